@@ -1,0 +1,1 @@
+"""The `homecall` command, the demo and the embedded stack."""

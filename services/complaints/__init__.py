@@ -1,0 +1,1 @@
+"""Keeps complaints: registration, terms, statuses."""

@@ -1,0 +1,247 @@
+"""CloudEvents 1.0 in Kafka: binary and structured mode in, binary mode out."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Annotated, Any, Literal
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json
+
+from services.contract.errors import field_errors, one_line
+from services.contract.events import MODELS, FieldError
+from services.contract.ids import cause_id, event_id
+from services.contract.topics import BY_NAME, TOPIC_OF_TYPE, TYPE_PREFIX
+from services.contract.types import Event
+
+DeadReason = Literal[
+    "not_json", "not_cloudevent", "unknown_type", "schema", "unknown_subject", "invalid_transition", "handler_failed"
+]
+STRUCTURED = "application/cloudevents+json"
+_REQUIRED = ("specversion", "id", "source", "type")
+_LONGEST_ATTRIBUTE = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A Kafka record as it came. ``timestamp`` is in milliseconds since 1970, UTC."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...] = ()
+    timestamp: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A readable CloudEvent.
+
+    ``data`` is None where the schema was broken: then ``errors`` says how, and ``readable`` holds the JSON as parsed.
+    ``cause`` identifies the event (``ce_source``, ``ce_id``, type).
+    """
+
+    record: Record
+    cause: str
+    type: str
+    subject: str
+    clinic_id: str
+    time: str | None
+    traceparent: str | None
+    data: Event | None
+    errors: tuple[FieldError, ...] = ()
+    readable: dict[str, Any] = field(default_factory=dict)
+
+
+class Unreadable(Exception):
+    """A record that cannot be handled: the dead letter's reason and a detail that names the way out."""
+
+    def __init__(self, reason: DeadReason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason: DeadReason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """An event of ours, ready to be sent: the same event is the same bytes, whenever it is sent."""
+
+    topic: str
+    key: str
+    type: str
+    id: str
+    source: str
+    subject: str
+    time: str
+    value: bytes
+    traceparent: str | None = None
+
+    def headers(self) -> list[tuple[str, bytes]]:
+        """The headers of binary mode."""
+        headers = [
+            ("ce_specversion", b"1.0"),
+            ("ce_id", self.id.encode()),
+            ("ce_source", self.source.encode()),
+            ("ce_type", (TYPE_PREFIX + self.type).encode()),
+            ("ce_time", self.time.encode()),
+            ("ce_subject", self.subject.encode()),
+            ("content-type", b"application/json"),
+        ]
+        if self.traceparent:
+            headers.append(("traceparent", self.traceparent.encode()))
+        return headers
+
+
+def outgoing(
+    data: Event, *, service: str, cause: str, time: str, sibling: str = "", traceparent: str | None = None
+) -> Outgoing:
+    """The event of ours that says ``data``, caused by ``cause``. ``time`` is RFC 3339, and part of what is stored."""
+    topic = TOPIC_OF_TYPE[data.TYPE]
+    return Outgoing(
+        topic=topic.name,
+        key=str(getattr(data, topic.key)),
+        type=data.TYPE,
+        id=event_id(cause, data.TYPE, data.subject, sibling),
+        source=f"/homecall/{service}",
+        subject=data.subject,
+        time=time,
+        value=data.to_json(),
+        traceparent=traceparent,
+    )
+
+
+def read(record: Record) -> Incoming:
+    """Read a record into the event it is.
+
+    Raises ``Unreadable`` with the dead letter's reason: ``not_json``, ``not_cloudevent``, ``unknown_type``, or
+    ``schema`` where the ids of the subject and the clinic cannot be read either. A record whose schema is broken but
+    whose ids are readable comes back with ``data=None`` and ``errors``: its service decides what that means.
+    """
+    if record.value is None:
+        raise Unreadable("not_json", "the record has no value: send the event's data as JSON")
+    headers = _headers(record)
+    content_type = headers.get("content-type", "").split(";")[0].strip().lower()
+    if content_type == STRUCTURED:
+        attributes, value = _structured(record.value)
+    elif content_type.startswith("application/cloudevents"):
+        raise Unreadable("not_cloudevent", "batched or non-JSON CloudEvents are not taken: send one event per record")
+    else:
+        value = record.value
+        attributes = {name[3:]: text for name, text in headers.items() if name.startswith("ce_")}
+        if not attributes or any(name not in attributes for name in _REQUIRED):
+            _json(value)  # what is not even JSON is called that
+            missing = [f"ce_{name}" for name in _REQUIRED if name not in attributes]
+            raise Unreadable(
+                "not_cloudevent",
+                f"the headers {', '.join(missing)} are missing: send CloudEvents 1.0 in binary mode, "
+                f"or structured mode with content-type {STRUCTURED}",
+            )
+    _check(attributes)
+    event_type = attributes["type"].removeprefix(TYPE_PREFIX)
+    topic = BY_NAME.get(record.topic)
+    if not attributes["type"].startswith(TYPE_PREFIX) or event_type not in MODELS:
+        _json(value)
+        raise Unreadable("unknown_type", f"ce_type is not one of this contract: it is {TYPE_PREFIX} plus a known type")
+    if topic is not None and event_type not in topic.types:
+        _json(value)
+        raise Unreadable("unknown_type", f"{event_type} does not belong on {record.topic}: it takes {topic.types}")
+    return _incoming(record, attributes, headers.get("traceparent"), event_type, value)
+
+
+def _headers(record: Record) -> dict[str, str]:
+    """Header names in lower case, values as text; what is no UTF-8 is kept readable rather than fatal."""
+    return {name.lower(): (value or b"").decode("utf-8", "replace") for name, value in record.headers}
+
+
+def _json(value: bytes) -> Any:
+    try:
+        return from_json(value)
+    except ValueError as error:
+        raise Unreadable(
+            "not_json", "the value is not JSON in UTF-8: send the event's data as a JSON object"
+        ) from error
+
+
+def _structured(value: bytes) -> tuple[dict[str, str], bytes]:
+    parsed = _json(value)
+    if not isinstance(parsed, dict):
+        raise Unreadable("not_cloudevent", "a structured CloudEvent is a JSON object with its attributes and data")
+    try:
+        json.loads(value, object_pairs_hook=_each_key_once)
+    except (ValueError, RecursionError) as error:
+        # Two readers may each take another of the two values: nobody could say what was signed.
+        raise Unreadable("not_cloudevent", "a key stands twice in one object: send each once") from error
+    missing = [name for name in (*_REQUIRED, "data") if name not in parsed]
+    if "data" in missing and "data_base64" in parsed:
+        missing.remove("data")
+    if missing:
+        raise Unreadable("not_cloudevent", f"the attributes {', '.join(missing)} are missing from the structured event")
+    attributes = {name: text for name, text in parsed.items() if isinstance(text, str) and name != "data"}
+    if "data" in parsed:
+        return attributes, json.dumps(parsed["data"], ensure_ascii=False).encode("utf-8", "surrogatepass")
+    try:
+        return attributes, base64.b64decode(attributes.get("data_base64", ""), validate=True)
+    except binascii.Error as error:
+        raise Unreadable("not_cloudevent", "data_base64 is not base64") from error
+
+
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError
+    return found
+
+
+def _check(attributes: dict[str, str]) -> None:
+    if attributes.get("specversion") != "1.0":
+        raise Unreadable("not_cloudevent", "ce_specversion must be 1.0")
+    for name in ("id", "source", "type"):
+        if not 0 < len(attributes.get(name, "")) <= _LONGEST_ATTRIBUTE:
+            raise Unreadable("not_cloudevent", f"ce_{name} must be a text of 1 to {_LONGEST_ATTRIBUTE} characters")
+
+
+def _incoming(
+    record: Record, attributes: dict[str, str], traceparent: str | None, event_type: str, value: bytes
+) -> Incoming:
+    model = MODELS[event_type]
+    cause = cause_id(attributes["source"], attributes["id"], event_type)
+    traceparent = traceparent or attributes.get("traceparent")
+    time = attributes.get("time")
+    try:
+        data = model.model_validate_json(value)
+    except ValidationError as error:
+        if error.errors()[0]["type"] == "json_invalid":
+            raise Unreadable(
+                "not_json", "the value is not JSON in UTF-8: send the event's data as a JSON object"
+            ) from error
+        errors = field_errors(error)
+        parsed = _json(value)
+        readable = parsed if isinstance(parsed, dict) else {}
+        subject = _readable_id(model, readable, model.SUBJECT)
+        clinic_id = _readable_id(model, readable, "clinic_id")
+        if subject is None or clinic_id is None:
+            raise Unreadable("schema", one_line(errors)) from error
+        return Incoming(record, cause, event_type, subject, clinic_id, time, traceparent, None, tuple(errors), readable)
+    return Incoming(
+        record, cause, event_type, data.subject, str(getattr(data, "clinic_id", "")), time, traceparent, data
+    )
+
+
+@cache
+def _field(model: type[Event], name: str) -> TypeAdapter[Any]:
+    info = model.model_fields[name]
+    return TypeAdapter(Annotated[info.annotation, *info.metadata])  # type: ignore[arg-type]  # a form made at run time
+
+
+def _readable_id(model: type[Event], readable: dict[str, Any], name: str) -> str | None:
+    """The id in a broken event, where it alone is sound."""
+    try:
+        return str(_field(model, name).validate_python(readable.get(name)))
+    except ValidationError:
+        return None

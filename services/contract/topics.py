@@ -1,0 +1,200 @@
+"""Every topic: who writes it, who reads it, what it carries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+TYPE_PREFIX = "kz.homecall."
+DEFAULT_PARTITIONS = 6
+RETENTION_DAYS = 90
+MAX_MESSAGE_BYTES = 1_048_588
+"""Kafka's own default for a record batch; a larger request is refused by the broker."""
+DEAD_LETTER_HEADROOM = 64 * 1024
+"""What a dead letter may be larger than the record it holds: its reason and where it came from."""
+
+INTAKE, SCHEDULER, NOTIFIER, COMPLAINTS = "intake", "scheduler", "notifier", "complaints"
+SERVICES = (INTAKE, SCHEDULER, NOTIFIER, COMPLAINTS)
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic as the contract has it.
+
+    ``key`` is the field of the data that is the record's key, ``writers`` and ``readers`` name services of ours,
+    and outside them ``clinic``, ``region``, ``portal``, ``contact centre`` and ``operators``.
+    ``whole`` topics are read by every replica to their end, without a group.
+    """
+
+    name: str
+    key: str
+    types: tuple[str, ...]
+    writers: tuple[str, ...]
+    readers: tuple[str, ...]
+    about: str
+    compacted: bool = False
+    personal_ids: bool = False
+    partitions: int = DEFAULT_PARTITIONS
+
+    @property
+    def whole(self) -> bool:
+        return self.compacted
+
+    @property
+    def max_message_bytes(self) -> int:
+        return MAX_MESSAGE_BYTES + (DEAD_LETTER_HEADROOM if self is DEAD_LETTERS else 0)
+
+    def config(self) -> dict[str, str]:
+        """The topic's settings in Kafka's own names."""
+        if self.compacted:
+            return {"cleanup.policy": "compact", "max.message.bytes": str(self.max_message_bytes)}
+        return {
+            "cleanup.policy": "delete",
+            "retention.ms": str(RETENTION_DAYS * 24 * 3600 * 1000),
+            "max.message.bytes": str(self.max_message_bytes),
+        }
+
+
+CLINICS = Topic(
+    "homecall.clinics.v1",
+    "clinic_id",
+    ("clinic.published",),
+    writers=("clinic", "region"),
+    readers=SERVICES,
+    about="Each clinic as it now is: hours, days off, districts, what it asks for.",
+    compacted=True,
+)
+ROSTERS = Topic(
+    "homecall.rosters.v1",
+    "clinic_id",
+    ("roster.published", "doctor.unavailable"),
+    writers=("clinic",),
+    readers=(SCHEDULER,),
+    about="The doctors of a clinic's day, and who drops out of it.",
+)
+REQUESTS = Topic(
+    "homecall.requests.v1",
+    "clinic_id",
+    ("request.submitted", "request.withdrawn"),
+    writers=("clinic", "portal"),
+    readers=(INTAKE,),
+    about="Applications for a doctor's visit, and their withdrawal.",
+    personal_ids=True,
+)
+VISITS = Topic(
+    "homecall.visits.v1",
+    "clinic_id",
+    ("visit.reported",),
+    writers=("clinic",),
+    readers=(SCHEDULER,),
+    about="How the visits ended.",
+)
+ANSWERS = Topic(
+    "homecall.answers.v1",
+    "clinic_id",
+    ("answer.given",),
+    writers=("clinic",),
+    readers=(NOTIFIER, COMPLAINTS),
+    about="When the oral answer was given at the desk or on the phone.",
+)
+COMPLAINTS_IN = Topic(
+    "homecall.complaints.v1",
+    "complaint_id",
+    (
+        "complaint.submitted",
+        "complaint.assigned",
+        "complaint.executed",
+        "complaint.answered",
+        "complaint.refused",
+        "complaint.escalated",
+    ),
+    writers=("clinic", "portal"),
+    readers=(COMPLAINTS,),
+    about="Complaints, and what their addressee does with them.",
+    personal_ids=True,
+)
+INTAKE_EVENTS = Topic(
+    "homecall.intake-events.v1",
+    "clinic_id",
+    ("request.accepted", "request.deferred", "request.refused", "request.cancelled"),
+    writers=(INTAKE,),
+    readers=(SCHEDULER, NOTIFIER, COMPLAINTS),
+    about="What intake decided on each request.",
+)
+SCHEDULE_EVENTS = Topic(
+    "homecall.schedule-events.v1",
+    "clinic_id",
+    ("visit.scheduled", "visit.rescheduled", "visit.unplaced", "visit.cancelled", "visit.closed"),
+    writers=(SCHEDULER,),
+    readers=(NOTIFIER, COMPLAINTS, INTAKE),
+    about="Where each accepted call stands in the doctors' days.",
+)
+DEADLINE_EVENTS = Topic(
+    "homecall.deadline-events.v1",
+    "clinic_id",
+    ("deadline.approaching", "deadline.missed"),
+    writers=SERVICES,
+    readers=(COMPLAINTS, "operators"),
+    about="Statutory times that are running out or have run out.",
+)
+STATUS = Topic(
+    "homecall.status.v1",
+    "request_id",
+    ("status.changed",),
+    writers=(NOTIFIER,),
+    readers=("portal", "contact centre", COMPLAINTS),
+    about="The status of each request, for the cabinet and the contact centre.",
+)
+JOURNAL = Topic(
+    "homecall.journal.v1",
+    "clinic_id",
+    ("journal.entry",),
+    writers=(NOTIFIER,),
+    readers=("clinic",),
+    about="The clinic's register of calls, line by line.",
+)
+COMPLAINT_STATUS = Topic(
+    "homecall.complaint-status.v1",
+    "complaint_id",
+    ("complaint.status-changed",),
+    writers=(COMPLAINTS,),
+    readers=("portal", "contact centre"),
+    about="How each complaint moves.",
+)
+DEAD_LETTERS = Topic(
+    "homecall.dead-letters.v1",
+    "",
+    (),
+    writers=SERVICES,
+    readers=("operators",),
+    about="Records that could not be handled, as they came, with the reason in headers.",
+    personal_ids=True,
+    partitions=1,
+)
+
+TOPICS: tuple[Topic, ...] = (
+    CLINICS,
+    ROSTERS,
+    REQUESTS,
+    VISITS,
+    ANSWERS,
+    COMPLAINTS_IN,
+    INTAKE_EVENTS,
+    SCHEDULE_EVENTS,
+    DEADLINE_EVENTS,
+    STATUS,
+    JOURNAL,
+    COMPLAINT_STATUS,
+    DEAD_LETTERS,
+)
+BY_NAME = {topic.name: topic for topic in TOPICS}
+TOPIC_OF_TYPE = {event_type: topic for topic in TOPICS for event_type in topic.types}
+
+
+def read_by(service: str) -> tuple[Topic, ...]:
+    """The topics a service reads, those it reads whole included."""
+    return tuple(topic for topic in TOPICS if service in topic.readers)
+
+
+def find(name: str) -> Topic:
+    """A topic by its full name or the short one between ``homecall.`` and ``.v1``; KeyError if there is none."""
+    return BY_NAME.get(name) or BY_NAME[f"homecall.{name}.v1"]

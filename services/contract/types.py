@@ -1,0 +1,168 @@
+"""Field types of the wire contract: ids, times, IINs, codes, and the base of every event model.
+
+The messages raised here are read by a clinic's developer: each names the rule and the way out,
+and never repeats the value that was sent (it may be personal data).
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, time
+from typing import Annotated, Any, ClassVar
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError
+
+ZONE = ZoneInfo("Asia/Almaty")
+"""The zone of local clock times, and of every time in an event of ours."""
+
+_RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})\Z")
+_HH_MM = re.compile(r"([01]\d|2[0-3]):[0-5]\d\Z|24:00\Z")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
+_WEIGHTS_1 = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11)
+_WEIGHTS_2 = (3, 4, 5, 6, 7, 8, 9, 10, 11, 1, 2)
+
+
+def iin_check_digit(first_eleven: str) -> int | None:
+    """The twelfth digit of an IIN or BIN by its first eleven; None when they can carry none."""
+    digits = [int(digit) for digit in first_eleven]
+    for weights in (_WEIGHTS_1, _WEIGHTS_2):
+        remainder = sum(digit * weight for digit, weight in zip(digits, weights, strict=True)) % 11
+        if remainder < 10:
+            return remainder
+    return None
+
+
+def _iin(value: str) -> str:
+    if len(value) != 12 or not (value.isascii() and value.isdigit()):
+        raise PydanticCustomError("iin_form", "must be an IIN: exactly 12 digits, no spaces")
+    if iin_check_digit(value[:11]) != int(value[11]):
+        raise PydanticCustomError(
+            "iin_check", "fails the IIN's check digit: read it again from the document and send it anew"
+        )
+    return value
+
+
+def _rfc3339(value: Any) -> Any:
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise PydanticCustomError("time_offset", "must have an offset from UTC, as in 2026-11-23T09:15:00+05:00")
+        return value
+    if not isinstance(value, str) or not _RFC3339.match(value):
+        raise PydanticCustomError(
+            "time_form", "must be an RFC 3339 time with an offset, as in 2026-11-23T09:15:00+05:00"
+        )
+    return value
+
+
+def _year_in_range(value: datetime) -> datetime:
+    # The calendar is kept for 2015 to 2100; arithmetic at year 1 or 9999 would overflow on the way to local time.
+    if not 2000 <= value.year <= 2150:
+        raise PydanticCustomError("time_range", "must lie between the years 2000 and 2150")
+    return value
+
+
+def _plain_date(value: Any) -> Any:
+    if isinstance(value, str) and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+        raise PydanticCustomError("date_form", "must be a date, as in 2026-11-23")
+    if isinstance(value, int | float):
+        raise PydanticCustomError("date_form", "must be a date, as in 2026-11-23")
+    return value
+
+
+def _clock_time(value: Any) -> Any:
+    if isinstance(value, time):
+        return value
+    if not isinstance(value, str) or not _HH_MM.match(value):
+        raise PydanticCustomError("clock_form", "must be a local time HH:MM, as in 08:00")
+    # A day that ends at midnight is written 24:00 and kept as its last microsecond.
+    return time.max if value == "24:00" else time.fromisoformat(value)
+
+
+def _uuid(value: str) -> str:
+    if not _UUID.match(value):
+        raise PydanticCustomError("uuid_form", "must be a UUID of the form xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx")
+    return value.lower()
+
+
+def in_zone(value: datetime) -> str:
+    """RFC 3339 in the clinics' zone: the form of every time that goes out."""
+    return value.astimezone(ZONE).isoformat()
+
+
+def _clock_text(value: time) -> str:
+    return "24:00" if value == time.max else value.strftime("%H:%M")
+
+
+Moment = Annotated[
+    datetime,
+    BeforeValidator(_rfc3339),
+    AfterValidator(_year_in_range),
+    PlainSerializer(in_zone, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-23T09:15:00+05:00"]}),
+]
+"""A moment: RFC 3339 with an offset; goes out in the clinics' zone."""
+
+Day = Annotated[
+    date, BeforeValidator(_plain_date), WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-11-23"]})
+]
+ClockTime = Annotated[
+    time,
+    BeforeValidator(_clock_time),
+    PlainSerializer(_clock_text, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$", "examples": ["08:00"]}),
+]
+Iin = Annotated[
+    str,
+    AfterValidator(_iin),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9]{12}$", "examples": ["850715100000"]}),
+]
+Uuid = Annotated[
+    str,
+    AfterValidator(_uuid),
+    WithJsonSchema({"type": "string", "format": "uuid", "examples": ["5f0c1d2e-7a1b-4c3d-8e9f-0a1b2c3d4e5f"]}),
+]
+ClinicId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,40}$")]
+Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+Id = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
+LongText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000)]
+Phone = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=40, pattern=r"^[0-9+()\- ]+$")]
+Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
+Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
+
+
+class Part(BaseModel):
+    """A part of an event. Unknown fields are ignored, as the contract says."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Event(Part):
+    """The data of one event type.
+
+    ``TYPE`` is the type without its prefix, ``SUBJECT`` the field whose value is ``ce_subject``.
+    """
+
+    TYPE: ClassVar[str]
+    SUBJECT: ClassVar[str]
+
+    @property
+    def subject(self) -> str:
+        """The id of what the event is about."""
+        return str(getattr(self, self.SUBJECT))
+
+    def to_json(self) -> bytes:
+        """The value of the record: no nulls, fields in the order of the model, so the same event is the same bytes."""
+        return self.model_dump_json(exclude_none=True).encode()

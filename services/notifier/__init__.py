@@ -1,0 +1,1 @@
+"""Says statuses and register entries, and watches the time to the answer."""

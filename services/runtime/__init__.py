@@ -1,0 +1,1 @@
+"""How a service runs: settings, clock, Kafka pipeline, dead letters, Mongo, timers, metrics, health."""

@@ -1,0 +1,1 @@
+"""The law: rule sets, working calendar, acceptance, deadlines. Pure; never reads a clock."""

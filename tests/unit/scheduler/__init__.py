@@ -1,0 +1,1 @@
+"""The scheduler decides: routing and domain, without sockets."""
