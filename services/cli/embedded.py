@@ -10,10 +10,11 @@ Not for production. What they cannot do, found by trying:
   for the consumers. Nothing is compacted.
 - It has no admin API. Topics are made at the start, with their partitions (`embedded_stack(topics=…)`), or appear
   with 4 partitions when a client asks for them (`touch_topics`).
+- A topic that nobody made is made by the first producer that asks for it: a wrong name goes unnoticed.
 - A group has one member; any number of groups, and of consumers without a group, work side by side.
-- A record's headers, key and timestamp come back as sent; batches above 1 MiB are refused as on Kafka.
-- The database answers in batches of any size, but a document ends at 16 MiB; see tests/stack.py for what differs
-  from MongoDB.
+- A record's key, headers and timestamp come back as sent, but the answer to a producer carries a made-up timestamp.
+  No record is too large, offsets by timestamp are not found, and an admin client cannot read a group's offsets.
+- What the database does otherwise than MongoDB stands in tests/stack.py.
 """
 
 from __future__ import annotations
@@ -40,10 +41,15 @@ __all__ = [
     "NotInstalledError",
     "Stack",
     "database",
+    "database_answers",
+    "embedded_broker",
     "embedded_stack",
     "free_port",
     "touch_topics",
+    "until",
 ]
+
+_THIS = "services.cli.embedded"
 
 
 class NotInstalledError(RuntimeError):
@@ -88,14 +94,17 @@ class Child:
         return self._process.pid
 
     def start(self) -> None:
-        """Start, and return when ``ready`` says so. Raises DidNotStartError after ``patience`` seconds, or at its death."""
+        """Start, and return once ``ready`` says so.
+
+        Raises DidNotStartError when it ends before that, or after ``patience`` seconds.
+        """
         if self._process is not None:
             raise RuntimeError(f"{self.name} is running already: stop it first")
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
             )
-        if not _until(
+        if not until(
             lambda: self._process is None or self._process.poll() is not None or self._ready(), self._patience
         ):
             self._fail(f"was not ready within {self._patience:.0f} s")
@@ -117,24 +126,26 @@ class Child:
 
     def pause(self) -> None:
         """Hold it still (SIGSTOP): connections stay open and nothing is answered."""
-        os.kill(self.pid, signal.SIGSTOP)
+        os.killpg(self.pid, signal.SIGSTOP)
 
     def resume(self) -> None:
         """Let it go on after `pause`."""
-        os.kill(self.pid, signal.SIGCONT)
+        os.killpg(self.pid, signal.SIGCONT)
 
     def _end(self, how: signal.Signals, patience: float) -> None:
         process, self._process = self._process, None
         if process is None:
             return
+        if process.poll() is None:  # not reaped yet, so the number is still its own
+            os.killpg(process.pid, how)
+            os.killpg(process.pid, signal.SIGCONT)  # a paused process would keep a SIGTERM waiting for ever
+            try:
+                process.wait(patience)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
         with contextlib.suppress(ProcessLookupError):
-            process.send_signal(how)
-            process.send_signal(signal.SIGCONT)  # a paused process would keep a SIGTERM waiting for ever
-        try:
-            process.wait(patience)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            os.killpg(process.pid, signal.SIGKILL)  # whatever it started and left
         if process.stdin is not None:
             process.stdin.close()
 
@@ -144,8 +155,8 @@ class Child:
         raise DidNotStartError(f"{self.name} {what}: {' | '.join(lines[-3:]) or 'it printed nothing'}")
 
 
-def _until(condition: Callable[[], bool], patience: float) -> bool:
-    """Ask again and again, ever less often, until the condition holds; False when ``patience`` seconds are over."""
+def until(condition: Callable[[], bool], patience: float) -> bool:
+    """Ask again and again, at most 250 ms apart, until the condition holds; False once ``patience`` seconds are up."""
     end = time.monotonic() + patience
     pause = 0.02
     while not condition():
@@ -180,27 +191,23 @@ def embedded_stack(directory: Path | None = None, topics: Mapping[str, int] | No
                 closing.enter_context(tempfile.TemporaryDirectory(prefix="homecall-", ignore_cleanup_errors=True))
             )
         directory.mkdir(parents=True, exist_ok=True)
-        address_file = directory / "broker.address"
-        address_file.unlink(missing_ok=True)
-        broker = Child(
-            "the embedded broker",
-            [
-                sys.executable,
-                "-m",
-                __name__,
-                "broker",
-                str(address_file),
-                *(f"{t}:{n}" for t, n in (topics or {}).items()),
-            ],
-            directory / "broker.log",
-            ready=address_file.exists,
-        )
+        broker, bootstrap = embedded_broker(directory, topics or {})
         closing.callback(broker.stop)
         broker.start()
         store, mongo_url = database(directory)
         closing.callback(store.stop)
         store.start()
-        yield Stack(bootstrap=address_file.read_text(encoding="ascii"), mongo_url=mongo_url)
+        yield Stack(bootstrap(), mongo_url)
+
+
+def embedded_broker(directory: Path, topics: Mapping[str, int]) -> tuple[Child, Callable[[], str]]:
+    """The embedded broker, not started yet, and what tells its address once it runs; at each start it has another."""
+    _require("confluent_kafka")
+    address_file = directory / "broker.address"
+    address_file.unlink(missing_ok=True)
+    command = [sys.executable, "-m", _THIS, "broker", str(address_file), *(f"{t}:{n}" for t, n in topics.items())]
+    child = Child("the embedded broker", command, directory / "broker.log", ready=address_file.exists)
+    return child, lambda: address_file.read_text(encoding="ascii")
 
 
 def database(directory: Path) -> tuple[Child, str]:
@@ -208,8 +215,8 @@ def database(directory: Path) -> tuple[Child, str]:
     _require("nx_27017")
     port = free_port()
     url = f"mongodb://127.0.0.1:{port}"
-    command = [sys.executable, "-m", __name__, "database", str(directory), str(port)]
-    return Child("the embedded database", command, directory / "database.log", ready=lambda: _pings(url)), url
+    command = [sys.executable, "-m", _THIS, "database", str(directory), str(port)]
+    return Child("the embedded database", command, directory / "database.log", ready=lambda: database_answers(url)), url
 
 
 def touch_topics(bootstrap: str, names: Iterable[str], patience: float = 10.0) -> dict[str, int]:
@@ -234,7 +241,8 @@ def _require(*modules: str) -> None:
         raise NotInstalledError("the embedded broker and database are not installed: pip install 'homecall[embedded]'")
 
 
-def _pings(url: str) -> bool:
+def database_answers(url: str) -> bool:
+    """Whether a database at the URL answers a ping within half a second."""
     from pymongo import MongoClient
     from pymongo.errors import PyMongoError
 

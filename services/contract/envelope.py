@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
+import re
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated, Any, Literal
@@ -16,7 +16,7 @@ from services.contract.errors import field_errors, one_line
 from services.contract.events import MODELS, FieldError
 from services.contract.ids import cause_id, event_id
 from services.contract.topics import BY_NAME, TOPIC_OF_TYPE, TYPE_PREFIX
-from services.contract.types import Event
+from services.contract.types import Event, is_moment
 
 DeadReason = Literal[
     "not_json", "not_cloudevent", "unknown_type", "schema", "unknown_subject", "invalid_transition", "handler_failed"
@@ -24,6 +24,9 @@ DeadReason = Literal[
 STRUCTURED = "application/cloudevents+json"
 _REQUIRED = ("specversion", "id", "source", "type")
 _LONGEST_ATTRIBUTE = 1024
+# W3C Trace Context, version 00: what has another form is no trace, and is not passed on.
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")
+_NOT_JSON = "the value is not JSON in UTF-8, or nests too deep: send the event's data as a JSON object"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,8 @@ class Incoming:
     """A readable CloudEvent.
 
     ``data`` is None where the schema was broken: then ``errors`` says how, and ``readable`` holds the JSON as parsed.
-    ``cause`` identifies the event (``ce_source``, ``ce_id``, type).
+    ``cause`` identifies the event (``ce_source``, ``ce_id``, type). ``time`` and ``traceparent`` are None where the
+    sender's have no proper form: nothing depends on them.
     """
 
     record: Record
@@ -147,10 +151,16 @@ def read(record: Record) -> Incoming:
     topic = BY_NAME.get(record.topic)
     if not attributes["type"].startswith(TYPE_PREFIX) or event_type not in MODELS:
         _json(value)
-        raise Unreadable("unknown_type", f"ce_type is not one of this contract: it is {TYPE_PREFIX} plus a known type")
+        raise Unreadable(
+            "unknown_type",
+            f"ce_type is none of this contract: it is {TYPE_PREFIX} and a type, as in {TYPE_PREFIX}request.submitted",
+        )
     if topic is not None and event_type not in topic.types:
         _json(value)
-        raise Unreadable("unknown_type", f"{event_type} does not belong on {record.topic}: it takes {topic.types}")
+        raise Unreadable(
+            "unknown_type",
+            f"{event_type} does not belong on {record.topic}: send it to {TOPIC_OF_TYPE[event_type].name}",
+        )
     return _incoming(record, attributes, headers.get("traceparent"), event_type, value)
 
 
@@ -163,9 +173,7 @@ def _json(value: bytes) -> Any:
     try:
         return from_json(value)
     except ValueError as error:
-        raise Unreadable(
-            "not_json", "the value is not JSON in UTF-8: send the event's data as a JSON object"
-        ) from error
+        raise Unreadable("not_json", _NOT_JSON) from error
 
 
 def _structured(value: bytes) -> tuple[dict[str, str], bytes]:
@@ -187,8 +195,8 @@ def _structured(value: bytes) -> tuple[dict[str, str], bytes]:
         return attributes, json.dumps(parsed["data"], ensure_ascii=False).encode("utf-8", "surrogatepass")
     try:
         return attributes, base64.b64decode(attributes.get("data_base64", ""), validate=True)
-    except binascii.Error as error:
-        raise Unreadable("not_cloudevent", "data_base64 is not base64") from error
+    except ValueError as error:
+        raise Unreadable("not_cloudevent", "data_base64 is not base64: encode the event's data anew") from error
 
 
 def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -212,14 +220,16 @@ def _incoming(
     model = MODELS[event_type]
     cause = cause_id(attributes["source"], attributes["id"], event_type)
     traceparent = traceparent or attributes.get("traceparent")
+    if traceparent is not None and not _TRACEPARENT.match(traceparent):
+        traceparent = None
     time = attributes.get("time")
+    if time is not None and not is_moment(time):
+        time = None
     try:
         data = model.model_validate_json(value)
     except ValidationError as error:
-        if error.errors()[0]["type"] == "json_invalid":
-            raise Unreadable(
-                "not_json", "the value is not JSON in UTF-8: send the event's data as a JSON object"
-            ) from error
+        if error.errors(include_url=False, include_input=False)[0]["type"] == "json_invalid":
+            raise Unreadable("not_json", _NOT_JSON) from error
         errors = field_errors(error)
         parsed = _json(value)
         readable = parsed if isinstance(parsed, dict) else {}

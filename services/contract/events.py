@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import itertools
 from datetime import time
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, FailFast, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.contract.types import (
+    AnyDay,
     ClinicId,
     ClockTime,
     Code,
@@ -83,6 +84,9 @@ class FieldError(Part):
     message: str
 
 
+_ENDS_TOO_EARLY = "must end later than it begins, on the same day; midnight is written 24:00"
+
+
 class Interval(Part):
     """From a local time to a later one, on one day."""
 
@@ -94,7 +98,7 @@ class Interval(Part):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.frm >= self.to:
-            raise PydanticCustomError("interval_order", "must end after it begins")
+            raise PydanticCustomError("interval_order", _ENDS_TOO_EARLY)
         return self
 
 
@@ -123,11 +127,15 @@ class Signature(Part):
 
 
 class ClinicName(Part):
+    """The clinic's name as people know it, in Kazakh and Russian."""
+
     kk: Name
     ru: Name
 
 
 class Head(Part):
+    """The head of the clinic, to whom complaints go (C10.1)."""
+
     full_name: Name
 
 
@@ -136,20 +144,21 @@ class District(Part):
 
     district_id: Id
     kind: Literal["adult", "child", "mixed"]
-    addresses: list[Line] = Field(default_factory=list)
+    addresses: Annotated[list[Line], Field(max_length=10_000), FailFast()] = Field(default_factory=list)
 
 
 Pair = tuple[ClockTime, ClockTime]
+Pairs = Annotated[list[Pair], Field(max_length=24)]
 
 
-def _pairs_in_order(pairs: list[tuple[time, time]]) -> list[tuple[time, time]]:
+def _pairs_in_order(pairs: list[tuple[time, time]], where: str) -> list[tuple[time, time]]:
     ordered = sorted(pairs)
     for begins, ends in ordered:
         if begins >= ends:
-            raise PydanticCustomError("interval_order", "must end after it begins")
+            raise PydanticCustomError(where, _ENDS_TOO_EARLY)
     for (_, ends), (begins, _) in itertools.pairwise(ordered):
         if begins < ends:
-            raise PydanticCustomError("interval_overlap", "must not overlap another interval of the day")
+            raise PydanticCustomError(where, "must have intervals that do not overlap: join them into one")
     return ordered
 
 
@@ -157,12 +166,12 @@ class WorkingDate(Part):
     """A date on which the clinic works beside its week; without hours, Saturday's."""
 
     date: Day
-    hours: list[Pair] | None = None
+    hours: Pairs | None = None
 
     @field_validator("hours")
     @classmethod
     def _ordered(cls, hours: list[tuple[time, time]] | None) -> list[tuple[time, time]] | None:
-        return _pairs_in_order(hours) if hours is not None else None
+        return _pairs_in_order(hours, "intervals") if hours is not None else None
 
 
 class ClinicPublished(Event):
@@ -177,25 +186,37 @@ class ClinicPublished(Event):
     address: Line
     phone: Phone
     head: Head
-    hours: dict[Weekday, list[Pair]] | None = None
-    closed_dates: list[Day] = Field(default_factory=list)
-    working_dates: list[WorkingDate] = Field(default_factory=list)
-    districts: list[District] = Field(default_factory=list)
+    hours: dict[Weekday, Pairs] | None = None
+    closed_dates: Annotated[list[Day], Field(max_length=1000)] = Field(default_factory=list)
+    working_dates: Annotated[list[WorkingDate], Field(max_length=1000)] = Field(default_factory=list)
+    districts: Annotated[list[District], Field(max_length=1000)] = Field(default_factory=list)
     attachment_required: bool = False
     oral_confirmation: bool = False
+
+    @field_validator("hours", mode="before")
+    @classmethod
+    def _weekdays(cls, hours: Any) -> Any:
+        # Before the values are looked at, so that no path of an error repeats a key that was sent.
+        if isinstance(hours, dict) and not hours.keys() <= set(get_args(Weekday)):
+            raise PydanticCustomError(
+                "weekday", "must have no keys but mon, tue, wed, thu, fri, sat, sun; leave out a day that is closed"
+            )
+        return hours
 
     @field_validator("hours")
     @classmethod
     def _ordered(cls, hours: dict[str, list[tuple[time, time]]] | None) -> dict[str, list[tuple[time, time]]] | None:
         if hours is None:
             return None
-        return {weekday: _pairs_in_order(pairs) for weekday, pairs in hours.items()}
+        return {weekday: _pairs_in_order(pairs, f"at:{weekday}") for weekday, pairs in hours.items()}
 
 
 # ---------------------------------------------------------------- rosters
 
 
 class Place(Part):
+    """A point on the map: WGS 84, in degrees."""
+
     lat: Latitude
     lon: Longitude
 
@@ -206,7 +227,7 @@ class RosterDoctor(Part):
     doctor_id: Id
     full_name: Name
     specialty: Specialty
-    districts: list[Id] = Field(default_factory=list)
+    districts: Annotated[list[Id], Field(max_length=1000), FailFast()] = Field(default_factory=list)
     shift: Interval
     max_visits: int = Field(ge=0, le=500)
     on_duty: bool = False
@@ -229,8 +250,13 @@ class RosterPublished(Event):
     @field_validator("doctors")
     @classmethod
     def _each_once(cls, doctors: list[RosterDoctor]) -> list[RosterDoctor]:
-        if len({doctor.doctor_id for doctor in doctors}) != len(doctors):
-            raise PydanticCustomError("doctor_twice", "must name each doctor_id once")
+        seen: set[str] = set()
+        for place, doctor in enumerate(doctors):
+            if doctor.doctor_id in seen:
+                raise PydanticCustomError(
+                    f"at:{place}.doctor_id", "stands twice in this roster: give each doctor one entry"
+                )
+            seen.add(doctor.doctor_id)
         return doctors
 
 
@@ -253,6 +279,8 @@ class DoctorUnavailable(Event):
 
 
 class Patient(Part):
+    """Who is to be visited. A sex or a birth date that the IIN does not hint at is a flag, never a refusal."""
+
     iin: Iin
     full_name: Name
     birth_date: Day | None = None
@@ -266,10 +294,12 @@ class Authority(Part):
 
     kind: Literal["power_of_attorney", "parent", "guardian"]
     number: Id | None = None
-    valid_until: Day | None = None
+    valid_until: AnyDay | None = None
 
 
 class Applicant(Part):
+    """Who applies for the patient (R15); absent: the patient."""
+
     iin: Iin
     full_name: Name
     phone: Phone | None = None
@@ -277,11 +307,15 @@ class Applicant(Part):
 
 
 class IdentityDocument(Part):
+    """The document that was shown at the desk (C9.1)."""
+
     kind: Id
     number: Id
 
 
 class Address(Part):
+    """Where the doctor is to come: a line of text, and what helps to find the door."""
+
     text: Line
     district_id: Id | None = None
     lat: Latitude | None = None
@@ -298,8 +332,25 @@ class Address(Part):
         return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def _when_channel_is(channel: dict[str, Any], required: str) -> dict[str, Any]:
+    """A rule of the channel in JSON Schema, for those who check before they send."""
+    return {
+        "if": {"properties": {"channel": channel}, "required": ["channel"]},
+        "then": {"properties": {required: {"type": "object"}}, "required": [required]},
+    }
+
+
 class RequestSubmitted(Event):
     """An application for a doctor's visit at home, by desk, phone or portal (C3)."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "allOf": [
+                _when_channel_is({"const": "desk"}, "identity_document"),
+                _when_channel_is({"const": "portal"}, "signature"),
+            ]
+        }
+    )
 
     TYPE: ClassVar[str] = "request.submitted"
     SUBJECT: ClassVar[str] = "request_id"
@@ -336,6 +387,8 @@ class RequestSubmitted(Event):
 
 
 class RequestWithdrawn(Event):
+    """The applicant takes the request back: nobody comes."""
+
     TYPE: ClassVar[str] = "request.withdrawn"
     SUBJECT: ClassVar[str] = "request_id"
 
@@ -346,6 +399,8 @@ class RequestWithdrawn(Event):
 
 
 class VisitReported(Event):
+    """How the visit ended, as the clinic says."""
+
     TYPE: ClassVar[str] = "visit.reported"
     SUBJECT: ClassVar[str] = "request_id"
 
@@ -372,6 +427,8 @@ class AnswerGiven(Event):
 
 
 class Complainant(Part):
+    """Who complains, and where the answer can reach them."""
+
     full_name: Name
     iin: Iin | None = None
     phone: Phone | None = None
@@ -381,6 +438,15 @@ class Complainant(Part):
 
 class ComplaintSubmitted(Event):
     """A complaint about decisions, acts or omissions of the clinic or its officials (C10.1, C10.8)."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "allOf": [
+                _when_channel_is({"enum": ["post", "in_person"]}, "received_by"),
+                _when_channel_is({"const": "portal"}, "signature"),
+            ]
+        }
+    )
 
     TYPE: ClassVar[str] = "complaint.submitted"
     SUBJECT: ClassVar[str] = "complaint_id"
@@ -422,6 +488,8 @@ class ComplaintCommand(Event):
 
 
 class ComplaintAssigned(ComplaintCommand):
+    """The head has named the responsible executor (C10.3)."""
+
     TYPE: ClassVar[str] = "complaint.assigned"
 
     executor: Official
@@ -429,12 +497,16 @@ class ComplaintAssigned(ComplaintCommand):
 
 
 class ComplaintExecuted(ComplaintCommand):
+    """Measures have been taken (C10.3, C10.6)."""
+
     TYPE: ClassVar[str] = "complaint.executed"
 
     measures: LongText
 
 
 class ComplaintAnswered(ComplaintCommand):
+    """The reasoned answer has been sent or handed over (C10.5)."""
+
     TYPE: ClassVar[str] = "complaint.answered"
 
     text: LongText
@@ -443,6 +515,8 @@ class ComplaintAnswered(ComplaintCommand):
 
 
 class ComplaintRefused(ComplaintCommand):
+    """The complaint is not considered, on these grounds (C10.6)."""
+
     TYPE: ClassVar[str] = "complaint.refused"
 
     grounds: LongText
@@ -471,17 +545,23 @@ class PatientFacts(Part):
 
 
 class AuthorityFacts(Part):
+    """By what right the applicant acts; the document's number is left out."""
+
     kind: str | None = None
-    valid_until: Day | None = None
+    valid_until: AnyDay | None = None
 
 
 class ApplicantFacts(Part):
+    """The applicant as our own events show them: no IIN, no documents."""
+
     full_name: str | None = None
     phone: str | None = None
     authority: AuthorityFacts | None = None
 
 
 class AddressFacts(Part):
+    """The address as far as it could be read."""
+
     text: str | None = None
     district_id: str | None = None
     lat: float | None = None
@@ -529,6 +609,8 @@ class RequestEvent(Event):
 
 
 class RequestAccepted(RequestEvent):
+    """Accepted, with its number in the clinic's register of that day; the visit is on ``visit_date`` (C4.5, C4.6, R13)."""
+
     TYPE: ClassVar[str] = "request.accepted"
 
     register_date: Day
@@ -540,6 +622,8 @@ class RequestAccepted(RequestEvent):
 
 
 class RequestDeferred(RequestEvent):
+    """A portal request that is taken up at the opening ``opens_at``: its clock starts then (C8.2, R4 to R6)."""
+
     TYPE: ClassVar[str] = "request.deferred"
 
     opens_at: Moment
@@ -547,6 +631,8 @@ class RequestDeferred(RequestEvent):
 
 
 class RequestRefused(RequestEvent):
+    """Not accepted: ``code`` says why, ``fields`` and the rest what to do next."""
+
     TYPE: ClassVar[str] = "request.refused"
 
     code: RefusalCode
@@ -557,6 +643,8 @@ class RequestRefused(RequestEvent):
 
 
 class RequestCancelled(RequestEvent):
+    """Withdrawn by the applicant. A register number that it had stays with it."""
+
     TYPE: ClassVar[str] = "request.cancelled"
 
     register_date: Day | None = None
@@ -566,6 +654,8 @@ class RequestCancelled(RequestEvent):
 
 
 class VisitDoctor(Part):
+    """Who comes."""
+
     doctor_id: str
     full_name: str
     specialty: Specialty
@@ -583,6 +673,8 @@ class VisitEvent(Event):
 
 
 class VisitScheduled(VisitEvent):
+    """The day, the time and the doctor of the visit, and on what basis that doctor."""
+
     TYPE: ClassVar[str] = "visit.scheduled"
 
     visit_id: Uuid
@@ -595,10 +687,14 @@ class VisitScheduled(VisitEvent):
 
 
 class VisitRescheduled(VisitScheduled):
+    """Another day, time or doctor than was said before; ``reason`` says why."""
+
     TYPE: ClassVar[str] = "visit.rescheduled"
 
 
 class VisitUnplaced(VisitEvent):
+    """No place for the visit yet; it is looked for again with each roster and each place that becomes free."""
+
     TYPE: ClassVar[str] = "visit.unplaced"
 
     cause: Literal["no_roster", "no_capacity"]
@@ -606,12 +702,16 @@ class VisitUnplaced(VisitEvent):
 
 
 class VisitCancelled(VisitEvent):
+    """The visit is not made, and its place is free."""
+
     TYPE: ClassVar[str] = "visit.cancelled"
 
     reason: str
 
 
 class VisitClosed(VisitEvent):
+    """How the visit ended."""
+
     TYPE: ClassVar[str] = "visit.closed"
 
     outcome: Outcome
@@ -619,6 +719,8 @@ class VisitClosed(VisitEvent):
 
 
 class DeadlineEvent(Event):
+    """A statutory time of a request or a complaint, and where it stands."""
+
     SUBJECT: ClassVar[str] = "subject_id"
 
     subject_kind: Literal["request", "complaint"]
@@ -639,6 +741,8 @@ class DeadlineApproaching(DeadlineEvent):
 
 
 class DeadlineMissed(DeadlineEvent):
+    """The limit has passed without the result."""
+
     TYPE: ClassVar[str] = "deadline.missed"
 
 
@@ -646,6 +750,8 @@ class DeadlineMissed(DeadlineEvent):
 
 
 class VisitTimes(Part):
+    """When the doctor comes, and who it is."""
+
     visit_date: Day
     arrives_from: Moment
     arrives_to: Moment
@@ -653,6 +759,8 @@ class VisitTimes(Part):
 
 
 class Refusal(Part):
+    """Why the request was refused, and what to do next."""
+
     code: str
     fields: list[FieldError] = Field(default_factory=list)
     existing_request_id: Uuid | None = None
@@ -681,6 +789,8 @@ class StatusChanged(Event):
 
 
 class RefusalCodeOnly(Part):
+    """Why the call was refused."""
+
     code: str
 
 
@@ -720,6 +830,8 @@ class NextStep(Part):
 
 
 class ComplaintAnswer(Part):
+    """The reasoned answer (C10.5)."""
+
     text: str
     decision: Literal["upheld", "partly_upheld", "not_upheld"]
     sent_by: AnswerBy
@@ -727,6 +839,8 @@ class ComplaintAnswer(Part):
 
 
 class ComplaintRefusal(Part):
+    """Why the complaint is not considered: a code and fields where it broke the schema, the addressee's grounds elsewhere."""
+
     code: str | None = None
     grounds: str | None = None
     fields: list[FieldError] = Field(default_factory=list)

@@ -19,6 +19,8 @@ from pydantic import (
     Field,
     PlainSerializer,
     StringConstraints,
+    TypeAdapter,
+    ValidationError,
     WithJsonSchema,
 )
 from pydantic_core import PydanticCustomError
@@ -26,8 +28,10 @@ from pydantic_core import PydanticCustomError
 ZONE = ZoneInfo("Asia/Almaty")
 """The zone of local clock times, and of every time in an event of ours."""
 
-_RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})\Z")
-_HH_MM = re.compile(r"([01]\d|2[0-3]):[0-5]\d\Z|24:00\Z")
+# ASCII: a digit of another script is a digit to Python, and to none of the parsers behind these forms.
+_RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})\Z", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z", re.ASCII)
+_HH_MM = re.compile(r"([01]\d|2[0-3]):[0-5]\d\Z|24:00\Z", re.ASCII)
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 _WEIGHTS_1 = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11)
 _WEIGHTS_2 = (3, 4, 5, 6, 7, 8, 9, 10, 11, 1, 2)
@@ -60,7 +64,7 @@ def _rfc3339(value: Any) -> Any:
         return value
     if not isinstance(value, str) or not _RFC3339.match(value):
         raise PydanticCustomError(
-            "time_form", "must be an RFC 3339 time with an offset, as in 2026-11-23T09:15:00+05:00"
+            "time_form", "must be an RFC 3339 time with seconds and an offset, as in 2026-11-23T09:15:00+05:00"
         )
     return value
 
@@ -73,10 +77,17 @@ def _year_in_range(value: datetime) -> datetime:
 
 
 def _plain_date(value: Any) -> Any:
-    if isinstance(value, str) and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
-        raise PydanticCustomError("date_form", "must be a date, as in 2026-11-23")
-    if isinstance(value, int | float):
-        raise PydanticCustomError("date_form", "must be a date, as in 2026-11-23")
+    if isinstance(value, date):
+        return value
+    if not isinstance(value, str) or not _DATE.match(value):
+        raise PydanticCustomError("date_form", "must be a date without a time, as in 2026-11-23")
+    return value
+
+
+def _day_in_range(value: date) -> date:
+    # As for moments: a day later or a day earlier must still be a date.
+    if not 1800 <= value.year <= 2150:
+        raise PydanticCustomError("date_range", "must lie between the years 1800 and 2150")
     return value
 
 
@@ -84,14 +95,16 @@ def _clock_time(value: Any) -> Any:
     if isinstance(value, time):
         return value
     if not isinstance(value, str) or not _HH_MM.match(value):
-        raise PydanticCustomError("clock_form", "must be a local time HH:MM, as in 08:00")
+        raise PydanticCustomError(
+            "clock_form", "must be a local time HH:MM with two digits each, as in 08:00; a day's last midnight is 24:00"
+        )
     # A day that ends at midnight is written 24:00 and kept as its last microsecond.
     return time.max if value == "24:00" else time.fromisoformat(value)
 
 
 def _uuid(value: str) -> str:
     if not _UUID.match(value):
-        raise PydanticCustomError("uuid_form", "must be a UUID of the form xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx")
+        raise PydanticCustomError("uuid_form", "must be a UUID, as in 5f0c1d2e-7a1b-4c3d-8e9f-0a1b2c3d4e5f")
     return value.lower()
 
 
@@ -113,9 +126,28 @@ Moment = Annotated[
 ]
 """A moment: RFC 3339 with an offset; goes out in the clinics' zone."""
 
+_MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
+
+
+def is_moment(text: str) -> bool:
+    """Whether the text is a time as events have it."""
+    try:
+        _MOMENT.validate_python(text)
+    except ValidationError:
+        return False
+    return True
+
+
 Day = Annotated[
-    date, BeforeValidator(_plain_date), WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-11-23"]})
+    date,
+    BeforeValidator(_plain_date),
+    AfterValidator(_day_in_range),
+    WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-11-23"]}),
 ]
+AnyDay = Annotated[
+    date, BeforeValidator(_plain_date), WithJsonSchema({"type": "string", "format": "date", "examples": ["9999-12-31"]})
+]
+"""A date that is only compared, never reckoned with: 9999-12-31 is how many systems write "no end"."""
 ClockTime = Annotated[
     time,
     BeforeValidator(_clock_time),
@@ -165,4 +197,4 @@ class Event(Part):
 
     def to_json(self) -> bytes:
         """The value of the record: no nulls, fields in the order of the model, so the same event is the same bytes."""
-        return self.model_dump_json(exclude_none=True).encode()
+        return self.model_dump_json(exclude_none=True, by_alias=True).encode()

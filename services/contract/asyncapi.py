@@ -1,0 +1,352 @@
+"""The AsyncAPI 3 document of all services: made from the topics, the models and their golden examples."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib import metadata, resources
+from inspect import cleandoc
+from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue, models_json_schema
+from pydantic_core import core_schema
+
+from services.contract.envelope import STRUCTURED
+from services.contract.events import MODELS
+from services.contract.ids import event_id
+from services.contract.topics import (
+    DEAD_LETTERS,
+    SERVICES,
+    TOPIC_OF_TYPE,
+    TOPICS,
+    TYPE_PREFIX,
+    Topic,
+    read_by,
+)
+
+_KAFKA = {"bindingVersion": "0.5.0"}
+
+_ABOUT = f"""
+Homecall carries out Kazakhstan's state service "Calling a doctor to the home". Clinics and the portal publish what
+happens on their side; the services answer with the register, the schedule, the statuses and the deadlines.
+
+**Envelope.** CloudEvents 1.0 over Kafka. Send binary mode (the attributes are `ce_` headers, the value is the data) or
+structured mode (`content-type: {STRUCTURED}`, one event per record). The services send binary mode. `ce_source` with
+`ce_id` names an event: send the same event again under the same two, and it changes nothing.
+
+**Keys and partitions.** The key of a record is the field that its channel names; the partition is murmur2 of the key,
+the default of Java's and aiokafka's producers (librdkafka: `partitioner=murmur2_random`). No key and no header may
+carry personal data. IINs travel on the channels marked `x-personal-ids` and on no other.
+
+**Times** are RFC 3339 with an offset from UTC, local clock times `HH:MM`, weekdays `mon` to `sun`, all in
+Asia/Almaty. Fields that are not known here are ignored; fields may be added.
+
+**Delivery** is at least once. Drop what you have seen (by `ce_source` and `ce_id`), and order by `sequence` or
+`revision`, never by offset: a lower one that comes late is history.
+
+**What is wrong with a record** is said, never passed over. A request that breaks its schema but has a readable
+`request_id` and `clinic_id` is answered with the status `refused`, code `invalid_request`, and each field with the
+rule it broke and the way out; correct it and send it under a new `request_id`. What cannot be answered goes to
+`{DEAD_LETTERS.name}` with its reason.
+
+The IINs in the examples are births of the 1800s, so nobody's; names, phones and addresses are invented.
+"""
+
+
+def golden(event_type: str) -> dict[str, Any]:
+    """The golden examples of a type: ``valid`` [{title, data}], ``invalid`` [{title, data, errors}]."""
+    text = resources.files("services.contract").joinpath("examples", f"{event_type}.json").read_text("utf-8")
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def document() -> dict[str, Any]:
+    """One AsyncAPI 3.0 document for the four services; the same contract gives the same document."""
+    return {
+        "asyncapi": "3.0.0",
+        "id": "urn:kz:homecall",
+        "info": {
+            "title": "Homecall",
+            "version": metadata.version("homecall"),
+            "description": _ABOUT.strip(),
+            "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
+            "tags": [
+                {"name": service, "description": f"What the {service} service hears and says."} for service in SERVICES
+            ],
+        },
+        "defaultContentType": "application/json",
+        "servers": {
+            "kafka": {
+                "host": "{bootstrap}",
+                "protocol": "kafka",
+                "description": "The Kafka cluster that the operator runs.",
+                "variables": {
+                    "bootstrap": {
+                        "default": "127.0.0.1:9092",
+                        "description": "Host and port; what the services have as `HOMECALL_KAFKA_BOOTSTRAP`.",
+                    }
+                },
+            }
+        },
+        "channels": {_short(topic): _channel(topic) for topic in TOPICS},
+        "operations": dict(_operations()),
+        "components": {
+            "messages": {
+                **{event_type: _message(event_type) for event_type in MODELS},
+                _DEAD_LETTER: _dead_letter(),
+            },
+            "schemas": _schemas(),
+        },
+    }
+
+
+_DEAD_LETTER = "dead-letter"
+
+
+def _short(topic: Topic) -> str:
+    return topic.name.removeprefix("homecall.").removesuffix(".v1")
+
+
+def _ours(topic: Topic) -> bool:
+    """Whether the services alone write the topic."""
+    return set(topic.writers) <= set(SERVICES)
+
+
+def _names(parties: tuple[str, ...]) -> str:
+    return "all services" if set(parties) == set(SERVICES) else ", ".join(parties)
+
+
+# ---------------------------------------------------------------- channels and operations
+
+
+def _messages_of(topic: Topic) -> tuple[str, ...]:
+    return topic.types or (_DEAD_LETTER,)
+
+
+def _channel(topic: Topic) -> dict[str, Any]:
+    whole = " Every replica reads it to its end, without a group." if topic.whole else ""
+    config = topic.config()
+    return {
+        "address": topic.name,
+        "title": _short(topic),
+        "summary": topic.about,
+        "description": (
+            f"Written by: {_names(topic.writers)}. Read by: {_names(topic.readers)}.{whole} "
+            f"Key: {f'`{topic.key}`' if topic.key else 'as it came'}."
+        ),
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in _messages_of(topic)},
+        "bindings": {
+            "kafka": {
+                "topic": topic.name,
+                "partitions": topic.partitions,
+                "topicConfiguration": {
+                    "cleanup.policy": config["cleanup.policy"].split(","),
+                    **{name: int(value) for name, value in config.items() if name != "cleanup.policy"},
+                },
+                **_KAFKA,
+            }
+        },
+        "x-personal-ids": topic.personal_ids,
+    }
+
+
+def _operations() -> list[tuple[str, dict[str, Any]]]:
+    """What each service hears and says, such as ``intake.receives.requests``."""
+    operations: list[tuple[str, dict[str, Any]]] = []
+    for service in SERVICES:
+        for topic in read_by(service):
+            group = {} if topic.whole else {"groupId": {"type": "string", "const": f"homecall-{service}"}}
+            receives = _operation("receive", service, topic, f"{service} hears: {topic.about}")
+            if group:
+                receives["bindings"] = {"kafka": {**group, **_KAFKA}}
+            operations.append((f"{service}.receives.{_short(topic)}", receives))
+        for topic in TOPICS:
+            if service in topic.writers:
+                sends = _operation("send", service, topic, f"{service} says: {topic.about}")
+                operations.append((f"{service}.sends.{_short(topic)}", sends))
+    return operations
+
+
+def _operation(action: str, service: str, topic: Topic, summary: str) -> dict[str, Any]:
+    channel = f"#/channels/{_short(topic)}"
+    return {
+        "action": action,
+        "title": f"{service} {action}s {_short(topic)}",
+        "summary": summary,
+        "channel": {"$ref": channel},
+        "messages": [{"$ref": f"{channel}/messages/{name}"} for name in _messages_of(topic)],
+        "tags": [{"name": service}],
+    }
+
+
+# ---------------------------------------------------------------- messages
+
+_TEXT = {"type": "string", "minLength": 1, "maxLength": 1024}
+_TRACEPARENT = {
+    "type": "string",
+    "pattern": "^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$",
+    "description": "W3C Trace Context; passed on to what the event causes.",
+}
+
+
+def _message(event_type: str) -> dict[str, Any]:
+    model, topic = MODELS[event_type], TOPIC_OF_TYPE[event_type]
+    about = cleandoc(model.__doc__ or "")
+    return {
+        "name": TYPE_PREFIX + event_type,
+        "title": event_type,
+        "summary": about.splitlines()[0],
+        "description": f"{about}\n\n`ce_subject` is the `{model.SUBJECT}`, the key the `{topic.key}`.",
+        "contentType": "application/json",
+        "headers": _headers(event_type),
+        "payload": {"$ref": f"#/components/schemas/{model.__name__}"},
+        "bindings": {"kafka": {"key": {"type": "string", "description": f"The `{topic.key}`."}, **_KAFKA}},
+        "examples": [_example(event_type, example) for example in golden(event_type)["valid"]],
+        "x-personal-ids": topic.personal_ids,
+    }
+
+
+def _headers(event_type: str) -> dict[str, Any]:
+    required = ["ce_specversion", "ce_id", "ce_source", "ce_type"]
+    if _ours(TOPIC_OF_TYPE[event_type]):
+        required += ["ce_time", "ce_subject", "content-type"]
+    return {
+        "type": "object",
+        "required": required,
+        "properties": {
+            "ce_specversion": {"type": "string", "const": "1.0"},
+            "ce_id": {**_TEXT, "description": "With `ce_source` it names the event: the same pair is the same event."},
+            "ce_source": {**_TEXT, "description": "The system that sends: a URI reference of its own choice."},
+            "ce_type": {"type": "string", "const": TYPE_PREFIX + event_type},
+            "ce_time": {
+                "type": "string",
+                "format": "date-time",
+                "description": "When it happened; nothing depends on it.",
+            },
+            "ce_subject": {"type": "string", "description": f"The `{MODELS[event_type].SUBJECT}`."},
+            "content-type": {
+                "type": "string",
+                "description": f"`application/json`; `{STRUCTURED}` in structured mode.",
+            },
+            "traceparent": _TRACEPARENT,
+        },
+    }
+
+
+def _example(event_type: str, example: dict[str, Any]) -> dict[str, Any]:
+    data = example["data"]
+    subject = str(data[MODELS[event_type].SUBJECT])
+    return {
+        "name": f"{event_type}, {example['title']}",
+        "summary": example["title"],
+        "headers": {
+            "ce_specversion": "1.0",
+            "ce_id": event_id("example", event_type, subject, example["title"]),
+            "ce_source": _example_source(event_type, data),
+            "ce_type": TYPE_PREFIX + event_type,
+            "ce_time": _example_time(data),
+            "ce_subject": subject,
+            "content-type": "application/json",
+        },
+        "payload": data,
+    }
+
+
+def _example_source(event_type: str, data: dict[str, Any]) -> str:
+    topic = TOPIC_OF_TYPE[event_type]
+    if _ours(topic):
+        return f"/homecall/{topic.writers[0]}"
+    return "urn:portal" if data.get("channel") == "portal" else f"urn:clinic:{data['clinic_id']}"
+
+
+def _example_time(data: dict[str, Any]) -> str:
+    of_event = ("occurred_at", "at", "accepted_at", "submitted_at", "since", "due_at")
+    return str(next((data[name] for name in of_event if name in data), "2026-11-23T08:00:00+05:00"))
+
+
+def _dead_letter() -> dict[str, Any]:
+    return {
+        "name": _DEAD_LETTER,
+        "title": "A record that could not be handled",
+        "summary": "The record as it came, its key, bytes and headers, with why and where from in headers of ours.",
+        "description": (
+            "Reasons: `not_json`, `not_cloudevent`, `unknown_type`, `schema` (no readable ids), `unknown_subject`, "
+            "`invalid_transition`, `handler_failed` (after the retries)."
+        ),
+        "contentType": "application/octet-stream",
+        "headers": {
+            "type": "object",
+            "required": [f"homecall-dead-{name}" for name in _DEAD_HEADERS],
+            "properties": {
+                f"homecall-dead-{name}": {"type": "string", "description": about}
+                for name, about in _DEAD_HEADERS.items()
+            },
+        },
+        "payload": {"description": "Any bytes."},
+        "x-personal-ids": True,
+    }
+
+
+_DEAD_HEADERS = {
+    "reason": "One of the reasons above.",
+    "detail": "What was wrong and the way out, in one line, with nothing of what was sent.",
+    "topic": "The topic it came from.",
+    "partition": "Its partition there, in decimal digits.",
+    "offset": "Its offset there, in decimal digits.",
+    "service": "Who gave it up.",
+}
+
+
+# ---------------------------------------------------------------- schemas
+
+
+class _Draft7(GenerateJsonSchema):
+    """JSON Schema as AsyncAPI takes it: draft 07, no titles made of field names.
+
+    What we send (serialization) has no nulls, and always has the fields whose default is a value.
+    """
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002  # the base class's signature
+        return False
+
+    def tuple_schema(self, schema: core_schema.TupleSchema) -> JsonSchemaValue:
+        made = super().tuple_schema(schema)
+        if "prefixItems" in made:
+            made["items"] = made.pop("prefixItems")
+        return made
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        return (
+            self.generate_inner(schema["schema"]) if self.mode == "serialization" else super().nullable_schema(schema)
+        )
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        made = super().default_schema(schema)
+        if made.get("default", ...) is None:
+            del made["default"]
+        return made
+
+    def field_is_required(
+        self,
+        field: core_schema.ModelField | core_schema.DataclassField | core_schema.TypedDictField,
+        total: bool,
+    ) -> bool:
+        inner = field["schema"]
+        if self.mode == "serialization" and inner["type"] == "default":
+            return inner.get("default", ...) is not None
+        return super().field_is_required(field, total)
+
+
+@cache
+def _generated() -> dict[str, Any]:
+    modes: list[tuple[Any, JsonSchemaMode]] = [
+        (model, "serialization" if _ours(TOPIC_OF_TYPE[event_type]) else "validation")
+        for event_type, model in MODELS.items()
+    ]
+    _, made = models_json_schema(modes, ref_template="#/components/schemas/{model}", schema_generator=_Draft7)
+    return made
+
+
+def _schemas() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(json.dumps(_generated()["$defs"]))
+    return found

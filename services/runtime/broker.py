@@ -1,0 +1,150 @@
+"""FastStream's subscription of a service: batches of raw records, offsets committed by hand."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from aiokafka import ConsumerRebalanceListener, TopicPartition
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import IllegalStateError, KafkaError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker, KafkaMessage
+from faststream.kafka.message import KafkaAckableMessage
+
+from services.contract.envelope import Record
+from services.contract.topics import Topic
+from services.runtime import metrics
+from services.runtime.logs import log
+from services.runtime.pipeline import Commit
+from services.runtime.producer import connection
+from services.runtime.settings import Settings
+from services.runtime.table import record_of
+
+OnBatch = Callable[[Sequence[Record], Commit], Awaitable[None]]
+
+# A batch may wait for a database that is away; the group is left only when it waits longer than this.
+_MAX_POLL_INTERVAL_MS = 300_000
+_REBALANCE_TIMEOUT_MS = 60_000
+
+
+class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
+    """Knows whether this member has joined its group, and which partitions it holds."""
+
+    def __init__(self) -> None:
+        self.joined = False
+        self.partitions: set[TopicPartition] = set()
+
+    async def on_partitions_revoked(self, _revoked: set[TopicPartition]) -> None:
+        self.joined = False
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        self.joined = True
+        self.partitions = set(assigned)
+        for topic in {place.topic for place in assigned}:
+            metrics.REBALANCES.labels(topic).inc()
+
+
+class Subscription:
+    """One consumer in the service's group over all its topics but those it reads whole."""
+
+    def __init__(self, settings: Settings, service: str, topics: Sequence[Topic], on_batch: OnBatch) -> None:
+        self.assignment = Assignment()
+        self._log = log(service)
+        self._on_batch = on_batch
+        options = connection(settings)
+        servers = options.pop("bootstrap_servers").split(",")
+        security = _security(settings)
+        self._broker = KafkaBroker(
+            servers,
+            client_id=f"homecall-{service}",
+            # Events go out through our own producer, whose futures are gathered; this one only reads.
+            acks="all",
+            allow_auto_create_topics=False,
+            consumer_only=True,
+            apply_types=False,
+            logger=logging.getLogger("faststream"),
+            log_level=logging.DEBUG,
+            security=security,
+        )
+        subscriber = self._broker.subscriber(
+            *[topic.name for topic in topics],
+            group_id=f"homecall-{service}",
+            batch=True,
+            max_records=settings.batch_max,
+            batch_timeout_ms=settings.batch_wait_ms,
+            ack_policy=AckPolicy.MANUAL,
+            auto_offset_reset="earliest",
+            partition_assignment_strategy=(RangePartitionAssignor,),
+            session_timeout_ms=settings.kafka_session_timeout_ms,
+            heartbeat_interval_ms=max(300, settings.kafka_session_timeout_ms // 4),
+            rebalance_timeout_ms=_REBALANCE_TIMEOUT_MS,
+            max_poll_interval_ms=_MAX_POLL_INTERVAL_MS,
+            fetch_max_wait_ms=100,
+            listener=self.assignment,
+            parser=_parse,
+            decoder=_decode,
+        )
+        subscriber(self._handle)
+        self._subscriber: Any = subscriber
+
+    async def _handle(self, message: KafkaMessage) -> None:
+        raw: Any = message.raw_message
+        consumer: Any = self._subscriber.consumer
+
+        async def commit(offsets: Mapping[tuple[str, int], int]) -> None:
+            try:
+                await consumer.commit({TopicPartition(*place): offset for place, offset in offsets.items()})
+            except (KafkaError, IllegalStateError) as error:
+                # The partition is another member's by now: the batch comes again there and finds its outcomes.
+                for topic in {topic for topic, _ in offsets}:
+                    metrics.COMMIT_FAILURES.labels(topic).inc()
+                self._log.warning("offsets not committed; the batch comes again", error=type(error).__name__)
+
+        await self._on_batch([record_of(each) for each in raw], commit)
+
+    async def start(self) -> None:
+        await self._broker.start()
+
+    async def stop(self) -> None:
+        """Leave the group."""
+        await self._broker.stop()
+
+
+async def _parse(message: Any) -> KafkaMessage:
+    # FastStream's own parser decodes headers as UTF-8 and fails the whole batch for one that is not.
+    return KafkaAckableMessage(body=b"", raw_message=message, headers={}, consumer=_NO_CONSUMER)
+
+
+async def _decode(message: KafkaMessage) -> KafkaMessage:
+    return message
+
+
+class _NoConsumer:
+    """Offsets are committed by the pipeline alone: an acknowledgement of FastStream's would commit past a failure."""
+
+    async def commit(self) -> None:
+        raise RuntimeError("offsets are committed by the pipeline")
+
+    def seek(self, *_: object, **__: object) -> None:
+        raise RuntimeError("offsets are moved by the pipeline")
+
+
+_NO_CONSUMER = _NoConsumer()
+
+
+def _security(settings: Settings) -> Any:
+    if settings.kafka_security == "PLAINTEXT":
+        return None
+    from faststream.security import BaseSecurity, SASLScram512
+
+    context = connection(settings)["ssl_context"]
+    if settings.kafka_security == "SASL_SSL" and settings.kafka_password is not None:
+        return SASLScram512(
+            username=settings.kafka_username or "",
+            password=settings.kafka_password.get_secret_value(),
+            ssl_context=context,
+            use_ssl=True,
+        )
+    return BaseSecurity(ssl_context=context, use_ssl=True)

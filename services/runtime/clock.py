@@ -1,0 +1,90 @@
+"""The clock that everything above the standard is handed: the system's, an accelerated one, or one that is stepped."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Service time: what deadlines, openings and placements are held against."""
+
+    speed: float
+    """Seconds of service time in a second of real time."""
+
+    def now(self) -> datetime:
+        """The present moment, in UTC."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for so many seconds of real time."""
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    speed = 1.0
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class AcceleratedClock:
+    """Starts at ``start`` and runs ``speed`` times as fast; development only.
+
+    ``anchor`` is the real moment at which it started, so that several processes share one clock.
+    """
+
+    def __init__(self, start: datetime, speed: float, anchor: datetime | None = None) -> None:
+        self._start = start.astimezone(UTC)
+        self.speed = speed
+        elapsed = (datetime.now(UTC) - anchor).total_seconds() if anchor else 0.0
+        # Monotonic from here on: a step of the machine's clock moves nothing.
+        self._zero = time.monotonic() - elapsed
+
+    def now(self) -> datetime:
+        return self._start + timedelta(seconds=(time.monotonic() - self._zero) * self.speed)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class SteppedClock(AcceleratedClock):
+    """An accelerated clock that may also step forward over hours in which nothing is due: the demo's."""
+
+    def step_to(self, moment: datetime) -> None:
+        """Go on from ``moment``; never back."""
+        ahead = (moment - self.now()).total_seconds()
+        if ahead > 0:
+            self._zero -= ahead / self.speed
+
+
+_FORM = re.compile(r"(?P<start>[^@]+)(@(?P<speed>\d+(\.\d+)?)(@(?P<anchor>[^@]+))?)?\Z")
+
+
+def clock_from(setting: str | None) -> Clock:
+    """The clock that ``HOMECALL_CLOCK`` asks for. Raises ValueError with one line on a wrong value."""
+    if not setting:
+        return SystemClock()
+    match = _FORM.match(setting)
+    start = _moment(match["start"]) if match else None
+    anchor = _moment(match["anchor"]) if match and match["anchor"] else None
+    if match is None or start is None or (match["anchor"] and anchor is None):
+        raise ValueError(
+            "HOMECALL_CLOCK must be a time with an offset, @ a speed and, if wished, @ the real time of its start, "
+            "as in 2026-11-23T07:55:00+05:00@120"
+        )
+    return AcceleratedClock(start, float(match["speed"] or 1), anchor)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None

@@ -1,0 +1,68 @@
+"""What a pure decision gives back: plain values that the pipeline carries out.
+
+Kept free of any driver, so that a ``domain.py`` may import it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+from services.contract.envelope import DeadReason
+from services.contract.types import Event
+
+S = TypeVar("S")
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """An event to be sent. ``sibling`` tells apart those of one cause, type and subject."""
+
+    data: Event
+    sibling: str = ""
+    time: str = ""
+    """RFC 3339 for ``ce_time``; the moment of the decision when empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """Seconds that a stage took: ``homecall_processing_seconds``."""
+
+    channel: str
+    stage: Literal["queue", "service", "intake", "scheduling", "answer"]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A deadline's outcome: ``homecall_deadline_outcomes_total``."""
+
+    deadline: str
+    channel: str
+    outcome: Literal["met", "missed"]
+
+
+Measure = Took | Ended
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """The event cannot take effect: it becomes a dead letter, and nothing changes."""
+
+    reason: DeadReason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision(Generic[S]):
+    """What an event, or a timer, leads to.
+
+    ``state`` None means that nothing changes. ``park`` keeps the event until its subject is known.
+    """
+
+    state: S | None = None
+    says: Sequence[Say] = ()
+    measures: Sequence[Measure] = ()
+    dead: Dead | None = None
+    park: bool = False

@@ -1,0 +1,338 @@
+"""Load, decide, store: how a batch of events changes aggregates, and how their timers fire.
+
+The steps around it, decode before and publish and commit after, are the pipeline's.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Generic, Literal, Protocol, TypeVar
+
+from services.contract.envelope import Incoming, Outgoing, Record, outgoing, read
+from services.contract.errors import one_line
+from services.contract.ids import cause_id
+from services.contract.types import in_zone
+from services.runtime import metrics
+from services.runtime.clock import Clock
+from services.runtime.decision import Dead, Decision, Measure, Say
+from services.runtime.mongo import Aggregate, Aggregates, Parked
+
+S = TypeVar("S")
+Result = Literal["handled", "repeated", "dead"]
+
+PARKED_FOR = timedelta(hours=24)
+"""How long an event waits for its subject before it becomes a dead letter."""
+_GRACE_SECONDS = 15
+"""Real seconds after which a timer takes up work that a batch began and did not finish."""
+
+
+@dataclass(slots=True)
+class Handled:
+    """What became of a batch: events to send in order, a result per record, dead letters."""
+
+    events: list[Outgoing] = field(default_factory=list)
+    results: dict[int, Result] = field(default_factory=dict)
+    dead: list[tuple[Incoming, Dead]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Concluded(Generic[S]):
+    """How the second stage ended for one aggregate: its state, and what each pending cause says."""
+
+    state: S
+    said: Sequence[tuple[str, str | None, Sequence[Say]]]
+    """(cause, traceparent, what it says)"""
+    measures: Sequence[Measure] = ()
+
+
+class Domain(Protocol[S]):
+    """A service's decisions, bound to its facts (rules, clinics) by its composition root."""
+
+    def target(self, event: Incoming) -> str | None:
+        """The id of the aggregate that an event is about; None when it is of no concern here."""
+
+    def takes_broken(self, event: Incoming) -> bool:
+        """Whether an event that breaks its schema is answered by a decision rather than by a dead letter."""
+
+    def decide(self, state: S | None, event: Incoming, now: datetime) -> Decision[S]:
+        """What an event leads to."""
+
+    def due(self, state: S, now: datetime) -> Decision[S]:
+        """What the passing of a state's timer leads to."""
+
+    def pending(self, state: S) -> bool:
+        """Whether the state waits for the second stage: a number, a place."""
+
+
+class Engine(Generic[S]):
+    """Carries a batch through load, decide and store, and the timers through decide and store.
+
+    A service with a second aggregate (a register page, a roster) overrides ``second_stage``.
+    """
+
+    def __init__(self, service: str, store: Aggregates[S], domain: Domain[S], clock: Clock) -> None:
+        self.service = service
+        self.store = store
+        self.domain = domain
+        self.clock = clock
+        self._grace = timedelta(seconds=_GRACE_SECONDS * clock.speed)
+
+    # ------------------------------------------------------------ a batch
+
+    async def handle(self, batch: Sequence[Incoming], now: datetime) -> Handled:
+        """Decide and store a batch. Handling it again gives the same events, whatever was stored before."""
+        handled = Handled()
+        concerns = self._concerns(batch, handled)
+        undecided = dict(concerns)
+        touched: dict[str, Aggregate[S]] = {}
+        deaths: dict[int, Dead] = {}
+        while undecided:
+            started = time.perf_counter()
+            loaded = await self.load(set(undecided.values()), batch)
+            started = self._step("load", started)
+            for index, target in undecided.items():
+                aggregate = loaded.setdefault(target, Aggregate(target))
+                deaths.pop(index, None)
+                handled.results[index] = self._decide(aggregate, batch[index], now, deaths, index)
+            started = self._step("decide", started)
+            lost = await self._save([each for each in loaded.values() if each.changed])
+            self._step("store", started)
+            touched.update({key: each for key, each in loaded.items() if key not in lost})
+            undecided = {index: target for index, target in undecided.items() if target in lost}
+        await self._conclude(touched, now)
+        for index, target in concerns.items():
+            if index in deaths:
+                handled.dead.append((batch[index], deaths[index]))
+                handled.results[index] = "dead"
+            else:
+                handled.events.extend(touched[target].said(batch[index].cause))
+        return handled
+
+    def _concerns(self, batch: Sequence[Incoming], handled: Handled) -> dict[int, str]:
+        concerns: dict[int, str] = {}
+        for index, event in enumerate(batch):
+            handled.results[index] = "handled"
+            if event.data is None and not self.domain.takes_broken(event):
+                handled.dead.append((event, Dead("schema", one_line(event.errors))))
+                handled.results[index] = "dead"
+                continue
+            target = self.domain.target(event)
+            if target is not None:
+                concerns[index] = target
+        return concerns
+
+    async def load(self, targets: Collection[str], batch: Sequence[Incoming]) -> dict[str, Aggregate[S]]:
+        """The aggregates that a batch is about; a service whose decisions look at others loads those too."""
+        del batch
+        return await self.store.load(targets)
+
+    def _decide(
+        self, aggregate: Aggregate[S], event: Incoming, now: datetime, deaths: dict[int, Dead], index: int
+    ) -> Result:
+        if aggregate.heard(event.cause):
+            return "repeated"
+        decision = self.domain.decide(aggregate.state, event, now)
+        if decision.dead is not None:
+            deaths[index] = decision.dead
+            return "dead"
+        if decision.park:
+            if any(kept.cause == event.cause for kept in aggregate.parked):
+                return "repeated"
+            aggregate.parked.append(Parked(event.cause, now + PARKED_FOR, _record_to_doc(event.record)))
+            aggregate.changed = True
+            return "handled"
+        if decision.state is None:
+            return "repeated"
+        first = aggregate.state is None
+        self._apply(aggregate, event.cause, event.traceparent, decision, now)
+        if first and aggregate.parked:
+            self._unpark(aggregate, event.cause, now)
+        return "handled"
+
+    def _apply(
+        self,
+        aggregate: Aggregate[S],
+        cause: str,
+        traceparent: str | None,
+        decision: Decision[S],
+        now: datetime,
+        *,
+        under: str | None = None,
+    ) -> None:
+        assert decision.state is not None
+        aggregate.state = decision.state
+        aggregate.changed = True
+        aggregate.measures.extend(decision.measures)
+        if self.domain.pending(decision.state):
+            # Its outcome follows with the second stage; until then the cause counts as not heard.
+            aggregate.timer_at = now + self._grace
+            if not decision.says:
+                return
+        aggregate.fresh.setdefault(under or cause, []).extend(self.say(cause, traceparent, decision.says, now))
+
+    def _unpark(self, aggregate: Aggregate[S], under: str, now: datetime) -> None:
+        """Decide what waited for this aggregate. Its events go with the cause that ended the wait: that is replayed."""
+        waiting, aggregate.parked = aggregate.parked, []
+        for kept in waiting:
+            event = read(_record_from_doc(kept.record))
+            decision = self.domain.decide(aggregate.state, event, now)
+            if decision.state is not None:
+                self._apply(aggregate, event.cause, event.traceparent, decision, now, under=under)
+                aggregate.fresh.setdefault(event.cause, [])
+
+    def say(self, cause: str, traceparent: str | None, says: Sequence[Say], now: datetime) -> list[Outgoing]:
+        """The events that a decision says, with ids derived from the cause."""
+        return [
+            outgoing(
+                each.data,
+                service=self.service,
+                cause=cause,
+                time=each.time or in_zone(now),
+                sibling=each.sibling,
+                traceparent=traceparent,
+            )
+            for each in says
+        ]
+
+    # ------------------------------------------------------------ second stage
+
+    async def second_stage(self, aggregates: Sequence[Aggregate[S]], now: datetime) -> dict[str, Concluded[S]]:
+        """Settle what pending aggregates wait for, in another aggregate. By id; who is absent goes on waiting."""
+        raise NotImplementedError  # only reached by a domain with pending states, which overrides it
+
+    async def _conclude(self, touched: dict[str, Aggregate[S]], now: datetime, *, timer: bool = False) -> None:
+        pending = [each for each in touched.values() if each.state is not None and self.domain.pending(each.state)]
+        while pending:
+            concluded = await self.second_stage(pending, now)
+            done: list[Aggregate[S]] = []
+            for aggregate in pending:
+                end = concluded.get(aggregate.id)
+                if end is None:
+                    continue
+                aggregate.state = end.state
+                aggregate.timer_at = None
+                aggregate.changed = True
+                aggregate.measures.extend(end.measures)
+                for cause, traceparent, says in end.said:
+                    aggregate.fresh.setdefault(cause, []).extend(self.say(cause, traceparent, says, now))
+                    if timer:
+                        aggregate.unsent.add(cause)
+                done.append(aggregate)
+            started = time.perf_counter()
+            lost = await self._save(done)
+            self._step("store", started)
+            if not lost:
+                return
+            # Somebody else changed them: what they are now is what counts.
+            again = await self.store.load(lost)
+            touched.update(again)
+            pending = [each for each in again.values() if each.state is not None and self.domain.pending(each.state)]
+
+    async def _save(self, changed: Sequence[Aggregate[S]]) -> set[str]:
+        lost = await self.store.save(changed)
+        for each in changed:
+            if each.id not in lost:
+                metrics.record(each.measures)
+                each.measures = []
+        return lost
+
+    @staticmethod
+    def _step(name: str, started: float) -> float:
+        now = time.perf_counter()
+        metrics.STEP_SECONDS.labels(name).observe(now - started)
+        return now
+
+    # ------------------------------------------------------------ timers
+
+    async def due(self, now: datetime, limit: int = 500) -> Due[S]:
+        """Decide and store what is due by ``now``; what it gives is to be sent, then handed to ``sent``."""
+        found = {each.id: each for each in await self.store.due(now, limit)}
+        expired = [each for each in found.values() if any(kept.until <= now for kept in each.parked)]
+        for aggregate in found.values():
+            if aggregate.state is None or self.domain.pending(aggregate.state):
+                continue
+            cause = cause_id(f"/homecall/{self.service}", f"{aggregate.id} {aggregate.version}", "timer")
+            decision = self.domain.due(aggregate.state, now)
+            if decision.state is not None:
+                self._apply(aggregate, cause, None, decision, now)
+                if decision.says:
+                    aggregate.unsent.add(cause)
+        lost = await self._save([each for each in found.values() if each.changed])
+        won = {key: each for key, each in found.items() if key not in lost}
+        await self._conclude(won, now, timer=True)
+        return Due(
+            unsent=[each for each in won.values() if each.unsent],
+            expired=[each for each in expired if each.id in won],
+            until=now,
+            more=len(found) == limit,
+        )
+
+    async def unsent(self, seconds: float = 10, limit: int = 500) -> Due[S]:
+        """What a timer stored more than so many real seconds ago and nobody is known to have sent."""
+        found = await self.store.unsent(datetime.now(UTC) - timedelta(seconds=seconds), limit)
+        return Due(unsent=found, expired=[], until=datetime.min.replace(tzinfo=UTC), more=False)
+
+    async def sent(self, due: Due[S]) -> None:
+        """The events and dead letters of ``due`` were acknowledged: only now are they forgotten."""
+        for each in due.unsent:
+            each.unsent = set()
+        await self.store.sent(due.unsent)
+        for each in due.expired:
+            for kept in each.parked:
+                if kept.until <= due.until:
+                    each.fresh.setdefault(kept.cause, [])
+            each.parked = [kept for kept in each.parked if kept.until > due.until]
+        await self._save(due.expired)
+
+
+@dataclass(frozen=True, slots=True)
+class Due(Generic[S]):
+    """What timers did: aggregates with events to send, and those whose parked events are to become dead letters."""
+
+    unsent: list[Aggregate[S]]
+    expired: list[Aggregate[S]]
+    until: datetime
+    more: bool
+
+    @property
+    def events(self) -> list[Outgoing]:
+        """The events to send."""
+        return [event for each in self.unsent for cause in sorted(each.unsent) for event in each.said(cause)]
+
+    @property
+    def dead(self) -> list[tuple[Record, Dead]]:
+        """The parked records whose time is over."""
+        detail = "its subject did not become known within 24 hours: send the subject's own event first"
+        return [
+            (_record_from_doc(kept.record), Dead("unknown_subject", detail))
+            for each in self.expired
+            for kept in each.parked
+            if kept.until <= self.until
+        ]
+
+
+def _record_to_doc(record: Record) -> dict[str, Any]:
+    return {
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "key": record.key,
+        "value": record.value,
+        "headers": [[name, value] for name, value in record.headers],
+        "timestamp": record.timestamp,
+    }
+
+
+def _record_from_doc(doc: Mapping[str, Any]) -> Record:
+    return Record(
+        topic=doc["topic"],
+        partition=doc["partition"],
+        offset=doc["offset"],
+        key=doc["key"],
+        value=doc["value"],
+        headers=tuple((name, value) for name, value in doc["headers"]),
+        timestamp=doc["timestamp"],
+    )

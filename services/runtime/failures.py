@@ -1,0 +1,24 @@
+"""The kinds of failure that the pipeline tells apart."""
+
+from __future__ import annotations
+
+
+class Transient(Exception):
+    """Something we depend on is away: the same work may succeed later, with nothing changed."""
+
+    def __init__(self, what: str, cause: BaseException) -> None:
+        # The driver's own words may quote a document: only the kind of error is kept.
+        super().__init__(f"{what} is away or busy: {type(cause).__name__}")
+        self.what = what
+
+
+class MustFinish(Exception):
+    """The work has gone too far to be given up (a register number is out): it is retried, never dead-lettered."""
+
+
+class Stopped(Exception):
+    """The service is stopping: the batch in hand is given up uncommitted."""
+
+
+class TooManyDeadLetters(Exception):
+    """More of the last records would be dead letters than is allowed: stop rather than empty a topic."""

@@ -1,0 +1,97 @@
+"""``/livez``, ``/readyz`` and ``/metrics``, and the run of a process from start to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import uvicorn
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from services.runtime.service import Service
+
+Scope = dict[str, Any]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+def application(services: Sequence[Service]) -> Any:
+    """The ASGI application."""
+
+    async def answer(scope: Scope, _receive: Any, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        status, kind, body = await _page(services, scope["path"])
+        headers = [(b"content-type", kind.encode())]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    return answer
+
+
+async def _page(services: Sequence[Service], path: str) -> tuple[int, str, bytes]:
+    text = "text/plain; charset=utf-8"
+    if path == "/metrics":
+        return 200, CONTENT_TYPE_LATEST, generate_latest()
+    if path == "/livez":
+        verdicts = [(service.name, *service.alive()) for service in services]
+    elif path == "/readyz":
+        verdicts = [(service.name, *await service.ready()) for service in services]
+    else:
+        return 404, text, b"there are /livez, /readyz and /metrics\n"
+    good = all(verdict for _, verdict, _ in verdicts)
+    body = "".join(f"{name}: {why}\n" for name, _, why in verdicts)
+    return (200 if good else 503), text, body.encode()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers: the process ends as its services do."""
+
+    def install_signal_handlers(self) -> None:
+        return
+
+    def capture_signals(self) -> Any:
+        from contextlib import nullcontext
+
+        return nullcontext()
+
+
+async def run(services: Sequence[Service], host: str, port: int) -> None:
+    """Run services until SIGTERM or SIGINT, or until one of them fails; then stop them in order.
+
+    Raises what made a service fail.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    server = _Server(
+        uvicorn.Config(application(services), host=host, port=port, log_config=None, lifespan="off", access_log=False)
+    )
+    serving = asyncio.create_task(server.serve())
+    starting = asyncio.ensure_future(_start(services))
+    stopped = asyncio.create_task(stop.wait())
+    first: list[asyncio.Future[Any]] = [starting, stopped, serving]
+    try:
+        await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done() and not stop.is_set():
+            await starting
+            failures = [service.failed for service in services]
+            waiting: list[asyncio.Future[Any]] = [stopped, serving, *failures]
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for failure in failures:
+                if failure.done():
+                    failure.result()
+    finally:
+        for service in services:
+            service.pipeline.stopping.set()
+        starting.cancel()
+        await asyncio.gather(*(service.stop() for service in services), return_exceptions=True)
+        stopped.cancel()
+        server.should_exit = True
+        await asyncio.gather(serving, starting, return_exceptions=True)
+
+
+async def _start(services: Sequence[Service]) -> None:
+    await asyncio.gather(*(service.start() for service in services))

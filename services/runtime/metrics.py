@@ -1,0 +1,59 @@
+"""Every metric, as the contract names it. Labels never hold an id of a person, a clinic or a request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from services.runtime.decision import Ended, Measure
+
+# The statutory times: 600 s at the clinic (C4.1 to C4.3), 1800 s through the portal (C4.4); both are bucket edges.
+PROCESSING_SECONDS = Histogram(
+    "homecall_processing_seconds",
+    "Seconds a stage took; stage answer is the statutory time, from the start of the clock to the result",
+    ["channel", "stage"],
+    buckets=(1, 5, 15, 30, 60, 120, 300, 480, 600, 900, 1200, 1500, 1800, 2700, 3600),
+)
+DEADLINE_OUTCOMES = Counter(
+    "homecall_deadline_outcomes_total",
+    "Deadlines by outcome, counted where the outcome is first stored",
+    ["deadline", "channel", "outcome"],
+)
+OPEN = Gauge(
+    "homecall_open", "Not answered yet; the same on every replica: aggregate with max", ["deadline", "channel"]
+)
+OLDEST_OPEN_SECONDS = Gauge(
+    "homecall_oldest_open_seconds", "Age of the oldest open one by the statutory clock", ["deadline", "channel"]
+)
+EVENTS = Counter("homecall_events_total", "Records by what became of them", ["topic", "type", "result"])
+EVENT_AGE_SECONDS = Gauge("homecall_event_age_seconds", "Age of the newest record handled", ["topic"])
+DEAD_LETTERS = Counter("homecall_dead_letters_total", "Records sent to the dead letters", ["topic", "reason"])
+COMMIT_FAILURES = Counter(
+    "homecall_commit_failures_total", "Offset commits that failed; the batch comes again", ["topic"]
+)
+REBALANCES = Counter("homecall_rebalances_total", "Times that partitions were assigned anew", ["topic"])
+STEP_SECONDS = Histogram(
+    "homecall_step_seconds",
+    "Seconds a step of the pipeline took, per batch",
+    ["step"],
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+# Beyond the contract: what an operator needs to see that has no other sign.
+RETRIES = Counter(
+    "homecall_retries_total", "Batches tried again while the database or the broker was away", ["service"]
+)
+DECREES_MISSING = Gauge(
+    "homecall_decree_table_missing",
+    "1 where the table of government decrees for this or the next year is missing",
+    ["year"],
+)
+
+
+def record(measures: Iterable[Measure]) -> None:
+    """Count what a decision measured, once it is stored."""
+    for measure in measures:
+        if isinstance(measure, Ended):
+            DEADLINE_OUTCOMES.labels(measure.deadline, measure.channel, measure.outcome).inc()
+        else:
+            PROCESSING_SECONDS.labels(measure.channel, measure.stage).observe(max(0.0, measure.seconds))

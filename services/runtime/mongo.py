@@ -1,0 +1,424 @@
+"""MongoDB: aggregates stored by compare-and-set, and pages that give numbers. The only file that names motor.
+
+Only what every MongoDB deployment can do is used: no transactions, no change streams, no upserts, no partial indexes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime, timedelta
+from typing import Any, Generic, TypeVar
+from uuid import uuid4
+
+from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo import ASCENDING, IndexModel, InsertOne, UpdateOne
+from pymongo.errors import BulkWriteError, ConnectionFailure, PyMongoError, WTimeoutError
+
+from services.contract.envelope import Outgoing
+from services.contract.topics import TOPIC_OF_TYPE
+from services.runtime.decision import Measure
+from services.runtime.failures import Transient
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+_DUPLICATE_KEY = 11000
+# The server is stepping down, starting, shutting down or out of time: the same write may succeed in a moment.
+_PASSING_CODES = frozenset({6, 7, 24, 50, 64, 89, 91, 112, 189, 202, 262, 9001, 10107, 11600, 11602, 13435, 13436})
+
+
+def passing(error: PyMongoError) -> bool:
+    """Whether the same command may succeed later with nothing changed."""
+    if isinstance(error, ConnectionFailure | WTimeoutError):
+        return True
+    if isinstance(error, BulkWriteError):
+        details: Any = error.details or {}
+        codes = {each.get("code") for each in details.get("writeErrors", ())}
+        return bool(details.get("writeConcernErrors")) or bool(codes & _PASSING_CODES)
+    return getattr(error, "code", None) in _PASSING_CODES
+
+
+async def attempt(call: Awaitable[T]) -> T:
+    """Await a database call; what may pass by itself comes out as ``Transient``."""
+    try:
+        return await call
+    except PyMongoError as error:
+        if passing(error):
+            raise Transient("database", error) from error
+        raise
+
+
+class Database:
+    """A service's own database."""
+
+    def __init__(self, url: str, name: str) -> None:
+        # retryWrites needs sessions, which not every deployment has; a write whose answer was lost is healed by reload.
+        self._client: Any = AsyncIOMotorClient(
+            url,
+            w="majority",
+            retryWrites=False,
+            retryReads=False,
+            tz_aware=True,
+            serverSelectionTimeoutMS=5_000,
+            connectTimeoutMS=5_000,
+            socketTimeoutMS=30_000,
+            maxPoolSize=20,
+        )
+        self._database = self._client[name]
+        self.commands = 0
+        """Commands sent so far: one query or one bulk write each."""
+
+    def collection(self, name: str) -> Collected:
+        """A collection of this database."""
+        return Collected(self, self._database[name])
+
+    async def ping(self) -> bool:
+        """Whether the database answers now."""
+        try:
+            await asyncio.wait_for(self._database.command("ping"), 2)
+        except (PyMongoError, TimeoutError):
+            return False
+        return True
+
+    async def drop(self) -> None:
+        """Remove the database: for tests and the demo."""
+        await attempt(self._client.drop_database(self._database.name))
+
+    def close(self) -> None:
+        self._client.close()
+
+
+class Collected:
+    """A collection, with the few operations that every MongoDB and stand-in does alike."""
+
+    def __init__(self, database: Database, raw: Any) -> None:
+        self._database = database
+        self._raw = raw
+
+    async def ensure_indexes(self, indexes: Iterable[tuple[str | Sequence[str], bool]]) -> None:
+        """Create the indexes that are missing: (field or fields, unique). All are sparse."""
+        models = [
+            IndexModel(
+                [(name, ASCENDING) for name in ([names] if isinstance(names, str) else names)],
+                unique=unique,
+                sparse=True,
+                name="_".join([names] if isinstance(names, str) else names),
+            )
+            for names, unique in indexes
+        ]
+        if models:
+            await attempt(self._raw.create_indexes(models))
+
+    async def find(
+        self,
+        query: Mapping[str, Any],
+        *,
+        limit: int = 0,
+        sort: str | None = None,
+        projection: Mapping[str, Any] | None = None,
+    ) -> list[dict[str, Any]]:
+        """The documents that match, in one query."""
+        self._database.commands += 1
+        cursor = self._raw.find(query, projection)
+        if sort:
+            cursor = cursor.sort(sort, ASCENDING)
+        if limit:
+            cursor = cursor.limit(limit)
+        return await attempt(cursor.to_list(length=None))
+
+    async def write(self, operations: Sequence[InsertOne[Any] | UpdateOne]) -> int | None:
+        """One unordered bulk write. The number inserted or matched; None when a key was there already."""
+        if not operations:
+            return 0
+        self._database.commands += 1
+        try:
+            result = await self._raw.bulk_write(list(operations), ordered=False)
+        except BulkWriteError as error:
+            if passing(error):
+                raise Transient("database", error) from error
+            details: Any = error.details or {}
+            if all(each.get("code") == _DUPLICATE_KEY for each in details.get("writeErrors", ())):
+                return None
+            raise
+        except PyMongoError as error:
+            if passing(error):
+                raise Transient("database", error) from error
+            raise
+        return int(result.inserted_count + result.matched_count)
+
+    async def group(self, match: Mapping[str, Any], by: str, oldest: str) -> list[tuple[str, int, Any]]:
+        """Count the documents that match by a field, with the least of another: (value, count, least)."""
+        self._database.commands += 1
+        pipeline = [
+            {"$match": dict(match)},
+            {"$group": {"_id": f"${by}", "count": {"$sum": 1}, "oldest": {"$min": f"${oldest}"}}},
+        ]
+        found = await attempt(self._raw.aggregate(pipeline).to_list(length=None))
+        return [(row["_id"], int(row["count"]), row["oldest"]) for row in found]
+
+
+@dataclass(slots=True)
+class Parked:
+    """An event whose subject is not known yet, kept as it came; ``until`` is when it becomes a dead letter."""
+
+    cause: str
+    until: datetime
+    record: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Aggregate(Generic[S]):
+    """One document: a state, and which cause led to which events.
+
+    ``version`` 0 has not been stored. ``fresh`` are the outcomes that are not stored yet, ``unsent`` the causes
+    (timers, work of another aggregate) whose events no record of the log would bring back.
+    """
+
+    id: str
+    version: int = 0
+    state: S | None = None
+    outcomes: dict[str, list[Outgoing]] = field(default_factory=dict)
+    parked: list[Parked] = field(default_factory=list)
+    unsent: set[str] = field(default_factory=set)
+    fresh: dict[str, list[Outgoing]] = field(default_factory=dict)
+    measures: list[Measure] = field(default_factory=list)
+    changed: bool = False
+    timer_at: datetime | None = None
+
+    def heard(self, cause: str) -> bool:
+        """Whether this cause has led to its outcome already."""
+        return cause in self.outcomes or cause in self.fresh
+
+    def said(self, cause: str) -> list[Outgoing]:
+        """The events that a cause led to."""
+        return self.fresh.get(cause) or self.outcomes.get(cause) or []
+
+
+def _event_to_doc(event: Outgoing) -> dict[str, Any]:
+    doc = {
+        "type": event.type,
+        "id": event.id,
+        "key": event.key,
+        "subject": event.subject,
+        "source": event.source,
+        "time": event.time,
+        "value": event.value.decode(),
+    }
+    if event.traceparent:
+        doc["traceparent"] = event.traceparent
+    return doc
+
+
+def _event_from_doc(doc: Mapping[str, Any]) -> Outgoing:
+    return Outgoing(
+        topic=TOPIC_OF_TYPE[doc["type"]].name,
+        key=doc["key"],
+        type=doc["type"],
+        id=doc["id"],
+        source=doc["source"],
+        subject=doc["subject"],
+        time=doc["time"],
+        value=doc["value"].encode(),
+        traceparent=doc.get("traceparent"),
+    )
+
+
+class Aggregates(Generic[S]):
+    """Aggregates of one kind in one collection.
+
+    ``timer_at`` says when a state's next timer is due, ``indexed`` gives the fields it is found by. Both look at the
+    state alone. ``indexes`` are (field, unique): a unique one holds only while the field exists.
+    """
+
+    def __init__(
+        self,
+        collection: Collected,
+        state_type: type[S],
+        *,
+        timer_at: Callable[[S], datetime | None],
+        indexed: Callable[[S], Mapping[str, Any]] = lambda _: {},
+        indexes: Sequence[tuple[str | Sequence[str], bool]] = (),
+    ) -> None:
+        self._collection = collection
+        self._state_type = state_type
+        self._known = {each.name for each in fields(state_type)}  # type: ignore[arg-type]  # a dataclass
+        self._timer_at = timer_at
+        self._indexed = indexed
+        self._indexes = indexes
+
+    async def prepare(self) -> None:
+        """Create the indexes; safe to run again."""
+        await self._collection.ensure_indexes([("timer_at", False), ("unsent_at", False), *self._indexes])
+
+    async def load(self, ids: Collection[str]) -> dict[str, Aggregate[S]]:
+        """Those that exist, by id, in one query."""
+        return {each.id: each for each in await self.find({"_id": {"$in": list(ids)}})} if ids else {}
+
+    async def find(self, query: Mapping[str, Any], *, limit: int = 0, sort: str | None = None) -> list[Aggregate[S]]:
+        """Those that match a query on ``_id`` or an indexed field."""
+        return [self._from_doc(doc) for doc in await self._collection.find(query, limit=limit, sort=sort)]
+
+    async def due(self, now: datetime, limit: int) -> list[Aggregate[S]]:
+        """Those whose timer is due, the oldest first."""
+        return await self.find({"timer_at": {"$lte": now}}, limit=limit, sort="timer_at")
+
+    async def unsent(self, before: datetime, limit: int) -> list[Aggregate[S]]:
+        """Those whose timer's events were stored before ``before`` and are not known to have been sent."""
+        return await self.find({"unsent_at": {"$lte": before}}, limit=limit, sort="unsent_at")
+
+    async def sent(self, aggregates: Sequence[Aggregate[S]]) -> None:
+        """Clear the mark of those whose events were sent, unless they have changed since."""
+        await self._collection.write(
+            [
+                UpdateOne({"_id": each.id, "v": each.version}, {"$unset": {"unsent_at": "", "unsent": ""}})
+                for each in aggregates
+            ]
+        )
+
+    async def group(self, match: Mapping[str, Any], by: str, oldest: str) -> list[tuple[str, int, Any]]:
+        """See ``Collected.group``."""
+        return await self._collection.group(match, by, oldest)
+
+    async def save(self, aggregates: Sequence[Aggregate[S]]) -> set[str]:
+        """Store what changed, each by compare-and-set, in one bulk write. The ids of those that lost."""
+        if not aggregates:
+            return set()
+        token = uuid4().hex
+        operations = [self._operation(each, token) for each in aggregates]
+        done = await self._collection.write(operations)
+        lost: set[str] = set()
+        if done != len(aggregates):
+            # Which of them it was is asked for: the numbers that servers give back do not tell.
+            mine = await self._collection.find(
+                {"_id": {"$in": [each.id for each in aggregates]}}, projection={"w": 1, "v": 1}
+            )
+            won = {doc["_id"] for doc in mine if doc.get("w") == token}
+            lost = {each.id for each in aggregates} - won
+        for each in aggregates:
+            if each.id not in lost:
+                each.version += 1
+                each.outcomes.update(each.fresh)
+                each.fresh = {}
+                each.changed = False
+        return lost
+
+    def _operation(self, each: Aggregate[S], token: str) -> InsertOne[Any] | UpdateOne:
+        found: dict[str, Any] = {"w": token}
+        gone: dict[str, str] = {}
+        timers = [parked.until for parked in each.parked]
+        if each.state is not None:
+            found["s"] = {name: getattr(each.state, name) for name in self._known}
+            timer_at = each.timer_at or self._timer_at(each.state)
+            if timer_at is not None:
+                timers.append(timer_at)
+            for name, value in self._indexed(each.state).items():
+                (gone if value is None else found)[name] = "" if value is None else value
+        if timers:
+            found["timer_at"] = min(timers)
+        else:
+            gone["timer_at"] = ""
+        if each.unsent:
+            found["unsent_at"] = datetime.now(UTC)
+            found["unsent"] = sorted(each.unsent)
+        parked_docs = [{"cause": kept.cause, "until": kept.until, "record": kept.record} for kept in each.parked]
+        outcomes = {cause: [_event_to_doc(event) for event in events] for cause, events in each.fresh.items()}
+        if each.version == 0:
+            return InsertOne({"_id": each.id, "v": 1, **found, "p": parked_docs, "o": outcomes})
+        found["p"] = parked_docs
+        found.update({f"o.{cause}": events for cause, events in outcomes.items()})
+        change: dict[str, Any] = {"$set": found, "$inc": {"v": 1}}
+        if gone:
+            change["$unset"] = gone
+        return UpdateOne({"_id": each.id, "v": each.version}, change)
+
+    def _from_doc(self, doc: Mapping[str, Any]) -> Aggregate[S]:
+        stored = doc.get("s")
+        state = None
+        if stored is not None:
+            # A field of a later release is left alone, one of an earlier release has its default.
+            state = self._state_type(**{name: value for name, value in stored.items() if name in self._known})
+        return Aggregate(
+            id=doc["_id"],
+            version=doc["v"],
+            state=state,
+            outcomes={cause: [_event_from_doc(each) for each in events] for cause, events in doc.get("o", {}).items()},
+            parked=[Parked(each["cause"], each["until"], each["record"]) for each in doc.get("p", ())],
+            unsent=set(doc.get("unsent", ())),
+        )
+
+
+class Pages:
+    """Pages that give numbers 1, 2, 3… to subjects, without gap or double, also after a crash.
+
+    A page is one document: a map from subject to number. Asking again finds the number that was given.
+    """
+
+    def __init__(self, collection: Collected) -> None:
+        self._collection = collection
+
+    async def allot(self, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
+        """The number of each (page, subject); new subjects of a page are numbered in the order they stand here."""
+        given: dict[tuple[str, str], int] = {}
+        open_pages = {page for page, _ in wanted}
+        while open_pages:
+            found = await self._collection.find(
+                {"_id": {"$in": sorted(open_pages)}},
+                projection={
+                    "v": 1,
+                    "count": 1,
+                    **{f"numbers.{subject}": 1 for page, subject in wanted if page in open_pages},
+                },
+            )
+            pages = {doc["_id"]: doc for doc in found}
+            token = uuid4().hex
+            operations: list[InsertOne[Any] | UpdateOne] = []
+            tried: dict[str, dict[str, int]] = {}
+            for page in sorted(open_pages):
+                doc = pages.get(page)
+                numbers: dict[str, int] = dict(doc.get("numbers") or {}) if doc else {}
+                count = int(doc["count"]) if doc else 0
+                new: dict[str, int] = {}
+                for asked, subject in wanted:
+                    if asked == page and subject not in numbers and subject not in new:
+                        count += 1
+                        new[subject] = count
+                tried[page] = numbers | new
+                if not new:
+                    continue
+                if doc is None:
+                    operations.append(InsertOne({"_id": page, "v": 1, "w": token, "count": count, "numbers": new}))
+                else:
+                    change = {"w": token, "count": count} | {f"numbers.{key}": number for key, number in new.items()}
+                    operations.append(UpdateOne({"_id": page, "v": doc["v"]}, {"$set": change, "$inc": {"v": 1}}))
+            written = await self._collection.write(operations)
+            lost: set[str] = set()
+            if written != len(operations):
+                ids = list(tried)
+                mine = {
+                    doc["_id"]
+                    for doc in await self._collection.find({"_id": {"$in": ids}}, projection={"w": 1})
+                    if doc.get("w") == token
+                }
+                unchanged = {page for page in tried if page in pages and not _changes(pages[page], tried[page])}
+                lost = set(tried) - mine - unchanged
+            for page, numbers in tried.items():
+                if page not in lost:
+                    given.update({(page, subject): number for subject, number in numbers.items()})
+            open_pages = lost
+        return given
+
+
+def _changes(doc: Mapping[str, Any], numbers: Mapping[str, int]) -> bool:
+    return len(numbers) != len(doc.get("numbers") or {})
+
+
+async def wait_for_database(database: Database, seconds: float) -> bool:
+    """Whether the database answered within so many seconds."""
+    end = datetime.now(UTC) + timedelta(seconds=seconds)
+    while datetime.now(UTC) < end:
+        if await database.ping():
+            return True
+        await asyncio.sleep(0.2)
+    return False

@@ -1,0 +1,220 @@
+"""A batch of records from Kafka: decode, load, decide, store, publish, commit, in this order and no other.
+
+An offset moves only when all that its record caused is stored and acknowledged: the log is the outbox.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Protocol, TypeVar
+
+from services.contract.envelope import DeadReason, Incoming, Record, Unreadable, read
+from services.contract.topics import BY_NAME, TOPICS
+from services.runtime import metrics
+from services.runtime.clock import Clock
+from services.runtime.decision import Dead
+from services.runtime.engine import Handled, Result
+from services.runtime.failures import MustFinish, Stopped, TooManyDeadLetters, Transient
+from services.runtime.logs import log
+from services.runtime.producer import Producer
+
+_TRIES = 5
+_FIRST_WAIT, _LONGEST_WAIT = 0.1, 10.0
+_SHARE_WINDOW = 1_000
+_ORDER = {topic.name: place for place, topic in enumerate(TOPICS)}
+
+T = TypeVar("T")
+Commit = Callable[[Mapping[tuple[str, int], int]], Awaitable[None]]
+"""Commits the next offset to read of each (topic, partition)."""
+
+
+class Handler(Protocol):
+    """Load, decide and store a batch; handling it again must give the same events."""
+
+    async def handle(self, batch: Sequence[Incoming], now: datetime) -> Handled: ...
+
+
+class Pipeline:
+    """The six steps, with what to do when one of them fails.
+
+    What is away is waited for; a record that fails by itself five times becomes a dead letter; when too large a share
+    of the last 1,000 records did, ``TooManyDeadLetters`` ends the service.
+    """
+
+    def __init__(
+        self, service: str, handler: Handler, producer: Producer, clock: Clock, *, dead_letter_max_share: float = 1.0
+    ) -> None:
+        self.service = service
+        self.handler = handler
+        self.producer = producer
+        self.clock = clock
+        self.stopping = asyncio.Event()
+        self.blocked_since: float | None = None
+        """Monotonic seconds since when something that we depend on is away; None while work goes on."""
+        self.last_progress = time.monotonic()
+        self._max_share = dead_letter_max_share
+        self._recent: deque[bool] = deque(maxlen=_SHARE_WINDOW)
+        self._idle = asyncio.Lock()
+        self._log = log(service)
+
+    async def on_batch(self, records: Sequence[Record], commit: Commit) -> None:
+        """Carry out the six steps for a batch.
+
+        Raises ``Stopped`` when the service stops before the batch is committed, ``TooManyDeadLetters`` when it must.
+        """
+        if self.stopping.is_set():
+            raise Stopped
+        async with self._idle:
+            batch, unreadable = self._decode(records)
+            handled = await self._handled(batch)
+            dead = [(record, reason, detail, self.service) for record, reason, detail in unreadable]
+            dead += [(event.record, death.reason, death.detail, self.service) for event, death in handled.dead]
+            self._mind_the_share(len(records), len(dead))
+            started = time.perf_counter()
+            await self.patiently(lambda: self.producer.send(handled.events, dead))
+            metrics.STEP_SECONDS.labels("publish").observe(time.perf_counter() - started)
+            started = time.perf_counter()
+            offsets: dict[tuple[str, int], int] = {}
+            for record in records:
+                place = (record.topic, record.partition)
+                offsets[place] = max(offsets.get(place, 0), record.offset + 1)
+            await commit(offsets)
+            metrics.STEP_SECONDS.labels("commit").observe(time.perf_counter() - started)
+            self._count(records, batch, handled, unreadable)
+            self.last_progress = time.monotonic()
+
+    def _decode(self, records: Sequence[Record]) -> tuple[list[Incoming], list[tuple[Record, DeadReason, str]]]:
+        started = time.perf_counter()
+        batch: list[Incoming] = []
+        unreadable: list[tuple[Record, DeadReason, str]] = []
+        # Between topics there is no order; within a batch the causes may as well come before what they cause.
+        for record in sorted(records, key=lambda each: _ORDER.get(each.topic, 0)):
+            try:
+                batch.append(read(record))
+            except Unreadable as error:
+                unreadable.append((record, error.reason, error.detail))
+        metrics.STEP_SECONDS.labels("decode").observe(time.perf_counter() - started)
+        return batch, unreadable
+
+    async def _handled(self, batch: list[Incoming]) -> Handled:
+        if not batch:
+            return Handled()
+        try:
+            return await self.patiently(lambda: self.handler.handle(batch, self.clock.now()))
+        except (Stopped, MustFinish):
+            raise
+        except Exception as error:
+            self._log.error(
+                "batch failed; its records are handled one by one", error=type(error).__name__, exc_info=error
+            )
+            return await self._one_by_one(batch)
+
+    async def _one_by_one(self, batch: list[Incoming]) -> Handled:
+        """A batch that fails as a whole: only the record that fails by itself is given up."""
+        together = Handled()
+        for index, event in enumerate(batch):
+            alone = await self._alone(event)
+            together.events.extend(alone.events)
+            together.dead.extend(alone.dead)
+            together.results[index] = alone.results[0]
+        return together
+
+    async def _alone(self, event: Incoming) -> Handled:
+        for tried in range(1, _TRIES + 1):
+            try:
+                return await self.patiently(lambda: self.handler.handle([event], self.clock.now()))
+            except (Stopped, MustFinish):
+                raise
+            except Exception as error:
+                where = {
+                    "topic": event.record.topic,
+                    "partition": event.record.partition,
+                    "offset": event.record.offset,
+                }
+                self._log.error("record failed", tried=tried, type=event.type, error=type(error).__name__, **where)
+                if tried == _TRIES:
+                    detail = f"{type(error).__name__} at each of {_TRIES} tries: see the service's log, then replay it"
+                    return Handled(dead=[(event, Dead("handler_failed", detail))], results={0: "dead"})
+                await self._pause(tried)
+        raise AssertionError("unreachable")
+
+    async def patiently(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do work until nothing that it depends on is away, with capped backoff and jitter.
+
+        Raises ``Stopped`` when the service stops meanwhile.
+        """
+        tried = 0
+        while True:
+            try:
+                done = await work()
+            except (Transient, MustFinish) as error:
+                tried += 1
+                metrics.RETRIES.labels(self.service).inc()
+                if self.blocked_since is None:
+                    self.blocked_since = time.monotonic()
+                if tried in {1, 5} or tried % 20 == 0:
+                    self._log.warning("waiting and trying again", tried=tried, reason=str(error))
+                await self._pause(tried)
+            else:
+                self.blocked_since = None
+                return done
+
+    async def _pause(self, tried: int) -> None:
+        seconds = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(tried, 10)) * random.uniform(0.5, 1)
+        try:
+            await asyncio.wait_for(self.stopping.wait(), seconds)
+        except TimeoutError:
+            return
+        raise Stopped
+
+    def _mind_the_share(self, records: int, dead: int) -> None:
+        self._recent.extend([True] * dead + [False] * (records - dead))
+        if len(self._recent) == _SHARE_WINDOW and sum(self._recent) > self._max_share * _SHARE_WINDOW:
+            raise TooManyDeadLetters(
+                f"more than {self._max_share:.0%} of the last {_SHARE_WINDOW} records would be dead letters: "
+                "look at homecall dead-letters list, then mend the publisher or this release, or raise "
+                "HOMECALL_DEAD_LETTER_MAX_SHARE"
+            )
+
+    def _count(
+        self,
+        records: Sequence[Record],
+        batch: Sequence[Incoming],
+        handled: Handled,
+        unreadable: Sequence[tuple[Record, DeadReason, str]],
+    ) -> None:
+        for record, reason, _ in unreadable:
+            metrics.EVENTS.labels(record.topic, "unreadable", "dead").inc()
+            metrics.DEAD_LETTERS.labels(record.topic, reason).inc()
+            self._log.warning("dead letter", topic=record.topic, offset=record.offset, reason=reason)
+        for event, death in handled.dead:
+            metrics.DEAD_LETTERS.labels(event.record.topic, death.reason).inc()
+            self._log.warning("dead letter", topic=event.record.topic, offset=event.record.offset, reason=death.reason)
+        tally: dict[tuple[str, str, Result], int] = {}
+        for index, event in enumerate(batch):
+            label = (event.record.topic, event.type, handled.results[index])
+            tally[label] = tally.get(label, 0) + 1
+        for (topic, event_type, result), number in tally.items():
+            metrics.EVENTS.labels(topic, event_type, result).inc(number)
+        now = datetime.now(UTC).timestamp()
+        newest: dict[str, int] = {}
+        for record in records:
+            newest[record.topic] = max(newest.get(record.topic, 0), record.timestamp)
+        for topic, timestamp in newest.items():
+            if topic in BY_NAME:
+                metrics.EVENT_AGE_SECONDS.labels(topic).set(max(0.0, now - timestamp / 1000))
+
+    async def finish(self, seconds: float) -> bool:
+        """Take no further batch, and wait for the one in hand. Whether it ended within so many seconds."""
+        self.stopping.set()
+        try:
+            await asyncio.wait_for(self._idle.acquire(), seconds)
+        except TimeoutError:
+            return False
+        self._idle.release()
+        return True

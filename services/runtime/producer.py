@@ -1,0 +1,138 @@
+"""The producer: acknowledged by all, idempotent, a batch of events in one gather."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+
+from services.contract.envelope import Outgoing, Record
+from services.contract.topics import DEAD_LETTERS
+from services.runtime.failures import Transient
+from services.runtime.settings import Settings
+
+_LONGEST_DETAIL = 2_000
+
+
+def connection(settings: Settings) -> dict[str, Any]:
+    """How aiokafka reaches the brokers that the settings name."""
+    options: dict[str, Any] = {
+        "bootstrap_servers": settings.kafka_bootstrap,
+        "security_protocol": settings.kafka_security,
+    }
+    if settings.kafka_security != "PLAINTEXT":
+        context = ssl.create_default_context(cafile=settings.kafka_ca_file)
+        if settings.kafka_cert_file is not None:
+            context.load_cert_chain(settings.kafka_cert_file, settings.kafka_key_file)
+        options["ssl_context"] = context
+    if settings.kafka_security == "SASL_SSL" and settings.kafka_password is not None:
+        options["sasl_mechanism"] = "SCRAM-SHA-512"
+        options["sasl_plain_username"] = settings.kafka_username
+        options["sasl_plain_password"] = settings.kafka_password.get_secret_value()
+    return options
+
+
+def dead_letter_headers(record: Record, reason: str, detail: str, service: str) -> list[tuple[str, bytes]]:
+    """The headers of a dead letter: those it came with, and why and where it died."""
+    ours = {
+        "homecall-dead-reason": reason,
+        "homecall-dead-detail": detail[:_LONGEST_DETAIL],
+        "homecall-dead-topic": record.topic,
+        "homecall-dead-partition": str(record.partition),
+        "homecall-dead-offset": str(record.offset),
+        "homecall-dead-service": service,
+    }
+    # A record that is replayed and dies again carries the newest death only.
+    kept = [(name, value or b"") for name, value in record.headers if not name.startswith("homecall-dead-")]
+    return kept + [(name, text.encode()) for name, text in ours.items()]
+
+
+class Producer:
+    """Sends events and dead letters; after a failure it is made anew, since a broken sequence does not mend."""
+
+    def __init__(self, settings: Settings, client_id: str) -> None:
+        self._options = {
+            **connection(settings),
+            "client_id": client_id,
+            "acks": "all",
+            "enable_idempotence": True,
+            "linger_ms": 2,
+            "max_batch_size": 256 * 1024,
+            "max_request_size": DEAD_LETTERS.max_message_bytes,
+            "request_timeout_ms": 15_000,
+        }
+        self._producer: Any = None
+        self._lock = asyncio.Lock()
+        self.awaits = 0
+        """How often acknowledgements were awaited: once a batch."""
+
+    @property
+    def healthy(self) -> bool:
+        """Whether a producer stands and its last send went through."""
+        return self._producer is not None
+
+    async def start(self) -> None:
+        """Connect; raises ``Transient`` while no broker answers."""
+        async with self._lock:
+            if self._producer is not None:
+                return
+            producer = AIOKafkaProducer(**self._options)
+            try:
+                await producer.start()
+            except (KafkaError, OSError) as error:
+                await producer.stop()
+                raise Transient("broker", error) from error
+            self._producer = producer
+
+    async def stop(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await producer.stop()
+
+    async def send(self, events: Sequence[Outgoing], dead: Sequence[tuple[Record, str, str, str]] = ()) -> None:
+        """Send and await every acknowledgement, in one gather. ``dead``: (record, reason, detail, service).
+
+        Raises ``Transient`` when any of them was not acknowledged: all may be sent again, with the same ids.
+        """
+        if not events and not dead:
+            return
+        if self._producer is None:
+            await self.start()
+        producer = self._producer
+        futures = []
+        try:
+            for event in events:
+                futures.append(
+                    await producer.send(event.topic, event.value, key=event.key.encode(), headers=event.headers())
+                )
+            for record, reason, detail, service in dead:
+                futures.append(
+                    await producer.send(
+                        DEAD_LETTERS.name,
+                        record.value,
+                        key=record.key,
+                        headers=dead_letter_headers(record, reason, detail, service),
+                    )
+                )
+            self.awaits += 1
+            await asyncio.gather(*futures)
+        except MessageSizeTooLargeError:
+            await asyncio.gather(*futures, return_exceptions=True)
+            raise
+        except (KafkaError, OSError, AttributeError) as error:
+            await asyncio.gather(*futures, return_exceptions=True)
+            await self._renew(producer)
+            raise Transient("broker", error) from error
+
+    async def _renew(self, broken: Any) -> None:
+        async with self._lock:
+            if self._producer is broken:
+                self._producer = None
+                try:
+                    await asyncio.wait_for(broken.stop(), 10)
+                except (KafkaError, TimeoutError, OSError):
+                    return

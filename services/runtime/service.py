@@ -1,0 +1,196 @@
+"""A service from start to stop: subscription, timers, gauges, health, and an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from services.contract.envelope import Outgoing, Record
+from services.contract.topics import Topic
+from services.runtime import metrics
+from services.runtime.broker import Subscription
+from services.runtime.clock import Clock
+from services.runtime.decision import Dead
+from services.runtime.engine import Due, Engine
+from services.runtime.failures import Stopped, TooManyDeadLetters, Transient
+from services.runtime.logs import log
+from services.runtime.mongo import Database
+from services.runtime.pipeline import Commit, Handler, Pipeline
+from services.runtime.producer import Producer
+from services.runtime.settings import Settings
+from services.runtime.table import WholeTopic
+
+TICK_SECONDS = 0.5
+GAUGE_SECONDS = 5.0
+_FINISH_SECONDS = 7.0
+_STALLED_SECONDS = 120.0
+
+
+@dataclass
+class Service:
+    """What a composition root puts together.
+
+    ``ticks`` is work beyond single aggregates that is done at every tick.
+    """
+
+    name: str
+    settings: Settings
+    clock: Clock
+    database: Database
+    producer: Producer
+    topics: Sequence[Topic]
+    handler: Handler
+    engines: Sequence[Engine[Any]]
+    tables: Sequence[WholeTopic] = ()
+    prepare: Sequence[Callable[[], Awaitable[None]]] = ()
+    ticks: Sequence[Callable[[datetime], Awaitable[None]]] = ()
+    gauges: Callable[[datetime], Awaitable[None]] | None = None
+    failed: asyncio.Future[None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.pipeline = Pipeline(
+            self.name,
+            self.handler,
+            self.producer,
+            self.clock,
+            dead_letter_max_share=self.settings.dead_letter_max_share,
+        )
+        self.subscription = Subscription(self.settings, self.name, self.topics, self._on_batch)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._log = log(self.name)
+        self._last_tick = time.monotonic()
+        self._started = False
+
+    async def start(self) -> None:
+        """Start, waiting for a database or a broker that is away; ready when ``ready`` says so."""
+        self.failed = asyncio.get_running_loop().create_future()
+        patiently = self.pipeline.patiently
+        for step in self.prepare:
+            await patiently(step)
+        await patiently(self.producer.start)
+        for table in self.tables:
+            await patiently(table.start)
+        await self.subscription.start()
+        self._tasks = [
+            asyncio.create_task(self._every(TICK_SECONDS, self._tick), name=f"{self.name} timers"),
+            asyncio.create_task(self._every(GAUGE_SECONDS, self._gauge), name=f"{self.name} gauges"),
+        ]
+        self._started = True
+        self._log.info("started", topics=[topic.name for topic in self.topics])
+
+    async def stop(self) -> None:
+        """Finish the batch in hand, commit it, leave the group; within 10 s."""
+        finished = await self.pipeline.finish(_FINISH_SECONDS)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._started:
+            await self.subscription.stop()
+        for table in self.tables:
+            await table.stop()
+        await self.producer.stop()
+        self.database.close()
+        self._log.info("stopped", batch_in_hand="finished" if finished else "given up, uncommitted")
+
+    async def _on_batch(self, records: Sequence[Record], commit: Commit) -> None:
+        try:
+            await self.pipeline.on_batch(records, commit)
+        except Stopped:
+            return
+        except Exception as error:
+            # Nothing later may be committed past this batch: no further one is taken, and the process ends.
+            self.pipeline.stopping.set()
+            if isinstance(error, TooManyDeadLetters):
+                self._log.error("stopping", reason=str(error))
+            else:
+                self._log.error("stopping", reason="the batch cannot be carried out", exc_info=error)
+            if not self.failed.done():
+                self.failed.set_exception(error)
+
+    # ------------------------------------------------------------ timers and gauges
+
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        while not self.pipeline.stopping.is_set():
+            try:
+                await work()
+            except Transient as error:
+                self._log.warning("timers wait", reason=str(error))
+            except Exception as error:
+                # A timer's work is in the store and comes again with the next tick; the log says what is in its way.
+                self._log.error("timer failed", error=type(error).__name__, exc_info=error)
+            await asyncio.sleep(seconds)
+
+    async def _tick(self) -> None:
+        now = self.clock.now()
+        for engine in self.engines:
+            more = True
+            while more and not self.pipeline.stopping.is_set():
+                due = await engine.due(now)
+                await self._send(engine, due)
+                more = due.more
+            await self._send(engine, await engine.unsent())
+        for work in self.ticks:
+            await work(now)
+        self._last_tick = time.monotonic()
+
+    async def _send(self, engine: Engine[Any], due: Due[Any]) -> None:
+        events: list[Outgoing] = due.events
+        dead: list[tuple[Record, Dead]] = due.dead
+        if not due.unsent and not due.expired:
+            return
+        await self.producer.send(events, [(record, death.reason, death.detail, self.name) for record, death in dead])
+        await engine.sent(due)
+        for record, death in dead:
+            metrics.DEAD_LETTERS.labels(record.topic, death.reason).inc()
+
+    async def _gauge(self) -> None:
+        if self.gauges is not None:
+            await self.gauges(self.clock.now())
+
+    # ------------------------------------------------------------ health
+
+    def alive(self) -> tuple[bool, str]:
+        """Whether the process is worth keeping: its timers turn, and no batch is stuck while nothing is away."""
+        if time.monotonic() - self._last_tick > _STALLED_SECONDS and self.pipeline.blocked_since is None:
+            return False, "timers have not turned"
+        if self._started and self.failed.done():
+            return False, "a batch could not be carried out"
+        return True, "alive"
+
+    async def ready(self) -> tuple[bool, str]:
+        """Whether it takes part: partitions assigned, database answering, producer healthy."""
+        if not self._started:
+            return False, "starting"
+        if self.pipeline.stopping.is_set():
+            return False, "stopping"
+        if not self.subscription.assignment.joined:
+            return False, "no partitions assigned yet"
+        if not self.producer.healthy:
+            return False, "the producer cannot reach the broker"
+        if self.pipeline.blocked_since is not None:
+            return False, "a batch waits for the database or the broker"
+        if not await self.database.ping():
+            return False, "the database does not answer"
+        return True, "ready"
+
+
+def refresh_open(
+    groups: dict[str, list[tuple[str, int, Any]]],
+    channels: Sequence[str],
+    now: datetime,
+) -> None:
+    """Set the open gauges: per deadline the (channel, count, oldest start) that the store gave; the rest is zero."""
+    for deadline, rows in groups.items():
+        found = {channel: (count, oldest) for channel, count, oldest in rows}
+        for channel in channels:
+            count, oldest = found.get(channel, (0, None))
+            age = 0.0
+            if oldest is not None:
+                started = datetime.fromisoformat(oldest) if isinstance(oldest, str) else oldest
+                age = max(0.0, (now - started).total_seconds())
+            metrics.OPEN.labels(deadline, channel).set(count)
+            metrics.OLDEST_OPEN_SECONDS.labels(deadline, channel).set(age)

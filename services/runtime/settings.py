@@ -1,0 +1,127 @@
+"""Every setting of a service, from the environment or a ``.env`` file.
+
+A wrong or missing one stops the start with one line that names it: ``SettingsError``.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.runtime.clock import clock_from
+
+PORTS = {"intake": 8101, "scheduler": 8102, "notifier": 8103, "complaints": 8104, "all": 8100}
+
+
+class SettingsError(Exception):
+    """A setting that is wrong or missing, in one line."""
+
+
+class Settings(BaseSettings):
+    """The settings, with the contract's names and defaults."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="HOMECALL_", env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    env: Literal["production", "development"] = Field("production", description="production or development")
+
+    kafka_bootstrap: str = Field("127.0.0.1:9092", description="Kafka's addresses, comma-separated", min_length=1)
+    kafka_security: Literal["PLAINTEXT", "SASL_SSL", "SSL"] = Field("PLAINTEXT", description="how Kafka is reached")
+    kafka_username: str | None = Field(None, description="SASL/SCRAM user, with SASL_SSL")
+    kafka_password: SecretStr | None = Field(None, description="SASL/SCRAM password, with SASL_SSL")
+    kafka_ca_file: Path | None = Field(None, description="CA certificate, PEM")
+    kafka_cert_file: Path | None = Field(None, description="client certificate, PEM, with SSL")
+    kafka_key_file: Path | None = Field(None, description="client key, PEM, with SSL")
+    kafka_session_timeout_ms: int = Field(
+        10_000, ge=1_000, le=300_000, description="after which a silent member is out"
+    )
+
+    mongo_url: str = Field("mongodb://127.0.0.1:27017", description="MongoDB's address", min_length=1)
+    mongo_prefix: str = Field("homecall", pattern=r"^[a-zA-Z0-9_-]{1,40}$", description="each database's prefix")
+
+    http_host: str = Field("127.0.0.1", description="where /livez, /readyz and /metrics listen")
+    http_port: int | None = Field(None, ge=0, le=65535, description="their port; each service has its own default")
+
+    rules: Path | None = Field(None, description="a directory of rule sets in place of the packaged one")
+    signatures: Literal["rsa", "ncanode", "off"] = Field("rsa", description="how signatures are checked")
+    trust_store: Path | None = Field(None, description="directory of CA certificates, for rsa")
+    crls: Path | None = Field(None, description="directory of revocation lists, for rsa")
+    ncanode_url: str | None = Field(None, description="address of NCANode, for ncanode")
+    keys_file: Path | None = Field(None, description="keys for personal data: JSON, see docs/security.md")
+    identity: str = Field("off", description="off, or the e-government gateway's address")
+    clock: str | None = Field(None, description="an accelerated clock; development only")
+
+    batch_max: int = Field(500, ge=1, le=10_000, description="records in a batch at most")
+    batch_wait_ms: int = Field(20, ge=1, le=1_000, description="how long a batch waits for its first record")
+    dead_letter_max_share: float = Field(
+        0.5, gt=0, le=1, description="share of dead letters among the last 1,000 records that stops the service"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="the least level logged")
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        if self.clock is not None:
+            if self.env != "development":
+                raise PydanticCustomError(
+                    "clock", "HOMECALL_CLOCK is for development only: set HOMECALL_ENV=development"
+                )
+            try:
+                clock_from(self.clock)
+            except ValueError as error:
+                raise PydanticCustomError("clock", str(error).replace("{", "{{")) from None
+        if self.signatures == "off" and self.env != "development":
+            raise PydanticCustomError(
+                "signatures", "HOMECALL_SIGNATURES=off is for development only: set rsa or ncanode, or development"
+            )
+        if self.kafka_security == "SASL_SSL" and (self.kafka_username is None or self.kafka_password is None):
+            raise PydanticCustomError(
+                "kafka", "HOMECALL_KAFKA_SECURITY=SASL_SSL needs HOMECALL_KAFKA_USERNAME and HOMECALL_KAFKA_PASSWORD"
+            )
+        for name in ("kafka_ca_file", "kafka_cert_file", "kafka_key_file", "keys_file"):
+            path = getattr(self, name)
+            if path is not None and not path.is_file():
+                raise PydanticCustomError("file", f"HOMECALL_{name.upper()} names no file that can be read")
+        if self.rules is not None and not self.rules.is_dir():
+            raise PydanticCustomError("rules", "HOMECALL_RULES names no directory")
+        return self
+
+    def port(self, service: str) -> int:
+        """The HTTP port of a service."""
+        return PORTS[service] if self.http_port is None else self.http_port
+
+    def personal_key(self) -> bytes:
+        """The key under which IINs are looked up, at least 32 bytes.
+
+        From ``keys_file``, ``{"lookup": "<64 hex digits>"}``; in development a fixed one stands in.
+        """
+        if self.keys_file is None:
+            if self.env == "development":
+                return b"development only: no secret at all"
+            raise SettingsError(
+                "HOMECALL_KEYS_FILE is missing: in production it names the file with the personal data keys"
+            )
+        try:
+            key = bytes.fromhex(json.loads(self.keys_file.read_text())["lookup"])
+        except (ValueError, KeyError, TypeError, OSError):
+            key = b""
+        if len(key) < 32:
+            raise SettingsError('HOMECALL_KEYS_FILE must hold {"lookup": "…"} with at least 64 hex digits')
+        return key
+
+
+def load_settings(**over: Any) -> Settings:
+    """The settings of this process; raises ``SettingsError`` with one line that names the first wrong one."""
+    try:
+        return Settings(**over)
+    except ValidationError as error:
+        detail = error.errors(include_url=False, include_input=False)[0]
+        name = "_".join(str(part) for part in detail["loc"])
+        if not name:
+            raise SettingsError(detail["msg"]) from None
+        raise SettingsError(f"HOMECALL_{name.upper()}: {detail['msg']}") from None

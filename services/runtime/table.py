@@ -1,0 +1,127 @@
+"""A compacted topic held whole in memory by every replica: the clinics."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from services.contract.envelope import DeadReason, Incoming, Record, Unreadable, read
+from services.contract.errors import one_line
+from services.contract.topics import Topic
+from services.runtime import metrics
+from services.runtime.failures import Transient
+from services.runtime.logs import log
+from services.runtime.producer import connection
+from services.runtime.settings import Settings
+
+
+def record_of(raw: Any) -> Record:
+    """aiokafka's record as the contract's plain one."""
+    return Record(
+        raw.topic, raw.partition, raw.offset, raw.key, raw.value, tuple(raw.headers or ()), raw.timestamp or 0
+    )
+
+
+class WholeTopic:
+    """Follows a topic from its beginning, without a group; ``take`` is called with each event, in order."""
+
+    def __init__(self, settings: Settings, service: str, topic: Topic, take: Callable[[Incoming], None]) -> None:
+        self._options = {
+            **connection(settings),
+            "client_id": f"homecall-{service}-{topic.name}",
+            "group_id": None,
+            "enable_auto_commit": False,
+            "auto_offset_reset": "earliest",
+        }
+        self._topic = topic
+        self._service = service
+        self._take = take
+        self._consumer: Any = None
+        self._following: asyncio.Task[None] | None = None
+        self._reading = asyncio.Lock()
+        self._log = log(service)
+        self.bad: list[tuple[Record, DeadReason, str]] = []
+        """What could not be read, for the one service that makes dead letters of it."""
+
+    async def start(self) -> None:
+        """Read to the present end, then go on following. Raises ``Transient`` while no broker answers."""
+        consumer = AIOKafkaConsumer(**self._options)
+        try:
+            await consumer.start()
+            partitions = await self._partitions(consumer)
+            consumer.assign([TopicPartition(self._topic.name, number) for number in partitions])
+            await consumer.seek_to_beginning()
+            self._consumer = consumer
+            await self.catch_up()
+        except (KafkaError, OSError, Transient) as error:
+            self._consumer = None
+            await consumer.stop()
+            raise error if isinstance(error, Transient) else Transient("broker", error) from error
+        self._following = asyncio.create_task(self._follow(), name=f"{self._service} follows {self._topic.name}")
+
+    async def _partitions(self, consumer: Any) -> list[int]:
+        found = consumer.partitions_for_topic(self._topic.name)
+        if not found:
+            await consumer._client.add_topic(self._topic.name)  # no public way to ask for one topic's metadata
+            await consumer._client.force_metadata_update()
+            found = consumer.partitions_for_topic(self._topic.name)
+        if not found:
+            raise Transient("broker", LookupError(self._topic.name))
+        return sorted(found)
+
+    async def catch_up(self) -> None:
+        """Read up to what is the end now."""
+        if self._consumer is None:
+            raise Transient("broker", RuntimeError())
+        async with self._reading:
+            try:
+                ends = await self._consumer.end_offsets(self._consumer.assignment())
+                while any([await self._consumer.position(place) < end for place, end in ends.items()]):
+                    await self._read(200)
+            except (KafkaError, OSError) as error:
+                raise Transient("broker", error) from error
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                async with self._reading:
+                    await self._read(100)
+            except (KafkaError, OSError) as error:
+                self._log.warning("cannot follow", topic=self._topic.name, error=type(error).__name__)
+                await asyncio.sleep(1)
+            # The lock is free for a moment, for who must catch up.
+            await asyncio.sleep(0.1)
+
+    async def _read(self, timeout_ms: int) -> None:
+        for records in (await self._consumer.getmany(timeout_ms=timeout_ms)).values():
+            for raw in records:
+                self._one(record_of(raw))
+
+    def _one(self, record: Record) -> None:
+        if record.value is None:
+            return  # a clinic's tombstone frees the log; who has open calls there still needs what was known
+        try:
+            event = read(record)
+        except Unreadable as error:
+            self._refuse(record, error.reason, error.detail)
+            return
+        if event.data is None:
+            self._refuse(record, "schema", one_line(event.errors))
+            return
+        self._take(event)
+        metrics.EVENTS.labels(record.topic, event.type, "handled").inc()
+
+    def _refuse(self, record: Record, reason: DeadReason, detail: str) -> None:
+        self._log.warning("cannot be read", topic=record.topic, offset=record.offset, reason=reason, detail=detail)
+        self.bad.append((record, reason, detail))
+
+    async def stop(self) -> None:
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.gather(self._following, return_exceptions=True)
+        if self._consumer is not None:
+            await self._consumer.stop()

@@ -1,0 +1,47 @@
+"""Public holidays of a year for the six-day and the five-day week, from the ``holidays`` package (C8.1, R8).
+
+Imported only when a day is first asked for: the package takes a while to load. Its own table of swapped days is left
+out, since a swap may bind one week and not the other; ours is in ``decrees``.
+"""
+
+from datetime import date
+from typing import Any
+
+from holidays.calendars.gregorian import SAT, SUN
+from holidays.countries.kazakhstan import Kazakhstan
+from holidays.observed_holiday_base import SAT_SUN_TO_NEXT_WORKDAY, SUN_TO_NEXT_WORKDAY
+
+
+class FiveDayWeek(Kazakhstan):
+    """Saturday and Sunday are free; a holiday on either moves to the next working day."""
+
+    weekend = {SAT, SUN}  # noqa: RUF012  # declared so by the package
+    moved = SAT_SUN_TO_NEXT_WORKDAY
+
+    def __init__(self, year: int) -> None:
+        super().__init__(years=year, language="en_US", observed_rule=self.moved)
+
+    def _add_special_holidays(self, mapping_names: Any, *, observed: bool = False) -> None:
+        """Leave out the package's swapped days."""
+
+    def _populate_observed(self, dts: set[date], *, multiple: bool = False) -> None:
+        # The package adds Kurban Ait after it has moved the others; a holiday must not move onto it (2060).
+        self._add_eid_al_adha_day("Құрбан айт")
+        super()._populate_observed(dts, multiple=multiple)
+
+
+class SixDayWeek(FiveDayWeek):
+    """Sunday alone is free: a holiday on Sunday moves to the next working day, one on Saturday stays."""
+
+    weekend = {SUN}  # noqa: RUF012
+    moved = SUN_TO_NEXT_WORKDAY
+
+
+def six_day_holidays(year: int) -> dict[date, str]:
+    """Date to English name, for one year of the six-day week."""
+    return dict(SixDayWeek(year).items())
+
+
+def five_day_holidays(year: int) -> dict[date, str]:
+    """Date to English name, for one year of the five-day week."""
+    return dict(FiveDayWeek(year).items())

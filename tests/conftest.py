@@ -1,0 +1,99 @@
+"""What every test may ask for. Where the servers come from stands in tests/stack.py."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+
+from tests import stack
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Say what this run is on; not as a report header, which -q hides."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None:
+        reporter.write_line(stack.describe())
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[stack.Server]:
+    """A broker for the whole run; `stack.recreate_topics` empties what a test before left."""
+    with stack.shared_kafka() as server:
+        yield server
+
+
+@pytest.fixture
+def fresh_kafka() -> Iterator[stack.Server]:
+    """A broker of the test's own, empty, that may be killed. About 3 s from Maven."""
+    with stack.own_kafka() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def module_kafka() -> Iterator[stack.Server]:
+    """A broker of the module's own, empty at its first test, that may be killed."""
+    with stack.own_kafka() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mongo() -> Iterator[stack.Server]:
+    """A database for the whole run; `mongo_prefix` keeps tests apart."""
+    with stack.shared_mongo() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mongo_nx() -> Iterator[stack.Server]:
+    """nx-27017, whatever else is there: what `homecall demo` runs on."""
+    with stack.mongo_nx() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mongo_java() -> Iterator[stack.Server]:
+    """mongo-java-server, whatever else is there; skips without Java."""
+    with stack.mongo_java() as server:
+        yield server
+
+
+@pytest.fixture
+def fresh_mongo() -> Iterator[stack.Server]:
+    """A database of the test's own that may be killed, and keeps what it was told."""
+    with stack.own_mongo() as server:
+        yield server
+
+
+@pytest.fixture(params=["mongo", "mongo_nx", "mongo_java"])
+def every_mongo(request: pytest.FixtureRequest) -> stack.Server:
+    """Each database at hand, one after the other: for what a store promises on all of them."""
+    same_as_mongo = {"pip": "mongo_nx", "mongo-java-server": "mongo_java"}
+    server: stack.Server = request.getfixturevalue(request.param)
+    if request.param == same_as_mongo.get(request.getfixturevalue("mongo").way):
+        pytest.skip("the same as mongo in this run")
+    return server
+
+
+@pytest.fixture
+def mongo_prefix(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A HOMECALL_MONGO_PREFIX nobody had before; its databases are dropped after the test, wherever they are."""
+    prefix = f"test_{uuid.uuid4().hex[:12]}"
+    yield prefix
+    for name in {"mongo", "fresh_mongo", "every_mongo", "mongo_nx", "mongo_java"} & set(request.fixturenames):
+        client: MongoClient[dict[str, Any]] = MongoClient(
+            request.getfixturevalue(name).address, serverSelectionTimeoutMS=2000
+        )
+        with client:
+            for database in client.list_database_names():
+                if database.startswith(prefix):
+                    client.drop_database(database)
+
+
+@pytest.fixture
+def group_prefix() -> str:
+    """The beginning of a consumer group's name that nobody had before."""
+    return f"test-{uuid.uuid4().hex[:12]}"

@@ -1,0 +1,1 @@
+"""The law, by tables that a lawyer could read."""
