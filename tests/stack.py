@@ -350,7 +350,8 @@ def _docker_kafka(closing: contextlib.ExitStack) -> Server:
     from testcontainers.kafka import KafkaContainer
 
     port = free_port()
-    container = KafkaContainer(KAFKA_IMAGE).with_kraft().with_bind_ports(9093, ("127.0.0.1", port))
+    container = KafkaContainer(KAFKA_IMAGE).with_kraft()
+    _bind(container, 9093, port)
     for name, value in {
         "KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false",
         "KAFKA_NUM_PARTITIONS": "6",
@@ -430,7 +431,8 @@ def _docker_mongo() -> Iterator[Server]:
     from testcontainers.mongodb import MongoDbContainer
 
     port = free_port()
-    container = MongoDbContainer(MONGO_IMAGE).with_bind_ports(27017, ("127.0.0.1", port))
+    container = MongoDbContainer(MONGO_IMAGE)
+    _bind(container, 27017, port)
     with container:
         url = f"mongodb://{container.username}:{container.password}@127.0.0.1:{port}"
         yield Server(url, "docker", _Container(container.get_wrapped_container(), lambda: database_answers(url)))
@@ -461,6 +463,11 @@ class _Container:
 
     def resume(self) -> None:
         self._container.unpause()
+
+
+def _bind(container: Any, inner: int, port: int) -> None:
+    # Not with_bind_ports: it knows no address, and would open the port on every one.
+    container.ports[str(inner)] = ("127.0.0.1", port)
 
 
 def _with_us(command: list[str]) -> list[str]:

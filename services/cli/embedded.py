@@ -11,7 +11,8 @@ Not for production. What they cannot do, found by trying:
 - It has no admin API. Topics are made at the start, with their partitions (`embedded_stack(topics=…)`), or appear
   with 4 partitions when a client asks for them (`touch_topics`).
 - A topic that nobody made is made by the first producer that asks for it: a wrong name goes unnoticed.
-- A group has one member; any number of groups, and of consumers without a group, work side by side.
+- A group has one member; any number of groups, and of consumers without a group, work side by side. Who joins a
+  group that had a member before waits for the session timeout less 1 s.
 - A record's key, headers and timestamp come back as sent, but the answer to a producer carries a made-up timestamp.
   No record is too large, offsets by timestamp are not found, and an admin client cannot read a group's offsets.
 - What the database does otherwise than MongoDB stands in tests/stack.py.

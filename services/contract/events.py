@@ -9,7 +9,7 @@ import itertools
 from datetime import time
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
-from pydantic import ConfigDict, FailFast, Field, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, FailFast, Field, WithJsonSchema, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.contract.types import (
@@ -313,6 +313,19 @@ class IdentityDocument(Part):
     number: Id
 
 
+def _number_as_text(value: Any) -> Any:
+    # Clinic systems keep a floor or a flat as a number as often as a text.
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+DoorLabel = Annotated[
+    str,
+    Field(max_length=40),
+    BeforeValidator(_number_as_text),
+    WithJsonSchema({"type": ["string", "integer"], "maxLength": 40}, mode="validation"),
+]
+
+
 class Address(Part):
     """Where the doctor is to come: a line of text, and what helps to find the door."""
 
@@ -320,16 +333,10 @@ class Address(Part):
     district_id: Id | None = None
     lat: Latitude | None = None
     lon: Longitude | None = None
-    entrance: Annotated[str, Field(max_length=40)] | None = None
-    floor: Annotated[str, Field(max_length=40)] | None = None
-    flat: Annotated[str, Field(max_length=40)] | None = None
-    intercom: Annotated[str, Field(max_length=40)] | None = None
-
-    @field_validator("entrance", "floor", "flat", "intercom", mode="before")
-    @classmethod
-    def _number_as_text(cls, value: Any) -> Any:
-        # Clinic systems keep a floor or a flat as a number as often as a text.
-        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    entrance: DoorLabel | None = None
+    floor: DoorLabel | None = None
+    flat: DoorLabel | None = None
+    intercom: DoorLabel | None = None
 
 
 def _when_channel_is(channel: dict[str, Any], required: str) -> dict[str, Any]:
@@ -609,7 +616,7 @@ class RequestEvent(Event):
 
 
 class RequestAccepted(RequestEvent):
-    """Accepted, with its number in the clinic's register of that day; the visit is on ``visit_date`` (C4.5, C4.6, R13)."""
+    """Accepted, with its number in the clinic's register of that day; the visit is on ``visit_date`` (C4.5, R13)."""
 
     TYPE: ClassVar[str] = "request.accepted"
 
@@ -839,7 +846,7 @@ class ComplaintAnswer(Part):
 
 
 class ComplaintRefusal(Part):
-    """Why the complaint is not considered: a code and fields where it broke the schema, the addressee's grounds elsewhere."""
+    """Why the complaint is not considered: the fields that broke the schema, or the addressee's grounds."""
 
     code: str | None = None
     grounds: str | None = None

@@ -122,7 +122,14 @@ Moment = Annotated[
     BeforeValidator(_rfc3339),
     AfterValidator(_year_in_range),
     PlainSerializer(in_zone, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-23T09:15:00+05:00"]}),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "format": "date-time",
+            "pattern": r"^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})$",
+            "examples": ["2026-11-23T09:15:00+05:00"],
+        }
+    ),
 ]
 """A moment: RFC 3339 with an offset; goes out in the clinics' zone."""
 
@@ -138,15 +145,14 @@ def is_moment(text: str) -> bool:
     return True
 
 
+_DATE_SCHEMA: dict[str, Any] = {"type": "string", "format": "date", "pattern": r"^\d{4}-\d{2}-\d{2}$"}
 Day = Annotated[
     date,
     BeforeValidator(_plain_date),
     AfterValidator(_day_in_range),
-    WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-11-23"]}),
+    WithJsonSchema(_DATE_SCHEMA | {"examples": ["2026-11-23"]}),
 ]
-AnyDay = Annotated[
-    date, BeforeValidator(_plain_date), WithJsonSchema({"type": "string", "format": "date", "examples": ["9999-12-31"]})
-]
+AnyDay = Annotated[date, BeforeValidator(_plain_date), WithJsonSchema(_DATE_SCHEMA | {"examples": ["9999-12-31"]})]
 """A date that is only compared, never reckoned with: 9999-12-31 is how many systems write "no end"."""
 ClockTime = Annotated[
     time,
@@ -157,12 +163,26 @@ ClockTime = Annotated[
 Iin = Annotated[
     str,
     AfterValidator(_iin),
-    WithJsonSchema({"type": "string", "pattern": "^[0-9]{12}$", "examples": ["850715100000"]}),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": "^[0-9]{12}$",
+            "description": "An IIN: twelve digits, the last of which is its check digit.",
+            "examples": ["850715100000"],
+        }
+    ),
 ]
 Uuid = Annotated[
     str,
     AfterValidator(_uuid),
-    WithJsonSchema({"type": "string", "format": "uuid", "examples": ["5f0c1d2e-7a1b-4c3d-8e9f-0a1b2c3d4e5f"]}),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "format": "uuid",
+            "pattern": "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
+            "examples": ["5f0c1d2e-7a1b-4c3d-8e9f-0a1b2c3d4e5f"],
+        }
+    ),
 ]
 ClinicId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,40}$")]
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]

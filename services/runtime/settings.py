@@ -125,3 +125,12 @@ def load_settings(**over: Any) -> Settings:
         if not name:
             raise SettingsError(detail["msg"]) from None
         raise SettingsError(f"HOMECALL_{name.upper()}: {detail['msg']}") from None
+
+
+def require_signatures_off(settings: Settings) -> None:
+    """Stop a service whose events may be signed: raises ``SettingsError`` unless signatures are ``off``."""
+    if settings.signatures != "off":
+        raise SettingsError(
+            f"HOMECALL_SIGNATURES: {settings.signatures} is not built yet, signatures cannot be checked: "
+            "set HOMECALL_ENV=development and HOMECALL_SIGNATURES=off, which takes them unchecked"
+        )

@@ -67,13 +67,13 @@ def held_against_record(
     """
     if record_time is None:
         return submitted_at, ()
-    stated = submitted_at.astimezone(UTC)
+    stated = local(submitted_at).astimezone(UTC)
     ahead = stated.replace(microsecond=stated.microsecond // 1000 * 1000) - record_time.astimezone(UTC)
     allowed = rules.clock_tolerance.seconds
     if ahead > timedelta(seconds=allowed):
         raise ClockAheadError(
-            f"is {ahead.total_seconds():.0f} s later than the record that carries it; at most {allowed} s are borne "
-            f"with (R17): set the publisher's clock and send the request again under a new request_id"
+            f"submitted_at is {ahead.total_seconds():.1f} s later than the record that carries it, and at most "
+            f"{allowed} s are borne with (R17): set the publisher's clock"
         )
     return (record_time, (CLOCK_AHEAD,)) if ahead > timedelta(0) else (submitted_at, ())
 
@@ -104,9 +104,9 @@ def decide_acceptance(
         inputs["decided_by"] = written(local(moment))
         return _decide(channel, local(moment), calendar, rules, flags, clauses, inputs)
     except ClockAheadError as error:
-        wrong = str(error)
+        wrong = f"{error}, and send the request again under a new request_id"
     except NotCoveredError as error:
-        wrong = f"{error}: correct it and send the request again under a new request_id"
+        wrong = f"{error}: correct submitted_at, and send the request again under a new request_id"
     return Refused(
         code="invalid_request",
         fields=(FieldError("submitted_at", wrong),),

@@ -35,7 +35,6 @@ Interval = tuple[time, time]
 
 Week = Literal["six-day", "five-day"]
 Urgency = Literal["urgent", "same_day"]
-Addressee = Literal["clinic", "ministry", "quality_authority"]
 
 
 class RuleSetError(ValueError):

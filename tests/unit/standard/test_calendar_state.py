@@ -128,7 +128,8 @@ def decrees(monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]  #
 
 
 def test_r8_a_correction_moves_an_estimated_kurban_ait(decrees) -> None:  # type: ignore[no-untyped-def]
-    estimated, announced = date(2028, 5, 5), date(2028, 5, 6)
+    estimated = next(day for day, found in state_days(2028, "six-day").items() if "Eid al-Adha" in found.name)
+    announced = estimated + timedelta(days=1)
     assert (state_works(estimated, "six-day"), state_works(announced, "six-day")) == (REST, WORKS)
     decrees(
         corrections=(

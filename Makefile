@@ -1,0 +1,74 @@
+# What this needs from a machine: make and Python 3.11 or later. `make test` and `make bench` run on real Kafka where
+# Java 17 and Maven are there, or Docker. `make` alone lists the targets.
+
+VENV := .venv
+BIN  := $(VENV)/bin
+# Set by the steps below once an installation is complete; a change of what was asked for makes it again.
+DEMO := $(VENV)/.installed-demo
+DEV  := $(VENV)/.installed-dev
+PIP  := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# The project itself, from here; whatever it needs came with its hash from the lock file before.
+PROJECT := --no-index --no-deps --no-build-isolation --editable .
+LOCKING := .stack/pip-tools
+COMPILE := $(LOCKING)/bin/pip-compile --quiet --no-config --no-header --generate-hashes --allow-unsafe --strip-extras \
+	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options \
+	--build-deps-for editable --extra embedded $(ARGS)
+
+.DELETE_ON_ERROR:
+.PHONY: help demo test check bench lock clean
+
+help:
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
+
+demo: $(DEMO) ## a clinic day on the embedded broker and database; ARGS="--requests 500 --json"
+	@$(BIN)/homecall demo $(ARGS)
+
+test: $(DEV) ## all tests; ARGS="tests/unit -k calendar"
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(DEV) ## style, types, imports, lock files
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@if grep -nE '://|^-|^[^ #]* @ ' requirements.lock requirements-dev.lock; then \
+		echo "a lock file names an address or a pip option: make lock, with no such line left" >&2; exit 1; fi
+	$(PIP) check
+
+bench: $(DEV) ## the pipeline against the bare loop
+	@$(BIN)/python -m bench $(ARGS)
+
+lock: $(LOCKING) ## the lock files again, from pyproject.toml; ARGS=--upgrade for newer versions
+	@$(COMPILE) --output-file requirements.lock pyproject.toml
+	@$(COMPILE) --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	@$(call head,requirements.lock,what runs$(comma) the embedded stack$(comma) and the build.)
+	@$(call head,requirements-dev.lock,all of requirements.lock$(comma) and the tools to develop with.)
+
+comma := ,
+head = { echo '\# Made by "make lock" from pyproject.toml: $(2)'; cat $(1); } > $(1).new && mv $(1).new $(1)
+
+clean: ## whatever was made here, the virtual environment and the cached jars too
+	rm -rf $(VENV) .stack build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@for python in python3.11 python3.12 python3.13 python3; do \
+		if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+			exec $$python -m venv $(VENV); \
+		fi; \
+	done; \
+	echo "no Python 3.11 or later found as python3.11, python3.12, python3.13 or python3: install one" >&2; exit 1
+
+$(DEMO): requirements.lock pyproject.toml | $(BIN)/python
+	@$(PIP) install --require-hashes --requirement requirements.lock
+	@$(PIP) install $(PROJECT)
+	@touch $@
+
+$(DEV): requirements-dev.lock pyproject.toml | $(BIN)/python
+	@$(PIP) install --require-hashes --requirement requirements-dev.lock
+	@$(PIP) install $(PROJECT)
+	@touch $@ $(DEMO)
+
+$(LOCKING): | $(BIN)/python
+	@$(BIN)/python -m venv $@
+	@$@/bin/python -m pip --disable-pip-version-check --quiet install pip-tools==7.6.2

@@ -1,0 +1,499 @@
+"""What intake decides on a request: accept, defer, refuse, cancel. Pure: time and facts are arguments.
+
+The order of the checks is that of their certainty: what can be read, the clinic, the hours (R1), who asks (R15), and
+last the other requests of the same patient (R11), which hang on another event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from typing import Any, cast
+
+from services.contract.envelope import Incoming
+from services.contract.events import (
+    DeadlineMissed,
+    FieldError,
+    RefusalCode,
+    RequestAccepted,
+    RequestCancelled,
+    RequestDeferred,
+    RequestRefused,
+    RequestSubmitted,
+    RequestWithdrawn,
+    VisitClosed,
+    VisitScheduled,
+)
+from services.contract.ids import cause_id
+from services.contract.types import ZONE, in_zone
+from services.intake.facts import facts_as_far_as_readable, facts_of
+from services.runtime.decision import Dead, Decision, Ended, Measure, Say, Took
+from services.standard.acceptance import Accepted, Deferred, Refused, decide_acceptance, take_up
+from services.standard.calendar import NeverOpenError, calendar_version
+from services.standard.clinics import Clinics
+from services.standard.deadlines import answer_clock, queue_clock
+from services.standard.patient import age_years, iin_mismatch, is_child
+from services.standard.rules import NotCoveredError, RuleSet, RuleSets
+
+_LOOK_AGAIN = timedelta(minutes=10)
+"""When to look again at a deferred request whose clinic has no opening left."""
+
+
+@dataclass
+class RequestState:
+    """A request as intake keeps it. Times are RFC 3339 texts; ``request`` holds its facts without personal ids.
+
+    ``claim`` is what R11 goes by, a keyed hash of clinic and patient: it exists only while the request is open.
+    ``pending`` lists what is to be said once there is a register number: (cause, traceparent).
+    """
+
+    request_id: str
+    clinic_id: str
+    status: str
+    channel: str = ""
+    request: dict[str, Any] = field(default_factory=dict)
+    ruling: dict[str, Any] = field(default_factory=dict)
+    claim: str | None = None
+    visit_date: str | None = None
+    register_date: str | None = None
+    register_number: int | None = None
+    accepted_at: str | None = None
+    clock_started_at: str | None = None
+    due_at: str | None = None
+    opens_at: str | None = None
+    look_again_at: str | None = None
+    pending: list[list[str | None]] = field(default_factory=list)
+    cancelled_by: list[str | None] | None = None
+    cancelled_at: str | None = None
+    cancel_reason: str | None = None
+    visit_revision: int = 0
+
+
+@dataclass(frozen=True)
+class Holder:
+    """The open request that holds a patient's claim."""
+
+    request_id: str
+    visit_date: date
+
+
+def timer_at(state: RequestState) -> datetime | None:
+    """When a deferred request is to be looked at: at its opening."""
+    if state.status != "deferred":
+        return None
+    moment = state.look_again_at or state.opens_at
+    return datetime.fromisoformat(moment) if moment else None
+
+
+def awaits_number(state: RequestState) -> bool:
+    """Whether the request has been accepted and has no register number yet."""
+    return bool(state.pending)
+
+
+def local_date(moment: datetime) -> date:
+    return moment.astimezone(ZONE).date()
+
+
+# ---------------------------------------------------------------- a request comes
+
+
+def submitted(
+    state: RequestState | None,
+    event: Incoming,
+    *,
+    clinics: Clinics,
+    rule_sets: RuleSets,
+    claim: str | None,
+    holder: Holder | None,
+    record_time: datetime | None,
+    now: datetime,
+) -> Decision[RequestState]:
+    """Decide on ``request.submitted``.
+
+    ``holder`` is the open request of the same patient at the same clinic, if there is one; ``record_time`` is the Kafka
+    record's time, or None where it is not judged (R17).
+    """
+    if state is not None:
+        # The same request_id is the same request, whatever event brings it (R11); another clinic's is a mix-up.
+        return Decision() if state.clinic_id == event.clinic_id else _other_clinics(event)
+    data = event.data
+    if not isinstance(data, RequestSubmitted):
+        return _refuse_unreadable(event, rule_sets)
+    facts = facts_of(data)
+    state = RequestState(data.request_id, data.clinic_id, "refused", data.channel, facts)
+    try:
+        rules = rule_sets.on(local_date(data.submitted_at))
+    except NotCoveredError as error:
+        return _refuse(state, "invalid_request", [FieldError(path="submitted_at", message=str(error))])
+    calendar = clinics.calendar(data.clinic_id, rules)
+    if calendar is None:
+        ruling = _plain_ruling(rules, ["C3"], data.clinic_id)
+        return _refuse(state, "unknown_clinic", [_UNKNOWN_CLINIC], ruling=ruling, rules=rules)
+    verdict = decide_acceptance(
+        channel=data.channel,
+        submitted_at=data.submitted_at,
+        calendar=calendar,
+        rules=rules,
+        record_time=record_time,
+    )
+    ruling = verdict.ruling.as_dict()
+    clauses = verdict.ruling.clauses
+    if isinstance(verdict, Refused):
+        fields = [FieldError(path=each.path, message=each.message) for each in verdict.fields]
+        return _refuse(
+            state,
+            cast(RefusalCode, verdict.code),
+            fields,
+            ruling=ruling,
+            next_acceptance_at=verdict.next_acceptance_at,
+            rules=rules,
+        )
+    wrong = _wrong_codes(data, rules) or _wrong_birth_date(data)
+    if wrong:
+        return _refuse(state, "invalid_request", wrong, ruling=ruling, rules=rules)
+    unauthorised = _wrong_authority(data)
+    if unauthorised:
+        return _refuse(
+            state, "authority_invalid", unauthorised, ruling=ruling | {"clauses": [*clauses, "R15"]}, rules=rules
+        )
+    if holder is not None and holder.visit_date >= local_date(data.submitted_at):
+        return _refuse(
+            state,
+            "duplicate",
+            [],
+            ruling=ruling | {"clauses": [*clauses, "R11"]},
+            rules=rules,
+            existing_request_id=holder.request_id,
+        )
+    state = replace(
+        state,
+        request=facts | _judged(data, rules, verdict.flags),
+        ruling=ruling,
+        claim=claim,
+        visit_date=verdict.visit_date.isoformat(),
+        clock_started_at=in_zone(verdict.clock_starts_at),
+        due_at=in_zone(verdict.due_at),
+    )
+    measures, says = _queue(data, rules)
+    if isinstance(verdict, Deferred):
+        state = replace(state, status="deferred", opens_at=in_zone(verdict.opens_at))
+        return Decision(state, [_deferred(state), *says], measures)
+    return _accept(state, verdict, max(now, verdict.clock_starts_at), [event.cause, event.traceparent], says, measures)
+
+
+def _accept(
+    state: RequestState,
+    verdict: Accepted,
+    accepted_at: datetime,
+    cause: list[str | None],
+    says: Sequence[Say] = (),
+    measures: Sequence[Measure] = (),
+) -> Decision[RequestState]:
+    state = replace(
+        state,
+        status="accepted",
+        ruling=verdict.ruling.as_dict(),
+        register_date=verdict.visit_date.isoformat(),
+        visit_date=verdict.visit_date.isoformat(),
+        accepted_at=in_zone(accepted_at),
+        clock_started_at=in_zone(verdict.clock_starts_at),
+        due_at=in_zone(verdict.due_at),
+        pending=[cause],
+    )
+    took = (accepted_at - verdict.clock_starts_at).total_seconds()
+    return Decision(state, says, [*measures, Took(state.channel, "intake", took)])
+
+
+def _deferred(state: RequestState, time: str = "") -> Say:
+    event = RequestDeferred.model_validate(
+        _common(state) | {"opens_at": state.opens_at, "due_at": state.due_at, "ruling": state.ruling}
+    )
+    return Say(event, sibling=state.opens_at or "", time=time)
+
+
+def _common(state: RequestState) -> dict[str, Any]:
+    return {**state.request, "request_id": state.request_id, "clinic_id": state.clinic_id}
+
+
+def _judged(data: RequestSubmitted, rules: RuleSet, flags: Sequence[str]) -> dict[str, Any]:
+    """What intake adds to a request's facts: age, urgency, red flags, flags."""
+    patient = data.patient
+    mismatch = iin_mismatch(patient.iin, birth_date=patient.birth_date, sex=patient.sex)
+    facts = facts_of(data)["patient"]
+    if patient.birth_date is not None:
+        facts = facts | {"age_years": age_years(patient.birth_date, local_date(data.submitted_at))}
+    return {
+        "patient": facts,
+        "urgency": rules.urgency(data.reasons),
+        "red_flags": list(rules.red_flags_in(data.reasons)),
+        "flags": [*flags, *(["iin_mismatch"] if mismatch else [])],
+    }
+
+
+def _queue(data: RequestSubmitted, rules: RuleSet) -> tuple[list[Measure], list[Say]]:
+    """The wait to hand in the documents is over when we hear of it: met, or missed and said (C4.2)."""
+    if data.queued_at is None:
+        return [], []
+    clock = queue_clock(channel=data.channel, queued_at=data.queued_at, rules=rules)
+    if clock is None:
+        return [], []
+    took = (data.submitted_at - data.queued_at).total_seconds()
+    verdict = clock.verdict(data.submitted_at)
+    measures: list[Measure] = [Took(data.channel, "queue", took), Ended("queue", data.channel, verdict)]
+    if verdict == "met":
+        return measures, []
+    missed = DeadlineMissed(
+        subject_kind="request",
+        subject_id=data.request_id,
+        clinic_id=data.clinic_id,
+        deadline="queue",
+        channel=data.channel,
+        started_at=clock.started_at,
+        due_at=clock.due_at,
+        limit_seconds=clock.limit_seconds,
+        stage="submitted",
+    )
+    return measures, [Say(missed, sibling="queue missed", time=in_zone(clock.due_at))]
+
+
+# ---------------------------------------------------------------- refusals
+
+_UNKNOWN_CLINIC = FieldError(
+    path="clinic_id", message="names no clinic that has been published: check the id, or publish the clinic first"
+)
+
+
+def _refuse(
+    state: RequestState,
+    code: RefusalCode,
+    fields: Sequence[FieldError],
+    *,
+    ruling: dict[str, Any] | None = None,
+    next_acceptance_at: datetime | None = None,
+    existing_request_id: str | None = None,
+    rules: RuleSet | None = None,
+) -> Decision[RequestState]:
+    submitted_at = state.request.get("submitted_at")
+    due_at = None
+    if rules is not None and state.channel and submitted_at is not None:
+        started_at = datetime.fromisoformat(submitted_at)
+        due_at = answer_clock(channel=state.channel, clock_starts_at=started_at, rules=rules).due_at
+    refused = RequestRefused.model_validate(
+        {
+            **state.request,
+            "request_id": state.request_id,
+            "clinic_id": state.clinic_id,
+            "code": code,
+            "fields": [each.model_dump() for each in fields],
+            "existing_request_id": existing_request_id,
+            "next_acceptance_at": next_acceptance_at,
+            "due_at": due_at,
+            "ruling": ruling,
+        }
+    )
+    return Decision(replace(state, status="refused", ruling=ruling or {}), [Say(refused)])
+
+
+def _refuse_unreadable(event: Incoming, rule_sets: RuleSets) -> Decision[RequestState]:
+    """A request that breaks its schema but whose ids are sound is refused, not buried: its sender hears why."""
+    facts = facts_as_far_as_readable(event.readable)
+    state = RequestState(event.subject, event.clinic_id, "refused", facts.get("channel", ""), facts)
+    ruling = None
+    rules = None
+    submitted_at = facts.get("submitted_at")
+    if submitted_at is not None:
+        try:
+            rules = rule_sets.on(local_date(datetime.fromisoformat(submitted_at)))
+        except NotCoveredError:
+            rules = None
+        if rules is not None:
+            flags = list(rules.red_flags_in(facts.get("reasons", [])))
+            state = replace(state, request=facts | {"red_flags": flags})
+            ground = rules.refusal_ground("invalid_request")
+            ruling = _plain_ruling(rules, [ground.clause if ground else "R17"], event.clinic_id)
+    return _refuse(state, "invalid_request", event.errors, ruling=ruling, rules=rules)
+
+
+def _plain_ruling(rules: RuleSet, clauses: list[str], clinic_id: str) -> dict[str, Any]:
+    return {
+        "rule_set": rules.id,
+        "clauses": clauses,
+        "calendar": calendar_version(),
+        "inputs": {"clinic_id": clinic_id},
+    }
+
+
+def _wrong_codes(data: RequestSubmitted, rules: RuleSet) -> list[FieldError]:
+    return [
+        FieldError(
+            path=f"reasons.{place}",
+            message=f"is not among the reasons of rule set {rules.id}: send one of its codes, or other with a note",
+        )
+        for place, code in enumerate(data.reasons)
+        if not rules.knows_reason(code)
+    ]
+
+
+def _wrong_birth_date(data: RequestSubmitted) -> list[FieldError]:
+    if data.patient.birth_date is None or data.patient.birth_date <= local_date(data.submitted_at):
+        return []
+    return [FieldError(path="patient.birth_date", message="lies after the application: correct it")]
+
+
+def _wrong_authority(data: RequestSubmitted) -> list[FieldError]:
+    """Who may stand in for the patient: by power of attorney, or a minor's parent or guardian (C9.1, R15)."""
+    if data.applicant is None:
+        return []
+    authority = data.applicant.authority
+    wrong: list[FieldError] = []
+    if authority.valid_until is not None and authority.valid_until < local_date(data.submitted_at):
+        wrong.append(
+            FieldError(path="applicant.authority.valid_until", message="is past: send an authority that is in force")
+        )
+    if authority.kind == "power_of_attorney":
+        if authority.number is None:
+            wrong.append(
+                FieldError(path="applicant.authority.number", message="is required with a power of attorney: add it")
+            )
+    elif not is_child(data.patient.birth_date, local_date(data.submitted_at)):
+        said = "of a patient under 18 only: send patient.birth_date, or a power of attorney"
+        wrong.append(FieldError(path="applicant.authority.kind", message=f"{authority.kind} is an authority {said}"))
+    return wrong
+
+
+def _other_clinics(event: Incoming) -> Decision[RequestState]:
+    return Decision(
+        dead=Dead(
+            "invalid_transition",
+            f"request_id {event.subject} belongs to another clinic's request: send yours under a new request_id",
+        )
+    )
+
+
+# ---------------------------------------------------------------- the opening, withdrawal, the visit
+
+
+def opening(state: RequestState, *, clinics: Clinics, rule_sets: RuleSets, now: datetime) -> Decision[RequestState]:
+    """Take a deferred request up at its opening, or defer it again when that day turned out closed (C8.2, R6, R16)."""
+    assert state.opens_at is not None
+    opens_at = datetime.fromisoformat(state.opens_at)
+    submitted_at = datetime.fromisoformat(state.request["submitted_at"])
+    rules = rule_sets.on(local_date(submitted_at))
+    calendar = clinics.calendar(state.clinic_id, rules)
+    verdict: Accepted | Deferred | None = None
+    if calendar is not None:
+        try:
+            verdict = take_up(
+                channel=state.channel,
+                opening=opens_at,
+                calendar=calendar,
+                rules=rules,
+                submitted_at=submitted_at,
+                flags=tuple(state.request.get("flags", ())),
+            )
+        except (NeverOpenError, NotCoveredError):
+            verdict = None
+    if verdict is None:
+        return Decision(replace(state, look_again_at=in_zone(now + _LOOK_AGAIN)))
+    state = replace(state, look_again_at=None)
+    cause = cause_id("/homecall/intake", f"{state.request_id} {state.opens_at}", "opening")
+    if isinstance(verdict, Deferred):
+        state = replace(
+            state,
+            opens_at=in_zone(verdict.opens_at),
+            visit_date=verdict.visit_date.isoformat(),
+            clock_started_at=in_zone(verdict.clock_starts_at),
+            due_at=in_zone(verdict.due_at),
+            ruling=verdict.ruling.as_dict(),
+        )
+        return Decision(state, [_deferred(state, time=in_zone(opens_at))])
+    # The opening is the moment of acceptance, whenever the timer came round to it: a replay says the same.
+    return _accept(state, verdict, opens_at, [cause, None])
+
+
+def withdrawn(state: RequestState | None, event: Incoming) -> Decision[RequestState]:
+    """Cancel on ``request.withdrawn``; a register number that was given stays."""
+    data = event.data
+    assert isinstance(data, RequestWithdrawn)
+    if state is None:
+        return Decision(park=True)
+    if state.clinic_id != data.clinic_id:
+        return _other_clinics(event)
+    if state.status == "cancelled":
+        return Decision()
+    if state.status in {"refused", "closed"}:
+        why = "was refused" if state.status == "refused" else "has had its visit"
+        return Decision(dead=Dead("invalid_transition", f"the request {why}: there is nothing left to withdraw"))
+    awaits = awaits_number(state)
+    state = replace(
+        state,
+        status="cancelled",
+        claim=None,
+        look_again_at=None,
+        cancelled_by=[event.cause, event.traceparent],
+        cancelled_at=in_zone(data.at),
+        cancel_reason=data.reason,
+    )
+    # With a number still to come, both the acceptance and the withdrawal are said when it is there.
+    return Decision(state) if awaits else Decision(state, [_cancelled(state)])
+
+
+def _cancelled(state: RequestState) -> Say:
+    event = RequestCancelled.model_validate(
+        _common(state)
+        | {
+            "register_date": state.register_date,
+            "register_number": state.register_number,
+            "at": state.cancelled_at,
+            "reason": state.cancel_reason,
+            "ruling": state.ruling,
+        }
+    )
+    return Say(event)
+
+
+def visit_known(state: RequestState | None, event: Incoming) -> Decision[RequestState]:
+    """Keep the visit's date, and free the patient's claim when the visit is over (R11)."""
+    data = event.data
+    if state is None or state.status not in {"accepted", "closed"}:
+        return Decision()
+    if isinstance(data, VisitClosed):
+        if state.status == "closed":
+            return Decision()
+        return Decision(replace(state, status="closed", claim=None, visit_revision=data.revision))
+    if isinstance(data, VisitScheduled) and data.revision > state.visit_revision:
+        visit_date = data.visit_date.isoformat()
+        if visit_date != state.visit_date:
+            return Decision(replace(state, visit_date=visit_date, visit_revision=data.revision))
+    return Decision()
+
+
+def numbered(state: RequestState, number: int) -> tuple[RequestState, list[tuple[str, str | None, list[Say]]]]:
+    """What an accepted request says once it has its register number: (cause, traceparent, events)."""
+    pending = state.pending
+    state = replace(state, register_number=number, pending=[])
+    accepted = RequestAccepted.model_validate(
+        _common(state)
+        | {
+            "register_date": state.register_date,
+            "register_number": number,
+            "accepted_at": state.accepted_at,
+            "clock_started_at": state.clock_started_at,
+            "due_at": state.due_at,
+            "visit_date": state.register_date,
+            "ruling": state.ruling,
+        }
+    )
+    said: list[tuple[str, str | None, list[Say]]] = []
+    for cause, traceparent in pending:
+        said.append((str(cause), traceparent, [Say(accepted, time=state.accepted_at or "")]))
+    if state.cancelled_by is not None:
+        cause, traceparent = state.cancelled_by
+        said.append((str(cause), traceparent, [_cancelled(state)]))
+    return state, said
+
+
+def release(state: RequestState) -> RequestState:
+    """Free the claim of a request whose visit date is over (R11)."""
+    return replace(state, claim=None)

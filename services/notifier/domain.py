@@ -1,0 +1,568 @@
+"""What is said of a call, and how long its answer takes (C4.1, C4.3, C4.4, C6, C14): decisions of plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final, assert_never
+
+from services.contract import language
+from services.contract.envelope import Incoming
+from services.contract.events import (
+    MODELS,
+    AnswerGiven,
+    DeadlineApproaching,
+    DeadlineMissed,
+    JournalEntry,
+    Refusal,
+    RefusalCodeOnly,
+    RequestAccepted,
+    RequestCancelled,
+    RequestDeferred,
+    RequestEvent,
+    RequestRefused,
+    RequestStatus,
+    StatusChanged,
+    Trilingual,
+    VisitCancelled,
+    VisitClosed,
+    VisitEvent,
+    VisitRescheduled,
+    VisitScheduled,
+    VisitTimes,
+    VisitUnplaced,
+)
+from services.contract.types import ZONE, Event, in_zone
+from services.notifier.texts import StatusFacts, oral_answer, status_text
+from services.runtime.decision import Dead, Decision, Ended, Measure, Say, Took
+from services.standard.deadlines import Clock, answer_clock, service_clock
+from services.standard.rules import NotCoveredError, RuleSet, RuleSets
+
+UNKNOWN_CHANNEL: Final = "unknown"
+"""The channel of a refused request that named none that could be read."""
+
+_SPOKEN: Final = frozenset({"desk", "phone"})
+_BEFORE_ACCEPTANCE: Final = frozenset({"", "deferred"})
+_FINISHED: Final = frozenset({"completed", "not_completed"})
+_WITH_VISIT: Final = frozenset({"scheduled", "rescheduled", *_FINISHED})
+_ANOTHER_CLINIC: Final = (
+    "clinic_id is not that of the request: send the answer with the clinic_id that the request was sent with"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ClinicFacts:
+    """What of a clinic the texts name, and whether it confirms its oral answers."""
+
+    name: language.Text
+    phone: str | None = None
+    oral_confirmation: bool = False
+
+
+def unknown_clinic(clinic_id: str) -> ClinicFacts:
+    """A clinic of which nothing was published: its id stands for its name."""
+    return ClinicFacts(name=language.name(clinic_id, clinic_id))
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request as it was last told of. Times are RFC 3339 in the clinic's zone, dates ISO."""
+
+    request_id: str
+    clinic_id: str
+    channel: str = UNKNOWN_CHANNEL
+    emergency: bool = False
+    status: str = ""
+    sequence: int = 0
+    occurred_at: str = ""
+    opens_at: str | None = None
+    due_at: str | None = None
+    on_time: bool | None = None
+    """Whether the answer came in time; None while there is none."""
+    answer_confirmed: bool = False
+    """The answer counts once it was given aloud: the clinic has ``oral_confirmation``, as it stood at acceptance."""
+    refusal: dict[str, Any] | None = None
+    # The register's line (C6.1); there is one as soon as there is a ``register_date``.
+    register_date: str | None = None
+    register_number: int | None = None
+    accepted_at: str | None = None
+    person: dict[str, Any] = field(default_factory=dict)
+    """patient_name, phone, address, reasons, flags, registrar: as the entry has them."""
+    oral_answer: dict[str, str] = field(default_factory=dict)
+    answered_at: str | None = None
+    outcome: str | None = None
+    revision: int = 0
+    # The visit, as the scheduler last said.
+    visit: dict[str, Any] | None = None
+    """visit_date, arrives_from, arrives_to, doctor; None as long as, or since, there is none."""
+    visit_revision: int = 0
+    visit_told: bool = False
+    """A day and a time have been told at least once."""
+    unplaced: bool = False
+    clocks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By deadline, those that run: started_at, due_at, approaching_at, limit_seconds, said ("" or the last event)."""
+    early: list[dict[str, Any]] = field(default_factory=list)
+    """Visits and answers heard while a deferred request's acceptance was still on its way: type and data."""
+
+
+def timer_at(call: Call) -> datetime | None:
+    """When a deadline of this call next has something to say."""
+    moments = [
+        datetime.fromisoformat(clock["due_at"] if clock["said"] else clock["approaching_at"])
+        for clock in call.clocks.values()
+        if clock["said"] != DeadlineMissed.TYPE
+    ]
+    return min(moments, default=None)
+
+
+def open_since(call: Call, deadline: str) -> datetime | None:
+    """When the clock of a deadline that is not answered yet started."""
+    clock = call.clocks.get(deadline)
+    return datetime.fromisoformat(clock["started_at"]) if clock else None
+
+
+class Notifier:
+    """The decisions, bound to the rule sets in force and to what is known of clinics."""
+
+    def __init__(self, rules: RuleSets, clinic: Callable[[str], ClinicFacts]) -> None:
+        self._rules = rules
+        self._clinic = clinic
+
+    def target(self, event: Incoming) -> str | None:
+        """The request that the event is about."""
+        return event.subject if isinstance(event.data, RequestEvent | VisitEvent | AnswerGiven) else None
+
+    def takes_broken(self, event: Incoming) -> bool:
+        """None: a broken event of intake or scheduler, or a broken answer, says nothing that could be told."""
+        del event
+        return False
+
+    def pending(self, state: Call) -> bool:
+        """Never: no number is given here."""
+        del state
+        return False
+
+    def decide(self, state: Call | None, event: Incoming, now: datetime) -> Decision[Call]:
+        """What an event says of a call. What is history or repeated changes nothing."""
+        data = event.data
+        if state is None and not isinstance(data, RequestEvent):
+            return Decision(park=True)
+        if state is None:
+            state = Call(request_id=event.subject, clinic_id=event.clinic_id)
+        if isinstance(data, AnswerGiven) and data.clinic_id != state.clinic_id:
+            return Decision(dead=Dead("invalid_transition", _ANOTHER_CLINIC))
+        telling = _Telling(state, self._clinic(state.clinic_id), now)
+        self._hear(telling, data)
+        return telling.decision()
+
+    def due(self, state: Call, now: datetime) -> Decision[Call]:
+        """Say which deadlines are near (80 %) or over, and ``delayed`` where the answer is.
+
+        Where the due time has passed as well, nothing is said to be near any more (R14).
+        """
+        telling = _Telling(state, self._clinic(state.clinic_id), now)
+        for deadline, clock in sorted(state.clocks.items(), key=lambda item: _moment(item[1]["due_at"])):
+            if clock["said"] == DeadlineMissed.TYPE:
+                continue
+            if _moment(clock["due_at"]) <= now:
+                telling.miss(deadline)
+                if deadline == "answer" and state.status == "registered":
+                    telling.tell("delayed", at=_moment(clock["due_at"]))
+            elif not clock["said"] and _moment(clock["approaching_at"]) <= now:
+                telling.warn(deadline)
+        return telling.decision()
+
+    # ------------------------------------------------------------ what is heard
+
+    def _hear(self, telling: _Telling, data: Event | None) -> None:
+        call = telling.call
+        match data:
+            case RequestEvent():
+                self._hear_request(telling, data)
+            case VisitEvent() | AnswerGiven() if call.status == "deferred":
+                kept = {"type": data.TYPE, "data": data.model_dump(mode="json", by_alias=True, exclude_none=True)}
+                telling.change(early=[*call.early, kept])
+            case AnswerGiven():
+                self._answer(telling, data)
+            case VisitEvent() if data.revision > call.visit_revision:
+                self._hear_visit(telling, data)
+
+    def _hear_request(self, telling: _Telling, data: RequestEvent) -> None:
+        before = telling.call.status
+        match data:
+            case RequestAccepted() if before in _BEFORE_ACCEPTANCE:
+                self._accept(telling, data)
+            case RequestRefused() if before in _BEFORE_ACCEPTANCE:
+                self._refuse(telling, data)
+            case RequestDeferred() if before in _BEFORE_ACCEPTANCE:
+                self._defer(telling, data)
+            case RequestCancelled() if before not in {"refused", "withdrawn", *_FINISHED}:
+                self._withdraw(telling, data)
+        if before == "deferred" and telling.call.status != "deferred":
+            early = telling.call.early
+            telling.change(early=[])
+            for kept in early:
+                self._hear(telling, MODELS[kept["type"]].model_validate(kept["data"]))
+
+    def _hear_visit(self, telling: _Telling, data: VisitEvent) -> None:
+        status = telling.call.status
+        # A visit that was made is told even where the request had been withdrawn meanwhile; nothing else is.
+        if status == "refused" or (status in {"withdrawn", *_FINISHED} and not isinstance(data, VisitClosed)):
+            return
+        telling.change(visit_revision=data.revision)
+        match data:
+            case VisitScheduled():
+                self._schedule(telling, data)
+            case VisitUnplaced():
+                self._unplace(telling)
+            case VisitClosed():
+                self._close(telling, data)
+            case VisitCancelled():
+                pass  # the withdrawal itself says it
+            case _:
+                assert_never(data)  # type: ignore[arg-type]  # the base class is no event by itself
+
+    # ------------------------------------------------------------ requests
+
+    def _accept(self, telling: _Telling, data: RequestAccepted) -> None:
+        channel = data.channel or UNKNOWN_CHANNEL
+        rules = self._rules_of(data.submitted_at or data.clock_started_at)
+        limit_seconds = int((data.due_at.astimezone(UTC) - data.clock_started_at.astimezone(UTC)).total_seconds())
+        telling.change(
+            **_facts(data),
+            register_date=data.register_date.isoformat(),
+            register_number=data.register_number,
+            accepted_at=in_zone(data.accepted_at),
+            due_at=in_zone(data.due_at),
+            answer_confirmed=telling.clinic.oral_confirmation and channel in _SPOKEN,
+        )
+        answer = Clock("answer", channel, data.clock_started_at, data.due_at, max(0, limit_seconds))
+        telling.start(replace(answer, approaching_share=rules.approaching.share) if rules else answer)
+        telling.start(_service(data, rules))
+        telling.tell("registered")
+        telling.enter()
+
+    def _defer(self, telling: _Telling, data: RequestDeferred) -> None:
+        """Deferred to an opening, or from an opening day that turned out closed to a later one (R6, R16)."""
+        known = telling.call.opens_at
+        if known is not None and data.opens_at <= _moment(known):
+            return
+        telling.change(**_facts(data), opens_at=in_zone(data.opens_at), due_at=in_zone(data.due_at))
+        telling.tell("deferred", opens_at=data.opens_at, deferred_again=known is not None)
+
+    def _refuse(self, telling: _Telling, data: RequestRefused) -> None:
+        """The refusal is an answer too: its clocks start and end here."""
+        call = telling.call
+        refusal = Refusal(
+            code=data.code,
+            fields=data.fields,
+            existing_request_id=data.existing_request_id,
+            next_acceptance_at=data.next_acceptance_at,
+        )
+        telling.change(
+            **_facts(data),
+            register_date=(data.submitted_at or telling.at).astimezone(ZONE).date().isoformat(),
+            refusal=refusal.model_dump(mode="json", exclude_none=True),
+        )
+        rules = self._rules_of(data.submitted_at or telling.at)
+        telling.start(_answer_to_refusal(data, _maybe(call.opens_at), _maybe(call.due_at), rules))
+        telling.start(_service(data, rules))
+        telling.end(telling.at)
+        telling.tell(
+            "refused",
+            on_time=telling.call.on_time,
+            refusal_code=data.code,
+            refusal_fields=[each.path for each in data.fields],
+            next_acceptance_at=data.next_acceptance_at,
+            existing_request_id=data.existing_request_id,
+        )
+        telling.enter()
+
+    def _withdraw(self, telling: _Telling, data: RequestCancelled) -> None:
+        """A withdrawal ends every clock, and counts as neither met nor missed."""
+        if not telling.call.status:
+            telling.change(**_facts(data))
+        telling.change(clocks={}, outcome="withdrawn")
+        telling.tell("withdrawn")
+        telling.enter()
+
+    # ------------------------------------------------------------ visits and answers
+
+    def _schedule(self, telling: _Telling, data: VisitScheduled) -> None:
+        call = telling.call
+        first = not call.visit_told
+        if first and call.accepted_at is not None:
+            telling.measure(Took(call.channel, "scheduling", _seconds(_moment(call.accepted_at), telling.at)))
+        if not call.answer_confirmed:
+            telling.end(telling.at)
+        visit = data.model_dump(mode="json", include={"visit_date", "arrives_from", "arrives_to", "doctor"})
+        telling.change(visit=visit, visit_told=True, unplaced=False)
+        # A visit that nobody was told of before is no other one, whatever the scheduler had planned meanwhile.
+        moved = isinstance(data, VisitRescheduled) and not first
+        telling.tell(
+            "rescheduled" if moved else "scheduled",
+            on_time=telling.call.on_time if first else None,
+            reschedule_reason=data.reason,
+        )
+        telling.enter()
+
+    def _unplace(self, telling: _Telling) -> None:
+        call = telling.call
+        telling.change(visit=None, unplaced=True)
+        if call.status != "delayed":
+            telling.tell("delayed")
+        if call.visit is not None:
+            telling.enter()
+
+    def _close(self, telling: _Telling, data: VisitClosed) -> None:
+        # Who was visited has been answered, at the latest by the visit.
+        telling.end(data.at)
+        telling.change(outcome=data.outcome)
+        telling.tell("completed" if data.outcome == "served" else "not_completed", outcome=data.outcome)
+        telling.enter()
+
+    def _answer(self, telling: _Telling, data: AnswerGiven) -> None:
+        """The oral answer was given; of several, the first that is heard counts."""
+        call = telling.call
+        if call.register_date is None or call.answered_at is not None:
+            return
+        telling.change(answered_at=in_zone(data.at))
+        if call.answer_confirmed:
+            telling.end(data.at)
+        telling.enter()
+
+    def _rules_of(self, application: datetime) -> RuleSet | None:
+        """The rules of the day of the application (R12); none for a date, of a refused request, that no law covers."""
+        try:
+            return self._rules.on(application.astimezone(ZONE).date())
+        except NotCoveredError:
+            return None
+
+
+class _Telling:
+    """A decision in the making: the call as it will be, and what is said on the way."""
+
+    def __init__(self, call: Call, clinic: ClinicFacts, now: datetime) -> None:
+        self.call = call
+        self.clinic = clinic
+        # Never before what was told last, whichever replica's clock that was by.
+        self.at = self._not_before_last(now)
+        self._before = call
+        self._says: list[Say] = []
+        self._measures: list[Measure] = []
+
+    def decision(self) -> Decision[Call]:
+        if self.call == self._before:
+            return Decision()
+        return Decision(self.call, self._says, self._measures)
+
+    def change(self, **fields: Any) -> None:
+        self.call = replace(self.call, **fields)
+
+    def measure(self, measure: Measure) -> None:
+        self._measures.append(measure)
+
+    # ------------------------------------------------------------ statuses and the register
+
+    def tell(
+        self, status: RequestStatus, *, at: datetime | None = None, on_time: bool | None = None, **more: Any
+    ) -> None:
+        """Say a status, with its texts. ``more`` are facts of this status alone."""
+        at = self.at if at is None else self._not_before_last(at)
+        facts = self._facts(status, at, more)
+        self.change(
+            status=status,
+            sequence=self.call.sequence + 1,
+            occurred_at=in_zone(at),
+            oral_answer=oral_answer(status, facts).as_dict(),
+        )
+        call, visit = self.call, self._visit(status)
+        changed = StatusChanged(
+            request_id=call.request_id,
+            clinic_id=call.clinic_id,
+            channel=call.channel,
+            sequence=call.sequence,
+            status=status,
+            occurred_at=at,
+            text=Trilingual(**status_text(status, facts).as_dict()),
+            register_number=call.register_number,
+            due_at=_maybe(call.due_at),
+            visit=None if visit is None else VisitTimes(doctor_name=visit["doctor"]["full_name"], **visit),
+            refusal=None if call.refusal is None else Refusal.model_validate(call.refusal),
+            on_time=on_time,
+            emergency=call.emergency,
+        )
+        self._says.append(Say(changed, sibling=f"{status} {call.sequence}", time=call.occurred_at))
+
+    def enter(self) -> None:
+        """Say the register's line as it now stands; nothing where the call has none."""
+        call = self.call
+        if call.register_date is None:
+            return
+        self.change(revision=call.revision + 1)
+        visit = call.visit or {}
+        entry = JournalEntry(
+            clinic_id=call.clinic_id,
+            register_date=date.fromisoformat(call.register_date),
+            register_number=call.register_number,
+            revision=self.call.revision,
+            request_id=call.request_id,
+            channel=call.channel,
+            accepted_at=_maybe(call.accepted_at),
+            doctor=visit.get("doctor"),
+            arrives_from=_maybe(visit.get("arrives_from")),
+            arrives_to=_maybe(visit.get("arrives_to")),
+            oral_answer=Trilingual(**call.oral_answer),
+            answered_at=_maybe(call.answered_at),
+            outcome=call.outcome,
+            refusal=None if call.refusal is None else RefusalCodeOnly(code=call.refusal["code"]),
+            **call.person,
+        )
+        self._says.append(Say(entry, sibling=str(entry.revision), time=in_zone(self.at)))
+
+    def _facts(self, status: RequestStatus, at: datetime, more: dict[str, Any]) -> StatusFacts:
+        call, visit = self.call, self._visit(status)
+        due_at = _maybe(call.due_at)
+        if visit is not None:
+            more = more | {
+                "visit_date": date.fromisoformat(visit["visit_date"]),
+                "arrives_from": _moment(visit["arrives_from"]),
+                "arrives_to": _moment(visit["arrives_to"]),
+                "doctor_name": visit["doctor"]["full_name"],
+                "doctor_specialty": visit["doctor"]["specialty"],
+            }
+        return StatusFacts(
+            emergency=call.emergency,
+            channel=call.channel,
+            clinic_name=self.clinic.name,
+            clinic_phone=self.clinic.phone,
+            register_number=call.register_number,
+            due_at=due_at,
+            minutes=None if due_at is None else max(0, int(_seconds(at, due_at) // 60)),
+            **more,
+        )
+
+    def _visit(self, status: RequestStatus) -> dict[str, Any] | None:
+        return self.call.visit if status in _WITH_VISIT else None
+
+    def _not_before_last(self, moment: datetime) -> datetime:
+        last = _maybe(self.call.occurred_at)
+        return moment if last is None else max(moment, last)
+
+    # ------------------------------------------------------------ deadlines
+
+    def start(self, clock: Clock | None) -> None:
+        if clock is None:
+            return
+        started = {
+            "started_at": in_zone(clock.started_at),
+            "due_at": in_zone(clock.due_at),
+            "approaching_at": in_zone(clock.approaching_at),
+            "limit_seconds": clock.limit_seconds,
+            "said": "",
+        }
+        self.change(clocks=self.call.clocks | {clock.deadline: started})
+
+    def end(self, at: datetime) -> None:
+        """The answer is there: every clock that runs ends, with one verdict each ("at most": the due time is met)."""
+        for deadline, clock in self.call.clocks.items():
+            late = clock["said"] == DeadlineMissed.TYPE or at > _moment(clock["due_at"])
+            if not late:
+                self.measure(Ended(deadline, self.call.channel, "met"))
+            elif clock["said"] != DeadlineMissed.TYPE:
+                self.miss(deadline)
+            stage = "service" if deadline == "service" else "answer"
+            self.measure(Took(self.call.channel, stage, _seconds(_moment(clock["started_at"]), at)))
+            if deadline == "answer":
+                self.change(on_time=not late)
+        self.change(clocks={})
+
+    def warn(self, deadline: str) -> None:
+        """Say that a deadline is near."""
+        self._say_deadline(DeadlineApproaching, deadline, "approaching_at")
+
+    def miss(self, deadline: str) -> None:
+        """Say, and count, that a deadline was missed."""
+        self._say_deadline(DeadlineMissed, deadline, "due_at")
+        self.measure(Ended(deadline, self.call.channel, "missed"))
+
+    def _say_deadline(self, kind: type[DeadlineApproaching] | type[DeadlineMissed], deadline: str, when: str) -> None:
+        call, clock = self.call, self.call.clocks[deadline]
+        said = kind.model_validate(
+            {
+                "subject_kind": "request",
+                "subject_id": call.request_id,
+                "clinic_id": call.clinic_id,
+                "deadline": deadline,
+                "channel": call.channel,
+                "started_at": clock["started_at"],
+                "due_at": clock["due_at"],
+                "limit_seconds": clock["limit_seconds"],
+                "stage": _stage(call),
+            }
+        )
+        self._says.append(Say(said, sibling=deadline, time=clock[when]))
+        self.change(clocks=call.clocks | {deadline: clock | {"said": kind.TYPE}})
+
+
+def _stage(call: Call) -> str:
+    """Where a call stands, as deadline events have it."""
+    if call.refusal is not None:
+        return "refused"
+    if call.visit is not None:
+        return "scheduled"
+    return "unplaced" if call.unplaced else "registered"
+
+
+def _facts(data: RequestEvent) -> dict[str, Any]:
+    """What every event of a request says of it, as far as it could be read."""
+    patient, applicant = data.patient, data.applicant
+    person = {
+        "patient_name": (patient.full_name if patient else None) or "",
+        # Whom to ring at the door: for a child, say, only the applicant has a telephone.
+        "phone": (patient.phone if patient else None) or (applicant.phone if applicant else None),
+        "address": data.address.model_dump(mode="json", exclude_none=True) if data.address else None,
+        "reasons": data.reasons,
+        "flags": data.flags,
+        "registrar": data.registrar.model_dump(mode="json") if data.registrar else None,
+    }
+    return {
+        "channel": data.channel or UNKNOWN_CHANNEL,
+        "emergency": bool(data.red_flags),
+        "person": {name: value for name, value in person.items() if value is not None},
+    }
+
+
+def _service(data: RequestEvent, rules: RuleSet | None) -> Clock | None:
+    """The time of being served (C4.3); none through the portal, or where its start is not known."""
+    if data.channel is None or data.service_started_at is None or rules is None:
+        return None
+    return service_clock(channel=data.channel, service_started_at=data.service_started_at, rules=rules)
+
+
+def _answer_to_refusal(
+    data: RequestRefused, opened_at: datetime | None, due_at: datetime | None, rules: RuleSet | None
+) -> Clock | None:
+    """The time to a refusal: from the opening of a deferred request, else from its submission.
+
+    None where channel or submission could not be read: then nothing can be said of a limit.
+    """
+    started_at = opened_at or data.submitted_at
+    if data.channel is None or started_at is None or rules is None:
+        return None
+    clock = answer_clock(channel=data.channel, clock_starts_at=started_at, rules=rules)
+    due_at = data.due_at or due_at
+    return clock if due_at is None else replace(clock, due_at=due_at)
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _maybe(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _seconds(start: datetime, end: datetime) -> float:
+    return (end.astimezone(UTC) - start.astimezone(UTC)) / timedelta(seconds=1)

@@ -1,0 +1,363 @@
+"""What becomes of an accepted call: its day, its visit, its end. Pure: time and facts are arguments.
+
+Where in the day it goes is ``routing``'s; this is the call's own life around it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from typing import Any, Literal
+
+from services.contract.envelope import Incoming
+from services.contract.events import (
+    DeadlineApproaching,
+    DeadlineEvent,
+    DeadlineMissed,
+    RequestAccepted,
+    RequestCancelled,
+    VisitCancelled,
+    VisitClosed,
+    VisitReported,
+    VisitRescheduled,
+    VisitScheduled,
+    VisitUnplaced,
+)
+from services.contract.ids import cause_id, visit_id
+from services.contract.types import ZONE, in_zone
+from services.runtime.decision import Dead, Decision, Ended, Measure, Say
+from services.scheduler.routing import Call, district_of
+from services.standard.calendar import ClinicCalendar, NeverOpenError, after
+from services.standard.clinics import Clinics
+from services.standard.deadlines import Clock, visit_clock
+from services.standard.patient import ADULT_AGE
+from services.standard.rules import NotCoveredError, RuleSets
+
+_LOOK_AGAIN = timedelta(minutes=10)
+"""When to look again for a working day of a clinic that has none."""
+
+
+@dataclass
+class CallState:
+    """A call as the scheduler keeps it. Times are RFC 3339 texts.
+
+    ``day`` is the date it is to be placed on, recorded before it is booked there. ``pending`` lists what is to be done
+    in that day: (cause, traceparent, ``place`` or ``free``). ``booking`` is the place that was last said.
+    """
+
+    request_id: str
+    clinic_id: str
+    channel: str
+    status: str
+    day: str
+    call: dict[str, Any]
+    accepted_at: str
+    due_at: str | None = None
+    approaching_at: str | None = None
+    limit_seconds: int = 0
+    approaching_said: bool = False
+    missed_said: bool = False
+    pending: list[list[str | None]] = field(default_factory=list)
+    booking: dict[str, Any] | None = None
+    revision: int = 0
+    promised: bool = False
+    cause: str | None = None
+    unplaced_since: str | None = None
+    day_over_at: str | None = None
+    cancel_reason: str | None = None
+    outcome: str | None = None
+
+
+def day_key(clinic_id: str, day: str) -> str:
+    """The id of a clinic's day."""
+    return f"{clinic_id}|{day}"
+
+
+def timer_at(state: CallState) -> datetime | None:
+    """The next of: the visit's deadline coming near, its being missed, the day of a waiting call being over."""
+    moments: list[str] = []
+    if state.status in {"waiting", "booked"}:
+        if state.due_at and not state.missed_said:
+            moments.append(state.due_at)
+            if state.approaching_at and not state.approaching_said:
+                moments.append(state.approaching_at)
+        if state.status == "waiting" and state.day_over_at:
+            moments.append(state.day_over_at)
+    return min((datetime.fromisoformat(each) for each in moments), default=None)
+
+
+def is_pending(state: CallState) -> bool:
+    """Whether the call waits for something to be done in its day."""
+    return bool(state.pending)
+
+
+def call_of(state: CallState) -> Call:
+    """The call as routing takes it."""
+    return Call(
+        request_id=state.request_id,
+        is_child=state.call["is_child"],
+        district_id=state.call.get("district_id"),
+        urgency=state.call["urgency"],
+        red_flag=state.call["red_flag"],
+        accepted_at=datetime.fromisoformat(state.accepted_at),
+    )
+
+
+# ---------------------------------------------------------------- events
+
+
+def accepted(
+    state: CallState | None, event: Incoming, *, clinics: Clinics, rule_sets: RuleSets, now: datetime
+) -> Decision[CallState]:
+    """Take an accepted call: choose its day, and ask for a place in it."""
+    data = event.data
+    assert isinstance(data, RequestAccepted)
+    if state is not None:
+        return Decision()
+    address = data.address
+    age = data.patient.age_years if data.patient else None
+    is_child = age is not None and age < ADULT_AGE
+    clinic = clinics.get(data.clinic_id)
+    district = address.district_id if address else None
+    if district is None and address is not None and address.text and clinic is not None:
+        areas = [(each.district_id, each.kind, each.addresses) for each in clinic.districts]
+        district = district_of(address.text, areas, is_child=is_child)
+    day, over_at = data.visit_date, None
+    clock: Clock | None = None
+    rules = rule_sets.on(data.register_date)
+    calendar = clinics.calendar(data.clinic_id, rules)
+    if calendar is not None:
+        day = first_day_left(calendar, data.visit_date, now)
+        over_at = calendar.closing_on(day)
+        clock = visit_clock(
+            channel=data.channel or "", accepted_at=data.accepted_at, visit_date=day, calendar=calendar, rules=rules
+        )
+    state = CallState(
+        request_id=data.request_id,
+        clinic_id=data.clinic_id,
+        channel=data.channel or "",
+        status="waiting",
+        day=day.isoformat(),
+        call={
+            "is_child": is_child,
+            "district_id": district,
+            "urgency": data.urgency or "same_day",
+            "red_flag": bool(data.red_flags),
+        },
+        accepted_at=in_zone(data.accepted_at),
+        due_at=in_zone(clock.due_at) if clock else None,
+        approaching_at=in_zone(clock.approaching_at) if clock else None,
+        limit_seconds=clock.limit_seconds if clock else 0,
+        day_over_at=in_zone(over_at) if over_at else None,
+        pending=[[event.cause, event.traceparent, "place"]],
+    )
+    return Decision(state)
+
+
+def first_day_left(calendar: ClinicCalendar, day: date, now: datetime) -> date:
+    """The visit date, or the next working day when that one is over: a visit is never set in the past (R14)."""
+    closes_at = calendar.day(day).closes_at
+    if closes_at is not None and now < closes_at:
+        return day
+    if closes_at is None and now.astimezone(ZONE).date() <= day:
+        return calendar.next_working_day(day)
+    today = max(day, now.astimezone(ZONE).date())
+    closes_today = calendar.day(today).closes_at
+    if closes_today is not None and now < closes_today:
+        return today
+    return calendar.next_working_day(today)
+
+
+def cancelled(state: CallState | None, event: Incoming) -> Decision[CallState]:
+    """Give the place of a withdrawn request back."""
+    data = event.data
+    assert isinstance(data, RequestCancelled)
+    if state is None:
+        return Decision(park=True)
+    if state.status in {"cancelled", "closed"}:
+        return Decision()
+    pending = [*state.pending, [event.cause, event.traceparent, "free"]]
+    return Decision(replace(state, status="cancelled", cancel_reason=data.reason, pending=pending))
+
+
+def reported(state: CallState | None, event: Incoming) -> Decision[CallState]:
+    """Close the visit as the clinic reports it."""
+    data = event.data
+    assert isinstance(data, VisitReported)
+    if state is None:
+        return Decision(park=True)
+    if state.clinic_id != data.clinic_id:
+        return _dead(f"request_id {data.request_id} is another clinic's call: report it under its own clinic_id")
+    if state.status == "closed":
+        if state.outcome == data.outcome:
+            return Decision()
+        return _dead(f"the visit was reported {state.outcome} before: what was reported first stands")
+    if state.status == "cancelled":
+        return _dead("the call was withdrawn: there is no visit to report")
+    revision = state.revision + 1
+    closed = VisitClosed(
+        request_id=state.request_id,
+        clinic_id=state.clinic_id,
+        visit_id=visit_id(state.request_id),
+        revision=revision,
+        outcome=data.outcome,
+        at=data.at,
+    )
+    measures: list[Measure] = []
+    if state.due_at is not None and not state.missed_said:
+        met = data.at <= datetime.fromisoformat(state.due_at)
+        measures.append(Ended("visit", state.channel, "met" if met else "missed"))
+    state = replace(state, status="closed", outcome=data.outcome, revision=revision)
+    return Decision(state, [Say(closed, sibling=str(revision))], measures)
+
+
+def _dead(detail: str) -> Decision[CallState]:
+    return Decision(dead=Dead("invalid_transition", detail))
+
+
+# ---------------------------------------------------------------- places
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A place in the day: routing's booking with the doctor's name, as the day keeps it."""
+
+    arrives_from: datetime
+    arrives_to: datetime
+    doctor: dict[str, Any]
+    basis: str
+
+
+@dataclass(frozen=True)
+class Unplaced:
+    cause: Literal["no_roster", "no_capacity"]
+
+
+def settled(
+    state: CallState, place: Placed | Unplaced | None, *, now: datetime, reason: str | None = None
+) -> tuple[CallState, list[Say]]:
+    """What a call says once its place in the day is known; nothing where it is as it was last said.
+
+    ``place`` None: its place has been given back.
+    """
+    if state.status in {"cancelled", "closed"}:
+        return state, []
+    if isinstance(place, Placed):
+        booking = {
+            "arrives_from": in_zone(place.arrives_from),
+            "arrives_to": in_zone(place.arrives_to),
+            "doctor": place.doctor,
+            "basis": place.basis,
+            "day": state.day,
+        }
+        if state.booking == booking and state.status == "booked":
+            return state, []
+        revision = state.revision + 1
+        model = VisitRescheduled if state.promised else VisitScheduled
+        event = model.model_validate(
+            {
+                "request_id": state.request_id,
+                "clinic_id": state.clinic_id,
+                "visit_id": visit_id(state.request_id),
+                "revision": revision,
+                "visit_date": state.day,
+                **{name: value for name, value in booking.items() if name != "day"},
+                "reason": (reason or "no_capacity") if state.promised else None,
+            }
+        )
+        placed = replace(
+            state,
+            status="booked",
+            booking=booking,
+            revision=revision,
+            promised=True,
+            cause=None,
+            unplaced_since=None,
+        )
+        return placed, [Say(event, sibling=str(revision))]
+    cause = place.cause if place is not None else "no_capacity"
+    if state.status == "waiting" and state.unplaced_since is not None:
+        return replace(state, cause=cause), []
+    revision = state.revision + 1
+    since = in_zone(now)
+    waiting = replace(state, status="waiting", booking=None, revision=revision, cause=cause, unplaced_since=since)
+    event_unplaced = VisitUnplaced(
+        request_id=state.request_id,
+        clinic_id=state.clinic_id,
+        visit_id=visit_id(state.request_id) if state.promised else None,
+        revision=revision,
+        cause=cause,
+        since=datetime.fromisoformat(since),
+    )
+    return waiting, [Say(event_unplaced, sibling=str(revision))]
+
+
+def given_back(state: CallState) -> tuple[CallState, list[Say]]:
+    """What a withdrawn call says once its place is free."""
+    revision = state.revision + 1
+    event = VisitCancelled(
+        request_id=state.request_id,
+        clinic_id=state.clinic_id,
+        visit_id=visit_id(state.request_id) if state.promised else None,
+        revision=revision,
+        reason=state.cancel_reason or "",
+    )
+    return replace(state, booking=None, revision=revision), [Say(event, sibling=str(revision))]
+
+
+# ---------------------------------------------------------------- timers
+
+
+def due(state: CallState, *, clinics: Clinics, rule_sets: RuleSets, now: datetime) -> Decision[CallState]:
+    """The visit's deadline comes near or is missed; a waiting call whose day is over goes to the next (R14)."""
+    says: list[Say] = []
+    measures: list[Measure] = []
+    if state.due_at is not None and not state.missed_said:
+        due_at = datetime.fromisoformat(state.due_at)
+        near_at = datetime.fromisoformat(state.approaching_at or state.due_at)
+        if due_at <= now:
+            says.append(_deadline(DeadlineMissed, state, "missed", due_at))
+            measures.append(Ended("visit", state.channel, "missed"))
+            state = replace(state, missed_said=True)
+        elif near_at <= now and not state.approaching_said:
+            says.append(_deadline(DeadlineApproaching, state, "approaching", near_at))
+            state = replace(state, approaching_said=True)
+    if state.status == "waiting" and state.day_over_at and datetime.fromisoformat(state.day_over_at) <= now:
+        state = _moved_on(state, clinics, rule_sets, now)
+    return Decision(state, says, measures)
+
+
+def _moved_on(state: CallState, clinics: Clinics, rule_sets: RuleSets, now: datetime) -> CallState:
+    day = date.fromisoformat(state.day)
+    calendar = clinics.calendar(state.clinic_id, rule_sets.on(day))
+    try:
+        new_day = first_day_left(calendar, day, now) if calendar is not None else day
+    except (NeverOpenError, NotCoveredError):
+        new_day = day
+    if calendar is None or new_day == day:
+        # No working day is known: look again when the clinic may have published one.
+        return replace(state, day_over_at=in_zone(after(now, _LOOK_AGAIN)))
+    cause = cause_id("/homecall/scheduler", f"{state.request_id} {state.day}", "day over")
+    return replace(
+        state,
+        day=new_day.isoformat(),
+        day_over_at=in_zone(calendar.closing_on(new_day)),
+        pending=[*state.pending, [cause, None, "place"]],
+    )
+
+
+def _deadline(model: type[DeadlineEvent], state: CallState, kind: str, at: datetime) -> Say:
+    event = model.model_validate(
+        {
+            "subject_kind": "request",
+            "subject_id": state.request_id,
+            "clinic_id": state.clinic_id,
+            "deadline": "visit",
+            "channel": state.channel,
+            "started_at": state.accepted_at,
+            "due_at": state.due_at,
+            "limit_seconds": state.limit_seconds,
+            "stage": "unplaced" if state.status == "waiting" else "scheduled",
+        }
+    )
+    return Say(event, sibling=f"visit {kind}", time=in_zone(at))

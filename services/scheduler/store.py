@@ -1,0 +1,319 @@
+"""Where the scheduler keeps calls, and each clinic's day: its roster with the bookings in it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+from uuid import uuid4
+
+from pymongo import InsertOne, UpdateOne
+
+from services.contract.events import RosterPublished
+from services.contract.types import ZONE, in_zone
+from services.runtime.mongo import Aggregate, Aggregates, Collected, Database
+from services.scheduler.domain import CallState, Placed, day_key, timer_at
+from services.scheduler.routing import Booking, Call, Day, Doctor, Roster
+
+
+def _indexed(state: CallState) -> dict[str, Any]:
+    open_visit = state.status in {"waiting", "booked"} and state.due_at is not None and not state.missed_said
+    return {
+        "waiting_for": day_key(state.clinic_id, state.day) if state.status == "waiting" else None,
+        "unplaced": state.cause if state.status == "waiting" else None,
+        "visit_open_since": state.accepted_at if open_visit else None,
+        "channel": state.channel or None,
+    }
+
+
+@dataclass
+class ClinicDay:
+    """A clinic's day: the roster, who dropped out of it, and the bookings. One document, so no place is given twice.
+
+    ``dirty`` means that the day is to be settled: calls may be waiting for room, or bookings may no longer hold.
+    ``moved`` are the calls whose place was changed by the day and who have not been told: id to (cause, reason).
+    """
+
+    clinic_id: str
+    date: str
+    version: int = 0
+    roster: dict[str, Any] | None = None
+    unavailable: list[list[str]] = field(default_factory=list)
+    bookings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    moved: dict[str, list[str]] = field(default_factory=dict)
+    dirty: list[str] | None = None
+    _set: dict[str, Any] = field(default_factory=dict)
+    _unset: dict[str, str] = field(default_factory=dict)
+    _plan: Day | None = None
+
+    @property
+    def key(self) -> str:
+        return day_key(self.clinic_id, self.date)
+
+    @property
+    def changed(self) -> bool:
+        return bool(self._set or self._unset)
+
+    # -------------------------------------------------------- roster
+
+    def take_roster(self, event: RosterPublished, cause: str) -> None:
+        """Take a roster with a higher revision; bookings survive. A lower or equal one is history."""
+        if self.roster is not None and event.revision <= self.roster["revision"]:
+            return
+        self.roster = event.model_dump(mode="json", by_alias=True, exclude_none=True)
+        self._put("roster", self.roster)
+        self._plan = None
+        self.mark_dirty(cause, "roster_changed")
+
+    def take_unavailable(self, doctor_id: str, since: datetime, cause: str) -> None:
+        """From ``since`` on the doctor makes no more visits that day; the earliest such time holds."""
+        known = {each[0]: each[1] for each in self.unavailable}
+        if doctor_id in known and datetime.fromisoformat(known[doctor_id]) <= since:
+            return
+        known[doctor_id] = in_zone(since)
+        self.unavailable = [[each, at] for each, at in known.items()]
+        self._put("unavailable", self.unavailable)
+        self._plan = None
+        self.mark_dirty(cause, "doctor_unavailable")
+
+    def mark_dirty(self, cause: str, reason: str) -> None:
+        """Have the day settled, because of this cause."""
+        self.dirty = [cause, reason]
+        self._put("dirty", self.dirty)
+
+    def clean(self) -> None:
+        """The day is settled and everybody has been told."""
+        self.dirty = None
+        self.moved = {}
+        self._drop("dirty")
+        self._put("moved", {})
+
+    # -------------------------------------------------------- places
+
+    @property
+    def plan(self) -> Day:
+        """The day as routing sees it."""
+        if self._plan is None:
+            self._plan = Day(
+                _roster(self.roster, self.date) if self.roster is not None else None,
+                bookings=[_booking(request_id, kept) for request_id, kept in self.bookings.items()],
+                unavailable={doctor_id: datetime.fromisoformat(at) for doctor_id, at in self.unavailable},
+            )
+        return self._plan
+
+    def place(self, call: Call, now: datetime) -> Placed | None:
+        """A place for the call: the one it has, or a new one. None when the day has none."""
+        if call.request_id not in self.bookings:
+            found = self.plan.place(call, now)
+            if not isinstance(found, Booking):
+                return None
+            self._book(found, call)
+        return self.placed(call.request_id)
+
+    def placed(self, request_id: str) -> Placed | None:
+        """The place that a call has."""
+        kept = self.bookings.get(request_id)
+        if kept is None:
+            return None
+        return Placed(
+            datetime.fromisoformat(kept["from"]), datetime.fromisoformat(kept["to"]), kept["doctor"], kept["basis"]
+        )
+
+    def free(self, request_id: str) -> bool:
+        """Give a place back; whether there was one."""
+        if self.bookings.pop(request_id, None) is None:
+            return False
+        self.plan.free(request_id)
+        self._drop(f"bookings.{request_id}")
+        return True
+
+    def tell(self, request_id: str, cause: str, reason: str) -> None:
+        """Remember that a call is to be told of its new place, or of having none."""
+        self.moved[request_id] = [cause, reason]
+        self._put(f"moved.{request_id}", [cause, reason])
+
+    def _book(self, booking: Booking, call: Call) -> None:
+        assert self.plan.roster is not None
+        doctor = next(each for each in self.plan.roster.doctors if each.doctor_id == booking.doctor_id)
+        kept = {
+            "from": in_zone(booking.arrives_from),
+            "to": in_zone(booking.arrives_to),
+            "doctor": {
+                "doctor_id": doctor.doctor_id,
+                "full_name": doctor.full_name,
+                "specialty": doctor.specialty,
+            },
+            "basis": booking.basis,
+            "child": call.is_child,
+            "district": call.district_id,
+            "urgency": call.urgency,
+            "red_flag": call.red_flag,
+            "accepted_at": in_zone(call.accepted_at),
+        }
+        self.bookings[booking.request_id] = kept
+        self._put(f"bookings.{booking.request_id}", kept)
+
+    def _put(self, path: str, value: Any) -> None:
+        self._unset.pop(path, None)
+        self._set[path] = value
+
+    def _drop(self, path: str) -> None:
+        self._set.pop(path, None)
+        self._unset[path] = ""
+
+    def call(self, request_id: str) -> Call:
+        """A booked call, as routing takes it."""
+        kept = self.bookings[request_id]
+        return Call(
+            request_id=request_id,
+            is_child=kept["child"],
+            district_id=kept["district"],
+            urgency=kept["urgency"],
+            red_flag=kept["red_flag"],
+            accepted_at=datetime.fromisoformat(kept["accepted_at"]),
+        )
+
+    # -------------------------------------------------------- storage
+
+    def operation(self, token: str) -> InsertOne[Any] | UpdateOne:
+        """The write that stores what changed, if nobody else changed the day."""
+        if self.version == 0:
+            doc = {
+                "_id": self.key,
+                "clinic_id": self.clinic_id,
+                "date": self.date,
+                "v": 1,
+                "w": token,
+                "roster": self.roster,
+                "unavailable": self.unavailable,
+                "bookings": self.bookings,
+                "moved": self.moved,
+            }
+            if self.dirty is not None:
+                doc["dirty"] = self.dirty
+            return InsertOne(doc)
+        change: dict[str, Any] = {"$set": self._paths() | {"w": token}, "$inc": {"v": 1}}
+        if self._unset:
+            change["$unset"] = self._unset
+        return UpdateOne({"_id": self.key, "v": self.version}, change)
+
+    def _paths(self) -> dict[str, Any]:
+        # A path under one that is set whole would clash with it.
+        whole = {path for path in self._set if "." not in path}
+        return {path: value for path, value in self._set.items() if path in whole or path.split(".")[0] not in whole}
+
+    def stored(self) -> None:
+        """What changed is in the store."""
+        self.version += 1
+        self._set, self._unset = {}, {}
+
+
+def _booking(request_id: str, kept: dict[str, Any]) -> Booking:
+    return Booking(
+        request_id=request_id,
+        doctor_id=kept["doctor"]["doctor_id"],
+        arrives_from=datetime.fromisoformat(kept["from"]),
+        arrives_to=datetime.fromisoformat(kept["to"]),
+        urgent=kept["urgency"] == "urgent",
+        basis=kept["basis"],
+        is_child=kept["child"],
+    )
+
+
+def _roster(kept: dict[str, Any], day: str) -> Roster:
+    roster = RosterPublished.model_validate(kept)
+    on = date.fromisoformat(day)
+    return Roster(
+        revision=roster.revision,
+        doctors=tuple(
+            Doctor(
+                doctor_id=each.doctor_id,
+                full_name=each.full_name,
+                specialty=each.specialty,
+                districts=frozenset(each.districts),
+                shift_from=datetime.combine(on, each.shift.frm, ZONE),
+                shift_to=datetime.combine(on, each.shift.to, ZONE),
+                max_visits=each.max_visits,
+                on_duty=each.on_duty,
+            )
+            for each in roster.doctors
+        ),
+        visit_minutes=roster.visit_minutes,
+        travel_minutes=roster.travel_minutes,
+    )
+
+
+class SchedulerStore:
+    """Calls by ``request_id``, and days by clinic and date."""
+
+    def __init__(self, database: Database) -> None:
+        self.calls: Aggregates[CallState] = Aggregates(
+            database.collection("calls"),
+            CallState,
+            timer_at=timer_at,
+            indexed=_indexed,
+            indexes=[("waiting_for", False), ("unplaced", False), ("visit_open_since", False)],
+        )
+        self._days: Collected = database.collection("days")
+
+    async def prepare(self) -> None:
+        """Create the indexes; safe to run again."""
+        await self.calls.prepare()
+        await self._days.ensure_indexes([("dirty", False)])
+
+    async def load_days(self, keys: Collection[str]) -> dict[str, ClinicDay]:
+        """The days of these keys, in one query; new ones for those that do not exist."""
+        found = {
+            doc["_id"]: ClinicDay(
+                clinic_id=doc["clinic_id"],
+                date=doc["date"],
+                version=doc["v"],
+                roster=doc.get("roster"),
+                unavailable=doc.get("unavailable") or [],
+                bookings=doc.get("bookings") or {},
+                moved=doc.get("moved") or {},
+                dirty=doc.get("dirty"),
+            )
+            for doc in await self._days.find({"_id": {"$in": list(keys)}})
+        }
+        for key in keys:
+            clinic_id, _, day = key.rpartition("|")
+            found.setdefault(key, ClinicDay(clinic_id, day))
+        return found
+
+    async def save_days(self, days: Sequence[ClinicDay]) -> set[str]:
+        """Store the days that changed, each by compare-and-set, in one bulk write. The keys of those that lost."""
+        changed = [day for day in days if day.changed]
+        if not changed:
+            return set()
+        token = uuid4().hex
+        written = await self._days.write([day.operation(token) for day in changed])
+        lost: set[str] = set()
+        if written != len(changed):
+            mine = await self._days.find({"_id": {"$in": [day.key for day in changed]}}, projection={"w": 1})
+            lost = {day.key for day in changed} - {doc["_id"] for doc in mine if doc.get("w") == token}
+        for day in changed:
+            if day.key not in lost:
+                day.stored()
+        return lost
+
+    async def dirty_days(self, limit: int = 50) -> list[str]:
+        """The keys of the days that are to be settled."""
+        return [
+            doc["_id"]
+            for doc in await self._days.find({"dirty": {"$exists": True}}, limit=limit, projection={"v": 1})
+        ]
+
+    async def waiting(self, keys: Collection[str]) -> list[Aggregate[CallState]]:
+        """The calls that wait for a place in these days, in one query."""
+        return await self.calls.find({"waiting_for": {"$in": list(keys)}})
+
+    async def open_visits(self) -> list[tuple[str, int, Any]]:
+        """Visits that are due, by channel: (channel, number, earliest acceptance)."""
+        return await self.calls.group({"visit_open_since": {"$exists": True}}, "channel", "visit_open_since")
+
+    async def unplaced(self) -> dict[str, int]:
+        """Calls without a place, by cause."""
+        rows = await self.calls.group({"unplaced": {"$exists": True}}, "unplaced", "accepted_at")
+        return {cause: number for cause, number, _ in rows}
