@@ -1,7 +1,7 @@
-"""The life of a complaint, from delivery to its final answer (C10, C11, R9, R9a, R10). Pure: time and facts are arguments.
+"""The life of a complaint, from delivery to its final answer (C10, C11, R9, R9a, R10). Pure: time is an argument.
 
 A complaint goes through one stage, or two: the second is the quality authority's. Each stage has its own incoming
-number, term, executors and outcome, and every command is for the stage that is the last.
+number, term, executors and outcome. A command is for the stage that is the last.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any, NotRequired, TypedDict, get_args
+from typing import Any, NamedTuple, NotRequired, TypedDict, cast, get_args
 
 from services.complaints.texts import ComplaintFacts, complaint_text, next_steps
 from services.contract.envelope import Incoming
@@ -30,7 +30,6 @@ from services.contract.events import (
     DeadlineApproaching,
     DeadlineMissed,
     FieldError,
-    Official,
 )
 from services.contract.ids import cause_id
 from services.contract.types import in_zone
@@ -43,33 +42,32 @@ from services.standard.deadlines import complaint_clock
 from services.standard.rules import NotCoveredError, RuleSet, RuleSets
 
 CHANNELS = ("post", "in_person", "portal")
-OPEN = ("registered", "assigned", "executed")
-"""The statuses of a stage whose term runs."""
 
+_OPEN = ("registered", "assigned", "executed")
 _LOOK_AGAIN = timedelta(minutes=10)
 """When to look again at a complaint whose clinic has no opening left."""
 _IIN = re.compile(r"(?<![\d+])\d{12}(?!\d)")
 
 
 class Stage(TypedDict):
-    """A complaint at one addressee. Times are RFC 3339 texts; what is not known yet is None.
+    """A complaint at one addressee. Times are RFC 3339 texts; what is not known yet is None or empty.
 
-    ``registers_at`` is the opening at which it is registered when it came outside working hours (R9a).
+    ``came_at`` is when it was submitted or escalated, ``registers_at`` the opening that registers it when that was
+    outside working hours (R9a). ``flags`` and ``ruling`` say how its term came about.
     """
 
     stage: ComplaintStage
     grounds: str | None
     came_at: str
-    quality_authority_days: int
     registers_at: str | None
     look_again_at: str | None
     registered_at: str | None
-    registered_on: str | None
-    term_days: int
     answer_due_on: str | None
     answer_due_at: str | None
     approaching_at: str | None
     limit_seconds: int
+    term_days: int
+    quality_authority_days: int
     flags: list[str]
     ruling: dict[str, Any]
     number: str | None
@@ -82,22 +80,31 @@ class Stage(TypedDict):
 
 
 class Draft(TypedDict):
-    """What is to be said of a stage: all but the incoming number, which the second stage of handling gives."""
+    """What is to be said of a stage, complete but for the incoming number: a status, or ``approaching``, ``missed``."""
 
     says: str
     stage: int
-    registered: bool
+    numbered: bool
     time: str
     status: NotRequired[dict[str, Any]]
 
 
+class Unsaid(TypedDict):
+    """The drafts of one cause that wait for a number. ``timer``: no record of the log brings this cause back."""
+
+    cause: str
+    traceparent: str | None
+    timer: bool
+    drafts: list[Draft]
+
+
 @dataclass
 class ComplaintState:
-    """A complaint as its service keeps it; no IIN, and no signature.
+    """A complaint as its service keeps it: no IIN, and no signature.
 
-    ``status`` is where the last stage stands: ``delivered`` or ``escalated`` (not registered yet), ``registered``,
-    ``assigned``, ``executed``, ``answered``, ``refused``, or ``invalid``, which no command changes. ``unsaid`` holds
-    what waits for a number: {cause, traceparent, timer, drafts}.
+    ``status`` is where the last stage stands: ``delivered`` or ``escalated`` until it is registered, then
+    ``registered``, ``assigned``, ``executed``, ``answered`` or ``refused``. ``invalid`` is a complaint that was refused
+    as ``invalid_complaint``: it has no stage, and nothing changes it.
     """
 
     complaint_id: str
@@ -109,8 +116,644 @@ class ComplaintState:
     complainant: dict[str, Any] = field(default_factory=dict)
     text: str = ""
     received_by: dict[str, Any] | None = None
-    answer_by: str | None = None
+    answer_by: AnswerBy | None = None
     answer_place: str | None = None
     refusal: dict[str, Any] | None = None
-    stages: list[dict[str, Any]] = field(default_factory=list)
-    unsaid: list[dict[str, Any]] = field(default_factory=list)
+    stages: list[Stage] = field(default_factory=list)
+    unsaid: list[Unsaid] = field(default_factory=list)
+
+
+class Wanted(NamedTuple):
+    """A number that a registered stage waits for: the page and the subject on it."""
+
+    page: str
+    subject: str
+    registered_at: str
+
+
+# ---------------------------------------------------------------- what the engine asks
+
+
+def decide(
+    state: ComplaintState | None,
+    event: Incoming,
+    *,
+    clinics: Clinics,
+    rule_sets: RuleSets,
+    record_time: datetime | None,
+    now: datetime,
+) -> Decision[ComplaintState]:
+    """Decide on any event of a complaint.
+
+    ``record_time`` is the Kafka record's, or None where it is not judged (R17). What is not in order is told as
+    ``invalid_transition`` with its way out, and changes nothing; a command before its complaint waits for it.
+    """
+    if state is None:
+        if event.type == ComplaintSubmitted.TYPE:
+            return _submitted(event, clinics, rule_sets, record_time, now)
+        return Decision(park=True)
+    if any(waiting["cause"] == event.cause for waiting in state.unsaid):
+        return Decision()  # decided already; its number follows
+    if state.clinic_id != event.clinic_id:
+        return _not_in_order(
+            "clinic_id: this complaint is another clinic's: send that clinic's id, "
+            "or a complaint of your own under a new complaint_id"
+        )
+    if event.type == ComplaintSubmitted.TYPE:
+        # The same complaint_id is the same complaint, whatever event brings it; only a corrected one must not get lost.
+        corrected = state.status == "invalid" and event.data is not None
+        return _not_in_order(_STAYS_REFUSED) if corrected else Decision()
+    if state.status == "invalid":
+        return _not_in_order(_STAYS_REFUSED)
+    data = event.data
+    assert isinstance(data, ComplaintCommand)
+    moment = data.at if record_time is None else min(data.at, record_time)
+    course = _Course(deepcopy(state), clinics, rule_sets)
+    try:
+        course.pass_until(moment)
+        changed = course.obey(data, moment)
+    except _NotInOrder as error:
+        return _not_in_order(str(error))
+    return course.decision(event.cause, event.traceparent) if changed else Decision()
+
+
+def timer_at(state: ComplaintState) -> datetime | None:
+    """When the next thing is due by itself: the registration, 80 % of the term, its end."""
+    if not state.stages:
+        return None
+    item = _next_item(state.stages[-1], state.status)
+    return datetime.fromisoformat(item[1]) if item else None
+
+
+def due(state: ComplaintState, now: datetime, *, clinics: Clinics, rule_sets: RuleSets) -> Decision[ComplaintState]:
+    """Pass the one thing that is due first, at its own time and not the tick's (R9a, C10.4, C10.8)."""
+    item = timer_at(state)
+    if item is None or item > now:
+        return Decision()
+    course = _Course(deepcopy(state), clinics, rule_sets)
+    course.pass_item(now)
+    cause = cause_id("/homecall/complaints", f"{state.complaint_id} {len(state.stages)} {in_zone(item)}", "timer")
+    return course.decision(cause, None, timer=True)
+
+
+def awaits_number(state: ComplaintState) -> bool:
+    """Whether a stage is registered and has no incoming number yet."""
+    return bool(state.unsaid)
+
+
+def open_since(state: ComplaintState) -> datetime | None:
+    """Since when the clock runs that has not been answered; None when none runs."""
+    if state.status not in _OPEN:
+        return None
+    registered_at = state.stages[-1]["registered_at"]
+    return datetime.fromisoformat(registered_at) if registered_at else None
+
+
+# ---------------------------------------------------------------- numbers
+
+
+def wanted_numbers(state: ComplaintState) -> list[Wanted]:
+    """The numbers that are waited for: one sequence per clinic and year of registration, for all stages (C10.2)."""
+    return [
+        Wanted(
+            f"{state.clinic_id}|{_date(stage['registered_at']).year}",
+            f"{state.complaint_id}|{place}",
+            stage["registered_at"],
+        )
+        for place, stage in enumerate(state.stages, start=1)
+        if stage["registered_at"] is not None and stage["number"] is None
+    ]
+
+
+def numbered(
+    state: ComplaintState, numbers: Mapping[tuple[str, str], int]
+) -> tuple[ComplaintState, list[tuple[Unsaid, list[Say]]]]:
+    """The complaint with its numbers, by (page, subject), and what each waiting cause now says."""
+    state = deepcopy(state)
+    for wanted in wanted_numbers(state):
+        place = int(wanted.subject.rpartition("|")[2]) - 1
+        year = wanted.page.rpartition("|")[2]
+        state.stages[place]["number"] = f"{year}-{numbers[wanted.page, wanted.subject]}"
+    waiting, state.unsaid = state.unsaid, []
+    return state, [(each, [_say(state, draft) for draft in each["drafts"]]) for each in waiting]
+
+
+# ---------------------------------------------------------------- a complaint comes
+
+_STAYS_REFUSED = (
+    "this complaint was refused as invalid_complaint and stays so: send the corrected one under a new complaint_id"
+)
+_UNKNOWN_CLINIC = FieldError(
+    path="clinic_id",
+    message="names no clinic that has been published: check the id, or publish the clinic, "
+    "and send the complaint again under a new complaint_id",
+)
+
+
+def _submitted(
+    event: Incoming, clinics: Clinics, rule_sets: RuleSets, record_time: datetime | None, now: datetime
+) -> Decision[ComplaintState]:
+    data = event.data
+    if not isinstance(data, ComplaintSubmitted):
+        return _refuse(event, event.errors, now)
+    try:
+        rules = rule_sets.on(local(data.submitted_at).date())
+        calendar = clinics.calendar(data.clinic_id, rules)
+        if calendar is None:
+            return _refuse(event, [_UNKNOWN_CLINIC], now)
+        term: Term | None = complaint_term(
+            addressed_to=data.addressed_to,
+            channel=data.channel,
+            submitted_at=data.submitted_at,
+            calendar=calendar,
+            rules=rules,
+            record_time=record_time,
+        )
+    except NeverOpenError:
+        term = None
+    except ClockAheadError as error:
+        return _refuse(event, [_at_submission(f"{error}, and send the complaint again")], now)
+    except NotCoveredError as error:
+        return _refuse(event, [_at_submission(f"{error}: correct submitted_at, and send the complaint again")], now)
+    course = _Course(_kept(data, clinics), clinics, rule_sets)
+    came_at = data.submitted_at if record_time is None else min(data.submitted_at, record_time)
+    course.open("delivered", data.addressed_to, came_at, rules, term)
+    return course.decision(event.cause, event.traceparent)
+
+
+def _at_submission(wrong: str) -> FieldError:
+    return FieldError(path="submitted_at", message=f"{wrong} under a new complaint_id")
+
+
+def _kept(data: ComplaintSubmitted, clinics: Clinics) -> ComplaintState:
+    """The complaint as it is kept. An answer by hand is to be had at the clinic's office unless it says where (C10.5)."""
+    clinic = clinics.get(data.clinic_id)
+    complainant = data.complainant.model_dump(mode="json", exclude={"iin"}, exclude_none=True)
+    for name in ("full_name", "postal_address"):
+        if name in complainant:
+            complainant[name] = _without_iins(complainant[name])
+    place = data.answer_place
+    if place is None and data.answer_by == "by_hand" and clinic is not None:
+        place = clinic.address
+    received_by = None if data.channel == "portal" or data.received_by is None else data.received_by.model_dump()
+    return ComplaintState(
+        complaint_id=data.complaint_id,
+        clinic_id=data.clinic_id,
+        status="delivered",
+        channel=data.channel,
+        request_id=data.request_id,
+        complainant=complainant,
+        text=_without_iins(data.text),
+        received_by=received_by and {name: _without_iins(text) for name, text in received_by.items()},
+        answer_by=data.answer_by,
+        answer_place=place and _without_iins(place),
+    )
+
+
+def _refuse(event: Incoming, fields: Sequence[FieldError], now: datetime) -> Decision[ComplaintState]:
+    """Refuse a complaint that cannot be registered, but whose ids are sound: its sender hears why."""
+    sent = event.readable if event.data is None else event.data.model_dump(mode="json", include=set(_READABLE))
+    found = {name: sent.get(name) for name, codes in _READABLE.items() if sent.get(name) in codes}
+    stage: ComplaintStage = cast(ComplaintStage, found.get("addressed_to", "clinic"))
+    refusal = {"code": "invalid_complaint", "fields": [each.model_dump() for each in fields]}
+    answer_by = cast("AnswerBy | None", found.get("answer_by"))
+    state = ComplaintState(
+        event.subject,
+        event.clinic_id,
+        "invalid",
+        channel=found.get("channel", ""),
+        sequence=1,
+        answer_by=answer_by,
+        refusal=refusal,
+    )
+    facts = ComplaintFacts(stage=stage, refusal_code="invalid_complaint", refusal_fields=[each.path for each in fields])
+    said = ComplaintStatusChanged.model_validate(
+        {
+            "complaint_id": state.complaint_id,
+            "clinic_id": state.clinic_id,
+            "sequence": 1,
+            "stage": stage,
+            "status": "refused",
+            "occurred_at": now,
+            "answer_by": answer_by,
+            "refusal": refusal,
+            "next_steps": next_steps(stage),
+            "text": complaint_text("refused", facts).as_dict(),
+        }
+    )
+    return Decision(state, [Say(said, sibling="refused 1")])
+
+
+_READABLE: dict[str, tuple[str, ...]] = {
+    "addressed_to": get_args(ComplaintStage),
+    "channel": CHANNELS,
+    "answer_by": get_args(AnswerBy),
+}
+
+
+# ---------------------------------------------------------------- the course of a complaint
+
+
+class _NotInOrder(Exception):
+    """What is wrong with a command, and the way out."""
+
+
+class _Course:
+    """A complaint on its way through one decision: ``state`` is a copy of its own."""
+
+    def __init__(self, state: ComplaintState, clinics: Clinics, rule_sets: RuleSets) -> None:
+        self.state = state
+        self._clinics = clinics
+        self._rule_sets = rule_sets
+        self._drafts: list[Draft] = []
+        self._measures: list[Measure] = []
+
+    @property
+    def stage(self) -> Stage:
+        return self.state.stages[-1]
+
+    def decision(self, cause: str, traceparent: str | None, *, timer: bool = False) -> Decision[ComplaintState]:
+        """What came of it. While a number is awaited nothing is said: the sequence would be broken."""
+        if self.state.unsaid or wanted_numbers(self.state):
+            self.state.unsaid.append(Unsaid(cause=cause, traceparent=traceparent, timer=timer, drafts=self._drafts))
+            return Decision(self.state, measures=self._measures)
+        return Decision(self.state, [_say(self.state, draft) for draft in self._drafts], self._measures)
+
+    def _tell(self, status: ComplaintStatus, occurred_at: str, *, timer: bool = False, **more: Any) -> None:
+        state, stage = self.state, self.stage
+        state.sequence += 1
+        told: dict[str, Any] = {
+            "sequence": state.sequence,
+            "status": status,
+            "occurred_at": occurred_at,
+            "executor": _official(stage["executors"][-1]) if stage["executors"] else None,
+            **more,
+        }
+        self._drafts.append(
+            Draft(
+                says="status",
+                stage=len(state.stages) - 1,
+                numbered=stage["registered_at"] is not None and status != "delivered",
+                time=occurred_at if timer else "",
+                status=told,
+            )
+        )
+
+    # ------------------------------------------------------------ stages and their time
+
+    def open(
+        self,
+        status: ComplaintStatus,
+        name: ComplaintStage,
+        came_at: datetime,
+        rules: RuleSet,
+        term: Term | None,
+        grounds: str | None = None,
+    ) -> None:
+        """Begin a stage: registered at once within working hours, else at the next opening (R9a)."""
+        state = self.state
+        state.status = status
+        state.stages.append(
+            Stage(
+                stage=name,
+                grounds=grounds,
+                came_at=in_zone(came_at),
+                registers_at=None,
+                look_again_at=None,
+                registered_at=None,
+                answer_due_on=None,
+                answer_due_at=None,
+                approaching_at=None,
+                limit_seconds=0,
+                term_days=rules.complaint_term(name).working_days,
+                quality_authority_days=rules.complaint_term("quality_authority").working_days,
+                flags=[],
+                ruling={},
+                number=None,
+                executors=[],
+                measures=[],
+                answer=None,
+                refusal=None,
+                approaching_said=False,
+                missed_said=False,
+            )
+        )
+        registered = self._arrange(term, came_at, came_at)
+        self._tell(status, in_zone(came_at))
+        if registered:
+            self._registered()
+
+    def _arrange(self, term: Term | None, until: datetime, now: datetime) -> bool:
+        """Register the stage if its time is not after ``until``; else note when to see to it."""
+        stage = self.stage
+        stage["registers_at"] = stage["look_again_at"] = None
+        if term is None:
+            stage["look_again_at"] = in_zone(now + _LOOK_AGAIN)
+            return False
+        if term.registered_at > until:
+            stage["registers_at"] = in_zone(term.registered_at)
+            return False
+        clock = complaint_clock(channel=self.state.channel, term=term, rules=self._rules())
+        stage["registered_at"] = in_zone(term.registered_at)
+        stage["answer_due_on"] = term.answer_due_on.isoformat()
+        stage["answer_due_at"] = in_zone(term.answer_due_at)
+        stage["approaching_at"] = in_zone(clock.approaching_at)
+        stage["limit_seconds"] = clock.limit_seconds
+        stage["flags"] = list(term.flags)
+        stage["ruling"] = term.ruling.as_dict()
+        return True
+
+    def _registered(self, *, timer: bool = False) -> None:
+        self.state.status = "registered"
+        registered_at = self.stage["registered_at"]
+        assert registered_at is not None
+        self._tell("registered", registered_at, timer=timer)
+
+    def _rules(self) -> RuleSet:
+        return self._rule_sets.on(_date(self.stage["came_at"]))
+
+    def _term(self, not_before: str | None) -> Term | None:
+        """The term by the calendar as it is now: an opening that turned out closed moves on, none moves back (R16)."""
+        stage, rules = self.stage, self._rules()
+        calendar = self._clinics.calendar(self.state.clinic_id, rules)
+        if calendar is None:
+            return None
+        try:
+            for moment in (stage["came_at"], not_before):
+                term = complaint_term(
+                    addressed_to=stage["stage"],
+                    channel=self.state.channel,
+                    submitted_at=datetime.fromisoformat(moment or stage["came_at"]),
+                    calendar=calendar,
+                    rules=rules,
+                )
+                if not_before is None or term.registered_at >= datetime.fromisoformat(not_before):
+                    break
+        except (NeverOpenError, NotCoveredError):
+            return None
+        return term
+
+    def pass_until(self, moment: datetime) -> None:
+        """Pass what was due before a command was given: the same command then finds the same state, whoever was first.
+
+        A deadline is met at its very moment; registration is done at its own.
+        """
+        while item := _next_item(self.stage, self.state.status):
+            at = datetime.fromisoformat(item[1])
+            if at > moment or (at == moment and item[0] != "registration"):
+                return
+            self.pass_item(moment)
+
+    def pass_item(self, now: datetime) -> None:
+        """Pass the thing that is due first."""
+        item = _next_item(self.stage, self.state.status)
+        assert item is not None
+        name, at = item
+        stage = self.stage
+        if name == "registration":
+            opening = stage["registers_at"]
+            if self._arrange(self._term(opening), datetime.fromisoformat(opening) if opening else now, now):
+                self._registered(timer=True)
+        elif name == "approaching":
+            stage["approaching_said"] = True
+            self._deadline(name, at)
+        else:
+            stage["missed_said"] = True
+            self._deadline(name, at)
+            self._measures.append(Ended("complaint", self.state.channel, "missed"))
+            self._tell("overdue", at, timer=True)
+
+    def _deadline(self, name: str, at: str) -> None:
+        self._drafts.append(Draft(says=name, stage=len(self.state.stages) - 1, numbered=True, time=at))
+
+    def _close(self, status: str) -> None:
+        """The stage's final word. In time, its deadline is met; one that was missed has been counted."""
+        self.state.status = status
+        if not self.stage["missed_said"]:
+            self._measures.append(Ended("complaint", self.state.channel, "met"))
+
+    # ------------------------------------------------------------ commands
+
+    def obey(self, data: ComplaintCommand, moment: datetime) -> bool:
+        """Carry out a command. Whether it changed anything; ``_NotInOrder`` when it may not be."""
+        at = in_zone(moment)
+        self._must_be_registered(data.TYPE, moment)
+        if isinstance(data, ComplaintEscalated):
+            self._escalate(data, moment)
+            return True
+        self._must_be_open()
+        if isinstance(data, ComplaintAssigned):
+            return self._assign(data, at)
+        if isinstance(data, ComplaintExecuted):
+            return self._execute(data, at)
+        if isinstance(data, ComplaintAnswered):
+            self._answer(data, at)
+        elif isinstance(data, ComplaintRefused):
+            self.stage["refusal"] = {"grounds": _in_words("grounds", data.grounds)}
+            self._close("refused")
+            self._tell("refused", at, refusal=self.stage["refusal"])
+        return True
+
+    def _must_be_registered(self, command: str, moment: datetime) -> None:
+        stage = self.stage
+        if stage["registered_at"] is None:
+            opening = stage["registers_at"]
+            when = f"that is at {opening}" if opening else "that is when its clinic publishes hours in which it is open"
+            raise _NotInOrder(
+                f"the complaint is not registered yet, {when} (R9a): send {command} with an at after that"
+            )
+        if moment < datetime.fromisoformat(stage["registered_at"]):
+            raise _NotInOrder(
+                f"at: lies before the registration at {stage['registered_at']}: correct it and send {command} again"
+            )
+
+    def _must_be_open(self) -> None:
+        if self.state.status not in _OPEN:
+            way_out = "the next step is the court (C11)"
+            if self.stage["stage"] != "quality_authority":
+                way_out = "it goes on only with complaint.escalated (C10.8), or in court (C11)"
+            word = "answered" if self.state.status == "answered" else "refused"
+            raise _NotInOrder(
+                f"the complaint has been {word} at stage {self.stage['stage']}, which is final: {way_out}"
+            )
+
+    def _must_have_executor(self) -> None:
+        if not self.stage["executors"]:
+            raise _NotInOrder("the complaint has no executor yet: send complaint.assigned first (C10.3)")
+
+    def _assign(self, data: ComplaintAssigned, at: str) -> bool:
+        executor = _clean(data.executor.model_dump())
+        before = {_same(each["full_name"]) for stage in self.state.stages[:-1] for each in stage["executors"]}
+        if _same(executor["full_name"]) in before:
+            raise _NotInOrder("executor: has dealt with this complaint in its first stage: name somebody else (C10.8)")
+        executors = self.stage["executors"]
+        if executors and _official(executors[-1]) == executor:
+            return False
+        executors.append({**executor, "at": at, "assigned_by": _clean(data.assigned_by.model_dump())})
+        self.state.status = "assigned"
+        self._tell("assigned", at)
+        return True
+
+    def _execute(self, data: ComplaintExecuted, at: str) -> bool:
+        self._must_have_executor()
+        taken = {"measures": _in_words("measures", data.measures), "at": at}
+        measures = self.stage["measures"]
+        if self.state.status == "executed" and measures[-1]["measures"] == taken["measures"]:
+            return False
+        measures.append(taken)
+        self.state.status = "executed"
+        self._tell("executed", at)
+        return True
+
+    def _answer(self, data: ComplaintAnswered, at: str) -> None:
+        self._must_have_executor()
+        answer = {"text": _in_words("text", data.text), "decision": data.decision, "sent_by": data.sent_by, "at": at}
+        self.stage["answer"] = answer
+        self._close("answered")
+        self._tell("answered", at, answer=answer)
+
+    def _escalate(self, data: ComplaintEscalated, moment: datetime) -> None:
+        """Open the stage at the quality authority; no first answer is needed. A first stage that is still open ends."""
+        if self.stage["stage"] == "quality_authority":
+            raise _NotInOrder("the complaint is with the quality authority already: the next step is the court (C11)")
+        grounds = _in_words("grounds", data.grounds)
+        try:
+            rules = self._rule_sets.on(local(moment).date())
+        except NotCoveredError as error:
+            raise _NotInOrder(f"at: {error}: correct it and send {data.TYPE} again") from error
+        calendar = self._clinics.calendar(self.state.clinic_id, rules)
+        term: Term | None = None
+        if calendar is not None:
+            try:
+                term = complaint_term(
+                    addressed_to="quality_authority",
+                    channel=self.state.channel,
+                    submitted_at=moment,
+                    calendar=calendar,
+                    rules=rules,
+                )
+            except NeverOpenError:
+                term = None
+            except NotCoveredError as error:
+                raise _NotInOrder(f"at: {error}: correct it and send {data.TYPE} again") from error
+        self.open("escalated", "quality_authority", moment, rules, term, grounds)
+
+
+def _next_item(stage: Stage, status: str) -> tuple[str, str] | None:
+    """What is due next in a stage by itself, and when."""
+    if stage["registered_at"] is None:
+        at = stage["registers_at"] or stage["look_again_at"]
+        return ("registration", at) if at else None
+    if status not in _OPEN:
+        return None
+    if not stage["approaching_said"]:
+        assert stage["approaching_at"] is not None
+        return "approaching", stage["approaching_at"]
+    if not stage["missed_said"]:
+        assert stage["answer_due_at"] is not None
+        return "missed", stage["answer_due_at"]
+    return None
+
+
+# ---------------------------------------------------------------- what is said
+
+
+def _say(state: ComplaintState, draft: Draft) -> Say:
+    stage = state.stages[draft["stage"]]
+    if "status" in draft:
+        return _say_status(state, stage, draft, draft["status"])
+    model = DeadlineApproaching if draft["says"] == "approaching" else DeadlineMissed
+    said = model.model_validate(
+        {
+            "subject_kind": "complaint",
+            "subject_id": state.complaint_id,
+            "clinic_id": state.clinic_id,
+            "deadline": "complaint",
+            "channel": state.channel,
+            "started_at": stage["registered_at"],
+            "due_at": stage["answer_due_at"],
+            "limit_seconds": stage["limit_seconds"],
+            "stage": stage["stage"],
+        }
+    )
+    return Say(said, sibling=f"complaint {draft['says']} {draft['stage'] + 1}", time=draft["time"])
+
+
+def _say_status(state: ComplaintState, stage: Stage, draft: Draft, told: dict[str, Any]) -> Say:
+    registration: dict[str, Any] = {}
+    if draft["numbered"]:
+        registration = {
+            "incoming_number": stage["number"],
+            "received_by": state.received_by,
+            "answer_due_on": stage["answer_due_on"],
+            "answer_due_at": stage["answer_due_at"],
+        }
+    said = ComplaintStatusChanged.model_validate(
+        {
+            "complaint_id": state.complaint_id,
+            "clinic_id": state.clinic_id,
+            "stage": stage["stage"],
+            **told,
+            **registration,
+            "answer_by": state.answer_by,
+            "answer_place": state.answer_place,
+            "next_steps": next_steps(stage["stage"], stage["quality_authority_days"]),
+            "text": complaint_text(told["status"], _facts(state, stage, draft, told)).as_dict(),
+        }
+    )
+    return Say(said, sibling=f"{told['status']} {told['sequence']}", time=draft["time"])
+
+
+def _facts(state: ComplaintState, stage: Stage, draft: Draft, told: dict[str, Any]) -> ComplaintFacts:
+    numbered = draft["numbered"]
+    received_by = (numbered and state.received_by) or {}
+    executor = told["executor"] or {}
+    answer = told.get("answer") or {}
+    return ComplaintFacts(
+        stage=stage["stage"],
+        incoming_number=stage["number"] if numbered else None,
+        registered_on=_date(stage["registered_at"]) if numbered else None,
+        received_by=received_by.get("full_name"),
+        received_by_position=received_by.get("position"),
+        term_days=stage["term_days"],
+        answer_due_on=date.fromisoformat(stage["answer_due_on"]) if numbered and stage["answer_due_on"] else None,
+        answer_by=answer.get("sent_by", state.answer_by),
+        # A place that was named for an answer by post may be somebody's home.
+        answer_place=state.answer_place if state.answer_by == "by_hand" else None,
+        executor=executor.get("full_name"),
+        executor_position=executor.get("position"),
+        decision=answer.get("decision"),
+    )
+
+
+def _not_in_order(detail: str) -> Decision[ComplaintState]:
+    return Decision(dead=Dead("invalid_transition", detail))
+
+
+def _in_words(path: str, text: str) -> str:
+    """A text in which something is said; an IIN that was typed into it goes no further."""
+    if not any(letter.isalpha() for letter in text):
+        raise _NotInOrder(f"{path}: gives no reasons: state them in words")
+    return _without_iins(text)
+
+
+def _without_iins(text: str) -> str:
+    return _IIN.sub("*" * 12, text)
+
+
+def _clean(official: dict[str, str]) -> dict[str, str]:
+    return {name: _without_iins(text) for name, text in official.items()}
+
+
+def _official(executor: Mapping[str, Any]) -> dict[str, Any]:
+    return {"full_name": executor["full_name"], "position": executor["position"]}
+
+
+def _same(full_name: str) -> str:
+    """A name as it is compared: spaces and capitals tell nobody apart."""
+    return " ".join(full_name.split()).casefold()
+
+
+def _date(moment: str | None) -> date:
+    assert moment is not None
+    return local(datetime.fromisoformat(moment)).date()

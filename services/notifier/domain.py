@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final, assert_never
+from typing import Any, Final, Literal
 
 from services.contract import language
 from services.contract.envelope import Incoming
@@ -25,7 +25,6 @@ from services.contract.events import (
     RequestStatus,
     StatusChanged,
     Trilingual,
-    VisitCancelled,
     VisitClosed,
     VisitEvent,
     VisitRescheduled,
@@ -218,17 +217,13 @@ class Notifier:
                 self._unplace(telling)
             case VisitClosed():
                 self._close(telling, data)
-            case VisitCancelled():
-                pass  # the withdrawal itself says it
-            case _:
-                assert_never(data)  # type: ignore[arg-type]  # the base class is no event by itself
+            # Of visit.cancelled only the revision is kept: the withdrawal itself says it.
 
     # ------------------------------------------------------------ requests
 
     def _accept(self, telling: _Telling, data: RequestAccepted) -> None:
         channel = data.channel or UNKNOWN_CHANNEL
         rules = self._rules_of(data.submitted_at or data.clock_started_at)
-        limit_seconds = int((data.due_at.astimezone(UTC) - data.clock_started_at.astimezone(UTC)).total_seconds())
         telling.change(
             **_facts(data),
             register_date=data.register_date.isoformat(),
@@ -237,8 +232,7 @@ class Notifier:
             due_at=in_zone(data.due_at),
             answer_confirmed=telling.clinic.oral_confirmation and channel in _SPOKEN,
         )
-        answer = Clock("answer", channel, data.clock_started_at, data.due_at, max(0, limit_seconds))
-        telling.start(replace(answer, approaching_share=rules.approaching.share) if rules else answer)
+        telling.start(_answer(channel, data.clock_started_at, data.due_at, rules))
         telling.start(_service(data, rules))
         telling.tell("registered")
         telling.enter()
@@ -253,7 +247,7 @@ class Notifier:
 
     def _refuse(self, telling: _Telling, data: RequestRefused) -> None:
         """The refusal is an answer too: its clocks start and end here."""
-        call = telling.call
+        opened_at = _maybe(telling.call.opens_at)
         refusal = Refusal(
             code=data.code,
             fields=data.fields,
@@ -263,10 +257,13 @@ class Notifier:
         telling.change(
             **_facts(data),
             register_date=(data.submitted_at or telling.at).astimezone(ZONE).date().isoformat(),
+            due_at=in_zone(data.due_at) if data.due_at else telling.call.due_at,
             refusal=refusal.model_dump(mode="json", exclude_none=True),
         )
         rules = self._rules_of(data.submitted_at or telling.at)
-        telling.start(_answer_to_refusal(data, _maybe(call.opens_at), _maybe(call.due_at), rules))
+        started_at = opened_at or data.submitted_at
+        if data.channel is not None and started_at is not None:
+            telling.start(_answer(data.channel, started_at, _maybe(telling.call.due_at), rules))
         telling.start(_service(data, rules))
         telling.end(telling.at)
         telling.tell(
@@ -472,7 +469,7 @@ class _Telling:
                 self.measure(Ended(deadline, self.call.channel, "met"))
             elif clock["said"] != DeadlineMissed.TYPE:
                 self.miss(deadline)
-            stage = "service" if deadline == "service" else "answer"
+            stage: Literal["service", "answer"] = "service" if deadline == "service" else "answer"
             self.measure(Took(self.call.channel, stage, _seconds(_moment(clock["started_at"]), at)))
             if deadline == "answer":
                 self.change(on_time=not late)
@@ -541,19 +538,13 @@ def _service(data: RequestEvent, rules: RuleSet | None) -> Clock | None:
     return service_clock(channel=data.channel, service_started_at=data.service_started_at, rules=rules)
 
 
-def _answer_to_refusal(
-    data: RequestRefused, opened_at: datetime | None, due_at: datetime | None, rules: RuleSet | None
-) -> Clock | None:
-    """The time to a refusal: from the opening of a deferred request, else from its submission.
-
-    None where channel or submission could not be read: then nothing can be said of a limit.
-    """
-    started_at = opened_at or data.submitted_at
-    if data.channel is None or started_at is None or rules is None:
-        return None
-    clock = answer_clock(channel=data.channel, clock_starts_at=started_at, rules=rules)
-    due_at = data.due_at or due_at
-    return clock if due_at is None else replace(clock, due_at=due_at)
+def _answer(channel: str, started_at: datetime, due_at: datetime | None, rules: RuleSet | None) -> Clock | None:
+    """The time to the answer (C4.1, C4.4), until ``due_at`` where intake has said it, else by the rules."""
+    by_rules = answer_clock(channel=channel, clock_starts_at=started_at, rules=rules) if rules else None
+    if due_at is None:
+        return by_rules
+    share = {"approaching_share": by_rules.approaching_share} if by_rules else {}
+    return Clock("answer", channel, started_at, due_at, max(0, int(_seconds(started_at, due_at))), **share)
 
 
 def _moment(text: str) -> datetime:

@@ -6,7 +6,7 @@ The steps around it, decode before and publish and commit after, are the pipelin
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, Literal, Protocol, TypeVar
@@ -31,11 +31,15 @@ _GRACE_SECONDS = 15
 
 @dataclass(slots=True)
 class Handled:
-    """What became of a batch: events to send in order, a result per record, dead letters."""
+    """What became of a batch: events to send in order, a result per record, dead letters.
+
+    ``after`` is called once all of it was acknowledged, before the offsets are committed.
+    """
 
     events: list[Outgoing] = field(default_factory=list)
     results: dict[int, Result] = field(default_factory=dict)
     dead: list[tuple[Incoming, Dead]] = field(default_factory=list)
+    after: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,3 +57,6 @@ def record(measures: Iterable[Measure]) -> None:
             DEADLINE_OUTCOMES.labels(measure.deadline, measure.channel, measure.outcome).inc()
         else:
             PROCESSING_SECONDS.labels(measure.channel, measure.stage).observe(max(0.0, measure.seconds))
+
+
+UNPLACED = Gauge("homecall_unplaced", "Accepted calls without a place in a doctor's day", ["cause"])

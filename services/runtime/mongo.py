@@ -25,6 +25,21 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 _DUPLICATE_KEY = 11000
+
+
+def millis(moment: datetime) -> int:
+    """A moment as stores compare it: whole milliseconds since 1970, UTC, rounded up.
+
+    Not a date of BSON: a stand-in compares those by whole seconds.
+    """
+    return -int(-moment.timestamp() * 1000 // 1)
+
+
+def moment_of(milliseconds: int) -> datetime:
+    """The moment that ``millis`` gave."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
 # The server is stepping down, starting, shutting down or out of time: the same write may succeed in a moment.
 _PASSING_CODES = frozenset({6, 7, 24, 50, 64, 89, 91, 112, 189, 202, 262, 9001, 10107, 11600, 11602, 13435, 13436})
 
@@ -149,7 +164,7 @@ class Collected:
         return int(result.inserted_count + result.matched_count)
 
     async def group(self, match: Mapping[str, Any], by: str, oldest: str) -> list[tuple[str, int, Any]]:
-        """Count the documents that match by a field, with the least of another: (value, count, least)."""
+        """Count the documents that match by a field, with the least of another, a number: (value, count, least)."""
         self._database.commands += 1
         pipeline = [
             {"$match": dict(match)},
@@ -262,11 +277,11 @@ class Aggregates(Generic[S]):
 
     async def due(self, now: datetime, limit: int) -> list[Aggregate[S]]:
         """Those whose timer is due, the oldest first."""
-        return await self.find({"timer_at": {"$lte": now}}, limit=limit, sort="timer_at")
+        return await self.find({"timer_at": {"$lte": millis(now)}}, limit=limit, sort="timer_at")
 
     async def unsent(self, before: datetime, limit: int) -> list[Aggregate[S]]:
         """Those whose timer's events were stored before ``before`` and are not known to have been sent."""
-        return await self.find({"unsent_at": {"$lte": before}}, limit=limit, sort="unsent_at")
+        return await self.find({"unsent_at": {"$lte": millis(before)}}, limit=limit, sort="unsent_at")
 
     async def sent(self, aggregates: Sequence[Aggregate[S]]) -> None:
         """Clear the mark of those whose events were sent, unless they have changed since."""
@@ -316,13 +331,15 @@ class Aggregates(Generic[S]):
             for name, value in self._indexed(each.state).items():
                 (gone if value is None else found)[name] = "" if value is None else value
         if timers:
-            found["timer_at"] = min(timers)
+            found["timer_at"] = millis(min(timers))
         else:
             gone["timer_at"] = ""
         if each.unsent:
-            found["unsent_at"] = datetime.now(UTC)
+            found["unsent_at"] = millis(datetime.now(UTC))
             found["unsent"] = sorted(each.unsent)
-        parked_docs = [{"cause": kept.cause, "until": kept.until, "record": kept.record} for kept in each.parked]
+        parked_docs = [
+            {"cause": kept.cause, "until": millis(kept.until), "record": kept.record} for kept in each.parked
+        ]
         outcomes = {cause: [_event_to_doc(event) for event in events] for cause, events in each.fresh.items()}
         if each.version == 0:
             return InsertOne({"_id": each.id, "v": 1, **found, "p": parked_docs, "o": outcomes})
@@ -344,7 +361,7 @@ class Aggregates(Generic[S]):
             version=doc["v"],
             state=state,
             outcomes={cause: [_event_from_doc(each) for each in events] for cause, events in doc.get("o", {}).items()},
-            parked=[Parked(each["cause"], each["until"], each["record"]) for each in doc.get("p", ())],
+            parked=[Parked(each["cause"], moment_of(each["until"]), each["record"]) for each in doc.get("p", ())],
             unsent=set(doc.get("unsent", ())),
         )
 
@@ -363,14 +380,7 @@ class Pages:
         given: dict[tuple[str, str], int] = {}
         open_pages = {page for page, _ in wanted}
         while open_pages:
-            found = await self._collection.find(
-                {"_id": {"$in": sorted(open_pages)}},
-                projection={
-                    "v": 1,
-                    "count": 1,
-                    **{f"numbers.{subject}": 1 for page, subject in wanted if page in open_pages},
-                },
-            )
+            found = await self._collection.find({"_id": {"$in": sorted(open_pages)}})
             pages = {doc["_id"]: doc for doc in found}
             token = uuid4().hex
             operations: list[InsertOne[Any] | UpdateOne] = []

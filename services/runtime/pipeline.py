@@ -77,6 +77,8 @@ class Pipeline:
             self._mind_the_share(len(records), len(dead))
             started = time.perf_counter()
             await self.patiently(lambda: self.producer.send(handled.events, dead))
+            for follow_up in handled.after:
+                await self.patiently(follow_up)
             metrics.STEP_SECONDS.labels("publish").observe(time.perf_counter() - started)
             started = time.perf_counter()
             offsets: dict[tuple[str, int], int] = {}
@@ -121,6 +123,7 @@ class Pipeline:
             alone = await self._alone(event)
             together.events.extend(alone.events)
             together.dead.extend(alone.dead)
+            together.after.extend(alone.after)
             together.results[index] = alone.results[0]
         return together
 

@@ -18,7 +18,7 @@ from services.runtime.decision import Dead
 from services.runtime.engine import Due, Engine
 from services.runtime.failures import Stopped, TooManyDeadLetters, Transient
 from services.runtime.logs import log
-from services.runtime.mongo import Database
+from services.runtime.mongo import Database, moment_of
 from services.runtime.pipeline import Commit, Handler, Pipeline
 from services.runtime.producer import Producer
 from services.runtime.settings import Settings
@@ -179,18 +179,12 @@ class Service:
 
 
 def refresh_open(
-    groups: dict[str, list[tuple[str, int, Any]]],
-    channels: Sequence[str],
-    now: datetime,
+    deadline: str, rows: Sequence[tuple[str, int, int | None]], channels: Sequence[str], now: datetime
 ) -> None:
-    """Set the open gauges: per deadline the (channel, count, oldest start) that the store gave; the rest is zero."""
-    for deadline, rows in groups.items():
-        found = {channel: (count, oldest) for channel, count, oldest in rows}
-        for channel in channels:
-            count, oldest = found.get(channel, (0, None))
-            age = 0.0
-            if oldest is not None:
-                started = datetime.fromisoformat(oldest) if isinstance(oldest, str) else oldest
-                age = max(0.0, (now - started).total_seconds())
-            metrics.OPEN.labels(deadline, channel).set(count)
-            metrics.OLDEST_OPEN_SECONDS.labels(deadline, channel).set(age)
+    """Set the open gauges of a deadline from what the store gave: (channel, number, earliest start as ``millis``)."""
+    found = {channel: (count, oldest) for channel, count, oldest in rows}
+    for channel in channels:
+        count, oldest = found.get(channel, (0, None))
+        age = max(0.0, (now - moment_of(oldest)).total_seconds()) if oldest is not None else 0.0
+        metrics.OPEN.labels(deadline, channel).set(count)
+        metrics.OLDEST_OPEN_SECONDS.labels(deadline, channel).set(age)

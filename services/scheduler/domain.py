@@ -5,6 +5,7 @@ Where in the day it goes is ``routing``'s; this is the call's own life around it
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
@@ -127,11 +128,13 @@ def accepted(
     rules = rule_sets.on(data.register_date)
     calendar = clinics.calendar(data.clinic_id, rules)
     if calendar is not None:
-        day = first_day_left(calendar, data.visit_date, now)
-        over_at = calendar.closing_on(day)
-        clock = visit_clock(
-            channel=data.channel or "", accepted_at=data.accepted_at, visit_date=day, calendar=calendar, rules=rules
-        )
+        # A clinic that has closed for good since then still has the call: it stands as waiting, for all to see.
+        with suppress(NeverOpenError, NotCoveredError):
+            day = first_day_left(calendar, data.visit_date, now)
+            over_at = calendar.closing_on(day)
+            clock = visit_clock(
+                channel=data.channel or "", accepted_at=data.accepted_at, visit_date=day, calendar=calendar, rules=rules
+            )
     state = CallState(
         request_id=data.request_id,
         clinic_id=data.clinic_id,

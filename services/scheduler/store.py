@@ -12,7 +12,7 @@ from pymongo import InsertOne, UpdateOne
 
 from services.contract.events import RosterPublished
 from services.contract.types import ZONE, in_zone
-from services.runtime.mongo import Aggregate, Aggregates, Collected, Database
+from services.runtime.mongo import Aggregate, Aggregates, Collected, Database, millis
 from services.scheduler.domain import CallState, Placed, day_key, timer_at
 from services.scheduler.routing import Booking, Call, Day, Doctor, Roster
 
@@ -22,7 +22,7 @@ def _indexed(state: CallState) -> dict[str, Any]:
     return {
         "waiting_for": day_key(state.clinic_id, state.day) if state.status == "waiting" else None,
         "unplaced": state.cause if state.status == "waiting" else None,
-        "visit_open_since": state.accepted_at if open_visit else None,
+        "visit_open_since": millis(datetime.fromisoformat(state.accepted_at)) if open_visit else None,
         "channel": state.channel or None,
     }
 
@@ -301,8 +301,7 @@ class SchedulerStore:
     async def dirty_days(self, limit: int = 50) -> list[str]:
         """The keys of the days that are to be settled."""
         return [
-            doc["_id"]
-            for doc in await self._days.find({"dirty": {"$exists": True}}, limit=limit, projection={"v": 1})
+            doc["_id"] for doc in await self._days.find({"dirty": {"$exists": True}}, limit=limit, projection={"v": 1})
         ]
 
     async def waiting(self, keys: Collection[str]) -> list[Aggregate[CallState]]:
@@ -315,5 +314,5 @@ class SchedulerStore:
 
     async def unplaced(self) -> dict[str, int]:
         """Calls without a place, by cause."""
-        rows = await self.calls.group({"unplaced": {"$exists": True}}, "unplaced", "accepted_at")
+        rows = await self.calls.group({"unplaced": {"$exists": True}}, "unplaced", "v")
         return {cause: number for cause, number, _ in rows}

@@ -1,0 +1,119 @@
+"""``homecall topics``: the contract's topics, made and checked in a cluster."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from services.cli.failure import Failure
+from services.contract.topics import TOPICS, Topic
+from services.runtime.producer import connection
+from services.runtime.settings import Settings, SettingsError, load_settings
+
+
+def create(partitions: int | None, replication: int) -> None:
+    """Create the topics that are missing; those that exist are left as they are."""
+    _with_admin(lambda admin: _create(admin, partitions, replication))
+
+
+def check() -> None:
+    """Print where topics differ from the contract; ``Failure`` with code 1 if any does."""
+    findings: list[str] = _with_admin(_check)
+    for finding in findings:
+        print(finding)
+    if findings:
+        raise Failure(f"{len(findings)} difference(s) from the contract", code=1)
+    print(f"all {len(TOPICS)} topics are as the contract has them")
+
+
+def _with_admin(work: Any) -> Any:
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        raise Failure(str(error)) from None
+    return asyncio.run(_run(settings, work))
+
+
+async def _run(settings: Settings, work: Any) -> Any:
+    from aiokafka.admin import AIOKafkaAdminClient
+    from aiokafka.errors import KafkaError
+
+    admin = AIOKafkaAdminClient(**connection(settings), client_id="homecall-topics", request_timeout_ms=15_000)
+    try:
+        await admin.start()
+        return await work(admin)
+    except (KafkaError, OSError) as error:
+        where = settings.kafka_bootstrap
+        raise Failure(f"Kafka at {where} (HOMECALL_KAFKA_BOOTSTRAP): {type(error).__name__}", code=1) from None
+    finally:
+        await admin.close()
+
+
+async def _create(admin: Any, partitions: int | None, replication: int) -> None:
+    from aiokafka.admin import NewTopic
+
+    there = set(await admin.list_topics())
+    missing = [topic for topic in TOPICS if topic.name not in there]
+    answer = await admin.create_topics(
+        [
+            NewTopic(
+                name=topic.name,
+                num_partitions=_partitions(topic, partitions),
+                replication_factor=replication,
+                topic_configs=topic.config(),
+            )
+            for topic in missing
+        ]
+    )
+    refused = []
+    for error in getattr(answer, "topic_errors", ()):
+        name, code, reason = (*error, None)[:3]
+        if code:
+            refused.append(f"{name}: {reason or f'error {code}'}")
+    if refused:
+        raise Failure("the broker refused " + "; ".join(refused), code=1)
+    for topic in TOPICS:
+        print(f"{'created' if topic in missing else 'exists '} {topic.name}")
+
+
+def _partitions(topic: Topic, asked: int | None) -> int:
+    return asked if asked is not None and topic.partitions > 1 else topic.partitions
+
+
+async def _check(admin: Any) -> list[str]:
+    there = {each["topic"]: each for each in await admin.describe_topics([topic.name for topic in TOPICS])}
+    findings: list[str] = []
+    counts: dict[str, int] = {}
+    for topic in TOPICS:
+        found = there.get(topic.name)
+        if found is None or found.get("error_code"):
+            findings.append(f"{topic.name} is missing: run homecall topics create")
+            continue
+        counts[topic.name] = len(found["partitions"])
+        if topic.partitions == 1 and counts[topic.name] != 1:
+            findings.append(f"{topic.name} has {counts[topic.name]} partitions, not 1")
+    by_clinic = {counts[topic.name] for topic in TOPICS if topic.key == "clinic_id" and topic.name in counts}
+    if len(by_clinic) > 1:
+        findings.append("topics keyed by clinic_id differ in partitions: a clinic would be in several replicas' hands")
+    findings += await _check_configs(admin, [topic for topic in TOPICS if topic.name in counts])
+    return findings
+
+
+async def _check_configs(admin: Any, topics: list[Topic]) -> list[str]:
+    from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+    if not topics:
+        return []
+    findings: list[str] = []
+    wanted = {topic.name: topic.config() for topic in topics}
+    answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in wanted])
+    for answer in answers:
+        for resource in answer.resources:
+            name, entries = resource[3], resource[4]
+            found = {entry[0]: entry[1] for entry in entries}
+            findings += [
+                f"{name} has {key}={found.get(key)}, not {value}"
+                for key, value in wanted[name].items()
+                if found.get(key) != value
+            ]
+    return findings

@@ -1,0 +1,333 @@
+"""Scheduler: accepted calls and rosters in, visits out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from services.contract import topics
+from services.contract.envelope import Incoming, Outgoing
+from services.contract.errors import one_line
+from services.contract.events import (
+    ClinicPublished,
+    DoctorUnavailable,
+    RequestAccepted,
+    RequestCancelled,
+    RosterPublished,
+)
+from services.contract.types import ZONE
+from services.runtime import metrics
+from services.runtime.clock import Clock
+from services.runtime.decision import Dead, Decision, Say
+from services.runtime.engine import Concluded, Due, Engine, Handled
+from services.runtime.mongo import Aggregate, Database
+from services.runtime.producer import Producer
+from services.runtime.service import Service, refresh_open
+from services.runtime.settings import Settings
+from services.runtime.table import WholeTopic
+from services.scheduler import domain
+from services.scheduler.domain import CallState, Unplaced, day_key
+from services.scheduler.routing import order_of_waiting
+from services.scheduler.store import ClinicDay, SchedulerStore
+from services.standard.clinics import Clinics
+from services.standard.rules import load_rule_sets
+
+CHANNELS = ("desk", "phone", "portal")
+_ROSTER_TYPES = {RosterPublished.TYPE, DoctorUnavailable.TYPE}
+
+
+class Scheduler:
+    """The decisions of ``domain``, bound to the clinics and the rules."""
+
+    def __init__(self, settings: Settings, clinics: Clinics) -> None:
+        self._clinics = clinics
+        self._rules = load_rule_sets(settings.rules)
+
+    def target(self, event: Incoming) -> str | None:
+        if event.type in {"request.deferred", "request.refused"}:
+            return None
+        if isinstance(event.data, RequestCancelled) and event.data.register_number is None:
+            return None  # withdrawn before its opening: it never came here
+        return event.subject
+
+    def takes_broken(self, _: Incoming) -> bool:
+        return False
+
+    def pending(self, state: CallState) -> bool:
+        return domain.is_pending(state)
+
+    def decide(self, state: CallState | None, event: Incoming, now: datetime) -> Decision[CallState]:
+        if event.type == "request.accepted":
+            return domain.accepted(state, event, clinics=self._clinics, rule_sets=self._rules, now=now)
+        if event.type == "request.cancelled":
+            return domain.cancelled(state, event)
+        return domain.reported(state, event)
+
+    def due(self, state: CallState, now: datetime) -> Decision[CallState]:
+        return domain.due(state, clinics=self._clinics, rule_sets=self._rules, now=now)
+
+
+class SchedulerEngine(Engine[CallState]):
+    """Adds to the general engine the days: places given and taken back, rosters, and days that are settled anew."""
+
+    def __init__(
+        self, store: SchedulerStore, scheduler: Scheduler, clock: Clock, clinics: WholeTopic, known: Clinics
+    ) -> None:
+        super().__init__(topics.SCHEDULER, store.calls, scheduler, clock)
+        self._days = store
+        self._clinics = clinics
+        self._known = known
+        # A batch, a timer and the settling of a day would only lose to one another.
+        self.lock = asyncio.Lock()
+        self._freed: set[str] = set()
+
+    async def handle(self, batch: Sequence[Incoming], now: datetime) -> Handled:
+        async with self.lock:
+            if any(
+                isinstance(each.data, RequestAccepted) and self._known.get(each.clinic_id) is None for each in batch
+            ):
+                await self._clinics.catch_up()
+            rosters = {index: each for index, each in enumerate(batch) if each.type in _ROSTER_TYPES}
+            others = [index for index in range(len(batch)) if index not in rosters]
+            unsettled, handled = await self._take_rosters(rosters)
+            inner = await super().handle([batch[index] for index in others], now)
+            handled.events.extend(inner.events)
+            handled.dead.extend(inner.dead)
+            handled.results.update({others[index]: result for index, result in inner.results.items()})
+            unsettled |= self._freed
+            self._freed = set()
+            if unsettled:
+                moved = await self.settle(unsettled, now)
+                handled.events.extend(moved.events)
+                handled.after.append(moved.told)
+            return handled
+
+    async def _take_rosters(self, rosters: Mapping[int, Incoming]) -> tuple[set[str], Handled]:
+        """Put rosters and drop-outs into their days. The days to settle, also where a replay finds nothing new."""
+        handled = Handled()
+        keys: set[str] = set()
+        for index, event in rosters.items():
+            if isinstance(event.data, RosterPublished | DoctorUnavailable):
+                keys.add(day_key(event.data.clinic_id, event.data.date.isoformat()))
+                handled.results[index] = "handled"
+            else:
+                handled.dead.append((event, Dead("schema", one_line(event.errors))))
+                handled.results[index] = "dead"
+        open_keys = set(keys)
+        while open_keys:
+            days = await self._days.load_days(open_keys)
+            for event in rosters.values():
+                data = event.data
+                if not isinstance(data, RosterPublished | DoctorUnavailable):
+                    continue
+                day = days.get(day_key(data.clinic_id, data.date.isoformat()))
+                if day is None:
+                    continue
+                if isinstance(data, RosterPublished):
+                    day.take_roster(data, event.cause)
+                else:
+                    day.take_unavailable(data.doctor_id, datetime.combine(data.date, data.frm, ZONE), event.cause)
+            open_keys = await self._days.save_days(list(days.values()))
+        return keys, handled
+
+    # ------------------------------------------------------------ places for single calls
+
+    async def second_stage(
+        self, aggregates: Sequence[Aggregate[CallState]], now: datetime
+    ) -> dict[str, Concluded[CallState]]:
+        """Give places and take them back: one query and one write for all the days concerned."""
+        states = {each.id: each.state for each in aggregates if each.state is not None}
+        open_keys = {day_key(state.clinic_id, state.day) for state in states.values()}
+        concluded: dict[str, Concluded[CallState]] = {}
+        while open_keys:
+            days = await self._days.load_days(open_keys)
+            for request_id, state in states.items():
+                day = days.get(day_key(state.clinic_id, state.day))
+                if day is not None:
+                    concluded[request_id] = _in_the_day(state, day, now)
+            open_keys = await self._days.save_days(list(days.values()))
+            self._freed |= {key for key, day in days.items() if day.dirty is not None}
+        return concluded
+
+    async def due(self, now: datetime, limit: int = 500) -> Due[CallState]:
+        async with self.lock:
+            return await super().due(now, limit)
+
+    # ------------------------------------------------------------ whole days
+
+    async def settle(self, keys: set[str], now: datetime) -> Moved:
+        """Place again what no longer holds, and whoever waits; tell those whose place changed.
+
+        The day is stored first, with whom it moved; a crash later finds the day still marked and goes on from there.
+        """
+        days = await self._replan(keys, now)
+        moved = {
+            request_id: (day, cause, reason)
+            for day in days.values()
+            for request_id, (cause, reason) in day.moved.items()
+        }
+        told = await self._tell(moved, now)
+        return Moved(self, days, told)
+
+    async def _replan(self, keys: set[str], now: datetime) -> dict[str, ClinicDay]:
+        settled: dict[str, ClinicDay] = {}
+        open_keys = set(keys)
+        while open_keys:
+            days = await self._days.load_days(open_keys)
+            waiting: dict[str, list[CallState]] = {}
+            for each in await self._days.waiting(open_keys):
+                if each.state is not None and not each.state.pending:
+                    waiting.setdefault(day_key(each.state.clinic_id, each.state.day), []).append(each.state)
+            for key, day in days.items():
+                _replan(day, waiting.get(key, []), now)
+            lost = await self._days.save_days(list(days.values()))
+            settled.update({key: day for key, day in days.items() if key not in lost})
+            open_keys = lost
+        return settled
+
+    async def _tell(self, moved: Mapping[str, tuple[ClinicDay, str, str]], now: datetime) -> list[Aggregate[CallState]]:
+        told: list[Aggregate[CallState]] = []
+        open_ids = set(moved)
+        while open_ids:
+            calls = await self.store.load(open_ids)
+            for request_id, aggregate in calls.items():
+                day, cause, reason = moved[request_id]
+                if aggregate.state is None or day_key(aggregate.state.clinic_id, aggregate.state.day) != day.key:
+                    continue
+                if aggregate.state.status in {"cancelled", "closed"}:
+                    if aggregate.state.status == "cancelled":
+                        day.free(request_id)  # it was withdrawn while the day was being settled
+                    continue
+                place = day.placed(request_id)
+                state, says = domain.settled(aggregate.state, place or Unplaced(_cause(day)), now=now, reason=reason)
+                if state != aggregate.state:
+                    aggregate.state = state
+                    aggregate.changed = True
+                    if says:
+                        aggregate.fresh.setdefault(cause, []).extend(self.say(cause, None, says, now))
+                        aggregate.unsent.add(cause)
+            lost = await self._save([each for each in calls.values() if each.changed])
+            told.extend(each for each in calls.values() if each.id not in lost and each.unsent)
+            open_ids = lost
+        return told
+
+    async def tick(self, now: datetime) -> Moved | None:
+        """Settle the days that a crash, or a timer, left marked."""
+        keys = set(await self._days.dirty_days())
+        return await self.settle(keys, now) if keys else None
+
+    async def finish(self, days: Mapping[str, ClinicDay], told: Sequence[Aggregate[CallState]]) -> None:
+        """Everybody whose place changed has been told: clear the marks."""
+        await self.store.sent(told)
+        for day in days.values():
+            if day.dirty is not None or day.moved or day.changed:
+                day.clean()
+        # A day that somebody changed meanwhile stays marked, and is settled again with the next tick.
+        await self._days.save_days(list(days.values()))
+
+
+class Moved:
+    """What the settling of days led to: events to send, then ``told`` to be called."""
+
+    def __init__(
+        self, engine: SchedulerEngine, days: Mapping[str, ClinicDay], told: Sequence[Aggregate[CallState]]
+    ) -> None:
+        self._engine = engine
+        self._days = days
+        self._told = told
+
+    @property
+    def events(self) -> list[Outgoing]:
+        """The events to send."""
+        return [event for each in self._told for cause in sorted(each.unsent) for event in each.said(cause)]
+
+    async def told(self) -> None:
+        """The events were acknowledged."""
+        await self._engine.finish(self._days, self._told)
+
+
+def _cause(day: ClinicDay) -> Any:
+    return "no_roster" if day.roster is None else "no_capacity"
+
+
+def _in_the_day(state: CallState, day: ClinicDay, now: datetime) -> Concluded[CallState]:
+    """Do what a call has pending in its day."""
+    withdrawn = any(each[2] == "free" for each in state.pending)
+    said: list[tuple[str, str | None, list[Say]]] = []
+    pending, state = state.pending, replace(state, pending=[])
+    for cause, traceparent, what in pending:
+        says: list[Say] = []
+        if what == "free":
+            if day.free(state.request_id):
+                # Room has appeared: whoever waits is looked at once this is stored.
+                day.mark_dirty(str(cause), "room")
+            state, says = domain.given_back(state)
+        elif not withdrawn and state.status == "waiting":
+            place = day.place(domain.call_of(state), now)
+            state, says = domain.settled(state, place or Unplaced(_cause(day)), now=now, reason="no_capacity")
+        said.append((str(cause), traceparent, says))
+    return Concluded(state, said)
+
+
+def _replan(day: ClinicDay, waiting: Sequence[CallState], now: datetime) -> None:
+    """Take out of a day what no longer holds, then place that and whoever waits: promises first, then by priority."""
+    cause, reason = day.dirty or ["", "room"]
+    displaced = [day.call(booking.request_id) for booking in day.plan.displaced(now)]
+    for call in displaced:
+        day.free(call.request_id)
+    for call in order_of_waiting(displaced):
+        day.place(call, now)
+        day.tell(call.request_id, cause, reason)
+    calls = {state.request_id: domain.call_of(state) for state in waiting}
+    for call in order_of_waiting(calls.values()):
+        # One that has a place already was not told of it before a crash.
+        if day.place(call, now) is not None:
+            day.tell(call.request_id, cause or call.request_id, reason)
+    if day.changed and day.dirty is None:
+        day.mark_dirty(cause, reason)
+
+
+def build(settings: Settings, clock: Clock) -> Service:
+    """Put the scheduler together. Raises ``RuleSetError`` with one line where it cannot start."""
+    database = Database(settings.mongo_url, f"{settings.mongo_prefix}_{topics.SCHEDULER}")
+    producer = Producer(settings, f"homecall-{topics.SCHEDULER}")
+    store = SchedulerStore(database)
+    known = Clinics()
+
+    def take(event: Incoming) -> None:
+        if isinstance(event.data, ClinicPublished):
+            known.take(event.data)
+
+    clinics = WholeTopic(settings, topics.SCHEDULER, topics.CLINICS, take)
+    engine = SchedulerEngine(store, Scheduler(settings, known), clock, clinics, known)
+
+    async def settle(now: datetime) -> None:
+        async with engine.lock:
+            moved = await engine.tick(now)
+            if moved is not None:
+                await producer.send(moved.events)
+                await moved.told()
+
+    async def gauges(now: datetime) -> None:
+        refresh_open("visit", await store.open_visits(), CHANNELS, now)
+        unplaced = await store.unplaced()
+        for cause in ("no_roster", "no_capacity"):
+            metrics.UNPLACED.labels(cause).set(unplaced.get(cause, 0))
+
+    return Service(
+        name=topics.SCHEDULER,
+        settings=settings,
+        clock=clock,
+        database=database,
+        producer=producer,
+        topics=[topic for topic in topics.read_by(topics.SCHEDULER) if not topic.whole],
+        handler=engine,
+        engines=[engine],
+        tables=[clinics],
+        prepare=[store.prepare],
+        ticks=[settle],
+        gauges=gauges,
+    )
