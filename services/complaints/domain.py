@@ -256,29 +256,45 @@ def _submitted(
     data = event.data
     if not isinstance(data, ComplaintSubmitted):
         return _refuse(event, event.errors, now)
+    if clinics.get(data.clinic_id) is None:
+        return _refuse(event, [_UNKNOWN_CLINIC], now)
+    state = _kept(data, clinics)
     try:
         rules = rule_sets.on(local(data.submitted_at).date())
-        calendar = clinics.calendar(data.clinic_id, rules)
-        if calendar is None:
-            return _refuse(event, [_UNKNOWN_CLINIC], now)
-        term: Term | None = complaint_term(
-            addressed_to=data.addressed_to,
-            channel=data.channel,
-            submitted_at=data.submitted_at,
+        term = _term(state, data.addressed_to, data.submitted_at, clinics, rules, record_time)
+    except ClockAheadError as error:
+        return _refuse(event, [_at_submission(f"{error}, and send the complaint again")], now)
+    except NotCoveredError as error:
+        return _refuse(event, [_at_submission(f"{error}: correct submitted_at, and send the complaint again")], now)
+    course = _Course(state, clinics, rule_sets)
+    came_at = data.submitted_at if record_time is None else min(data.submitted_at, record_time)
+    course.open("delivered", data.addressed_to, came_at, rules, term)
+    return course.decision(event.cause, event.traceparent)
+
+
+def _term(
+    state: ComplaintState,
+    addressed_to: ComplaintStage,
+    moment: datetime,
+    clinics: Clinics,
+    rules: RuleSet,
+    record_time: datetime | None = None,
+) -> Term | None:
+    """The term by the clinic's calendar as it is now; None while that has no opening. For errors see the standard's."""
+    calendar = clinics.calendar(state.clinic_id, rules)
+    if calendar is None:
+        return None
+    try:
+        return complaint_term(
+            addressed_to=addressed_to,
+            channel=state.channel,
+            submitted_at=moment,
             calendar=calendar,
             rules=rules,
             record_time=record_time,
         )
     except NeverOpenError:
-        term = None
-    except ClockAheadError as error:
-        return _refuse(event, [_at_submission(f"{error}, and send the complaint again")], now)
-    except NotCoveredError as error:
-        return _refuse(event, [_at_submission(f"{error}: correct submitted_at, and send the complaint again")], now)
-    course = _Course(_kept(data, clinics), clinics, rule_sets)
-    came_at = data.submitted_at if record_time is None else min(data.submitted_at, record_time)
-    course.open("delivered", data.addressed_to, came_at, rules, term)
-    return course.decision(event.cause, event.traceparent)
+        return None
 
 
 def _at_submission(wrong: str) -> FieldError:
@@ -286,7 +302,7 @@ def _at_submission(wrong: str) -> FieldError:
 
 
 def _kept(data: ComplaintSubmitted, clinics: Clinics) -> ComplaintState:
-    """The complaint as it is kept. An answer by hand is to be had at the clinic's office unless it says where (C10.5)."""
+    """The complaint as it is kept. An answer by hand is to be had at the clinic unless it names a place (C10.5)."""
     clinic = clinics.get(data.clinic_id)
     complainant = data.complainant.model_dump(mode="json", exclude={"iin"}, exclude_none=True)
     for name in ("full_name", "postal_address"):
@@ -313,7 +329,7 @@ def _kept(data: ComplaintSubmitted, clinics: Clinics) -> ComplaintState:
 def _refuse(event: Incoming, fields: Sequence[FieldError], now: datetime) -> Decision[ComplaintState]:
     """Refuse a complaint that cannot be registered, but whose ids are sound: its sender hears why."""
     sent = event.readable if event.data is None else event.data.model_dump(mode="json", include=set(_READABLE))
-    found = {name: sent.get(name) for name, codes in _READABLE.items() if sent.get(name) in codes}
+    found: dict[str, str] = {name: sent[name] for name, codes in _READABLE.items() if sent.get(name) in codes}
     stage: ComplaintStage = cast(ComplaintStage, found.get("addressed_to", "clinic"))
     refusal = {"code": "invalid_complaint", "fields": [each.model_dump() for each in fields]}
     answer_by = cast("AnswerBy | None", found.get("answer_by"))
@@ -472,24 +488,14 @@ class _Course:
     def _rules(self) -> RuleSet:
         return self._rule_sets.on(_date(self.stage["came_at"]))
 
-    def _term(self, not_before: str | None) -> Term | None:
+    def _term_now(self, opening: datetime | None) -> Term | None:
         """The term by the calendar as it is now: an opening that turned out closed moves on, none moves back (R16)."""
-        stage, rules = self.stage, self._rules()
-        calendar = self._clinics.calendar(self.state.clinic_id, rules)
-        if calendar is None:
-            return None
+        state, name, rules = self.state, self.stage["stage"], self._rules()
         try:
-            for moment in (stage["came_at"], not_before):
-                term = complaint_term(
-                    addressed_to=stage["stage"],
-                    channel=self.state.channel,
-                    submitted_at=datetime.fromisoformat(moment or stage["came_at"]),
-                    calendar=calendar,
-                    rules=rules,
-                )
-                if not_before is None or term.registered_at >= datetime.fromisoformat(not_before):
-                    break
-        except (NeverOpenError, NotCoveredError):
+            term = _term(state, name, datetime.fromisoformat(self.stage["came_at"]), self._clinics, rules)
+            if term is not None and opening is not None and term.registered_at < opening:
+                term = _term(state, name, opening, self._clinics, rules)
+        except NotCoveredError:
             return None
         return term
 
@@ -511,8 +517,8 @@ class _Course:
         name, at = item
         stage = self.stage
         if name == "registration":
-            opening = stage["registers_at"]
-            if self._arrange(self._term(opening), datetime.fromisoformat(opening) if opening else now, now):
+            opening = datetime.fromisoformat(stage["registers_at"]) if stage["registers_at"] else None
+            if self._arrange(self._term_now(opening), opening or now, now):
                 self._registered(timer=True)
         elif name == "approaching":
             stage["approaching_said"] = True
@@ -619,23 +625,9 @@ class _Course:
         grounds = _in_words("grounds", data.grounds)
         try:
             rules = self._rule_sets.on(local(moment).date())
+            term = _term(self.state, "quality_authority", moment, self._clinics, rules)
         except NotCoveredError as error:
             raise _NotInOrder(f"at: {error}: correct it and send {data.TYPE} again") from error
-        calendar = self._clinics.calendar(self.state.clinic_id, rules)
-        term: Term | None = None
-        if calendar is not None:
-            try:
-                term = complaint_term(
-                    addressed_to="quality_authority",
-                    channel=self.state.channel,
-                    submitted_at=moment,
-                    calendar=calendar,
-                    rules=rules,
-                )
-            except NeverOpenError:
-                term = None
-            except NotCoveredError as error:
-                raise _NotInOrder(f"at: {error}: correct it and send {data.TYPE} again") from error
         self.open("escalated", "quality_authority", moment, rules, term, grounds)
 
 

@@ -12,6 +12,7 @@ from services.contract.envelope import Incoming
 from services.contract.events import (
     MODELS,
     AnswerGiven,
+    ClinicPublished,
     DeadlineApproaching,
     DeadlineMissed,
     JournalEntry,
@@ -35,7 +36,7 @@ from services.contract.events import (
 from services.contract.types import ZONE, Event, in_zone
 from services.notifier.texts import StatusFacts, oral_answer, status_text
 from services.runtime.decision import Dead, Decision, Ended, Measure, Say, Took
-from services.standard.deadlines import Clock, answer_clock, service_clock
+from services.standard.deadlines import Clock, service_clock
 from services.standard.rules import NotCoveredError, RuleSet, RuleSets
 
 UNKNOWN_CHANNEL: Final = "unknown"
@@ -59,9 +60,15 @@ class ClinicFacts:
     oral_confirmation: bool = False
 
 
-def unknown_clinic(clinic_id: str) -> ClinicFacts:
-    """A clinic of which nothing was published: its id stands for its name."""
-    return ClinicFacts(name=language.name(clinic_id, clinic_id))
+def clinic_facts(clinic_id: str, published: ClinicPublished | None) -> ClinicFacts:
+    """The facts of a clinic as it was published; where nothing was, its id stands for its name."""
+    if published is None:
+        return ClinicFacts(name=language.name(clinic_id, clinic_id))
+    return ClinicFacts(
+        name=language.name(published.name.kk, published.name.ru),
+        phone=published.phone,
+        oral_confirmation=published.oral_confirmation,
+    )
 
 
 @dataclass(frozen=True)
@@ -247,7 +254,6 @@ class Notifier:
 
     def _refuse(self, telling: _Telling, data: RequestRefused) -> None:
         """The refusal is an answer too: its clocks start and end here."""
-        opened_at = _maybe(telling.call.opens_at)
         refusal = Refusal(
             code=data.code,
             fields=data.fields,
@@ -261,9 +267,10 @@ class Notifier:
             refusal=refusal.model_dump(mode="json", exclude_none=True),
         )
         rules = self._rules_of(data.submitted_at or telling.at)
-        started_at = opened_at or data.submitted_at
-        if data.channel is not None and started_at is not None:
-            telling.start(_answer(data.channel, started_at, _maybe(telling.call.due_at), rules))
+        # Without a channel and a time of submission that could be read there is no limit to hold it against.
+        started_at, due_at = _maybe(telling.call.opens_at) or data.submitted_at, _maybe(telling.call.due_at)
+        if data.channel is not None and started_at is not None and due_at is not None:
+            telling.start(_answer(data.channel, started_at, due_at, rules))
         telling.start(_service(data, rules))
         telling.end(telling.at)
         telling.tell(
@@ -499,7 +506,7 @@ class _Telling:
                 "stage": _stage(call),
             }
         )
-        self._says.append(Say(said, sibling=deadline, time=clock[when]))
+        self._says.append(Say(said, sibling=kind.TYPE.replace("deadline.", f"{deadline} "), time=clock[when]))
         self.change(clocks=call.clocks | {deadline: clock | {"said": kind.TYPE}})
 
 
@@ -538,13 +545,10 @@ def _service(data: RequestEvent, rules: RuleSet | None) -> Clock | None:
     return service_clock(channel=data.channel, service_started_at=data.service_started_at, rules=rules)
 
 
-def _answer(channel: str, started_at: datetime, due_at: datetime | None, rules: RuleSet | None) -> Clock | None:
-    """The time to the answer (C4.1, C4.4), until ``due_at`` where intake has said it, else by the rules."""
-    by_rules = answer_clock(channel=channel, clock_starts_at=started_at, rules=rules) if rules else None
-    if due_at is None:
-        return by_rules
-    share = {"approaching_share": by_rules.approaching_share} if by_rules else {}
-    return Clock("answer", channel, started_at, due_at, max(0, int(_seconds(started_at, due_at))), **share)
+def _answer(channel: str, started_at: datetime, due_at: datetime, rules: RuleSet | None) -> Clock:
+    """The time to the answer, as intake has said it (C4.1, C4.4, R6)."""
+    clock = Clock("answer", channel, started_at, due_at, max(0, int(_seconds(started_at, due_at))))
+    return replace(clock, approaching_share=rules.approaching.share) if rules else clock
 
 
 def _moment(text: str) -> datetime:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, Final
 
 from services.notifier.domain import Call, open_since, timer_at
-from services.runtime.mongo import Aggregates, Database
+from services.runtime.mongo import Aggregates, Database, millis
 
 WATCHED: Final[Mapping[str, tuple[str, ...]]] = {"answer": ("desk", "phone", "portal"), "service": ("desk", "phone")}
 """The deadlines that are watched here, and the channels that have them."""
@@ -25,8 +24,8 @@ class Calls(Aggregates[Call]):
             indexes=[(_since(deadline), False) for deadline in WATCHED],
         )
 
-    async def open(self, deadline: str) -> list[tuple[str, int, datetime]]:
-        """The calls whose clock for this deadline runs: (channel, how many, since when the oldest), in one query."""
+    async def open(self, deadline: str) -> list[tuple[str, int, int | None]]:
+        """The calls whose clock for this deadline runs: (channel, how many, start of the oldest as ``millis``)."""
         return await self.group({_since(deadline): {"$exists": True}}, "open_channel", _since(deadline))
 
 
@@ -35,5 +34,8 @@ def _since(deadline: str) -> str:
 
 
 def _indexed(call: Call) -> dict[str, Any]:
-    since = {_since(deadline): open_since(call, deadline) for deadline in WATCHED}
-    return {**since, "open_channel": call.channel if call.clocks else None}
+    starts = {deadline: open_since(call, deadline) for deadline in WATCHED}
+    return {
+        "open_channel": call.channel if call.clocks else None,
+        **{_since(deadline): None if start is None else millis(start) for deadline, start in starts.items()},
+    }

@@ -64,7 +64,7 @@ class Subscription:
             allow_auto_create_topics=False,
             consumer_only=True,
             apply_types=False,
-            logger=logging.getLogger("faststream"),
+            logger=logging.getLogger("homecall.subscription"),
             log_level=logging.DEBUG,
             security=security,
         )

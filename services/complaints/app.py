@@ -1,0 +1,138 @@
+"""Complaints: what it hears, what it decides with, where it keeps it, what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+
+from services.complaints import domain
+from services.complaints.domain import CHANNELS, ComplaintState
+from services.complaints.store import ComplaintStore
+from services.contract import topics
+from services.contract.envelope import Incoming
+from services.contract.events import ClinicPublished, ComplaintSubmitted
+from services.runtime.clock import Clock, SystemClock
+from services.runtime.decision import Decision
+from services.runtime.engine import Concluded, Engine
+from services.runtime.mongo import Aggregate, Aggregates, Database, Pages
+from services.runtime.producer import Producer
+from services.runtime.service import Service, refresh_open
+from services.runtime.settings import Settings, require_signatures_off
+from services.runtime.table import WholeTopic
+from services.standard.clinics import Clinics
+from services.standard.rules import RuleSets, load_rule_sets
+
+
+class Complaints:
+    """The decisions of ``domain``, bound to the clinics and the rules."""
+
+    def __init__(self, clinics: Clinics, rule_sets: RuleSets, *, judge_record_time: bool) -> None:
+        self.clinics = clinics
+        self._rule_sets = rule_sets
+        self._judge_record_time = judge_record_time
+
+    def target(self, event: Incoming) -> str | None:
+        return event.subject
+
+    def takes_broken(self, event: Incoming) -> bool:
+        return event.type == ComplaintSubmitted.TYPE
+
+    def pending(self, state: ComplaintState) -> bool:
+        return domain.awaits_number(state)
+
+    def decide(self, state: ComplaintState | None, event: Incoming, now: datetime) -> Decision[ComplaintState]:
+        return domain.decide(
+            state,
+            event,
+            clinics=self.clinics,
+            rule_sets=self._rule_sets,
+            record_time=self._record_time(event),
+            now=now,
+        )
+
+    def due(self, state: ComplaintState, now: datetime) -> Decision[ComplaintState]:
+        return domain.due(state, now, clinics=self.clinics, rule_sets=self._rule_sets)
+
+    def _record_time(self, event: Incoming) -> datetime | None:
+        if not self._judge_record_time or not event.record.timestamp:
+            return None
+        return datetime.fromtimestamp(event.record.timestamp / 1000, UTC)
+
+
+class ComplaintEngine(Engine[ComplaintState]):
+    """Adds to the general engine the incoming numbers, and one more look for a clinic that is not known."""
+
+    def __init__(
+        self,
+        store: Aggregates[ComplaintState],
+        pages: Pages,
+        complaints: Complaints,
+        clock: Clock,
+        table: WholeTopic,
+    ) -> None:
+        super().__init__(topics.COMPLAINTS, store, complaints, clock)
+        self._pages = pages
+        self._clinics = complaints.clinics
+        self._table = table
+
+    async def load(self, targets: Collection[str], batch: Sequence[Incoming]) -> dict[str, Aggregate[ComplaintState]]:
+        """The complaints of a batch; first the clinics up to their present end where one is unknown."""
+        if any(self._clinics.get(event.clinic_id) is None for event in batch):
+            # Between topics there is no order: the clinic may have been published a moment ago.
+            await self._table.catch_up()
+        return await super().load(targets, batch)
+
+    async def second_stage(
+        self, aggregates: Sequence[Aggregate[ComplaintState]], now: datetime
+    ) -> dict[str, Concluded[ComplaintState]]:
+        """Give incoming numbers in the order of registration: one query and one write for all."""
+        del now
+        wanted = [each for one in aggregates if one.state for each in domain.wanted_numbers(one.state)]
+        wanted.sort(key=lambda each: datetime.fromisoformat(each.registered_at))
+        numbers = await self._pages.allot([(each.page, each.subject) for each in wanted])
+        concluded = {}
+        for one in aggregates:
+            if one.state is None:
+                continue
+            state, waited = domain.numbered(one.state, numbers)
+            for each, _ in waited:
+                if each["timer"] or one.heard(each["cause"]):
+                    # A timer's, or a command's that waited for its complaint: no record will bring it back.
+                    one.unsent.add(each["cause"])
+            said = [(each["cause"], each["traceparent"], says) for each, says in waited]
+            concluded[one.id] = Concluded(state, said)
+        return concluded
+
+
+def build(settings: Settings, clock: Clock) -> Service:
+    """Put the service together. Raises ``SettingsError`` or ``RuleSetError`` with one line where it cannot start."""
+    require_signatures_off(settings)
+    database = Database(settings.mongo_url, f"{settings.mongo_prefix}_{topics.COMPLAINTS}")
+    store = ComplaintStore(database)
+    clinics = Clinics()
+
+    def take(event: Incoming) -> None:
+        if isinstance(event.data, ClinicPublished):
+            clinics.take(event.data)
+
+    table = WholeTopic(settings, topics.COMPLAINTS, topics.CLINICS, take)
+    # Under another clock than the world's, a record's time says nothing about the event's (R17).
+    complaints = Complaints(clinics, load_rule_sets(settings.rules), judge_record_time=isinstance(clock, SystemClock))
+    engine = ComplaintEngine(store.complaints, store.pages, complaints, clock, table)
+
+    async def gauges(now: datetime) -> None:
+        refresh_open("complaint", await store.open(), CHANNELS, now)
+
+    return Service(
+        name=topics.COMPLAINTS,
+        settings=settings,
+        clock=clock,
+        database=database,
+        producer=Producer(settings, f"homecall-{topics.COMPLAINTS}"),
+        topics=[topics.COMPLAINTS_IN],
+        handler=engine,
+        engines=[engine],
+        tables=[table],
+        prepare=[store.prepare],
+        gauges=gauges,
+    )

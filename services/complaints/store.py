@@ -1,0 +1,35 @@
+"""Where complaints and their incoming numbers are kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.complaints.domain import ComplaintState, open_since, timer_at
+from services.runtime.mongo import Aggregates, Database, Pages, millis
+
+
+def _indexed(state: ComplaintState) -> dict[str, Any]:
+    since = open_since(state)
+    return {"open_channel": state.channel if since else None, "open_since": millis(since) if since else None}
+
+
+class ComplaintStore:
+    """Complaints by ``complaint_id``; pages of incoming numbers by clinic and year."""
+
+    def __init__(self, database: Database) -> None:
+        self.complaints: Aggregates[ComplaintState] = Aggregates(
+            database.collection("complaints"),
+            ComplaintState,
+            timer_at=timer_at,
+            indexed=_indexed,
+            indexes=[("open_since", False)],
+        )
+        self.pages = Pages(database.collection("pages"))
+
+    async def prepare(self) -> None:
+        """Create the indexes; safe to run again."""
+        await self.complaints.prepare()
+
+    async def open(self) -> list[tuple[str, int, int | None]]:
+        """The complaints whose clock runs: (channel, how many, start of the oldest as ``millis``)."""
+        return await self.complaints.group({"open_since": {"$exists": True}}, "open_channel", "open_since")

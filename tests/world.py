@@ -1,0 +1,364 @@
+"""A world for integration and fault tests: real processes of the services, and a reader of all that they say."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from services.cli.embedded import free_port
+from services.contract.topics import TOPIC_OF_TYPE, TOPICS, TYPE_PREFIX
+from services.contract.types import ZONE, iin_check_digit
+from tests import stack
+
+MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=ZONE)
+"""A working day's morning, when most tests begin."""
+
+
+def iin(number: int) -> str:
+    """A synthetic IIN: a birth in 18xx, so nobody's."""
+    sex = 1 + number % 2
+    while True:
+        first = f"{50 + number // 100000 % 50:02d}0715{sex}{number % 10000:04d}"
+        digit = iin_check_digit(first)
+        if digit is not None:
+            return first + str(digit)
+        number += 7919
+
+
+def a_clinic(clinic_id: str, **over: Any) -> dict[str, Any]:
+    """A clinic with the standard's hours."""
+    return {
+        "clinic_id": clinic_id,
+        "name": {"kk": f"{clinic_id} емханасы", "ru": f"Поликлиника {clinic_id}"},
+        "region": "Алматы",
+        "address": "Абай даңғылы, 1",
+        "phone": "+7 700 000 00 00",
+        "head": {"full_name": "Бас Дәрігер"},
+        "districts": [{"district_id": "d1", "kind": "mixed", "addresses": ["Абай"]}],
+    } | over
+
+
+def a_doctor(doctor_id: str, **over: Any) -> dict[str, Any]:
+    """A gp with a whole day's shift."""
+    return {
+        "doctor_id": doctor_id,
+        "full_name": f"Дәрігер {doctor_id}",
+        "specialty": "gp",
+        "districts": ["d1"],
+        "shift": {"from": "08:00", "to": "20:00"},
+        "max_visits": 24,
+    } | over
+
+
+def a_roster(clinic_id: str, day: date, doctors: Sequence[Mapping[str, Any]], revision: int = 1) -> dict[str, Any]:
+    """A clinic's doctors on a day."""
+    return {"clinic_id": clinic_id, "date": day.isoformat(), "revision": revision, "doctors": list(doctors)}
+
+
+def a_request(clinic_id: str, number: int, submitted_at: datetime, channel: str = "phone", **over: Any) -> dict[str, Any]:
+    """A request of patient ``number``; the same number is the same request and the same patient."""
+    data: dict[str, Any] = {
+        "request_id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"request {clinic_id} {number}")),
+        "clinic_id": clinic_id,
+        "channel": channel,
+        "submitted_at": submitted_at.isoformat(),
+        "patient": {"iin": iin(number), "full_name": f"Науқас {number}", "language": "kk"},
+        "address": {"text": f"Абай, {number}", "district_id": "d1"},
+        "reasons": ["fever_above_38"],
+    }
+    if channel == "desk":
+        data["identity_document"] = {"kind": "id_card", "number": "000000001"}
+    if channel == "portal":
+        data["signature"] = {"format": "cms", "value": "AAAA"}
+    return data | over
+
+
+@dataclass
+class Heard:
+    """An event read from a topic."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    headers: dict[str, str]
+    value: bytes
+
+    @property
+    def type(self) -> str:
+        return self.headers.get("ce_type", "").removeprefix(TYPE_PREFIX)
+
+    @property
+    def id(self) -> str:
+        return self.headers.get("ce_id", "")
+
+    @property
+    def data(self) -> dict[str, Any]:
+        data: dict[str, Any] = json.loads(self.value)
+        return data
+
+
+class Reader(threading.Thread):
+    """Reads topics from their beginning, without a group that anybody shares."""
+
+    def __init__(self, bootstrap: str, topics: Iterable[str]) -> None:
+        super().__init__(daemon=True)
+        self.heard: list[Heard] = []
+        self._ending = threading.Event()
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": bootstrap,
+                "group.id": f"reader-{uuid.uuid4().hex}",
+                "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",
+                "topic.metadata.refresh.interval.ms": 2000,
+            }
+        )
+        known = self._consumer.list_topics(timeout=10).topics
+        self._consumer.assign(
+            [TopicPartition(name, number, 0) for name in topics for number in known[name].partitions]
+        )
+
+    def run(self) -> None:
+        while not self._ending.is_set():
+            for message in self._consumer.consume(1000, 0.2):
+                if message.error():
+                    continue
+                self.heard.append(
+                    Heard(
+                        message.topic(),
+                        message.partition(),
+                        message.offset(),
+                        (message.key() or b"").decode("utf-8", "replace"),
+                        {name: (value or b"").decode("utf-8", "replace") for name, value in message.headers() or ()},
+                        message.value() or b"",
+                    )
+                )
+        self._consumer.close()
+
+    def end(self) -> None:
+        self._ending.set()
+        self.join(10)
+
+
+class Process:
+    """A service in a process of its own."""
+
+    def __init__(self, name: str, env: Mapping[str, str], log: Path, port: int) -> None:
+        self.name = name
+        self.port = port
+        self.log = log
+        self._env = dict(env) | {"HOMECALL_HTTP_PORT": str(port)}
+        self._popen: subprocess.Popen[bytes] | None = None
+        self.started_at = 0.0
+
+    def start(self) -> None:
+        self.started_at = time.monotonic()
+        with self.log.open("ab") as out:
+            self._popen = subprocess.Popen(
+                [sys.executable, "-m", "services.cli.main", "serve", self.name],
+                env=self._env,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        assert self._popen is not None
+        return self._popen.pid
+
+    @property
+    def running(self) -> bool:
+        return self._popen is not None and self._popen.poll() is None
+
+    def signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """SIGKILL, and wait for the end."""
+        if self._popen is not None:
+            self._popen.kill()
+            self._popen.wait(10)
+
+    def stop(self, patience: float = 12) -> int:
+        """SIGTERM, and wait for an orderly end. The exit code."""
+        assert self._popen is not None
+        if self.running:
+            self._popen.send_signal(signal.SIGTERM)
+        return self._popen.wait(patience)
+
+    def get(self, path: str) -> tuple[int, str]:
+        """A page of the service: status and text; status 0 when nobody answers."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=3) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+        except OSError:
+            return 0, ""
+
+    def wait_ready(self, patience: float = 60) -> float:
+        """Wait for /readyz; the seconds since the process started."""
+        stack.wait_until(
+            lambda: self.get("/readyz")[0] == 200 or not self.running, f"{self.name} to be ready", patience
+        )
+        assert self.running, f"{self.name} ended: {self.log.read_text()[-3000:]}"
+        return time.monotonic() - self.started_at
+
+
+@dataclass
+class World:
+    """A broker, a database, the processes on them, and all that they have said."""
+
+    kafka: str
+    mongo: str
+    directory: Path
+    prefix: str
+    clock: str | None
+    extra: Mapping[str, str] = field(default_factory=dict)
+    processes: list[Process] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._producer = Producer(
+            {
+                "bootstrap.servers": self.kafka,
+                "partitioner": "murmur2_random",
+                "enable.idempotence": True,
+                "message.max.bytes": 8_000_000,
+                "linger.ms": 5,
+            }
+        )
+        self.reader = Reader(self.kafka, [topic.name for topic in TOPICS])
+        self.reader.start()
+
+    @property
+    def env(self) -> dict[str, str]:
+        env = {name: value for name, value in os.environ.items() if not name.startswith("HOMECALL_")}
+        env |= {
+            "HOMECALL_ENV": "development",
+            "HOMECALL_SIGNATURES": "off",
+            "HOMECALL_KAFKA_BOOTSTRAP": self.kafka,
+            "HOMECALL_MONGO_URL": self.mongo,
+            "HOMECALL_MONGO_PREFIX": self.prefix,
+        }
+        if self.clock is not None:
+            env["HOMECALL_CLOCK"] = self.clock
+        return env | dict(self.extra)
+
+    def start(self, *names: str, ready: bool = True) -> list[Process]:
+        """Start services, one process each."""
+        started = []
+        for name in names:
+            process = Process(name, self.env, self.directory / f"{name}-{len(self.processes)}.log", free_port())
+            process.start()
+            self.processes.append(process)
+            started.append(process)
+        if ready:
+            for process in started:
+                process.wait_ready()
+        return started
+
+    def publish(self, event_type: str, *events: Mapping[str, Any], source: str = "/test", ids: Sequence[str] = ()) -> None:
+        """Publish events of a type in binary mode; the id is drawn from the content unless given."""
+        topic = TOPIC_OF_TYPE[event_type]
+        for place, data in enumerate(events):
+            value = json.dumps(data, ensure_ascii=False).encode()
+            event_id = ids[place] if ids else str(uuid.uuid5(uuid.NAMESPACE_OID, value.decode()))
+            headers = {
+                "ce_specversion": "1.0",
+                "ce_id": event_id,
+                "ce_source": source,
+                "ce_type": TYPE_PREFIX + event_type,
+                "content-type": "application/json",
+            }
+            self.send(topic.name, value, str(data.get(topic.key, "")), headers)
+        self.flush()
+
+    def send(self, topic: str, value: bytes | None, key: str | None, headers: Mapping[str, str | bytes]) -> None:
+        """Put a record into the producer's queue, as it is."""
+        while True:
+            try:
+                self._producer.produce(topic, value, key, headers=list(headers.items()))
+                return
+            except BufferError:
+                self._producer.poll(0.1)
+
+    def flush(self) -> None:
+        assert self._producer.flush(30) == 0, "the broker did not take all that was published"
+
+    def heard(self, *types: str) -> list[Heard]:
+        """What was said so far, of these types, in the order it was read."""
+        return [each for each in list(self.reader.heard) if each.type in types and "homecall-dead-reason" not in each.headers]
+
+    def dead(self) -> list[Heard]:
+        """The dead letters so far."""
+        return [each for each in list(self.reader.heard) if "homecall-dead-reason" in each.headers]
+
+    def statuses(self, request_id: str) -> list[str]:
+        """The statuses of a request, by sequence, each once."""
+        by_sequence = {each.data["sequence"]: each.data["status"] for each in self.heard("status.changed") if each.key == request_id}
+        return [by_sequence[sequence] for sequence in sorted(by_sequence)]
+
+    def wait(self, condition: Callable[[], Any], what: str, patience: float = 30) -> None:
+        """Wait for a condition; on failure the processes' last words are shown."""
+        try:
+            stack.wait_until(lambda: bool(condition()), what, patience)
+        except BaseException:
+            for process in self.processes:
+                tail = process.log.read_text()[-1500:] if process.log.exists() else ""
+                print(f"--- {process.name} ({'running' if process.running else 'ended'})\n{tail}")
+            raise
+
+    def close(self) -> None:
+        for process in self.processes:
+            if process.running:
+                process.kill()
+        self.reader.end()
+
+
+@contextlib.contextmanager
+def a_world(
+    kafka: str, mongo: str, prefix: str, *, at: datetime | None = MONDAY, speed: float = 1, extra: Mapping[str, str] | None = None
+) -> Iterator[World]:
+    """A world on this broker and database; the services' clock starts at ``at``, or is the machine's."""
+    clock = f"{at.isoformat()}@{speed:g}@{datetime.now(UTC).isoformat()}" if at is not None else None
+    with tempfile.TemporaryDirectory(prefix="homecall-world-") as directory:
+        world = World(kafka, mongo, Path(directory), prefix, clock, extra or {})
+        try:
+            yield world
+        finally:
+            world.close()
+
+
+def contract_topics() -> dict[str, int]:
+    """The contract's topics with their partitions, as `stack.recreate_topics` takes them."""
+    return {topic.name: topic.partitions for topic in TOPICS}
+
+
+def contract_configs() -> dict[str, dict[str, str]]:
+    """Their settings."""
+    return {topic.name: topic.config() for topic in TOPICS}
+
+
+def minutes(number: float) -> timedelta:
+    return timedelta(minutes=number)
+
+
