@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,11 +21,21 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupState,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from services.cli.embedded import free_port
 from services.contract.topics import TOPIC_OF_TYPE, TOPICS, TYPE_PREFIX
 from services.contract.types import ZONE, iin_check_digit
+from services.runtime.clock import clock_from
 from tests import stack
 
 MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=ZONE)
@@ -72,7 +83,9 @@ def a_roster(clinic_id: str, day: date, doctors: Sequence[Mapping[str, Any]], re
     return {"clinic_id": clinic_id, "date": day.isoformat(), "revision": revision, "doctors": list(doctors)}
 
 
-def a_request(clinic_id: str, number: int, submitted_at: datetime, channel: str = "phone", **over: Any) -> dict[str, Any]:
+def a_request(
+    clinic_id: str, number: int, submitted_at: datetime, channel: str = "phone", **over: Any
+) -> dict[str, Any]:
     """A request of patient ``number``; the same number is the same request and the same patient."""
     data: dict[str, Any] = {
         "request_id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"request {clinic_id} {number}")),
@@ -100,6 +113,8 @@ class Heard:
     key: str
     headers: dict[str, str]
     value: bytes
+    original: Any = None
+    """The record as the client gave it: key, value and headers in bytes, or None."""
 
     @property
     def type(self) -> str:
@@ -122,25 +137,30 @@ class Reader(threading.Thread):
         super().__init__(daemon=True)
         self.heard: list[Heard] = []
         self._ending = threading.Event()
+        self._ended: set[tuple[str, int]] = set()
         self._consumer = Consumer(
             {
                 "bootstrap.servers": bootstrap,
                 "group.id": f"reader-{uuid.uuid4().hex}",
                 "enable.auto.commit": False,
+                "enable.partition.eof": True,
                 "auto.offset.reset": "earliest",
                 "topic.metadata.refresh.interval.ms": 2000,
             }
         )
         known = self._consumer.list_topics(timeout=10).topics
-        self._consumer.assign(
-            [TopicPartition(name, number, 0) for name in topics for number in known[name].partitions]
-        )
+        self._places = [TopicPartition(name, number, 0) for name in topics for number in known[name].partitions]
+        self._consumer.assign(self._places)
 
     def run(self) -> None:
         while not self._ending.is_set():
             for message in self._consumer.consume(1000, 0.2):
-                if message.error():
+                place = (message.topic(), message.partition())
+                if message.error() is not None:
+                    if message.error().code() == KafkaError._PARTITION_EOF:
+                        self._ended.add(place)
                     continue
+                self._ended.discard(place)
                 self.heard.append(
                     Heard(
                         message.topic(),
@@ -149,9 +169,14 @@ class Reader(threading.Thread):
                         (message.key() or b"").decode("utf-8", "replace"),
                         {name: (value or b"").decode("utf-8", "replace") for name, value in message.headers() or ()},
                         message.value() or b"",
+                        message,
                     )
                 )
         self._consumer.close()
+
+    def at_end(self) -> bool:
+        """Whether all that the topics held a moment ago has been read."""
+        return len(self._ended) == len(self._places)
 
     def end(self) -> None:
         self._ending.set()
@@ -161,8 +186,11 @@ class Reader(threading.Thread):
 class Process:
     """A service in a process of its own."""
 
-    def __init__(self, name: str, env: Mapping[str, str], log: Path, port: int) -> None:
+    def __init__(
+        self, name: str, env: Mapping[str, str], log: Path, port: int, command: Sequence[str] = ("services.cli.main",)
+    ) -> None:
         self.name = name
+        self._command = command
         self.port = port
         self.log = log
         self._env = dict(env) | {"HOMECALL_HTTP_PORT": str(port)}
@@ -173,7 +201,7 @@ class Process:
         self.started_at = time.monotonic()
         with self.log.open("ab") as out:
             self._popen = subprocess.Popen(
-                [sys.executable, "-m", "services.cli.main", "serve", self.name],
+                [sys.executable, "-m", *self._command, "serve", self.name],
                 env=self._env,
                 stdout=out,
                 stderr=out,
@@ -263,11 +291,13 @@ class World:
             env["HOMECALL_CLOCK"] = self.clock
         return env | dict(self.extra)
 
-    def start(self, *names: str, ready: bool = True) -> list[Process]:
-        """Start services, one process each."""
+    def start(self, *names: str, ready: bool = True, command: Sequence[str] = ("services.cli.main",)) -> list[Process]:
+        """Start services, one process each; ``command`` is the module that is run, with its first arguments."""
         started = []
         for name in names:
-            process = Process(name, self.env, self.directory / f"{name}-{len(self.processes)}.log", free_port())
+            process = Process(
+                name, self.env, self.directory / f"{name}-{len(self.processes)}.log", free_port(), command
+            )
             process.start()
             self.processes.append(process)
             started.append(process)
@@ -276,21 +306,28 @@ class World:
                 process.wait_ready()
         return started
 
-    def publish(self, event_type: str, *events: Mapping[str, Any], source: str = "/test", ids: Sequence[str] = ()) -> None:
-        """Publish events of a type in binary mode; the id is drawn from the content unless given."""
-        topic = TOPIC_OF_TYPE[event_type]
+    def publish(
+        self, event_type: str, *events: Mapping[str, Any], source: str = "/test", ids: Sequence[str] = ()
+    ) -> None:
+        """Publish events of a type in binary mode; the id is derived from the content unless given."""
         for place, data in enumerate(events):
-            value = json.dumps(data, ensure_ascii=False).encode()
-            event_id = ids[place] if ids else str(uuid.uuid5(uuid.NAMESPACE_OID, value.decode()))
-            headers = {
-                "ce_specversion": "1.0",
-                "ce_id": event_id,
-                "ce_source": source,
-                "ce_type": TYPE_PREFIX + event_type,
-                "content-type": "application/json",
-            }
-            self.send(topic.name, value, str(data.get(topic.key, "")), headers)
+            self.publish_one(event_type, data, source=source, event_id=ids[place] if ids else None)
         self.flush()
+
+    def publish_one(
+        self, event_type: str, data: Mapping[str, Any], *, source: str = "/test", event_id: str | None = None
+    ) -> None:
+        """The same for one event, which is on its way when ``flush`` returns."""
+        topic = TOPIC_OF_TYPE[event_type]
+        value = json.dumps(data, ensure_ascii=False).encode()
+        headers = {
+            "ce_specversion": "1.0",
+            "ce_id": event_id or str(uuid.uuid5(uuid.NAMESPACE_OID, value.decode())),
+            "ce_source": source,
+            "ce_type": TYPE_PREFIX + event_type,
+            "content-type": "application/json",
+        }
+        self.send(topic.name, value, str(data.get(topic.key, "")), headers)
 
     def send(self, topic: str, value: bytes | None, key: str | None, headers: Mapping[str, str | bytes]) -> None:
         """Put a record into the producer's queue, as it is."""
@@ -306,7 +343,11 @@ class World:
 
     def heard(self, *types: str) -> list[Heard]:
         """What was said so far, of these types, in the order it was read."""
-        return [each for each in list(self.reader.heard) if each.type in types and "homecall-dead-reason" not in each.headers]
+        return [
+            each
+            for each in list(self.reader.heard)
+            if each.type in types and "homecall-dead-reason" not in each.headers
+        ]
 
     def dead(self) -> list[Heard]:
         """The dead letters so far."""
@@ -314,7 +355,11 @@ class World:
 
     def statuses(self, request_id: str) -> list[str]:
         """The statuses of a request, by sequence, each once."""
-        by_sequence = {each.data["sequence"]: each.data["status"] for each in self.heard("status.changed") if each.key == request_id}
+        by_sequence = {
+            each.data["sequence"]: each.data["status"]
+            for each in self.heard("status.changed")
+            if each.key == request_id
+        }
         return [by_sequence[sequence] for sequence in sorted(by_sequence)]
 
     def wait(self, condition: Callable[[], Any], what: str, patience: float = 30) -> None:
@@ -327,6 +372,52 @@ class World:
                 print(f"--- {process.name} ({'running' if process.running else 'ended'})\n{tail}")
             raise
 
+    def now(self) -> datetime:
+        """The time by the services' clock."""
+        return clock_from(self.clock).now().astimezone(ZONE)
+
+    def settle(self, *services: str, patience: float = 30) -> None:
+        """Wait until these services (none named: those that run) are through with all that their topics hold.
+
+        They commit after what they say is acknowledged: once every offset is committed, and no topic has grown
+        meanwhile, nothing is on its way but what a timer may still say. Then all of it has been read here, too.
+        """
+        names = services or tuple({process.name for process in self.processes if process.running})
+        admin = AdminClient({"bootstrap.servers": self.kafka, "log_level": 2})
+
+        def through() -> bool:
+            heard_by = {name: _assigned(admin, f"homecall-{name}") for name in names}
+            if not all(heard_by.values()):
+                return False
+            before = _ends(admin, set().union(*heard_by.values()))
+            for name, places in heard_by.items():
+                done = _committed(admin, f"homecall-{name}")
+                if any(done.get(place, 0) < before[place] for place in places):
+                    return False
+            return _ends(admin, before) == before
+
+        self.wait(through, f"{', '.join(names)} to be through with their topics", patience)
+        self.wait_quiet(patience)
+
+    def stop(self) -> list[int]:
+        """SIGTERM to all that run, and wait for their orderly end, so that no dead member is left in a group."""
+        running = [process for process in self.processes if process.running]
+        for process in running:
+            process.signal(signal.SIGTERM)
+        return [process.stop() for process in running]
+
+    def wait_quiet(self, patience: float = 30) -> None:
+        """Wait until the reader has read all that the topics hold."""
+        stack.wait_until(self.reader.at_end, "all that was said to be read", patience)
+
+    def keep_logs(self) -> Path:
+        """Move the processes' logs to where they outlive the test."""
+        kept = Path(tempfile.mkdtemp(prefix="homecall-logs-"))
+        for process in self.processes:
+            if process.log.exists():
+                shutil.copy(process.log, kept)
+        return kept
+
     def close(self) -> None:
         for process in self.processes:
             if process.running:
@@ -334,9 +425,40 @@ class World:
         self.reader.end()
 
 
+def _assigned(admin: AdminClient, group: str) -> set[tuple[str, int]]:
+    """The partitions that the members of a group hold; none while it is being balanced."""
+    found = admin.describe_consumer_groups([group])[group].result(15)
+    if found.state != ConsumerGroupState.STABLE:
+        return set()
+    return {(place.topic, place.partition) for each in found.members for place in each.assignment.topic_partitions}
+
+
+def _ends(admin: AdminClient, places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
+    """The offset that the next record of each partition will have."""
+    found = admin.list_offsets({TopicPartition(*place): OffsetSpec.latest() for place in places})
+    return {(place.topic, place.partition): future.result(15).offset for place, future in found.items()}
+
+
+def _committed(admin: AdminClient, group: str) -> dict[tuple[str, int], int]:
+    """The offsets that a group has committed; none of a group that nobody has heard of."""
+    try:
+        found = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])[group].result(15)
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+            return {}
+        raise
+    return {(place.topic, place.partition): place.offset for place in found.topic_partitions}
+
+
 @contextlib.contextmanager
 def a_world(
-    kafka: str, mongo: str, prefix: str, *, at: datetime | None = MONDAY, speed: float = 1, extra: Mapping[str, str] | None = None
+    kafka: str,
+    mongo: str,
+    prefix: str,
+    *,
+    at: datetime | None = MONDAY,
+    speed: float = 1,
+    extra: Mapping[str, str] | None = None,
 ) -> Iterator[World]:
     """A world on this broker and database; the services' clock starts at ``at``, or is the machine's."""
     clock = f"{at.isoformat()}@{speed:g}@{datetime.now(UTC).isoformat()}" if at is not None else None
@@ -360,5 +482,3 @@ def contract_configs() -> dict[str, dict[str, str]]:
 
 def minutes(number: float) -> timedelta:
     return timedelta(minutes=number)
-
-

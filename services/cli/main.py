@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,6 +18,13 @@ app = typer.Typer(
 )
 topics_app = typer.Typer(help="The topics of the contract.", no_args_is_help=True)
 app.add_typer(topics_app, name="topics")
+letters_app = typer.Typer(help="The records that could not be handled.", no_args_is_help=True)
+app.add_typer(letters_app, name="dead-letters")
+
+TopicName = Annotated[str, typer.Argument(help="a topic's full name, or the short one, as in requests")]
+Lines = Annotated[str, typer.Argument(help="a file of JSON lines, or - for standard input")]
+Reason = Annotated[str | None, typer.Option(help="only those that died of this, as in schema")]
+FromTopic = Annotated[str | None, typer.Option("--topic", help="only those that came from this topic")]
 
 
 class ServiceName(StrEnum):
@@ -39,6 +47,18 @@ def serve(
     run(service.value)
 
 
+@app.command()
+def demo(
+    requests: Annotated[int, typer.Option(min=0, help="how many requests the day brings")] = 300,
+    seed: Annotated[int, typer.Option(help="the same seed brings the same day")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="end with one line of JSON")] = False,
+) -> None:
+    """Play a clinic day on a broker and a database of its own; exit 1 if anything was lost, doubled or unanswered."""
+    from services.cli.demo import run
+
+    run(requests, seed, as_json=as_json)
+
+
 @topics_app.command("create")
 def topics_create(
     partitions: Annotated[int | None, typer.Option(help="partitions of each topic, if not the contract's")] = None,
@@ -56,6 +76,98 @@ def topics_check() -> None:
     from services.cli.topics import check
 
     check()
+
+
+@app.command()
+def up(
+    directory: Annotated[Path | None, typer.Option(help="keeps the database here for the next time")] = None,
+) -> None:
+    """Run an embedded broker and database until Ctrl-C; prints their addresses. Not for production."""
+    from services.cli.up import up as run
+
+    run(directory)
+
+
+@app.command()
+def publish(
+    topic: TopicName,
+    file: Lines,
+    source: Annotated[str, typer.Option(help="the ce_source of events that name none")] = "/homecall/publish",
+    as_is: Annotated[bool, typer.Option("--as-is", help="check nothing; what is no event goes out as it is")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no line for each event that was sent")] = False,
+) -> None:
+    """Check each line of a file against the contract and send it; exit 1 if any was not sent.
+
+    A line is {"type": …, "data": {…}} with id, source and time if you like, or a structured CloudEvent, or, where the
+    topic has one type only, the data itself. Without an id the same line has the same one, so that it may be sent
+    twice.
+    """
+    from services.cli.publish import publish as run
+
+    run(topic, file, source=source, as_is=as_is, quiet=quiet)
+
+
+@app.command()
+def watch(
+    topics: Annotated[list[str], typer.Argument(help="topics, by their full or short names")],
+    from_beginning: Annotated[bool, typer.Option("--from-beginning", help="what is there already, too")] = False,
+    key: Annotated[str | None, typer.Option(help="only records with this key")] = None,
+    request: Annotated[str | None, typer.Option(help="only events about the request of this id")] = None,
+    count: Annotated[int | None, typer.Option(min=1, help="end after so many; exit 1 if fewer came in time")] = None,
+    seconds: Annotated[float | None, typer.Option(min=0, help="end after so many seconds")] = None,
+) -> None:
+    """Print each event of the topics as a line of JSON, until Ctrl-C."""
+    from services.cli.publish import watch as run
+
+    run(topics, from_beginning=from_beginning, key=key, request=request, count=count, seconds=seconds)
+
+
+@app.command()
+def explain(file: Lines) -> None:
+    """Print the ruling on each request or complaint of a file, with no server; exit 1 if a line has none.
+
+    A line is {"type": "request.submitted", "data": {…}, "clinic": {…}}, or with complaint.submitted; without a clinic
+    it has the standard's hours.
+    """
+    from services.cli.explain import explain as run
+
+    run(file)
+
+
+@letters_app.command("list")
+def letters_list(
+    reason: Reason = None,
+    topic: FromTopic = None,
+    as_json: Annotated[bool, typer.Option("--json", help="a line of JSON for each")] = False,
+    show_value: Annotated[bool, typer.Option("--show-value", help="their values too: may be personal data")] = False,
+) -> None:
+    """Show what could not be handled, why, and where it came from."""
+    from services.cli.dead_letters import show
+
+    show(reason=reason, topic=topic, as_json=as_json, show_value=show_value)
+
+
+@letters_app.command("replay")
+def letters_replay(
+    reason: Reason = None,
+    topic: FromTopic = None,
+    offset: Annotated[list[int] | None, typer.Option(help="only this one of the list; may be given again")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="do not ask first")] = False,
+) -> None:
+    """Send dead letters again, as they first came; the same one twice changes nothing."""
+    from services.cli.dead_letters import replay
+
+    replay(reason=reason, topic=topic, offsets=offset or (), yes=yes)
+
+
+@app.command()
+def asyncapi() -> None:
+    """Print the AsyncAPI document of all topics and events."""
+    import json
+
+    from services.contract.asyncapi import document
+
+    print(json.dumps(document(), ensure_ascii=False, indent=2))
 
 
 def main() -> None:

@@ -95,12 +95,7 @@ class ComplaintEngine(Engine[ComplaintState]):
             if one.state is None:
                 continue
             state, waited = domain.numbered(one.state, numbers)
-            for each, _ in waited:
-                if each["timer"] or one.heard(each["cause"]):
-                    # A timer's, or a command's that waited for its complaint: no record will bring it back.
-                    one.unsent.add(each["cause"])
-            said = [(each["cause"], each["traceparent"], says) for each, says in waited]
-            concluded[one.id] = Concluded(state, said)
+            concluded[one.id] = Concluded(state, [(each["cause"], each["traceparent"], says) for each, says in waited])
         return concluded
 
 

@@ -90,11 +90,10 @@ class Draft(TypedDict):
 
 
 class Unsaid(TypedDict):
-    """The drafts of one cause that wait for a number. ``timer``: no record of the log brings this cause back."""
+    """The drafts of one cause that wait for a number."""
 
     cause: str
     traceparent: str | None
-    timer: bool
     drafts: list[Draft]
 
 
@@ -193,7 +192,7 @@ def due(state: ComplaintState, now: datetime, *, clinics: Clinics, rule_sets: Ru
     course = _Course(deepcopy(state), clinics, rule_sets)
     course.pass_item(now)
     cause = cause_id("/homecall/complaints", f"{state.complaint_id} {len(state.stages)} {in_zone(item)}", "timer")
-    return course.decision(cause, None, timer=True)
+    return course.decision(cause, None)
 
 
 def awaits_number(state: ComplaintState) -> bool:
@@ -388,10 +387,10 @@ class _Course:
     def stage(self) -> Stage:
         return self.state.stages[-1]
 
-    def decision(self, cause: str, traceparent: str | None, *, timer: bool = False) -> Decision[ComplaintState]:
+    def decision(self, cause: str, traceparent: str | None) -> Decision[ComplaintState]:
         """What came of it. While a number is awaited nothing is said: the sequence would be broken."""
-        if self.state.unsaid or wanted_numbers(self.state):
-            self.state.unsaid.append(Unsaid(cause=cause, traceparent=traceparent, timer=timer, drafts=self._drafts))
+        if wanted_numbers(self.state):
+            self.state.unsaid.append(Unsaid(cause=cause, traceparent=traceparent, drafts=self._drafts))
             return Decision(self.state, measures=self._measures)
         return Decision(self.state, [_say(self.state, draft) for draft in self._drafts], self._measures)
 

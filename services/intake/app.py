@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from services.contract import topics
 from services.contract.envelope import Incoming
@@ -89,9 +89,7 @@ class Intake:
         return decision
 
     def _record_time(self, event: Incoming) -> datetime | None:
-        if not self._judge_record_time or not event.record.timestamp:
-            return None
-        return datetime.fromtimestamp(event.record.timestamp / 1000, UTC)
+        return domain.recorded_at(event.record) if self._judge_record_time else None
 
     def due(self, state: RequestState, now: datetime) -> Decision[RequestState]:
         if state.status != "deferred":

@@ -7,11 +7,12 @@ last the other requests of the same patient (R11), which hang on another event.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
 
-from services.contract.envelope import Incoming
+from services.contract.envelope import Incoming, Record
 from services.contract.events import (
     DeadlineMissed,
     FieldError,
@@ -126,6 +127,7 @@ def submitted(
         rules = rule_sets.on(local_date(data.submitted_at))
     except NotCoveredError as error:
         return _refuse(state, "invalid_request", [FieldError(path="submitted_at", message=str(error))])
+    state = replace(state, request=facts | _judged(data, facts, rules))
     calendar = clinics.calendar(data.clinic_id, rules)
     if calendar is None:
         ruling = _plain_ruling(rules, ["C3"], data.clinic_id)
@@ -139,6 +141,7 @@ def submitted(
     )
     ruling = verdict.ruling.as_dict()
     clauses = verdict.ruling.clauses
+    state = replace(state, request=state.request | {"flags": [*verdict.flags, *state.request["flags"]]})
     if isinstance(verdict, Refused):
         fields = [FieldError(path=each.path, message=each.message) for each in verdict.fields]
         return _refuse(
@@ -168,7 +171,6 @@ def submitted(
         )
     state = replace(
         state,
-        request=facts | _judged(data, rules, verdict.flags),
         ruling=ruling,
         claim=claim,
         visit_date=verdict.visit_date.isoformat(),
@@ -216,18 +218,18 @@ def _common(state: RequestState) -> dict[str, Any]:
     return {**state.request, "request_id": state.request_id, "clinic_id": state.clinic_id}
 
 
-def _judged(data: RequestSubmitted, rules: RuleSet, flags: Sequence[str]) -> dict[str, Any]:
-    """What intake adds to a request's facts: age, urgency, red flags, flags."""
+def _judged(data: RequestSubmitted, facts: dict[str, Any], rules: RuleSet) -> dict[str, Any]:
+    """What intake adds to a request's facts, refused ones too (R13, R15): age, urgency, red flags, flags."""
     patient = data.patient
     mismatch = iin_mismatch(patient.iin, birth_date=patient.birth_date, sex=patient.sex)
-    facts = facts_of(data)["patient"]
-    if patient.birth_date is not None:
-        facts = facts | {"age_years": age_years(patient.birth_date, local_date(data.submitted_at))}
+    shown = facts["patient"]
+    if patient.birth_date is not None and not _wrong_birth_date(data):
+        shown = shown | {"age_years": age_years(patient.birth_date, local_date(data.submitted_at))}
     return {
-        "patient": facts,
+        "patient": shown,
         "urgency": rules.urgency(data.reasons),
         "red_flags": list(rules.red_flags_in(data.reasons)),
-        "flags": [*flags, *(["iin_mismatch"] if mismatch else [])],
+        "flags": ["iin_mismatch"] if mismatch else [],
     }
 
 
@@ -302,17 +304,30 @@ def _refuse_unreadable(event: Incoming, rule_sets: RuleSets) -> Decision[Request
     ruling = None
     rules = None
     submitted_at = facts.get("submitted_at")
-    if submitted_at is not None:
-        try:
-            rules = rule_sets.on(local_date(datetime.fromisoformat(submitted_at)))
-        except NotCoveredError:
-            rules = None
-        if rules is not None:
-            flags = list(rules.red_flags_in(facts.get("reasons", [])))
-            state = replace(state, request=facts | {"red_flags": flags})
-            ground = rules.refusal_ground("invalid_request")
-            ruling = _plain_ruling(rules, [ground.clause if ground else "R17"], event.clinic_id)
+    # Without a time of application the record's own finds the rules: who must call 103 now is told so all the same.
+    asked_at = datetime.fromisoformat(submitted_at) if submitted_at else recorded_at(event.record)
+    with suppress(NotCoveredError):
+        rules = rule_sets.on(local_date(asked_at)) if asked_at is not None else None
+    if rules is not None:
+        flags = list(rules.red_flags_in(_codes(event.readable.get("reasons"))))
+        state = replace(state, request=facts | {"red_flags": flags})
+        ground = rules.refusal_ground("invalid_request")
+        ruling = _plain_ruling(rules, [ground.clause if ground else "R17"], event.clinic_id)
     return _refuse(state, "invalid_request", event.errors, ruling=ruling, rules=rules)
+
+
+def recorded_at(record: Record) -> datetime | None:
+    """The time of a Kafka record; None where its publisher set none, or one that is no time (R17)."""
+    try:
+        moment = datetime.fromtimestamp(record.timestamp / 1000, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
+    return moment if 2000 <= moment.year <= 2150 else None
+
+
+def _codes(reasons: Any) -> list[str]:
+    """The codes that can be read, whatever stands beside them."""
+    return [each for each in reasons if isinstance(each, str)] if isinstance(reasons, list) else []
 
 
 def _plain_ruling(rules: RuleSet, clauses: list[str], clinic_id: str) -> dict[str, Any]:

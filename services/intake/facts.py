@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Annotated, Any
 
@@ -18,25 +18,34 @@ _LEFT_OUT: Any = {
     "applicant": {"iin": True, "authority": {"number": True}},
 }
 _LEFT_OUT_PATHS = {"identity_document", "signature", "patient.iin", "applicant.iin", "applicant.authority.number"}
+_WHOLE_PATHS = {"registrar"}
+"""Parts that our events have whole or not at all."""
 _TWELVE_DIGITS = re.compile(r"(?<!\d)\d{12}(?!\d)")
+_BETWEEN_DIGITS = re.compile(r"[\s-]")
+_HIDDEN = "************"
 
 
 def facts_of(request: RequestSubmitted) -> dict[str, Any]:
     """The facts of a sound request, as JSON values."""
-    facts: dict[str, Any] = _without_iins(request.model_dump(mode="json", exclude=_LEFT_OUT, exclude_none=True))
+    iins = [request.patient.iin, *([request.applicant.iin] if request.applicant else [])]
+    facts: dict[str, Any] = _without_iins(request.model_dump(mode="json", exclude=_LEFT_OUT, exclude_none=True), iins)
     return facts
 
 
 def facts_as_far_as_readable(request: Mapping[str, Any]) -> dict[str, Any]:
     """The facts of a request that breaks its schema: each field that is sound by itself, as JSON values."""
-    facts: dict[str, Any] = _without_iins(_readable(RequestSubmitted, request, ""))
+    parts = [part for part in (request.get("patient"), request.get("applicant")) if isinstance(part, Mapping)]
+    stated = [_BETWEEN_DIGITS.sub("", str(part.get("iin", ""))) for part in parts]
+    iins = [iin for iin in stated if len(iin) == 12 and iin.isascii() and iin.isdigit()]
+    facts: dict[str, Any] = _without_iins(_readable(RequestSubmitted, request, ""), iins)
     return facts
 
 
 @cache
 def _adapter(model: type[BaseModel], name: str) -> TypeAdapter[Any]:
     info = model.model_fields[name]
-    return TypeAdapter(Annotated[info.annotation, *info.metadata])  # type: ignore[arg-type]  # a form made at run time
+    form: Any = info.annotation
+    return TypeAdapter(Annotated[form, *info.metadata] if info.metadata else form)
 
 
 def _part(annotation: Any) -> type[BaseModel] | None:
@@ -57,7 +66,7 @@ def _readable(model: type[BaseModel], values: Mapping[str, Any], prefix: str) ->
         part = _part(info.annotation)
         if part is not None:
             inner = _readable(part, value, f"{path}.") if isinstance(value, Mapping) else {}
-            if inner:
+            if inner and (path not in _WHOLE_PATHS or inner.keys() == part.model_fields.keys()):
                 found[name] = inner
             continue
         adapter = _adapter(model, name)
@@ -68,12 +77,22 @@ def _readable(model: type[BaseModel], values: Mapping[str, Any], prefix: str) ->
     return found
 
 
-def _without_iins(value: Any) -> Any:
-    """Free text may hold an IIN that somebody typed there; it goes no further."""
+def _without_iins(value: Any, iins: Sequence[str], name: str = "") -> Any:
+    """Free text may hold an IIN that somebody typed there; it goes no further.
+
+    Hidden are the request's own IINs, however they are spaced, and anything of twelve digits but a phone: a number of
+    a neighbouring country has as many.
+    """
     if isinstance(value, str):
-        return _TWELVE_DIGITS.sub("************", value)
+        if len(value) < 12:
+            return value
+        plain = _BETWEEN_DIGITS.sub("", value)
+        for iin in iins:
+            if iin in plain:
+                value = re.sub(r"[\s-]*".join(iin), _HIDDEN, value)
+        return value if name == "phone" else _TWELVE_DIGITS.sub(_HIDDEN, value)
     if isinstance(value, dict):
-        return {key: _without_iins(item) for key, item in value.items()}
+        return {key: _without_iins(item, iins, key) for key, item in value.items()}
     if isinstance(value, list):
-        return [_without_iins(item) for item in value]
+        return [_without_iins(item, iins, name) for item in value]
     return value

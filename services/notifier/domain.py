@@ -320,6 +320,8 @@ class Notifier:
             telling.enter()
 
     def _close(self, telling: _Telling, data: VisitClosed) -> None:
+        if telling.call.outcome == data.outcome:
+            return
         # Who was visited has been answered, at the latest by the visit.
         telling.end(data.at)
         telling.change(outcome=data.outcome)
@@ -443,7 +445,7 @@ class _Telling:
             clinic_phone=self.clinic.phone,
             register_number=call.register_number,
             due_at=due_at,
-            minutes=None if due_at is None else max(0, int(_seconds(at, due_at) // 60)),
+            minutes=None if due_at is None else int(_seconds(at, due_at) // 60),
             **more,
         )
 
@@ -506,7 +508,7 @@ class _Telling:
                 "stage": _stage(call),
             }
         )
-        self._says.append(Say(said, sibling=kind.TYPE.replace("deadline.", f"{deadline} "), time=clock[when]))
+        self._says.append(Say(said, sibling=deadline, time=clock[when]))
         self.change(clocks=call.clocks | {deadline: clock | {"said": kind.TYPE}})
 
 

@@ -74,12 +74,13 @@ def clock_from(setting: str | None) -> Clock:
     match = _FORM.match(setting)
     start = _moment(match["start"]) if match else None
     anchor = _moment(match["anchor"]) if match and match["anchor"] else None
-    if match is None or start is None or (match["anchor"] and anchor is None):
+    speed = float(match["speed"] or 1) if match else 0.0
+    if start is None or not speed > 0 or (match and match["anchor"] and anchor is None):
         raise ValueError(
-            "HOMECALL_CLOCK must be a time with an offset, @ a speed and, if wished, @ the real time of its start, "
-            "as in 2026-11-23T07:55:00+05:00@120"
+            "HOMECALL_CLOCK must be a time with an offset, @ a speed above 0 and, if wished, @ the real time of its "
+            "start, as in 2026-11-23T07:55:00+05:00@120"
         )
-    return AcceleratedClock(start, float(match["speed"] or 1), anchor)
+    return AcceleratedClock(start, speed, anchor)
 
 
 def _moment(text: str) -> datetime | None:

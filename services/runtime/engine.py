@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
@@ -18,6 +18,8 @@ from services.contract.types import in_zone
 from services.runtime import metrics
 from services.runtime.clock import Clock
 from services.runtime.decision import Dead, Decision, Measure, Say
+from services.runtime.failures import MustFinish, Transient
+from services.runtime.logs import log
 from services.runtime.mongo import Aggregate, Aggregates, Parked
 
 S = TypeVar("S")
@@ -83,6 +85,7 @@ class Engine(Generic[S]):
         self.domain = domain
         self.clock = clock
         self._grace = timedelta(seconds=_GRACE_SECONDS * clock.speed)
+        self._log = log(service)
 
     # ------------------------------------------------------------ a batch
 
@@ -106,13 +109,20 @@ class Engine(Generic[S]):
             self._step("store", started)
             touched.update({key: each for key, each in loaded.items() if key not in lost})
             undecided = {index: target for index, target in undecided.items() if target in lost}
-        await self._conclude(touched, now)
+        in_hand = {event.cause for event in batch}
+        left = await self._conclude(touched, now, in_hand)
         for index, target in concerns.items():
             if index in deaths:
                 handled.dead.append((batch[index], deaths[index]))
                 handled.results[index] = "dead"
             else:
                 handled.events.extend(touched[target].said(batch[index].cause))
+        orphaned = [touched[each] for each in sorted(left)]
+        if orphaned:
+            for aggregate in orphaned:
+                for cause in sorted(aggregate.unsent - in_hand):
+                    handled.events.extend(aggregate.said(cause))
+            handled.after.append(lambda: self.store.sent(orphaned))
         return handled
 
     def _concerns(self, batch: Sequence[Incoming], handled: Handled) -> dict[int, str]:
@@ -175,7 +185,7 @@ class Engine(Generic[S]):
             aggregate.timer_at = now + self._grace
             if not decision.says:
                 return
-        aggregate.fresh.setdefault(under or cause, []).extend(self.say(cause, traceparent, decision.says, now))
+        aggregate.add(under or cause, self.say(cause, traceparent, decision.says, now))
 
     def _unpark(self, aggregate: Aggregate[S], under: str, now: datetime) -> None:
         """Decide what waited for this aggregate. Its events go with the cause that ended the wait: that is replayed."""
@@ -183,7 +193,10 @@ class Engine(Generic[S]):
         for kept in waiting:
             event = read(_record_from_doc(kept.record))
             decision = self.domain.decide(aggregate.state, event, now)
-            if decision.state is not None:
+            if decision.dead is not None:
+                # Due at once: the timer makes the dead letter, so that a crash between here and there loses nothing.
+                aggregate.parked.append(replace(kept, until=now, dead=decision.dead))
+            elif decision.state is not None:
                 self._apply(aggregate, event.cause, event.traceparent, decision, now, under=under)
                 aggregate.fresh.setdefault(event.cause, [])
 
@@ -207,8 +220,31 @@ class Engine(Generic[S]):
         """Settle what pending aggregates wait for, in another aggregate. By id; who is absent goes on waiting."""
         raise NotImplementedError  # only reached by a domain with pending states, which overrides it
 
-    async def _conclude(self, touched: dict[str, Aggregate[S]], now: datetime, *, timer: bool = False) -> None:
+    async def _conclude(
+        self, touched: dict[str, Aggregate[S]], now: datetime, in_hand: Collection[str] = ()
+    ) -> set[str]:
+        """Carry what is pending through the second stage.
+
+        A cause that is not ``in_hand`` (a timer's, or one that had waited for its subject) comes with no record that
+        would bring its events back: it is marked unsent. Returns whose causes those were. Once this has begun, a number
+        may be out: whatever fails but the database is ``MustFinish``.
+        """
         pending = [each for each in touched.values() if each.state is not None and self.domain.pending(each.state)]
+        try:
+            return await self._carried_through(pending, touched, now, in_hand)
+        except (Transient, MustFinish):
+            raise
+        except Exception as error:
+            raise MustFinish(f"the second stage of {self.service} failed: {type(error).__name__}") from error
+
+    async def _carried_through(
+        self,
+        pending: list[Aggregate[S]],
+        touched: dict[str, Aggregate[S]],
+        now: datetime,
+        in_hand: Collection[str],
+    ) -> set[str]:
+        left: set[str] = set()
         while pending:
             concluded = await self.second_stage(pending, now)
             done: list[Aggregate[S]] = []
@@ -221,19 +257,21 @@ class Engine(Generic[S]):
                 aggregate.changed = True
                 aggregate.measures.extend(end.measures)
                 for cause, traceparent, says in end.said:
-                    aggregate.fresh.setdefault(cause, []).extend(self.say(cause, traceparent, says, now))
-                    if timer:
+                    aggregate.add(cause, self.say(cause, traceparent, says, now))
+                    if says and cause not in in_hand:
                         aggregate.unsent.add(cause)
+                        left.add(aggregate.id)
                 done.append(aggregate)
             started = time.perf_counter()
             lost = await self._save(done)
             self._step("store", started)
             if not lost:
-                return
+                break
             # Somebody else changed them: what they are now is what counts.
             again = await self.store.load(lost)
             touched.update(again)
             pending = [each for each in again.values() if each.state is not None and self.domain.pending(each.state)]
+        return left
 
     async def _save(self, changed: Sequence[Aggregate[S]]) -> set[str]:
         lost = await self.store.save(changed)
@@ -255,23 +293,32 @@ class Engine(Generic[S]):
         """Decide and store what is due by ``now``; what it gives is to be sent, then handed to ``sent``."""
         found = {each.id: each for each in await self.store.due(now, limit)}
         expired = [each for each in found.values() if any(kept.until <= now for kept in each.parked)]
+        failed = 0
         for aggregate in found.values():
             if aggregate.state is None or self.domain.pending(aggregate.state):
                 continue
             cause = cause_id(f"/homecall/{self.service}", f"{aggregate.id} {aggregate.version}", "timer")
-            decision = self.domain.due(aggregate.state, now)
+            try:
+                decision = self.domain.due(aggregate.state, now)
+            except Exception as error:
+                # It must not keep the others from their time; it is tried again with every tick.
+                self._log.error("a timer failed", subject=aggregate.id, error=type(error).__name__, exc_info=error)
+                failed += 1
+                continue
             if decision.state is not None:
                 self._apply(aggregate, cause, None, decision, now)
                 if decision.says:
                     aggregate.unsent.add(cause)
+                else:
+                    aggregate.fresh.pop(cause, None)  # no record brings a timer's cause again: nothing to remember
         lost = await self._save([each for each in found.values() if each.changed])
         won = {key: each for key, each in found.items() if key not in lost}
-        await self._conclude(won, now, timer=True)
+        await self._conclude(won, now)
         return Due(
             unsent=[each for each in won.values() if each.unsent],
             expired=[each for each in expired if each.id in won],
             until=now,
-            more=len(found) == limit,
+            more=len(found) == limit > failed,
         )
 
     async def unsent(self, seconds: float = 10, limit: int = 500) -> Due[S]:
@@ -285,9 +332,7 @@ class Engine(Generic[S]):
             each.unsent = set()
         await self.store.sent(due.unsent)
         for each in due.expired:
-            for kept in each.parked:
-                if kept.until <= due.until:
-                    each.fresh.setdefault(kept.cause, [])
+            # Not remembered as heard: a dead letter that is sent again must be able to take effect.
             each.parked = [kept for kept in each.parked if kept.until > due.until]
         await self._save(due.expired)
 
@@ -308,10 +353,10 @@ class Due(Generic[S]):
 
     @property
     def dead(self) -> list[tuple[Record, Dead]]:
-        """The parked records whose time is over."""
+        """The parked records whose time is over, or that could not take effect when their subject came."""
         detail = "its subject did not become known within 24 hours: send the subject's own event first"
         return [
-            (_record_from_doc(kept.record), Dead("unknown_subject", detail))
+            (_record_from_doc(kept.record), kept.dead or Dead("unknown_subject", detail))
             for each in self.expired
             for kept in each.parked
             if kept.until <= self.until

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 _IIN = re.compile(r"(?<!\d)\d{12}(?!\d)")
-_PHONE = re.compile(r"(?<![\w-])(?:\+7|8)[\s(-]*7?\d{2,3}[\s)-]*\d{3}[\s-]*\d{2}[\s-]*\d{2}(?![\w-])")
+_PHONE = re.compile(r"(?<![\w-])(?:\+?7|8)[\s(-]*7?\d{2,3}[\s)-]*\d{3}[\s-]*\d{2}[\s-]*\d{2}(?![\w-])")
 _PERSONAL = frozenset(
     {"iin", "full_name", "patient", "patient_name", "applicant", "complainant", "phone", "address", "note", "text"}
     | {"identity_document", "signature", "postal_address", "birth_date", "registrar", "value", "body", "data"}
@@ -26,7 +26,10 @@ def _clean(value: Any) -> Any:
         return {key: REDACTED if key in _PERSONAL else _clean(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_clean(item) for item in value]
-    return value
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    # What the renderer would write out by itself: bytes, records, errors.
+    return _clean(repr(value))
 
 
 def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

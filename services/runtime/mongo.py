@@ -18,7 +18,7 @@ from pymongo.errors import BulkWriteError, ConnectionFailure, PyMongoError, WTim
 
 from services.contract.envelope import Outgoing
 from services.contract.topics import TOPIC_OF_TYPE
-from services.runtime.decision import Measure
+from services.runtime.decision import Dead, Measure
 from services.runtime.failures import Transient
 
 S = TypeVar("S")
@@ -176,11 +176,15 @@ class Collected:
 
 @dataclass(slots=True)
 class Parked:
-    """An event whose subject is not known yet, kept as it came; ``until`` is when it becomes a dead letter."""
+    """An event whose subject is not known yet, kept as it came; ``until`` is when it becomes a dead letter.
+
+    ``dead`` says why, once its subject has come and it could not take effect.
+    """
 
     cause: str
     until: datetime
     record: dict[str, Any]
+    dead: Dead | None = None
 
 
 @dataclass(slots=True)
@@ -210,6 +214,10 @@ class Aggregate(Generic[S]):
         """The events that a cause led to."""
         return self.fresh.get(cause) or self.outcomes.get(cause) or []
 
+    def add(self, cause: str, events: Iterable[Outgoing]) -> None:
+        """Remember what a cause led to, after what it has led to before."""
+        self.fresh.setdefault(cause, list(self.outcomes.get(cause, ()))).extend(events)
+
 
 def _event_to_doc(event: Outgoing) -> dict[str, Any]:
     doc = {
@@ -238,6 +246,18 @@ def _event_from_doc(doc: Mapping[str, Any]) -> Outgoing:
         value=doc["value"].encode(),
         traceparent=doc.get("traceparent"),
     )
+
+
+def _parked_to_doc(kept: Parked) -> dict[str, Any]:
+    doc = {"cause": kept.cause, "until": millis(kept.until), "record": kept.record}
+    if kept.dead is not None:
+        doc["dead"] = {"reason": kept.dead.reason, "detail": kept.dead.detail}
+    return doc
+
+
+def _parked_from_doc(doc: Mapping[str, Any]) -> Parked:
+    dead = Dead(**doc["dead"]) if doc.get("dead") else None
+    return Parked(doc["cause"], moment_of(doc["until"]), doc["record"], dead)
 
 
 class Aggregates(Generic[S]):
@@ -337,9 +357,7 @@ class Aggregates(Generic[S]):
         if each.unsent:
             found["unsent_at"] = millis(datetime.now(UTC))
             found["unsent"] = sorted(each.unsent)
-        parked_docs = [
-            {"cause": kept.cause, "until": millis(kept.until), "record": kept.record} for kept in each.parked
-        ]
+        parked_docs = [_parked_to_doc(kept) for kept in each.parked]
         outcomes = {cause: [_event_to_doc(event) for event in events] for cause, events in each.fresh.items()}
         if each.version == 0:
             return InsertOne({"_id": each.id, "v": 1, **found, "p": parked_docs, "o": outcomes})
@@ -361,7 +379,7 @@ class Aggregates(Generic[S]):
             version=doc["v"],
             state=state,
             outcomes={cause: [_event_from_doc(each) for each in events] for cause, events in doc.get("o", {}).items()},
-            parked=[Parked(each["cause"], moment_of(each["until"]), each["record"]) for each in doc.get("p", ())],
+            parked=[_parked_from_doc(each) for each in doc.get("p", ())],
             unsent=set(doc.get("unsent", ())),
         )
 

@@ -161,7 +161,9 @@ class Pipeline:
                 if self.blocked_since is None:
                     self.blocked_since = time.monotonic()
                 if tried in {1, 5} or tried % 20 == 0:
-                    self._log.warning("waiting and trying again", tried=tried, reason=str(error))
+                    # What must be finished fails for a reason of its own, which only the log can show.
+                    why = error if isinstance(error, MustFinish) else None
+                    self._log.warning("waiting and trying again", tried=tried, reason=str(error), exc_info=why)
                 await self._pause(tried)
             else:
                 self.blocked_since = None

@@ -127,12 +127,13 @@ class Service:
     async def _tick(self) -> None:
         now = self.clock.now()
         for engine in self.engines:
+            # First what is owed: should something new fail, what was stored before still goes out.
+            await self._send(engine, await engine.unsent())
             more = True
             while more and not self.pipeline.stopping.is_set():
                 due = await engine.due(now)
                 await self._send(engine, due)
                 more = due.more
-            await self._send(engine, await engine.unsent())
         for work in self.ticks:
             await work(now)
         self._last_tick = time.monotonic()

@@ -96,6 +96,7 @@ class SchedulerEngine(Engine[CallState]):
             inner = await super().handle([batch[index] for index in others], now)
             handled.events.extend(inner.events)
             handled.dead.extend(inner.dead)
+            handled.after.extend(inner.after)
             handled.results.update({others[index]: result for index, result in inner.results.items()})
             unsettled |= self._freed
             self._freed = set()
@@ -207,7 +208,7 @@ class SchedulerEngine(Engine[CallState]):
                     aggregate.state = state
                     aggregate.changed = True
                     if says:
-                        aggregate.fresh.setdefault(cause, []).extend(self.say(cause, None, says, now))
+                        aggregate.add(cause, self.say(cause, None, says, now))
                         aggregate.unsent.add(cause)
             lost = await self._save([each for each in calls.values() if each.changed])
             told.extend(each for each in calls.values() if each.id not in lost and each.unsent)

@@ -206,12 +206,18 @@ def reported(state: CallState | None, event: Incoming) -> Decision[CallState]:
         outcome=data.outcome,
         at=data.at,
     )
+    says = [Say(closed, sibling=str(revision))]
     measures: list[Measure] = []
     if state.due_at is not None and not state.missed_said:
-        met = data.at <= datetime.fromisoformat(state.due_at)
+        due_at = datetime.fromisoformat(state.due_at)
+        met = data.at <= due_at
         measures.append(Ended("visit", state.channel, "met" if met else "missed"))
+        if not met:
+            # The timer had no time to say so, and a closed visit has none.
+            says.insert(0, _deadline(DeadlineMissed, state, "missed", due_at))
+            state = replace(state, missed_said=True)
     state = replace(state, status="closed", outcome=data.outcome, revision=revision)
-    return Decision(state, [Say(closed, sibling=str(revision))], measures)
+    return Decision(state, says, measures)
 
 
 def _dead(detail: str) -> Decision[CallState]:

@@ -87,7 +87,7 @@ class ClinicDay:
         self.dirty = None
         self.moved = {}
         self._drop("dirty")
-        self._put("moved", {})
+        self._put("moved", self.moved)
 
     # -------------------------------------------------------- places
 

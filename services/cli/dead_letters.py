@@ -1,0 +1,143 @@
+"""``homecall dead-letters``: look at the records that could not be handled, and send them again."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from services.cli.failure import Failure
+from services.cli.kafka import Message, Sent, read_to_end, send, topic_named
+from services.cli.terminal import json_line, print_bytes, print_error, settings
+from services.contract.envelope import Record
+from services.contract.topics import BY_NAME, DEAD_LETTERS
+from services.contract.types import in_zone
+
+_DEAD = "homecall-dead-"
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A dead letter: the record as it stands in its topic, and what its headers say of its death."""
+
+    record: Record
+    reason: str
+    detail: str
+    topic: str
+    partition: str
+    offset: str
+    service: str
+
+    @property
+    def when(self) -> str:
+        """When it was written, in the clinics' zone."""
+        return in_zone(datetime.fromtimestamp(self.record.timestamp // 1000, UTC))
+
+    def message(self) -> Message:
+        """The record as it first came, for the topic that it came from."""
+        kept = tuple((name, value or b"") for name, value in self.record.headers if not name.startswith(_DEAD))
+        return Message(self.topic, self.record.key, self.record.value, kept)
+
+
+def letter_of(record: Record) -> Letter:
+    """A record of the topic as a letter; what its headers do not say is empty."""
+    said = {name: (value or b"").decode("utf-8", "replace") for name, value in record.headers}
+    names = ("reason", "detail", "topic", "partition", "offset", "service")
+    return Letter(record, **{name: said.get(_DEAD + name, "") for name in names})
+
+
+def show(*, reason: str | None, topic: str | None, as_json: bool, show_value: bool) -> None:
+    """Print the dead letters, oldest first. Their values, which may be personal data, only when asked for."""
+    letters = _chosen(reason, topic, ())
+    if as_json:
+        print_bytes(b"".join(json_line(_as_json(letter, show_value)) for letter in letters))
+        return
+    if not letters:
+        print("no dead letters")
+        return
+    head = ("offset", "when", "reason", "service", "from", "detail")
+    rows = [head, *(_row(letter) for letter in letters)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(head) - 1)]
+    for place, row in enumerate(rows):
+        print("  ".join([*(text.ljust(width) for text, width in zip(row, widths, strict=False)), row[-1]]).rstrip())
+        if show_value and place:
+            print(f"    {_value(letters[place - 1])}")
+    print(f"{len(letters)} dead letters: {_by_reason(letters)}")
+
+
+def replay(*, reason: str | None, topic: str | None, offsets: Collection[int], yes: bool) -> None:
+    """Send dead letters back to their topics, as they first came: by the same ids, so a second time changes nothing.
+
+    They stay where they are; what cannot be handled this time either comes back as a newer letter. ``Failure`` with
+    code 1 if any was not sent.
+    """
+    letters = _chosen(reason, topic, offsets)
+    ready = []
+    for letter in letters:
+        if letter.topic in BY_NAME and letter.topic != DEAD_LETTERS.name:
+            ready.append(letter)
+        else:
+            print_error(f"offset {letter.record.offset}: names no topic of the contract to go back to")
+    if ready and not yes and sys.stdin.isatty():
+        _ask(ready)
+    sent = 0
+    for letter, place in zip(ready, asyncio.run(send(settings(), [each.message() for each in ready])), strict=True):
+        if isinstance(place, Sent):
+            sent += 1
+        else:
+            print_error(f"offset {letter.record.offset}: {place}")
+    print(f"{sent} of {len(letters)} dead letters sent again")
+    if sent < len(letters):
+        raise Failure(f"{len(letters) - sent} dead letters were not sent", code=1)
+
+
+def _ask(letters: list[Letter]) -> None:
+    import typer
+
+    where = ", ".join(f"{count} to {topic}" for topic, count in sorted(Counter(each.topic for each in letters).items()))
+    typer.confirm(f"Send again {where} ({_by_reason(letters)})?", abort=True)
+
+
+def _chosen(reason: str | None, topic: str | None, offsets: Collection[int]) -> list[Letter]:
+    source = topic_named(topic).name if topic is not None else None
+    letters = [letter_of(record) for record in asyncio.run(read_to_end(settings(), DEAD_LETTERS.name))]
+    missing = set(offsets) - {letter.record.offset for letter in letters}
+    if missing:
+        raise Failure(f"--offset {min(missing)}: no dead letter stands there: see homecall dead-letters list")
+    return [
+        letter
+        for letter in letters
+        if (reason is None or letter.reason == reason)
+        and (source is None or letter.topic == source)
+        and (not offsets or letter.record.offset in offsets)
+    ]
+
+
+def _by_reason(letters: Iterable[Letter]) -> str:
+    counts = Counter(letter.reason or "no reason" for letter in letters)
+    return ", ".join(f"{count} {reason}" for reason, count in sorted(counts.items()))
+
+
+def _row(letter: Letter) -> tuple[str, ...]:
+    source = f"{letter.topic}/{letter.partition}/{letter.offset}"
+    return (str(letter.record.offset), letter.when, letter.reason, letter.service, source, letter.detail)
+
+
+def _as_json(letter: Letter, show_value: bool) -> dict[str, Any]:
+    return {
+        "offset": letter.record.offset,
+        "when": letter.when,
+        "reason": letter.reason,
+        "detail": letter.detail,
+        "service": letter.service,
+        "from": {"topic": letter.topic, "partition": letter.partition, "offset": letter.offset},
+        **({"value": _value(letter)} if show_value else {}),
+    }
+
+
+def _value(letter: Letter) -> str:
+    return (letter.record.value or b"").decode("utf-8", "replace")

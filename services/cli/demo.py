@@ -1,0 +1,291 @@
+"""``homecall demo``: a clinic day on the embedded broker and database, with the four services in this process.
+
+The day's clock runs a minute in a second and steps over hours in which nothing is due: only when all that was sent has
+had its first word, and never past an opening or the end of a clock that runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import heapq
+import json
+import os
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, TextIO
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from rich.console import Console
+
+from services.cli.clinic_day import ENDS_AT, STARTS_AT, Act, Plan, make_plan, report_of
+from services.cli.embedded import DidNotStartError, NotInstalledError, Stack, embedded_stack
+from services.cli.failure import Failure
+from services.cli.ledger import HEARD, Ledger
+from services.cli.screen import Screen, screen_for, show_findings, show_summary
+from services.cli.serve import build
+from services.contract.events import StatusChanged, VisitScheduled
+from services.contract.topics import SERVICES, TOPICS
+from services.contract.types import ZONE, Event
+from services.runtime.clock import SteppedClock
+from services.runtime.logs import set_up_logs
+from services.runtime.service import Service
+from services.runtime.settings import Settings
+from services.runtime.table import record_of
+
+_SPEED = 60.0
+_HEAD_START = timedelta(hours=1)
+"""Of the clock before the day: it runs while the services start, and steps to the day's beginning once they have."""
+_LEAD = 100
+"""Requests under way at most: of each partition the embedded broker keeps 5 MiB, read or not."""
+_PAUSE_SECONDS = 0.01
+_SHOW_SECONDS = 0.25
+_FETCH_MS = 20
+"""The embedded broker answers a fetch that found nothing after so long, whatever has come meanwhile."""
+_READY_SECONDS = 30.0
+_SILENCE_SECONDS = 20.0
+"""After so long without a word while something is awaited, nothing more is waited for."""
+_LISTEN_ON_SECONDS = 0.5
+"""How long to listen on when all has come: for what would come twice."""
+_REPORT_WITHIN = timedelta(minutes=55)
+"""Within which doctors hand in how their visits ended; the last one is over an hour before closing."""
+
+
+def run(requests: int, seed: int, *, as_json: bool) -> None:
+    """Play the day and show it; ``Failure`` with code 1 when anything was lost, doubled or unanswered."""
+    began = time.perf_counter()
+    # With --json, standard output is the object alone.
+    console = Console(stderr=as_json, highlight=False)
+    descriptor, name = tempfile.mkstemp(prefix="homecall-demo-", suffix=".log")
+    log_path = Path(name)
+    where = f"the services' log is {log_path}"
+    keep_log = False
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as log:
+            ledger = _whole_day(requests, seed, console, log)
+        summary, findings = ledger.summary(time.perf_counter() - began), ledger.findings()
+        keep_log = bool(findings)
+    except (NotInstalledError, DidNotStartError) as error:
+        raise Failure(f"demo: {error}") from None
+    except KeyboardInterrupt:
+        raise Failure("demo: stopped before the day was over", code=130) from None
+    except BaseException:
+        keep_log = True
+        console.print(where)
+        raise
+    finally:
+        if not keep_log:
+            log_path.unlink(missing_ok=True)
+    show_summary(console, summary, ledger)
+    show_findings(console, findings)
+    if as_json:
+        print(json.dumps(summary.as_dict()), flush=True)
+    if findings:
+        raise Failure(f"demo: {len(findings)} finding(s), listed above; {where}", code=1)
+
+
+def _whole_day(requests: int, seed: int, console: Console, log: TextIO) -> Ledger:
+    set_up_logs("warning", log)
+    plan = make_plan(requests, seed)
+    console.print("Starting a broker and a database of the demo's own, on 127.0.0.1 …")
+    with embedded_stack(topics={topic.name: topic.partitions for topic in TOPICS}) as stack:
+        console.print(f"Starting {', '.join(SERVICES[:-1])} and {SERVICES[-1]} …")
+        return asyncio.run(_play(plan, stack, console))
+
+
+def demo_settings(stack: Stack) -> Settings:
+    """The services' settings, the same everywhere: what the environment says is for the other commands."""
+    return Settings.model_construct(
+        env="development",
+        signatures="off",
+        kafka_bootstrap=stack.bootstrap,
+        mongo_url=stack.mongo_url,
+        mongo_prefix="demo",
+        log_level="warning",
+    )
+
+
+async def _play(plan: Plan, stack: Stack, console: Console) -> Ledger:
+    clock = SteppedClock(STARTS_AT - _HEAD_START, _SPEED)
+    ledger = Ledger(key for key, clinic in plan.clinics.items() if clinic.oral_confirmation)
+    async with _serving(demo_settings(stack), clock) as services, _producing(stack) as producer:
+        clock.step_to(STARTS_AT)
+        with screen_for(console, ledger, total=len(plan.expected)) as screen:
+            day = _Day(plan, ledger, clock, services, producer, screen)
+            async with _listening(stack, day):
+                await day.play()
+    return ledger
+
+
+@asynccontextmanager
+async def _serving(settings: Settings, clock: SteppedClock) -> AsyncIterator[Sequence[Service]]:
+    """The four services, ready."""
+    services = [build(name, settings, clock) for name in SERVICES]
+    try:
+        await asyncio.gather(*(service.start() for service in services))
+        end = time.perf_counter() + _READY_SECONDS
+        while waiting := [f"{each.name}: {why}" for each in services for good, why in [await each.ready()] if not good]:
+            if time.perf_counter() > end:
+                raise Failure(f"demo: not ready after {_READY_SECONDS:.0f} s: {'; '.join(waiting)}", code=1)
+            await asyncio.sleep(0.05)
+        yield services
+    finally:
+        await asyncio.gather(*(service.stop() for service in services), return_exceptions=True)
+
+
+@asynccontextmanager
+async def _producing(stack: Stack) -> AsyncIterator[Any]:
+    producer = AIOKafkaProducer(bootstrap_servers=stack.bootstrap, acks="all", enable_idempotence=True)
+    await producer.start()
+    try:
+        yield producer
+    finally:
+        await producer.stop()
+
+
+@asynccontextmanager
+async def _listening(stack: Stack, day: _Day) -> AsyncIterator[None]:
+    """Let the day hear every topic that the ledger judges by, from its beginning and without a group."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=stack.bootstrap,
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        fetch_max_wait_ms=_FETCH_MS,
+    )
+    await consumer.start()
+
+    async def listen() -> None:
+        while True:
+            for records in (await consumer.getmany(timeout_ms=100)).values():
+                for raw in records:
+                    day.hear(raw)
+
+    try:
+        consumer.assign([TopicPartition(topic.name, number) for topic in HEARD for number in range(topic.partitions)])
+        listening = asyncio.create_task(listen(), name="ledger")
+        try:
+            yield
+        finally:
+            listening.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await listening
+    finally:
+        await consumer.stop()
+
+
+class _Day:
+    """Sends the plan as the clock reaches it, and reports the visits that were made."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        ledger: Ledger,
+        clock: SteppedClock,
+        services: Sequence[Service],
+        producer: Any,
+        screen: Screen,
+    ) -> None:
+        self._plan = plan
+        self._ledger = ledger
+        self._clock = clock
+        self._services = services
+        self._producer = producer
+        self._screen = screen
+        self._unconfirmed: list[tuple[Act, Any]] = []
+        self._visits: list[tuple[datetime, str]] = []
+        self._word_at = time.perf_counter()
+        self._shown_at = 0.0
+
+    async def play(self) -> None:
+        """Send everything in its time, and wait for all that must come of it."""
+        with contextlib.suppress(_SilenceError):
+            for act in self._plan.acts:
+                await self._reach(act.at)
+                await self._room()
+                await self._send(act)
+            await self._reach(ENDS_AT)
+            while not self._ledger.complete(self._clock.now()):
+                await self._pause()
+        await asyncio.sleep(_LISTEN_ON_SECONDS)
+        self._screen.show(self._clock.now(), "the day is over")
+
+    # ------------------------------------------------------------ time
+
+    async def _reach(self, moment: datetime) -> None:
+        """Let the clock come to a moment, stepping over what lies between where nothing is due."""
+        while (now := self._clock.now()) < moment:
+            await self._report(now)
+            if not self._ledger.quiet(now):
+                await self._pause()
+                continue
+            stops = [moment, self._ledger.next_due(now)]
+            if self._visits:
+                stops.append(self._visits[0][0] + _REPORT_WITHIN)
+            self._clock.step_to(min(stop for stop in stops if stop is not None and stop > now))
+            await self._pause()
+
+    async def _room(self) -> None:
+        while self._ledger.underway(self._clock.now()) > _LEAD:
+            await self._pause()
+
+    async def _pause(self) -> None:
+        await self._confirm()
+        for service in self._services:
+            if service.failed.done():
+                raise Failure(f"demo: {service.name} stopped: {service.failed.exception()}", code=1)
+        now = time.perf_counter()
+        if now - self._shown_at > _SHOW_SECONDS:
+            self._shown_at = now
+            self._screen.show(self._clock.now())
+        if now - self._word_at > _SILENCE_SECONDS:
+            raise _SilenceError
+        await asyncio.sleep(_PAUSE_SECONDS)
+
+    # ------------------------------------------------------------ what goes in
+
+    async def _send(self, act: Act) -> None:
+        self._ledger.sent(act, time.perf_counter())
+        self._word_at = time.perf_counter()
+        if act.news:
+            self._screen.tell(self._clock.now(), act.news)
+        self._unconfirmed.append(
+            (act, await self._producer.send(act.topic, act.value, key=act.key, headers=list(act.headers)))
+        )
+
+    async def _confirm(self) -> None:
+        sent, self._unconfirmed = self._unconfirmed, []
+        for act, future in sent:
+            if future.done():
+                place = future.result()
+                self._ledger.stored(act, place.partition, place.offset)
+            else:
+                self._unconfirmed.append((act, future))
+
+    async def _report(self, now: datetime) -> None:
+        """The clinics say how the visits ended that are over by now."""
+        while self._visits and self._visits[0][0] <= now:
+            ends, request_id = heapq.heappop(self._visits)
+            fate = self._ledger.fates[request_id]
+            # A visit that was moved stands in the list again; one that was withdrawn is not made.
+            if not fate.reported and not fate.withdrawal_sent and fate.window is not None and fate.window.ends == ends:
+                await self._send(report_of(now.astimezone(ZONE), fate.clinic_id, request_id, ends))
+
+    # ------------------------------------------------------------ what comes out
+
+    def hear(self, raw: Any) -> None:
+        """Take a record of the services' topics."""
+        self._word_at = time.perf_counter()
+        event: Event | None = self._ledger.hear(record_of(raw), self._word_at)
+        if isinstance(event, VisitScheduled):
+            heapq.heappush(self._visits, (event.arrives_to, event.request_id))
+        elif isinstance(event, StatusChanged):
+            self._screen.answer(event)
+
+
+class _SilenceError(Exception):
+    """Something was awaited for so long that it will not come."""

@@ -1,0 +1,212 @@
+"""``homecall explain``: the ruling on a request or a complaint, with no server.
+
+It asks the services' own decisions, as on the first record of an empty system in which one clinic is known, so that a
+ruling is the same here and there, to the byte. Not judged is what needs a server: duplicates (R11), identity,
+signatures, and the time of a Kafka record (R17).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from functools import lru_cache
+from itertools import islice
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import from_json, to_json
+
+from services.cli.failure import Failure
+from services.cli.terminal import json_line, numbered_lines, print_bytes, settings
+from services.contract.envelope import Incoming, Record, Unreadable, read
+from services.contract.errors import field_errors, one_line
+from services.contract.events import ClinicPublished, ComplaintSubmitted, FieldError, RequestRefused, RequestSubmitted
+from services.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
+from services.contract.types import in_zone
+from services.intake.domain import submitted as decide_request
+from services.standard.calendar import NeverOpenError, local
+from services.standard.clinics import Clinics
+from services.standard.complaints import Term, complaint_term
+from services.standard.rules import NotCoveredError, RuleSetError, RuleSets, load_rule_sets
+
+_LINES_A_WRITE = 200
+_TYPES = (RequestSubmitted.TYPE, ComplaintSubmitted.TYPE)
+
+# A ruling hangs on a clinic's days alone: who tries something out need not make up the rest.
+_ANY_CLINIC = {
+    "name": {"kk": "-", "ru": "-"},
+    "region": "-",
+    "address": "-",
+    "phone": "000",
+    "head": {"full_name": "-"},
+}
+
+
+class _Unanswered(Exception):
+    """Why there is no ruling on a line, and the way out."""
+
+
+def explain(file: str) -> None:
+    """Print a JSON line for each of the file's; ``Failure`` with code 1 at the end if any had no ruling."""
+    try:
+        rule_sets = load_rule_sets(settings().rules)
+    except RuleSetError as error:
+        raise Failure(str(error)) from None
+    total = unanswered = 0
+    told = answers(numbered_lines(file), rule_sets)
+    # Many lines in one write: where output is not buffered, each write costs as much as an answer.
+    while some := list(islice(told, _LINES_A_WRITE)):
+        print_bytes(b"".join(map(json_line, some)))
+        total += len(some)
+        unanswered += sum("error" in answer for answer in some)
+    if unanswered:
+        raise Failure(f"{unanswered} of {total} lines have no ruling: see their error", code=1)
+
+
+def answers(lines: Iterable[tuple[int, bytes]], rule_sets: RuleSets) -> Iterator[dict[str, Any]]:
+    """For each numbered line what ``homecall explain`` says, in order; ``{"error", "line"}`` where it cannot say."""
+    for number, line in lines:
+        try:
+            yield _answer(line, rule_sets)
+        except _Unanswered as error:
+            yield {"error": str(error), "line": number}
+        except Exception as error:  # a fault of ours on one line; a service would bury that record and go on, too
+            yield {"error": f"handler_failed: {type(error).__name__}: a fault of Homecall, report it", "line": number}
+
+
+def _answer(line: bytes, rule_sets: RuleSets) -> dict[str, Any]:
+    try:
+        asked = from_json(line)
+    except ValueError:
+        raise _Unanswered("the line is not JSON in UTF-8") from None
+    if not isinstance(asked, dict) or "data" not in asked:
+        raise _Unanswered('a line is an object: {"type": "request.submitted", "data": {…}, "clinic": {…}}')
+    event = _event(asked)
+    clinics = _clinics(event, asked.get("clinic"))
+    return (_request if event.type == RequestSubmitted.TYPE else _complaint)(event, clinics, rule_sets)
+
+
+def _event(asked: dict[str, Any]) -> Incoming:
+    """The event as a service would read it from its topic."""
+    name = asked.get("type")
+    event_type = name.removeprefix(TYPE_PREFIX) if isinstance(name, str) else ""
+    if event_type not in _TYPES:
+        raise _Unanswered(f"type: must be {' or '.join(_TYPES)}")
+    headers = {"specversion": "1.0", "id": "-", "source": "/homecall/explain", "type": TYPE_PREFIX + event_type}
+    value = to_json(asked["data"])
+    binary_mode = tuple((f"ce_{name}", text.encode()) for name, text in headers.items())
+    try:
+        return read(Record(TOPIC_OF_TYPE[event_type].name, 0, 0, None, value, binary_mode))
+    except Unreadable as error:
+        # Without its ids nobody could be answered: a service makes a dead letter of it.
+        raise _Unanswered(f"data: {error.reason}: {error.detail}") from None
+
+
+def _clinics(event: Incoming, clinic: Any) -> Clinics:
+    if clinic is None:
+        clinic = {"clinic_id": event.clinic_id}
+    elif not isinstance(clinic, dict):
+        raise _Unanswered("clinic: must be an object, as in clinic.published, or absent")
+    return _known(to_json({"clinic_id": event.clinic_id, **_ANY_CLINIC, **clinic}))
+
+
+@lru_cache(maxsize=1024)
+def _known(clinic: bytes) -> Clinics:
+    """The one clinic that is known, by its JSON: its calendar is made once."""
+    try:
+        published = ClinicPublished.model_validate_json(clinic)
+    except ValidationError as error:
+        raise _Unanswered(one_line(_within("clinic", field_errors(error)))) from None
+    clinics = Clinics()
+    clinics.take(published)
+    return clinics
+
+
+def _within(path: str, fields: Iterable[FieldError]) -> list[FieldError]:
+    return [FieldError(path=f"{path}.{each.path}", message=each.message) for each in fields]
+
+
+# ---------------------------------------------------------------- the two kinds of answer
+
+
+def _request(event: Incoming, clinics: Clinics, rule_sets: RuleSets) -> dict[str, Any]:
+    decision = decide_request(
+        None,
+        event,
+        clinics=clinics,
+        rule_sets=rule_sets,
+        claim=None,
+        holder=None,
+        record_time=None,
+        now=_any_moment(event),
+    )
+    state, said = decision.state, [say.data for say in decision.says]
+    assert state is not None  # a request that was never heard of is always decided on
+    ruling = state.ruling or None
+    refused = next((data for data in said if isinstance(data, RequestRefused)), None)
+    if refused is not None:
+        opening = refused.next_acceptance_at
+        return {
+            "decision": "refused",
+            "code": refused.code,
+            "fields": [each.model_dump() for each in refused.fields],
+            "next_acceptance_at": in_zone(opening) if opening else None,
+            "ruling": ruling,
+        }
+    return {
+        "decision": state.status,
+        **({"opens_at": state.opens_at} if state.status == "deferred" else {}),
+        "clock_starts_at": state.clock_started_at,
+        "due_at": state.due_at,
+        "visit_date": state.visit_date,
+        "ruling": ruling,
+    }
+
+
+def _complaint(event: Incoming, clinics: Clinics, rule_sets: RuleSets) -> dict[str, Any]:
+    term = _term(event.data, clinics, rule_sets) if isinstance(event.data, ComplaintSubmitted) else None
+    if term is None:
+        return {"decision": "refused", **_why_no_complaint(event, clinics, rule_sets), "ruling": None}
+    return {
+        "registered_on": term.registered_on.isoformat(),
+        "answer_due_on": term.answer_due_on.isoformat(),
+        "answer_due_at": in_zone(term.answer_due_at),
+        "ruling": term.ruling.as_dict(),
+    }
+
+
+def _term(complaint: ComplaintSubmitted, clinics: Clinics, rule_sets: RuleSets) -> Term | None:
+    """The complaint's term; None where it is refused."""
+    try:
+        rules = rule_sets.on(local(complaint.submitted_at).date())
+        calendar = clinics.calendar(complaint.clinic_id, rules)
+        if calendar is None:
+            return None
+        return complaint_term(
+            addressed_to=complaint.addressed_to,
+            channel=complaint.channel,
+            submitted_at=complaint.submitted_at,
+            calendar=calendar,
+            rules=rules,
+        )
+    except NeverOpenError as error:
+        raise _Unanswered(f"clinic: {error}") from None
+    except NotCoveredError:
+        return None
+
+
+def _why_no_complaint(event: Incoming, clinics: Clinics, rule_sets: RuleSets) -> dict[str, Any]:
+    """The code and the fields of a refusal, as the service has them."""
+    from services.complaints.domain import decide  # its texts take a while to load, and few complaints are refused
+
+    decision = decide(None, event, clinics=clinics, rule_sets=rule_sets, record_time=None, now=_any_moment(event))
+    assert decision.state is not None  # a complaint that was never heard of is always decided on
+    assert decision.state.refusal is not None
+    return decision.state.refusal
+
+
+def _any_moment(event: Incoming) -> datetime:
+    """The time of deciding: no ruling hangs on it (R1), and so the same line has the same answer for ever."""
+    data = event.data
+    assert data is None or isinstance(data, RequestSubmitted | ComplaintSubmitted)
+    return data.submitted_at if data is not None else datetime(2015, 1, 1, tzinfo=UTC)

@@ -1,0 +1,164 @@
+"""Kafka as the commands need it: send a handful of records, read topics without a group."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from services.cli.failure import Failure
+from services.contract.envelope import Record
+from services.contract.topics import DEAD_LETTERS, TOPICS, Topic, find
+
+if TYPE_CHECKING:
+    from services.runtime.settings import Settings
+
+
+@dataclass(frozen=True)
+class Message:
+    """A record to be sent."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+@dataclass(frozen=True)
+class Sent:
+    """Where a message stands in its topic."""
+
+    partition: int
+    offset: int
+
+
+def topic_named(name: str) -> Topic:
+    """A topic of the contract by its full or its short name."""
+    try:
+        return find(name)
+    except KeyError:
+        short = ", ".join(topic.name.removeprefix("homecall.").removesuffix(".v1") for topic in TOPICS)
+        raise Failure(f"{name} is no topic of the contract: they are {short}") from None
+
+
+async def send(settings: Settings, messages: Sequence[Message]) -> list[Sent | str]:
+    """Send all in one gather; for each, in order, where it stands, or why the broker did not take it."""
+    from aiokafka import AIOKafkaProducer
+    from aiokafka.errors import KafkaError
+
+    from services.runtime.producer import connection
+
+    if not messages:
+        return []
+    await _partitions(settings, {message.topic for message in messages})
+    producer = AIOKafkaProducer(
+        **connection(settings),
+        client_id="homecall-command",
+        acks="all",
+        enable_idempotence=True,
+        max_batch_size=256 * 1024,
+        max_request_size=DEAD_LETTERS.max_message_bytes,
+        request_timeout_ms=15_000,
+    )
+    async with _connected(producer, settings):
+        sending: list[asyncio.Future[Any]] = []
+        for message in messages:
+            try:
+                # One after the other, so that records of one key keep their order; acknowledgements come together.
+                sending.append(
+                    await producer.send(message.topic, message.value, key=message.key, headers=[*message.headers])
+                )
+            except KafkaError as error:
+                sending.append(asyncio.get_running_loop().create_future())
+                sending[-1].set_exception(error)
+        outcomes = await asyncio.gather(*sending, return_exceptions=True)
+    return [_place(outcome) for outcome in outcomes]
+
+
+def _place(outcome: Any) -> Sent | str:
+    if isinstance(outcome, BaseException):
+        return f"the broker did not take it: {type(outcome).__name__}"
+    return Sent(outcome.partition, outcome.offset)
+
+
+@asynccontextmanager
+async def reading(settings: Settings, topics: Sequence[str], *, from_beginning: bool) -> AsyncIterator[Any]:
+    """A consumer of whole topics, in no group, at their beginning or at their present end."""
+    from aiokafka import AIOKafkaConsumer
+
+    from services.runtime.producer import connection
+
+    partitions = await _partitions(settings, topics)
+    consumer = AIOKafkaConsumer(
+        **connection(settings),
+        client_id="homecall-command",
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        fetch_max_wait_ms=100,
+        max_partition_fetch_bytes=2 * DEAD_LETTERS.max_message_bytes,
+    )
+    async with _connected(consumer, settings):
+        consumer.assign(partitions)
+        await (consumer.seek_to_beginning() if from_beginning else consumer.seek_to_end())
+        yield consumer
+
+
+async def read_to_end(settings: Settings, topic: str) -> list[Record]:
+    """All records of a topic up to what is its end now."""
+    from services.runtime.table import record_of
+
+    records: list[Record] = []
+    async with reading(settings, [topic], from_beginning=True) as consumer:
+        ends: Mapping[Any, int] = await consumer.end_offsets(consumer.assignment())
+        while any([await consumer.position(place) < end for place, end in ends.items()]):
+            for place, found in (await consumer.getmany(timeout_ms=200)).items():
+                records += [record_of(raw) for raw in found if raw.offset < ends[place]]
+    return records
+
+
+async def _partitions(settings: Settings, topics: Sequence[str] | set[str]) -> list[Any]:
+    """All partitions of the topics; ``Failure`` where one is not there.
+
+    Asked of the list of all topics: a broker may make a topic that is asked for by its name.
+    """
+    from aiokafka import TopicPartition
+    from aiokafka.admin import AIOKafkaAdminClient
+
+    from services.runtime.producer import connection
+
+    admin = AIOKafkaAdminClient(**connection(settings), client_id="homecall-command", request_timeout_ms=15_000)
+    async with _connected(admin, settings):
+        there = {each["topic"]: each["partitions"] for each in await admin.describe_topics()}
+    missing = [topic for topic in topics if not there.get(topic)]
+    if missing:
+        raise Failure(f"{missing[0]} is not there: run homecall topics create", code=1)
+    return [TopicPartition(topic, each["partition"]) for topic in topics for each in there[topic]]
+
+
+@asynccontextmanager
+async def _connected(client: Any, settings: Settings) -> AsyncIterator[None]:
+    from aiokafka.errors import KafkaError
+
+    stop = client.close if hasattr(client, "close") else client.stop
+    # What the client logs while it connects is said below, in one line.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    try:
+        try:
+            await client.start()
+        except OSError as error:
+            raise _away(settings, error) from None
+        logging.getLogger("aiokafka").setLevel(logging.ERROR)
+        yield
+    except KafkaError as error:
+        raise _away(settings, error) from None
+    finally:
+        await stop()
+
+
+def _away(settings: Settings, error: Exception) -> Failure:
+    where = settings.kafka_bootstrap
+    return Failure(f"Kafka at {where} (HOMECALL_KAFKA_BOOTSTRAP): {type(error).__name__}", code=1)

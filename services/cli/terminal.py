@@ -1,0 +1,59 @@
+"""What the commands take from where they are called, and what they print there."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from services.cli.failure import Failure
+
+if TYPE_CHECKING:
+    from services.runtime.settings import Settings
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def settings() -> Settings:
+    """The settings of this process; ``Failure`` names the first that is wrong."""
+    from services.runtime.settings import SettingsError, load_settings
+
+    try:
+        return load_settings()
+    except SettingsError as error:
+        raise Failure(str(error)) from None
+
+
+def numbered_lines(file: str) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file, or of standard input for ``-``, numbered from 1; blank ones are passed over.
+
+    ``Failure`` when there is no such file.
+    """
+    try:
+        with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as stream:
+            for number, raw in enumerate(stream, start=1):
+                line = (raw.removeprefix(_BYTE_ORDER_MARK) if number == 1 else raw).strip()
+                if line:
+                    yield number, line
+    except OSError as error:
+        raise Failure(f"{file}: cannot be read: {error.strerror}") from None
+
+
+def json_line(value: Any) -> bytes:
+    """A value as one line of JSON, in UTF-8 whatever the terminal's own encoding."""
+    from pydantic_core import to_json
+
+    return to_json(value, inf_nan_mode="null") + b"\n"
+
+
+def print_bytes(line: bytes) -> None:
+    """Print bytes as they are, at once."""
+    sys.stdout.buffer.write(line)
+    sys.stdout.buffer.flush()
+
+
+def print_error(line: str) -> None:
+    """Print one line for a person, where it does not mix with the output."""
+    print(line, file=sys.stderr, flush=True)

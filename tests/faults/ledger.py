@@ -1,0 +1,187 @@
+"""A ledger outside the system: every request that went in, every effect that came out, and what does not add up.
+
+It knows the contract, and nothing of how the services work.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from tests.world import Heard
+
+_TRANSPORT = {"traceparent"}
+_OURS = {
+    "request.accepted",
+    "request.deferred",
+    "request.refused",
+    "request.cancelled",
+    "visit.scheduled",
+    "visit.rescheduled",
+    "visit.unplaced",
+    "visit.cancelled",
+    "visit.closed",
+    "status.changed",
+    "journal.entry",
+    "deadline.approaching",
+    "deadline.missed",
+}
+
+
+@dataclass
+class Ledger:
+    """What was sent: request ids, and those whose withdrawal was sent."""
+
+    sent: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    withdrawn: set[str] = field(default_factory=set)
+
+    def judge(self, heard: Iterable[Heard]) -> dict[str, list[str]]:
+        """What does not add up, by kind: lost, doubled, gap, contradiction, clash, unanswered, gone_back, phantom."""
+        found: dict[str, list[str]] = defaultdict(list)
+        by_type: dict[str, list[Heard]] = defaultdict(list)
+        for each in heard:
+            if "homecall-dead-reason" in each.headers:
+                found["dead"].append(
+                    f"{each.headers['homecall-dead-reason']} from {each.headers['homecall-dead-topic']}"
+                )
+            elif each.type in _OURS:
+                by_type[each.type].append(each)
+        self._same_id_same_bytes(by_type, found)
+        numbers = self._decisions(by_type, found)
+        self._register(numbers, found)
+        self._visits(by_type, found)
+        self._statuses(by_type, numbers, found)
+        self._journal(by_type, numbers, found)
+        return {kind: entries for kind, entries in found.items() if entries}
+
+    def unfinished(self, heard: Iterable[Heard]) -> int:
+        """How many requests have not come to their end yet, going by the statuses alone."""
+        last: dict[str, tuple[int, str]] = {}
+        for each in heard:
+            if each.type == "status.changed":
+                data = each.data
+                last[each.key] = max(last.get(each.key, (0, "")), (data["sequence"], data["status"]))
+        waiting = 0
+        for request_id in self.sent:
+            status = last.get(request_id, (0, ""))[1]
+            done = {"refused", "withdrawn"} if request_id in self.withdrawn else {"refused", "scheduled", "rescheduled"}
+            waiting += status not in done
+        return waiting
+
+    # ---------------------------------------------------------------- the rules
+
+    def _same_id_same_bytes(self, by_type: Mapping[str, list[Heard]], found: dict[str, list[str]]) -> None:
+        seen: dict[str, tuple[str, bytes, dict[str, str]]] = {}
+        for events in by_type.values():
+            for each in events:
+                headers = {name: value for name, value in each.headers.items() if name not in _TRANSPORT}
+                said = (each.key, each.value, headers)
+                if seen.setdefault(each.id, said) != said:
+                    found["contradiction"].append(f"{each.type} {each.id} was said in two ways")
+
+    def _decisions(
+        self, by_type: Mapping[str, list[Heard]], found: dict[str, list[str]]
+    ) -> dict[str, tuple[str, str, int]]:
+        accepted: dict[str, set[tuple[str, str, int]]] = defaultdict(set)
+        for each in by_type["request.accepted"]:
+            data = each.data
+            accepted[data["request_id"]].add((data["clinic_id"], data["register_date"], data["register_number"]))
+        refused = {each.data["request_id"] for each in by_type["request.refused"]}
+        deferred = {each.data["request_id"] for each in by_type["request.deferred"]}
+        cancelled = {each.data["request_id"] for each in by_type["request.cancelled"]}
+        for request_id in self.sent:
+            numbers = accepted.get(request_id, set())
+            if len(numbers) > 1:
+                found["doubled"].append(f"{request_id} has the numbers {sorted(numbers)}")
+            ends = [bool(numbers), request_id in refused]
+            ends.append(not numbers and request_id in deferred and request_id in cancelled)
+            if sum(ends) == 0:
+                found["lost"].append(f"{request_id} has no decision")
+            elif sum(ends) > 1:
+                found["contradiction"].append(f"{request_id} was both accepted and refused")
+            if request_id in self.withdrawn and request_id not in cancelled and request_id not in refused:
+                found["lost"].append(f"the withdrawal of {request_id} had no effect")
+        for request_id in (accepted.keys() | refused | deferred | cancelled) - self.sent.keys():
+            found["phantom"].append(f"{request_id} was never sent")
+        return {request_id: next(iter(numbers)) for request_id, numbers in accepted.items()}
+
+    def _register(self, numbers: Mapping[str, tuple[str, str, int]], found: dict[str, list[str]]) -> None:
+        pages: dict[tuple[str, str], list[int]] = defaultdict(list)
+        for clinic_id, day, number in numbers.values():
+            pages[clinic_id, day].append(number)
+        for page, given in pages.items():
+            if len(set(given)) != len(given):
+                found["doubled"].append(f"the page {page} gave a number twice")
+            if sorted(set(given)) != list(range(1, max(given) + 1)):
+                found["gap"].append(f"the page {page} does not run from 1 to {max(given)}")
+
+    def _visits(self, by_type: Mapping[str, list[Heard]], found: dict[str, list[str]]) -> None:
+        last: dict[str, tuple[int, str, dict[str, Any]]] = {}
+        for event_type in ("visit.scheduled", "visit.rescheduled", "visit.unplaced", "visit.cancelled"):
+            for each in by_type[event_type]:
+                data = each.data
+                known = last.get(data["request_id"])
+                if known is None or data["revision"] > known[0]:
+                    last[data["request_id"]] = (data["revision"], event_type, data)
+                elif data["revision"] == known[0] and (event_type, data) != known[1:]:
+                    found["contradiction"].append(f"revision {known[0]} of {data['request_id']} was said in two ways")
+        busy: dict[tuple[str, str], list[tuple[datetime, datetime, str]]] = defaultdict(list)
+        for request_id, (_, event_type, data) in last.items():
+            if event_type in {"visit.scheduled", "visit.rescheduled"}:
+                times = (datetime.fromisoformat(data["arrives_from"]), datetime.fromisoformat(data["arrives_to"]))
+                busy[data["clinic_id"], data["doctor"]["doctor_id"]].append((*times, request_id))
+        for doctor, visits in busy.items():
+            visits.sort()
+            for (_, ends, one), (begins, _, other) in zip(visits, visits[1:], strict=False):
+                if begins < ends:
+                    found["clash"].append(f"{doctor} has {one} and {other} at one time")
+
+    def _statuses(
+        self,
+        by_type: Mapping[str, list[Heard]],
+        numbers: Mapping[str, tuple[str, str, int]],
+        found: dict[str, list[str]],
+    ) -> None:
+        said: dict[str, dict[int, tuple[str, str]]] = defaultdict(dict)
+        order: dict[str, list[int]] = defaultdict(list)
+        for each in sorted(by_type["status.changed"], key=lambda one: (one.partition, one.offset)):
+            data = each.data
+            request_id, sequence = data["request_id"], data["sequence"]
+            known = said[request_id].setdefault(sequence, (each.id, data["status"]))
+            if known != (each.id, data["status"]):
+                found["contradiction"].append(f"sequence {sequence} of {request_id} was said in two ways")
+            if sequence not in order[request_id]:
+                order[request_id].append(sequence)
+        for request_id, sequences in order.items():
+            if sequences != sorted(sequences):
+                found["gone_back"].append(f"{request_id} was first said in the order {sequences}")
+            if sorted(sequences) != list(range(1, max(sequences) + 1)):
+                found["gap"].append(f"the statuses of {request_id} are {sorted(sequences)}")
+        for request_id in self.sent:
+            names = [said[request_id][sequence][1] for sequence in sorted(said[request_id])]
+            if len([name for name in names if name in {"scheduled", "registered", "refused", "withdrawn"}]) != len(
+                {name for name in names if name in {"scheduled", "registered", "refused", "withdrawn"}}
+            ):
+                found["doubled"].append(f"{request_id} has the statuses {names}")
+            if request_id in numbers and request_id not in self.withdrawn and "scheduled" not in names:
+                found["unanswered"].append(f"{request_id} has the statuses {names}")
+            if not names:
+                found["unanswered"].append(f"{request_id} has no status")
+
+    def _journal(
+        self,
+        by_type: Mapping[str, list[Heard]],
+        numbers: Mapping[str, tuple[str, str, int]],
+        found: dict[str, list[str]],
+    ) -> None:
+        last: dict[str, tuple[int, int | None]] = {}
+        for each in by_type["journal.entry"]:
+            data = each.data
+            entry = (data["revision"], data.get("register_number"))
+            last[data["request_id"]] = max(last.get(data["request_id"], (0, None)), entry, key=lambda one: one[0])
+        for request_id, (_, _, number) in numbers.items():
+            if last.get(request_id, (0, None))[1] != number:
+                found["lost"].append(f"the register has no entry {number} for {request_id}")

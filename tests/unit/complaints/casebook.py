@@ -1,0 +1,246 @@
+"""A clinic's complaints office for tests: events come in as records, timers tick, numbers come from pages in memory."""
+
+import json
+from collections.abc import Sequence
+from copy import deepcopy
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from services.complaints import domain
+from services.complaints.domain import ComplaintState, Unsaid, Wanted
+from services.contract.envelope import Incoming, Record, read
+from services.contract.events import ClinicPublished, ComplaintStatusChanged, DeadlineEvent
+from services.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
+from services.contract.types import Event
+from services.runtime.decision import Decision, Measure
+from services.standard.clinics import Clinics
+from services.standard.rules import load_rule_sets
+
+ALMATY = ZoneInfo("Asia/Almaty")
+RULES = load_rule_sets()
+COMPLAINT = "b7a6c5d4-e3f2-4a1b-8c9d-0e1f2a3b4c5d"
+IIN = "850715200007"
+
+DINARA = {
+    "full_name": "Сағынтай Динара Ерланқызы",
+    "iin": IIN,
+    "phone": "+7 700 000 04 56",
+    "postal_address": "050000, Алматы, улица Тал, 9, кв. 3",
+    "language": "ru",
+}
+ASEL = {"full_name": "Тұрсынова Әсел Маратқызы", "position": "Аға тіркеуші"}
+HEAD = {"full_name": "Ахметов Бауыржан Нұрланұлы", "position": "Бас дәрігер"}
+YERZHAN = {"full_name": "Нұрпейіс Ержан Талғатұлы", "position": "Бас дәрігердің орынбасары"}
+MARAT = {"full_name": "Оспанов Марат Серікұлы", "position": "Заңгер"}
+SAULE = {"full_name": "Жүнісова Сәуле Қайратқызы", "position": "Бас маман"}
+
+_causes = count(1)
+
+
+def at(text: str) -> datetime:
+    """``Tue 2026-11-24 09:40`` by the clinic's clock; the weekday is held to be right."""
+    weekday, day, clock = text.split()
+    moment = datetime.fromisoformat(f"{day}T{clock}").replace(tzinfo=ALMATY)
+    assert f"{moment:%a}" == weekday, f"the table is wrong: {day} is a {moment:%a}"
+    return moment
+
+
+def clinic(clinic_id: str = "samal-3", **more: Any) -> ClinicPublished:
+    return ClinicPublished.model_validate(
+        {
+            "clinic_id": clinic_id,
+            "name": {"kk": "№ 3 «Самал» қалалық емханасы", "ru": "Городская поликлиника № 3 «Самал»"},
+            "region": "Алматы",
+            "address": "Алматы, Тал көшесі, 14",
+            "phone": "+7 727 000 03 03",
+            "head": {"full_name": HEAD["full_name"]},
+        }
+        | more
+    )
+
+
+def incoming(event_type: str, data: dict[str, Any], *, cause: str = "", timestamp: int = 0) -> Incoming:
+    """The event as it comes from Kafka; each is another unless ``cause`` says otherwise."""
+    headers = {
+        "ce_specversion": "1.0",
+        "ce_id": cause or f"cause-{next(_causes)}",
+        "ce_source": "/tests",
+        "ce_type": TYPE_PREFIX + event_type,
+    }
+    value = json.dumps(data, default=lambda moment: moment.isoformat()).encode()
+    topic = TOPIC_OF_TYPE[event_type].name
+    key = str(data.get("complaint_id", "")).encode()
+    return read(Record(topic, 0, 0, key, value, tuple((k, v.encode()) for k, v in headers.items()), timestamp))
+
+
+def submission(when: datetime | str, **more: Any) -> dict[str, Any]:
+    """The data of a complaint handed in at the clinic's office."""
+    return {
+        "complaint_id": COMPLAINT,
+        "addressed_to": "clinic",
+        "clinic_id": "samal-3",
+        "channel": "in_person",
+        "submitted_at": at(when) if isinstance(when, str) else when,
+        "complainant": DINARA,
+        "text": "Время прихода врача мне сообщили позже, чем через полчаса.",
+        "received_by": ASEL,
+        "answer_by": "by_hand",
+    } | more
+
+
+_MORE: dict[str, dict[str, Any]] = {
+    "assigned": {"executor": YERZHAN, "assigned_by": HEAD},
+    "executed": {"measures": "С регистраторами проведена беседа."},
+    "answered": {"text": "Жалоба обоснованна: график вышел поздно.", "decision": "upheld", "sent_by": "by_hand"},
+    "refused": {"grounds": "Жалоба не относится к работе поликлиники."},
+    "escalated": {"grounds": "Не согласна с ответом."},
+}
+
+
+def command(name: str, when: datetime | str, **more: Any) -> Incoming:
+    """``assigned``, ``executed``, ``answered``, ``refused`` or ``escalated``."""
+    cause = more.pop("cause", "")
+    timestamp = more.pop("timestamp", 0)
+    data = {"complaint_id": COMPLAINT, "clinic_id": "samal-3", "at": at(when) if isinstance(when, str) else when}
+    return incoming(f"complaint.{name}", data | _MORE[name] | more, cause=cause, timestamp=timestamp)
+
+
+class MemoryPages:
+    """The second stage's pages: numbers 1, 2, 3… by (page, subject), the same one when asked again."""
+
+    def __init__(self) -> None:
+        self.pages: dict[str, dict[str, int]] = {}
+
+    def allot_now(self, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
+        given = {}
+        for page, subject in wanted:
+            numbers = self.pages.setdefault(page, {})
+            given[page, subject] = numbers.setdefault(subject, len(numbers) + 1)
+        return given
+
+    async def allot(self, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
+        return self.allot_now(wanted)
+
+
+class Casebook:
+    """Complaints by id, carried through decisions as the engine does; ``said`` and ``measured`` are all that came out.
+
+    Every decision is held to leave the state it was given as it was.
+    """
+
+    def __init__(self, *clinics: ClinicPublished, pages: MemoryPages | None = None) -> None:
+        self.clinics = Clinics()
+        for each in clinics or (clinic(), clinic("ainabulaq-1")):
+            self.clinics.take(each)
+        self.pages = pages or MemoryPages()
+        self.states: dict[str, ComplaintState] = {}
+        self.said: list[Event] = []
+        self.siblings: list[tuple[str, str, str, str]] = []
+        self.measured: list[Measure] = []
+        self.heard: set[str] = set()
+
+    @property
+    def state(self) -> ComplaintState:
+        return self.states[COMPLAINT]
+
+    def decide(self, event: Incoming, *, record_time: datetime | None = None, now: datetime | None = None) -> Decision:
+        """A decision that is not carried out."""
+        state = self.states.get(event.subject)
+        before = deepcopy(state)
+        decision = domain.decide(
+            state,
+            event,
+            clinics=self.clinics,
+            rule_sets=RULES,
+            record_time=record_time,
+            now=now or at("Tue 2026-11-24 09:41"),
+        )
+        assert state == before, "a decision must not change the state it was given"
+        return decision
+
+    def hear(self, event: Incoming, *, number: bool = True, **facts: Any) -> str:
+        """Decide and carry out. What came of it: what was said, ``parked``, ``nothing``, or the dead letter's detail.
+
+        ``number=False`` leaves the numbers for later, as within a batch.
+        """
+        if event.cause in self.heard:
+            return "nothing"
+        decision = self.decide(event, **facts)
+        if decision.dead is not None:
+            assert decision.dead.reason == "invalid_transition"
+            assert decision.state is None
+            assert not decision.says
+            return decision.dead.detail
+        if decision.park:
+            return "parked"
+        if decision.state is None:
+            return "nothing"
+        return self._carry_out(event.subject, event.cause, decision, number)
+
+    def tick(self, now: datetime | str) -> str:
+        """Let the timers of every complaint come round as often as something is due."""
+        now = at(now) if isinstance(now, str) else now
+        done = []
+        for complaint_id in list(self.states):
+            while (item := domain.timer_at(self.states[complaint_id])) is not None and item <= now:
+                state = self.states[complaint_id]
+                before = deepcopy(state)
+                decision = domain.due(state, now, clinics=self.clinics, rule_sets=RULES)
+                assert state == before, "a timer must not change the state it was given"
+                assert decision.state is not None, "a timer that is due must move on"
+                done.append(self._carry_out(complaint_id, f"timer {next(_causes)}", decision, True))
+        return " ".join(each for each in done if each)
+
+    def _carry_out(self, complaint_id: str, cause: str, decision: Decision, number: bool) -> str:
+        before = len(self.said)
+        self.states[complaint_id] = decision.state
+        self.measured.extend(decision.measures)
+        if not domain.awaits_number(decision.state):
+            self.heard.add(cause)
+            self._say(cause, decision.says)
+        elif number:
+            self.give_numbers()
+        return " ".join(_word(each) for each in self.said[before:])
+
+    def give_numbers(self) -> list[Unsaid]:
+        """The second stage, for all complaints that wait for it, in the order of registration."""
+        waiting = {key: state for key, state in self.states.items() if domain.awaits_number(state)}
+        wanted: list[Wanted] = [each for state in waiting.values() for each in domain.wanted_numbers(state)]
+        wanted.sort(key=lambda each: datetime.fromisoformat(each.registered_at))
+        numbers = self.pages.allot_now([(each.page, each.subject) for each in wanted])
+        done = []
+        for key, state in waiting.items():
+            before = deepcopy(state)
+            self.states[key], said = domain.numbered(state, numbers)
+            assert state == before, "giving numbers must not change the state it was given"
+            for each, says in said:
+                self.heard.add(each["cause"])
+                self._say(each["cause"], says)
+                done.append(each)
+        return done
+
+    def _say(self, cause: str, says: Sequence[Any]) -> None:
+        for each in says:
+            self.said.append(each.data)
+            self.siblings.append((cause, each.data.TYPE, each.data.subject, each.sibling))
+
+    def statuses(self, complaint_id: str = COMPLAINT) -> list[ComplaintStatusChanged]:
+        return [
+            each for each in self.said if isinstance(each, ComplaintStatusChanged) and each.complaint_id == complaint_id
+        ]
+
+    def deadlines(self) -> list[DeadlineEvent]:
+        return [each for each in self.said if isinstance(each, DeadlineEvent)]
+
+    def outcomes(self) -> list[str]:
+        return [each.outcome for each in self.measured]
+
+
+def _word(event: Event) -> str:
+    return event.status if isinstance(event, ComplaintStatusChanged) else event.TYPE.removeprefix("deadline.")
+
+
+def utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)

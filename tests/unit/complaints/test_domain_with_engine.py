@@ -1,0 +1,221 @@
+"""Complaints in the real engine, over a store in memory: batches, crashes before the number, timers, early commands."""
+
+from collections.abc import Collection, Sequence
+from copy import deepcopy
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from services.complaints.app import ComplaintEngine, Complaints, build
+from services.complaints.domain import ComplaintState, timer_at
+from services.contract import topics
+from services.contract.envelope import Outgoing
+from services.runtime.clock import SystemClock
+from services.runtime.engine import Due, Handled
+from services.runtime.failures import MustFinish
+from services.runtime.mongo import Aggregate
+from services.runtime.settings import Settings, SettingsError
+from services.standard.clinics import Clinics
+from tests.unit.complaints.casebook import COMPLAINT, RULES, MemoryPages, at, clinic, command, incoming, submission
+
+NOW = at("Tue 2026-11-24 12:00")
+
+
+class MemoryStore:
+    """What the engine asks of ``Aggregates``, in memory; a save by compare-and-set on the version."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Aggregate[ComplaintState]] = {}
+        self.timers: dict[str, datetime] = {}
+
+    async def load(self, ids: Collection[str]) -> dict[str, Aggregate[ComplaintState]]:
+        return {each: deepcopy(self.kept[each]) for each in ids if each in self.kept}
+
+    async def save(self, aggregates: Sequence[Aggregate[ComplaintState]]) -> set[str]:
+        lost = set()
+        for each in aggregates:
+            if each.version != getattr(self.kept.get(each.id), "version", 0):
+                lost.add(each.id)
+                continue
+            own = timer_at(each.state) if each.state is not None else None
+            timers = [kept.until for kept in each.parked] + [at for at in [each.timer_at or own] if at is not None]
+            self.timers.pop(each.id, None)
+            if timers:
+                self.timers[each.id] = min(timers)
+            each.version += 1
+            each.outcomes.update(each.fresh)
+            each.fresh, each.changed = {}, False
+            self.kept[each.id] = deepcopy(each)
+            self.kept[each.id].timer_at = None
+        return lost
+
+    async def due(self, now: datetime, _limit: int) -> list[Aggregate[ComplaintState]]:
+        return [deepcopy(self.kept[key]) for key, moment in self.timers.items() if moment <= now]
+
+    async def unsent(self, _before: datetime, _limit: int) -> list[Aggregate[ComplaintState]]:
+        return [deepcopy(each) for each in self.kept.values() if each.unsent]
+
+    async def sent(self, aggregates: Sequence[Aggregate[ComplaintState]]) -> None:
+        for each in aggregates:
+            self.kept[each.id].unsent = set()
+
+
+class FailingPages(MemoryPages):
+    """Pages that are away for the first so many calls."""
+
+    def __init__(self, failures: int) -> None:
+        super().__init__()
+        self.failures = failures
+
+    async def allot(self, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
+        if self.failures:
+            self.failures -= 1
+            raise ConnectionError
+        return self.allot_now(wanted)
+
+
+class Table:
+    """The clinics' topic: ``behind`` is what has been published and not been read."""
+
+    def __init__(self, clinics: Clinics) -> None:
+        self.clinics = clinics
+        self.behind: list[Any] = []
+
+    async def catch_up(self) -> None:
+        while self.behind:
+            self.clinics.take(self.behind.pop())
+
+
+class Office:
+    def __init__(self, failures: int = 0) -> None:
+        self.store = MemoryStore()
+        clinics = Clinics()
+        clinics.take(clinic())
+        self.table = Table(clinics)
+        self.complaints = Complaints(clinics, RULES, judge_record_time=False)
+        self.engine: Any = ComplaintEngine(
+            self.store, FailingPages(failures), self.complaints, SystemClock(), self.table
+        )
+
+    async def handle(self, *batch: Any, now: datetime = NOW) -> Handled:
+        handled: Handled = await self.engine.handle(batch, now)
+        for done in handled.after:
+            await done()
+        return handled
+
+    async def tick(self, now: datetime) -> list[Outgoing]:
+        due: Due[Any] = await self.engine.due(now)
+        events = due.events
+        await self.engine.sent(due)
+        return events
+
+    async def swept(self) -> list[Outgoing]:
+        """What a tick finds stored and not sent."""
+        due: Due[Any] = await self.engine.unsent()
+        events = due.events
+        await self.engine.sent(due)
+        return events
+
+
+def _submitted(when: str = "Tue 2026-11-24 09:40", **more: Any) -> Any:
+    return incoming("complaint.submitted", submission(when, **more))
+
+
+def _words(events: Sequence[Outgoing]) -> list[str]:
+    return [each.value.decode().split('"status":"')[1].split('"')[0] for each in events if "status" in each.type]
+
+
+async def test_a_batch_says_all_of_it_in_order_and_the_same_again() -> None:
+    office = Office()
+    batch = [_submitted(), command("assigned", "Tue 2026-11-24 10:00"), command("answered", "Tue 2026-11-24 10:00")]
+    first = await office.handle(*batch)
+    assert _words(first.events) == ["delivered", "registered", "assigned", "answered"]
+    assert set(first.results.values()) == {"handled"}
+    again = await office.handle(*batch, now=NOW + timedelta(hours=1))
+    assert again.events == first.events
+    assert set(again.results.values()) == {"repeated"}
+    assert len({each.id for each in first.events}) == 4
+
+
+@pytest.mark.parametrize("by", ["replay", "timer"])
+async def test_a_crash_between_the_complaint_and_its_number(by: str) -> None:
+    office = Office(failures=1)
+    batch = [_submitted(), *(command(name, "Tue 2026-11-24 10:00") for name in ("assigned", "answered"))]
+    with pytest.raises(MustFinish):
+        await office.handle(*batch)
+    if by == "timer":
+        # Another replica takes it up after a while; the records, when they come again, find it done.
+        taken_up = await office.tick(NOW + timedelta(minutes=1))
+    replayed = await office.handle(*batch)
+    assert (_words(replayed.events), replayed.dead) == (["delivered", "registered", "assigned", "answered"], [])
+    if by == "timer":
+        assert sorted(taken_up, key=lambda each: each.id) == sorted(replayed.events, key=lambda each: each.id)
+    assert office.store.kept[COMPLAINT].state.stages[0]["number"] == "2026-1"
+
+
+async def test_the_opening_registers_and_is_sent_once() -> None:
+    office = Office()
+    assert _words((await office.handle(_submitted("Mon 2026-11-23 20:30"))).events) == ["delivered"]
+    opening = at("Tue 2026-11-24 08:00")
+    assert _words(await office.tick(opening - timedelta(seconds=1))) == []
+    events = await office.tick(opening + timedelta(minutes=7))
+    assert _words(events) == ["registered"]
+    assert [each.time for each in events] == ["2026-11-24T08:00:00+05:00"]
+    assert await office.tick(opening + timedelta(minutes=8)) == []
+    assert await office.swept() == []
+
+
+async def test_an_opening_whose_number_was_left_is_said_though_a_batch_gives_it() -> None:
+    office = Office(failures=1)
+    await office.handle(_submitted("Mon 2026-11-23 20:30"))
+    opening = at("Tue 2026-11-24 08:00")
+    with pytest.raises(MustFinish):
+        await office.tick(opening)
+    handled = await office.handle(command("assigned", "Tue 2026-11-24 08:01"))
+    # No record would bring the opening back: whoever gives the number says it.
+    assert sorted(_words(handled.events)) == ["assigned", "registered"]
+    assert await office.swept() == []
+
+
+@pytest.mark.parametrize("when", ["Tue 2026-11-24 09:40", "Mon 2026-11-23 20:30"])
+async def test_a_command_before_its_complaint_waits_for_it(when: str) -> None:
+    office = Office()
+    early = command("assigned", "Tue 2026-11-24 10:00")
+    assert (await office.handle(early)).events == []
+    handled = await office.handle(_submitted(when))
+    assert _words(handled.events) == ["delivered", "registered", "assigned"]
+    assert await office.swept() == []
+    assert (await office.handle(early)).results == {0: "repeated"}
+
+
+async def test_a_clinic_published_a_moment_ago_is_looked_for_before_it_is_called_unknown() -> None:
+    office = Office()
+    office.table.behind = [clinic("new-7")]
+    assert _words((await office.handle(_submitted(clinic_id="new-7"))).events) == ["delivered", "registered"]
+    other = "11111111-0000-4000-8000-000000000000"
+    assert _words((await office.handle(_submitted(clinic_id="old-7", complaint_id=other))).events) == ["refused"]
+
+
+async def test_what_is_not_in_order_becomes_a_dead_letter_and_its_neighbours_go_on() -> None:
+    office = Office()
+    handled = await office.handle(
+        _submitted(), command("answered", "Tue 2026-11-24 10:00"), command("assigned", "Tue 2026-11-24 10:00")
+    )
+    assert _words(handled.events) == ["delivered", "registered", "assigned"]
+    ((event, death),) = handled.dead
+    assert (event.type, death.reason) == ("complaint.answered", "invalid_transition")
+    broken = await office.handle(command("answered", "Tue 2026-11-24 10:00", text=" "))
+    assert [(death.reason, death.detail) for _, death in broken.dead] == [("schema", "text must not be empty")]
+
+
+def _settings(**over: Any) -> Settings:
+    return Settings(_env_file=None, **over)
+
+
+def test_the_service_hears_complaints_and_needs_signatures_off() -> None:
+    service = build(_settings(env="development", signatures="off", http_port=0), SystemClock())
+    assert service.topics == [topics.COMPLAINTS_IN]
+    for kind in ("rsa", "ncanode"):
+        with pytest.raises(SettingsError, match=rf"^HOMECALL_SIGNATURES: {kind} .*HOMECALL_SIGNATURES=off"):
+            build(_settings(env="development", signatures=kind), SystemClock())

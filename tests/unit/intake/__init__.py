@@ -1,0 +1,1 @@
+"""Intake, clause by clause."""

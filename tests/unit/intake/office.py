@@ -1,0 +1,243 @@
+"""A clinic's intake for tests: requests come in as records and are decided on, by the domain alone or by the engine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Any
+from uuid import NAMESPACE_OID, uuid5
+
+from services.contract.envelope import Incoming, Outgoing, Record, read
+from services.contract.events import ClinicPublished
+from services.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
+from services.intake import domain
+from services.intake.app import Intake, IntakeEngine
+from services.intake.domain import Holder, RequestState
+from services.intake.store import IntakeStore
+from services.runtime.clock import SystemClock
+from services.runtime.decision import Decision
+from services.runtime.engine import Handled
+from services.runtime.mongo import Database
+from services.runtime.settings import Settings
+from services.standard.clinics import Clinics
+from services.standard.rules import load_rule_sets
+from tests.unit.runtime.memory import MemoryDatabase
+from tests.unit.standard.local_times import at
+
+RULES = load_rule_sets()
+SERIK, DINARA, PAVEL = "850715100000", "850715200007", "850715100112"
+_events = count(1)
+
+
+def clinic(clinic_id: str = "samal-3", **over: Any) -> ClinicPublished:
+    """A clinic with the standard's hours."""
+    return ClinicPublished.model_validate(
+        {
+            "clinic_id": clinic_id,
+            "name": {"kk": "№ 3 «Самал» емханасы", "ru": "Поликлиника № 3 «Самал»"},
+            "region": "Алматы",
+            "address": "Тал көшесі, 14",
+            "phone": "+7 700 000 03 03",
+            "head": {"full_name": "Бас Дәрігер"},
+        }
+        | over
+    )
+
+
+def known(*clinics: ClinicPublished) -> Clinics:
+    """These clinics, or the one that every table is about."""
+    found = Clinics()
+    for each in clinics or (clinic(),):
+        found.take(each)
+    return found
+
+
+def request_id(number: int) -> str:
+    return str(uuid5(NAMESPACE_OID, f"request {number}"))
+
+
+def request(when: str, channel: str = "phone", number: int = 1, **over: Any) -> dict[str, Any]:
+    """An application made at ``when`` (``Fri 2026-11-20 17:59``), with as little as its channel asks for.
+
+    A value of None leaves the field out; ``patient`` is merged into the patient's own.
+    """
+    data: dict[str, Any] = {
+        "request_id": request_id(number),
+        "clinic_id": "samal-3",
+        "channel": channel,
+        "submitted_at": at(when).isoformat(),
+        "address": {"text": "Алматы, Тал көшесі, 27"},
+        "reasons": ["fever_above_38"],
+    }
+    if channel == "desk":
+        data["identity_document"] = {"kind": "identity_card", "number": "000000017"}
+    if channel == "portal":
+        data["signature"] = {"format": "cms", "value": "AAAA"}
+    patient = {"iin": SERIK, "full_name": "Сынақ Серік", "language": "kk"} | over.pop("patient", {})
+    return {name: value for name, value in (data | {"patient": patient} | over).items() if value is not None}
+
+
+def incoming(event_type: str, data: dict[str, Any], *, recorded: datetime | None = None, id: str = "") -> Incoming:  # noqa: A002  # CloudEvents' own name
+    """The event as it is read from its topic; each has an id of its own unless one is given."""
+    headers = {
+        "ce_specversion": "1.0",
+        "ce_id": id or f"e{next(_events)}",
+        "ce_source": "urn:clinic:samal-3",
+        "ce_type": TYPE_PREFIX + event_type,
+        "content-type": "application/json",
+    }
+    stamp = int(recorded.timestamp() * 1000) if recorded else 0
+    return read(
+        Record(
+            TOPIC_OF_TYPE[event_type].name,
+            0,
+            next(_events),
+            b"samal-3",
+            json.dumps(data, ensure_ascii=False).encode(),
+            tuple((name, text.encode()) for name, text in headers.items()),
+            stamp,
+        )
+    )
+
+
+def submitted(when: str, channel: str = "phone", number: int = 1, **over: Any) -> Incoming:
+    return incoming("request.submitted", request(when, channel, number, **over))
+
+
+def withdrawn(when: str, number: int = 1, clinic_id: str = "samal-3") -> Incoming:
+    return incoming(
+        "request.withdrawn",
+        {
+            "request_id": request_id(number),
+            "clinic_id": clinic_id,
+            "at": at(when).isoformat(),
+            "reason": "Өзі келді",
+        },
+    )
+
+
+def visit(event_type: str, number: int, revision: int, **more: Any) -> Incoming:
+    """``visit.scheduled`` or ``visit.closed`` as the scheduler says it."""
+    data: dict[str, Any] = {
+        "request_id": request_id(number),
+        "clinic_id": "samal-3",
+        "visit_id": request_id(1000 + number),
+        "revision": revision,
+    }
+    return incoming(event_type, data | more)
+
+
+def moved_to(number: int, revision: int, day: str) -> Incoming:
+    """The visit is set on a day."""
+    return visit(
+        "visit.scheduled",
+        number,
+        revision,
+        visit_date=day,
+        arrives_from=f"{day}T10:00:00+05:00",
+        arrives_to=f"{day}T10:30:00+05:00",
+        doctor={"doctor_id": "d1", "full_name": "Дәрігер", "specialty": "gp"},
+        basis="district",
+    )
+
+
+def closed(number: int, revision: int, when: str) -> Incoming:
+    """The visit has been made."""
+    return visit("visit.closed", number, revision, outcome="served", at=at(when).isoformat())
+
+
+def decide(
+    event: Incoming,
+    *,
+    state: RequestState | None = None,
+    clinics: Clinics | None = None,
+    holder: Holder | None = None,
+    record_time: datetime | None = None,
+    now: datetime | None = None,
+) -> Decision[RequestState]:
+    """What the domain decides on ``request.submitted``, heard a second after it was made unless ``now`` says when."""
+    heard_at = now
+    if heard_at is None:
+        data: Any = event.data
+        heard_at = data.submitted_at + timedelta(seconds=1) if data is not None else at("Mon 2026-11-23 12:00")
+    return domain.submitted(
+        state,
+        event,
+        clinics=clinics or known(),
+        rule_sets=RULES,
+        claim="claim",
+        holder=holder,
+        record_time=record_time,
+        now=heard_at,
+    )
+
+
+def refusal(decision: Decision[RequestState]) -> dict[str, Any]:
+    """The ``request.refused`` that a decision says, and nothing else."""
+    (say,) = decision.says
+    assert say.data.TYPE == "request.refused"
+    data: dict[str, Any] = json.loads(say.data.to_json())
+    return data
+
+
+@dataclass
+class Said:
+    """An event of ours as it goes out."""
+
+    type: str
+    id: str
+    subject: str
+    time: str
+    data: dict[str, Any]
+
+
+def said(events: Sequence[Outgoing]) -> list[Said]:
+    return [Said(each.type, each.id, each.subject, each.time, json.loads(each.value)) for each in events]
+
+
+class NoTable:
+    """The clinics' topic, of which everything has been read."""
+
+    async def catch_up(self) -> None:
+        return
+
+
+class Office:
+    """Intake's engine over a database in memory, or over the one given."""
+
+    def __init__(self, clinics: Clinics | None = None, database: Database | None = None) -> None:
+        self.memory = MemoryDatabase()
+        self.store = IntakeStore(database or self.memory.as_database)
+        self.clinics = clinics or known()
+        settings = Settings(_env_file=None, env="development", signatures="off")  # type: ignore[call-arg]  # pydantic-settings' own argument
+        intake = Intake(settings, self.clinics, judge_record_time=False)
+        table: Any = NoTable()
+        self.engine = IntakeEngine(self.store, intake, SystemClock(), table, self.clinics)
+
+    async def prepared(self) -> Office:
+        await self.store.prepare()
+        return self
+
+    async def handle(self, *batch: Incoming, now: str = "Mon 2026-11-23 12:00") -> Handled:
+        """A batch, with what is done once its events have been acknowledged."""
+        handled = await self.engine.handle(batch, at(now))
+        for done in handled.after:
+            await done()
+        return handled
+
+    async def hear(self, *batch: Incoming, now: str = "Mon 2026-11-23 12:00") -> list[Said]:
+        return said((await self.handle(*batch, now=now)).events)
+
+    async def tick(self, now: str) -> list[Said]:
+        due = await self.engine.due(at(now))
+        events = due.events
+        await self.engine.sent(due)
+        return said(events)
+
+    async def state(self, number: int = 1) -> RequestState:
+        found = (await self.store.requests.load([request_id(number)]))[request_id(number)].state
+        assert found is not None
+        return found

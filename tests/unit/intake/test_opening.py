@@ -1,0 +1,109 @@
+"""A deferred request at its opening (C8.2, R4 to R6, R16)."""
+
+import pytest
+
+from services.runtime.failures import MustFinish
+from services.standard.clinics import Clinics
+from tests.unit.intake.office import Office, clinic, known, request_id, submitted, withdrawn
+from tests.unit.standard.local_times import at
+
+NIGHT = "Fri 2026-11-20 19:00"
+
+
+async def deferred(clinics: Clinics | None = None) -> Office:
+    office = await Office(clinics).prepared()
+    (said,) = await office.hear(submitted(NIGHT, "portal"))
+    assert (said.type, said.data["opens_at"]) == ("request.deferred", "2026-11-21T09:00:00+05:00")
+    return office
+
+
+async def test_r6_accepted_at_the_opening_and_not_before() -> None:
+    office = await deferred()
+    assert await office.tick("Sat 2026-11-21 08:59:59") == []
+    (accepted,) = await office.tick("Sat 2026-11-21 09:00")
+    assert accepted.type == "request.accepted"
+    assert accepted.data["clock_started_at"] == "2026-11-21T09:00:00+05:00"
+    assert accepted.data["due_at"] == "2026-11-21T09:30:00+05:00"
+    assert (accepted.data["register_date"], accepted.data["visit_date"]) == ("2026-11-21", "2026-11-21")
+    assert accepted.data["register_number"] == 1
+    assert await office.tick("Sat 2026-11-21 09:01") == []
+
+
+async def test_r14_after_an_outage_it_says_what_it_would_have_said() -> None:
+    on_time, late = await deferred(), await deferred()
+    assert await on_time.tick("Sat 2026-11-21 09:00") == await late.tick("Tue 2026-11-24 16:00")
+
+
+async def test_r11_r16_until_its_opening_day_is_over_it_holds_the_patient() -> None:
+    office = await deferred()
+    (refused,) = await office.hear(submitted("Sat 2026-11-21 08:00", "portal", number=2))
+    assert refused.data["existing_request_id"] == request_id(1)
+
+
+async def test_r16_deferred_again_when_the_day_turned_out_closed() -> None:
+    office = await deferred()
+    office.clinics.take(clinic(closed_dates=["2026-11-21"]))
+    (again,) = await office.tick("Sat 2026-11-21 09:00")
+    assert (again.type, again.time) == ("request.deferred", "2026-11-21T09:00:00+05:00")
+    assert again.data["opens_at"] == "2026-11-23T08:00:00+05:00"
+    assert again.data["due_at"] == "2026-11-23T08:30:00+05:00"
+    assert "R16" in again.data["ruling"]["clauses"]
+    assert (await office.state()).visit_date == "2026-11-23"
+    assert await office.tick("Mon 2026-11-23 07:59") == []
+    (accepted,) = await office.tick("Mon 2026-11-23 08:00")
+    assert (accepted.type, accepted.data["register_date"]) == ("request.accepted", "2026-11-23")
+
+
+async def test_r16_more_than_once_and_each_is_an_event_of_its_own() -> None:
+    office = await deferred()
+    office.clinics.take(clinic(closed_dates=["2026-11-21"]))
+    (second,) = await office.tick("Sat 2026-11-21 09:00")
+    office.clinics.take(clinic(closed_dates=["2026-11-21", "2026-11-23"]))
+    (third,) = await office.tick("Mon 2026-11-23 08:00")
+    assert third.data["opens_at"] == "2026-11-24T08:00:00+05:00"
+    assert second.id != third.id
+
+
+async def test_r16_the_day_opens_later_than_it_was_to() -> None:
+    office = await deferred()
+    office.clinics.take(clinic(hours={"sat": [["11:00", "15:00"]]}))
+    (again,) = await office.tick("Sat 2026-11-21 09:00")
+    assert (again.type, again.data["opens_at"]) == ("request.deferred", "2026-11-21T11:00:00+05:00")
+
+
+async def test_a_clinic_that_has_no_opening_left_is_looked_at_again() -> None:
+    office = await deferred()
+    office.clinics.take(clinic(hours={}))
+    assert await office.tick("Sat 2026-11-21 09:00") == []
+    outcomes = len(office.memory.collection("requests").docs[request_id(1)]["o"])
+    for minute in (10, 20, 30):
+        assert await office.tick(f"Sat 2026-11-21 09:{minute}") == []
+    assert len(office.memory.collection("requests").docs[request_id(1)]["o"]) == outcomes
+    office.clinics.take(clinic(hours={"mon": [["08:00", "20:00"]]}))
+    (again,) = await office.tick("Sat 2026-11-21 09:40")
+    assert (again.type, again.data["opens_at"]) == ("request.deferred", "2026-11-23T08:00:00+05:00")
+
+
+async def test_withdrawn_before_its_opening_it_is_not_opened() -> None:
+    office = await deferred()
+    await office.hear(withdrawn("Fri 2026-11-20 20:00"))
+    assert await office.tick("Sat 2026-11-21 09:00") == []
+    assert office.memory.collection("register_pages").docs == {}
+
+
+async def test_an_opening_whose_number_a_batch_gives_is_said_by_that_batch() -> None:
+    # A crash between the opening and its number, then a withdrawal: no record would bring the opening back.
+    office = await deferred(known())
+    pages = office.memory.collection("register_pages")
+
+    def crash() -> None:
+        pages.before_write = None
+        raise ConnectionError
+
+    pages.before_write = crash
+    with pytest.raises(MustFinish, match="ConnectionError"):
+        await office.engine.due(at("Sat 2026-11-21 09:00"))
+    assert (await office.state()).register_number is None
+    events = await office.hear(withdrawn("Sat 2026-11-21 09:05"), now="Sat 2026-11-21 09:05")
+    assert sorted(each.type for each in events) == ["request.accepted", "request.cancelled"]
+    assert {each.data["register_number"] for each in events} == {1}

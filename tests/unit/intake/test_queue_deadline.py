@@ -1,0 +1,55 @@
+"""The wait to hand in the documents (C4.2): met or missed when intake hears of it."""
+
+from typing import Any
+
+import pytest
+
+from services.runtime.decision import Ended, Measure
+from tests.unit.intake.office import Office, decide, submitted
+from tests.unit.standard.local_times import at
+
+
+@pytest.mark.parametrize(
+    ("channel", "queued", "outcome"),
+    [
+        ("desk", "Fri 2026-11-20 11:55", "met"),
+        ("desk", "Fri 2026-11-20 11:50", "met"),
+        ("desk", "Fri 2026-11-20 11:49:59", "missed"),
+        ("phone", "Fri 2026-11-20 11:40", "missed"),
+    ],
+)
+def test_c4_2_at_most_ten_minutes_in_the_queue(channel: str, queued: str, outcome: Any) -> None:
+    decision = decide(submitted("Fri 2026-11-20 12:00", channel, queued_at=at(queued).isoformat()))
+    assert [each for each in decision.measures if isinstance(each, Ended)] == [Ended("queue", channel, outcome)]
+    waits = [each for each in decision.measures if not isinstance(each, Ended) and each.stage == "queue"]
+    assert [each.seconds for each in waits] == [(at("Fri 2026-11-20 12:00") - at(queued)).total_seconds()]
+    if outcome == "met":
+        assert decision.says == []
+        return
+    (say,) = decision.says
+    event: Any = say.data
+    assert (event.TYPE, event.deadline, event.subject_kind, event.stage) == (
+        "deadline.missed",
+        "queue",
+        "request",
+        "submitted",
+    )
+    assert (event.started_at, event.limit_seconds) == (at(queued), 600)
+    assert say.time == event.due_at.isoformat()
+
+
+@pytest.mark.parametrize(
+    ("channel", "over"),
+    [("desk", {}), ("portal", {"queued_at": "2026-11-20T11:00:00+05:00"})],
+)
+def test_no_queue_to_measure(channel: str, over: dict[str, Any]) -> None:
+    measures: list[Measure] = list(decide(submitted("Fri 2026-11-20 12:00", channel, **over)).measures)
+    assert [each for each in measures if isinstance(each, Ended) or each.stage == "queue"] == []
+
+
+async def test_a_missed_queue_is_said_with_the_acceptance_and_again_on_replay() -> None:
+    office = await Office().prepared()
+    late = submitted("Fri 2026-11-20 12:00", queued_at=at("Fri 2026-11-20 11:00").isoformat())
+    first = await office.hear(late)
+    assert [each.type for each in first] == ["deadline.missed", "request.accepted"]
+    assert await office.hear(late) == first

@@ -1,0 +1,1 @@
+"""How a service runs: pipeline, engine, clock, settings, logs."""

@@ -1,0 +1,160 @@
+"""A database in memory behind the runtime's own stores. It passes the store contract: tests/contract/test_stores.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, cast
+
+import bson
+from pymongo import InsertOne, UpdateOne
+
+from services.runtime.mongo import Collected, Database
+
+Operation = InsertOne[Any] | UpdateOne
+
+
+class MemoryDatabase:
+    """Collections by name. ``commands`` counts as the real one does."""
+
+    def __init__(self) -> None:
+        self.commands = 0
+        self.collections: dict[str, MemoryCollection] = {}
+
+    def collection(self, name: str) -> MemoryCollection:
+        return self.collections.setdefault(name, MemoryCollection(self))
+
+    @property
+    def as_database(self) -> Database:
+        return cast(Database, self)
+
+
+class MemoryCollection:
+    """Documents as BSON keeps them; the operations that `Collected` has.
+
+    ``before_write`` is called ahead of each write, ``after_write`` behind it: there tests race, and crash.
+    """
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._database = database
+        self._unique: list[tuple[str, ...]] = []
+        self.docs: dict[Any, dict[str, Any]] = {}
+        self.before_write: Callable[[], None] | None = None
+        self.after_write: Callable[[], None] | None = None
+
+    @property
+    def as_collected(self) -> Collected:
+        return cast(Collected, self)
+
+    async def ensure_indexes(self, indexes: Iterable[tuple[str | Sequence[str], bool]]) -> None:
+        for names, unique in indexes:
+            if unique:
+                self._unique.append((names,) if isinstance(names, str) else tuple(names))
+
+    async def find(
+        self,
+        query: Mapping[str, Any],
+        *,
+        limit: int = 0,
+        sort: str | None = None,
+        projection: Mapping[str, Any] | None = None,
+    ) -> list[dict[str, Any]]:
+        del projection  # more than was asked for does no harm
+        self._database.commands += 1
+        found = [_copy(doc) for doc in self.docs.values() if _matches(doc, query)]
+        if sort:
+            found.sort(key=lambda doc: doc[sort])
+        return found[:limit] if limit else found
+
+    async def write(self, operations: Sequence[Operation]) -> int | None:
+        if not operations:
+            return 0
+        self._database.commands += 1
+        if self.before_write is not None:
+            self.before_write()
+        written, duplicates = 0, 0
+        for operation in operations:
+            # pymongo's operations show what they hold to nobody but the driver.
+            held: Any = operation
+            if isinstance(operation, InsertOne):
+                doc = _copy(held._doc)
+                if doc["_id"] in self.docs or self._clashes(doc):
+                    duplicates += 1
+                    continue
+                self.docs[doc["_id"]] = doc
+                written += 1
+                continue
+            old = self.docs.get(held._filter["_id"])
+            if old is None or not _matches(old, held._filter):
+                continue
+            changed = _changed(old, held._doc)
+            if self._clashes(changed):
+                duplicates += 1
+                continue
+            self.docs[changed["_id"]] = changed
+            written += 1
+        if self.after_write is not None:
+            self.after_write()
+        return None if duplicates else written
+
+    async def group(self, match: Mapping[str, Any], by: str, oldest: str) -> list[tuple[str, int, Any]]:
+        self._database.commands += 1
+        groups: dict[str, list[Any]] = {}
+        for doc in self.docs.values():
+            if _matches(doc, match):
+                groups.setdefault(doc.get(by), []).append(doc.get(oldest))
+        return [(value, len(least), min(least)) for value, least in groups.items()]
+
+    def _clashes(self, doc: Mapping[str, Any]) -> bool:
+        return any(
+            all(name in doc and other.get(name) == doc[name] for name in names)
+            for names in self._unique
+            for other in self.docs.values()
+            if other["_id"] != doc["_id"]
+        )
+
+
+def _copy(doc: Mapping[str, Any]) -> dict[str, Any]:
+    """What a database would give back: a value that BSON cannot hold fails here."""
+    copy: dict[str, Any] = bson.decode(bson.encode(doc))
+    return copy
+
+
+def _matches(doc: Mapping[str, Any], query: Mapping[str, Any]) -> bool:
+    return all(_fits(doc.get(name), name in doc, asked) for name, asked in query.items())
+
+
+def _fits(value: Any, there: bool, asked: Any) -> bool:
+    if not isinstance(asked, Mapping):
+        return there and bool(value == asked)
+    ((operator, operand),) = asked.items()
+    match operator:
+        case "$in":
+            return there and value in operand
+        case "$lte":
+            return there and bool(value <= operand)
+        case "$exists":
+            return there is operand
+    raise NotImplementedError(operator)
+
+
+def _changed(old: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    doc = _copy(old)
+    paths = [*change.get("$set", {}), *change.get("$unset", {})]
+    for path in paths:
+        # MongoDB refuses a change of a path and of one above it in one update.
+        assert not any(other != path and other.startswith(f"{path}.") for other in paths), f"paths clash at {path}"
+    for path, value in change.get("$set", {}).items():
+        *above, last = path.split(".")
+        part = doc
+        for name in above:
+            part = part.setdefault(name, {})
+        part[last] = value
+    for path in change.get("$unset", {}):
+        *above, last = path.split(".")
+        part = doc
+        for name in above:
+            part = part.get(name, {})
+        part.pop(last, None)
+    for name, number in change.get("$inc", {}).items():
+        doc[name] = doc.get(name, 0) + number
+    return _copy(doc)
