@@ -144,14 +144,19 @@ class Fate:
         """Answered, or withdrawn before that: nobody waits for an answer any more."""
         return self.answered or bool(self.cancelled)
 
-    def in_flight(self, now: datetime) -> bool:
-        """Whether something that was sent, or whose opening has come, has not had its first word yet."""
+    def in_flight(self, now: datetime, roster_at: datetime | None) -> bool:
+        """Whether something that was sent, or whose opening has come, has not had its first word yet.
+
+        ``roster_at`` is when its clinic last sent a roster.
+        """
         if self.withdrawal_sent and self.status not in {"withdrawn", "refused"}:
             return True
         if self.reported and self.status not in {"completed", "not_completed", "withdrawn"}:
             return True
         if self.status == "deferred":
             return self.opens_at is not None and self.opens_at <= now
+        if self.status == "delayed":
+            return roster_at is not None and roster_at > self.submitted_at
         return self.status in {"", "registered"}
 
     @property
@@ -176,6 +181,7 @@ class Ledger:
         self.heard = 0
         self._oral_clinics = frozenset(oral_clinics)
         self._active: dict[str, Fate] = {}
+        self._rosters: dict[str, datetime] = {}
         self._said: dict[tuple[str, str], bytes] = {}
         self._pages: dict[tuple[str, date], dict[int, str]] = {}
         self._findings: list[Finding] = []
@@ -193,6 +199,8 @@ class Ledger:
             oral = act.clinic_id in self._oral_clinics and act.channel in _SPOKEN
             fate = Fate(act.subject, act.clinic_id, act.channel, act.at, now, oral)
             self.fates[act.subject] = self._active[act.subject] = fate
+        elif act.type == "roster.published":
+            self._rosters[act.clinic_id] = act.at
         elif act.type == "complaint.submitted":
             self.complaints.setdefault(act.subject, set())
         elif act.type in {"request.withdrawn", "visit.reported"} and act.subject in self.fates:
@@ -329,15 +337,16 @@ class Ledger:
 
     def quiet(self, now: datetime) -> bool:
         """Whether everything that was sent has had its first word: only then may the service clock step."""
-        for request_id in [key for key, fate in self._active.items() if not fate.in_flight(now)]:
-            fate = self._active[request_id]
-            if fate.over:
-                del self._active[request_id]
-        return not any(fate.in_flight(now) for fate in self._active.values())
+        still = {key: fate for key, fate in self._active.items() if self._in_flight(fate, now)}
+        self._active = still | {key: fate for key, fate in self._active.items() if not fate.over}
+        return not still
 
     def underway(self, now: datetime) -> int:
         """How many wait for their first word: the lead of the publisher."""
-        return sum(fate.in_flight(now) for fate in self._active.values())
+        return sum(self._in_flight(fate, now) for fate in self._active.values())
+
+    def _in_flight(self, fate: Fate, now: datetime) -> bool:
+        return fate.in_flight(now, self._rosters.get(fate.clinic_id))
 
     def next_due(self, now: datetime) -> datetime | None:
         """The next moment at which something is due: an opening, or the end of a clock that runs."""

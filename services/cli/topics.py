@@ -11,6 +11,11 @@ from services.runtime.producer import connection
 from services.runtime.settings import Settings, SettingsError, load_settings
 
 
+def wanted() -> tuple[Topic, ...]:
+    """The topics that ``create`` makes and ``check`` looks for."""
+    return TOPICS
+
+
 def create(partitions: int | None, replication: int) -> None:
     """Create the topics that are missing; those that exist are left as they are."""
     _with_admin(lambda admin: _create(admin, partitions, replication))
@@ -53,7 +58,7 @@ async def _create(admin: Any, partitions: int | None, replication: int) -> None:
     from aiokafka.admin import NewTopic
 
     there = set(await admin.list_topics())
-    missing = [topic for topic in TOPICS if topic.name not in there]
+    missing = [topic for topic in wanted() if topic.name not in there]
     answer = await admin.create_topics(
         [
             NewTopic(

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
 from services.complaints import domain
+from services.complaints.calls import CallTimeline, Timelines
 from services.complaints.domain import CHANNELS, ComplaintState
 from services.complaints.store import ComplaintStore
 from services.contract import topics
@@ -13,7 +14,7 @@ from services.contract.envelope import Incoming
 from services.contract.events import ClinicPublished, ComplaintSubmitted
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.decision import Decision
-from services.runtime.engine import Concluded, Engine
+from services.runtime.engine import Concluded, Engine, Handled
 from services.runtime.mongo import Aggregate, Aggregates, Database, Pages
 from services.runtime.producer import Producer
 from services.runtime.service import Service, refresh_open
@@ -99,6 +100,23 @@ class ComplaintEngine(Engine[ComplaintState]):
         return concluded
 
 
+class ComplaintsAndCalls:
+    """Hands complaints to one engine, and what is heard of calls to the other."""
+
+    def __init__(self, complaints: ComplaintEngine, calls: Engine[CallTimeline]) -> None:
+        self._complaints = complaints
+        self._calls = calls
+
+    async def handle(self, batch: Sequence[Incoming], now: datetime) -> Handled:
+        ours = [index for index, event in enumerate(batch) if event.record.topic == topics.COMPLAINTS_IN.name]
+        theirs = [index for index, event in enumerate(batch) if event.record.topic != topics.COMPLAINTS_IN.name]
+        handled = Handled()
+        for engine, places in ((self._calls, theirs), (self._complaints, ours)):
+            if places:
+                handled.take(await engine.handle([batch[index] for index in places], now), places)
+        return handled
+
+
 def build(settings: Settings, clock: Clock) -> Service:
     """Put the service together. Raises ``SettingsError`` or ``RuleSetError`` with one line where it cannot start."""
     require_signatures_off(settings)
@@ -115,6 +133,8 @@ def build(settings: Settings, clock: Clock) -> Service:
     complaints = Complaints(clinics, load_rule_sets(settings.rules), judge_record_time=isinstance(clock, SystemClock))
     engine = ComplaintEngine(store.complaints, store.pages, complaints, clock, table)
 
+    calls = Engine(topics.COMPLAINTS, store.calls, Timelines(), clock)
+
     async def gauges(now: datetime) -> None:
         refresh_open("complaint", await store.open(), CHANNELS, now)
 
@@ -124,9 +144,9 @@ def build(settings: Settings, clock: Clock) -> Service:
         clock=clock,
         database=database,
         producer=Producer(settings, f"homecall-{topics.COMPLAINTS}"),
-        topics=[topics.COMPLAINTS_IN],
-        handler=engine,
-        engines=[engine],
+        topics=[topic for topic in topics.read_by(topics.COMPLAINTS) if not topic.whole],
+        handler=ComplaintsAndCalls(engine, calls),
+        engines=[engine, calls],
         tables=[table],
         prepare=[store.prepare],
         gauges=gauges,

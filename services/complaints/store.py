@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from services.complaints.calls import CallTimeline
 from services.complaints.domain import ComplaintState, open_since, timer_at
 from services.runtime.mongo import Aggregates, Database, Pages, millis
 
@@ -14,7 +15,7 @@ def _indexed(state: ComplaintState) -> dict[str, Any]:
 
 
 class ComplaintStore:
-    """Complaints by ``complaint_id``; pages of incoming numbers by clinic and year."""
+    """Complaints and timelines of calls by their ids; pages of incoming numbers by clinic and year."""
 
     def __init__(self, database: Database) -> None:
         self.complaints: Aggregates[ComplaintState] = Aggregates(
@@ -24,11 +25,15 @@ class ComplaintStore:
             indexed=_indexed,
             indexes=[("open_since", False)],
         )
+        self.calls: Aggregates[CallTimeline] = Aggregates(
+            database.collection("calls"), CallTimeline, timer_at=lambda _: None
+        )
         self.pages = Pages(database.collection("pages"))
 
     async def prepare(self) -> None:
         """Create the indexes; safe to run again."""
         await self.complaints.prepare()
+        await self.calls.prepare()
 
     async def open(self) -> list[tuple[str, int, int | None]]:
         """The complaints whose clock runs: (channel, how many, start of the oldest as ``millis``)."""

@@ -43,6 +43,13 @@ class Handled:
     dead: list[tuple[Incoming, Dead]] = field(default_factory=list)
     after: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
+    def take(self, part: Handled, places: Sequence[int]) -> None:
+        """Add what became of a part of the batch, whose records stand at these places of the whole."""
+        self.events.extend(part.events)
+        self.dead.extend(part.dead)
+        self.after.extend(part.after)
+        self.results.update({places[index]: result for index, result in part.results.items()})
+
 
 @dataclass(frozen=True, slots=True)
 class Concluded(Generic[S]):

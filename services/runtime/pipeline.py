@@ -121,10 +121,7 @@ class Pipeline:
         together = Handled()
         for index, event in enumerate(batch):
             alone = await self._alone(event)
-            together.events.extend(alone.events)
-            together.dead.extend(alone.dead)
-            together.after.extend(alone.after)
-            together.results[index] = alone.results[0]
+            together.take(alone, [index])
         return together
 
     async def _alone(self, event: Incoming) -> Handled:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -36,7 +37,7 @@ def connection(settings: Settings) -> dict[str, Any]:
     return options
 
 
-def dead_letter_headers(record: Record, reason: str, detail: str, service: str) -> list[tuple[str, bytes]]:
+def dead_letter_headers(record: Record, reason: str, detail: str, service: str) -> list[tuple[str, bytes | None]]:
     """The headers of a dead letter: those it came with, and why and where it died."""
     ours = {
         "homecall-dead-reason": reason,
@@ -47,7 +48,7 @@ def dead_letter_headers(record: Record, reason: str, detail: str, service: str) 
         "homecall-dead-service": service,
     }
     # A record that is replayed and dies again carries the newest death only.
-    kept = [(name, value or b"") for name, value in record.headers if not name.startswith("homecall-dead-")]
+    kept = [(name, value) for name, value in record.headers if not name.startswith("homecall-dead-")]
     return kept + [(name, text.encode()) for name, text in ours.items()]
 
 
@@ -110,14 +111,7 @@ class Producer:
                     await producer.send(event.topic, event.value, key=event.key.encode(), headers=event.headers())
                 )
             for record, reason, detail, service in dead:
-                futures.append(
-                    await producer.send(
-                        DEAD_LETTERS.name,
-                        record.value,
-                        key=record.key,
-                        headers=dead_letter_headers(record, reason, detail, service),
-                    )
-                )
+                futures.append(await _bury(producer, record, reason, detail, service))
             self.awaits += 1
             await asyncio.gather(*futures)
         except MessageSizeTooLargeError:
@@ -136,3 +130,24 @@ class Producer:
                     await asyncio.wait_for(broken.stop(), 10)
                 except (KafkaError, TimeoutError, OSError):
                     return
+
+
+async def _bury(producer: Any, record: Record, reason: str, detail: str, service: str) -> Any:
+    """Send a dead letter; the future of its acknowledgement.
+
+    What came compressed may be larger than any record that we may send. Then the letter goes without the value, or
+    without all that came: a letter that cannot be sent would hold its partition for ever.
+    """
+    cut = f"{detail}; too large to be kept here: read it in its topic, at this partition and offset"
+    without_value = replace(record, value=None)
+    bare = replace(without_value, key=None, headers=())
+    for letter, why in ((record, detail), (without_value, cut), (bare, cut)):
+        # The client takes no record that has neither key nor value.
+        value = b"" if letter.value is None and letter.key is None else letter.value
+        headers = dead_letter_headers(letter, reason, why, service)
+        try:
+            return await producer.send(DEAD_LETTERS.name, value, key=letter.key, headers=headers)
+        except MessageSizeTooLargeError:
+            if letter is bare:
+                raise
+    raise AssertionError("unreachable")

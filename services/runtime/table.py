@@ -37,7 +37,7 @@ class WholeTopic:
             "enable_auto_commit": False,
             "auto_offset_reset": "earliest",
         }
-        self._topic = topic
+        self.topic = topic
         self._service = service
         self._take = take
         self._consumer: Any = None
@@ -53,7 +53,7 @@ class WholeTopic:
         try:
             await consumer.start()
             partitions = await self._partitions(consumer)
-            consumer.assign([TopicPartition(self._topic.name, number) for number in partitions])
+            consumer.assign([TopicPartition(self.topic.name, number) for number in partitions])
             await consumer.seek_to_beginning()
             self._consumer = consumer
             await self.catch_up()
@@ -61,16 +61,16 @@ class WholeTopic:
             self._consumer = None
             await consumer.stop()
             raise error if isinstance(error, Transient) else Transient("broker", error) from error
-        self._following = asyncio.create_task(self._follow(), name=f"{self._service} follows {self._topic.name}")
+        self._following = asyncio.create_task(self._follow(), name=f"{self._service} follows {self.topic.name}")
 
     async def _partitions(self, consumer: Any) -> list[int]:
-        found = consumer.partitions_for_topic(self._topic.name)
+        found = consumer.partitions_for_topic(self.topic.name)
         if not found:
-            await consumer._client.add_topic(self._topic.name)  # no public way to ask for one topic's metadata
+            await consumer._client.add_topic(self.topic.name)  # no public way to ask for one topic's metadata
             await consumer._client.force_metadata_update()
-            found = consumer.partitions_for_topic(self._topic.name)
+            found = consumer.partitions_for_topic(self.topic.name)
         if not found:
-            raise Transient("broker", LookupError(self._topic.name))
+            raise Transient("broker", LookupError(self.topic.name))
         return sorted(found)
 
     async def catch_up(self) -> None:
@@ -91,7 +91,7 @@ class WholeTopic:
                 async with self._reading:
                     await self._read(100)
             except (KafkaError, OSError) as error:
-                self._log.warning("cannot follow", topic=self._topic.name, error=type(error).__name__)
+                self._log.warning("cannot follow", topic=self.topic.name, error=type(error).__name__)
                 await asyncio.sleep(1)
             # The lock is free for a moment, for who must catch up.
             await asyncio.sleep(0.1)

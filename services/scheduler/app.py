@@ -93,11 +93,7 @@ class SchedulerEngine(Engine[CallState]):
             rosters = {index: each for index, each in enumerate(batch) if each.type in _ROSTER_TYPES}
             others = [index for index in range(len(batch)) if index not in rosters]
             unsettled, handled = await self._take_rosters(rosters)
-            inner = await super().handle([batch[index] for index in others], now)
-            handled.events.extend(inner.events)
-            handled.dead.extend(inner.dead)
-            handled.after.extend(inner.after)
-            handled.results.update({others[index]: result for index, result in inner.results.items()})
+            handled.take(await super().handle([batch[index] for index in others], now), others)
             unsettled |= self._freed
             self._freed = set()
             if unsettled:

@@ -11,7 +11,7 @@ def calendar_of(clinic: ClinicPublished, rules: RuleSet) -> ClinicCalendar:
     """The calendar of a clinic under a rule set (C8.1, R8)."""
     return ClinicCalendar(
         rules,
-        hours=None if clinic.hours is None else {weekday: pairs for weekday, pairs in clinic.hours.items()},
+        hours=None if clinic.hours is None else dict(clinic.hours.items()),
         closed_dates=clinic.closed_dates,
         working_dates=[(extra.date, extra.hours) for extra in clinic.working_dates],
     )

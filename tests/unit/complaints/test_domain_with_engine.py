@@ -215,7 +215,7 @@ def _settings(**over: Any) -> Settings:
 
 def test_the_service_hears_complaints_and_needs_signatures_off() -> None:
     service = build(_settings(env="development", signatures="off", http_port=0), SystemClock())
-    assert service.topics == [topics.COMPLAINTS_IN]
+    assert topics.COMPLAINTS_IN in service.topics
     for kind in ("rsa", "ncanode"):
         with pytest.raises(SettingsError, match=rf"^HOMECALL_SIGNATURES: {kind} .*HOMECALL_SIGNATURES=off"):
             build(_settings(env="development", signatures=kind), SystemClock())

@@ -1,0 +1,58 @@
+"""The timeline of a call, as complaints hears it."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from itertools import permutations
+
+import pytest
+
+from services.complaints.calls import CallTimeline, Timelines
+from services.contract.asyncapi import golden
+from services.contract.envelope import Incoming, Record, read
+from services.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX, read_by
+from services.contract.types import ZONE
+
+NOW = datetime(2026, 11, 23, 9, 0, tzinfo=ZONE)
+HEARD = [event_type for topic in read_by("complaints") for event_type in topic.types]
+
+
+def an_event(event_type: str, time: str = "2026-11-23T09:00:00+05:00") -> Incoming:
+    data = json.dumps(golden(event_type)["valid"][0]["data"]).encode()
+    headers = {
+        "ce_specversion": "1.0",
+        "ce_id": "1",
+        "ce_source": "/t",
+        "ce_type": TYPE_PREFIX + event_type,
+        "ce_time": time,
+    }
+    record = Record(TOPIC_OF_TYPE[event_type].name, 0, 0, b"", data, tuple((k, v.encode()) for k, v in headers.items()))
+    return read(record)
+
+
+@pytest.mark.parametrize("event_type", [each for each in HEARD if each.split(".")[0] not in {"complaint", "clinic"}])
+def test_a_line_is_kept_of_every_event_and_no_person_stands_in_it(event_type: str) -> None:
+    event = an_event(event_type)
+    if Timelines().target(event) is None:
+        assert golden(event_type)["valid"][0]["data"]["subject_kind"] == "complaint"
+        return
+    state = Timelines().decide(None, event, NOW).state
+    assert state is not None
+    assert [line["type"] for line in state.lines] == [event_type]
+    for secret in ("full_name", "patient", "address", "phone", "text", "doctor", "given_by", "reason"):
+        assert secret not in state.lines[0]
+
+
+def test_lines_stand_in_the_order_of_their_times_however_they_come() -> None:
+    events = [
+        an_event("request.accepted", "2026-11-23T09:00:01+05:00"),
+        an_event("visit.scheduled", "2026-11-23T04:00:02Z"),
+        an_event("status.changed", "2026-11-23T09:00:03+05:00"),
+    ]
+    for order in permutations(events):
+        state: CallTimeline | None = None
+        for event in order:
+            state = Timelines().decide(state, event, NOW).state
+        assert state is not None
+        assert [line["type"] for line in state.lines] == ["request.accepted", "visit.scheduled", "status.changed"]
