@@ -58,6 +58,7 @@ HEARD: tuple[Topic, ...] = (
 Kind = Literal["lost", "doubled", "unanswered"]
 Decided = Literal["accepted", "deferred", "refused"]
 _FIRST_WORD = frozenset({"scheduled", "refused", "deferred", "delayed", "withdrawn"})
+_FOLLOWING = frozenset({"request.withdrawn", "answer.given", "visit.reported"})
 _SPOKEN = frozenset({"desk", "phone"})
 
 
@@ -135,6 +136,7 @@ class Fate:
     on_time: bool | None = None
     missed: bool = False
     withdrawal_sent: bool = False
+    answer_sent: bool = False
     visit_revision: int = 0
     window: Window | None = None
     reported: bool = False
@@ -152,6 +154,8 @@ class Fate:
         if self.withdrawal_sent and self.status not in {"withdrawn", "refused"}:
             return True
         if self.reported and self.status not in {"completed", "not_completed", "withdrawn"}:
+            return True
+        if self.answer_sent and not self.over:
             return True
         if self.status == "deferred":
             return self.opens_at is not None and self.opens_at <= now
@@ -203,9 +207,10 @@ class Ledger:
             self._rosters[act.clinic_id] = act.at
         elif act.type == "complaint.submitted":
             self.complaints.setdefault(act.subject, set())
-        elif act.type in {"request.withdrawn", "visit.reported"} and act.subject in self.fates:
+        elif act.type in _FOLLOWING and act.subject in self.fates:
             fate = self._active[act.subject] = self.fates[act.subject]
             fate.withdrawal_sent |= act.type == "request.withdrawn"
+            fate.answer_sent |= act.type == "answer.given"
             fate.reported |= act.type == "visit.reported"
 
     def stored(self, act: Act, partition: int, offset: int) -> None:

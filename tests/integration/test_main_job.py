@@ -500,11 +500,13 @@ def test_a_complaint_is_delivered_and_registered(world: World, clinic: str) -> N
     for each in (first, second):
         world.publish("complaint.submitted", each)
         world.wait(
-            lambda each=each: [
-                said["status"]
-                for said in about(world, each["complaint_id"], "complaint.status-changed", by="sequence")
-            ]
-            == ["delivered", "registered"],
+            lambda each=each: (
+                [
+                    said["status"]
+                    for said in about(world, each["complaint_id"], "complaint.status-changed", by="sequence")
+                ]
+                == ["delivered", "registered"]
+            ),
             "delivered and registered",
         )
     delivered, registered = about(world, first["complaint_id"], "complaint.status-changed", by="sequence")
