@@ -399,6 +399,10 @@ class World:
         self.wait(through, f"{', '.join(names)} to be through with their topics", patience)
         self.wait_quiet(patience)
 
+    def committed(self, service: str) -> dict[tuple[str, int], int]:
+        """The offsets that a service has committed, by topic and partition."""
+        return _committed(AdminClient({"bootstrap.servers": self.kafka, "log_level": 2}), f"homecall-{service}")
+
     def stop(self) -> list[int]:
         """SIGTERM to all that run, and wait for their orderly end, so that no dead member is left in a group."""
         running = [process for process in self.processes if process.running]

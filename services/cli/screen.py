@@ -31,6 +31,8 @@ _FINDINGS_SHOWN: Final = 20
 _ANSWERS_SHOWN: Final = 3
 _NEWS_SHOWN: Final = 3
 _SLOWEST_SHOWN: Final = 4
+_WIDE, _HIGH = 100, 36
+"""Columns and lines from which on the full frame fits; below, a smaller one."""
 _TOLD: Final = frozenset({"scheduled", "rescheduled", "refused", "deferred", "delayed", "withdrawn"})
 _LIMITS: Final = {"desk": 600, "phone": 600, "portal": 1800}
 _CHANNELS: Final = tuple(_LIMITS)
@@ -41,17 +43,17 @@ _OTHERS: Final = {
     "complaint.submitted": "complaints",
     "roster.published": "rosters",
     "doctor.unavailable": "doctors fallen ill",
-    "repeated": "requests sent again",
+    "repeated": "sent again",
     "broken": "broken records",
 }
 _STANDS: Final = {
     "being decided": "yellow",
-    "registered, being placed": "yellow",
+    "being placed": "yellow",
     "waiting for a place": "red",
     "deferred to the opening": "blue",
     "scheduled": "green",
     "visit made": "green",
-    "refused, with the reason": "magenta",
+    "refused": "magenta",
     "withdrawn": "dim",
 }
 
@@ -88,7 +90,7 @@ def stands(fate: Fate) -> str:
         case "":
             return "being decided"
         case "registered":
-            return "registered, being placed"
+            return "being placed"
         case "delayed":
             return "waiting for a place"
         case "deferred":
@@ -98,7 +100,7 @@ def stands(fate: Fate) -> str:
         case "completed" | "not_completed":
             return "visit made"
         case "refused":
-            return "refused, with the reason"
+            return "refused"
     return "withdrawn"
 
 
@@ -163,78 +165,89 @@ class LiveScreen:
 
     def frame(self, now: datetime, doing: str = "") -> RenderableType:
         """The whole screen at one moment."""
-        ledger = self._ledger
+        size = self._live.console.size
+        small = size.width < _WIDE or size.height < _HIGH
+        answers = [self._answers[-1]] if small and self._answers else list(self._answers)
+        parts: list[RenderableType] = [self._head(now, doing), self._progress()]
+        if small:
+            parts += [_line("in", _came_in(self._ledger)), _line("now", _where(self._ledger))]
+            parts += [_clocks(self._ledger, now)]
+        else:
+            columns = [
+                _counted("What came in", _came_in(self._ledger)),
+                _counted("Where it stands", _where(self._ledger)),
+                _clocks(self._ledger, now),
+            ]
+            parts.append(Columns(columns, padding=(0, 3)))
+        parts.append(_slowest(self._ledger, now, 2 if small else _SLOWEST_SHOWN))
+        told = Group(*answers) if answers else Text("none yet", style="dim")
+        title = "the last answers, as applicants read them"
+        parts.append(Panel(told, title=title, title_align="left", border_style="green"))
+        if not small:
+            parts.append(Text("\n".join(self._news), style="dim"))
+        return Group(*parts)
+
+    def _head(self, now: datetime, doing: str) -> RenderableType:
         head = Table.grid(expand=True)
         head.add_column()
         head.add_column(justify="right")
         head.add_row(
-            Text.assemble(("homecall demo", "bold"), "  a clinic day in seven clinics"),
-            Text.assemble(("service clock ", "dim"), (service_time(now), "bold cyan"), f"  {doing}"),
+            Text.assemble(("homecall demo", "bold"), ("  a clinic day, seven clinics", "dim")),
+            Text.assemble((service_time(now), "bold cyan"), f"  {doing}" if doing else ""),
         )
+        return head
+
+    def _progress(self) -> RenderableType:
         bar = Table.grid(expand=True, padding=(0, 1))
         bar.add_column(ratio=1)
         bar.add_column(justify="right")
         bar.add_row(
-            ProgressBar(total=max(1, self._total), completed=len(ledger.fates)),
-            f"{len(ledger.fates)} of {self._total} requests in, {time.monotonic() - self._began:.0f} s",
+            ProgressBar(total=max(1, self._total), completed=len(self._ledger.fates)),
+            f"{len(self._ledger.fates)} of {self._total} requests in, {time.monotonic() - self._began:.0f} s",
         )
-        return Group(
-            head,
-            bar,
-            Columns([_came_in(ledger), _where(ledger), _clocks(ledger, now)], expand=False, padding=(0, 1)),
-            _slowest(ledger, now),
-            Panel(
-                Group(*self._answers) if self._answers else Text("none yet", style="dim"),
-                title="the last answers, as applicants read them",
-                title_align="left",
-                border_style="green",
-            ),
-            Text("\n".join(self._news), style="dim"),
-        )
+        return bar
 
 
-def _plain_table(title: str) -> Table:
-    return Table(title=title, title_justify="left", title_style="bold", show_header=False, box=None, pad_edge=False)
+Counts = Sequence[tuple[str, int, str]]
+"""What, how many, and in which style."""
 
 
-def _came_in(ledger: Ledger) -> RenderableType:
-    table = _plain_table("What came in")
-    table.add_column()
-    table.add_column(justify="right")
-    for channel in _CHANNELS:
-        table.add_row(f"requests, {channel}", str(ledger.came_in[channel]), style="bold")
-    for kind, name in _OTHERS.items():
-        if ledger.came_in[kind]:
-            table.add_row(name, str(ledger.came_in[kind]))
-    return table
+def _came_in(ledger: Ledger) -> Counts:
+    channels = [(channel, ledger.came_in[channel], "bold") for channel in _CHANNELS]
+    return channels + [(name, ledger.came_in[kind], "") for kind, name in _OTHERS.items() if ledger.came_in[kind]]
 
 
-def _where(ledger: Ledger) -> RenderableType:
-    table = _plain_table("Where it stands")
-    table.add_column()
-    table.add_column(justify="right")
+def _where(ledger: Ledger) -> Counts:
     counts = Counter(stands(fate) for fate in ledger.fates.values())
-    for name, style in _STANDS.items():
-        table.add_row(Text(name, style=style), Text(str(counts[name]), style=style if counts[name] else "dim"))
-    if ledger.complaints:
-        registered = sum("registered" in statuses for statuses in ledger.complaints.values())
-        table.add_row("complaints registered", f"{registered} of {len(ledger.complaints)}")
-    if ledger.dead:
-        table.add_row("dead letters", str(len(ledger.dead)))
+    rows = [(name, counts[name], style) for name, style in _STANDS.items()]
+    registered = sum("registered" in statuses for statuses in ledger.complaints.values())
+    return [*rows, ("complaints registered", registered, ""), ("dead letters", len(ledger.dead), "")]
+
+
+def _counted(title: str, counts: Counts) -> RenderableType:
+    table = Table(title=title, title_justify="left", title_style="bold", show_header=False, box=None, pad_edge=False)
+    table.add_column()
+    table.add_column(justify="right")
+    for name, count, style in counts:
+        table.add_row(Text(name, style=style), Text(str(count), style=style if count else "dim"))
     return table
+
+
+def _line(title: str, counts: Counts) -> RenderableType:
+    told = Text(", ").join(Text(f"{name} {count}", style=style) for name, count, style in counts if count)
+    return Text.assemble((f"{title}: ", "bold"), told)
 
 
 def _clocks(ledger: Ledger, now: datetime) -> RenderableType:
     table = Table(title="The clocks", title_justify="left", title_style="bold", box=None, pad_edge=False)
-    for name in ("", "limit", "open", "oldest", "answered", "slowest"):
+    for name in ("", "open", "oldest", "answered", "slowest"):
         table.add_column(name, justify="right" if name else "left", header_style="dim")
     clocks = running(ledger, now)
     for channel in _CHANNELS:
         open_ones = [clock for clock in clocks if clock[1].channel == channel]
         answered = sum(fate.answered for fate in ledger.fates.values() if fate.channel == channel)
         table.add_row(
-            channel,
-            f"{_LIMITS[channel] // 60} min",
+            f"{channel}, {_LIMITS[channel] // 60} min",
             str(len(open_ones)),
             minutes(open_ones[0][2] if open_ones else None),
             str(answered),
@@ -246,14 +259,12 @@ def _clocks(ledger: Ledger, now: datetime) -> RenderableType:
     return Group(table, Text(note, style="red" if missed else "dim"))
 
 
-def _slowest(ledger: Ledger, now: datetime) -> RenderableType:
+def _slowest(ledger: Ledger, now: datetime, shown: int) -> RenderableType:
     table = Table.grid(padding=(0, 2))
-    table.add_column(width=12)
-    table.add_column(width=8)
-    table.add_column(width=24)
-    table.add_column(width=16)
-    table.add_column(ratio=1)
-    clocks = running(ledger, now)[:_SLOWEST_SHOWN]
+    for width in (12, 6, 19, 15):
+        table.add_column(width=width)
+    table.add_column()
+    clocks = running(ledger, now)[:shown]
     for part, fate, elapsed in clocks:
         left = f"{minutes(elapsed)} of {_LIMITS.get(fate.channel, 1800) // 60} min"
         style = "red" if part >= 0.8 else "yellow"
@@ -262,9 +273,9 @@ def _slowest(ledger: Ledger, now: datetime) -> RenderableType:
             fate.channel,
             Text(stands(fate), style=style),
             left,
-            ProgressBar(total=1.0, completed=min(1.0, part), width=30, complete_style=style),
+            ProgressBar(total=1.0, completed=min(1.0, part), width=14, complete_style=style),
         )
-    for _ in range(_SLOWEST_SHOWN - len(clocks)):
+    for _ in range(shown - len(clocks)):
         table.add_row("")  # the frame keeps its height
     return Panel(table, title="the slowest open ones", title_align="left", border_style="yellow")
 
@@ -334,12 +345,13 @@ def show_summary(console: Console, summary: Summary, ledger: Ledger) -> None:
     table.add_column(justify="right")
     table.add_column(style="dim")
     slow = {channel: minutes(slowest_answer(ledger, channel)) for channel in _CHANNELS}
+    early = sum(bool(fate.cancelled) and not fate.answered for fate in ledger.fates.values())
     rows: Sequence[tuple[str, object, str]] = (
         ("requests", summary.requests, "accepted at once, deferred or refused"),
         ("  accepted at once", summary.accepted, ""),
         ("  deferred", summary.deferred, "through the portal while the clinic was closed; taken up at its opening"),
         ("  refused", summary.refused, "with the reason, and what to do next"),
-        ("answered", summary.answered, "a day and a time, or a refusal; withdrawn before that: the rest"),
+        ("answered", summary.answered, f"with a day and a time, or a refusal; {early} withdrawn before that"),
         (
             "  on time",
             summary.on_time,

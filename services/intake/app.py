@@ -10,6 +10,7 @@ from datetime import datetime
 from services.contract import topics
 from services.contract.envelope import Incoming
 from services.contract.events import ClinicPublished, RequestSubmitted
+from services.contract.types import ZONE
 from services.intake import domain
 from services.intake.domain import Holder, RequestState, awaits_number
 from services.intake.store import IntakeStore, page_of
@@ -17,11 +18,13 @@ from services.runtime import metrics
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.decision import Decision
 from services.runtime.engine import Concluded, Engine
+from services.runtime.logs import log
 from services.runtime.mongo import Aggregate, Database
 from services.runtime.producer import Producer
 from services.runtime.service import Service
 from services.runtime.settings import Settings, require_signatures_off
 from services.runtime.table import WholeTopic
+from services.standard.calendar import decrees_missing
 from services.standard.clinics import Clinics
 from services.standard.rules import load_rule_sets
 
@@ -157,6 +160,16 @@ def build(settings: Settings, clock: Clock) -> Service:
     intake = Intake(settings, known, judge_record_time=isinstance(clock, SystemClock))
     engine = IntakeEngine(store, intake, clock, clinics, known)
 
+    async def look_at_decrees() -> None:
+        """Say where the government's decrees for this or the next year are not in our table (R8)."""
+        this_year = clock.now().astimezone(ZONE).year
+        for year in (this_year, this_year + 1):
+            missing = decrees_missing(year)
+            metrics.DECREES_MISSING.labels(str(year)).set(missing)
+            # The next year's come out in autumn at the earliest: only this year's absence is worth a warning.
+            if missing and year == this_year:
+                log(topics.INTAKE).warning("no table of government decrees: moved days off are not known", year=year)
+
     async def bury_bad_clinics(_: datetime) -> None:
         """Make a dead letter of each clinic record that cannot be read: here alone, and once over all restarts."""
         bad = {f"{record.partition}-{record.offset}": (record, reason, why) for record, reason, why in clinics.bad}
@@ -178,6 +191,6 @@ def build(settings: Settings, clock: Clock) -> Service:
         handler=engine,
         engines=[engine],
         tables=[clinics],
-        prepare=[store.prepare],
+        prepare=[store.prepare, look_at_decrees],
         ticks=[bury_bad_clinics],
     )

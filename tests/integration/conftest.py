@@ -45,3 +45,15 @@ def new_world(kafka: stack.Server, mongo: stack.Server) -> NewWorld:
         return fresh_world(kafka, options.pop("mongo", mongo), **options)
 
     return make
+
+
+@pytest.fixture
+def figure(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Says a figure that was measured, also when the test passes."""
+
+    def say(line: str) -> None:
+        reporter = request.config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter.write_line(f"measured: {line}")
+
+    return say

@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
-from services.contract.envelope import Incoming, Record, read
+from services.contract.envelope import Incoming, Outgoing, Record, read
 from services.contract.events import ClinicPublished, RosterPublished
 from services.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
 from services.runtime.clock import SystemClock
@@ -176,6 +176,8 @@ class Office:
 
     def __init__(self, clinics: Clinics | None = None, database: Database | None = None) -> None:
         self.memory = MemoryDatabase()
+        self.published: list[Outgoing] = []
+        """What went out, in order, whatever happened afterwards."""
         self.store = SchedulerStore(database or self.memory.as_database)
         self.clinics = clinics or known(clinic())
         settings = Settings(_env_file=None, env="development", signatures="off")  # type: ignore[call-arg]  # pydantic-settings' own argument
@@ -184,24 +186,26 @@ class Office:
 
     async def handle(self, *batch: Incoming, now: str = "Fri 2026-11-20 10:00") -> Handled:
         handled = await self.engine.handle(batch, at(now))
+        self.published += handled.events
         for done in handled.after:
             await done()
         return handled
 
     async def hear(self, *batch: Incoming, now: str = "Fri 2026-11-20 10:00") -> list[tuple[str, str, Any]]:
         """A batch, and what it says: (type, request_id, data)."""
-        return _said((await self.handle(*batch, now=now)).events)
+        return said((await self.handle(*batch, now=now)).events)
 
     async def tick(self, now: str) -> list[tuple[str, str, Any]]:
         """What the timers say, and then the settling of days that were left."""
         due = await self.engine.due(at(now))
-        events = list(due.events)
+        before = len(self.published)
+        self.published += due.events
         await self.engine.sent(due)
         moved = await self.engine.tick(at(now))
         if moved is not None:
-            events += moved.events
+            self.published += moved.events
             await moved.told()
-        return _said(events)
+        return said(self.published[before:])
 
     async def state(self, number: int = 1) -> CallState:
         found = (await self.store.calls.load([request_id(number)]))[request_id(number)].state
@@ -209,7 +213,7 @@ class Office:
         return found
 
 
-def _said(events: Sequence[Any]) -> list[tuple[str, str, Any]]:
+def said(events: Sequence[Outgoing]) -> list[tuple[str, str, Any]]:
     return [(each.type, each.subject, json.loads(each.value)) for each in events]
 
 

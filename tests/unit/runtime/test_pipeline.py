@@ -1,0 +1,369 @@
+"""The six steps of a batch, in this order and no other; and what happens when one of them fails."""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import pytest
+from prometheus_client import REGISTRY
+
+from services.contract.envelope import Incoming, Outgoing, Record
+from services.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
+from services.runtime import pipeline as module
+from services.runtime.clock import SystemClock
+from services.runtime.decision import Dead
+from services.runtime.engine import Handled
+from services.runtime.failures import MustFinish, Stopped, TooManyDeadLetters, Transient
+from services.runtime.pipeline import Pipeline
+
+WITHDRAWN = "request.withdrawn"
+ID = "5f0c1d2e-7a1b-4c3d-8e9f-0a1b2c3d4e5f"
+
+
+def record(offset: int, event_type: str = WITHDRAWN, partition: int = 0, value: bytes | None = None) -> Record:
+    body = {"request_id": ID, "clinic_id": "samal-3", "at": "2026-11-20T10:00:00+05:00", "reason": f"e{offset}"}
+    headers = {
+        "ce_specversion": "1.0",
+        "ce_id": f"e{offset}",
+        "ce_source": "urn:test",
+        "ce_type": TYPE_PREFIX + event_type,
+        "content-type": "application/json",
+    }
+    return Record(
+        TOPIC_OF_TYPE[event_type].name,
+        partition,
+        offset,
+        b"samal-3",
+        json.dumps(body).encode() if value is None else value,
+        tuple((name, text.encode()) for name, text in headers.items()),
+        1_790_000_000_000,
+    )
+
+
+def name(event: Incoming) -> str:
+    data: Any = event.data
+    return str(data.reason)
+
+
+def event(text: str) -> Outgoing:
+    return Outgoing(
+        "homecall.intake-events.v1", "samal-3", "request.cancelled", text, "/homecall/intake", ID, "", b"{}"
+    )
+
+
+class Recorder:
+    """A handler, a producer and a commit that write down what they were asked, and fail as they are told.
+
+    ``handling`` and ``sending`` are called first, with the try they are; what they raise is raised.
+    """
+
+    def __init__(self) -> None:
+        self.steps: list[Any] = []
+        self.committed: dict[tuple[str, int], int] = {}
+        self.sent: list[Outgoing] = []
+        self.dead: list[tuple[int, str, str]] = []
+        self.handling: Callable[[Sequence[Incoming]], None] = lambda _: None
+        self.sending: Callable[[], None] = lambda: None
+        self.following: Callable[[], None] | None = None
+
+    async def handle(self, batch: Sequence[Incoming], now: datetime) -> Handled:
+        assert now.tzinfo is not None
+        self.steps.append(("handle", [name(each) for each in batch]))
+        self.handling(batch)
+        handled = Handled([event(name(each)) for each in batch], dict.fromkeys(range(len(batch)), "handled"))
+        if self.following is not None:
+            handled.after.append(self.follow)
+        return handled
+
+    async def follow(self) -> None:
+        self.steps.append("after")
+        assert self.following is not None
+        self.following()
+
+    async def send(self, events: Sequence[Outgoing], dead: Sequence[tuple[Record, str, str, str]] = ()) -> None:
+        self.steps.append(("publish", [each.id for each in events]))
+        self.sending()
+        self.sent.extend(events)
+        self.dead.extend((each.offset, reason, service) for each, reason, _, service in dead)
+
+    async def commit(self, offsets: Mapping[tuple[str, int], int]) -> None:
+        self.steps.append(("commit", dict(offsets)))
+        self.committed.update(offsets)
+
+
+def failing(*errors: Exception | None) -> Callable[..., None]:
+    """Raises these, one a call (None: nothing), then nothing more."""
+    left = list(errors)
+
+    def fail(*_: object) -> None:
+        error = left.pop(0) if left else None
+        if error is not None:
+            raise error
+
+    return fail
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_FIRST_WAIT", 0.0001)
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+def line(recorder: Recorder) -> Pipeline:
+    producer: Any = recorder
+    return Pipeline("intake", recorder, producer, SystemClock())
+
+
+AWAY = Transient("database", ConnectionError())
+REQUESTS = TOPIC_OF_TYPE[WITHDRAWN].name
+
+
+async def test_decode_handle_publish_after_commit(line: Pipeline, recorder: Recorder) -> None:
+    recorder.following = failing()
+    await line.on_batch([record(3), record(4), record(9, partition=1)], recorder.commit)
+    assert recorder.steps == [
+        ("handle", ["e3", "e4", "e9"]),
+        ("publish", ["e3", "e4", "e9"]),
+        "after",
+        ("commit", {(REQUESTS, 0): 5, (REQUESTS, 1): 10}),
+    ]
+
+
+async def test_the_causes_come_before_what_they_cause(line: Pipeline, recorder: Recorder) -> None:
+    # What a later topic carries was caused by what an earlier one did: within a batch that order may as well hold.
+    async def handle(batch: Sequence[Incoming], _: datetime) -> Handled:
+        recorder.steps.append([each.type for each in batch])
+        return Handled(results=dict.fromkeys(range(len(batch)), "handled"))
+
+    recorder.handle = handle  # type: ignore[method-assign]  # a handler for this test alone
+    ids = {"request_id": ID, "clinic_id": "samal-3"}
+    closed = json.dumps(ids | {"revision": 2, "outcome": "served", "at": "2026-11-20T12:00:00+05:00"}).encode()
+    await line.on_batch([record(1, "visit.closed", value=closed), record(2)], recorder.commit)
+    assert recorder.steps[0] == [WITHDRAWN, "visit.closed"]
+
+
+async def test_what_cannot_be_read_is_a_dead_letter_and_its_neighbours_go_on(
+    line: Pipeline, recorder: Recorder
+) -> None:
+    await line.on_batch([record(1), record(2, value=b"\xff"), record(3)], recorder.commit)
+    assert recorder.dead == [(2, "not_json", "intake")]
+    assert [each.id for each in recorder.sent] == ["e1", "e3"]
+    assert recorder.committed == {(REQUESTS, 0): 4}
+
+
+async def test_a_batch_of_nothing_readable_is_committed(line: Pipeline, recorder: Recorder) -> None:
+    await line.on_batch([record(1, value=b"{")], recorder.commit)
+    assert [step[0] for step in recorder.steps] == ["publish", "commit"]
+
+
+async def test_what_the_handler_gives_up_is_a_dead_letter(line: Pipeline, recorder: Recorder) -> None:
+    async def handle(batch: Sequence[Incoming], _: datetime) -> Handled:
+        return Handled(dead=[(batch[0], Dead("invalid_transition", "was refused"))], results={0: "dead"})
+
+    recorder.handle = handle  # type: ignore[method-assign]  # a handler for this test alone
+    await line.on_batch([record(1)], recorder.commit)
+    assert recorder.dead == [(1, "invalid_transition", "intake")]
+
+
+# ---- what is away
+
+
+@pytest.mark.parametrize("step", ["handle", "publish", "after"])
+async def test_what_is_away_is_waited_for_and_nothing_is_committed_before(
+    line: Pipeline, recorder: Recorder, step: str
+) -> None:
+    def fail() -> Callable[..., None]:
+        away = failing(*[AWAY] * 7)
+
+        def check(*_: object) -> None:
+            assert recorder.committed == {}
+            away()
+
+        return check
+
+    if step == "handle":
+        recorder.handling = fail()
+    elif step == "publish":
+        recorder.sending = fail()
+    else:
+        recorder.following = fail()
+    await line.on_batch([record(1)], recorder.commit)
+    names = [each if isinstance(each, str) else each[0] for each in recorder.steps]
+    assert names.count(step) == 8
+    assert recorder.committed == {(REQUESTS, 0): 2}
+    assert recorder.dead == []
+    assert line.blocked_since is None
+
+
+async def test_while_something_is_away_it_is_known(line: Pipeline, recorder: Recorder) -> None:
+    def away(_: object) -> None:
+        if len(recorder.steps) == 3:
+            assert line.blocked_since is not None
+            return
+        raise AWAY
+
+    recorder.handling = away
+    await line.on_batch([record(1)], recorder.commit)
+    assert line.blocked_since is None
+
+
+async def test_what_must_be_finished_is_never_a_dead_letter(line: Pipeline, recorder: Recorder) -> None:
+    recorder.handling = failing(*[MustFinish("a number is out")] * 20)
+    await line.on_batch([record(1), record(2)], recorder.commit)
+    assert (recorder.dead, [each.id for each in recorder.sent]) == ([], ["e1", "e2"])
+    # All of the batch each time: it is not taken apart as for a record that fails by itself.
+    assert {tuple(names) for step, names in recorder.steps if step == "handle"} == {("e1", "e2")}
+
+
+# ---- a record that fails by itself
+
+
+async def test_a_poisonous_record_is_given_up_after_five_tries_and_its_neighbours_go_on(
+    line: Pipeline, recorder: Recorder
+) -> None:
+    def poison(batch: Sequence[Incoming]) -> None:
+        if any(name(each) == "e2" for each in batch):
+            raise KeyError("e2")
+
+    recorder.handling = poison
+    await line.on_batch([record(1), record(2), record(3)], recorder.commit)
+    assert recorder.dead == [(2, "handler_failed", "intake")]
+    assert [each.id for each in recorder.sent] == ["e1", "e3"]
+    assert recorder.committed == {(REQUESTS, 0): 4}
+    assert [names for step, names in recorder.steps if step == "handle"] == [
+        ["e1", "e2", "e3"],
+        ["e1"],
+        *[["e2"]] * 5,
+        ["e3"],
+    ]
+
+
+async def test_a_batch_that_fails_only_as_a_whole_is_handled_one_by_one(line: Pipeline, recorder: Recorder) -> None:
+    recorder.handling = failing(RuntimeError("too much at once"))
+    recorder.following = failing()
+    await line.on_batch([record(1), record(2)], recorder.commit)
+    assert (recorder.dead, [each.id for each in recorder.sent]) == ([], ["e1", "e2"])
+    assert recorder.steps.count("after") == 2
+    assert [step[0] for step in recorder.steps if step != "after"].count("publish") == 1
+
+
+async def test_alone_too_what_is_away_is_no_failure_of_the_records(line: Pipeline, recorder: Recorder) -> None:
+    recorder.handling = failing(ValueError(), *[AWAY] * 6, *[ValueError()] * 4)
+    await line.on_batch([record(1)], recorder.commit)
+    assert (recorder.dead, len(recorder.sent)) == ([], 1)
+
+
+async def test_a_failure_quotes_nothing_of_the_record(line: Pipeline, recorder: Recorder) -> None:
+    details: list[str] = []
+
+    async def send(_: Sequence[Outgoing], dead: Sequence[tuple[Record, str, str, str]] = ()) -> None:
+        details.extend(detail for _, _, detail, _ in dead)
+
+    recorder.send = send  # type: ignore[method-assign]  # a producer for this test alone
+    recorder.handling = failing(*[ValueError("850715100000")] * 9)
+    await line.on_batch([record(1)], recorder.commit)
+    assert details == ["ValueError at each of 5 tries: see the service's log, then replay it"]
+
+
+# ---- the end
+
+
+async def test_a_batch_in_hand_is_given_up_uncommitted_when_the_service_stops(
+    line: Pipeline, recorder: Recorder
+) -> None:
+    def away(_: object) -> None:
+        if len(recorder.steps) == 3:
+            line.stopping.set()
+        raise AWAY
+
+    recorder.handling = away
+    with pytest.raises(Stopped):
+        await line.on_batch([record(1)], recorder.commit)
+    assert (recorder.committed, recorder.sent) == ({}, [])
+
+
+@pytest.mark.parametrize("step", ["handle", "publish"])
+async def test_stopped_alone_and_while_publishing(line: Pipeline, recorder: Recorder, step: str) -> None:
+    def fail(*_: object) -> None:
+        line.stopping.set()
+        raise (ValueError() if step == "handle" else AWAY)
+
+    recorder.handling = fail if step == "handle" else recorder.handling
+    recorder.sending = fail if step == "publish" else recorder.sending
+    with pytest.raises(Stopped):
+        await line.on_batch([record(1)], recorder.commit)
+    assert recorder.committed == {}
+
+
+async def test_no_batch_is_taken_after_that(line: Pipeline, recorder: Recorder) -> None:
+    assert await line.finish(1)
+    with pytest.raises(Stopped):
+        await line.on_batch([record(1)], recorder.commit)
+    assert recorder.steps == []
+
+
+async def test_finishing_waits_for_the_batch_in_hand(line: Pipeline, recorder: Recorder) -> None:
+    going, go = asyncio.Event(), asyncio.Event()
+
+    async def send(_: Sequence[Outgoing], __: Sequence[object] = ()) -> None:
+        going.set()
+        await go.wait()
+
+    recorder.send = send  # type: ignore[method-assign]  # a producer for this test alone
+    batch = asyncio.create_task(line.on_batch([record(1)], recorder.commit))
+    await going.wait()
+    assert not await line.finish(0.01)
+    go.set()
+    assert await line.finish(1)
+    await batch
+    assert recorder.committed == {(REQUESTS, 0): 2}
+
+
+# ---- too many dead letters
+
+
+@pytest.mark.parametrize(("bad", "stops"), [(500, False), (501, True)])
+async def test_too_large_a_share_of_dead_letters_ends_the_service(recorder: Recorder, bad: int, stops: bool) -> None:
+    producer: Any = recorder
+    line = Pipeline("intake", recorder, producer, SystemClock(), dead_letter_max_share=0.5)
+    batch = [record(offset, value=b"{" if offset < bad else None) for offset in range(1_000)]
+    if not stops:
+        await line.on_batch(batch, recorder.commit)
+        assert len(recorder.dead) == bad
+        return
+    with pytest.raises(TooManyDeadLetters, match=r"50% of the last 1000 records.*HOMECALL_DEAD_LETTER_MAX_SHARE"):
+        await line.on_batch(batch, recorder.commit)
+    assert (recorder.committed, recorder.sent, recorder.dead) == ({}, [], [])
+
+
+async def test_a_few_records_are_no_share_yet(recorder: Recorder) -> None:
+    producer: Any = recorder
+    line = Pipeline("intake", recorder, producer, SystemClock(), dead_letter_max_share=0.5)
+    await line.on_batch([record(offset, value=b"{") for offset in range(999)], recorder.commit)
+    assert len(recorder.dead) == 999
+
+
+# ---- what is counted
+
+
+def counted(metric: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(metric, labels) or 0.0
+
+
+async def test_records_are_counted_once_they_are_committed(line: Pipeline, recorder: Recorder) -> None:
+    handled = {"topic": REQUESTS, "type": WITHDRAWN, "result": "handled"}
+    unreadable = {"topic": REQUESTS, "type": "unreadable", "result": "dead"}
+    before = counted("homecall_events_total", **handled), counted("homecall_events_total", **unreadable)
+    letters = counted("homecall_dead_letters_total", topic=REQUESTS, reason="not_json")
+    recorder.sending = failing(*[AWAY] * 3)
+    await line.on_batch([record(1), record(2), record(3, value=b"{")], recorder.commit)
+    after = counted("homecall_events_total", **handled), counted("homecall_events_total", **unreadable)
+    assert (after[0] - before[0], after[1] - before[1]) == (2, 1)
+    assert counted("homecall_dead_letters_total", topic=REQUESTS, reason="not_json") - letters == 1

@@ -1,0 +1,204 @@
+"""A day settled anew: after a roster, a drop-out, a withdrawal; promises first, then whoever waits by priority."""
+
+from typing import Any
+
+import pytest
+
+from services.scheduler.app import _replan
+from services.scheduler.domain import CallState
+from services.scheduler.store import ClinicDay
+from tests.unit.scheduler.office import (
+    CLINIC,
+    FRIDAY,
+    SATURDAY,
+    Office,
+    accepted,
+    cancelled,
+    doctor,
+    reported,
+    request_id,
+    roster,
+    roster_event,
+    take,
+    unavailable,
+)
+from tests.unit.standard.local_times import at
+
+NOW = "Fri 2026-11-20 10:00"
+ROSTER = roster(doctor("a", max_visits=1), doctor("b", max_visits=1))
+CALLS = [accepted(number=1), accepted(number=2), accepted(number=3)]
+DROP_OUT = unavailable("a", "09:00")
+
+
+def names(said: list[tuple[str, str, Any]]) -> list[tuple[str, str]]:
+    numbers = {request_id(number): f"call {number}" for number in range(30)}
+    return [(type_, numbers[subject]) for type_, subject, _ in said]
+
+
+def waiting(number: int, when: str, **over: Any) -> CallState:
+    return take(accepted(when, number, **over), NOW)
+
+
+def test_who_is_placed_first_as_room_appears() -> None:
+    day = ClinicDay(CLINIC, FRIDAY)
+    day.take_roster(roster_event(doctor()), "cause-1")
+    calls = [
+        waiting(1, "Fri 2026-11-20 08:00"),
+        waiting(2, "Fri 2026-11-20 09:00", urgency="urgent"),
+        waiting(3, "Fri 2026-11-20 09:30", urgency="urgent", red_flags=["seizures"]),
+        waiting(4, "Fri 2026-11-20 08:30", urgency="urgent"),
+        waiting(5, "Fri 2026-11-20 07:59:59"),
+    ]
+    _replan(day, calls, at(NOW))
+    by_time = sorted(day.bookings, key=lambda each: day.bookings[each]["from"])
+    assert by_time == [request_id(number) for number in (3, 4, 2, 5)]  # 10:00 to 12:00 holds four
+    assert set(day.moved) == set(by_time)
+
+
+def test_promises_come_before_whoever_waits() -> None:
+    day = ClinicDay(CLINIC, FRIDAY)
+    day.take_roster(roster_event(doctor("a"), doctor("b", districts=[])), "cause-1")
+    promised = waiting(1, "Fri 2026-11-20 09:00")
+    _replan(day, [promised], at(NOW))
+    assert day.bookings[request_id(1)]["doctor"]["doctor_id"] == "a"
+    day.clean()
+    day.take_unavailable("a", at(NOW), "cause-2")
+    day.take_roster(roster_event(doctor("a"), doctor("b", max_visits=1), revision=2), "cause-3")
+    _replan(day, [waiting(2, "Fri 2026-11-20 08:00", urgency="urgent", red_flags=["seizures"])], at(NOW))
+    assert {each: kept["doctor"]["doctor_id"] for each, kept in day.bookings.items()} == {request_id(1): "b"}
+    assert day.moved == {request_id(1): ["cause-3", "roster_changed"]}
+
+
+def test_a_promise_without_room_is_told_too() -> None:
+    day = ClinicDay(CLINIC, FRIDAY)
+    day.take_roster(roster_event(doctor("a")), "cause-1")
+    _replan(day, [waiting(1, "Fri 2026-11-20 09:00")], at(NOW))
+    day.clean()
+    day.take_unavailable("a", at(NOW), "cause-2")
+    _replan(day, [], at(NOW))
+    assert day.bookings == {}
+    assert day.moved == {request_id(1): ["cause-2", "doctor_unavailable"]}
+
+
+def test_a_day_that_holds_is_left_alone() -> None:
+    day = ClinicDay(CLINIC, FRIDAY)
+    day.take_roster(roster_event(doctor("a")), "cause-1")
+    _replan(day, [waiting(1, "Fri 2026-11-20 09:00")], at(NOW))
+    day.clean()
+    day.stored()
+    _replan(day, [], at(NOW))
+    assert (day.changed, day.moved, day.dirty) == (False, {}, None)
+
+
+# ---- through the engine
+
+
+async def test_without_a_roster_a_call_waits_and_the_roster_places_it() -> None:
+    office = Office()
+    assert names(await office.hear(accepted())) == [("visit.unplaced", "call 1")]
+    assert (await office.state()).cause == "no_roster"
+    (scheduled,) = await office.hear(roster(doctor()))
+    assert scheduled[0] == "visit.scheduled"
+    assert scheduled[2]["revision"] == 2
+    assert await office.tick(NOW) == []
+
+
+@pytest.mark.parametrize("first", ["roster", "call"])
+async def test_a_roster_and_a_call_in_one_batch(first: str) -> None:
+    office = Office()
+    batch = [roster(doctor()), accepted()] if first == "roster" else [accepted(), roster(doctor())]
+    assert names(await office.hear(*batch)) == [("visit.scheduled", "call 1")]
+
+
+async def test_a_doctor_drops_out_and_the_visits_move() -> None:
+    office = Office()
+    await office.hear(roster(doctor("a"), doctor("b", districts=[])), accepted())
+    (moved,) = await office.hear(unavailable("a", "09:00"))
+    assert (moved[0], moved[2]["doctor"]["doctor_id"], moved[2]["reason"]) == (
+        "visit.rescheduled",
+        "b",
+        "doctor_unavailable",
+    )
+
+
+async def test_a_withdrawal_gives_its_place_to_whoever_waits() -> None:
+    office = Office()
+    await office.hear(roster(doctor(max_visits=1)), accepted(number=1), accepted(number=2))
+    assert (await office.state(2)).cause == "no_capacity"
+    said = await office.hear(cancelled(1))
+    assert names(said) == [("visit.cancelled", "call 1"), ("visit.scheduled", "call 2")]
+
+
+async def test_a_withdrawal_before_its_call_and_one_that_never_came_here() -> None:
+    office = Office()
+    assert await office.hear(roster(doctor()), cancelled(1), cancelled(2, register_number=None)) == []
+    assert names(await office.hear(accepted())) == [("visit.cancelled", "call 1")]
+    assert (await office.store.load_days([f"{CLINIC}|{FRIDAY}"]))[f"{CLINIC}|{FRIDAY}"].bookings == {}
+    assert await office.store.calls.load([request_id(2)]) == {}
+
+
+async def test_r14_whoever_waits_goes_to_the_next_day_when_this_one_is_over() -> None:
+    office = Office()
+    await office.hear(roster(doctor(shift={"from": "09:00", "to": "12:00"}), day=SATURDAY), accepted())
+    assert (await office.state()).status == "waiting"
+    said = await office.tick("Fri 2026-11-20 20:00")
+    assert {each[0] for each in said} == {"deadline.missed", "visit.scheduled"}
+    assert [data["visit_date"] for _, _, data in said if "visit_date" in data] == [SATURDAY]
+
+
+@pytest.mark.parametrize("event", [roster(doctor("a"), doctor("b", districts=[])), unavailable("a", "11:00")])
+async def test_the_same_again_says_nothing_new(event: Any) -> None:
+    office = Office()
+    await office.hear(roster(doctor("a")), accepted())
+    first = await office.hear(event)
+    assert await office.hear(event) == []
+    assert len(first) <= 1
+
+
+async def test_a_call_heard_again_is_said_again_with_the_same_ids() -> None:
+    office = Office()
+    batch = [roster(doctor()), accepted()]
+    first = await office.handle(*batch)
+    assert (await office.handle(*batch, now="Fri 2026-11-20 11:00")).events == first.events
+
+
+async def test_a_closed_visit_keeps_its_place_and_counts() -> None:
+    office = Office()
+    await office.hear(roster(doctor(max_visits=1)), accepted(number=1))
+    await office.hear(reported("Fri 2026-11-20 10:20", number=1))
+    assert names(await office.hear(accepted(number=2))) == [("visit.unplaced", "call 2")]
+
+
+@pytest.mark.parametrize("collection", ["days", "calls"])
+@pytest.mark.parametrize("writes", [1, 2, 3, 4])
+async def test_a_crash_after_any_write_ends_in_the_same_place(collection: str, writes: int) -> None:
+    def crash() -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise RuntimeError("killed")
+
+    async def run(office: Office) -> None:
+        await office.hear(ROSTER, *CALLS)
+        await office.hear(DROP_OUT)
+
+    undisturbed, office = Office(), Office()
+    await run(undisturbed)
+    assert len(undisturbed.published) == 4
+    left = writes
+    office.memory.collection(collection).after_write = crash
+    for _ in range(3):
+        try:
+            await run(office)
+        except Exception:
+            left = 0  # a new process, that hears its batch again
+    assert left <= 0, "there are fewer writes than that"
+    await office.tick(NOW)
+    assert {(each.type, each.subject) for each in office.published} == {
+        (each.type, each.subject) for each in undisturbed.published
+    }
+    for number in (1, 2, 3):
+        there, here = await undisturbed.state(number), await office.state(number)
+        assert (here.status, here.booking, here.pending) == (there.status, there.booking, there.pending)
+    assert await office.tick(NOW) == []
+    assert await office.store.dirty_days() == []
