@@ -78,10 +78,13 @@ def replay(*, reason: str | None, topic: str | None, offsets: Collection[int], y
     letters = _chosen(reason, topic, offsets)
     ready = []
     for letter in letters:
-        if letter.topic in BY_NAME and letter.topic != DEAD_LETTERS.name:
-            ready.append(letter)
-        else:
+        if letter.topic not in BY_NAME or letter.topic == DEAD_LETTERS.name:
             print_error(f"offset {letter.record.offset}: names no topic of the contract to go back to")
+        elif not letter.record.value:
+            # A key without a value would be a tombstone: on a compacted topic it deletes what it was meant to mend.
+            print_error(f"offset {letter.record.offset}: holds no value to send again: see its detail")
+        else:
+            ready.append(letter)
     if ready and not yes and sys.stdin.isatty():
         _ask(ready)
     sent = 0

@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import heapq
+import io
 import json
 import os
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -58,6 +60,10 @@ _REPORT_WITHIN = timedelta(minutes=55)
 def run(requests: int, seed: int, *, as_json: bool) -> None:
     """Play the day and show it; ``Failure`` with code 1 when anything was lost, doubled or unanswered."""
     began = time.perf_counter()
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that knows no Kazakh letters is to lose the letters, not the day.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     # With --json, standard output is the object alone.
     console = Console(stderr=as_json, highlight=False)
     descriptor, name = tempfile.mkstemp(prefix="homecall-demo-", suffix=".log")
@@ -204,7 +210,8 @@ class _Day:
 
     async def play(self) -> None:
         """Send everything in its time, and wait for all that must come of it."""
-        with contextlib.suppress(_SilenceError):
+        ending = "the day is over"
+        try:
             for act in self._plan.acts:
                 await self._reach(act.at)
                 await self._room()
@@ -212,8 +219,10 @@ class _Day:
             await self._reach(ENDS_AT)
             while not self._ledger.complete(self._clock.now()):
                 await self._pause()
+        except _SilenceError:
+            ending = f"broken off: nothing was heard for {_SILENCE_SECONDS:.0f} s"
         await asyncio.sleep(_LISTEN_ON_SECONDS)
-        self._screen.show(self._clock.now(), "the day is over")
+        self._screen.show(self._clock.now(), ending)
 
     # ------------------------------------------------------------ time
 

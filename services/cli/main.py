@@ -20,10 +20,13 @@ topics_app = typer.Typer(help="The topics of the contract.", no_args_is_help=Tru
 app.add_typer(topics_app, name="topics")
 letters_app = typer.Typer(help="The records that could not be handled.", no_args_is_help=True)
 app.add_typer(letters_app, name="dead-letters")
+keys_app = typer.Typer(help="The keys under which personal data is kept.", no_args_is_help=True)
+app.add_typer(keys_app, name="keys")
 
 TopicName = Annotated[str, typer.Argument(help="a topic's full name, or the short one, as in requests")]
 Lines = Annotated[str, typer.Argument(help="a file of JSON lines, or - for standard input")]
 Reason = Annotated[str | None, typer.Option(help="only those that died of this, as in schema")]
+KeysFile = Annotated[Path | None, typer.Option(help="the keys file, if not HOMECALL_KEYS_FILE")]
 FromTopic = Annotated[str | None, typer.Option("--topic", help="only those that came from this topic")]
 
 
@@ -123,12 +126,23 @@ def watch(
 
 
 @app.command()
-def explain(file: Lines) -> None:
+def explain(
+    file: Annotated[str | None, typer.Argument(help="JSON lines; - for standard input")] = None,
+    request: Annotated[str | None, typer.Option(help="a request_id: its whole life, from the stores")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="with --request: a line of JSON for each step")] = False,
+) -> None:
     """Print the ruling on each request or complaint of a file, with no server; exit 1 if a line has none.
 
     A line is {"type": "request.submitted", "data": {…}, "clinic": {…}}, or with complaint.submitted; without a clinic
-    it has the standard's hours.
+    it has the standard's hours. With --request: each step of one request, its time, its clause and its verdict.
     """
+    if request is not None:
+        from services.cli.life import explain_request
+
+        explain_request(request, as_json=as_json)
+        return
+    if file is None:
+        raise typer.BadParameter("name a file, - for standard input, or --request ID")
     from services.cli.explain import explain as run
 
     run(file)
@@ -158,6 +172,25 @@ def letters_replay(
     from services.cli.dead_letters import replay
 
     replay(reason=reason, topic=topic, offsets=offset or (), yes=yes)
+
+
+@keys_app.command("new")
+def keys_new(
+    file: KeysFile = None,
+    standby: Annotated[bool, typer.Option("--standby", help="do not seal with it yet: homecall keys use does")] = False,
+) -> None:
+    """Make the keys file, or add a key that seals from now on; the older ones stay, to open what they sealed."""
+    from services.cli.keys import new
+
+    new(file, standby=standby)
+
+
+@keys_app.command("use")
+def keys_use(name: Annotated[str, typer.Argument(help="the key's name, as in 2026-2")], file: KeysFile = None) -> None:
+    """Seal with a key that the file holds already."""
+    from services.cli.keys import use
+
+    use(name, file)
 
 
 @app.command()

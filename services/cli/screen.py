@@ -253,9 +253,8 @@ def _clocks(ledger: Ledger, now: datetime) -> RenderableType:
             str(answered),
             minutes(slowest_answer(ledger, channel)),
         )
-    missed = sum(count for (_, kind), count in ledger.deadlines.items() if kind == "missed")
-    names = ", ".join(f"{name} {count}" for (name, kind), count in sorted(ledger.deadlines.items()) if kind == "missed")
-    note = f"missed: {missed} ({names})" if missed else "missed: 0"
+    missed = [f"{name} {count}" for (name, kind), count in sorted(ledger.deadlines.items()) if kind == "missed"]
+    note = f"deadlines missed: {', '.join(missed) or 'none'}"
     return Group(table, Text(note, style="red" if missed else "dim"))
 
 

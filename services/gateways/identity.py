@@ -18,17 +18,16 @@ import asyncio
 import random
 import ssl
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Annotated, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from services.contract.types import AnyDay, Day
+from services.contract.types import AnyDay, Day, Id, Line, Name
 from services.gateways.breaker import Breaker
 from services.runtime.logs import log
 from services.runtime.settings import Settings, SettingsError
@@ -156,19 +155,16 @@ class _Answer(BaseModel):
     status: Literal["found", "not_found", "no_consent"]
 
 
-_Text = Annotated[str, Field(min_length=1, max_length=1000)]
-
-
 class _PersonPart(BaseModel):
-    full_name: _Text
+    full_name: Name
     birth_date: Day
     sex: Literal["male", "female"] | None = None
-    address: _Text | None = None
+    address: Line | None = None
 
 
 class _AttachmentPart(BaseModel):
-    clinic_id: _Text
-    territory: _Text | None = None
+    clinic_id: Id
+    territory: Id | None = None
     attached_from: AnyDay
     attached_until: AnyDay | None = None
 
@@ -191,6 +187,9 @@ class _AttachmentAnswer(_Answer):
         if self.status == "found" and self.attachment is None:
             raise ValueError("found, and no clinic in it")
         return self
+
+
+A = TypeVar("A", bound=_Answer)
 
 
 class _NoAnswer(Exception):
@@ -218,7 +217,7 @@ class HttpIdentity:
     def __init__(
         self,
         url: str,
-        limits: Limits = Limits(),  # noqa: B008  frozen: one for all is right
+        limits: Limits = Limits(),
         *,
         clock: Callable[[], float] = time.monotonic,
         draw: Callable[[float, float], float] = random.uniform,
@@ -250,11 +249,13 @@ class HttpIdentity:
         round_ = _Round()
         if within > 0:
             tasks = [asyncio.create_task(self._one(iin, round_)) for iin in dict.fromkeys(iins)]
+            late = False
             try:
                 if tasks:
                     await asyncio.wait(tasks, timeout=within)
+                late = True
             finally:
-                self._give_up(round_, tasks)
+                self._give_up(round_, tasks, late=late)
         results = [round_.results.get(iin, Away("timeout")) for iin in iins]
         self._tell(results)
         return results
@@ -265,16 +266,16 @@ class HttpIdentity:
         await asyncio.gather(*self._given_up, return_exceptions=True)
         await self._client.aclose()
 
-    def _give_up(self, round_: _Round, tasks: Sequence[asyncio.Task[None]]) -> None:
+    def _give_up(self, round_: _Round, tasks: Sequence[asyncio.Task[None]], *, late: bool) -> None:
         """Leave what is not done yet; closing its connections is not waited for, it might take a while."""
         round_.over = True
         for _ in range(round_.in_flight):
             # Cut off by our own time, not the gateway's. If it has answered nothing else either, it is taken as one
             # that hangs: otherwise every look-up with a short time would wait for it in vain, for ever.
-            if round_.answered:
-                self._breaker.dropped()
-            else:
+            if late and not round_.answered:
                 self._breaker.failed()
+            else:
+                self._breaker.dropped()
         for task in tasks:
             if not task.done():
                 task.cancel()
@@ -309,5 +310,134 @@ class HttpIdentity:
             return Away("no_consent")
         return Attachment(**dict(answer.attachment)) if answer.status == "found" and answer.attachment else None
 
-    async def _ask[A: _Answer](self, path: str, iin: str, shape: type[A], round_: _Round) -> A:
-        """The answer to one question, asked again a few times. Raises ``_NoAnswer`` with the last reason."""
+    async def _ask(self, path: str, iin: str, shape: type[A], round_: _Round) -> A:
+        """The answer to one question, asked a few times if need be. Raises ``_NoAnswer`` with the last reason."""
+        failure = _NoAnswer("resting")
+        for attempt in range(self._limits.attempts):
+            if attempt:
+                await asyncio.sleep(self._draw(0.0, self._limits.backoff_seconds * 2 ** (attempt - 1)))
+            try:
+                return shape.model_validate_json(await self._call(path, iin, round_))
+            except ValidationError:
+                raise _NoAnswer("unreadable") from None
+            except _NoAnswer as latest:
+                # That the breaker stopped the second call says less than why the first one failed.
+                failure = failure if latest.reason == "resting" else latest
+                if not latest.again:
+                    break
+        raise failure
+
+    async def _call(self, path: str, iin: str, round_: _Round) -> bytes:
+        """One call, its outcome told to the breaker: whatever the gateway answers but its own errors, it is there."""
+        async with self._free:
+            if not self._breaker.admits():
+                raise _NoAnswer("resting")
+            round_.in_flight += 1
+            answered: bool | None = None
+            try:
+                body = await self._exchange(path, iin)
+                answered = True
+            except _NoAnswer as failure:
+                answered = not failure.again
+                raise
+            finally:
+                self._settle(round_, answered)
+            return body
+
+    def _settle(self, round_: _Round, answered: bool | None) -> None:
+        """Tell the breaker how a call ended; None: it was given up."""
+        if round_.over:
+            return  # _give_up has told it
+        round_.in_flight -= 1
+        if answered is None:
+            self._breaker.dropped()
+        elif answered:
+            round_.answered = True
+            self._breaker.succeeded()
+        else:
+            self._breaker.failed()
+
+    async def _exchange(self, path: str, iin: str) -> bytes:
+        """The body of an answer with status 200. Raises ``_NoAnswer``."""
+        import httpx
+
+        try:
+            async with (
+                asyncio.timeout(self._limits.request_seconds),
+                self._client.stream("POST", path, json={"iin": iin}) as response,
+            ):
+                if response.status_code >= 500 or response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+                    raise _NoAnswer("failing", again=True)
+                if response.status_code != httpx.codes.OK:
+                    raise _NoAnswer("refused")
+                body = b""
+                async for part in response.aiter_raw():
+                    body += part
+                    if len(body) > _MOST_BYTES:
+                        raise _NoAnswer("unreadable")
+                return body
+        except TimeoutError:
+            raise _NoAnswer("timeout", again=True) from None
+        except httpx.TransportError:
+            raise _NoAnswer("unreachable", again=True) from None
+
+    def _tell(self, results: Sequence[Result]) -> None:
+        """Log when what keeps the gateway from telling changes: not at every look-up, and never about whom."""
+        trouble = frozenset(_reasons(results)) - {"no_consent"}
+        if results and trouble != self._trouble:
+            if trouble:
+                log("identity").warning("the e-government gateway is away", reasons=sorted(trouble))
+            else:
+                log("identity").info("the e-government gateway answers again")
+            self._trouble = trouble
+
+
+def _reasons(results: Sequence[Result]) -> Iterator[Reason]:
+    for result in results:
+        told = result.attachment if isinstance(result, Found) else result
+        if isinstance(told, Away):
+            yield told.reason
+
+
+_WAY_OUT = "set off, or an address as in https://gateway.example.kz/registers"
+
+
+def identity_from(settings: Settings) -> Identity | None:
+    """The port that ``HOMECALL_IDENTITY`` asks for; None when it is off.
+
+    In production an address other than this machine's must be ``https``: IINs and names go over it. Raises
+    ``SettingsError`` with one line, which never repeats the address (it may hold a password).
+    """
+    if settings.identity == "off":
+        return None
+    wrong = _wrong(settings.identity, encrypted=settings.env == "production")
+    if wrong:
+        raise SettingsError(f"HOMECALL_IDENTITY: {wrong}: {_WAY_OUT}")
+    return HttpIdentity(settings.identity)
+
+
+def _wrong(url: str, *, encrypted: bool) -> str | None:
+    import httpx
+
+    try:
+        parts = urlsplit(url)
+        # Both read it: urlsplit for what is in it, httpx for whether it can be called at all.
+        whole = url.isascii() and url.isprintable() and " " not in url and parts.port != 0 and bool(httpx.URL(url).host)
+    except (ValueError, httpx.InvalidURL):
+        whole = False
+    if not whole or parts.scheme not in ("http", "https") or not parts.hostname:
+        return "is no http or https address"
+    if parts.username is not None or parts.password is not None:
+        return "holds a user or a password, which is not the way to sign in"
+    if "?" in url or "#" in url:
+        return "must end with its path"
+    if encrypted and parts.scheme != "https" and not _this_machine(parts.hostname):
+        return "must be https in production"
+    return None
+
+
+def _this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

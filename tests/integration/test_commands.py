@@ -259,6 +259,17 @@ BROKEN = compact(DESK | {"clinic_id": "Nowhere"})
 UNKNOWN = compact({"said": "anything"})
 
 
+def bury(homecall: Homecall, *dead: tuple[Record, str, str, str]) -> None:
+    """Write dead letters as a service does."""
+
+    async def send() -> None:
+        producer = Producer(load_settings(kafka_bootstrap=homecall.bootstrap), "test")
+        await producer.send([], dead)
+        await producer.stop()
+
+    asyncio.run(send())
+
+
 @pytest.fixture
 def letters(homecall: Homecall) -> list[Record]:
     """Two records that died, written as a service writes them; the first had died before."""
@@ -267,16 +278,11 @@ def letters(homecall: Homecall) -> list[Record]:
     )
     second = Record(CLINICS.name, 0, 2, b"samal-3", UNKNOWN, (("ce_type", b"x"), ("binary", b"\xff\x00")))
 
-    async def bury() -> None:
-        producer = Producer(load_settings(kafka_bootstrap=homecall.bootstrap), "test")
-        dead = [
-            (first, "schema", "clinic_id must be lower-case letters", "intake"),
-            (second, "not_cloudevent", "the headers ce_id are missing", "intake"),
-        ]
-        await producer.send([], dead)
-        await producer.stop()
-
-    asyncio.run(bury())
+    bury(
+        homecall,
+        (first, "schema", "clinic_id must be lower-case letters", "intake"),
+        (second, "not_cloudevent", "the headers ce_id are missing", "intake"),
+    )
     return [first, second]
 
 
@@ -321,6 +327,14 @@ def test_a_replay_sends_the_record_as_it_first_came_each_time(homecall: Homecall
     assert homecall("dead-letters", "replay", "--offset", "0", "--offset", "1", "--topic", "clinics").code == 0
     (record,) = homecall.records(CLINICS.name)
     assert (record.value, record.headers) == (UNKNOWN, letters[1].headers)
+
+
+def test_a_letter_that_lost_its_value_is_not_sent_as_a_tombstone(homecall: Homecall) -> None:
+    bury(homecall, (Record(CLINICS.name, 0, 3, b"samal-3", None), "not_json", "too large to be kept here", "intake"))
+    done = homecall("dead-letters", "replay")
+    assert (done.code, done.out) == (1, ["0 of 1 dead letters sent again"])
+    assert done.said.splitlines()[0].startswith("offset 0: holds no value")
+    assert homecall.records(CLINICS.name) == []
 
 
 @pytest.mark.usefixtures("letters")

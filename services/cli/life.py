@@ -1,0 +1,118 @@
+"""``homecall explain --request``: the life of one request, read from the stores: each step, its clause, its verdict."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import datetime
+from typing import Any
+
+from services.cli.failure import Failure
+from services.cli.terminal import json_line, print_bytes, settings
+from services.contract.topics import INTAKE, NOTIFIER, SCHEDULER
+from services.runtime.failures import Transient
+from services.runtime.mongo import Database
+
+_KEPT_IN = {INTAKE: "requests", SCHEDULER: "calls", NOTIFIER: "requests"}
+_ANSWER = {"desk": "C4.1", "phone": "C4.1", "portal": "C4.4"}
+_DEADLINES = {"queue": "C4.2", "service": "C4.3", "visit": "R13"}
+_RESULT = {"desk": "C6.1", "phone": "C6.1", "portal": "C6.2"}
+
+
+def explain_request(request_id: str, *, as_json: bool) -> None:
+    """Print the steps of a request in the order of their times; ``Failure`` when no store knows it."""
+    try:
+        documents = asyncio.run(_documents(request_id.lower()))
+    except Transient as error:
+        raise Failure(f"the database (HOMECALL_MONGO_URL): {error}", code=1) from None
+    steps = life(documents)
+    if not steps:
+        raise Failure(f"no store knows the request {request_id}: look at the dead letters, or check the id", code=1)
+    for step in steps:
+        print_bytes(json_line(step) if as_json else (_line(step) + "\n").encode())
+
+
+async def _documents(request_id: str) -> dict[str, dict[str, Any]]:
+    asked = settings()
+    found: dict[str, dict[str, Any]] = {}
+    for service, collection in _KEPT_IN.items():
+        database = Database(asked.mongo_url, f"{asked.mongo_prefix}_{service}")
+        try:
+            for document in await database.collection(collection).find({"_id": request_id}):
+                found[service] = document
+        finally:
+            database.close()
+    return found
+
+
+def life(documents: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """The steps of a request, from each service's document of it: time, service, step, clauses, verdict, facts.
+
+    The events that were stored are what was said, and when: nothing is decided again. No names and no addresses.
+    """
+    steps: list[dict[str, Any]] = []
+    state = documents.get(INTAKE, {}).get("s") or {}
+    channel = state.get("channel", "")
+    submitted_at = state.get("request", {}).get("submitted_at")
+    if submitted_at is not None:
+        facts = {"channel": channel, "reasons": state["request"].get("reasons", [])}
+        steps.append(_step(submitted_at, "applicant", "request.submitted", ["C3"], None, facts))
+    for service, document in documents.items():
+        for events in document.get("o", {}).values():
+            steps += [_said(service, channel, event) for event in events]
+    order = ["applicant", INTAKE, SCHEDULER, NOTIFIER]
+    return sorted(steps, key=lambda step: (datetime.fromisoformat(step["time"]), order.index(step["service"])))
+
+
+def _said(service: str, channel: str, event: dict[str, Any]) -> dict[str, Any]:
+    data = json.loads(event["value"])
+    event_type: str = event["type"]
+    ruling = data.get("ruling") or {}
+    if event_type.startswith("request."):
+        names = ("register_date", "register_number", "opens_at", "due_at", "code", "existing_request_id", "flags")
+        facts = _some(data, *names, "next_acceptance_at") | {"ruling": ruling}
+        return _step(event["time"], service, event_type, ruling.get("clauses", []), _decision(event_type, data), facts)
+    if event_type.startswith("visit."):
+        facts = _some(
+            data, "revision", "visit_date", "arrives_from", "arrives_to", "basis", "cause", "outcome", "reason"
+        )
+        if "doctor" in data:
+            facts["doctor_id"] = data["doctor"]["doctor_id"]
+        return _step(event["time"], service, event_type, ["R13", "R14"], None, facts)
+    if event_type.startswith("deadline."):
+        deadline = data["deadline"]
+        clause = _DEADLINES.get(deadline) or _ANSWER.get(data["channel"], "C4.1")
+        facts = _some(data, "deadline", "started_at", "due_at", "limit_seconds", "stage")
+        return _step(event["time"], service, event_type, [clause], event_type.split(".")[1], facts)
+    if event_type == "status.changed":
+        on_time = data.get("on_time")
+        clauses = [_RESULT.get(channel, "C6.2"), "C14"] + (
+            [_ANSWER.get(channel, "C4.1")] if on_time is not None else []
+        )
+        verdict = None if on_time is None else "on time" if on_time else "late"
+        return _step(event["time"], service, event_type, clauses, verdict, _some(data, "sequence", "status", "due_at"))
+    facts = _some(data, "revision", "register_date", "register_number", "answered_at", "outcome")
+    return _step(event["time"], service, event_type, ["C6.1"], None, facts)
+
+
+def _decision(event_type: str, data: dict[str, Any]) -> str:
+    decided = event_type.split(".")[1]
+    return f"{decided}: {data['code']}" if decided == "refused" else decided
+
+
+def _some(data: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: data[name] for name in names if data.get(name) not in (None, [])}
+
+
+def _step(
+    time: str, service: str, step: str, clauses: list[str], verdict: str | None, facts: dict[str, Any]
+) -> dict[str, Any]:
+    return {"time": time, "service": service, "step": step, "clauses": clauses, "verdict": verdict, **facts}
+
+
+def _line(step: dict[str, Any]) -> str:
+    apart = {"time", "service", "step", "clauses", "verdict", "ruling"}
+    shown = {name: value for name, value in step.items() if name not in apart}
+    told = ", ".join(f"{name} {', '.join(each) if isinstance(each, list) else each}" for name, each in shown.items())
+    clauses, verdict = " ".join(step["clauses"]), step["verdict"] or ""
+    return f"{step['time']}  {step['service']:<9}  {step['step']:<19}  {clauses:<24}  {verdict:<20}  {told}"

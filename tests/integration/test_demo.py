@@ -1,0 +1,94 @@
+"""``homecall demo`` on the embedded pair: the day ends with nothing lost, and with what was expected."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from services.cli.clinic_day import make_plan
+
+FIELDS = {
+    *("requests", "accepted", "deferred", "refused", "answered", "on_time", "missed", "lost", "doubled", "unanswered"),
+    *("complaints", "p50_ms", "p99_ms", "seconds"),
+}
+
+
+def demo(directory: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    # An environment made for other commands must not lead it astray.
+    environment = os.environ | {"TMPDIR": str(directory), "HOMECALL_KAFKA_SECURITY": "SASL_SSL", "COLUMNS": "120"}
+    return subprocess.run(
+        [sys.executable, "-m", "services.cli.main", "demo", *options],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        env=environment,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(("requests", "seed"), [(60, 5), (0, 1)])
+def test_a_day_with_nothing_lost_doubled_or_unanswered(tmp_path: Path, requests: int, seed: int) -> None:
+    ended = demo(tmp_path, "--requests", str(requests), "--seed", str(seed), "--json")
+    assert ended.returncode == 0, ended.stderr
+    told = json.loads(ended.stdout.splitlines()[-1])
+    assert told.keys() >= FIELDS
+    assert (told["lost"], told["doubled"], told["unanswered"]) == (0, 0, 0)
+    plan = make_plan(requests, seed)
+    expected = Counter("refused" if each not in {"accepted", "deferred"} else each for each in plan.expected.values())
+    assert {name: told[name] for name in ("requests", "accepted", "deferred", "refused")} == {
+        "requests": requests,
+        "accepted": expected["accepted"],
+        "deferred": expected["deferred"],
+        "refused": expected["refused"],
+    }
+    assert requests - len(plan.withdrawn) <= told["answered"] <= requests
+    assert told["on_time"] + told["missed"] >= told["answered"]
+    assert told["complaints"] == 5
+    assert "Tue 27 Oct" in ended.stderr
+    assert list(tmp_path.iterdir()) == [], "nothing stays behind"
+
+
+_WITH_A_PHANTOM = """
+import sys
+from dataclasses import replace
+from services.cli import clinic_day, demo, main
+
+def plan(requests, seed):
+    made = clinic_day.make_plan(requests, seed)
+    subjects = [act.subject for act in made.acts]
+    *_, last = (act for act in made.acts if act.type == "request.submitted" and subjects.count(act.subject) == 1)
+    # The ledger takes it as sent; on this topic nobody takes it as a request.
+    astray = replace(last, topic="homecall.rosters.v1")
+    return replace(made, acts=tuple(astray if act is last else act for act in made.acts))
+
+demo.make_plan = plan
+demo._SILENCE_SECONDS = 3.0
+sys.argv = ["homecall", "demo", "--requests", "6", "--json"]
+main.main()
+"""
+
+
+def test_what_was_lost_is_told_with_code_1_and_the_log_is_kept(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", _WITH_A_PHANTOM],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        check=False,
+    )
+    assert ended.returncode == 1, ended.stderr
+    told = json.loads(ended.stdout.splitlines()[-1])
+    assert (told["requests"], told["lost"], told["doubled"], told["unanswered"]) == (5, 2, 0, 0)
+    assert "was never decided on" in ended.stderr
+    assert "broken off: nothing was heard for 3 s" in ended.stderr
+    assert "became a dead letter (unknown_type) and must not" in ended.stderr
+    [log] = tmp_path.iterdir()
+    assert f"the services' log is {log}" in ended.stderr
+    assert "dead letter" in log.read_text(encoding="utf-8")
