@@ -193,6 +193,21 @@ def keys_use(name: Annotated[str, typer.Argument(help="the key's name, as in 202
     use(name, file)
 
 
+@app.command("dev-sign")
+def dev_sign(
+    file: Annotated[str, typer.Argument(help="init, or a file of JSON lines, or - for standard input")],
+    directory: Annotated[Path, typer.Option(help="where the test authority is, or will be")],
+    iin: Annotated[str | None, typer.Option(help="who signs, if not the applicant")] = None,
+) -> None:
+    """Sign as anybody, for development: init makes a test authority; then print each line of a file, signed.
+
+    A line is an event's data, or {"type": …, "data": {…}}. Exit 1 if a line could not be signed.
+    """
+    from services.cli.dev_sign import dev_sign as run
+
+    run(file, directory, iin)
+
+
 @app.command()
 def asyncapi() -> None:
     """Print the AsyncAPI document of all topics and events."""

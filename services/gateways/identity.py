@@ -233,16 +233,19 @@ class HttpIdentity:
         self._trouble: frozenset[Reason] = frozenset()
         self._client = httpx.AsyncClient(
             base_url=url,
-            # The machine's own certificates, to which an operator adds the national authority's.
-            verify=ssl.create_default_context(),
+            transport=transport
+            or httpx.AsyncHTTPTransport(
+                # The machine's own certificates, to which an operator adds the national authority's.
+                verify=ssl.create_default_context(),
+                limits=httpx.Limits(max_connections=limits.at_once, max_keepalive_connections=limits.at_once),
+                trust_env=False,
+            ),
             # No proxy and no .netrc of the environment: an IIN goes where the setting says, and nowhere else.
             trust_env=False,
             # Compressed answers could grow without bound as they are unpacked.
             headers={"accept": "application/json", "accept-encoding": "identity"},
             # Each call has one limit for all of it, in _exchange: httpx's own are for each step.
             timeout=None,
-            limits=httpx.Limits(max_connections=limits.at_once, max_keepalive_connections=limits.at_once),
-            transport=transport,
         )
 
     async def look_up(self, iins: Sequence[str], *, within: float) -> list[Result]:

@@ -27,6 +27,10 @@ OnBatch = Callable[[Sequence[Record], Commit], Awaitable[None]]
 # A batch may wait for a database that is away; the group is left only when it waits longer than this.
 _MAX_POLL_INTERVAL_MS = 300_000
 _REBALANCE_TIMEOUT_MS = 60_000
+# A member hears of a rebalance with its next heartbeat: a long session must not make it late for that.
+_HEARTBEAT_MS = 2_500
+# Behind by a day, a service holds that much of each of its partitions: 36 of them at most. A larger record comes alone.
+_PARTITION_FETCH_BYTES = 128 * 1024
 
 
 class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
@@ -78,10 +82,11 @@ class Subscription:
             auto_offset_reset="earliest",
             partition_assignment_strategy=(RangePartitionAssignor,),
             session_timeout_ms=settings.kafka_session_timeout_ms,
-            heartbeat_interval_ms=max(300, settings.kafka_session_timeout_ms // 4),
+            heartbeat_interval_ms=min(_HEARTBEAT_MS, settings.kafka_session_timeout_ms // 4),
             rebalance_timeout_ms=_REBALANCE_TIMEOUT_MS,
             max_poll_interval_ms=_MAX_POLL_INTERVAL_MS,
             fetch_max_wait_ms=100,
+            max_partition_fetch_bytes=_PARTITION_FETCH_BYTES,
             listener=self.assignment,
             parser=_parse,
             decoder=_decode,

@@ -1,0 +1,191 @@
+"""Certificate revocation lists from a directory, as the operator keeps it fresh: who was revoked, and by when.
+
+pyHanko would do this too, and reads a list of 100,000 entries into 100 MB and through it at each signature; here the
+signature of a list is checked once, and an entry is found at once.
+
+A directory may hold several lists of one authority: full ones, older ones, deltas. A certificate is revoked if any of
+them says so; it is not revoked only if a full one covers the time (``RevocationLists.verdict``).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.x509.oid import ExtensionOID
+
+STRONG = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
+SUFFIXES = frozenset({".crl", ".pem", ".der"})
+
+_KNOWN_CRITICAL = frozenset({ExtensionOID.ISSUING_DISTRIBUTION_POINT, ExtensionOID.DELTA_CRL_INDICATOR})
+_LOOK_AGAIN_SECONDS = 10.0
+
+
+class UnreadableList(Exception):
+    """A file that is no revocation list."""
+
+
+@dataclass(frozen=True)
+class RevocationList:
+    """One list. ``full`` is false for a delta, and for one that covers some certificates or reasons only."""
+
+    crl: x509.CertificateRevocationList
+    serials: frozenset[int]
+    full: bool
+    _signed_by: dict[bytes, bool] = field(default_factory=dict)
+
+    def revokes(self, serial: int, at: datetime) -> bool:
+        """Whether it says that the certificate was revoked, or its key known to be stolen, at that time or before."""
+        if serial not in self.serials:
+            return False
+        entry = self.crl.get_revoked_certificate_by_serial_number(serial)
+        if entry is None or _reason(entry) == x509.ReasonFlags.remove_from_crl:
+            return False
+        since = entry.revocation_date_utc
+        try:
+            stolen = entry.extensions.get_extension_for_class(x509.InvalidityDate).value.invalidity_date_utc
+        except x509.ExtensionNotFound:
+            stolen = since
+        return min(since, stolen) <= at
+
+    def tells(self, certificate: x509.Certificate, at: datetime) -> bool:
+        """Whether a certificate that it does not name was not revoked at that time.
+
+        It must not be out of date by then. It may be newer: it names when each was revoked. But lists drop
+        certificates that have expired, so one from after that tells nothing.
+        """
+        until = self.crl.next_update_utc
+        return (
+            self.full
+            and until is not None
+            and at <= until
+            and self.crl.last_update_utc <= certificate.not_valid_after_utc
+        )
+
+    def signed_by(self, issuer: x509.Certificate) -> bool:
+        """Whether it is the issuer's own. Found out once for each issuer."""
+        if self.crl.issuer != issuer.subject:
+            return False
+        key = issuer.fingerprint(hashes.SHA256())
+        if key not in self._signed_by:
+            self._signed_by[key] = _signed_by(self.crl, issuer)
+        return self._signed_by[key]
+
+
+def _signed_by(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
+    try:
+        if not isinstance(crl.signature_hash_algorithm, STRONG):
+            return False
+        if not _may_sign_lists(issuer):
+            return False
+        return crl.is_signature_valid(issuer.public_key())  # type: ignore[arg-type]  # other keys raise, see below
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+
+
+def _may_sign_lists(issuer: x509.Certificate) -> bool:
+    try:
+        return issuer.extensions.get_extension_for_class(x509.KeyUsage).value.crl_sign
+    except x509.ExtensionNotFound:
+        return True
+
+
+def _reason(entry: x509.RevokedCertificate) -> x509.ReasonFlags | None:
+    try:
+        return entry.extensions.get_extension_for_class(x509.CRLReason).value.reason
+    except x509.ExtensionNotFound:
+        return None
+
+
+def load_list(content: bytes) -> x509.CertificateRevocationList:
+    """The list in a file, PEM or DER, its entries not read yet. Raises ``UnreadableList``."""
+    load = x509.load_pem_x509_crl if content.lstrip().startswith(b"-----BEGIN") else x509.load_der_x509_crl
+    try:
+        return load(content)
+    except ValueError:
+        raise UnreadableList from None
+
+
+def read_list(content: bytes) -> RevocationList | None:
+    """The list in a file; None for one that must not be used: indirect, or with a critical extension that we do not
+    know (RFC 5280, 5.2). Raises ``UnreadableList``.
+    """
+    crl = load_list(content)
+    try:
+        extensions = list(crl.extensions)
+        serials = frozenset(entry.serial_number for entry in crl)
+    except ValueError:
+        raise UnreadableList from None
+    if any(extension.critical and extension.oid not in _KNOWN_CRITICAL for extension in extensions):
+        return None
+    full = True
+    for extension in extensions:
+        if isinstance(extension.value, x509.DeltaCRLIndicator):
+            full = False
+        elif isinstance(extension.value, x509.IssuingDistributionPoint):
+            point = extension.value
+            if point.indirect_crl:
+                return None
+            full = full and not (
+                point.only_some_reasons or point.only_contains_ca_certs or point.only_contains_attribute_certs
+            )
+    return RevocationList(crl, serials, full)
+
+
+def list_files(directory: Path) -> list[Path]:
+    """The files of a directory that should be lists, by their names. Raises ``OSError``."""
+    return sorted(path for path in directory.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+
+
+class RevocationLists:
+    """The lists of a directory, looked at again every ten seconds at most.
+
+    A file that cannot be read, such as one that is half written, leaves what it held before in force.
+    """
+
+    def __init__(self, directory: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._directory = directory
+        self._clock = clock
+        self._looked: float | None = None
+        self._held: dict[Path, tuple[tuple[int, int, int], RevocationList | None]] = {}
+
+    def verdict(
+        self, certificate: x509.Certificate, issuer: x509.Certificate, at: datetime
+    ) -> Literal["revoked", "good", "unknown"]:
+        """Whether a certificate was revoked at that time; unknown without a list of its issuer that can tell."""
+        theirs = [each for each in self._current() if each.signed_by(issuer)]
+        if any(each.revokes(certificate.serial_number, at) for each in theirs):
+            return "revoked"
+        return "good" if any(each.tells(certificate, at) for each in theirs) else "unknown"
+
+    def _current(self) -> Iterable[RevocationList]:
+        now = self._clock()
+        if self._looked is None or now - self._looked >= _LOOK_AGAIN_SECONDS:
+            self._looked = now
+            self._look()
+        return [held for _, held in self._held.values() if held is not None]
+
+    def _look(self) -> None:
+        try:
+            found = list_files(self._directory)
+        except OSError:
+            return
+        before, self._held = self._held, {}
+        for path in found:
+            try:
+                stat = path.stat()
+                version = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
+                if path not in before or before[path][0] != version:
+                    self._held[path] = (version, read_list(path.read_bytes()))
+                else:
+                    self._held[path] = before[path]
+            except (OSError, UnreadableList):
+                if path in before:
+                    self._held[path] = before[path]
