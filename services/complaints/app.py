@@ -11,14 +11,16 @@ from services.complaints.domain import CHANNELS, ComplaintState
 from services.complaints.store import ComplaintStore
 from services.contract import topics
 from services.contract.envelope import Incoming
-from services.contract.events import ClinicPublished, ComplaintSubmitted
+from services.contract.events import ClinicPublished, ComplaintSubmitted, FieldError
+from services.gateways.signatures import Away, Invalid, Signed, Verifier, verifier_from
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.decision import Decision
 from services.runtime.engine import Concluded, Engine, Handled
+from services.runtime.failures import Transient
 from services.runtime.mongo import Aggregate, Aggregates, Database, Pages
 from services.runtime.producer import Producer
 from services.runtime.service import Service, refresh_open
-from services.runtime.settings import Settings, require_signatures_off
+from services.runtime.settings import Settings
 from services.runtime.table import WholeTopic
 from services.standard.clinics import Clinics
 from services.standard.rules import RuleSets, load_rule_sets
@@ -29,6 +31,8 @@ class Complaints:
 
     def __init__(self, clinics: Clinics, rule_sets: RuleSets, *, judge_record_time: bool) -> None:
         self.clinics = clinics
+        self.bad_signatures: dict[str, FieldError] = {}
+        """By cause, the complaints of the batch in hand whose signature did not pass."""
         self._rule_sets = rule_sets
         self._judge_record_time = judge_record_time
 
@@ -49,6 +53,7 @@ class Complaints:
             rule_sets=self._rule_sets,
             record_time=self._record_time(event),
             now=now,
+            bad_signature=self.bad_signatures.get(event.cause),
         )
 
     def due(self, state: ComplaintState, now: datetime) -> Decision[ComplaintState]:
@@ -70,18 +75,44 @@ class ComplaintEngine(Engine[ComplaintState]):
         complaints: Complaints,
         clock: Clock,
         table: WholeTopic,
+        verifier: Verifier,
     ) -> None:
         super().__init__(topics.COMPLAINTS, store, complaints, clock)
         self._pages = pages
+        self._complaints = complaints
         self._clinics = complaints.clinics
         self._table = table
+        self._verifier = verifier
 
     async def load(self, targets: Collection[str], batch: Sequence[Incoming]) -> dict[str, Aggregate[ComplaintState]]:
         """The complaints of a batch; first the clinics up to their present end where one is unknown."""
         if any(self._clinics.get(event.clinic_id) is None for event in batch):
             # Between topics there is no order: the clinic may have been published a moment ago.
             await self._table.catch_up()
-        return await super().load(targets, batch)
+        loaded = await super().load(targets, batch)
+        new = [event for event in batch if event.subject in targets and event.subject not in loaded]
+        self._complaints.bad_signatures = await self._bad_signatures(new)
+        return loaded
+
+    async def _bad_signatures(self, events: Sequence[Incoming]) -> dict[str, FieldError]:
+        """What is wrong with the signatures of new complaints from the portal (C9.2).
+
+        Raises ``Transient`` while they cannot be checked: a complaint has days, and waits in its topic; readiness says
+        so.
+        """
+        signed: dict[str, Signed] = {}
+        for event in events:
+            data = event.data
+            if isinstance(data, ComplaintSubmitted) and data.channel == "portal" and data.signature is not None:
+                iin = data.complainant.iin or ""
+                signed[event.cause] = Signed(event.value, data.signature.value, iin, data.submitted_at)
+        found: dict[str, FieldError] = {}
+        for cause, verdict in zip(signed, await self._verifier.verify(list(signed.values())), strict=True):
+            if isinstance(verdict, Away):
+                raise Transient("the verifier of signatures", RuntimeError(verdict.reason))
+            if isinstance(verdict, Invalid):
+                found[cause] = FieldError(path=verdict.path, message=f"{verdict.check}: {verdict.message}")
+        return found
 
     async def second_stage(
         self, aggregates: Sequence[Aggregate[ComplaintState]], now: datetime
@@ -119,7 +150,7 @@ class ComplaintsAndCalls:
 
 def build(settings: Settings, clock: Clock) -> Service:
     """Put the service together. Raises ``SettingsError`` or ``RuleSetError`` with one line where it cannot start."""
-    require_signatures_off(settings)
+    verifier = verifier_from(settings)
     database = Database(settings.mongo_url, f"{settings.mongo_prefix}_{topics.COMPLAINTS}")
     store = ComplaintStore(database)
     clinics = Clinics()
@@ -131,7 +162,7 @@ def build(settings: Settings, clock: Clock) -> Service:
     table = WholeTopic(settings, topics.COMPLAINTS, topics.CLINICS, take)
     # Under another clock than the world's, a record's time says nothing about the event's (R17).
     complaints = Complaints(clinics, load_rule_sets(settings.rules), judge_record_time=isinstance(clock, SystemClock))
-    engine = ComplaintEngine(store.complaints, store.pages, complaints, clock, table)
+    engine = ComplaintEngine(store.complaints, store.pages, complaints, clock, table, verifier)
 
     calls = Engine(topics.COMPLAINTS, store.calls, Timelines(), clock)
 
@@ -148,6 +179,7 @@ def build(settings: Settings, clock: Clock) -> Service:
         handler=ComplaintsAndCalls(engine, calls),
         engines=[engine, calls],
         tables=[table],
-        prepare=[store.prepare],
+        prepare=[store.prepare, verifier.start],
+        close=[verifier.close],
         gauges=gauges,
     )

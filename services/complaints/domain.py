@@ -141,15 +141,17 @@ def decide(
     rule_sets: RuleSets,
     record_time: datetime | None,
     now: datetime,
+    bad_signature: FieldError | None = None,
 ) -> Decision[ComplaintState]:
     """Decide on any event of a complaint.
 
-    ``record_time`` is the Kafka record's, or None where it is not judged (R17). What is not in order is told as
+    ``record_time`` is the Kafka record's, or None where it is not judged (R17); ``bad_signature`` is what is wrong with
+    the signature of one from the portal (C9.2). What is not in order is told as
     ``invalid_transition`` with its way out, and changes nothing; a command before its complaint waits for it.
     """
     if state is None:
         if event.type == ComplaintSubmitted.TYPE:
-            return _submitted(event, clinics, rule_sets, record_time, now)
+            return _submitted(event, clinics, rule_sets, record_time, now, bad_signature)
         return Decision(park=True)
     if any(waiting["cause"] == event.cause for waiting in state.unsaid):
         return Decision()  # decided already; its number follows
@@ -250,13 +252,20 @@ _UNKNOWN_CLINIC = FieldError(
 
 
 def _submitted(
-    event: Incoming, clinics: Clinics, rule_sets: RuleSets, record_time: datetime | None, now: datetime
+    event: Incoming,
+    clinics: Clinics,
+    rule_sets: RuleSets,
+    record_time: datetime | None,
+    now: datetime,
+    bad_signature: FieldError | None,
 ) -> Decision[ComplaintState]:
     data = event.data
     if not isinstance(data, ComplaintSubmitted):
         return _refuse(event, event.errors, now)
     if clinics.get(data.clinic_id) is None:
         return _refuse(event, [_UNKNOWN_CLINIC], now)
+    if bad_signature is not None:
+        return _refuse(event, [bad_signature], now)
     state = _kept(data, clinics)
     try:
         rules = rule_sets.on(local(data.submitted_at).date())

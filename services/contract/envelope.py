@@ -59,6 +59,8 @@ class Incoming:
     time: str | None
     traceparent: str | None
     data: Event | None
+    value: bytes = b""
+    """The event's data as received: JSON."""
     errors: tuple[FieldError, ...] = ()
     readable: dict[str, Any] = field(default_factory=dict)
 
@@ -237,10 +239,11 @@ def _incoming(
         clinic_id = _readable_id(model, readable, "clinic_id")
         if subject is None or clinic_id is None:
             raise Unreadable("schema", one_line(errors)) from error
-        return Incoming(record, cause, event_type, subject, clinic_id, time, traceparent, None, tuple(errors), readable)
-    return Incoming(
-        record, cause, event_type, data.subject, str(getattr(data, "clinic_id", "")), time, traceparent, data
-    )
+        return Incoming(
+            record, cause, event_type, subject, clinic_id, time, traceparent, None, value, tuple(errors), readable
+        )
+    clinic_id = str(getattr(data, "clinic_id", ""))
+    return Incoming(record, cause, event_type, data.subject, clinic_id, time, traceparent, data, value)
 
 
 @cache

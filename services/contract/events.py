@@ -660,6 +660,28 @@ class RequestCancelled(RequestEvent):
     reason: str
 
 
+class RequestHeld(RequestEvent):
+    """The answer's time has passed while the request waits for a check that cannot be made yet: said once."""
+
+    TYPE: ClassVar[str] = "request.held"
+
+    waits_for: Literal["signature"]
+    clock_started_at: Moment
+    due_at: Moment
+
+
+class RequestIdentityChecked(Event):
+    """What the state register said later of a patient accepted as ``identity_unconfirmed``; it takes nothing back."""
+
+    TYPE: ClassVar[str] = "request.identity-checked"
+    SUBJECT: ClassVar[str] = "request_id"
+
+    request_id: Uuid
+    clinic_id: ClinicId
+    outcome: Literal["confirmed", "not_found"]
+    at: Moment
+
+
 class VisitDoctor(Part):
     """Who comes."""
 
@@ -898,6 +920,8 @@ MODELS: dict[str, type[Event]] = {
         RequestDeferred,
         RequestRefused,
         RequestCancelled,
+        RequestHeld,
+        RequestIdentityChecked,
         VisitScheduled,
         VisitRescheduled,
         VisitUnplaced,

@@ -115,7 +115,14 @@ COMPLAINTS_IN = Topic(
 INTAKE_EVENTS = Topic(
     "homecall.intake-events.v1",
     "clinic_id",
-    ("request.accepted", "request.deferred", "request.refused", "request.cancelled"),
+    (
+        "request.accepted",
+        "request.deferred",
+        "request.refused",
+        "request.cancelled",
+        "request.held",
+        "request.identity-checked",
+    ),
     writers=(INTAKE,),
     readers=(SCHEDULER, NOTIFIER, COMPLAINTS),
     about="What intake decided on each request.",

@@ -2,41 +2,51 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from services.contract import topics
-from services.contract.envelope import Incoming
+from services.contract.envelope import Incoming, read
 from services.contract.events import ClinicPublished, RequestSubmitted
 from services.contract.types import ZONE
+from services.gateways.identity import identity_from
+from services.gateways.signatures import verifier_from
 from services.intake import domain
+from services.intake.checks import UNASKED, Checks
 from services.intake.domain import Holder, RequestState, awaits_number
+from services.intake.outside import Outside
 from services.intake.store import IntakeStore, page_of
 from services.runtime import metrics
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.decision import Decision
-from services.runtime.engine import Concluded, Engine
+from services.runtime.engine import Concluded, Engine, as_bytes, from_bytes
 from services.runtime.logs import log
 from services.runtime.mongo import Aggregate, Database
+from services.runtime.personal import Vault
 from services.runtime.producer import Producer
 from services.runtime.service import Service
-from services.runtime.settings import Settings, require_signatures_off
+from services.runtime.settings import Settings
 from services.runtime.table import WholeTopic
 from services.standard.calendar import decrees_missing
 from services.standard.clinics import Clinics
-from services.standard.rules import load_rule_sets
+from services.standard.rules import RuleSets, load_rule_sets
 
 
 class Intake:
     """The decisions of ``domain``, bound to the clinics, the rules and the claims of the batch in hand."""
 
-    def __init__(self, settings: Settings, clinics: Clinics, *, judge_record_time: bool) -> None:
+    def __init__(self, rule_sets: RuleSets, clinics: Clinics, vault: Vault, *, judge_record_time: bool) -> None:
         self._clinics = clinics
-        self._rules = load_rule_sets(settings.rules)
-        self._key = settings.personal_key()
+        self._rules = rule_sets
+        self._vault = vault
         self._judge_record_time = judge_record_time
+        self.checks: dict[str, Checks] = {}
+        """By cause, what others said of the requests of the batch, or of the timers, in hand."""
+        self.kept: dict[str, Incoming] = {}
+        """By request, the held events that are tried again."""
+        self.asked: dict[str, str] = {}
+        """By request, what the register of persons said to a later question."""
         self._loaded: Mapping[str, Aggregate[RequestState]] = {}
         self._held: dict[str, str] = {}
 
@@ -45,12 +55,23 @@ class Intake:
         self._loaded = loaded
         self._held = {each.state.claim: each.id for each in loaded.values() if each.state and each.state.claim}
 
+    def kept_event(self, state: RequestState) -> Incoming | None:
+        """The event of a held request, as it came."""
+        if state.kept is None:
+            return None
+        return read(from_bytes(self._vault.open(state.kept, f"requests/{state.request_id}/kept")))
+
+    def unconfirmed_iin(self, state: RequestState) -> str | None:
+        """The IIN of a patient who is to be asked about again."""
+        if state.unconfirmed is None:
+            return None
+        return self._vault.open(state.unconfirmed, f"requests/{state.request_id}/unconfirmed").decode()
+
     def claim(self, event: Incoming) -> str | None:
         """What stands for the patient at the clinic: a keyed hash, so that the store holds no IIN (R11)."""
         if not isinstance(event.data, RequestSubmitted):
             return None
-        hashed = hmac.new(self._key, event.data.patient.iin.encode(), hashlib.sha256).hexdigest()
-        return f"{event.clinic_id}|{hashed}"
+        return f"{event.clinic_id}|{self._vault.index('patient', event.data.patient.iin)}"
 
     def target(self, event: Incoming) -> str | None:
         return event.subject
@@ -82,6 +103,7 @@ class Intake:
             holder=_holder(held),
             record_time=self._record_time(event),
             now=now,
+            checks=self.checks.get(event.cause, UNASKED),
         )
         if claim and decision.state is not None and decision.state.claim == claim:
             self._held[claim] = event.subject
@@ -89,15 +111,46 @@ class Intake:
                 # The holder's visit date is over by this application: the claim goes on to the new request.
                 held.state = domain.release(held.state)
                 held.changed = True
+        return self._sealed(decision, event)
+
+    def _sealed(self, decision: Decision[RequestState], event: Incoming) -> Decision[RequestState]:
+        """Keep what a later check needs, sealed: the whole event of a held request, the IIN of an unconfirmed one."""
+        state = decision.state
+        if state is None or not isinstance(event.data, RequestSubmitted):
+            return decision
+        if state.status == "held" and state.kept is None:
+            kept = self._vault.seal(as_bytes(event.record), f"requests/{state.request_id}/kept")
+            return replace(decision, state=replace(state, kept=kept))
+        if state.ask_again_at is not None and state.unconfirmed is None:
+            iin = event.data.patient.iin.encode()
+            sealed = self._vault.seal(iin, f"requests/{state.request_id}/unconfirmed")
+            return replace(decision, state=replace(state, unconfirmed=sealed))
         return decision
 
     def _record_time(self, event: Incoming) -> datetime | None:
         return domain.recorded_at(event.record) if self._judge_record_time else None
 
     def due(self, state: RequestState, now: datetime) -> Decision[RequestState]:
-        if state.status != "deferred":
+        if state.status == "held":
+            return self._held_again(state, now)
+        if state.request_id in self.asked:
+            found = self.asked.pop(state.request_id)
+            if found == "confirmed":
+                return domain.identity_known(state, "confirmed", now)
+            if found == "not_found":
+                return domain.identity_known(state, "not_found", now)
+            return domain.identity_unknown(state, now, give_up=found == "no_consent")
+        if state.status != "deferred" or now < datetime.fromisoformat(state.look_again_at or state.opens_at or ""):
             return Decision()
         return domain.opening(state, clinics=self._clinics, rule_sets=self._rules, now=now)
+
+    def _held_again(self, state: RequestState, now: datetime) -> Decision[RequestState]:
+        event = self.kept.pop(state.request_id, None)
+        if event is None or self.checks.get(event.cause, UNASKED).signature == "away":
+            return domain.still_held(state, now)
+        decided = self._submitted(None, event, now)
+        # What it says belongs to the event that asked for it, however long it was held up.
+        return replace(decided, cause=(event.cause, event.traceparent))
 
 
 def _holder(held: Aggregate[RequestState] | None) -> Holder | None:
@@ -109,8 +162,17 @@ def _holder(held: Aggregate[RequestState] | None) -> Holder | None:
 class IntakeEngine(Engine[RequestState]):
     """Adds to the general engine the claims of R11 and the register's numbers."""
 
-    def __init__(self, store: IntakeStore, intake: Intake, clock: Clock, clinics: WholeTopic, known: Clinics) -> None:
+    def __init__(
+        self,
+        store: IntakeStore,
+        intake: Intake,
+        clock: Clock,
+        clinics: WholeTopic,
+        known: Clinics,
+        outside: Outside,
+    ) -> None:
         super().__init__(topics.INTAKE, store.requests, intake, clock)
+        self._outside = outside
         self._intake_store = store
         self._intake = intake
         self._clinics = clinics
@@ -126,7 +188,34 @@ class IntakeEngine(Engine[RequestState]):
         for each in holders:
             loaded.setdefault(each.id, each)
         self._intake.look_at(loaded)
+        new = [
+            event
+            for event in batch
+            if event.subject in targets
+            and event.subject not in loaded
+            and isinstance(event.data, RequestSubmitted)
+            and self._known.get(event.clinic_id) is not None
+        ]
+        self._intake.checks = await self._outside.check(new, self._intake.checks)
         return loaded
+
+    async def before_due(self, found: dict[str, Aggregate[RequestState]], now: datetime) -> None:
+        """Try again what could not be checked: signatures of held requests, identities that were not confirmed."""
+        states = [each.state for each in found.values() if each.state is not None]
+        held = [state for state in states if state.status == "held" and _is_due(state.try_again_at, now)]
+        asking = [state for state in states if _is_due(state.ask_again_at, now)]
+        if held:
+            events = [event for state in held if (event := self._intake.kept_event(state)) is not None]
+            self._intake.kept = {event.subject: event for event in events}
+            claims = {claim for event in events if (claim := self._intake.claim(event))}
+            for holder in await self._intake_store.holding(claims):
+                # With the others, so that a claim which goes on to a held request is stored with it.
+                found.setdefault(holder.id, holder)
+            self._intake.look_at(found)
+            self._intake.checks = await self._outside.check(events, {})
+        if asking:
+            iins = {state.request_id: self._intake.unconfirmed_iin(state) for state in asking}
+            self._intake.asked = await self._outside.ask({name: iin for name, iin in iins.items() if iin})
 
     async def second_stage(
         self, aggregates: Sequence[Aggregate[RequestState]], now: datetime
@@ -143,6 +232,10 @@ class IntakeEngine(Engine[RequestState]):
         return concluded
 
 
+def _is_due(moment: str | None, now: datetime) -> bool:
+    return moment is not None and datetime.fromisoformat(moment) <= now
+
+
 def _take(known: Clinics, event: Incoming) -> None:
     if isinstance(event.data, ClinicPublished):
         known.take(event.data)
@@ -150,15 +243,17 @@ def _take(known: Clinics, event: Incoming) -> None:
 
 def build(settings: Settings, clock: Clock) -> Service:
     """Put intake together. Raises ``SettingsError`` or ``RuleSetError`` with one line where it cannot start."""
-    require_signatures_off(settings)
+    vault = Vault.from_settings(settings)
+    outside = Outside(verifier_from(settings), identity_from(settings), wait_seconds=settings.identity_wait_seconds)
     database = Database(settings.mongo_url, f"{settings.mongo_prefix}_{topics.INTAKE}")
     producer = Producer(settings, f"homecall-{topics.INTAKE}")
     store = IntakeStore(database)
     known = Clinics()
     clinics = WholeTopic(settings, topics.INTAKE, topics.CLINICS, lambda event: _take(known, event))
     # Under another clock than the world's, a record's time says nothing about the event's (R17).
-    intake = Intake(settings, known, judge_record_time=isinstance(clock, SystemClock))
-    engine = IntakeEngine(store, intake, clock, clinics, known)
+    judge_record_time = isinstance(clock, SystemClock)
+    intake = Intake(load_rule_sets(settings.rules), known, vault, judge_record_time=judge_record_time)
+    engine = IntakeEngine(store, intake, clock, clinics, known, outside)
 
     async def look_at_decrees() -> None:
         """Say where the government's decrees for this or the next year are not in our table (R8)."""
@@ -191,6 +286,7 @@ def build(settings: Settings, clock: Clock) -> Service:
         handler=engine,
         engines=[engine],
         tables=[clinics],
-        prepare=[store.prepare, look_at_decrees],
+        prepare=[store.prepare, look_at_decrees, outside.start],
         ticks=[bury_bad_clinics],
+        close=[outside.close],
     )

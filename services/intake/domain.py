@@ -10,16 +10,20 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from services.contract.envelope import Incoming, Record
 from services.contract.events import (
+    DeadlineApproaching,
+    DeadlineEvent,
     DeadlineMissed,
     FieldError,
     RefusalCode,
     RequestAccepted,
     RequestCancelled,
     RequestDeferred,
+    RequestHeld,
+    RequestIdentityChecked,
     RequestRefused,
     RequestSubmitted,
     RequestWithdrawn,
@@ -28,6 +32,7 @@ from services.contract.events import (
 )
 from services.contract.ids import cause_id
 from services.contract.types import ZONE, in_zone
+from services.intake.checks import UNASKED, BadSignature, Checks
 from services.intake.facts import facts_as_far_as_readable, facts_of
 from services.runtime.decision import Dead, Decision, Ended, Measure, Say, Took
 from services.standard.acceptance import Accepted, Deferred, Refused, decide_acceptance, take_up
@@ -37,6 +42,10 @@ from services.standard.deadlines import answer_clock, queue_clock
 from services.standard.patient import age_years, iin_mismatch, is_child
 from services.standard.rules import NotCoveredError, RuleSet, RuleSets
 
+_FIRST_TRY, _LONGEST_TRY = timedelta(seconds=15), timedelta(minutes=2)
+"""How soon a signature that could not be checked is tried again, and how rarely at most."""
+_FIRST_ASK, _LONGEST_ASK, _MOST_ASKS = timedelta(minutes=1), timedelta(hours=1), 30
+"""The same for a patient who could not be confirmed; with the last ask about a day has passed."""
 _LOOK_AGAIN = timedelta(minutes=10)
 """When to look again at a deferred request whose clinic has no opening left."""
 
@@ -69,6 +78,17 @@ class RequestState:
     cancelled_at: str | None = None
     cancel_reason: str | None = None
     visit_revision: int = 0
+    # A request whose signature cannot be checked yet: the event as it came, sealed, and when to try again.
+    kept: dict[str, Any] | None = None
+    try_again_at: str | None = None
+    tries: int = 0
+    approaching_at: str | None = None
+    limit_seconds: int = 0
+    said: str = ""
+    # An accepted request whose patient could not be confirmed: the IIN, sealed, and when to ask again.
+    unconfirmed: dict[str, Any] | None = None
+    ask_again_at: str | None = None
+    asked: int = 0
 
 
 @dataclass(frozen=True)
@@ -80,11 +100,15 @@ class Holder:
 
 
 def timer_at(state: RequestState) -> datetime | None:
-    """When a deferred request is to be looked at: at its opening."""
-    if state.status != "deferred":
-        return None
-    moment = state.look_again_at or state.opens_at
-    return datetime.fromisoformat(moment) if moment else None
+    """The next of: a deferred request's opening, another try of a check, the answer's deadline while it waits."""
+    moments: list[str | None] = [state.ask_again_at]
+    if state.status == "deferred":
+        moments.append(state.look_again_at or state.opens_at)
+    if state.status == "held":
+        moments.append(state.try_again_at)
+        if state.said != "missed":
+            moments.append(state.due_at if state.said else state.approaching_at)
+    return min((datetime.fromisoformat(each) for each in moments if each), default=None)
 
 
 def awaits_number(state: RequestState) -> bool:
@@ -109,6 +133,7 @@ def submitted(
     holder: Holder | None,
     record_time: datetime | None,
     now: datetime,
+    checks: Checks = UNASKED,
 ) -> Decision[RequestState]:
     """Decide on ``request.submitted``.
 
@@ -155,11 +180,31 @@ def submitted(
     wrong = _wrong_codes(data, rules) or _wrong_birth_date(data)
     if wrong:
         return _refuse(state, "invalid_request", wrong, ruling=ruling, rules=rules)
-    unauthorised = _wrong_authority(data)
+    if isinstance(checks.signature, BadSignature):
+        bad = FieldError(path=checks.signature.path, message=f"{checks.signature.check}: {checks.signature.message}")
+        inputs = {**verdict.ruling.inputs, "check": checks.signature.check}
+        signed = ruling | {"clauses": [*clauses, "C9.2"], "inputs": inputs}
+        return _refuse(state, "signature_invalid", [bad], ruling=signed, rules=rules)
+    if checks.signature == "away":
+        return Decision(_held(state, verdict, rules, now))
+    if checks.identity == "not_found":
+        unknown = FieldError(path="patient.iin", message="is not in the state register of persons: read it again")
+        return _refuse(
+            state, "identity_not_confirmed", [unknown], ruling=ruling | {"clauses": [*clauses, "C9.3"]}, rules=rules
+        )
+    state = replace(state, request=_identified(state.request, data, checks))
+    unauthorised = _wrong_authority(data, data.patient.birth_date or checks.birth_date)
     if unauthorised:
         return _refuse(
             state, "authority_invalid", unauthorised, ruling=ruling | {"clauses": [*clauses, "R15"]}, rules=rules
         )
+    elsewhere = rules.refusal_ground("not_attached") if clinics.asks_for_attachment(data.clinic_id) else None
+    if elsewhere is not None and checks.attached is False:
+        fields = [
+            FieldError(path="clinic_id", message="is not the clinic that the patient is attached to: call that one")
+        ]
+        because = ruling | {"clauses": [*clauses, elsewhere.clause]}
+        return _refuse(state, "not_attached", fields, ruling=because, rules=rules)
     if holder is not None and holder.visit_date >= local_date(data.submitted_at):
         return _refuse(
             state,
@@ -176,6 +221,7 @@ def submitted(
         visit_date=verdict.visit_date.isoformat(),
         clock_started_at=in_zone(verdict.clock_starts_at),
         due_at=in_zone(verdict.due_at),
+        ask_again_at=in_zone(now + _FIRST_ASK) if checks.identity == "away" else None,
     )
     measures, says = _queue(data, rules)
     if isinstance(verdict, Deferred):
@@ -356,7 +402,7 @@ def _wrong_birth_date(data: RequestSubmitted) -> list[FieldError]:
     return [FieldError(path="patient.birth_date", message="lies after the application: correct it")]
 
 
-def _wrong_authority(data: RequestSubmitted) -> list[FieldError]:
+def _wrong_authority(data: RequestSubmitted, birth_date: date | None) -> list[FieldError]:
     """Who may stand in for the patient: by power of attorney, or a minor's parent or guardian (C9.1, R15)."""
     if data.applicant is None:
         return []
@@ -371,7 +417,7 @@ def _wrong_authority(data: RequestSubmitted) -> list[FieldError]:
             wrong.append(
                 FieldError(path="applicant.authority.number", message="is required with a power of attorney: add it")
             )
-    elif not is_child(data.patient.birth_date, local_date(data.submitted_at)):
+    elif not is_child(birth_date, local_date(data.submitted_at)):
         said = "of a patient under 18 only: send patient.birth_date, or a power of attorney"
         wrong.append(FieldError(path="applicant.authority.kind", message=f"{authority.kind} is an authority {said}"))
     return wrong
@@ -384,6 +430,101 @@ def _other_clinics(event: Incoming) -> Decision[RequestState]:
             f"request_id {event.subject} belongs to another clinic's request: send yours under a new request_id",
         )
     )
+
+
+# ---------------------------------------------------------------- checks that could not be made
+
+
+def _identified(request: dict[str, Any], data: RequestSubmitted, checks: Checks) -> dict[str, Any]:
+    """The facts with what the register of persons said: an age that the event left out, and the flag (C9.3)."""
+    if checks.birth_date is not None and data.patient.birth_date is None:
+        on = local_date(data.submitted_at)
+        if checks.birth_date <= on:
+            request = request | {"patient": request["patient"] | {"age_years": age_years(checks.birth_date, on)}}
+    if checks.unconfirmed:
+        request = request | {"flags": [*request["flags"], "identity_unconfirmed"]}
+    return request
+
+
+def _held(state: RequestState, verdict: Accepted | Deferred, rules: RuleSet, now: datetime) -> RequestState:
+    """A request whose signature cannot be checked now: neither accepted nor refused, its clock running (C4.4)."""
+    clock = answer_clock(channel=state.channel, clock_starts_at=verdict.clock_starts_at, rules=rules)
+    return replace(
+        state,
+        status="held",
+        ruling=verdict.ruling.as_dict(),
+        clock_started_at=in_zone(clock.started_at),
+        due_at=in_zone(clock.due_at),
+        approaching_at=in_zone(clock.approaching_at),
+        limit_seconds=clock.limit_seconds,
+        try_again_at=in_zone(now + _FIRST_TRY),
+    )
+
+
+def still_held(state: RequestState, now: datetime) -> Decision[RequestState]:
+    """The signature still cannot be checked: try later, and say where the answer's time stands, each once."""
+    says: list[Say] = []
+    measures: list[Measure] = []
+    assert state.due_at is not None
+    assert state.approaching_at is not None
+    due_at, near_at = state.due_at, state.approaching_at
+    if datetime.fromisoformat(due_at) <= now and state.said != "missed":
+        says += [_deadline(DeadlineMissed, state, due_at), _still_held(state)]
+        measures.append(Ended("answer", state.channel, "missed"))
+        state = replace(state, said="missed")
+    elif datetime.fromisoformat(near_at) <= now and not state.said:
+        says.append(_deadline(DeadlineApproaching, state, near_at))
+        state = replace(state, said="approaching")
+    if state.try_again_at is None or datetime.fromisoformat(state.try_again_at) <= now:
+        wait = min(_FIRST_TRY * 2 ** min(state.tries, 10), _LONGEST_TRY)
+        state = replace(state, tries=state.tries + 1, try_again_at=in_zone(now + wait))
+    return Decision(state, says, measures)
+
+
+def _deadline(model: type[DeadlineEvent], state: RequestState, at: str) -> Say:
+    event = model.model_validate(
+        {
+            "subject_kind": "request",
+            "subject_id": state.request_id,
+            "clinic_id": state.clinic_id,
+            "deadline": "answer",
+            "channel": state.channel,
+            "started_at": state.clock_started_at,
+            "due_at": state.due_at,
+            "limit_seconds": state.limit_seconds,
+            "stage": "held",
+        }
+    )
+    return Say(event, sibling=f"answer {model.TYPE}", time=at)
+
+
+def _still_held(state: RequestState) -> Say:
+    event = RequestHeld.model_validate(
+        _common(state)
+        | {
+            "waits_for": "signature",
+            "clock_started_at": state.clock_started_at,
+            "due_at": state.due_at,
+            "ruling": state.ruling,
+        }
+    )
+    return Say(event, time=state.due_at or "")
+
+
+def identity_known(
+    state: RequestState, found: Literal["confirmed", "not_found"], now: datetime
+) -> Decision[RequestState]:
+    """What the register of persons said in the end: told, and nothing taken back (C9.3)."""
+    checked = RequestIdentityChecked(request_id=state.request_id, clinic_id=state.clinic_id, outcome=found, at=now)
+    return Decision(replace(state, unconfirmed=None, ask_again_at=None), [Say(checked)])
+
+
+def identity_unknown(state: RequestState, now: datetime, *, give_up: bool) -> Decision[RequestState]:
+    """The register still says nothing: ask later, for a day."""
+    if give_up or state.asked >= _MOST_ASKS:
+        return Decision(replace(state, unconfirmed=None, ask_again_at=None))
+    wait = min(_FIRST_ASK * 2**state.asked, _LONGEST_ASK)
+    return Decision(replace(state, asked=state.asked + 1, ask_again_at=in_zone(now + wait)))
 
 
 # ---------------------------------------------------------------- the opening, withdrawal, the visit
@@ -446,6 +587,10 @@ def withdrawn(state: RequestState | None, event: Incoming) -> Decision[RequestSt
         status="cancelled",
         claim=None,
         look_again_at=None,
+        kept=None,
+        try_again_at=None,
+        unconfirmed=None,
+        ask_again_at=None,
         cancelled_by=[event.cause, event.traceparent],
         cancelled_at=in_zone(data.at),
         cancel_reason=data.reason,

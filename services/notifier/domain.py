@@ -22,6 +22,8 @@ from services.contract.events import (
     RequestCancelled,
     RequestDeferred,
     RequestEvent,
+    RequestHeld,
+    RequestIdentityChecked,
     RequestRefused,
     RequestStatus,
     StatusChanged,
@@ -43,7 +45,6 @@ UNKNOWN_CHANNEL: Final = "unknown"
 """The channel of a refused request that named none that could be read."""
 
 _SPOKEN: Final = frozenset({"desk", "phone"})
-_BEFORE_ACCEPTANCE: Final = frozenset({"", "deferred"})
 _FINISHED: Final = frozenset({"completed", "not_completed"})
 _WITH_VISIT: Final = frozenset({"scheduled", "rescheduled", *_FINISHED})
 _ANOTHER_CLINIC: Final = (
@@ -137,7 +138,8 @@ class Notifier:
 
     def target(self, event: Incoming) -> str | None:
         """The request that the event is about."""
-        return event.subject if isinstance(event.data, RequestEvent | VisitEvent | AnswerGiven) else None
+        heard = RequestEvent | RequestIdentityChecked | VisitEvent | AnswerGiven
+        return event.subject if isinstance(event.data, heard) else None
 
     def takes_broken(self, event: Incoming) -> bool:
         """None: a broken event of intake or scheduler, or a broken answer, says nothing that could be told."""
@@ -186,26 +188,30 @@ class Notifier:
         match data:
             case RequestEvent():
                 self._hear_request(telling, data)
-            case VisitEvent() | AnswerGiven() if call.status == "deferred":
+            case VisitEvent() | AnswerGiven() | RequestIdentityChecked() if _undecided(call):
                 kept = {"type": data.TYPE, "data": data.model_dump(mode="json", by_alias=True, exclude_none=True)}
                 telling.change(early=[*call.early, kept])
             case AnswerGiven():
                 self._answer(telling, data)
+            case RequestIdentityChecked():
+                self._check_identity(telling, data)
             case VisitEvent() if data.revision > call.visit_revision:
                 self._hear_visit(telling, data)
 
     def _hear_request(self, telling: _Telling, data: RequestEvent) -> None:
-        before = telling.call.status
+        before, undecided = telling.call.status, _undecided(telling.call)
         match data:
-            case RequestAccepted() if before in _BEFORE_ACCEPTANCE:
+            case RequestAccepted() if undecided:
                 self._accept(telling, data)
-            case RequestRefused() if before in _BEFORE_ACCEPTANCE:
+            case RequestRefused() if undecided:
                 self._refuse(telling, data)
-            case RequestDeferred() if before in _BEFORE_ACCEPTANCE:
+            case RequestDeferred() if undecided:
                 self._defer(telling, data)
+            case RequestHeld() if undecided:
+                self._hold(telling, data)
             case RequestCancelled() if before not in {"refused", "withdrawn", *_FINISHED}:
                 self._withdraw(telling, data)
-        if before == "deferred" and telling.call.status != "deferred":
+        if undecided and not _undecided(telling.call):
             early = telling.call.early
             telling.change(early=[])
             for kept in early:
@@ -251,6 +257,26 @@ class Notifier:
             return
         telling.change(**_facts(data), opens_at=in_zone(data.opens_at), due_at=in_zone(data.due_at))
         telling.tell("deferred", opens_at=data.opens_at, deferred_again=known is not None)
+
+    def _hold(self, telling: _Telling, data: RequestHeld) -> None:
+        """The answer's time has passed before intake could decide: intake has said and counted the miss."""
+        if telling.call.status == "delayed":
+            return
+        rules = self._rules_of(data.submitted_at or data.clock_started_at)
+        telling.change(**_facts(data), due_at=in_zone(data.due_at))
+        telling.start(_answer(data.channel or UNKNOWN_CHANNEL, data.clock_started_at, data.due_at, rules))
+        telling.count_as_missed("answer")
+        telling.tell("delayed", at=data.due_at)
+
+    def _check_identity(self, telling: _Telling, data: RequestIdentityChecked) -> None:
+        """What the register of persons said later: it takes nothing back, but the register's line shows it (C9.3)."""
+        person = telling.call.person
+        flags = [flag for flag in person.get("flags", []) if flag != "identity_unconfirmed"]
+        if data.outcome == "not_found":
+            flags.append("identity_not_found")
+        if flags != person.get("flags", []):
+            telling.change(person=person | {"flags": flags})
+            telling.enter()
 
     def _refuse(self, telling: _Telling, data: RequestRefused) -> None:
         """The refusal is an answer too: its clocks start and end here."""
@@ -466,7 +492,8 @@ class _Telling:
             "due_at": in_zone(clock.due_at),
             "approaching_at": in_zone(clock.approaching_at),
             "limit_seconds": clock.limit_seconds,
-            "said": "",
+            # A miss that was said before the request was decided stays said.
+            "said": self.call.clocks.get(clock.deadline, {}).get("said", ""),
         }
         self.change(clocks=self.call.clocks | {clock.deadline: started})
 
@@ -483,6 +510,11 @@ class _Telling:
             if deadline == "answer":
                 self.change(on_time=not late)
         self.change(clocks={})
+
+    def count_as_missed(self, deadline: str) -> None:
+        """Another service has said, and counted, that it was missed."""
+        clock = self.call.clocks[deadline]
+        self.change(clocks=self.call.clocks | {deadline: clock | {"said": DeadlineMissed.TYPE}})
 
     def warn(self, deadline: str) -> None:
         """Say that a deadline is near."""
@@ -510,6 +542,11 @@ class _Telling:
         )
         self._says.append(Say(said, sibling=deadline, time=clock[when]))
         self.change(clocks=call.clocks | {deadline: clock | {"said": kind.TYPE}})
+
+
+def _undecided(call: Call) -> bool:
+    """Whether intake has not decided yet, as far as was heard: nothing, a deferral, or that it is held up."""
+    return call.status in {"", "deferred"} or (call.status == "delayed" and call.accepted_at is None)
 
 
 def _stage(call: Call) -> str:

@@ -58,7 +58,8 @@ class Dead:
 class Decision(Generic[S]):
     """What an event, or a timer, leads to.
 
-    ``state`` None means that nothing changes. ``park`` keeps the event until its subject is known.
+    ``state`` None means that nothing changes. ``park`` keeps the event until its subject is known. ``cause`` is the
+    (cause, traceparent) to which a timer's events belong, where that is not the timer itself but what it took up.
     """
 
     state: S | None = None
@@ -66,3 +67,4 @@ class Decision(Generic[S]):
     measures: Sequence[Measure] = ()
     dead: Dead | None = None
     park: bool = False
+    cause: tuple[str, str | None] | None = None

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
+import bson
+
 from services.contract.envelope import Incoming, Outgoing, Record, outgoing, read
 from services.contract.errors import one_line
 from services.contract.ids import cause_id
@@ -300,11 +302,11 @@ class Engine(Generic[S]):
         """Decide and store what is due by ``now``; what it gives is to be sent, then handed to ``sent``."""
         found = {each.id: each for each in await self.store.due(now, limit)}
         expired = [each for each in found.values() if any(kept.until <= now for kept in each.parked)]
+        await self.before_due(found, now)
         failed = 0
         for aggregate in found.values():
             if aggregate.state is None or self.domain.pending(aggregate.state):
                 continue
-            cause = cause_id(f"/homecall/{self.service}", f"{aggregate.id} {aggregate.version}", "timer")
             try:
                 decision = self.domain.due(aggregate.state, now)
             except Exception as error:
@@ -312,8 +314,10 @@ class Engine(Generic[S]):
                 self._log.error("a timer failed", subject=aggregate.id, error=type(error).__name__, exc_info=error)
                 failed += 1
                 continue
+            timer = cause_id(f"/homecall/{self.service}", f"{aggregate.id} {aggregate.version}", "timer")
+            cause, traceparent = decision.cause or (timer, None)
             if decision.state is not None:
-                self._apply(aggregate, cause, None, decision, now)
+                self._apply(aggregate, cause, traceparent, decision, now)
                 if decision.says:
                     aggregate.unsent.add(cause)
                 else:
@@ -327,6 +331,12 @@ class Engine(Generic[S]):
             until=now,
             more=len(found) == limit > failed,
         )
+
+    async def before_due(self, found: dict[str, Aggregate[S]], now: datetime) -> None:
+        """Ask outside what the timers of these are to decide by, and add what else they touch.
+
+        A service whose timers ask nobody has nothing here.
+        """
 
     async def unsent(self, seconds: float = 10, limit: int = 500) -> Due[S]:
         """What a timer stored more than so many real seconds ago and nobody is known to have sent."""
@@ -380,6 +390,16 @@ def _record_to_doc(record: Record) -> dict[str, Any]:
         "headers": [[name, value] for name, value in record.headers],
         "timestamp": record.timestamp,
     }
+
+
+def as_bytes(record: Record) -> bytes:
+    """A record as one piece, to be sealed."""
+    return bson.encode(_record_to_doc(record))
+
+
+def from_bytes(kept: bytes) -> Record:
+    """The record that ``as_bytes`` gave."""
+    return _record_from_doc(bson.decode(kept))
 
 
 def _record_from_doc(doc: Mapping[str, Any]) -> Record:

@@ -48,6 +48,7 @@ class Service:
     tables: Sequence[WholeTopic] = ()
     prepare: Sequence[Callable[[], Awaitable[None]]] = ()
     ticks: Sequence[Callable[[datetime], Awaitable[None]]] = ()
+    close: Sequence[Callable[[], Awaitable[None]]] = ()
     gauges: Callable[[datetime], Awaitable[None]] | None = None
     failed: asyncio.Future[None] = field(init=False)
 
@@ -92,6 +93,8 @@ class Service:
             await self.subscription.stop()
         for table in self.tables:
             await table.stop()
+        for closing in self.close:
+            await closing()
         await self.producer.stop()
         self.database.close()
         self._log.info("stopped", batch_in_hand="finished" if finished else "given up, uncommitted")

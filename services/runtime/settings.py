@@ -55,6 +55,9 @@ class Settings(BaseSettings):
     ncanode_url: str | None = Field(None, description="address of NCANode, for ncanode")
     keys_file: Path | None = Field(None, description="keys for personal data: JSON, see docs/security.md")
     identity: str = Field("off", description="off, or the e-government gateway's address")
+    identity_wait_seconds: float = Field(
+        3, gt=0, le=60, description="how long an answer waits for the gateway; then it goes on unconfirmed"
+    )
     clock: str | None = Field(None, description="an accelerated clock; development only")
 
     batch_max: int = Field(500, ge=1, le=10_000, description="records in a batch at most")

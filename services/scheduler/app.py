@@ -47,7 +47,7 @@ class Scheduler:
         self._rules = load_rule_sets(settings.rules)
 
     def target(self, event: Incoming) -> str | None:
-        if event.type in {"request.deferred", "request.refused"}:
+        if event.type.startswith("request.") and not isinstance(event.data, RequestAccepted | RequestCancelled):
             return None
         if isinstance(event.data, RequestCancelled) and event.data.register_number is None:
             return None  # withdrawn before its opening: it never came here

@@ -34,6 +34,11 @@ class Clinics:
         """The clinic of that id, if it is known."""
         return self._clinics.get(clinic_id)
 
+    def asks_for_attachment(self, clinic_id: str) -> bool:
+        """Whether the clinic takes only patients who are attached to it, where the law lets it (R12)."""
+        clinic = self._clinics.get(clinic_id)
+        return clinic is not None and clinic.attachment_required
+
     def calendar(self, clinic_id: str, rules: RuleSet) -> ClinicCalendar | None:
         """Its calendar under these rules, kept between calls."""
         clinic = self._clinics.get(clinic_id)

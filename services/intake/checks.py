@@ -1,0 +1,40 @@
+"""What others say of a request before it is decided: who signed it, who the patient is. Plain values. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class BadSignature:
+    """The check of the signature that failed, and what the sender is told: no personal data."""
+
+    check: str
+    path: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Checks:
+    """The answers from outside, as the decision takes them.
+
+    ``signature``: None where none is asked for, or it is sound; ``away`` while it cannot be checked (C9.2).
+    ``identity``: what the state register of persons says (C9.3); ``off`` where nobody is asked. ``birth_date`` is the
+    register's. ``attached``: whether the patient is attached to this clinic; None where that is not known.
+    """
+
+    signature: BadSignature | Literal["away"] | None = None
+    identity: Literal["off", "confirmed", "not_found", "no_consent", "away"] = "off"
+    birth_date: date | None = None
+    attached: bool | None = None
+
+    @property
+    def unconfirmed(self) -> bool:
+        """Whether the request goes on with the patient's identity not confirmed."""
+        return self.identity in {"no_consent", "away"}
+
+
+UNASKED = Checks()
+"""Nobody was asked: no gateway, no signature to check."""

@@ -1,0 +1,98 @@
+"""Asks outside what a decision takes as given: the verifier of signatures, the register of persons."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from services.contract.envelope import Incoming
+from services.contract.events import RequestSubmitted
+from services.contract.types import ZONE
+from services.gateways.identity import Away as Unanswered
+from services.gateways.identity import Found, Identity, NotFound, Result
+from services.gateways.signatures import Away, Invalid, Signed, Verdict, Verifier
+from services.intake.checks import BadSignature, Checks
+
+
+class Outside:
+    """Both gateways, asked once per batch and at the same time. Neither ever raises; neither is waited for too long."""
+
+    def __init__(self, verifier: Verifier, identity: Identity | None, *, wait_seconds: float) -> None:
+        self._verifier = verifier
+        self._identity = identity
+        self._wait = wait_seconds
+
+    async def start(self) -> None:
+        """Get the verifier ready."""
+        await self._verifier.start()
+
+    async def close(self) -> None:
+        """Give up what is under way."""
+        await self._verifier.close()
+        if self._identity is not None:
+            await self._identity.close()
+
+    async def check(self, events: Sequence[Incoming], known: Mapping[str, Checks]) -> dict[str, Checks]:
+        """What is said of each new request, by its cause; what ``known`` has of them is not asked again."""
+        asked = [each for each in events if isinstance(each.data, RequestSubmitted) and each.cause not in known]
+        verdicts, results = await asyncio.gather(self._signatures(asked), self._identities(asked))
+        found = {each.cause: known[each.cause] for each in events if each.cause in known}
+        for event in asked:
+            found[event.cause] = _checks(event, verdicts.get(event.cause), results.get(event.cause))
+        return found
+
+    async def ask(self, iins: Mapping[str, str]) -> dict[str, str]:
+        """What the register says of persons, by the name given to each: as ``Checks.identity``."""
+        if self._identity is None or not iins:
+            return {}
+        results = await self._identity.look_up(list(iins.values()), within=self._wait)
+        return {name: _identity(result) for name, result in zip(iins, results, strict=True)}
+
+    async def _signatures(self, events: Sequence[Incoming]) -> dict[str, Verdict]:
+        signed: dict[str, Signed] = {}
+        for event in events:
+            data = event.data
+            if isinstance(data, RequestSubmitted) and data.channel == "portal" and data.signature is not None:
+                signer = data.applicant.iin if data.applicant is not None else data.patient.iin
+                signed[event.cause] = Signed(event.value, data.signature.value, signer, data.submitted_at)
+        verdicts = await self._verifier.verify(list(signed.values())) if signed else []
+        return dict(zip(signed, verdicts, strict=True))
+
+    async def _identities(self, events: Sequence[Incoming]) -> dict[str, Result]:
+        if self._identity is None or not events:
+            return {}
+        iins = {event.cause: event.data.patient.iin for event in events if isinstance(event.data, RequestSubmitted)}
+        results = await self._identity.look_up(list(iins.values()), within=self._wait)
+        return dict(zip(iins, results, strict=True))
+
+
+def _identity(result: Result | None) -> str:
+    if isinstance(result, Found):
+        return "confirmed"
+    if isinstance(result, NotFound):
+        return "not_found"
+    if result is None:
+        return "off"
+    return "away" if isinstance(result, Unanswered) else "no_consent"
+
+
+def _checks(event: Incoming, verdict: Verdict | None, result: Result | None) -> Checks:
+    signature: BadSignature | str | None = None
+    if isinstance(verdict, Invalid):
+        signature = BadSignature(verdict.check, verdict.path, verdict.message)
+    elif isinstance(verdict, Away):
+        signature = "away"
+    attached: bool | None = None
+    birth_date = None
+    if isinstance(result, Found) and isinstance(event.data, RequestSubmitted):
+        birth_date = result.person.birth_date
+        if not isinstance(result.attachment, Unanswered):
+            on = event.data.submitted_at.astimezone(ZONE).date()
+            here = result.attachment
+            attached = here is not None and here.clinic_id == event.clinic_id and here.holds_on(on)
+    return Checks(
+        signature="away" if signature == "away" else signature if isinstance(signature, BadSignature) else None,
+        identity=_identity(result),  # type: ignore[arg-type]  # one of its words
+        birth_date=birth_date,
+        attached=attached,
+    )
