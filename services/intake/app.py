@@ -22,7 +22,7 @@ from services.runtime.logs import log
 from services.runtime.mongo import Aggregate, Database
 from services.runtime.producer import Producer
 from services.runtime.service import Service
-from services.runtime.settings import Settings, require_signatures_off
+from services.runtime.settings import Settings, require_identity_off, require_signatures_off
 from services.runtime.table import WholeTopic
 from services.standard.calendar import decrees_missing
 from services.standard.clinics import Clinics
@@ -151,6 +151,7 @@ def _take(known: Clinics, event: Incoming) -> None:
 def build(settings: Settings, clock: Clock) -> Service:
     """Put intake together. Raises ``SettingsError`` or ``RuleSetError`` with one line where it cannot start."""
     require_signatures_off(settings)
+    require_identity_off(settings)
     database = Database(settings.mongo_url, f"{settings.mongo_prefix}_{topics.INTAKE}")
     producer = Producer(settings, f"homecall-{topics.INTAKE}")
     store = IntakeStore(database)

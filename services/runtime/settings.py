@@ -6,6 +6,7 @@ A wrong or missing one stops the start with one line that names it: ``SettingsEr
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -16,6 +17,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from services.runtime.clock import clock_from
 
 PORTS = {"intake": 8101, "scheduler": 8102, "notifier": 8103, "complaints": 8104, "all": 8100}
+
+
+_HOST_AND_PORT = re.compile(r"\s*[^\s,]+:\d{1,5}\s*\Z")
 
 
 class SettingsError(Exception):
@@ -57,7 +61,7 @@ class Settings(BaseSettings):
     identity: str = Field("off", description="off, or the e-government gateway's address")
     clock: str | None = Field(None, description="an accelerated clock; development only")
 
-    batch_max: int = Field(500, ge=1, le=10_000, description="records in a batch at most")
+    batch_max: int = Field(250, ge=1, le=10_000, description="records in a batch at most")
     batch_wait_ms: int = Field(20, ge=1, le=1_000, description="how long a batch waits for its first record")
     dead_letter_max_share: float = Field(
         0.5, gt=0, le=1, description="share of dead letters among the last 1,000 records that stops the service"
@@ -89,6 +93,10 @@ class Settings(BaseSettings):
                 raise PydanticCustomError("file", f"HOMECALL_{name.upper()} names no file that can be read")
         if self.rules is not None and not self.rules.is_dir():
             raise PydanticCustomError("rules", "HOMECALL_RULES names no directory")
+        if not all(_HOST_AND_PORT.match(each) for each in self.kafka_bootstrap.split(",")):
+            raise PydanticCustomError(
+                "bootstrap", "HOMECALL_KAFKA_BOOTSTRAP must be host:port, several with commas, as in 127.0.0.1:9092"
+            )
         return self
 
     def port(self, service: str) -> int:
@@ -134,3 +142,9 @@ def require_signatures_off(settings: Settings) -> None:
             f"HOMECALL_SIGNATURES: {settings.signatures} is not built yet, signatures cannot be checked: "
             "set HOMECALL_ENV=development and HOMECALL_SIGNATURES=off, which takes them unchecked"
         )
+
+
+def require_identity_off(settings: Settings) -> None:
+    """Stop a service that would have to ask the identity gateway: raises ``SettingsError`` unless it is ``off``."""
+    if settings.identity != "off":
+        raise SettingsError("HOMECALL_IDENTITY: the identity gateway is not built yet and is not asked: set it to off")
