@@ -331,10 +331,11 @@ class World:
 
     def send(self, topic: str, value: bytes | None, key: str | None, headers: Mapping[str, str | bytes]) -> None:
         """Put a record into the producer's queue, as it is."""
-        while True:
+        taken = False
+        while not taken:
             try:
                 self._producer.produce(topic, value, key, headers=list(headers.items()))
-                return
+                taken = True
             except BufferError:
                 self._producer.poll(0.1)
 

@@ -13,12 +13,13 @@ from typing import Any
 
 import rfc8785
 
-_LONGEST_INTEGER = 2**53 - 1
+_SAFE_INTEGER = 2**53 - 1
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}\Z")
 
 _TWICE = "stands twice in one object: send each key once, or nobody could say what was signed"
 _TOO_BIG = "is a number that an IEEE 754 double does not hold exactly: send it as a text"
 _NO_NUMBER = "is no number of JSON: send a finite one"
+_TOO_DEEP = "is nested too deeply to be read: send a flatter object"
 _LONE_SURROGATE = "holds half of a surrogate pair: send whole characters"
 
 
@@ -42,7 +43,7 @@ def canonical(data: bytes) -> bytes:
     """The RFC 8785 form of an object in JSON, without its field ``signature``.
 
     Raises ``NotCanonical`` where two readers could understand the data differently: a key that stands twice, NaN or
-    Infinity, a whole number beyond 2^53 - 1, a number too large for a double, half a surrogate pair; and for what is
+    Infinity, a number too large for a double, a whole number that is none, half a surrogate pair; and for what is
     no object in UTF-8 JSON. Of a fraction with more digits than a double has, the nearest double counts, as RFC 8785
     has it.
     """
@@ -53,7 +54,7 @@ def canonical(data: bytes) -> bytes:
     except ValueError:
         raise NotCanonical("data", "is not JSON in UTF-8: send RFC 8259 JSON") from None
     except RecursionError:
-        raise NotCanonical("data", "is nested too deeply to be read") from None
+        raise NotCanonical("data", _TOO_DEEP) from None
     if not isinstance(parsed, dict | _Flaw):
         raise NotCanonical("data", "must be an object: put its fields in braces")
     if isinstance(parsed, dict):
@@ -61,7 +62,7 @@ def canonical(data: bytes) -> bytes:
     try:
         return rfc8785.dumps(parsed)  # type: ignore[arg-type]  # a flaw is refused there, and named below
     except RecursionError:
-        raise NotCanonical("data", "is nested too deeply to be read") from None
+        raise NotCanonical("data", _TOO_DEEP) from None
     except ValueError:
         raise _named(parsed) from None
 
@@ -75,10 +76,15 @@ def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Flaw:
     return _Flaw(_TWICE, key=twice)
 
 
-def _integer(text: str) -> int | _Flaw:
-    # Longer ones are beyond a double at any rate, and Python itself refuses to read very long ones.
-    number = int(text) if len(text) <= 17 else _LONGEST_INTEGER + 1
-    return number if abs(number) <= _LONGEST_INTEGER else _Flaw(_TOO_BIG)
+def _integer(text: str) -> int | float | _Flaw:
+    if len(text) > 22:
+        return _Flaw(_TOO_BIG)  # the form has no whole numbers of more than 21 digits
+    number = int(text)
+    if abs(number) <= _SAFE_INTEGER:
+        return number
+    # Beyond, a reader with doubles and one with long integers agree only on what a double is itself written as.
+    nearest = float(number)
+    return nearest if rfc8785.dumps(nearest) == text.encode() else _Flaw(_TOO_BIG)
 
 
 def _constant(_: str) -> _Flaw:
@@ -87,7 +93,10 @@ def _constant(_: str) -> _Flaw:
 
 def _named(parsed: Any) -> NotCanonical:
     """What rfc8785 could not write, with where it stands."""
-    found = _first_flaw(parsed, ())
+    try:
+        found = _first_flaw(parsed, ())
+    except RecursionError:
+        return NotCanonical("data", _TOO_DEEP)
     if found is None:
         return NotCanonical("data", "has no canonical form (RFC 8785)")
     path, message = found

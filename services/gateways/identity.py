@@ -238,9 +238,8 @@ class HttpIdentity:
                 # The machine's own certificates, to which an operator adds the national authority's.
                 verify=ssl.create_default_context(),
                 limits=httpx.Limits(max_connections=limits.at_once, max_keepalive_connections=limits.at_once),
-                trust_env=False,
             ),
-            # No proxy and no .netrc of the environment: an IIN goes where the setting says, and nowhere else.
+            # No proxy of the environment: an IIN goes where the setting says, and nowhere else.
             trust_env=False,
             # Compressed answers could grow without bound as they are unpacked.
             headers={"accept": "application/json", "accept-encoding": "identity"},

@@ -19,6 +19,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import random
+import ssl
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -163,6 +164,8 @@ class NcaNode:
         self._free = asyncio.Semaphore(limits.at_once)
         self._address = url.rstrip("/") + "/cms/verify"
         self._client = httpx.AsyncClient(
+            # The machine's own certificates, to which an operator adds those of the NCANode it runs.
+            verify=ssl.create_default_context(),
             # No proxy and no .netrc of the environment: who signed what goes where the setting says, and nowhere else.
             trust_env=False,
             # Compressed answers could grow without bound as they are unpacked.

@@ -35,7 +35,10 @@ class Outside:
     async def check(self, events: Sequence[Incoming], known: Mapping[str, Checks]) -> dict[str, Checks]:
         """What is said of each new request, by its cause; what ``known`` has of them is not asked again."""
         asked = [each for each in events if isinstance(each.data, RequestSubmitted) and each.cause not in known]
-        verdicts, results = await asyncio.gather(self._signatures(asked), self._identities(asked))
+        if self._identity is None:
+            verdicts, results = await self._signatures(asked), dict[str, Result]()
+        else:
+            verdicts, results = await asyncio.gather(self._signatures(asked), self._identities(asked, self._identity))
         found = {each.cause: known[each.cause] for each in events if each.cause in known}
         for event in asked:
             found[event.cause] = _checks(event, verdicts.get(event.cause), results.get(event.cause))
@@ -58,11 +61,9 @@ class Outside:
         verdicts = await self._verifier.verify(list(signed.values())) if signed else []
         return dict(zip(signed, verdicts, strict=True))
 
-    async def _identities(self, events: Sequence[Incoming]) -> dict[str, Result]:
-        if self._identity is None or not events:
-            return {}
+    async def _identities(self, events: Sequence[Incoming], identity: Identity) -> dict[str, Result]:
         iins = {event.cause: event.data.patient.iin for event in events if isinstance(event.data, RequestSubmitted)}
-        results = await self._identity.look_up(list(iins.values()), within=self._wait)
+        results = await identity.look_up(list(iins.values()), within=self._wait) if iins else []
         return dict(zip(iins, results, strict=True))
 
 

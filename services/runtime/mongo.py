@@ -20,6 +20,7 @@ from services.contract.envelope import Outgoing
 from services.contract.topics import TOPIC_OF_TYPE
 from services.runtime.decision import Dead, Measure
 from services.runtime.failures import Transient
+from services.runtime.settings import SettingsError
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -66,21 +67,27 @@ async def attempt(call: Awaitable[T]) -> T:
 
 
 class Database:
-    """A service's own database."""
+    """A service's own database. Raises ``SettingsError`` for an address that is none."""
 
     def __init__(self, url: str, name: str) -> None:
         # retryWrites needs sessions, which not every deployment has; a write whose answer was lost is healed by reload.
-        self._client: Any = AsyncIOMotorClient(
-            url,
-            w="majority",
-            retryWrites=False,
-            retryReads=False,
-            tz_aware=True,
-            serverSelectionTimeoutMS=5_000,
-            connectTimeoutMS=5_000,
-            socketTimeoutMS=30_000,
-            maxPoolSize=20,
-        )
+        try:
+            self._client: Any = AsyncIOMotorClient(
+                url,
+                w="majority",
+                retryWrites=False,
+                retryReads=False,
+                tz_aware=True,
+                serverSelectionTimeoutMS=5_000,
+                connectTimeoutMS=5_000,
+                socketTimeoutMS=30_000,
+                maxPoolSize=20,
+            )
+        except (PyMongoError, ValueError):
+            # The driver's own words may quote the address, and with it a password.
+            raise SettingsError(
+                "HOMECALL_MONGO_URL is no address of a database: it must be as in mongodb://127.0.0.1:27017"
+            ) from None
         self._database = self._client[name]
         self.commands = 0
         """Commands sent so far: one query or one bulk write each."""

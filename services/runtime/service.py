@@ -168,7 +168,8 @@ class Service:
     async def ready(self) -> tuple[bool, str]:
         """Whether it takes part: partitions assigned, database answering, producer healthy."""
         if not self._started:
-            return False, "starting"
+            away = self.pipeline.blocked_since is not None
+            return False, "starting: the database or the broker is away" if away else "starting"
         if self.pipeline.stopping.is_set():
             return False, "stopping"
         if not self.subscription.assignment.joined:

@@ -6,6 +6,7 @@ A wrong or missing one stops the start with one line that names it: ``SettingsEr
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -16,6 +17,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from services.runtime.clock import clock_from
 
 PORTS = {"intake": 8101, "scheduler": 8102, "notifier": 8103, "complaints": 8104, "all": 8100}
+
+
+_HOST_AND_PORT = re.compile(r"\s*[^\s,]+:\d{1,5}\s*\Z")
 
 
 class SettingsError(Exception):
@@ -60,7 +64,7 @@ class Settings(BaseSettings):
     )
     clock: str | None = Field(None, description="an accelerated clock; development only")
 
-    batch_max: int = Field(500, ge=1, le=10_000, description="records in a batch at most")
+    batch_max: int = Field(250, ge=1, le=10_000, description="records in a batch at most")
     batch_wait_ms: int = Field(20, ge=1, le=1_000, description="how long a batch waits for its first record")
     dead_letter_max_share: float = Field(
         0.5, gt=0, le=1, description="share of dead letters among the last 1,000 records that stops the service"
@@ -92,6 +96,10 @@ class Settings(BaseSettings):
                 raise PydanticCustomError("file", f"HOMECALL_{name.upper()} names no file that can be read")
         if self.rules is not None and not self.rules.is_dir():
             raise PydanticCustomError("rules", "HOMECALL_RULES names no directory")
+        if not all(_HOST_AND_PORT.match(each) for each in self.kafka_bootstrap.split(",")):
+            raise PydanticCustomError(
+                "bootstrap", "HOMECALL_KAFKA_BOOTSTRAP must be host:port, several with commas, as in 127.0.0.1:9092"
+            )
         return self
 
     def port(self, service: str) -> int:
@@ -128,12 +136,3 @@ def load_settings(**over: Any) -> Settings:
         if not name:
             raise SettingsError(detail["msg"]) from None
         raise SettingsError(f"HOMECALL_{name.upper()}: {detail['msg']}") from None
-
-
-def require_signatures_off(settings: Settings) -> None:
-    """Stop a service whose events may be signed: raises ``SettingsError`` unless signatures are ``off``."""
-    if settings.signatures != "off":
-        raise SettingsError(
-            f"HOMECALL_SIGNATURES: {settings.signatures} is not built yet, signatures cannot be checked: "
-            "set HOMECALL_ENV=development and HOMECALL_SIGNATURES=off, which takes them unchecked"
-        )

@@ -6,7 +6,9 @@ from services.contract.events import MODELS
 from services.contract.topics import BY_NAME, DEAD_LETTERS, TOPIC_OF_TYPE, TOPICS, find, read_by
 
 ALL = {"intake", "scheduler", "notifier", "complaints"}
-REQUEST_EVENTS = "request.accepted request.deferred request.refused request.cancelled"
+REQUEST_EVENTS = (
+    "request.accepted request.deferred request.refused request.cancelled request.held request.identity-checked"
+)
 VISIT_EVENTS = "visit.scheduled visit.rescheduled visit.unplaced visit.cancelled visit.closed"
 COMPLAINT_COMMANDS = (
     "complaint.submitted complaint.assigned complaint.executed complaint.answered complaint.refused complaint.escalated"
@@ -46,7 +48,7 @@ def test_there_are_no_other_topics() -> None:
 
 def test_every_type_has_one_topic_and_one_model() -> None:
     carried = [event_type for topic in TOPICS for event_type in topic.types]
-    assert len(carried) == len(set(carried)) == 27
+    assert len(carried) == len(set(carried)) == 29
     assert set(carried) == set(MODELS) == set(TOPIC_OF_TYPE)
     for event_type, model in MODELS.items():
         assert event_type == model.TYPE

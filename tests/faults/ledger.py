@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from tests.world import Heard
@@ -135,7 +136,7 @@ class Ledger:
                 busy[data["clinic_id"], data["doctor"]["doctor_id"]].append((*times, request_id))
         for doctor, visits in busy.items():
             visits.sort()
-            for (_, ends, one), (begins, _, other) in zip(visits, visits[1:], strict=False):
+            for (_, ends, one), (begins, _, other) in pairwise(visits):
                 if begins < ends:
                     found["clash"].append(f"{doctor} has {one} and {other} at one time")
 

@@ -52,8 +52,11 @@ def figure(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Says a figure that was measured, also when the test passes."""
 
     def say(line: str) -> None:
-        reporter = request.config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is not None:
-            reporter.write_line(f"measured: {line}")
+        plugins = request.config.pluginmanager
+        reporter, capture = plugins.get_plugin("terminalreporter"), plugins.get_plugin("capturemanager")
+        if reporter is not None and capture is not None:
+            with capture.global_and_fixture_disabled():
+                reporter.ensure_newline()
+                reporter.write_line(f"measured: {line}")
 
     return say

@@ -11,6 +11,7 @@ from services.complaints.app import ComplaintEngine, Complaints, build
 from services.complaints.domain import ComplaintState, timer_at
 from services.contract import topics
 from services.contract.envelope import Outgoing
+from services.gateways.signatures import Unchecked
 from services.runtime.clock import SystemClock
 from services.runtime.engine import Due, Handled
 from services.runtime.failures import MustFinish
@@ -95,7 +96,7 @@ class Office:
         self.table = Table(clinics)
         self.complaints = Complaints(clinics, RULES, judge_record_time=False)
         self.engine: Any = ComplaintEngine(
-            self.store, FailingPages(failures), self.complaints, SystemClock(), self.table
+            self.store, FailingPages(failures), self.complaints, SystemClock(), self.table, Unchecked()
         )
 
     async def handle(self, *batch: Any, now: datetime = NOW) -> Handled:
@@ -213,9 +214,9 @@ def _settings(**over: Any) -> Settings:
     return Settings(_env_file=None, **over)
 
 
-def test_the_service_hears_complaints_and_needs_signatures_off() -> None:
+def test_the_service_hears_complaints_and_needs_a_way_to_check_signatures() -> None:
     service = build(_settings(env="development", signatures="off", http_port=0), SystemClock())
     assert topics.COMPLAINTS_IN in service.topics
-    for kind in ("rsa", "ncanode"):
-        with pytest.raises(SettingsError, match=rf"^HOMECALL_SIGNATURES: {kind} .*HOMECALL_SIGNATURES=off"):
+    for kind, missing in (("rsa", "HOMECALL_TRUST_STORE"), ("ncanode", "HOMECALL_NCANODE_URL")):
+        with pytest.raises(SettingsError, match=rf"^{missing}"):
             build(_settings(env="development", signatures=kind), SystemClock())

@@ -482,6 +482,16 @@ async def test_a_gateway_that_fails_is_left_in_peace_and_then_asked_once() -> No
     await patient.identity.close()
 
 
+async def test_a_defect_of_ours_does_not_keep_the_gateway_out() -> None:
+    patient = Patient("failing", failures=1)
+    await patient.ask(ALIYA)
+    patient.seconds, patient.does = 10.0, "burst"
+    assert await patient.ask(ALIYA) == [Away("broken")]
+    patient.does = "not_found"
+    assert await patient.ask(ALIYA) == [NotFound()]
+    await patient.identity.close()
+
+
 async def test_why_the_first_call_failed_is_told_rather_than_that_the_second_was_not_made() -> None:
     patient = Patient("cut", attempts=3, failures=1)
     assert await patient.ask(ALIYA) == [Away("unreachable")]

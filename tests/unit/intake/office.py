@@ -13,14 +13,18 @@ from uuid import NAMESPACE_OID, uuid5
 from services.contract.envelope import Incoming, Outgoing, Record, read
 from services.contract.events import ClinicPublished
 from services.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
+from services.gateways.identity import Identity
+from services.gateways.signatures import Unchecked, Verifier
 from services.intake import domain
 from services.intake.app import Intake, IntakeEngine
 from services.intake.domain import Holder, RequestState
+from services.intake.outside import Outside
 from services.intake.store import IntakeStore
 from services.runtime.clock import SystemClock
 from services.runtime.decision import Decision
 from services.runtime.engine import Handled
 from services.runtime.mongo import Database
+from services.runtime.personal import Vault
 from services.runtime.settings import Settings
 from services.standard.clinics import Clinics
 from services.standard.rules import load_rule_sets
@@ -208,14 +212,23 @@ class NoTable:
 class Office:
     """Intake's engine over a database in memory, or over the one given."""
 
-    def __init__(self, clinics: Clinics | None = None, database: Database | None = None) -> None:
+    def __init__(
+        self,
+        clinics: Clinics | None = None,
+        database: Database | None = None,
+        *,
+        verifier: Verifier | None = None,
+        identity: Identity | None = None,
+    ) -> None:
         self.memory = MemoryDatabase()
         self.store = IntakeStore(database or self.memory.as_database)
         self.clinics = clinics or known()
         settings = Settings(_env_file=None, env="development", signatures="off")  # type: ignore[call-arg]  # pydantic-settings' own argument
-        intake = Intake(settings, self.clinics, judge_record_time=False)
+        vault = Vault.from_settings(settings)
+        self.intake = Intake(load_rule_sets(), self.clinics, vault, judge_record_time=False)
+        outside = Outside(verifier or Unchecked(), identity, wait_seconds=1)
         table: Any = NoTable()
-        self.engine = IntakeEngine(self.store, intake, SystemClock(), table, self.clinics)
+        self.engine = IntakeEngine(self.store, self.intake, SystemClock(), table, self.clinics, outside)
 
     async def prepared(self) -> Office:
         await self.store.prepare()

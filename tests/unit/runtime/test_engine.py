@@ -194,6 +194,16 @@ async def test_what_waited_in_vain_becomes_a_dead_letter_that_is_forgotten_once_
     assert await runner.hear(early) == ["b"]
 
 
+async def test_what_came_later_waits_longer() -> None:
+    runner = await Runner().prepared()
+    await runner.hear(word("b"))
+    await runner.hear(word("c"), now=NOW + timedelta(hours=1))
+    due = await runner.engine.due(NOW + timedelta(hours=24))
+    assert len(due.dead) == 1
+    await runner.engine.sent(due)
+    assert await runner.hear(word("open")) == ["open", "c"]
+
+
 async def test_what_waited_and_takes_no_effect_becomes_a_dead_letter_of_its_own_reason() -> None:
     runner = await Runner().prepared()
     early = word("refuse")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services.runtime.settings import PORTS, Settings, SettingsError, load_settings, require_signatures_off
+from services.runtime.settings import PORTS, Settings, SettingsError, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -109,14 +109,7 @@ def test_development_may_have_both(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOMECALL_SIGNATURES", "off")
     monkeypatch.setenv("HOMECALL_CLOCK", "2026-11-23T07:55:00+05:00@120")
     settings = load_settings()
-    require_signatures_off(settings)
     assert settings.clock == "2026-11-23T07:55:00+05:00@120"
-
-
-@pytest.mark.parametrize("signatures", ["rsa", "ncanode"])
-def test_signatures_that_cannot_be_checked_stop_who_would_need_them(signatures: str) -> None:
-    with pytest.raises(SettingsError, match=rf"\AHOMECALL_SIGNATURES: {signatures} [^\n]+\Z"):
-        require_signatures_off(load_settings(signatures=signatures))
 
 
 def test_an_env_file_is_read_and_the_environment_goes_before_it(

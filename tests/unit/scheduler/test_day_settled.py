@@ -1,5 +1,6 @@
 """A day settled anew: after a roster, a drop-out, a withdrawal; promises first, then whoever waits by priority."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -135,6 +136,7 @@ async def test_a_withdrawal_before_its_call_and_one_that_never_came_here() -> No
     assert names(await office.hear(accepted())) == [("visit.cancelled", "call 1")]
     assert (await office.store.load_days([f"{CLINIC}|{FRIDAY}"]))[f"{CLINIC}|{FRIDAY}"].bookings == {}
     assert await office.store.calls.load([request_id(2)]) == {}
+    assert await office.store.calls.unsent(datetime.now(UTC) + timedelta(minutes=1), 10) == []
 
 
 async def test_r14_whoever_waits_goes_to_the_next_day_when_this_one_is_over() -> None:

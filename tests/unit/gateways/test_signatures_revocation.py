@@ -1,0 +1,175 @@
+"""Revocation lists as operators keep them: several, renewed under way, full ones and deltas."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from services.gateways.revocation import RevocationLists, UnreadableList, read_list
+from tests.unit.gateways.signing import AIGUL, AT, authority, impostor
+
+NOW = AT.astimezone(UTC)
+DAY = timedelta(days=1)
+PERSON = authority().individual(AIGUL, since=NOW - 9 * DAY, until=NOW + 9 * DAY)
+SERIAL = PERSON.serial_number
+
+
+class Monotonic:
+    """A clock that stands until it is moved."""
+
+    seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def put(directory: Path, name: str, crl: x509.CertificateRevocationList, encoding: Encoding = Encoding.DER) -> None:
+    (directory / name).write_bytes(crl.public_bytes(encoding))
+
+
+def told(directory: Path, at: datetime = NOW) -> str:
+    return RevocationLists(directory).verdict(PERSON, authority().certificate, at)
+
+
+def entry(
+    at: datetime = NOW - DAY, *, reason: x509.ReasonFlags | None = None, invalid_since: datetime | None = None
+) -> x509.RevokedCertificate:
+    builder = x509.RevokedCertificateBuilder(SERIAL, at)
+    if reason is not None:
+        builder = builder.add_extension(x509.CRLReason(reason), critical=False)
+    if invalid_since is not None:
+        builder = builder.add_extension(x509.InvalidityDate(invalid_since), critical=False)
+    return builder.build()
+
+
+def special(
+    *entries: x509.RevokedCertificate,
+    extension: x509.ExtensionType | None = None,
+) -> x509.CertificateRevocationList:
+    builder = x509.CertificateRevocationListBuilder(
+        authority().certificate.subject, NOW - DAY, NOW + DAY, [], list(entries)
+    )
+    if extension is not None:
+        builder = builder.add_extension(extension, critical=True)
+    return builder.sign(authority().key, hashes.SHA256())
+
+
+def point(**over: bool) -> x509.IssuingDistributionPoint:
+    flags = dict.fromkeys(("only_contains_user_certs", "only_contains_ca_certs", "indirect_crl"), False) | over
+    where = [x509.UniformResourceIdentifier("http://crl.example.kz/1.crl")]
+    return x509.IssuingDistributionPoint(
+        full_name=where, relative_name=None, only_some_reasons=None, only_contains_attribute_certs=False, **flags
+    )
+
+
+UNKNOWN = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.398.9.9.9"), b"\x05\x00")
+DELTA = x509.DeltaCRLIndicator(1)
+
+
+@pytest.mark.parametrize(
+    ("crls", "verdict"),
+    [
+        ([], "unknown"),
+        ([special()], "good"),
+        ([special(entry())], "revoked"),
+        ([special(entry(NOW + DAY))], "good"),
+        ([special(entry(NOW + DAY, invalid_since=NOW - DAY))], "revoked"),
+        ([special(entry(reason=x509.ReasonFlags.certificate_hold))], "revoked"),
+        ([authority().revocations(until=NOW - DAY)], "unknown"),
+        ([authority().revocations({SERIAL: NOW - 2 * DAY}, until=NOW - DAY)], "revoked"),
+        ([authority().revocations(since=NOW + DAY)], "good"),
+        ([authority().revocations(since=NOW + 10 * DAY)], "unknown"),
+        ([impostor().revocations()], "unknown"),
+        ([impostor().revocations({SERIAL: NOW - DAY}), special()], "good"),
+        ([special(extension=DELTA)], "unknown"),
+        ([special(extension=DELTA), special()], "good"),
+        ([special(entry(), extension=DELTA), special()], "revoked"),
+        ([special(entry(reason=x509.ReasonFlags.remove_from_crl), extension=DELTA), special()], "good"),
+        ([special(entry(reason=x509.ReasonFlags.remove_from_crl), extension=DELTA), special(entry())], "revoked"),
+        ([special(extension=point(only_contains_user_certs=True))], "good"),
+        ([special(extension=point(only_contains_ca_certs=True))], "unknown"),
+        ([special(extension=point(indirect_crl=True))], "unknown"),
+        ([special(extension=UNKNOWN)], "unknown"),
+    ],
+    ids=[
+        "no list",
+        "not on it",
+        "on it",
+        "revoked later",
+        "revoked later, stolen before",
+        "on hold",
+        "out of date",
+        "out of date, but on it",
+        "newer than the request",
+        "newer than the certificate's end",
+        "an impostor's",
+        "on an impostor's",
+        "a delta alone",
+        "a delta and a full one",
+        "on the delta",
+        "taken off hold",
+        "taken off hold, the full one not renewed yet",
+        "of people only",
+        "of authorities only",
+        "indirect",
+        "with an unknown critical extension",
+    ],
+)
+def test_verdict(tmp_path: Path, crls: list[x509.CertificateRevocationList], verdict: str) -> None:
+    for number, crl in enumerate(crls):
+        put(tmp_path, f"{number}.crl", crl)
+    assert told(tmp_path) == verdict
+
+
+def test_pem_and_der_and_nothing_else_in_the_directory_matter(tmp_path: Path) -> None:
+    put(tmp_path, "list.pem", special(), Encoding.PEM)
+    (tmp_path / "README.txt").write_text("how these are renewed")
+    (tmp_path / "broken.crl").write_bytes(b"\x30")
+    assert told(tmp_path) == "good"
+
+
+@pytest.mark.parametrize("content", [b"", b"\x30\x03\x02\x01\x05", b"-----BEGIN X509 CRL-----\nAA==\n"])
+def test_what_is_no_list_is_said_to_be_none(content: bytes) -> None:
+    with pytest.raises(UnreadableList):
+        read_list(content)
+
+
+def test_a_list_is_renewed_without_a_restart(tmp_path: Path) -> None:
+    clock = Monotonic()
+    lists = RevocationLists(tmp_path, clock=clock)
+
+    def verdict() -> str:
+        return lists.verdict(PERSON, authority().certificate, NOW)
+
+    put(tmp_path, "a.crl", special())
+    assert verdict() == "good"
+    put(tmp_path, "a.crl", special(entry()))
+    os.utime(tmp_path / "a.crl", ns=(1, 1))
+    assert verdict() == "good"  # not looked at again yet
+    clock.seconds += 10
+    assert verdict() == "revoked"
+
+    (tmp_path / "a.crl").write_bytes(b"half of")
+    clock.seconds += 10
+    assert verdict() == "revoked"  # what is being written does not count
+    (tmp_path / "a.crl").unlink()
+    clock.seconds += 10
+    assert verdict() == "unknown"
+
+
+def test_a_directory_that_is_gone_leaves_what_was_read(tmp_path: Path) -> None:
+    clock = Monotonic()
+    directory = tmp_path / "crls"
+    directory.mkdir()
+    put(directory, "a.crl", special())
+    lists = RevocationLists(directory, clock=clock)
+    assert lists.verdict(PERSON, authority().certificate, NOW) == "good"
+    directory.rename(tmp_path / "elsewhere")
+    clock.seconds += 10
+    assert lists.verdict(PERSON, authority().certificate, NOW) == "good"

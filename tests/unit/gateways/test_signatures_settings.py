@@ -1,0 +1,111 @@
+"""Which verifier the settings ask for, and the one line that stops the start when they ask in vain."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from services.gateways.ncanode import NcaNode
+from services.gateways.rsa_pool import RsaPool
+from services.gateways.signatures import Invalid, Unchecked, Valid, verifier_from
+from services.runtime.settings import Settings, SettingsError
+from tests.unit.gateways.signing import AIGUL, authority, der, signed
+
+
+def settings(**over: Any) -> Settings:
+    return Settings(_env_file=None, env="development", **over)
+
+
+@pytest.fixture
+def trust_store(tmp_path: Path) -> Path:
+    (tmp_path / "trust").mkdir()
+    (tmp_path / "trust" / "authority.cer").write_bytes(der(authority().certificate))
+    return tmp_path / "trust"
+
+
+@pytest.fixture
+def crls(tmp_path: Path) -> Path:
+    (tmp_path / "crls").mkdir()
+    (tmp_path / "crls" / "authority.crl").write_bytes(authority().revocations().public_bytes(Encoding.DER))
+    return tmp_path / "crls"
+
+
+def refused(**over: Any) -> str:
+    with pytest.raises(SettingsError) as error:
+        verifier_from(settings(**over))
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_each_has_its_own(trust_store: Path, crls: Path) -> None:
+    assert isinstance(verifier_from(settings(signatures="off")), Unchecked)
+    assert isinstance(verifier_from(settings(trust_store=trust_store, crls=crls)), RsaPool)
+    assert isinstance(verifier_from(settings(signatures="ncanode", ncanode_url="http://127.0.0.1:14579")), NcaNode)
+
+
+async def test_off_asks_for_a_signature_and_does_not_look_at_it() -> None:
+    verifier = verifier_from(settings(signatures="off"))
+    await verifier.start()
+    verdicts = await verifier.verify([signed("anything at all"), signed(""), signed(" \n"), signed("x", b"no json")])
+    assert [type(verdict) for verdict in verdicts] == [Valid, Invalid, Invalid, Valid]
+    await verifier.close()
+
+
+def test_without_lists_revocation_is_not_checked_and_that_is_said_once(trust_store: Path) -> None:
+    with structlog.testing.capture_logs() as logged:
+        verifier_from(settings(trust_store=trust_store))
+    assert [(line["log_level"], "HOMECALL_CRLS" in line["event"]) for line in logged] == [("warning", True)]
+
+
+def test_rsa_needs_a_trust_store(tmp_path: Path, trust_store: Path) -> None:
+    assert refused().startswith("HOMECALL_TRUST_STORE is missing")
+    assert refused(trust_store=tmp_path / "nowhere").startswith("HOMECALL_TRUST_STORE names no directory")
+    assert refused(trust_store=trust_store / "authority.cer").startswith("HOMECALL_TRUST_STORE names no directory")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "README.txt").write_text("none yet")
+    assert refused(trust_store=tmp_path / "empty").startswith("HOMECALL_TRUST_STORE holds no certificate")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"garbage", b"-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"]
+)
+def test_a_file_that_is_no_certificate_is_named(trust_store: Path, content: bytes) -> None:
+    (trust_store / "other.pem").write_bytes(content)
+    assert "other.pem is no certificate" in refused(trust_store=trust_store)
+
+
+def test_a_persons_certificate_is_no_authority(trust_store: Path) -> None:
+    # Trusted by itself, it would be trusted whatever it is for.
+    (trust_store / "person.crt").write_bytes(authority().individual(AIGUL).public_bytes(Encoding.PEM))
+    assert "person.crt is no authority's" in refused(trust_store=trust_store)
+
+
+def test_lists_that_were_asked_for_are_there(tmp_path: Path, trust_store: Path, crls: Path) -> None:
+    assert refused(trust_store=trust_store, crls=tmp_path / "nowhere").startswith("HOMECALL_CRLS names no directory")
+    (tmp_path / "empty").mkdir()
+    assert refused(trust_store=trust_store, crls=tmp_path / "empty").startswith("HOMECALL_CRLS holds no revocation")
+    (crls / "other.crl").write_bytes(b"garbage")
+    assert "other.crl is no revocation list" in refused(trust_store=trust_store, crls=crls)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "127.0.0.1:14579",
+        "ftp://127.0.0.1",
+        "http://",
+        "http://me:secret@127.0.0.1",
+        "http://127.0.0.1/?a=b",
+        "http://[::",
+    ],
+)
+def test_ncanode_needs_an_address(url: str) -> None:
+    assert refused(signatures="ncanode").startswith("HOMECALL_NCANODE_URL is missing")
+    said = refused(signatures="ncanode", ncanode_url=url)
+    assert said.startswith("HOMECALL_NCANODE_URL is no plain http or https address")
+    assert "secret" not in said
