@@ -51,9 +51,10 @@ def entry(
 def special(
     *entries: x509.RevokedCertificate,
     extension: x509.ExtensionType | None = None,
+    name: x509.Name | None = None,
 ) -> x509.CertificateRevocationList:
     builder = x509.CertificateRevocationListBuilder(
-        authority().certificate.subject, NOW - DAY, NOW + DAY, [], list(entries)
+        name or authority().certificate.subject, NOW - DAY, NOW + DAY, [], list(entries)
     )
     if extension is not None:
         builder = builder.add_extension(extension, critical=True)
@@ -86,6 +87,7 @@ DELTA = x509.DeltaCRLIndicator(1)
         ([authority().revocations(since=NOW + DAY)], "good"),
         ([authority().revocations(since=NOW + 10 * DAY)], "unknown"),
         ([impostor().revocations()], "unknown"),
+        ([special(name=PERSON.subject)], "unknown"),
         ([impostor().revocations({SERIAL: NOW - DAY}), special()], "good"),
         ([special(extension=DELTA)], "unknown"),
         ([special(extension=DELTA), special()], "good"),
@@ -109,6 +111,7 @@ DELTA = x509.DeltaCRLIndicator(1)
         "newer than the request",
         "newer than the certificate's end",
         "an impostor's",
+        "in another name",
         "on an impostor's",
         "a delta alone",
         "a delta and a full one",

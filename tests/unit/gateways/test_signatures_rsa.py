@@ -123,7 +123,7 @@ def test_content_that_is_carried_and_differs_is_refused(over_ours: bool) -> None
 
 
 def test_content_of_another_type_is_refused() -> None:
-    cms = by_hand(content(), authority().individual(AIGUL), content_type="tst_info")
+    cms = by_hand(content(), authority().individual(AIGUL), content_type="1.2.840.113549.1.9.16.1.4")
     assert failed(checked(cms)) == "form"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,16 @@ from services.runtime.settings import Settings, SettingsError
 from tests.unit.gateways.signing import AIGUL, authority, der, signed
 
 
+@pytest.fixture(autouse=True)
+def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting of the machine's, and no .env but the test's own."""
+    for name in [name for name in os.environ if name.startswith("HOMECALL_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
 def settings(**over: Any) -> Settings:
-    return Settings(_env_file=None, env="development", **over)
+    return Settings(env="development", **over)
 
 
 @pytest.fixture
