@@ -17,8 +17,8 @@ from services.gateways.signatures import Check, Invalid
 
 _LARGEST = 100_000
 """Characters of base64 at most, as in the contract."""
-_MOST_CERTIFICATES = 10
-"""A chain has two or three; a path through many is searched at our cost."""
+_MOST_CERTIFICATES = 4
+"""A chain has two or three. Some that all certify each other make paths by the factorial, and we would try each."""
 _BLANKS = re.compile(r"[ \t\r\n]+")
 _WEAK_DIGESTS = frozenset({"md2", "md5", "sha1"})
 

@@ -160,7 +160,7 @@ def test_a_certificate_that_is_not_the_signers_is_refused() -> None:
 
 def test_more_certificates_than_a_chain_has_are_refused() -> None:
     own = authority().individual(AIGUL)
-    assert failed(checked(by_hand(content(), own, certificates=[own] * 11))) == "form"
+    assert failed(checked(by_hand(content(), own, certificates=[own] * 5))) == "form"
 
 
 # ---------------------------------------------------------------- other certificates
