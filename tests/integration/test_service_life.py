@@ -89,12 +89,12 @@ def test_all_four_run_in_one_process(world: World) -> None:
 
 WRONG = {
     "no environment": ("intake", {"HOMECALL_ENV": "staging"}, "HOMECALL_ENV"),
-    "rsa, intake": ("intake", {"HOMECALL_SIGNATURES": "rsa"}, "HOMECALL_SIGNATURES"),
-    "rsa by default, complaints": ("complaints", {"HOMECALL_SIGNATURES": None}, "HOMECALL_SIGNATURES"),
-    "ncanode, intake": ("intake", {"HOMECALL_SIGNATURES": "ncanode"}, "HOMECALL_SIGNATURES"),
-    "ncanode, complaints": ("complaints", {"HOMECALL_SIGNATURES": "ncanode"}, "HOMECALL_SIGNATURES"),
+    "rsa without authorities, intake": ("intake", {"HOMECALL_SIGNATURES": "rsa"}, "HOMECALL_TRUST_STORE"),
+    "rsa by default, complaints": ("complaints", {"HOMECALL_SIGNATURES": None}, "HOMECALL_TRUST_STORE"),
+    "ncanode, intake": ("intake", {"HOMECALL_SIGNATURES": "ncanode"}, "HOMECALL_NCANODE_URL"),
+    "ncanode, complaints": ("complaints", {"HOMECALL_SIGNATURES": "ncanode"}, "HOMECALL_NCANODE_URL"),
     "off in production": ("intake", {"HOMECALL_ENV": None, "HOMECALL_CLOCK": None}, "HOMECALL_SIGNATURES"),
-    "rsa, all in one": ("all", {"HOMECALL_SIGNATURES": "rsa"}, "HOMECALL_SIGNATURES"),
+    "rsa, all in one": ("all", {"HOMECALL_SIGNATURES": "rsa"}, "HOMECALL_TRUST_STORE"),
     "a clock in production": ("scheduler", {"HOMECALL_ENV": None, "HOMECALL_SIGNATURES": None}, "HOMECALL_CLOCK"),
     "a clock that is none": ("scheduler", {"HOMECALL_CLOCK": "tomorrow"}, "HOMECALL_CLOCK"),
     "a port that is none": ("notifier", {"HOMECALL_HTTP_PORT": "70000"}, "HOMECALL_HTTP_PORT"),
@@ -109,7 +109,7 @@ WRONG = {
     "SASL without a name": ("notifier", {"HOMECALL_KAFKA_SECURITY": "SASL_SSL"}, "HOMECALL_KAFKA_USERNAME"),
     "a file that is not there": ("notifier", {"HOMECALL_KAFKA_CA_FILE": "no/such.pem"}, "HOMECALL_KAFKA_CA_FILE"),
     "rules that are not there": ("scheduler", {"HOMECALL_RULES": "no/such/directory"}, "HOMECALL_RULES"),
-    "an identity gateway": ("intake", {"HOMECALL_IDENTITY": "https://gateway.example"}, "HOMECALL_IDENTITY"),
+    "a gateway that is no address": ("intake", {"HOMECALL_IDENTITY": "gateway.example"}, "HOMECALL_IDENTITY"),
 }
 
 
