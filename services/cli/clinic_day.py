@@ -2,8 +2,8 @@
 
 It is Friday 23 October 2026. Sunday the 25th is a public holiday and moves to Monday, so what the portal takes on
 Friday evening waits for Saturday 09:00, and what it takes after Saturday noon for Tuesday 08:00 (C8.2, R5 to R8). The
-same number and seed give the same bytes. Persons and telephones are invented; IINs are of births in the 1800s, so they
-are nobody's.
+same number and seed give the same bytes, but for the signatures, which whoever asks for a plan has made. Persons and
+telephones are invented; IINs are of births in the 1800s, so they are nobody's.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 from services.contract.envelope import STRUCTURED
@@ -36,6 +36,7 @@ UNKNOWN: Final = "nobody-knows-9"
 
 # Of all requests, these parts; the rest is accepted at once on Friday.
 _DEFERRED, _ON_SATURDAY, _OUTSIDE, _INVALID, _DUPLICATE, _UNKNOWN_CLINIC = 0.12, 0.03, 0.03, 0.03, 0.03, 0.01
+_BADLY_SIGNED = 0.02
 _WITHDRAWN = 0.04
 _WAVES: Final = 30
 _GAP_SECONDS: Final = 2.0
@@ -60,7 +61,9 @@ class Act:
     """One record that somebody outside sends at a moment of service time.
 
     ``subject`` is the request or complaint it is about. ``repeats`` marks a request that was sent before under the same
-    id, ``dead`` the reason of the dead letter that it must become. ``news`` is what to tell whoever watches.
+    id, ``dead`` the reason of the dead letter that it must become. ``expected`` is what must become of a request
+    (``accepted``, ``deferred`` or the code of a refusal) or of a complaint (``registered`` or ``refused``). ``news`` is
+    what to tell whoever watches.
     """
 
     at: datetime
@@ -74,7 +77,18 @@ class Act:
     channel: str = ""
     repeats: bool = False
     dead: str = ""
+    expected: str = ""
     news: str = ""
+
+
+class Signatures(Protocol):
+    """Where the portal has signatures made: ``signature.value`` over an event's data."""
+
+    def of_person(self, data: Mapping[str, Any], iin: str) -> str:
+        """By the person with that IIN: what is asked for (C9.2)."""
+
+    def of_organisation(self, data: Mapping[str, Any], iin: str) -> str:
+        """By the same person with the certificate of an organisation, which is none of theirs."""
 
 
 @dataclass(frozen=True)
@@ -144,12 +158,18 @@ _REASONS: Final = (
     *("passed_on_by_ambulance", "dangerous_infection_suspected", "other"),
 )
 _RED_FLAGS: Final = ("chest_pain", "severe_breathlessness", "stroke_signs", "heavy_bleeding")
-_UNCHECKED_SIGNATURE: Final = base64.b64encode(b"a signature that development does not check").decode()
+_FLAWS: Final = {
+    "tampered": "the data were changed after signing",
+    "another": "it is another person's",
+    "organisation": "it is an organisation's",
+    "no_cms": "it is something else altogether",
+}
+"""What may be wrong with a signature, and how it is told."""
 
 
-def make_plan(requests: int, seed: int) -> Plan:
-    """Plan the day with so many different requests, refused ones among them."""
-    return _Maker(requests, seed).plan()
+def make_plan(requests: int, seed: int, signatures: Signatures) -> Plan:
+    """Plan the day with so many different requests, refused ones among them; all of the portal's are signed."""
+    return _Maker(requests, seed, signatures).plan()
 
 
 def report_of(act_at: datetime, clinic_id: str, request_id: str, ended_at: datetime) -> Act:
@@ -170,6 +190,7 @@ def _act(
     structured: bool = False,
     repeats: bool = False,
     dead: str = "",
+    expected: str = "",
     news: str = "",
 ) -> Act:
     topic = TOPIC_OF_TYPE[event_type]
@@ -199,6 +220,7 @@ def _act(
         channel=data.get("channel", ""),
         repeats=repeats,
         dead=dead,
+        expected=expected,
         news=news,
     )
 
@@ -211,6 +233,7 @@ def _uuid(chance: random.Random) -> UUID:
 class _Maker:
     requests: int
     seed: int
+    signatures: Signatures
     acts: list[Act] = field(default_factory=list)
     expected: dict[str, str] = field(default_factory=dict)
     withdrawn: set[str] = field(default_factory=set)
@@ -233,6 +256,7 @@ class _Maker:
                 ("saturday", _ON_SATURDAY),
                 ("outside", _OUTSIDE),
                 ("invalid", _INVALID),
+                ("badly signed", _BADLY_SIGNED),
                 ("duplicate", _DUPLICATE),
                 ("unknown", _UNKNOWN_CLINIC),
             )
@@ -244,6 +268,7 @@ class _Maker:
         self._outside_hours(share["outside"])
         self._duplicates(share["duplicate"], accepted)
         invalid = self._invalid(share["invalid"])
+        self._badly_signed(share["badly signed"])
         self._unknown_clinic(share["unknown"])
         self._withdrawals(accepted)
         self._said_again(accepted)
@@ -426,13 +451,15 @@ class _Maker:
             some = min(left, round(part * number)) if place < len(windows) - 1 else left
             times += self._waves(some, begins, ends, 1 + place % 3)
             left -= some
+        wait_long: list[Act] = []
         for moment in times:
             clinic_id = "samal-1" if moment == at(DAY, "18:00:00") else self.chance.choice(list(self.clinics))
             act = self._request(moment, clinic_id, "portal", "deferred")
-            opens_at = self.calendars[clinic_id].next_opening(moment)
-            # A few think better of it before the clinic opens.
-            if self.chance.random() < 2 * _WITHDRAWN and opens_at - moment > timedelta(hours=2):
-                self._withdraw(act, timedelta(minutes=self.chance.randint(20, 90)))
+            if self.calendars[clinic_id].next_opening(moment) - moment > timedelta(hours=2):
+                wait_long.append(act)
+        # A few think better of it before the clinic opens.
+        for act in self.chance.sample(wait_long, round(2 * _WITHDRAWN * len(wait_long))):
+            self._withdraw(act, timedelta(minutes=self.chance.randint(20, 90)))
 
     def _outside_hours(self, number: int) -> None:
         """At the desk or by telephone after the cut-off, and on the holiday that was moved (R3, R8)."""
@@ -479,6 +506,17 @@ class _Maker:
             channel, code, over = wrong[place % len(wrong)]
             acts.append(self._request(moment, self._open_clinic(moment), channel, code, over=over))
         return acts
+
+    def _badly_signed(self, number: int) -> None:
+        """Through the portal, with a signature that does not hold (C9.2): refused at once, also in the evening."""
+        begins, ends = at(DAY, "09:20"), at(DAY, "22:40")
+        for place in range(number):
+            moment = begins + (ends - begins) * (place + self.chance.random()) / number
+            moment = moment.replace(microsecond=0)
+            flaw = list(_FLAWS)[place % len(_FLAWS)]
+            news = f"a portal request whose signature does not hold: {_FLAWS[flaw]}" if place < len(_FLAWS) else ""
+            clinic_id = self.chance.choice(list(self.clinics))
+            self._request(moment, clinic_id, "portal", "signature_invalid", flaw=flaw, news=news)
 
     def _unknown_clinic(self, number: int) -> None:
         for moment in self._waves(number, at(DAY, "09:30"), at(DAY, "16:30"), max(1, number)):
@@ -562,6 +600,8 @@ class _Maker:
         *,
         patient: dict[str, Any] | None = None,
         over: Mapping[str, Any] | None = None,
+        flaw: str = "",
+        news: str = "",
     ) -> Act:
         chance = self.chance
         is_child = chance.random() < 0.25
@@ -581,12 +621,10 @@ class _Maker:
         }
         if fever:
             data["temperature_c"] = round(chance.uniform(38.1, 39.9), 1)
-        if "birth_date" in patient and channel != "portal":
+        if "birth_date" in patient:
             authority = {"kind": "parent"}
             data["applicant"] = {"iin": self._iin(), "full_name": self._name(), "authority": authority}
-        if channel == "portal":
-            data["signature"] = {"format": "cms", "value": _UNCHECKED_SIGNATURE}
-        else:
+        if channel != "portal":
             served = moment - timedelta(seconds=chance.randint(40, 150))
             # One in a hundred has waited too long before being heard at all (C4.2).
             waited = 700 if chance.random() < 0.01 else chance.randint(20, 400)
@@ -602,10 +640,25 @@ class _Maker:
                 data[name] = data[name] | value
             else:
                 data[name] = value
+        if channel == "portal" and "signature" not in (over or {}):
+            self._sign(data, data.get("applicant", patient)["iin"], flaw)
         self.expected[data["request_id"]] = expected
         self.patients[data["request_id"]] = patient
         self._check(expected, data, moment)
-        return self._do(moment, "request.submitted", data, structured=channel == "portal")
+        structured = channel == "portal"
+        return self._do(moment, "request.submitted", data, structured=structured, expected=expected, news=news)
+
+    def _sign(self, data: dict[str, Any], iin: str, flaw: str = "") -> None:
+        """Have the data signed by who must sign (R15), or so that the signature does not hold."""
+        if flaw == "no_cms":
+            value = base64.b64encode("ЭЦҚ".encode()).decode()
+        elif flaw == "organisation":
+            value = self.signatures.of_organisation(data, iin)
+        else:
+            value = self.signatures.of_person(data, self._iin() if flaw == "another" else iin)
+        if flaw == "tampered":
+            data["address"] = data["address"] | {"flat": data["address"]["flat"] + 1}
+        data["signature"] = {"format": "cms", "value": value}
 
     def _check(self, expected: str, data: Mapping[str, Any], moment: datetime) -> None:
         """What is expected by the law alone must be what the law says."""
@@ -624,12 +677,13 @@ class _Maker:
     def _complaints(self, accepted: Sequence[Act]) -> None:
         about = accepted[0].subject if accepted else None
         sunday = date(2026, 10, 25)
-        for moment, channel, addressed_to, language, text in (
-            (at(DAY, "11:05"), "in_person", "clinic", "ru", "Врач пришёл позже назначенного времени."),
-            (at(DAY, "15:30"), "post", "clinic", "kk", "Телефонға ұзақ жауап берілмеді."),
-            (at(DAY, "21:10"), "portal", "clinic", "kk", "Дәрігердің келген уақыты дұрыс жазылмаған."),
-            (at(SATURDAY, "10:05"), "post", "ministry", "ru", "Вызов не приняли по телефону."),
-            (at(sunday, "13:00"), "portal", "quality_authority", "ru", "С ответом поликлиники не согласен."),
+        for moment, channel, addressed_to, language, text, flaw in (
+            (at(DAY, "11:05"), "in_person", "clinic", "ru", "Врач пришёл позже назначенного времени.", ""),
+            (at(DAY, "15:30"), "post", "clinic", "kk", "Телефонға ұзақ жауап берілмеді.", ""),
+            (at(DAY, "16:20"), "portal", "clinic", "ru", "На вызов никто не приехал.", "another"),
+            (at(DAY, "21:10"), "portal", "clinic", "kk", "Дәрігердің келген уақыты дұрыс жазылмаған.", ""),
+            (at(SATURDAY, "10:05"), "post", "ministry", "ru", "Вызов не приняли по телефону.", ""),
+            (at(sunday, "13:00"), "portal", "quality_authority", "ru", "С ответом поликлиники не согласен.", ""),
         ):
             clinic_id = self.chance.choice(list(self.clinics)[:3])
             data: dict[str, Any] = {
@@ -643,13 +697,15 @@ class _Maker:
                 "answer_by": {"post": "post", "in_person": "by_hand", "portal": "portal"}[channel],
             }
             if channel == "portal":
-                data["signature"] = {"format": "cms", "value": _UNCHECKED_SIGNATURE}
+                self._sign(data, data["complainant"]["iin"], flaw)
             else:
                 data["received_by"] = {"full_name": self._name(), "position": "Кеңсе маманы"}
             if channel == "in_person" and about:
                 data["request_id"] = about
             news = f"a complaint comes in ({channel}, to the {addressed_to.replace('_', ' ')})"
-            self._do(moment, "complaint.submitted", data, news=news)
+            if flaw:
+                news += f"; its signature does not hold: {_FLAWS[flaw]}"
+            self._do(moment, "complaint.submitted", data, expected="refused" if flaw else "registered", news=news)
 
     # ------------------------------------------------------------ what cannot be handled
 

@@ -1,5 +1,8 @@
 """``homecall demo``: a clinic day on the embedded broker and database, with the four services in this process.
 
+What comes through the portal is signed by a test authority that lives as long as the day, and its signatures are
+checked as in production.
+
 The day's clock runs a minute in a second and steps over hours in which nothing is due: only when all that was sent has
 had its first word, and never past an opening or the end of a clock that runs.
 """
@@ -15,7 +18,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -33,6 +36,8 @@ from services.cli.serve import build
 from services.contract.events import StatusChanged, VisitScheduled
 from services.contract.topics import SERVICES, TOPICS
 from services.contract.types import ZONE, Event
+from services.gateways.canonical import canonical
+from services.gateways.dev_authority import CRLS, TRUST_STORE, DevAuthority
 from services.runtime.clock import SteppedClock
 from services.runtime.logs import set_up_logs
 from services.runtime.service import Service
@@ -40,6 +45,8 @@ from services.runtime.settings import Settings
 from services.runtime.table import record_of
 
 _SPEED = 60.0
+_BIN = "850740000000"
+"""Of an organisation that is none."""
 _HEAD_START = timedelta(hours=1)
 """Of the clock before the day: it runs while the services start, and steps to the day's beginning once they have."""
 _LEAD = 100
@@ -96,18 +103,38 @@ def run(requests: int, seed: int, *, as_json: bool) -> None:
 
 def _whole_day(requests: int, seed: int, console: Console, log: TextIO) -> Ledger:
     set_up_logs("warning", log)
-    plan = make_plan(requests, seed)
-    console.print("Starting a broker and a database of the demo's own, on 127.0.0.1 …")
-    with embedded_stack(topics={topic.name: topic.partitions for topic in TOPICS}) as stack:
-        console.print(f"Starting {', '.join(SERVICES[:-1])} and {SERVICES[-1]} …")
-        return asyncio.run(_play(plan, stack, console))
+    # A database that is still writing its last page may add a file while we remove the others.
+    with tempfile.TemporaryDirectory(prefix="homecall-demo-", ignore_cleanup_errors=True) as name:
+        authority, signed_by = DevAuthority.new(), Path(name) / "authority"
+        authority.save(signed_by)
+        plan = make_plan(requests, seed, AuthoritySignatures(authority))
+        console.print("Starting a broker and a database of the demo's own, on 127.0.0.1 …")
+        with embedded_stack(Path(name) / "stack", {topic.name: topic.partitions for topic in TOPICS}) as stack:
+            console.print(f"Starting {', '.join(SERVICES[:-1])} and {SERVICES[-1]} …")
+            return asyncio.run(_play(plan, stack, demo_settings(stack, signed_by), console))
 
 
-def demo_settings(stack: Stack) -> Settings:
+class AuthoritySignatures:
+    """The plan's signatures, by people whom the authority knows under any IIN."""
+
+    def __init__(self, authority: DevAuthority) -> None:
+        self._authority = authority
+
+    def of_person(self, data: Mapping[str, Any], iin: str) -> str:
+        return self._authority.sign(data, iin)
+
+    def of_organisation(self, data: Mapping[str, Any], iin: str) -> str:
+        certificate = self._authority.organisation(iin, _BIN)
+        return self._authority.sign_bytes(canonical(json.dumps(data).encode()), certificate)
+
+
+def demo_settings(stack: Stack, authority: Path) -> Settings:
     """The services' settings, the same everywhere: what the environment says is for the other commands."""
     return Settings.model_construct(
         env="development",
-        signatures="off",
+        signatures="rsa",
+        trust_store=authority / TRUST_STORE,
+        crls=authority / CRLS,
         kafka_bootstrap=stack.bootstrap,
         mongo_url=stack.mongo_url,
         mongo_prefix="demo",
@@ -115,10 +142,10 @@ def demo_settings(stack: Stack) -> Settings:
     )
 
 
-async def _play(plan: Plan, stack: Stack, console: Console) -> Ledger:
+async def _play(plan: Plan, stack: Stack, settings: Settings, console: Console) -> Ledger:
     clock = SteppedClock(STARTS_AT - _HEAD_START, _SPEED)
     ledger = Ledger(key for key, clinic in plan.clinics.items() if clinic.oral_confirmation)
-    async with _serving(demo_settings(stack), clock) as services, _producing(stack) as producer:
+    async with _serving(settings, clock) as services, _producing(stack) as producer:
         clock.step_to(STARTS_AT)
         with screen_for(console, ledger, total=len(plan.expected)) as screen:
             day = _Day(plan, ledger, clock, services, producer, screen)

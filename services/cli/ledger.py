@@ -1,8 +1,8 @@
 """What went in and what came out: the demo's own account, kept from the topics alone.
 
 It knows nothing of the services' stores. Everything that is wrong becomes a finding of one of three kinds: ``lost``
-(something that had to come did not, or a number or a sequence has a gap), ``doubled`` (something came twice, or two
-where one may be), ``unanswered`` (taken up, and no answer).
+(something that had to come did not, or something else came; or a number or a sequence has a gap), ``doubled``
+(something came twice, or two where one may be), ``unanswered`` (taken up, and no answer).
 """
 
 from __future__ import annotations
@@ -118,8 +118,11 @@ class Fate:
     sent_at: float
     oral: bool
     """Its answer is the one given aloud."""
+    expected: str = ""
+    """What must become of it: accepted, deferred or the code of a refusal. Empty where nobody knows."""
     told_at: float | None = None
     first: Decided | None = None
+    code: str = ""
     accepted: int = 0
     deferred: int = 0
     refused: int = 0
@@ -164,6 +167,11 @@ class Fate:
         return self.status in {"", "registered"}
 
     @property
+    def became(self) -> str:
+        """In the words of ``expected``; empty until it is decided on."""
+        return self.code if self.first == "refused" else self.first or ""
+
+    @property
     def waits(self) -> bool:
         """Whether its clock runs: decided on, and not answered."""
         return bool(self.accepted) and not self.over
@@ -176,6 +184,8 @@ class Ledger:
         self.fates: dict[str, Fate] = {}
         self.complaints: dict[str, set[str]] = {}
         """The statuses of each complaint that was sent."""
+        self.complaints_expected: dict[str, str] = {}
+        """The status to which each must come: registered, or refused at once."""
         self.came_in: Counter[str] = Counter()
         """Records: new requests by channel, all else by type; ``repeated`` and ``broken`` ones by themselves."""
         self.deadlines: Counter[tuple[str, str]] = Counter()
@@ -201,12 +211,13 @@ class Ledger:
         self.came_in["repeated" if act.repeats else what] += 1
         if act.type == "request.submitted" and act.subject not in self.fates:
             oral = act.clinic_id in self._oral_clinics and act.channel in _SPOKEN
-            fate = Fate(act.subject, act.clinic_id, act.channel, act.at, now, oral)
+            fate = Fate(act.subject, act.clinic_id, act.channel, act.at, now, oral, act.expected)
             self.fates[act.subject] = self._active[act.subject] = fate
         elif act.type == "roster.published":
             self._rosters[act.clinic_id] = act.at
         elif act.type == "complaint.submitted":
             self.complaints.setdefault(act.subject, set())
+            self.complaints_expected[act.subject] = act.expected or "registered"
         elif act.type in _FOLLOWING and act.subject in self.fates:
             fate = self._active[act.subject] = self.fates[act.subject]
             fate.withdrawal_sent |= act.type == "request.withdrawn"
@@ -275,7 +286,7 @@ class Ledger:
                 fate.opens_at, fate.due_at = data.opens_at, data.due_at
             case RequestRefused():
                 fate.refused += 1
-                fate.first = fate.first or "refused"
+                fate.first, fate.code = fate.first or "refused", data.code
                 fate.due_at = data.due_at
             case RequestCancelled():
                 fate.cancelled += 1
@@ -373,7 +384,7 @@ class Ledger:
                 for fate in self.fates.values()
                 if fate.accepted or fate.refused
             )
-            and all("registered" in statuses for statuses in self.complaints.values())
+            and all(statuses & {"registered", "refused"} for statuses in self.complaints.values())
             and self.dead_expected.keys() <= self.dead.keys()
         )
 
@@ -392,8 +403,11 @@ class Ledger:
             found.extend(Finding("lost", f"{clinic_id} on {day} has no number {number}") for number in missing)
         found.extend(_overlaps(fate.window for fate in self.fates.values() if fate.window is not None))
         for complaint_id, statuses in self.complaints.items():
-            if "registered" not in statuses:
-                found.append(Finding("lost", f"complaint {complaint_id} was not registered"))
+            expected = self.complaints_expected[complaint_id]
+            if expected not in statuses:
+                found.append(Finding("lost", f"complaint {complaint_id} was not {expected}"))
+            elif expected == "refused" and "registered" in statuses:
+                found.append(Finding("lost", f"complaint {complaint_id} had to be refused, and was registered before"))
         found.extend(_dead_letters(self.dead_expected, self.dead))
         return found
 
@@ -429,6 +443,8 @@ def _judge(fate: Fate) -> Iterable[Finding]:
     if fate.first is None:
         yield Finding("lost", f"{name} was never decided on")
         return
+    if fate.expected and fate.became != fate.expected:
+        yield Finding("lost", f"{name} had to be {fate.expected}, and was {fate.became}")
     if fate.accepted > 1 or len(fate.numbers) > 1:
         yield Finding("doubled", f"{name} was accepted {fate.accepted} times, under {len(fate.numbers)} numbers")
     if fate.refused and (fate.refused > 1 or fate.accepted or fate.cancelled):

@@ -221,7 +221,13 @@ def _where(ledger: Ledger) -> Counts:
     counts = Counter(stands(fate) for fate in ledger.fates.values())
     rows = [(name, counts[name], style) for name, style in _STANDS.items()]
     registered = sum("registered" in statuses for statuses in ledger.complaints.values())
-    return [*rows, ("complaints registered", registered, ""), ("dead letters", len(ledger.dead), "")]
+    refused = sum("refused" in statuses for statuses in ledger.complaints.values())
+    return [
+        *rows,
+        ("complaints registered", registered, ""),
+        ("complaints turned away", refused, "magenta"),
+        ("dead letters", len(ledger.dead), ""),
+    ]
 
 
 def _counted(title: str, counts: Counts) -> RenderableType:
@@ -344,12 +350,18 @@ def show_summary(console: Console, summary: Summary, ledger: Ledger) -> None:
     table.add_column(justify="right")
     table.add_column(style="dim")
     slow = {channel: minutes(slowest_answer(ledger, channel)) for channel in _CHANNELS}
+    unsigned = sum(fate.code == "signature_invalid" for fate in ledger.fates.values())
+    turned_away = sum("refused" in statuses for statuses in ledger.complaints.values())
     early = sum(bool(fate.cancelled) and not fate.answered for fate in ledger.fates.values())
     rows: Sequence[tuple[str, object, str]] = (
         ("requests", summary.requests, "accepted at once, deferred or refused"),
         ("  accepted at once", summary.accepted, ""),
         ("  deferred", summary.deferred, "through the portal while the clinic was closed; taken up at its opening"),
-        ("  refused", summary.refused, "with the reason, and what to do next"),
+        (
+            "  refused",
+            summary.refused,
+            f"with the reason, and what to do next; {unsigned} for a signature that does not hold",
+        ),
         ("answered", summary.answered, f"with a day and a time, or a refusal; {early} withdrawn before that"),
         (
             "  on time",
@@ -357,7 +369,7 @@ def show_summary(console: Console, summary: Summary, ledger: Ledger) -> None:
             "slowest by the service clock: " + ", ".join(f"{k} {v}" for k, v in slow.items()),
         ),
         ("  missed", summary.missed, "10 minutes at the desk and by phone, 30 through the portal"),
-        ("complaints registered", summary.complaints, ""),
+        ("complaints registered", summary.complaints, f"{turned_away} turned away, its signature does not hold"),
         ("dead letters", len(ledger.dead), f"{len(ledger.dead_expected)} broken records were sent on purpose"),
         ("lost", summary.lost, ""),
         ("doubled", summary.doubled, ""),

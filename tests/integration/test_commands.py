@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import pty
+import shlex
 import signal
 import subprocess
 import sys
@@ -21,6 +22,9 @@ from services.cli.kafka import read_to_end
 from services.contract.asyncapi import document
 from services.contract.envelope import STRUCTURED, Record, read
 from services.contract.topics import CLINICS, DEAD_LETTERS, REQUESTS, STATUS
+from services.gateways.rsa_pool import read_trust_store
+from services.gateways.rsa_signatures import RsaChecker
+from services.gateways.signatures import Signed, Valid
 from services.runtime.producer import Producer
 from services.runtime.settings import load_settings
 from tests import stack
@@ -28,6 +32,7 @@ from tests.contract.goldens import compact, examples, headers
 
 CLINIC = examples("valid", ("clinic.published",))[0].data
 DESK, PHONE = (example.data for example in examples("valid", ("request.submitted",))[:2])
+PORTAL = next(each.data for each in examples("valid", ("request.submitted",)) if each.data["channel"] == "portal")
 STATUSES = [example.data for example in examples("valid", ("status.changed",))]
 IIN = DESK["patient"]["iin"]
 
@@ -387,12 +392,27 @@ def test_up_prints_where_it_is_and_ends_both_on_ctrl_c(up: subprocess.Popen[byte
     while not (line := up.stdout.readline().decode()).startswith("#"):
         assert line, "it ended without its addresses"
         exported |= dict(each.split("=", 1) for each in line.removeprefix("export ").split())
-    assert exported["HOMECALL_ENV"] == "development"
+    assert (exported["HOMECALL_ENV"], exported["HOMECALL_SIGNATURES"]) == ("development", "rsa")
     assert database_answers(exported["HOMECALL_MONGO_URL"])
     on_it = Homecall(exported["HOMECALL_KAFKA_BOOTSTRAP"])
     assert on_it("publish", "clinics", "-", "--quiet", lines=[CLINIC]).code == 0
     (event,) = on_it("watch", "clinics", "--from-beginning", "--count", "1", "--seconds", "30").events
     assert event["data"] == CLINIC
+
+    while "dev-sign" not in (line := up.stdout.readline().decode()):
+        assert line, "it does not say how a request of the portal is signed"
+    sign, publish = (shlex.split(each) for each in line.lstrip("# ").split("|"))
+    assert (sign[:3], publish) == (["homecall", "dev-sign", "FILE"], ["homecall", "publish", "requests", "-"])
+    signed = on_it("dev-sign", "-", *sign[3:], lines=[submitted(PORTAL)])
+    assert on_it(*publish[1:], lines=[line.encode() for line in signed.out]).code == 0
+    (record,) = on_it.records(REQUESTS.name)
+    heard = read(record)
+    assert heard.data is not None
+    signer = (heard.data.applicant or heard.data.patient).iin
+    trusted = read_trust_store(Path(exported["HOMECALL_TRUST_STORE"]))
+    checker = RsaChecker(trusted, Path(exported["HOMECALL_CRLS"]))
+    signature = Signed(heard.value, heard.data.signature.value, signer, heard.data.submitted_at)
+    assert checker.check(signature) == Valid()
 
     up.send_signal(signal.SIGINT)
     assert up.wait(30) == 0

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from services.cli.clinic_day import make_plan
+from tests.unit.cli.portal import Written
 
 FIELDS = {
     *("requests", "accepted", "deferred", "refused", "answered", "on_time", "missed", "lost", "doubled", "unanswered"),
@@ -39,7 +40,7 @@ def test_a_day_with_nothing_lost_doubled_or_unanswered(tmp_path: Path, requests:
     told = json.loads(ended.stdout.splitlines()[-1])
     assert told.keys() >= FIELDS
     assert (told["lost"], told["doubled"], told["unanswered"]) == (0, 0, 0)
-    plan = make_plan(requests, seed)
+    plan = make_plan(requests, seed, Written())
     expected = Counter("refused" if each not in {"accepted", "deferred"} else each for each in plan.expected.values())
     assert {name: told[name] for name in ("requests", "accepted", "deferred", "refused")} == {
         "requests": requests,
@@ -50,6 +51,11 @@ def test_a_day_with_nothing_lost_doubled_or_unanswered(tmp_path: Path, requests:
     assert requests - len(plan.withdrawn) <= told["answered"] <= requests
     assert told["on_time"] + told["missed"] >= told["answered"]
     assert told["complaints"] == 5
+    badly_signed = Counter(plan.expected.values())["signature_invalid"]
+    # The table may break its lines anywhere.
+    said = " ".join(ended.stderr.split())
+    assert f"what to do next; {badly_signed} for a signature that does not hold" in said
+    assert "1 turned away, its signature does not hold" in said
     assert "Tue 27 Oct" in ended.stderr
     assert list(tmp_path.iterdir()) == [], "nothing stays behind"
 
@@ -59,8 +65,8 @@ import sys
 from dataclasses import replace
 from services.cli import clinic_day, demo, main
 
-def plan(requests, seed):
-    made = clinic_day.make_plan(requests, seed)
+def plan(requests, seed, signatures):
+    made = clinic_day.make_plan(requests, seed, signatures)
     subjects = [act.subject for act in made.acts]
     *_, last = (act for act in made.acts if act.type == "request.submitted" and subjects.count(act.subject) == 1)
     # The ledger takes it as sent; on this topic nobody takes it as a request.
@@ -92,3 +98,37 @@ def test_what_was_lost_is_told_with_code_1_and_the_log_is_kept(tmp_path: Path) -
     [log] = tmp_path.iterdir()
     assert f"the services' log is {log}" in ended.stderr
     assert "dead letter" in log.read_text(encoding="utf-8")
+
+
+_BY_STRANGERS = """
+import sys
+from services.cli import demo, main
+from services.gateways.dev_authority import DevAuthority
+
+class Strangers(demo.AuthoritySignatures):
+    def __init__(self, authority):
+        super().__init__(DevAuthority.new())
+
+demo.AuthoritySignatures = Strangers
+sys.argv = ["homecall", "demo", "--requests", "8", "--json"]
+main.main()
+"""
+
+
+def test_signatures_are_checked_those_of_an_authority_that_is_not_trusted_are_refused(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", _BY_STRANGERS],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        check=False,
+    )
+    assert ended.returncode == 1, ended.stderr
+    acts = [act for act in make_plan(8, 1, Written()).acts if act.channel == "portal"]
+    requests = Counter(act.expected for act in acts if act.type == "request.submitted")
+    told = json.loads(ended.stdout.splitlines()[-1])
+    # Each sound request of the portal, and its two sound complaints.
+    assert told["lost"] == requests["accepted"] + requests["deferred"] + 2
+    assert (told["doubled"], told["unanswered"], told["complaints"]) == (0, 0, 3)
+    assert "had to be deferred, and was signature_invalid" in ended.stderr

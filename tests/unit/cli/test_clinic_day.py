@@ -9,17 +9,39 @@ from typing import Any
 
 import pytest
 
-from services.cli.clinic_day import DAY, ENDS_AT, LATE_ROSTER, SATURDAY, STARTS_AT, TUESDAY, Act, Plan, at, make_plan
+from services.cli.clinic_day import (
+    DAY,
+    ENDS_AT,
+    LATE_ROSTER,
+    SATURDAY,
+    STARTS_AT,
+    TUESDAY,
+    Act,
+    Plan,
+    Signatures,
+    at,
+    make_plan,
+)
+from services.cli.demo import AuthoritySignatures
 from services.contract.envelope import Incoming, Record, Unreadable, read
-from services.contract.events import RequestSubmitted, RosterPublished
+from services.contract.events import ComplaintSubmitted, RequestSubmitted, RosterPublished
 from services.contract.topics import BY_NAME
 from services.contract.types import ZONE
+from services.gateways.dev_authority import DevAuthority
+from services.gateways.rsa_signatures import RsaChecker
+from services.gateways.signatures import Invalid, Signed
 from services.scheduler.routing import Booking, Call, Day, Doctor, Roster
 from services.standard.clinics import calendar_of
 from services.standard.patient import iin_hint
 from services.standard.rules import load_rule_sets
+from tests.unit.cli.portal import Written
+from tests.unit.gateways.signing import der
 
 SIZES = (0, 1, 2, 7, 30, 300, 1500)
+
+
+def a_plan(requests: int, seed: int, signatures: Signatures | None = None) -> Plan:
+    return make_plan(requests, seed, signatures or Written())
 
 
 def heard(act: Act) -> Incoming:
@@ -37,13 +59,26 @@ def firsts(plan: Plan) -> list[Act]:
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others() -> None:
-    assert make_plan(120, 7) == make_plan(120, 7)
-    assert make_plan(120, 7).acts != make_plan(120, 8).acts
+    assert a_plan(120, 7) == a_plan(120, 7)
+    assert a_plan(120, 7).acts != a_plan(120, 8).acts
+
+
+def test_who_makes_the_signatures_changes_nothing_but_the_signatures() -> None:
+    def told(plan: Plan) -> list[Any]:
+        return [
+            (act.at, act.topic, act.key, {**data_of(act), "signature": None}, act.expected)
+            for act in plan.acts
+            if act.dead not in {"not_json", "not_cloudevent"}
+        ]
+
+    one, other = a_plan(120, 7), a_plan(120, 7, Written("another hand"))
+    assert one.acts != other.acts
+    assert told(one) == told(other)
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_as_many_requests_as_were_asked_for_each_under_its_own_id(size: int) -> None:
-    plan = make_plan(size, 1)
+    plan = a_plan(size, 1)
     ids = [act.subject for act in firsts(plan)]
     assert len(ids) == len(set(ids)) == size
     assert set(plan.expected) == set(ids)
@@ -52,33 +87,35 @@ def test_as_many_requests_as_were_asked_for_each_under_its_own_id(size: int) -> 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_acts_stand_in_order_and_within_the_day(size: int) -> None:
-    moments = [act.at for act in make_plan(size, 3).acts]
+    moments = [act.at for act in a_plan(size, 3).acts]
     assert moments == sorted(moments)
     assert moments[0] >= STARTS_AT
     assert moments[-1] < ENDS_AT
 
 
 def test_every_part_of_the_day_is_there() -> None:
-    plan = make_plan(300, 1)
+    plan = a_plan(300, 1)
     outcomes = Counter(plan.expected.values())
     assert outcomes["accepted"] > 200
     assert outcomes["deferred"] >= 30
     assert {"duplicate", "invalid_request", "outside_acceptance_hours", "unknown_clinic"} <= outcomes.keys()
+    assert outcomes["signature_invalid"] == 6
+    assert {plan.expected[each] for each in plan.withdrawn} == {"accepted", "deferred"}
     assert {act.channel for act in firsts(plan)} == {"desk", "phone", "portal"}
-    assert Counter(act.type for act in plan.acts)["complaint.submitted"] == 5
+    assert Counter(act.type for act in plan.acts)["complaint.submitted"] == 6
     assert Counter(act.type for act in plan.acts)["doctor.unavailable"] == 2
     assert any(act.repeats for act in plan.acts)
 
 
 def test_the_second_before_the_cut_off_and_the_cut_off_itself() -> None:
-    plan = make_plan(300, 1)
+    plan = a_plan(300, 1)
     by_moment = {act.at: plan.expected[act.subject] for act in firsts(plan) if act.channel == "portal"}
     assert by_moment[at(DAY, "17:59:59")] == "accepted"
     assert by_moment[at(DAY, "18:00:00")] == "deferred"
 
 
 def test_deferred_ones_wait_for_three_openings() -> None:
-    plan = make_plan(300, 1)
+    plan = a_plan(300, 1)
     rules = load_rule_sets(None).on(DAY)
     openings = {
         calendar_of(plan.clinics[act.clinic_id], rules).next_opening(act.at)
@@ -90,7 +127,7 @@ def test_deferred_ones_wait_for_three_openings() -> None:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_whatever_is_not_meant_to_break_is_sound_and_keyed_as_the_contract_says(seed: int) -> None:
-    plan = make_plan(200, seed)
+    plan = a_plan(200, seed)
     for act in plan.acts:
         if act.dead:
             continue
@@ -104,9 +141,46 @@ def test_whatever_is_not_meant_to_break_is_sound_and_keyed_as_the_contract_says(
             assert event.data.submitted_at == act.at
 
 
+def test_the_portals_are_signed_by_who_must_or_refused_each_for_its_own_flaw() -> None:
+    """Judged by the check that the services make."""
+    authority = DevAuthority.new()
+    checker = RsaChecker([der(authority.certificate)], None)
+    plan = a_plan(300, 1, AuthoritySignatures(authority))
+    flaws: Counter[tuple[str, str]] = Counter()
+    representatives = 0
+    for act in plan.acts:
+        if act.dead or act.channel != "portal" or act.type not in {"request.submitted", "complaint.submitted"}:
+            continue
+        event = heard(act)
+        if event.data is None:
+            assert plan.expected[event.subject] == "invalid_request"
+            continue
+        signer = _must_sign(event)
+        assert event.data.signature is not None
+        verdict = checker.check(Signed(event.value, event.data.signature.value, signer, act.at))
+        found = verdict.check if isinstance(verdict, Invalid) else ""
+        refused = not act.repeats and act.expected in {"signature_invalid", "refused"}
+        assert bool(found) == refused, f"{act.type} at {act.at}: {verdict}"
+        flaws[act.type, found] += 1
+        representatives += isinstance(event.data, RequestSubmitted) and signer != event.data.patient.iin and not found
+    assert {check for kind, check in flaws if kind == "request.submitted"} == {
+        *("", "content", "iin", "individual", "form")
+    }
+    assert (flaws["complaint.submitted", ""], flaws["complaint.submitted", "iin"]) == (2, 1)
+    assert representatives > 10, "parents apply for their children, and sign with their own (R15)"
+
+
+def _must_sign(event: Incoming) -> str:
+    if isinstance(event.data, ComplaintSubmitted):
+        assert event.data.complainant.iin is not None
+        return event.data.complainant.iin
+    assert isinstance(event.data, RequestSubmitted)
+    return (event.data.applicant or event.data.patient).iin
+
+
 @pytest.mark.parametrize("size", [30, 300])
 def test_broken_records_break_as_they_say(size: int) -> None:
-    dead = [act for act in make_plan(size, 1).acts if act.dead]
+    dead = [act for act in a_plan(size, 1).acts if act.dead]
     assert Counter(act.dead for act in dead) == {
         "not_json": 2,
         "not_cloudevent": 1,
@@ -124,7 +198,7 @@ def test_broken_records_break_as_they_say(size: int) -> None:
 
 
 def test_iins_are_of_nobody_and_of_one_person_each() -> None:
-    plan = make_plan(300, 1)
+    plan = a_plan(300, 1)
     patients: dict[str, list[str]] = {}
     for act in firsts(plan):
         iin = data_of(act)["patient"]["iin"]
@@ -141,7 +215,7 @@ def test_iins_are_of_nobody_and_of_one_person_each() -> None:
 @pytest.mark.parametrize(("size", "seed"), [(1, 1), (30, 2), (100, 3), (300, 1), (300, 4), (2000, 5)])
 def test_every_call_finds_a_place_on_its_day(size: int, seed: int) -> None:
     """By the scheduler's own routing, with the doctors that fall ill away from the beginning."""
-    plan = make_plan(size, seed)
+    plan = a_plan(size, seed)
     days: dict[tuple[str, date], Day] = {}
     ill = {data_of(act)["doctor_id"]: STARTS_AT for act in plan.acts if act.type == "doctor.unavailable"}
     for act in plan.acts:
@@ -165,7 +239,7 @@ def test_every_call_finds_a_place_on_its_day(size: int, seed: int) -> None:
 
 
 def test_the_late_roster_comes_after_its_first_calls_and_before_their_time_is_up() -> None:
-    plan = make_plan(300, 1)
+    plan = a_plan(300, 1)
     roster_at = min(
         act.at
         for act in plan.acts

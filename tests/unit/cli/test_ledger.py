@@ -29,11 +29,13 @@ class Played:
         self.ledger = Ledger(oral)
         self.now = 0.0
 
-    def submit(self, request_id: str = FIRST, channel: str = "phone") -> Played:
-        return self.send("request.submitted", request_id, channel)
+    def submit(self, request_id: str = FIRST, channel: str = "phone", expected: str = "") -> Played:
+        return self.send("request.submitted", request_id, channel, expected=expected)
 
-    def send(self, event_type: str, subject: str = FIRST, channel: str = "", moment: datetime = NINE) -> Played:
-        act = Act(moment, "", b"", b"", (), event_type, CLINIC, subject, channel)
+    def send(
+        self, event_type: str, subject: str = FIRST, channel: str = "", moment: datetime = NINE, expected: str = ""
+    ) -> Played:
+        act = Act(moment, "", b"", b"", (), event_type, CLINIC, subject, channel, expected=expected)
         self.ledger.sent(act, self.now)
         return self
 
@@ -96,6 +98,10 @@ class Played:
         self.accepted(request_id, number).status("registered", 1, request_id).entry(1, request_id, number)
         self.scheduled(request_id, start).status("scheduled", 2, request_id, on_time=True)
         return self.entry(2, request_id, number)
+
+    def refused(self, request_id: str, code: str) -> Played:
+        self.say("request.refused", request_id, code=code).status("refused", 1, request_id, on_time=True)
+        return self.entry(1, request_id, number=None)
 
     @property
     def found(self) -> list[str]:
@@ -180,6 +186,47 @@ def _complaint_not_registered(played: Played) -> None:
     played.answered().send("complaint.submitted", SECOND)
 
 
+def _complaint(played: Played, expected: str, *statuses: str) -> None:
+    played.answered().send("complaint.submitted", SECOND, expected=expected)
+    for sequence, status in enumerate(statuses, 1):
+        played.say(
+            "complaint.status-changed",
+            SECOND,
+            sequence=sequence,
+            stage="clinic",
+            status=status,
+            occurred_at=in_zone(NINE),
+            answer_by="portal",
+            text=TEXT,
+        )
+
+
+def _complaint_turned_away(played: Played) -> None:
+    _complaint(played, "registered", "refused")
+
+
+def _complaint_let_through(played: Played) -> None:
+    _complaint(played, "refused", "delivered", "registered")
+
+
+def _complaint_registered_and_turned_away(played: Played) -> None:
+    _complaint(played, "refused", "delivered", "registered", "refused")
+
+
+def _let_through(played: Played) -> None:
+    played.answered().submit(SECOND, "portal", expected="signature_invalid").answered(
+        SECOND, number=2, start=NINE + timedelta(hours=1)
+    )
+
+
+def _turned_away(played: Played) -> None:
+    played.answered().submit(SECOND, "portal", expected="accepted").refused(SECOND, "signature_invalid")
+
+
+def _refused_for_another_reason(played: Played) -> None:
+    played.answered().submit(SECOND, "portal", expected="signature_invalid").refused(SECOND, "unknown_clinic")
+
+
 def _other_number_in_the_register(played: Played) -> None:
     played.answered().entry(3, number=7)
 
@@ -206,6 +253,12 @@ def _nothing_came(played: Played) -> None:
         (_other_words, "doubled: one status.changed of * was said twice in different words"),
         (_invented, "doubled: status.changed of a request that nobody sent: *"),
         (_complaint_not_registered, "lost: complaint * was not registered"),
+        (_complaint_turned_away, "lost: complaint * was not registered"),
+        (_complaint_let_through, "lost: complaint * was not refused"),
+        (_complaint_registered_and_turned_away, "lost: complaint * had to be refused, and was registered before"),
+        (_let_through, "lost: request * had to be signature_invalid, and was accepted"),
+        (_turned_away, "lost: request * had to be accepted, and was signature_invalid"),
+        (_refused_for_another_reason, "lost: request * had to be signature_invalid, and was unknown_clinic"),
         (_other_number_in_the_register, "doubled: request * stands in the register under another number"),
     ],
 )
@@ -215,6 +268,17 @@ def test_each_wrong_is_found(wrong: Callable[[Played], None], finding: str) -> N
     before, _, after = finding.partition("*")
     assert any(line.startswith(before) and after in line for line in played.found), played.found
     assert not played.ledger.summary(1.0).good
+
+
+def test_what_becomes_what_it_must_leaves_nothing_to_find() -> None:
+    third = str(uuid.UUID(int=3))
+    played = Played().submit(expected="accepted").submit(third, "portal", expected="signature_invalid")
+    assert not played.ledger.complete(NINE)
+    played.refused(third, "signature_invalid")
+    _complaint(played, "refused", "refused")
+    assert played.found == []
+    assert played.ledger.complete(NINE)
+    assert played.ledger.summary(1.0).complaints == 0
 
 
 def test_what_is_delivered_again_is_no_second_event() -> None:
