@@ -6,6 +6,7 @@ import base64
 import json
 import re
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated, Any, Literal
 
@@ -40,6 +41,15 @@ class Record:
     value: bytes | None
     headers: tuple[tuple[str, bytes | None], ...] = ()
     timestamp: int = 0
+
+    @property
+    def recorded_at(self) -> datetime | None:
+        """The record's time in UTC; None where its publisher set none, or one that is no time (R17)."""
+        try:
+            moment = datetime.fromtimestamp(self.timestamp / 1000, UTC)
+        except (OverflowError, ValueError, OSError):
+            return None
+        return moment if 2000 <= moment.year <= 2150 else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -846,6 +846,7 @@ class JournalEntry(Event):
     arrives_to: Moment | None = None
     oral_answer: Trilingual
     answered_at: Moment | None = None
+    answered_by: StaffMember | None = None
     registrar: StaffMember | None = None
     outcome: str | None = None
     refusal: RefusalCodeOnly | None = None

@@ -47,6 +47,27 @@ def iin_check_digit(first_eleven: str) -> int | None:
     return None
 
 
+def without_iins(text: str) -> str:
+    """Free text with asterisks in place of IINs that somebody typed there.
+
+    That is any twelve digits but a phone number's after its plus sign; spaced or hyphenated ones only where the date of
+    birth and the check digit hold, since other numbers are written so, too.
+    """
+    return _MAYBE_IIN.sub(lambda found: HIDDEN if _is_iin(found[0]) else found[0], text) if len(text) >= 12 else text
+
+
+HIDDEN = "*" * 12
+_MAYBE_IIN = re.compile(r"(?<![0-9+])[0-9](?:[\s-]{0,3}[0-9]){11}(?![0-9])")
+
+
+def _is_iin(text: str) -> bool:
+    digits = "".join(each for each in text if each.isdigit())
+    if digits == text:
+        return True
+    dated = 1 <= int(digits[2:4]) <= 12 and 1 <= int(digits[4:6]) <= 31
+    return dated and iin_check_digit(digits[:11]) == int(digits[11])
+
+
 def _iin(value: str) -> str:
     if len(value) != 12 or not (value.isascii() and value.isdigit()):
         raise PydanticCustomError("iin_form", "must be an IIN: exactly 12 digits, no spaces")
@@ -198,7 +219,8 @@ Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
 class Part(BaseModel):
     """A part of an event. Unknown fields are ignored, as the contract says."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    # A traceback of a failed check must not quote what was sent.
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
 class Event(Part):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import traceback
 from collections.abc import MutableMapping
+from types import TracebackType
 from typing import Any
 
 import structlog
@@ -39,13 +41,23 @@ def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[s
     return event
 
 
+def _where(exc_info: tuple[type[BaseException], BaseException, TracebackType | None]) -> str:
+    """Where an error was raised, and of what kind. Not its own words: they may quote what was sent."""
+    told: list[str] = []
+    error: BaseException | None = exc_info[1]
+    while error is not None:
+        told.append("".join(traceback.format_tb(error.__traceback__)) + type(error).__qualname__)
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "\nled to\n".join(reversed(told))
+
+
 def set_up_logs(level: str = "info", stream: Any = None) -> None:
     """Send structlog and the libraries' own logging to one JSON stream, stderr by default."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
+        structlog.processors.ExceptionRenderer(_where),
         redact,
     ]
     render = structlog.processors.JSONRenderer(ensure_ascii=False)
@@ -60,6 +72,8 @@ def set_up_logs(level: str = "info", stream: Any = None) -> None:
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
     # Kafka's client tells every heartbeat of a rebalance; what matters of it is counted and logged by us.
+    # FastStream warns of topics that it is not to create, at every start.
+    logging.getLogger("homecall.subscription").setLevel(logging.ERROR)
     logging.getLogger("aiokafka").setLevel(logging.ERROR)
     structlog.configure(
         processors=[*shared, render],

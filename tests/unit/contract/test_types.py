@@ -21,6 +21,7 @@ from services.contract.types import (
     Uuid,
     iin_check_digit,
     is_moment,
+    without_iins,
 )
 
 
@@ -251,3 +252,25 @@ def test_a_phone_stays_text(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "12", "ұялы 700", "+7 700 000 01 23 ext. 5", "1" * 41])
 def test_what_is_no_phone(text: str) -> None:
     assert refused(Phone, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("850715100000", "************"),
+        ("850715 100000", "************"),
+        ("8507 1510 0000", "************"),
+        ("85-07-15-1-0000-0", "************"),
+        ("ИИН: 850715 100000, тел. 8 700 000 01 23", "ИИН: ************, тел. 8 700 000 01 23"),
+        # Any twelve digits in a row, but not a phone's.
+        ("123456789012", "************"),
+        ("+998900000123", "+998900000123"),
+        # Spaced, only what can be one: the date and the check digit.
+        ("850715 100001", "850715 100001"),
+        ("2026-11-23 0915", "2026-11-23 0915"),
+        ("1234567890123", "1234567890123"),
+        ("үй 5, пәтер 7", "үй 5, пәтер 7"),
+    ],
+)
+def test_what_is_hidden_in_free_text(text: str, shown: str) -> None:
+    assert without_iins(text) == shown

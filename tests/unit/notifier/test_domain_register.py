@@ -23,6 +23,9 @@ from tests.unit.notifier.calls import (
 )
 
 
+TOLD_BY = {"id": "r-12", "full_name": "Сынақ Тіркеуші"}
+
+
 def test_a_line_of_the_register_from_the_call_to_its_end() -> None:
     told = Told()
     told.hear(accepted("desk"), "09:00:05")
@@ -55,11 +58,12 @@ def test_a_line_of_the_register_from_the_call_to_its_end() -> None:
         "arrives_from": "2026-11-23T12:00:00+05:00",
         "arrives_to": "2026-11-23T12:30:00+05:00",
         "answered_at": "2026-11-23T09:04:00+05:00",
+        "answered_by": TOLD_BY,
     }
     assert lines == [
         {**always, "revision": 1},
         {**always, **first, "revision": 2},
-        {**always, **first, "revision": 3, "answered_at": "2026-11-23T09:04:00+05:00"},
+        {**always, **first, "revision": 3, "answered_at": "2026-11-23T09:04:00+05:00", "answered_by": TOLD_BY},
         {**always, **second, "revision": 4},
         {**always, **second, "revision": 5, "outcome": "served"},
     ]

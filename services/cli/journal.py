@@ -1,0 +1,138 @@
+"""``homecall journal``: a clinic's register of calls for a day, to print and sign (C6.1).
+
+It needs nothing but Kafka: the register is what the newest entry of each call says. The topics are read whole, and not
+the clinic's partition alone: what a register leaves out is noticed by nobody, and after partitions were added, older
+entries stand elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from services.cli.failure import Failure
+from services.cli.kafka import reading
+from services.cli.pages.register import Heard, Register, printed, register_of
+from services.cli.pages.words import PageLanguage
+from services.cli.terminal import print_bytes, print_error, settings
+from services.contract.envelope import Record, Unreadable, read
+from services.contract.events import ClinicPublished, JournalEntry
+from services.contract.topics import CLINICS, JOURNAL
+from services.contract.types import Day, Moment
+
+if TYPE_CHECKING:
+    from services.runtime.settings import Settings
+
+PageFormat = Literal["pdf", "html", "csv"]
+_DATE: TypeAdapter[date] = TypeAdapter(Day)
+_TIME: TypeAdapter[datetime] = TypeAdapter(Moment)
+
+
+def journal(clinic_id: str, on: str, *, form: PageFormat, language: PageLanguage, output: Path | None) -> None:
+    """Write the register's page to ``output``, or to standard output.
+
+    ``Failure`` with code 1 where that day has no entries, and where the broker does not answer.
+    """
+    day = _day(on)
+    if form == "pdf" and output is None and sys.stdout.isatty():
+        raise Failure("a PDF is nothing for a terminal: add -o FILE")
+    records = asyncio.run(_records(settings(), clinic_id))
+    register, unreadable = register_from(records, clinic_id, day)
+    if unreadable:
+        print_error(
+            f"{unreadable} record(s) of {clinic_id} could not be read and are left out: see homecall watch journal"
+        )
+    if register is None:
+        raise Failure(f"{clinic_id} has no entries for {day.isoformat()} in {JOURNAL.name}", code=1)
+    for line in findings(register):
+        print_error(line)
+    document = written(register, form, language)
+    if output is None:
+        print_bytes(document)
+        return
+    try:
+        output.write_bytes(document)
+    except OSError as error:
+        raise Failure(f"{output}: cannot be written: {error.strerror}") from None
+
+
+def written(register: Register, form: PageFormat, language: PageLanguage) -> bytes:
+    """The page as a file of that format."""
+    # What draws is imported where it is asked for: the others need none of it.
+    if form == "csv":
+        from services.cli.pages import as_csv
+
+        return as_csv.write(register, language)
+    page = printed(register, language)
+    if form == "html":
+        from services.cli.pages import as_html
+
+        return as_html.write(page)
+    from services.cli.pages import as_pdf
+
+    return as_pdf.write(page, register.as_of)
+
+
+def register_from(records: list[Record], clinic_id: str, day: date) -> tuple[Register | None, int]:
+    """The clinic's register by the records of both topics, and how many of them could not be read."""
+    clinic: ClinicPublished | None = None
+    entries: list[Heard] = []
+    unreadable = 0
+    # In the order of a partition: of a clinic, the newest holds.
+    for record in sorted(records, key=lambda each: (each.topic, each.partition, each.offset)):
+        if record.topic == CLINICS.name and record.value is None:
+            clinic = None
+            continue
+        try:
+            event = read(record)
+        except Unreadable:
+            unreadable += 1
+            continue
+        match event.data:
+            case ClinicPublished() as published if published.clinic_id == clinic_id:
+                clinic = published
+            case JournalEntry() as entry:
+                made = _TIME.validate_python(event.time) if event.time else _timestamp(record)
+                entries.append(Heard(entry, made))
+            case None:
+                unreadable += 1
+    return register_of(clinic_id, clinic, day, entries), unreadable
+
+
+def findings(register: Register) -> list[str]:
+    """What whoever signs the page has to know: numbers that no entry has, and numbers that two have."""
+    missing = [str(first) if first == last else f"{first}-{last}" for first, last in register.gaps]
+    return [
+        *([f"numbers without an entry: {', '.join(missing)}: print it again once they are there"] if missing else []),
+        *([f"numbers with two entries: {', '.join(map(str, register.doubles))}"] if register.doubles else []),
+    ]
+
+
+def _day(text: str) -> date:
+    try:
+        return _DATE.validate_python(text)
+    except ValidationError:
+        raise Failure("DATE: must be a date, as in 2026-11-23") from None
+
+
+def _timestamp(record: Record) -> datetime:
+    return datetime.fromtimestamp(record.timestamp / 1000, UTC)
+
+
+async def _records(found: Settings, clinic_id: str) -> list[Record]:
+    """All records with the clinic's key, of its register and of the clinic itself, up to the present end."""
+    from services.runtime.table import record_of
+
+    key = clinic_id.encode()
+    records: list[Record] = []
+    async with reading(found, [JOURNAL.name, CLINICS.name], from_beginning=True) as consumer:
+        ends: dict[Any, int] = await consumer.end_offsets(consumer.assignment())
+        while any([await consumer.position(place) < end for place, end in ends.items()]):
+            for place, batch in (await consumer.getmany(timeout_ms=200)).items():
+                records += [record_of(raw) for raw in batch if raw.key == key and raw.offset < ends[place]]
+    return records

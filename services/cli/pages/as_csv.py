@@ -1,0 +1,91 @@
+"""The register as CSV: UTF-8 with a byte order mark, RFC 4180, a row for each call. Pure.
+
+A cell that begins with ``=``, ``+``, ``-``, ``@`` or an apostrophe gets an apostrophe before it, telephones included: a
+spreadsheet would reckon with it (``+7-700…`` would show a difference), or run it. Whoever reads the file by program
+takes one apostrophe off the beginning of a cell.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import datetime
+
+from services.cli.pages import words
+from services.cli.pages.register import Call, Register, clean, flags, outcome, reasons, refusal, told_by
+from services.cli.pages.words import PageLanguage, coded, said
+from services.contract.language import local
+
+_HEAD = (
+    words.NUMBER,
+    words.CALLED,
+    words.CHANNEL,
+    words.PATIENT,
+    words.ADDRESS,
+    words.ENTRANCE,
+    words.FLOOR,
+    words.FLAT,
+    words.INTERCOM,
+    words.PHONE,
+    words.REASONS,
+    words.DOCTOR,
+    words.SPECIALTY,
+    words.ARRIVES_FROM,
+    words.ARRIVES_TO,
+    words.TOLD_BY,
+    words.TOLD_AT,
+    words.SET_AT,
+    words.OUTCOME,
+    words.REFUSAL,
+    words.FLAGS,
+    words.REQUEST_ID,
+)
+_BYTE_ORDER_MARK = "\ufeff"
+_GUARDED = ("=", "+", "-", "@", "'")
+
+
+def write(register: Register, language: PageLanguage) -> bytes:
+    """The accepted calls by their numbers, then the refused; times are local, ``2026-11-23 09:14:05``."""
+    text = io.StringIO(newline="")
+    rows = csv.writer(text, lineterminator="\r\n")
+    rows.writerow(said(head, language) for head in _HEAD)
+    rows.writerows([guarded(cell) for cell in _row(call, language)] for call in (*register.accepted, *register.refused))
+    return (_BYTE_ORDER_MARK + text.getvalue()).encode()
+
+
+def guarded(cell: str) -> str:
+    """The cell, so that no spreadsheet takes it for a formula."""
+    return f"'{cell}" if cell.startswith(_GUARDED) else cell
+
+
+def _row(call: Call, language: PageLanguage) -> tuple[str, ...]:
+    entry = call.entry
+    doctor, where = entry.doctor, entry.address
+    return (
+        "" if entry.register_number is None else str(entry.register_number),
+        _time(call.came_at),
+        clean(coded(words.CHANNELS, entry.channel, language)),
+        clean(entry.patient_name),
+        *(
+            (clean(each) for each in (where.text, where.entrance, where.floor, where.flat, where.intercom))
+            if where
+            else [""] * 5
+        ),
+        clean(entry.phone),
+        "; ".join(reasons(entry, language)),
+        "" if doctor is None else clean(doctor.full_name),
+        "" if doctor is None else coded(words.SPECIALTIES, doctor.specialty, language),
+        _time(entry.arrives_from),
+        _time(entry.arrives_to),
+        told_by(entry, language),
+        _time(entry.answered_at),
+        _time(call.answer_at),
+        outcome(entry, language),
+        refusal(entry, language),
+        "; ".join(flags(entry, language)),
+        entry.request_id,
+    )
+
+
+def _time(at: datetime | None) -> str:
+    return "" if at is None else local(at).replace(tzinfo=None, microsecond=0).isoformat(" ")
