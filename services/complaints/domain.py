@@ -32,7 +32,7 @@ from services.contract.events import (
     FieldError,
 )
 from services.contract.ids import cause_id
-from services.contract.types import in_zone
+from services.contract.types import in_zone, without_iins
 from services.runtime.decision import Dead, Decision, Ended, Measure, Say
 from services.standard.acceptance import ClockAheadError
 from services.standard.calendar import NeverOpenError, local
@@ -46,7 +46,6 @@ CHANNELS = ("post", "in_person", "portal")
 _OPEN = ("registered", "assigned", "executed")
 _LOOK_AGAIN = timedelta(minutes=10)
 """When to look again at a complaint whose clinic has no opening left."""
-_IIN = re.compile(r"(?<![\d+])\d{12}(?!\d)")
 
 
 class Stage(TypedDict):
@@ -315,7 +314,9 @@ def _kept(data: ComplaintSubmitted, clinics: Clinics) -> ComplaintState:
     complainant = data.complainant.model_dump(mode="json", exclude={"iin"}, exclude_none=True)
     for name in ("full_name", "postal_address"):
         if name in complainant:
-            complainant[name] = _without_iins(complainant[name])
+            complainant[name] = without_iins(complainant[name])
+    if re.sub(r"\D", "", complainant.get("phone", "")) == data.complainant.iin:
+        del complainant["phone"]
     place = data.answer_place
     if place is None and data.answer_by == "by_hand" and clinic is not None:
         place = clinic.address
@@ -327,10 +328,10 @@ def _kept(data: ComplaintSubmitted, clinics: Clinics) -> ComplaintState:
         channel=data.channel,
         request_id=data.request_id,
         complainant=complainant,
-        text=_without_iins(data.text),
-        received_by=received_by and {name: _without_iins(text) for name, text in received_by.items()},
+        text=without_iins(data.text),
+        received_by=received_by and {name: without_iins(text) for name, text in received_by.items()},
         answer_by=data.answer_by,
-        answer_place=place and _without_iins(place),
+        answer_place=place and without_iins(place),
     )
 
 
@@ -734,15 +735,11 @@ def _in_words(path: str, text: str) -> str:
     """A text in which something is said; an IIN that was typed into it goes no further."""
     if not any(letter.isalpha() for letter in text):
         raise _NotInOrder(f"{path}: gives no reasons: state them in words")
-    return _without_iins(text)
-
-
-def _without_iins(text: str) -> str:
-    return _IIN.sub("*" * 12, text)
+    return without_iins(text)
 
 
 def _clean(official: dict[str, str]) -> dict[str, str]:
-    return {name: _without_iins(text) for name, text in official.items()}
+    return {name: without_iins(text) for name, text in official.items()}
 
 
 def _official(executor: Mapping[str, Any]) -> dict[str, Any]:

@@ -38,3 +38,5 @@ class Checks:
 
 UNASKED = Checks()
 """Nobody was asked: no gateway, no signature to check."""
+UNCHECKED = Checks(signature="away")
+"""Nobody was asked, and somebody should have been: it waits."""

@@ -26,6 +26,7 @@ from services.contract.events import (
     RequestIdentityChecked,
     RequestRefused,
     RequestStatus,
+    StaffMember,
     StatusChanged,
     Trilingual,
     VisitClosed,
@@ -35,7 +36,7 @@ from services.contract.events import (
     VisitTimes,
     VisitUnplaced,
 )
-from services.contract.types import ZONE, Event, in_zone
+from services.contract.types import ZONE, Event, in_zone, without_iins
 from services.notifier.texts import StatusFacts, oral_answer, status_text
 from services.runtime.decision import Dead, Decision, Ended, Measure, Say, Took
 from services.standard.deadlines import Clock, service_clock
@@ -98,6 +99,7 @@ class Call:
     """patient_name, phone, address, reasons, flags, registrar: as the entry has them."""
     oral_answer: dict[str, str] = field(default_factory=dict)
     answered_at: str | None = None
+    answered_by: dict[str, Any] | None = None
     outcome: str | None = None
     revision: int = 0
     # The visit, as the scheduler last said.
@@ -271,7 +273,8 @@ class Notifier:
     def _check_identity(self, telling: _Telling, data: RequestIdentityChecked) -> None:
         """What the register of persons said later: it takes nothing back, but the register's line shows it (C9.3)."""
         person = telling.call.person
-        flags = [flag for flag in person.get("flags", []) if flag != "identity_unconfirmed"]
+        checked = {"identity_unconfirmed", "identity_not_found"}
+        flags = [flag for flag in person.get("flags", []) if flag not in checked]
         if data.outcome == "not_found":
             flags.append("identity_not_found")
         if flags != person.get("flags", []):
@@ -296,6 +299,10 @@ class Notifier:
         # Without a channel and a time of submission that could be read there is no limit to hold it against.
         started_at, due_at = _maybe(telling.call.opens_at) or data.submitted_at, _maybe(telling.call.due_at)
         if data.channel is not None and started_at is not None and due_at is not None:
+            if rules is not None:
+                # The clock that intake went by: at night that of the opening (R6), which may still be to come.
+                limit = timedelta(seconds=rules.answer_limit(data.channel).seconds)
+                started_at = min(due_at.astimezone(UTC) - limit, telling.at)
             telling.start(_answer(data.channel, started_at, due_at, rules))
         telling.start(_service(data, rules))
         telling.end(telling.at)
@@ -359,7 +366,7 @@ class Notifier:
         call = telling.call
         if call.register_date is None or call.answered_at is not None:
             return
-        telling.change(answered_at=in_zone(data.at))
+        telling.change(answered_at=in_zone(data.at), answered_by=_staff(data.given_by))
         if call.answer_confirmed:
             telling.end(data.at)
         telling.enter()
@@ -447,6 +454,7 @@ class _Telling:
             arrives_to=_maybe(visit.get("arrives_to")),
             oral_answer=Trilingual(**call.oral_answer),
             answered_at=_maybe(call.answered_at),
+            answered_by=None if call.answered_by is None else StaffMember.model_validate(call.answered_by),
             outcome=call.outcome,
             refusal=None if call.refusal is None else RefusalCodeOnly(code=call.refusal["code"]),
             **call.person,
@@ -588,6 +596,10 @@ def _answer(channel: str, started_at: datetime, due_at: datetime, rules: RuleSet
     """The time to the answer, as intake has said it (C4.1, C4.4, R6)."""
     clock = Clock("answer", channel, started_at, due_at, max(0, int(_seconds(started_at, due_at))))
     return replace(clock, approaching_share=rules.approaching.share) if rules else clock
+
+
+def _staff(member: StaffMember) -> dict[str, Any]:
+    return {name: without_iins(text) for name, text in member.model_dump(mode="json").items()}
 
 
 def _moment(text: str) -> datetime:

@@ -22,7 +22,6 @@ from tests.unit.notifier.calls import (
     visit_cancelled,
 )
 
-
 TOLD_BY = {"id": "r-12", "full_name": "Сынақ Тіркеуші"}
 
 

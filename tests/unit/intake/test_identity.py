@@ -1,0 +1,388 @@
+"""Who the patient is, by the state register of persons (C9.3, R15, R12): found, not found, or not to be learned."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import bson
+import httpx
+import pytest
+
+from services.gateways.identity import Attachment, Away, Found, HttpIdentity, NoConsent, NotFound, Result
+from services.gateways.signatures import Unchecked
+from services.intake import domain
+from services.intake.checks import Checks
+from services.intake.domain import timer_at
+from services.intake.outside import Outside
+from services.standard.rules import RuleSets, load_rule_sets
+from tests.unit.intake.asked import SILENT, Register, found
+from tests.unit.intake.office import (
+    DINARA,
+    PAVEL,
+    RULES,
+    SERIK,
+    Office,
+    clinic,
+    known,
+    refusal,
+    request_id,
+    submitted,
+    withdrawn,
+)
+from tests.unit.standard.local_times import at
+
+MADE, HEARD = "Fri 2026-11-20 10:00", "Fri 2026-11-20 10:00:01"
+CHILD, ADULT = "2019-03-02", "1985-07-15"
+DATA = Path(domain.__file__).parents[1] / "standard" / "data"
+
+
+async def office(register: Register | None, **how: Any) -> Office:
+    return await Office(identity=register, **how).prepared()
+
+
+def by(kind: str, **more: Any) -> dict[str, Any]:
+    return {"iin": DINARA, "full_name": "Сынақ Динара", "authority": {"kind": kind, **more}}
+
+
+def in_day(moment: datetime) -> str:
+    return f"{moment:%a %Y-%m-%d %H:%M:%S.%f}"
+
+
+# ---------------------------------------------------------------- found
+
+
+@pytest.mark.parametrize("channel", ["desk", "phone", "portal"])
+async def test_c9_3_who_is_found_is_accepted_with_nothing_to_note(channel: str) -> None:
+    register = Register({SERIK: found()})
+    intake = await office(register)
+    (accepted,) = await intake.hear(submitted(MADE, channel), now=HEARD)
+    assert (accepted.type, accepted.data["flags"]) == ("request.accepted", [])
+    assert register.asked == [SERIK]
+    state = await intake.state()
+    assert (state.ask_again_at, state.unconfirmed) == (None, None)
+    assert await intake.tick("Sat 2026-11-21 10:00") == []
+    assert register.calls == 1
+
+
+@pytest.mark.parametrize(
+    ("in_event", "in_register", "age"),
+    [(None, CHILD, 7), (None, ADULT, 41), (CHILD, ADULT, 7), (None, "2026-11-20", 0), (None, "2026-11-21", None)],
+)
+async def test_r15_a_birth_date_that_the_event_leaves_out_is_the_registers(
+    in_event: str | None, in_register: str, age: int | None
+) -> None:
+    intake = await office(Register({SERIK: found(in_register)}))
+    patient = {"birth_date": in_event} if in_event else {}
+    (accepted,) = await intake.hear(submitted(MADE, patient=patient), now=HEARD)
+    # By the age the scheduler looks for a paediatrician.
+    assert accepted.data["patient"].get("age_years") == age
+    assert "birth_date" not in accepted.data["patient"] or in_event
+
+
+@pytest.mark.parametrize(
+    ("in_event", "in_register", "flags"),
+    [
+        (None, ADULT, ["iin_mismatch"]),
+        (None, "1885-07-15", []),
+        ("1885-07-15", ADULT, []),
+        (ADULT, "1885-07-15", ["iin_mismatch"]),
+    ],
+)
+async def test_r15_digits_that_hint_at_another_birth_date_are_a_flag_and_no_refusal(
+    in_event: str | None, in_register: str, flags: list[str]
+) -> None:
+    intake = await office(Register({SERIK: found(in_register)}))
+    patient = {"birth_date": in_event} if in_event else {}
+    (accepted,) = await intake.hear(submitted(MADE, patient=patient), now=HEARD)
+    assert (accepted.type, accepted.data["flags"]) == ("request.accepted", flags)
+
+
+@pytest.mark.parametrize(
+    ("kind", "in_event", "answer", "decided"),
+    [
+        ("parent", None, found(CHILD), "accepted"),
+        ("guardian", None, found(CHILD), "accepted"),
+        ("parent", None, found(ADULT), "authority_invalid"),
+        ("parent", CHILD, found(ADULT), "accepted"),
+        ("parent", ADULT, found(CHILD), "authority_invalid"),
+        ("parent", CHILD, SILENT, "accepted"),
+        ("parent", None, SILENT, "authority_invalid"),
+        ("power_of_attorney", None, found(ADULT), "accepted"),
+    ],
+)
+async def test_c9_1_r15_a_parents_authority_hangs_on_the_birth_date(
+    kind: str, in_event: str | None, answer: Result, decided: str
+) -> None:
+    register = Register({SERIK: answer})
+    intake = await office(register)
+    applicant = by(kind, number="2026-118") if kind == "power_of_attorney" else by(kind)
+    patient = {"birth_date": in_event} if in_event else {}
+    (said,) = await intake.hear(submitted(MADE, applicant=applicant, patient=patient), now=HEARD)
+    assert said.data.get("code", "accepted") == decided
+    # It is the patient who is looked up, whoever applies.
+    assert register.asked == [SERIK]
+
+
+# ---------------------------------------------------------------- not found
+
+
+async def test_c9_3_who_is_in_no_register_is_refused() -> None:
+    intake = await office(Register())
+    (refused,) = await intake.hear(submitted(MADE), now=HEARD)
+    assert (refused.type, refused.data["code"]) == ("request.refused", "identity_not_confirmed")
+    (field,) = refused.data["fields"]
+    assert field["path"] == "patient.iin"
+    assert SERIK not in str(refused.data)
+    assert "C9.3" in refused.data["ruling"]["clauses"]
+    state = await intake.state()
+    assert (state.status, state.claim, timer_at(state)) == ("refused", None, None)
+
+
+# ---------------------------------------------------------------- not to be learned
+
+
+@pytest.mark.parametrize(
+    ("answer", "asks_again"),
+    [(SILENT, True), (Away("unreachable"), True), (Away("resting"), True), (NoConsent(), False)],
+)
+@pytest.mark.parametrize(("when", "type_"), [(MADE, "request.accepted"), ("Fri 2026-11-20 19:00", "request.deferred")])
+async def test_c9_3_no_answer_holds_nothing_up(answer: Result, asks_again: bool, when: str, type_: str) -> None:
+    register = Register({SERIK: answer})
+    intake = await office(register)
+    (said,) = await intake.hear(submitted(when, "portal"), now=when)
+    assert (said.type, said.data["flags"]) == (type_, ["identity_unconfirmed"])
+    state = await intake.state()
+    assert (state.ask_again_at is not None, state.unconfirmed is not None) == (asks_again, asks_again)
+    assert SERIK.encode() not in bson.encode(intake.memory.collection("requests").docs[request_id(1)])
+    register.rest, register.people = found(), {}
+    later = in_day(at(when) + timedelta(minutes=1))
+    assert [each.type for each in await intake.tick(later)] == (["request.identity-checked"] if asks_again else [])
+    assert register.calls == (2 if asks_again else 1)
+
+
+async def test_the_flag_stays_with_a_deferred_request_and_the_register_may_answer_before_its_opening() -> None:
+    register = Register({SERIK: SILENT})
+    intake = await office(register)
+    night = "Fri 2026-11-20 19:00"
+    await intake.hear(submitted(night, "portal"), now=night)
+    register.people = {SERIK: found()}
+    (checked,) = await intake.tick("Fri 2026-11-20 19:01")
+    assert checked.data["outcome"] == "confirmed"
+    (accepted,) = await intake.tick("Sat 2026-11-21 09:00")
+    assert (accepted.type, accepted.data["flags"]) == ("request.accepted", ["identity_unconfirmed"])
+
+
+async def test_an_opening_and_a_question_that_are_due_at_once_are_both_kept() -> None:
+    intake = await office(Register({SERIK: SILENT}))
+    night = "Fri 2026-11-20 19:00"
+    await intake.hear(submitted(night, "portal"), now=night)
+    events = await intake.tick("Sat 2026-11-21 09:00") + await intake.tick("Sat 2026-11-21 09:00:01")
+    assert [each.type for each in events] == ["request.accepted"]
+    state = await intake.state()
+    assert (state.asked, state.register_number, state.ask_again_at is not None) == (1, 1, True)
+
+
+# ---------------------------------------------------------------- asked about later
+
+
+@pytest.mark.parametrize(("answer", "outcome"), [(found(), "confirmed"), (NotFound(), "not_found")])
+async def test_c9_3_a_late_answer_is_told_and_takes_nothing_back(answer: Result, outcome: str) -> None:
+    register = Register({SERIK: SILENT})
+    intake = await office(register)
+    event = submitted(MADE)
+    first = await intake.hear(event, now=HEARD)
+    before = await intake.state()
+    assert await intake.tick("Fri 2026-11-20 10:01") == []
+    register.people = {SERIK: answer}
+    due = await intake.engine.due(at("Fri 2026-11-20 10:01:01"))
+    (checked,) = due.events
+    assert checked.type == "request.identity-checked"
+    # Stored and not acknowledged: owed until it is.
+    assert (await intake.engine.unsent(seconds=-1)).events == [checked]
+    await intake.engine.sent(due)
+    assert (await intake.engine.unsent(seconds=-1)).events == []
+    assert f'"outcome":"{outcome}"' in checked.value.decode().replace(" ", "")
+    state = await intake.state()
+    assert (state.status, state.register_number, state.claim) == ("accepted", 1, before.claim)
+    assert (state.ask_again_at, state.unconfirmed) == (None, None)
+    assert await intake.tick("Sat 2026-11-21 10:00") == []
+    assert await intake.hear(event) == first
+    assert register.calls == 2
+
+
+async def test_c9_3_it_is_asked_ever_more_rarely_and_given_up_after_a_day() -> None:
+    register = Register({SERIK: SILENT})
+    intake = await office(register)
+    await intake.hear(submitted(MADE), now=HEARD)
+    asked = []
+    while (ask_at := (await intake.state()).ask_again_at) is not None:
+        moment = datetime.fromisoformat(ask_at)
+        calls = register.calls
+        assert await intake.tick(in_day(moment - timedelta(milliseconds=1))) == []
+        assert register.calls == calls
+        assert await intake.tick(in_day(moment)) == []
+        assert register.calls == calls + 1
+        asked.append(moment - at(HEARD))
+    assert asked[:7] == [timedelta(minutes=minutes) for minutes in (1, 3, 7, 15, 31, 63, 123)]
+    gaps = [later - earlier for earlier, later in pairwise(asked)]
+    assert gaps == sorted(gaps)
+    assert gaps[-1] == timedelta(hours=1)
+    assert timedelta(hours=22) < asked[-1] < timedelta(hours=28)
+    state = await intake.state()
+    assert (state.unconfirmed, timer_at(state), state.status) == (None, None, "accepted")
+
+
+async def test_no_consent_later_ends_the_asking() -> None:
+    register = Register({SERIK: SILENT})
+    intake = await office(register)
+    await intake.hear(submitted(MADE), now=HEARD)
+    register.people = {SERIK: NoConsent()}
+    assert await intake.tick("Fri 2026-11-20 10:01:01") == []
+    state = await intake.state()
+    assert (state.unconfirmed, timer_at(state)) == (None, None)
+
+
+async def test_nobody_is_asked_about_a_request_that_was_withdrawn() -> None:
+    register = Register({SERIK: SILENT})
+    intake = await office(register)
+    await intake.hear(submitted(MADE), now=HEARD)
+    await intake.hear(withdrawn("Fri 2026-11-20 10:00:30"), now="Fri 2026-11-20 10:00:30")
+    assert await intake.tick("Fri 2026-11-20 12:00") == []
+    state = await intake.state()
+    assert (register.calls, state.unconfirmed, timer_at(state)) == (1, None, None)
+
+
+@pytest.mark.parametrize("how", ["gateway off", "key gone"])
+async def test_who_cannot_be_asked_about_any_more_leaves_no_timer_that_stands(how: str) -> None:
+    register = Register({SERIK: SILENT})
+    intake = await office(register)
+    await intake.hear(submitted(MADE), now=HEARD)
+    if how == "gateway off":
+        intake = Office(intake.clinics, intake.memory.as_database)
+    else:
+        intake.memory.collection("requests").docs[request_id(1)]["s"]["unconfirmed"]["k"] = "gone"
+    ticks = 0
+    while (ask_at := (await intake.state()).ask_again_at) is not None:
+        due = await intake.engine.due(datetime.fromisoformat(ask_at), limit=1)
+        assert due.events == []
+        assert datetime.fromisoformat((await intake.state()).ask_again_at or "9999-12-31T00:00:00Z") > at(HEARD)
+        ticks += 1
+        assert ticks < 40, "the timer stands, and every tick finds it again"
+    assert register.calls == 1
+
+
+# ---------------------------------------------------------------- how many questions
+
+
+async def test_a_batch_asks_once_and_about_new_requests_only() -> None:
+    register = Register(rest=found())
+    intake = await office(register)
+    first = submitted(MADE)
+    await intake.hear(first, now=HEARD)
+    batch = [
+        first,
+        submitted(MADE, note="тағы да"),
+        submitted(MADE, "desk", 2, patient={"iin": DINARA}),
+        submitted(MADE, "portal", 3, patient={"iin": PAVEL}),
+        submitted(MADE, number=4, clinic_id="nowhere-1", patient={"iin": PAVEL}),
+        submitted(MADE, number=5, reasons=[]),
+    ]
+    await intake.hear(*batch)
+    assert (register.calls, register.asked) == (2, [SERIK, DINARA, PAVEL])
+    await intake.hear(*batch)
+    assert register.calls == 2
+
+
+async def test_many_that_are_due_are_asked_about_at_once() -> None:
+    register = Register(rest=SILENT)
+    intake = await office(register)
+    await intake.hear(submitted(MADE), submitted(MADE, number=2, patient={"iin": DINARA}), now=HEARD)
+    await intake.tick("Fri 2026-11-20 10:01:01")
+    assert (register.calls, len(register.asked)) == (2, 4)
+
+
+async def test_a_gateway_that_hangs_is_waited_for_no_longer_than_set() -> None:
+    hangs = asyncio.Event()
+
+    async def answer(_: httpx.Request) -> httpx.Response:
+        await hangs.wait()
+        return httpx.Response(500)
+
+    identity = HttpIdentity("http://127.0.0.1/registers", transport=httpx.MockTransport(answer))
+    outside = Outside(Unchecked(), identity, wait_seconds=0.05)
+    events = [submitted(MADE), submitted(MADE, "portal", 2, patient={"iin": DINARA})]
+    checks = await asyncio.wait_for(outside.check(events, {}), 5)
+    assert {each.cause: checks[each.cause].identity for each in events} == {each.cause: "away" for each in events}
+    assert all(each.unconfirmed and each.attached is None for each in checks.values())
+    asked = await asyncio.wait_for(outside.ask({"one": SERIK}), 5)
+    assert asked == {"one": "away"}
+    await outside.close()
+
+
+# ---------------------------------------------------------------- attached, by R12
+
+
+@pytest.fixture(scope="module")
+def of_2021(tmp_path_factory: pytest.TempPathFactory) -> RuleSets:
+    """The standard's rules, and after them those of the example."""
+    directory = tmp_path_factory.mktemp("rules")
+    for path in (DATA / "rules" / "kz-2015.toml", DATA / "examples" / "kz-2021.toml"):
+        shutil.copy(path, directory)
+    return load_rule_sets(directory)
+
+
+@pytest.mark.parametrize("law", ["kz-2015", "kz-2021"])
+@pytest.mark.parametrize("asks", [True, False])
+@pytest.mark.parametrize("attached", [True, False, None])
+def test_r12_not_attached_only_where_the_law_and_the_clinic_ask(
+    of_2021: RuleSets, law: str, asks: bool, attached: bool | None
+) -> None:
+    decision = domain.submitted(
+        None,
+        submitted(MADE),
+        clinics=known(clinic(attachment_required=asks)),
+        rule_sets=of_2021 if law == "kz-2021" else RULES,
+        claim="claim",
+        holder=None,
+        record_time=None,
+        now=at(HEARD),
+        checks=Checks(identity="confirmed", attached=attached),
+    )
+    assert decision.state is not None
+    if (law, asks, attached) != ("kz-2021", True, False):
+        assert (decision.state.status, decision.state.ruling["rule_set"]) == ("accepted", law)
+        return
+    refused = refusal(decision)
+    assert (refused["code"], [each["path"] for each in refused["fields"]]) == ("not_attached", ["clinic_id"])
+    ground = of_2021.on(date(2026, 11, 20)).refusal_ground("not_attached")
+    assert ground is not None
+    assert ground.clause in refused["ruling"]["clauses"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "attached"),
+    [
+        (found(), True),
+        (found(attachment=Attachment("tal-2", None, date(2020, 1, 1))), False),
+        (found(attachment=Attachment("samal-3", None, date(2026, 11, 20))), True),
+        (found(attachment=Attachment("samal-3", None, date(2026, 11, 21))), False),
+        (found(attachment=Attachment("samal-3", None, date(2020, 1, 1), date(2026, 11, 20))), True),
+        (found(attachment=Attachment("samal-3", None, date(2020, 1, 1), date(2026, 11, 19))), False),
+        (found(attachment=None), False),
+        (found(attachment=SILENT), None),
+        (NoConsent(), None),
+        (SILENT, None),
+        (NotFound(), None),
+    ],
+)
+async def test_the_attachment_is_that_of_the_day_of_the_application(answer: Result, attached: bool | None) -> None:
+    event = submitted(MADE)
+    outside = Outside(Unchecked(), Register({SERIK: answer}), wait_seconds=1)
+    checks = (await outside.check([event], {}))[event.cause]
+    assert checks.attached is attached
+    assert checks.birth_date == (answer.person.birth_date if isinstance(answer, Found) else None)
