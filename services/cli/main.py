@@ -30,6 +30,22 @@ KeysFile = Annotated[Path | None, typer.Option(help="the keys file, if not HOMEC
 FromTopic = Annotated[str | None, typer.Option("--topic", help="only those that came from this topic")]
 
 
+class PageFormat(StrEnum):
+    """As what the register can be written."""
+
+    PDF = "pdf"
+    HTML = "html"
+    CSV = "csv"
+
+
+class PageLanguage(StrEnum):
+    """In which languages."""
+
+    KK = "kk"
+    RU = "ru"
+    EN = "en"
+
+
 class ServiceName(StrEnum):
     """What can be served."""
 
@@ -83,7 +99,7 @@ def topics_check() -> None:
 
 @app.command()
 def up(
-    directory: Annotated[Path | None, typer.Option(help="keeps the database here for the next time")] = None,
+    directory: Annotated[Path | None, typer.Option(help="keeps the database and the test authority here")] = None,
 ) -> None:
     """Run an embedded broker and database until Ctrl-C; prints their addresses. Not for production."""
     from services.cli.up import up as run
@@ -148,6 +164,23 @@ def explain(
     run(file)
 
 
+@app.command()
+def journal(
+    clinic: Annotated[str, typer.Argument(help="the clinic_id")],
+    date: Annotated[str, typer.Argument(help="the day, as in 2026-11-23")],
+    form: Annotated[PageFormat, typer.Option("--format", help="as what")] = PageFormat.PDF,
+    language: Annotated[PageLanguage, typer.Option(help="in which language")] = PageLanguage.KK,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="the file, if not standard output")] = None,
+) -> None:
+    """Write a clinic's register of calls for a day, to print and sign; exit 1 if that day has no entries.
+
+    In CSV, a cell that begins with =, +, -, @ or an apostrophe has an apostrophe before it, telephones too.
+    """
+    from services.cli.journal import journal as run
+
+    run(clinic, date, form=form.value, language=language.value, output=output)
+
+
 @letters_app.command("list")
 def letters_list(
     reason: Reason = None,
@@ -185,12 +218,36 @@ def keys_new(
     new(file, standby=standby)
 
 
+@keys_app.command("reseal")
+def keys_reseal() -> None:
+    """Put what is sealed under an older key under the current one, beside running services; exit 1 if some stays."""
+    from services.cli.reseal import reseal
+
+    reseal()
+
+
 @keys_app.command("use")
 def keys_use(name: Annotated[str, typer.Argument(help="the key's name, as in 2026-2")], file: KeysFile = None) -> None:
     """Seal with a key that the file holds already."""
     from services.cli.keys import use
 
     use(name, file)
+
+
+@app.command()
+def erase(
+    older_than: Annotated[int, typer.Option(help="days since a request or complaint was over; more than topics keep")],
+    service: Annotated[ServiceName, typer.Option(help="only this service's database")] = ServiceName.ALL,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say how many there are")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="do not ask first")] = False,
+) -> None:
+    """Erase the personal data of what is over; rulings, ids, times and numbers stay. Beside running services.
+
+    It may break off and be run again. What it erases is gone.
+    """
+    from services.cli.erase import erase as run
+
+    run(older_than, service.value, dry_run=dry_run, yes=yes)
 
 
 @app.command("dev-sign")

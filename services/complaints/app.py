@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from services.complaints import domain
 from services.complaints.calls import CallTimeline, Timelines
@@ -18,6 +18,7 @@ from services.runtime.decision import Decision
 from services.runtime.engine import Concluded, Engine, Handled
 from services.runtime.failures import Transient
 from services.runtime.mongo import Aggregate, Aggregates, Database, Pages
+from services.runtime.personal import Vault
 from services.runtime.producer import Producer
 from services.runtime.service import Service, refresh_open
 from services.runtime.settings import Settings
@@ -60,9 +61,7 @@ class Complaints:
         return domain.due(state, now, clinics=self.clinics, rule_sets=self._rule_sets)
 
     def _record_time(self, event: Incoming) -> datetime | None:
-        if not self._judge_record_time or not event.record.timestamp:
-            return None
-        return datetime.fromtimestamp(event.record.timestamp / 1000, UTC)
+        return event.record.recorded_at if self._judge_record_time else None
 
 
 class ComplaintEngine(Engine[ComplaintState]):
@@ -76,8 +75,9 @@ class ComplaintEngine(Engine[ComplaintState]):
         clock: Clock,
         table: WholeTopic,
         verifier: Verifier,
+        vault: Vault | None = None,
     ) -> None:
-        super().__init__(topics.COMPLAINTS, store, complaints, clock)
+        super().__init__(topics.COMPLAINTS, store, complaints, clock, vault)
         self._pages = pages
         self._complaints = complaints
         self._clinics = complaints.clinics
@@ -90,7 +90,9 @@ class ComplaintEngine(Engine[ComplaintState]):
             # Between topics there is no order: the clinic may have been published a moment ago.
             await self._table.catch_up()
         loaded = await super().load(targets, batch)
-        new = [event for event in batch if event.subject in targets and event.subject not in loaded]
+        # Of some only an early command is kept: their complaint is as new as any.
+        known = {name for name, each in loaded.items() if each.state is not None}
+        new = [event for event in batch if event.subject in targets and event.subject not in known]
         self._complaints.bad_signatures = await self._bad_signatures(new)
         return loaded
 
@@ -150,6 +152,7 @@ class ComplaintsAndCalls:
 
 def build(settings: Settings, clock: Clock) -> Service:
     """Put the service together. Raises ``SettingsError`` or ``RuleSetError`` with one line where it cannot start."""
+    vault = Vault.from_settings(settings)
     verifier = verifier_from(settings)
     database = Database(settings.mongo_url, f"{settings.mongo_prefix}_{topics.COMPLAINTS}")
     store = ComplaintStore(database)
@@ -162,9 +165,9 @@ def build(settings: Settings, clock: Clock) -> Service:
     table = WholeTopic(settings, topics.COMPLAINTS, topics.CLINICS, take)
     # Under another clock than the world's, a record's time says nothing about the event's (R17).
     complaints = Complaints(clinics, load_rule_sets(settings.rules), judge_record_time=isinstance(clock, SystemClock))
-    engine = ComplaintEngine(store.complaints, store.pages, complaints, clock, table, verifier)
+    engine = ComplaintEngine(store.complaints, store.pages, complaints, clock, table, verifier, vault)
 
-    calls = Engine(topics.COMPLAINTS, store.calls, Timelines(), clock)
+    calls = Engine(topics.COMPLAINTS, store.calls, Timelines(), clock, vault)
 
     async def gauges(now: datetime) -> None:
         refresh_open("complaint", await store.open(), CHANNELS, now)

@@ -6,6 +6,7 @@ from typing import Any
 
 from services.complaints.calls import CallTimeline
 from services.complaints.domain import ComplaintState, open_since, timer_at
+from services.complaints.retention import over_on
 from services.runtime.mongo import Aggregates, Database, Pages, millis
 
 
@@ -24,6 +25,7 @@ class ComplaintStore:
             timer_at=timer_at,
             indexed=_indexed,
             indexes=[("open_since", False)],
+            over_on=over_on,
         )
         self.calls: Aggregates[CallTimeline] = Aggregates(
             database.collection("calls"), CallTimeline, timer_at=lambda _: None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from services.contract import topics
 from services.contract.envelope import Incoming, read
@@ -13,17 +14,17 @@ from services.contract.types import ZONE
 from services.gateways.identity import identity_from
 from services.gateways.signatures import verifier_from
 from services.intake import domain
-from services.intake.checks import UNASKED, Checks
+from services.intake.checks import UNASKED, UNCHECKED, Checks
 from services.intake.domain import Holder, RequestState, awaits_number
 from services.intake.outside import Outside
-from services.intake.store import IntakeStore, page_of
+from services.intake.store import IntakeStore, page_of, sealed_place
 from services.runtime import metrics
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.decision import Decision
 from services.runtime.engine import Concluded, Engine, as_bytes, from_bytes
 from services.runtime.logs import log
 from services.runtime.mongo import Aggregate, Database
-from services.runtime.personal import Vault
+from services.runtime.personal import Unreadable, Vault
 from services.runtime.producer import Producer
 from services.runtime.service import Service
 from services.runtime.settings import Settings
@@ -56,16 +57,24 @@ class Intake:
         self._held = {each.state.claim: each.id for each in loaded.values() if each.state and each.state.claim}
 
     def kept_event(self, state: RequestState) -> Incoming | None:
-        """The event of a held request, as it came."""
-        if state.kept is None:
-            return None
-        return read(from_bytes(self._vault.open(state.kept, f"requests/{state.request_id}/kept")))
+        """The event of a held request, as it came; None where it cannot be opened."""
+        kept = self._opened(state, "kept", state.kept)
+        return None if kept is None else read(from_bytes(kept))
 
     def unconfirmed_iin(self, state: RequestState) -> str | None:
-        """The IIN of a patient who is to be asked about again."""
-        if state.unconfirmed is None:
+        """The IIN of a patient who is to be asked about again; None where it cannot be opened."""
+        iin = self._opened(state, "unconfirmed", state.unconfirmed)
+        return None if iin is None else iin.decode()
+
+    def _opened(self, state: RequestState, name: str, sealed: Mapping[str, Any] | None) -> bytes | None:
+        if sealed is None:
             return None
-        return self._vault.open(state.unconfirmed, f"requests/{state.request_id}/unconfirmed").decode()
+        try:
+            return self._vault.open(sealed, sealed_place(state.request_id, name))
+        except Unreadable as error:
+            # It must not keep the others from their time; it is tried again, in case the key is put back.
+            log(topics.INTAKE).error("a check waits", subject=state.request_id, reason=str(error))
+            return None
 
     def claim(self, event: Incoming) -> str | None:
         """What stands for the patient at the clinic: a keyed hash, so that the store holds no IIN (R11)."""
@@ -103,7 +112,7 @@ class Intake:
             holder=_holder(held),
             record_time=self._record_time(event),
             now=now,
-            checks=self.checks.get(event.cause, UNASKED),
+            checks=self._checks(event),
         )
         if claim and decision.state is not None and decision.state.claim == claim:
             self._held[claim] = event.subject
@@ -119,13 +128,19 @@ class Intake:
         if state is None or not isinstance(event.data, RequestSubmitted):
             return decision
         if state.status == "held" and state.kept is None:
-            kept = self._vault.seal(as_bytes(event.record), f"requests/{state.request_id}/kept")
+            kept = self._vault.seal(as_bytes(event.record), sealed_place(state.request_id, "kept"))
             return replace(decision, state=replace(state, kept=kept))
         if state.ask_again_at is not None and state.unconfirmed is None:
             iin = event.data.patient.iin.encode()
-            sealed = self._vault.seal(iin, f"requests/{state.request_id}/unconfirmed")
+            sealed = self._vault.seal(iin, sealed_place(state.request_id, "unconfirmed"))
             return replace(decision, state=replace(state, unconfirmed=sealed))
         return decision
+
+    def _checks(self, event: Incoming) -> Checks:
+        """What was said of a request. A signature that nobody was asked about is not a sound one."""
+        data = event.data
+        signed = isinstance(data, RequestSubmitted) and data.channel == "portal"
+        return self.checks.get(event.cause, UNCHECKED if signed else UNASKED)
 
     def _record_time(self, event: Incoming) -> datetime | None:
         return domain.recorded_at(event.record) if self._judge_record_time else None
@@ -133,8 +148,8 @@ class Intake:
     def due(self, state: RequestState, now: datetime) -> Decision[RequestState]:
         if state.status == "held":
             return self._held_again(state, now)
-        if state.request_id in self.asked:
-            found = self.asked.pop(state.request_id)
+        if _is_due(state.ask_again_at, now):
+            found = self.asked.pop(state.request_id, "away")
             if found == "confirmed":
                 return domain.identity_known(state, "confirmed", now)
             if found == "not_found":
@@ -146,7 +161,7 @@ class Intake:
 
     def _held_again(self, state: RequestState, now: datetime) -> Decision[RequestState]:
         event = self.kept.pop(state.request_id, None)
-        if event is None or self.checks.get(event.cause, UNASKED).signature == "away":
+        if event is None or self._checks(event).signature == "away":
             return domain.still_held(state, now)
         decided = self._submitted(None, event, now)
         # What it says belongs to the event that asked for it, however long it was held up.
@@ -170,8 +185,9 @@ class IntakeEngine(Engine[RequestState]):
         clinics: WholeTopic,
         known: Clinics,
         outside: Outside,
+        vault: Vault | None = None,
     ) -> None:
-        super().__init__(topics.INTAKE, store.requests, intake, clock)
+        super().__init__(topics.INTAKE, store.requests, intake, clock, vault)
         self._outside = outside
         self._intake_store = store
         self._intake = intake
@@ -187,35 +203,44 @@ class IntakeEngine(Engine[RequestState]):
         holders = await self._intake_store.holding(claims)
         for each in holders:
             loaded.setdefault(each.id, each)
-        self._intake.look_at(loaded)
         new = [
             event
             for event in batch
             if event.subject in targets
-            and event.subject not in loaded
+            and not _decided(loaded.get(event.subject))
             and isinstance(event.data, RequestSubmitted)
             and self._known.get(event.clinic_id) is not None
         ]
-        self._intake.checks = await self._outside.check(new, self._intake.checks)
+        checks = await self._outside.check(new, self._intake.checks)
+        # From here to the decisions nothing is awaited: the timers, with claims and checks of their own, come between.
+        self._intake.look_at(loaded)
+        self._intake.checks = checks
         return loaded
 
     async def before_due(self, found: dict[str, Aggregate[RequestState]], now: datetime) -> None:
         """Try again what could not be checked: signatures of held requests, identities that were not confirmed."""
         states = [each.state for each in found.values() if each.state is not None]
         held = [state for state in states if state.status == "held" and _is_due(state.try_again_at, now)]
-        asking = [state for state in states if _is_due(state.ask_again_at, now)]
-        if held:
-            events = [event for state in held if (event := self._intake.kept_event(state)) is not None]
-            self._intake.kept = {event.subject: event for event in events}
-            claims = {claim for event in events if (claim := self._intake.claim(event))}
-            for holder in await self._intake_store.holding(claims):
-                # With the others, so that a claim which goes on to a held request is stored with it.
-                found.setdefault(holder.id, holder)
-            self._intake.look_at(found)
-            self._intake.checks = await self._outside.check(events, {})
-        if asking:
-            iins = {state.request_id: self._intake.unconfirmed_iin(state) for state in asking}
-            self._intake.asked = await self._outside.ask({name: iin for name, iin in iins.items() if iin})
+        events = [event for state in held if (event := self._intake.kept_event(state)) is not None]
+        claims = {claim for event in events if (claim := self._intake.claim(event))}
+        due = dict(found)
+        for holder in await self._intake_store.holding(claims):
+            # With the others, and before them: a claim that goes on to a held request must be free by then.
+            found[holder.id] = due.pop(holder.id, holder)
+        for name in due:
+            found[name] = found.pop(name)
+        checks = await self._outside.check(events, {})
+        asking = {
+            state.request_id: self._intake.unconfirmed_iin(state)
+            for state in states
+            if _is_due(state.ask_again_at, now)
+        }
+        asked = await self._outside.ask({name: iin for name, iin in asking.items() if iin})
+        # From here to the decisions nothing is awaited: batches, with claims and checks of their own, come between.
+        self._intake.kept = {event.subject: event for event in events}
+        self._intake.asked = asked
+        self._intake.checks = checks
+        self._intake.look_at(found)
 
     async def second_stage(
         self, aggregates: Sequence[Aggregate[RequestState]], now: datetime
@@ -230,6 +255,11 @@ class IntakeEngine(Engine[RequestState]):
                 state, said = domain.numbered(each.state, numbers[pages[each.id], each.id])
                 concluded[each.id] = Concluded(state, said)
         return concluded
+
+
+def _decided(aggregate: Aggregate[RequestState] | None) -> bool:
+    """Whether a request is known: not one of which only a withdrawal was heard."""
+    return aggregate is not None and aggregate.state is not None
 
 
 def _is_due(moment: str | None, now: datetime) -> bool:
@@ -253,7 +283,7 @@ def build(settings: Settings, clock: Clock) -> Service:
     # Under another clock than the world's, a record's time says nothing about the event's (R17).
     judge_record_time = isinstance(clock, SystemClock)
     intake = Intake(load_rule_sets(settings.rules), known, vault, judge_record_time=judge_record_time)
-    engine = IntakeEngine(store, intake, clock, clinics, known, outside)
+    engine = IntakeEngine(store, intake, clock, clinics, known, outside, vault)
 
     async def look_at_decrees() -> None:
         """Say where the government's decrees for this or the next year are not in our table (R8)."""

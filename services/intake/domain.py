@@ -33,7 +33,7 @@ from services.contract.events import (
 from services.contract.ids import cause_id
 from services.contract.types import ZONE, in_zone
 from services.intake.checks import UNASKED, BadSignature, Checks
-from services.intake.facts import facts_as_far_as_readable, facts_of
+from services.intake.facts import facts_as_far_as_readable, facts_of, hidden_in
 from services.runtime.decision import Dead, Decision, Ended, Measure, Say, Took
 from services.standard.acceptance import Accepted, Deferred, Refused, decide_acceptance, take_up
 from services.standard.calendar import NeverOpenError, calendar_version
@@ -177,6 +177,8 @@ def submitted(
             next_acceptance_at=verdict.next_acceptance_at,
             rules=rules,
         )
+    # Also a refusal is due by the clock that runs: at night, by that of the opening (R6).
+    state = replace(state, clock_started_at=in_zone(verdict.clock_starts_at))
     wrong = _wrong_codes(data, rules) or _wrong_birth_date(data)
     if wrong:
         return _refuse(state, "invalid_request", wrong, ruling=ruling, rules=rules)
@@ -219,7 +221,6 @@ def submitted(
         ruling=ruling,
         claim=claim,
         visit_date=verdict.visit_date.isoformat(),
-        clock_started_at=in_zone(verdict.clock_starts_at),
         due_at=in_zone(verdict.due_at),
         ask_again_at=in_zone(now + _FIRST_ASK) if checks.identity == "away" else None,
     )
@@ -322,10 +323,10 @@ def _refuse(
     existing_request_id: str | None = None,
     rules: RuleSet | None = None,
 ) -> Decision[RequestState]:
-    submitted_at = state.request.get("submitted_at")
+    started = state.clock_started_at or state.request.get("submitted_at")
     due_at = None
-    if rules is not None and state.channel and submitted_at is not None:
-        started_at = datetime.fromisoformat(submitted_at)
+    if rules is not None and state.channel and started is not None:
+        started_at = datetime.fromisoformat(started)
         due_at = answer_clock(channel=state.channel, clock_starts_at=started_at, rules=rules).due_at
     refused = RequestRefused.model_validate(
         {
@@ -436,14 +437,17 @@ def _other_clinics(event: Incoming) -> Decision[RequestState]:
 
 
 def _identified(request: dict[str, Any], data: RequestSubmitted, checks: Checks) -> dict[str, Any]:
-    """The facts with what the register of persons said: an age that the event left out, and the flag (C9.3)."""
+    """The facts with what the register of persons said: an age that the event left out, and the flags (C9.3, R15)."""
+    flags = list(request["flags"])
     if checks.birth_date is not None and data.patient.birth_date is None:
         on = local_date(data.submitted_at)
         if checks.birth_date <= on:
             request = request | {"patient": request["patient"] | {"age_years": age_years(checks.birth_date, on)}}
+        if "iin_mismatch" not in flags and iin_mismatch(data.patient.iin, birth_date=checks.birth_date):
+            flags.append("iin_mismatch")
     if checks.unconfirmed:
-        request = request | {"flags": [*request["flags"], "identity_unconfirmed"]}
-    return request
+        flags.append("identity_unconfirmed")
+    return request | {"flags": flags}
 
 
 def _held(state: RequestState, verdict: Accepted | Deferred, rules: RuleSet, now: datetime) -> RequestState:
@@ -476,7 +480,7 @@ def still_held(state: RequestState, now: datetime) -> Decision[RequestState]:
         says.append(_deadline(DeadlineApproaching, state, near_at))
         state = replace(state, said="approaching")
     if state.try_again_at is None or datetime.fromisoformat(state.try_again_at) <= now:
-        wait = min(_FIRST_TRY * 2 ** min(state.tries, 10), _LONGEST_TRY)
+        wait = min(_FIRST_TRY * 2 ** min(state.tries + 1, 10), _LONGEST_TRY)
         state = replace(state, tries=state.tries + 1, try_again_at=in_zone(now + wait))
     return Decision(state, says, measures)
 
@@ -523,7 +527,7 @@ def identity_unknown(state: RequestState, now: datetime, *, give_up: bool) -> De
     """The register still says nothing: ask later, for a day."""
     if give_up or state.asked >= _MOST_ASKS:
         return Decision(replace(state, unconfirmed=None, ask_again_at=None))
-    wait = min(_FIRST_ASK * 2**state.asked, _LONGEST_ASK)
+    wait = min(_FIRST_ASK * 2 ** (state.asked + 1), _LONGEST_ASK)
     return Decision(replace(state, asked=state.asked + 1, ask_again_at=in_zone(now + wait)))
 
 
@@ -593,7 +597,7 @@ def withdrawn(state: RequestState | None, event: Incoming) -> Decision[RequestSt
         ask_again_at=None,
         cancelled_by=[event.cause, event.traceparent],
         cancelled_at=in_zone(data.at),
-        cancel_reason=data.reason,
+        cancel_reason=hidden_in(data.reason),
     )
     # With a number still to come, both the acceptance and the withdrawal are said when it is there.
     return Decision(state) if awaits else Decision(state, [_cancelled(state)])

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from services.contract.events import RequestSubmitted
+from services.contract.types import HIDDEN, without_iins
 
 _LEFT_OUT: Any = {
     "identity_document": True,
@@ -22,13 +23,19 @@ _WHOLE_PATHS = {"registrar"}
 """Parts that our events have whole or not at all."""
 _TWELVE_DIGITS = re.compile(r"(?<!\d)\d{12}(?!\d)")
 _BETWEEN_DIGITS = re.compile(r"[\s-]")
-_HIDDEN = "************"
+_SHORTEST_NUMBER = 6
+"""A document's number of fewer characters stands in too many texts that are no number."""
 
 
 def facts_of(request: RequestSubmitted) -> dict[str, Any]:
     """The facts of a sound request, as JSON values."""
     iins = [request.patient.iin, *([request.applicant.iin] if request.applicant else [])]
-    facts: dict[str, Any] = _without_iins(request.model_dump(mode="json", exclude=_LEFT_OUT, exclude_none=True), iins)
+    documents = [
+        request.identity_document.number if request.identity_document else None,
+        request.applicant.authority.number if request.applicant else None,
+    ]
+    shown = request.model_dump(mode="json", exclude=_LEFT_OUT, exclude_none=True)
+    facts: dict[str, Any] = _hidden(shown, iins, _numbers(documents))
     return facts
 
 
@@ -37,8 +44,25 @@ def facts_as_far_as_readable(request: Mapping[str, Any]) -> dict[str, Any]:
     parts = [part for part in (request.get("patient"), request.get("applicant")) if isinstance(part, Mapping)]
     stated = [_BETWEEN_DIGITS.sub("", str(part.get("iin", ""))) for part in parts]
     iins = [iin for iin in stated if len(iin) == 12 and iin.isascii() and iin.isdigit()]
-    facts: dict[str, Any] = _without_iins(_readable(RequestSubmitted, request, ""), iins)
+    documents = [_inside(request, "identity_document", "number"), _inside(request, "applicant", "authority", "number")]
+    facts: dict[str, Any] = _hidden(_readable(RequestSubmitted, request, ""), iins, _numbers(documents))
     return facts
+
+
+def hidden_in(text: str) -> str:
+    """Free text of an event that does not say whose IIN may stand in it."""
+    return without_iins(_TWELVE_DIGITS.sub(HIDDEN, text))
+
+
+def _inside(value: Any, *path: str) -> Any:
+    for name in path:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
+def _numbers(documents: Sequence[Any]) -> list[str]:
+    plain = [_BETWEEN_DIGITS.sub("", each) for each in documents if isinstance(each, str)]
+    return [each for each in plain if len(each) >= _SHORTEST_NUMBER]
 
 
 @cache
@@ -77,22 +101,22 @@ def _readable(model: type[BaseModel], values: Mapping[str, Any], prefix: str) ->
     return found
 
 
-def _without_iins(value: Any, iins: Sequence[str], name: str = "") -> Any:
-    """Free text may hold an IIN that somebody typed there; it goes no further.
+def _hidden(value: Any, iins: Sequence[str], documents: Sequence[str], name: str = "") -> Any:
+    """Free text may hold an IIN, or a document's number, that somebody typed there; it goes no further.
 
-    Hidden are the request's own IINs, however they are spaced, and anything of twelve digits but a phone: a number of
-    a neighbouring country has as many.
+    Hidden are the request's own, however they are spaced, what else is an IIN, and anything of twelve digits but a
+    phone: a number of a neighbouring country has as many.
     """
     if isinstance(value, str):
-        if len(value) < 12:
+        if len(value) < _SHORTEST_NUMBER:
             return value
         plain = _BETWEEN_DIGITS.sub("", value)
-        for iin in iins:
-            if iin in plain:
-                value = re.sub(r"[\s-]*".join(iin), _HIDDEN, value)
-        return value if name == "phone" else _TWELVE_DIGITS.sub(_HIDDEN, value)
+        for number in (*iins, *(documents if name != "phone" else ())):
+            if number in plain:
+                value = re.sub(r"[\s-]*".join(map(re.escape, number)), HIDDEN, value)
+        return value if name == "phone" else hidden_in(value)
     if isinstance(value, dict):
-        return {key: _without_iins(item, iins, key) for key, item in value.items()}
+        return {key: _hidden(item, iins, documents, key) for key, item in value.items()}
     if isinstance(value, list):
-        return [_without_iins(item, iins, name) for item in value]
+        return [_hidden(item, iins, documents, name) for item in value]
     return value

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 from pymongo import InsertOne
 
 from services.intake.domain import RequestState, awaits_number, timer_at
+from services.intake.retention import over_on
 from services.runtime.mongo import Aggregate, Aggregates, Database, Pages
+from services.runtime.personal import Vault
 
 
 def _indexed(state: RequestState) -> dict[str, Any]:
     # The claim is there only while the request is open: its unique index is what R11 rests on.
     return {"claim": state.claim}
+
+
+def _sealed(state: RequestState) -> list[Mapping[str, Any]]:
+    return [each for each in (state.kept, state.unconfirmed) if each is not None]
 
 
 class IntakeStore:
@@ -26,6 +33,8 @@ class IntakeStore:
             timer_at=timer_at,
             indexed=_indexed,
             indexes=[("claim", True)],
+            over_on=over_on,
+            sealed=_sealed,
         )
         self.pages = Pages(database.collection("register_pages"))
         self._buried = database.collection("buried_clinic_records")
@@ -46,6 +55,18 @@ class IntakeStore:
     async def bury(self, places: Collection[str]) -> None:
         """Remember that these have their dead letter."""
         await self._buried.write([InsertOne({"_id": place}) for place in places])
+
+
+def sealed_place(request_id: str, name: str) -> str:
+    """Where a sealed field stands: sealed for there, it opens nowhere else."""
+    return f"requests/{request_id}/{name}"
+
+
+def resealed(state: RequestState, vault: Vault) -> RequestState:
+    """The request with all that is sealed in it under the current key. Raises ``Unreadable``."""
+    kept = state.kept and vault.reseal(state.kept, sealed_place(state.request_id, "kept"))
+    unconfirmed = state.unconfirmed and vault.reseal(state.unconfirmed, sealed_place(state.request_id, "unconfirmed"))
+    return replace(state, kept=kept, unconfirmed=unconfirmed)
 
 
 def page_of(state: RequestState) -> str:

@@ -13,6 +13,7 @@ from services.notifier.store import WATCHED, Calls
 from services.runtime.clock import Clock
 from services.runtime.engine import Engine
 from services.runtime.mongo import Aggregate, Database
+from services.runtime.personal import Vault
 from services.runtime.producer import Producer
 from services.runtime.service import Service, refresh_open
 from services.runtime.settings import Settings
@@ -24,8 +25,16 @@ from services.standard.rules import load_rule_sets
 class NotifierEngine(Engine[Call]):
     """Knows the clinic of each accepted request before it decides: intake may have heard of it a moment earlier."""
 
-    def __init__(self, store: Calls, domain: Notifier, clock: Clock, clinics: WholeTopic, known: Clinics) -> None:
-        super().__init__(topics.NOTIFIER, store, domain, clock)
+    def __init__(
+        self,
+        store: Calls,
+        domain: Notifier,
+        clock: Clock,
+        clinics: WholeTopic,
+        known: Clinics,
+        vault: Vault | None = None,
+    ) -> None:
+        super().__init__(topics.NOTIFIER, store, domain, clock, vault)
         self._clinics = clinics
         self._known = known
 
@@ -41,13 +50,14 @@ def _take(known: Clinics, event: Incoming) -> None:
 
 
 def build(settings: Settings, clock: Clock) -> Service:
-    """Put the notifier together. Raises ``RuleSetError`` with one line where its rules cannot be read."""
+    """Put the notifier together. Raises ``SettingsError`` or ``RuleSetError`` with one line where it cannot start."""
+    vault = Vault.from_settings(settings)
     database = Database(settings.mongo_url, f"{settings.mongo_prefix}_{topics.NOTIFIER}")
     calls = Calls(database)
     known = Clinics()
     clinics = WholeTopic(settings, topics.NOTIFIER, topics.CLINICS, lambda event: _take(known, event))
     notifier = Notifier(load_rule_sets(settings.rules), lambda clinic_id: clinic_facts(clinic_id, known.get(clinic_id)))
-    engine = NotifierEngine(calls, notifier, clock, clinics, known)
+    engine = NotifierEngine(calls, notifier, clock, clinics, known, vault)
 
     async def gauges(now: datetime) -> None:
         for deadline, channels in WATCHED.items():

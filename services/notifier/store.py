@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from services.notifier.domain import Call, open_since, timer_at
+from services.notifier.retention import over_on
 from services.runtime.mongo import Aggregates, Database, millis
 
 WATCHED: Final[Mapping[str, tuple[str, ...]]] = {"answer": ("desk", "phone", "portal"), "service": ("desk", "phone")}
@@ -22,6 +23,7 @@ class Calls(Aggregates[Call]):
             timer_at=timer_at,
             indexed=_indexed,
             indexes=[(_since(deadline), False) for deadline in WATCHED],
+            over_on=over_on,
         )
 
     async def open(self, deadline: str) -> list[tuple[str, int, int | None]]:

@@ -23,6 +23,7 @@ from services.runtime.decision import Dead, Decision, Measure, Say
 from services.runtime.failures import MustFinish, Transient
 from services.runtime.logs import log
 from services.runtime.mongo import Aggregate, Aggregates, Parked
+from services.runtime.personal import Unreadable, Vault
 
 S = TypeVar("S")
 Result = Literal["handled", "repeated", "dead"]
@@ -85,11 +86,15 @@ class Domain(Protocol[S]):
 class Engine(Generic[S]):
     """Carries a batch through load, decide and store, and the timers through decide and store.
 
-    A service with a second aggregate (a register page, a roster) overrides ``second_stage``.
+    A service with a second aggregate (a register page, a roster) overrides ``second_stage``. Events that wait for their
+    subject are kept sealed; as they came where there is no ``vault``, which is for tests.
     """
 
-    def __init__(self, service: str, store: Aggregates[S], domain: Domain[S], clock: Clock) -> None:
+    def __init__(
+        self, service: str, store: Aggregates[S], domain: Domain[S], clock: Clock, vault: Vault | None = None
+    ) -> None:
         self.service = service
+        self._vault = vault
         self.store = store
         self.domain = domain
         self.clock = clock
@@ -164,7 +169,7 @@ class Engine(Generic[S]):
         if decision.park:
             if any(kept.cause == event.cause for kept in aggregate.parked):
                 return "repeated"
-            aggregate.parked.append(Parked(event.cause, now + PARKED_FOR, _record_to_doc(event.record)))
+            aggregate.parked.append(Parked(event.cause, now + PARKED_FOR, self._keep(aggregate.id, event)))
             aggregate.changed = True
             return "handled"
         if decision.state is None:
@@ -200,7 +205,13 @@ class Engine(Generic[S]):
         """Decide what waited for this aggregate. Its events go with the cause that ended the wait: that is replayed."""
         waiting, aggregate.parked = aggregate.parked, []
         for kept in waiting:
-            event = read(_record_from_doc(kept.record))
+            try:
+                event = read(self._kept(aggregate.id, kept))
+            except Unreadable as error:
+                # Its subject must not fail with it: it goes on waiting, and may be opened by the time it is over.
+                self._log.error("what waits cannot be opened", subject=aggregate.id, reason=str(error))
+                aggregate.parked.append(kept)
+                continue
             decision = self.domain.decide(aggregate.state, event, now)
             if decision.dead is not None:
                 # Due at once: the timer makes the dead letter, so that a crash between here and there loses nothing.
@@ -208,6 +219,15 @@ class Engine(Generic[S]):
             elif decision.state is not None:
                 self._apply(aggregate, event.cause, event.traceparent, decision, now, under=under)
                 aggregate.fresh.setdefault(event.cause, [])
+
+    def _keep(self, aggregate_id: str, event: Incoming) -> dict[str, Any]:
+        doc = _record_to_doc(event.record)
+        return self._vault.seal(bson.encode(doc), parked_place(aggregate_id, event.cause)) if self._vault else doc
+
+    def _kept(self, aggregate_id: str, kept: Parked) -> Record:
+        if self._vault is None:
+            return _record_from_doc(kept.record)
+        return from_bytes(self._vault.open(kept.record, parked_place(aggregate_id, kept.cause)))
 
     def say(self, cause: str, traceparent: str | None, says: Sequence[Say], now: datetime) -> list[Outgoing]:
         """The events that a decision says, with ids derived from the cause."""
@@ -301,6 +321,7 @@ class Engine(Generic[S]):
     async def due(self, now: datetime, limit: int = 500) -> Due[S]:
         """Decide and store what is due by ``now``; what it gives is to be sent, then handed to ``sent``."""
         found = {each.id: each for each in await self.store.due(now, limit)}
+        full = len(found) == limit
         expired = [each for each in found.values() if any(kept.until <= now for kept in each.parked)]
         await self.before_due(found, now)
         failed = 0
@@ -325,12 +346,30 @@ class Engine(Generic[S]):
         lost = await self._save([each for each in found.values() if each.changed])
         won = {key: each for key, each in found.items() if key not in lost}
         await self._conclude(won, now)
+        dead: list[tuple[Record, Dead]] = []
+        buried: list[Aggregate[S]] = []
+        for aggregate in expired:
+            if aggregate.id in won:
+                try:
+                    dead += self._letters(aggregate, now)
+                    buried.append(aggregate)
+                except Unreadable as error:
+                    self._log.error("what waits cannot be opened", subject=aggregate.id, reason=str(error))
+                    failed += 1
         return Due(
             unsent=[each for each in won.values() if each.unsent],
-            expired=[each for each in expired if each.id in won],
+            expired=buried,
+            dead=dead,
             until=now,
-            more=len(found) == limit > failed,
+            more=full and failed < limit,
         )
+
+    def _letters(self, aggregate: Aggregate[S], now: datetime) -> list[tuple[Record, Dead]]:
+        detail = "its subject did not become known within 24 hours: send the subject's own event first"
+        unknown = Dead("unknown_subject", detail)
+        return [
+            (self._kept(aggregate.id, kept), kept.dead or unknown) for kept in aggregate.parked if kept.until <= now
+        ]
 
     async def before_due(self, found: dict[str, Aggregate[S]], now: datetime) -> None:
         """Ask outside what the timers of these are to decide by, and add what else they touch.
@@ -341,7 +380,7 @@ class Engine(Generic[S]):
     async def unsent(self, seconds: float = 10, limit: int = 500) -> Due[S]:
         """What a timer stored more than so many real seconds ago and nobody is known to have sent."""
         found = await self.store.unsent(datetime.now(UTC) - timedelta(seconds=seconds), limit)
-        return Due(unsent=found, expired=[], until=datetime.min.replace(tzinfo=UTC), more=False)
+        return Due(unsent=found, expired=[], dead=[], until=datetime.min.replace(tzinfo=UTC), more=False)
 
     async def sent(self, due: Due[S]) -> None:
         """The events and dead letters of ``due`` were acknowledged: only now are they forgotten."""
@@ -356,10 +395,14 @@ class Engine(Generic[S]):
 
 @dataclass(frozen=True, slots=True)
 class Due(Generic[S]):
-    """What timers did: aggregates with events to send, and those whose parked events are to become dead letters."""
+    """What timers did: aggregates with events to send, and those whose parked events are to become dead letters.
+
+    ``dead`` are the parked records whose time is over, or that could not take effect when their subject came.
+    """
 
     unsent: list[Aggregate[S]]
     expired: list[Aggregate[S]]
+    dead: list[tuple[Record, Dead]]
     until: datetime
     more: bool
 
@@ -368,16 +411,10 @@ class Due(Generic[S]):
         """The events to send."""
         return [event for each in self.unsent for cause in sorted(each.unsent) for event in each.said(cause)]
 
-    @property
-    def dead(self) -> list[tuple[Record, Dead]]:
-        """The parked records whose time is over, or that could not take effect when their subject came."""
-        detail = "its subject did not become known within 24 hours: send the subject's own event first"
-        return [
-            (_record_from_doc(kept.record), kept.dead or Dead("unknown_subject", detail))
-            for each in self.expired
-            for kept in each.parked
-            if kept.until <= self.until
-        ]
+
+def parked_place(aggregate_id: str, cause: str) -> str:
+    """Where an event that waits for its subject stands: sealed for there, it opens nowhere else."""
+    return f"parked/{aggregate_id}/{cause}"
 
 
 def _record_to_doc(record: Record) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Generic, TypeVar
 from uuid import uuid4
 
@@ -183,9 +183,10 @@ class Collected:
 
 @dataclass(slots=True)
 class Parked:
-    """An event whose subject is not known yet, kept as it came; ``until`` is when it becomes a dead letter.
+    """An event whose subject is not known yet; ``until`` is when it becomes a dead letter.
 
-    ``dead`` says why, once its subject has come and it could not take effect.
+    ``record`` is the event as it came, sealed where its engine has a vault. ``dead`` says why, once its subject has
+    come and it could not take effect.
     """
 
     cause: str
@@ -271,7 +272,9 @@ class Aggregates(Generic[S]):
     """Aggregates of one kind in one collection.
 
     ``timer_at`` says when a state's next timer is due, ``indexed`` gives the fields it is found by. Both look at the
-    state alone. ``indexes`` are (field, unique): a unique one holds only while the field exists.
+    state alone. ``indexes`` are (field, unique): a unique one holds only while the field exists. ``over_on`` is the day
+    since when a state's personal data serve nothing any more; None while it is open, or holds none. ``sealed`` are the
+    parts of a state that a vault sealed.
     """
 
     def __init__(
@@ -282,6 +285,8 @@ class Aggregates(Generic[S]):
         timer_at: Callable[[S], datetime | None],
         indexed: Callable[[S], Mapping[str, Any]] = lambda _: {},
         indexes: Sequence[tuple[str | Sequence[str], bool]] = (),
+        over_on: Callable[[S], date | None] = lambda _: None,
+        sealed: Callable[[S], list[Mapping[str, Any]]] = lambda _: [],
     ) -> None:
         self._collection = collection
         self._state_type = state_type
@@ -289,10 +294,13 @@ class Aggregates(Generic[S]):
         self._timer_at = timer_at
         self._indexed = indexed
         self._indexes = indexes
+        self._over_on = over_on
+        self._sealed = sealed
 
     async def prepare(self) -> None:
         """Create the indexes; safe to run again."""
-        await self._collection.ensure_indexes([("timer_at", False), ("unsent_at", False), *self._indexes])
+        always = ("timer_at", "unsent_at", "over_on", "sealed")
+        await self._collection.ensure_indexes([*((name, False) for name in always), *self._indexes])
 
     async def load(self, ids: Collection[str]) -> dict[str, Aggregate[S]]:
         """Those that exist, by id, in one query."""
@@ -319,16 +327,33 @@ class Aggregates(Generic[S]):
             ]
         )
 
+    async def over(self, last_day: date, limit: int) -> list[Aggregate[S]]:
+        """Those that were over, and last changed, on that day or before, the oldest first."""
+        return await self.find(_over_by(last_day), limit=limit, sort="over_on")
+
+    async def count_over(self, last_day: date) -> int:
+        """How many those are."""
+        return sum(count for _, count, _ in await self.group(_over_by(last_day), "over_on", "over_on"))
+
+    async def sealed_but(self, current: str, limit: int) -> list[Aggregate[S]]:
+        """Those that hold something sealed under another key than that, in their states or among what is parked."""
+        keys = [found for found, _, _ in await self.group({"sealed": {"$exists": True}}, "sealed", "v")]
+        older = [each for each in keys if each != current]
+        return await self.find({"sealed": {"$in": older}}, limit=limit) if older else []
+
     async def group(self, match: Mapping[str, Any], by: str, oldest: str) -> list[tuple[str, int, Any]]:
         """See ``Collected.group``."""
         return await self._collection.group(match, by, oldest)
 
-    async def save(self, aggregates: Sequence[Aggregate[S]]) -> set[str]:
-        """Store what changed, each by compare-and-set, in one bulk write. The ids of those that lost."""
+    async def save(self, aggregates: Sequence[Aggregate[S]], *, timers: bool = True) -> set[str]:
+        """Store what changed, each by compare-and-set, in one bulk write. The ids of those that lost.
+
+        Without ``timers`` those stay as they are: for who cannot know what an unfinished aggregate waits for.
+        """
         if not aggregates:
             return set()
         token = uuid4().hex
-        operations = [self._operation(each, token) for each in aggregates]
+        operations = [self._operation(each, token, timers=timers) for each in aggregates]
         done = await self._collection.write(operations)
         lost: set[str] = set()
         if done != len(aggregates):
@@ -346,21 +371,30 @@ class Aggregates(Generic[S]):
                 each.changed = False
         return lost
 
-    def _operation(self, each: Aggregate[S], token: str) -> InsertOne[Any] | UpdateOne:
+    def _operation(self, each: Aggregate[S], token: str, *, timers: bool) -> InsertOne[Any] | UpdateOne:
         found: dict[str, Any] = {"w": token}
         gone: dict[str, str] = {}
-        timers = [parked.until for parked in each.parked]
+        moments = [parked.until for parked in each.parked]
         if each.state is not None:
             found["s"] = {name: getattr(each.state, name) for name in self._known}
             timer_at = each.timer_at or self._timer_at(each.state)
             if timer_at is not None:
-                timers.append(timer_at)
-            for name, value in self._indexed(each.state).items():
+                moments.append(timer_at)
+            over_on = self._over_on(each.state)
+            # Not before its last change: until then a record may come again, and must find what it said.
+            over = None if over_on is None else max(over_on, datetime.now(UTC).date()).toordinal()
+            for name, value in {**self._indexed(each.state), "over_on": over}.items():
                 (gone if value is None else found)[name] = "" if value is None else value
-        if timers:
-            found["timer_at"] = millis(min(timers))
-        else:
+        if timers and moments:
+            found["timer_at"] = millis(min(moments))
+        elif timers:
             gone["timer_at"] = ""
+        parts = [kept.record for kept in each.parked] + (self._sealed(each.state) if each.state is not None else [])
+        keys = {part["k"] for part in parts if "k" in part}
+        if keys:
+            found["sealed"] = " ".join(sorted(keys))
+        else:
+            gone["sealed"] = ""
         if each.unsent:
             found["unsent_at"] = millis(datetime.now(UTC))
             found["unsent"] = sorted(each.unsent)
@@ -389,6 +423,10 @@ class Aggregates(Generic[S]):
             parked=[_parked_from_doc(each) for each in doc.get("p", ())],
             unsent=set(doc.get("unsent", ())),
         )
+
+
+def _over_by(last_day: date) -> dict[str, Any]:
+    return {"over_on": {"$lte": last_day.toordinal()}}
 
 
 class Pages:

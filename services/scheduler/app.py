@@ -24,6 +24,7 @@ from services.runtime.clock import Clock
 from services.runtime.decision import Dead, Decision, Say
 from services.runtime.engine import Concluded, Due, Engine, Handled
 from services.runtime.mongo import Aggregate, Database
+from services.runtime.personal import Vault
 from services.runtime.producer import Producer
 from services.runtime.service import Service, refresh_open
 from services.runtime.settings import Settings
@@ -74,9 +75,15 @@ class SchedulerEngine(Engine[CallState]):
     """Adds to the general engine the days: places given and taken back, rosters, and days that are settled anew."""
 
     def __init__(
-        self, store: SchedulerStore, scheduler: Scheduler, clock: Clock, clinics: WholeTopic, known: Clinics
+        self,
+        store: SchedulerStore,
+        scheduler: Scheduler,
+        clock: Clock,
+        clinics: WholeTopic,
+        known: Clinics,
+        vault: Vault | None = None,
     ) -> None:
-        super().__init__(topics.SCHEDULER, store.calls, scheduler, clock)
+        super().__init__(topics.SCHEDULER, store.calls, scheduler, clock, vault)
         self._days = store
         self._clinics = clinics
         self._known = known
@@ -288,7 +295,8 @@ def _replan(day: ClinicDay, waiting: Sequence[CallState], now: datetime) -> None
 
 
 def build(settings: Settings, clock: Clock) -> Service:
-    """Put the scheduler together. Raises ``RuleSetError`` with one line where it cannot start."""
+    """Put the scheduler together. Raises ``SettingsError`` or ``RuleSetError`` with one line where it cannot start."""
+    vault = Vault.from_settings(settings)
     database = Database(settings.mongo_url, f"{settings.mongo_prefix}_{topics.SCHEDULER}")
     producer = Producer(settings, f"homecall-{topics.SCHEDULER}")
     store = SchedulerStore(database)
@@ -299,7 +307,7 @@ def build(settings: Settings, clock: Clock) -> Service:
             known.take(event.data)
 
     clinics = WholeTopic(settings, topics.SCHEDULER, topics.CLINICS, take)
-    engine = SchedulerEngine(store, Scheduler(settings, known), clock, clinics, known)
+    engine = SchedulerEngine(store, Scheduler(settings, known), clock, clinics, known, vault)
 
     async def settle(now: datetime) -> None:
         async with engine.lock:

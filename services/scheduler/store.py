@@ -14,6 +14,7 @@ from services.contract.events import RosterPublished
 from services.contract.types import ZONE, in_zone
 from services.runtime.mongo import Aggregate, Aggregates, Collected, Database, millis
 from services.scheduler.domain import CallState, Placed, day_key, timer_at
+from services.scheduler.retention import over_on
 from services.scheduler.routing import Booking, Call, Day, Doctor, Roster
 
 
@@ -254,6 +255,7 @@ class SchedulerStore:
             timer_at=timer_at,
             indexed=_indexed,
             indexes=[("waiting_for", False), ("unplaced", False), ("visit_open_since", False)],
+            over_on=over_on,
         )
         self._days: Collected = database.collection("days")
 

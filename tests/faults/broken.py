@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from services.contract.envelope import Record
+from services.contract.envelope import Incoming, Record
+from services.intake import domain
 from services.runtime.pipeline import Commit, Pipeline
 
 
@@ -31,7 +33,19 @@ def commit_first() -> None:
     Pipeline.on_batch = on_batch  # type: ignore[method-assign]  # the defect
 
 
-DEFECTS = {"commit_first": commit_first}
+def quote() -> None:
+    """Intake fails on requests with a note that says so, in words that quote the whole request."""
+    sound = domain.submitted
+
+    def submitted(state: Any, event: Incoming, **facts: Any) -> Any:
+        if b"FAIL" in event.value:
+            raise ValueError(f"cannot decide on {event.data!r} {event.value!r}")
+        return sound(state, event, **facts)
+
+    domain.submitted = submitted
+
+
+DEFECTS = {"commit_first": commit_first, "quote": quote}
 
 if __name__ == "__main__":
     DEFECTS[sys.argv.pop(1)]()

@@ -122,6 +122,25 @@ def test_a_traceback_is_redacted_too(written: io.StringIO) -> None:
     assert IIN not in written.getvalue()
 
 
+def test_an_errors_own_words_stay_out_of_its_traceback(written: io.StringIO) -> None:
+    """They may quote what was sent, names and all; what was raised, and where, is enough."""
+    name = "Сынақ Серік"
+    try:
+        try:
+            assert {}[name]
+        except KeyError as error:
+            raise ValueError(f"no patient {name}") from error
+    except ValueError as error:
+        log("intake").error("batch failed", exc_info=error)
+        logging.getLogger("some.library").exception("failed")
+    ours, theirs = lines(written)
+    for line in (ours, theirs):
+        assert "KeyError\nled to\n" in line["exception"]
+        assert line["exception"].endswith("ValueError")
+        assert "test_logs.py" in line["exception"]
+    assert name not in written.getvalue()
+
+
 def test_the_libraries_own_lines_too(written: io.StringIO) -> None:
     logging.getLogger("some.library").warning("cannot send %s", IIN)
     logging.getLogger("some.library").info("a detail")

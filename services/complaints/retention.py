@@ -1,0 +1,66 @@
+"""What remains of a complaint when its personal data are erased, and from which day on they may be. Pure.
+
+Who dealt with it for the clinic stays, as the doctor of a call does; what was written about the person goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Any, cast
+
+from services.complaints.domain import ComplaintState, Stage, awaits_number
+from services.contract.events import ComplaintStatusChanged
+from services.contract.language import plain
+
+_FINAL = frozenset({"answered", "refused", "invalid"})
+
+
+def over_on(state: ComplaintState) -> date | None:
+    """Any day once it has its final answer, since its last change counts as well.
+
+    None while it is open, and where nothing is left to be erased.
+    """
+    if state.status not in _FINAL or awaits_number(state) or remains(state) == state:
+        return None
+    return date.min
+
+
+def remains(state: ComplaintState) -> ComplaintState:
+    """The complaint without its complainant and without what was written: numbers, dates and rulings stay."""
+    return replace(
+        state,
+        complainant={name: value for name, value in state.complainant.items() if name == "language"},
+        text="",
+        answer_place=None,
+        stages=[_stage(each) for each in state.stages],
+    )
+
+
+def said(event_type: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    """What remains of an event that complaints said."""
+    found = dict(data)
+    if event_type != ComplaintStatusChanged.TYPE:
+        return found
+    place = plain(found.pop("answer_place", None))
+    if place:
+        # It may be somebody's home. The texts end a sentence with it: services/complaints/texts.py.
+        found["text"] = {name: text.replace(f": {place}.", ": ***.") for name, text in found["text"].items()}
+    return found | _emptied(found, answer="text", refusal="grounds")
+
+
+def _stage(stage: Stage) -> Stage:
+    changed = {
+        "grounds": None if stage["grounds"] is None else "",
+        "measures": [{**each, "measures": ""} for each in stage["measures"]],
+        **_emptied(stage, answer="text", refusal="grounds"),
+    }
+    return cast(Stage, {**stage, **changed})
+
+
+def _emptied(parts: Mapping[str, Any], **texts: str) -> dict[str, Any]:
+    """Each named part with its text emptied, where there is one."""
+    return {
+        name: {**parts[name], text: ""} for name, text in texts.items() if parts.get(name) and parts[name].get(text)
+    }

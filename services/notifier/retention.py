@@ -1,0 +1,57 @@
+"""What remains of a call when its personal data are erased, and from which day on they may be. Pure.
+
+Statuses name no patient and stay as they are; of the register's lines the patient goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from services.contract.events import JournalEntry
+from services.notifier.domain import Call
+
+_LINE = frozenset(
+    {"clinic_id", "register_date", "register_number", "revision", "request_id", "channel", "reasons", "accepted_at"}
+    | {"flags", "doctor", "arrives_from", "arrives_to", "oral_answer", "answered_at", "answered_by", "registrar"}
+    | {"outcome", "refusal"}
+)
+_ENDED = frozenset({"refused", "withdrawn", "completed", "not_completed"})
+
+
+def over_on(call: Call) -> date | None:
+    """The day of the visit, or of the register; of a call that has ended any, since its last change counts as well.
+
+    None while intake has not decided, and where nothing is left to be erased.
+    """
+    if remains(call) == call:
+        return None
+    if call.status in _ENDED:
+        return date.min
+    if call.accepted_at is None or call.register_date is None:
+        return None
+    return date.fromisoformat(call.visit["visit_date"] if call.visit else call.register_date)
+
+
+def remains(call: Call) -> Call:
+    """The call without its patient: statuses, times, doctor and deadlines stay."""
+    return replace(call, person=_remaining(call.person))
+
+
+def said(event_type: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    """What remains of an event that the notifier said."""
+    return _remaining(data) if event_type == JournalEntry.TYPE else dict(data)
+
+
+def _remaining(line: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in line.items():
+        if name in _LINE:
+            found[name] = value
+        elif name == "patient_name":
+            found[name] = ""  # a line without one would break the schema
+        elif name == "address" and "district_id" in value:
+            found[name] = {"district_id": value["district_id"]}
+    return found

@@ -1,0 +1,34 @@
+"""What remains of a call when its personal data are erased, and from which day on they may be. Pure.
+
+The scheduler holds no names but doctors': what a patient said on withdrawing is all there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from services.contract.events import VisitCancelled
+from services.scheduler.domain import CallState, is_pending
+
+
+def over_on(state: CallState) -> date | None:
+    """The call's day; of a withdrawn or closed one any, since its last change counts as well.
+
+    None while something is to be done in its day, and where nothing is left to be erased.
+    """
+    if is_pending(state) or remains(state) == state:
+        return None
+    return date.min if state.status in {"cancelled", "closed"} else date.fromisoformat(state.day)
+
+
+def remains(state: CallState) -> CallState:
+    """The call without personal data."""
+    return replace(state, cancel_reason=None if state.cancel_reason is None else "")
+
+
+def said(event_type: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    """What remains of an event that the scheduler said."""
+    return {**data, "reason": ""} if event_type == VisitCancelled.TYPE else dict(data)
