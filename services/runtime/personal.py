@@ -114,11 +114,6 @@ class Vault:
         """The id of the key that seals; what has another ``k`` is to be resealed."""
         return self._ring.current
 
-    @property
-    def older(self) -> list[str]:
-        """The ids of the keys that open and do not seal."""
-        return sorted(set(self._ring.keys) - {self._ring.current})
-
     def index(self, kind: str, value: str) -> str:
         """What stands for a value where it is looked up: HMAC-SHA-256, 64 hex digits.
 
