@@ -297,12 +297,14 @@ def build(settings: Settings, clock: Clock) -> Service:
 
     async def bury_bad_clinics(_: datetime) -> None:
         """Make a dead letter of each clinic record that cannot be read: here alone, and once over all restarts."""
-        bad = {f"{record.partition}-{record.offset}": (record, reason, why) for record, reason, why in clinics.bad}
+        heard = list(clinics.bad)
+        bad = {f"{record.partition}-{record.offset}": (record, reason, why) for record, reason, why in heard}
         new = await store.not_buried(bad) if bad else set()
         letters = [(*letter, topics.INTAKE) for place, letter in bad.items() if place in new]
         await producer.send([], letters)
         await store.bury(new)
-        clinics.bad.clear()
+        # Others may have come meanwhile: they wait for the next tick.
+        del clinics.bad[: len(heard)]
         for record, reason, _why, _service in letters:
             metrics.DEAD_LETTERS.labels(record.topic, reason).inc()
 
