@@ -23,7 +23,7 @@ nx-27017 (SQLite, kept on disk; 220 MiB after a heavy run; 2,300 bulk upserts/s,
     ``{"l.0": {$exists: …}}``, and equality with a document.
   - A projection that names dotted paths gives flat names, or nothing. Excluding them works.
   - Index names are its own; a duplicate key error has no ``keyPattern``; a UUID loses its subtype.
-mongo-java-server (in memory: gone with the process; 450 MiB with a heap of 256 MiB; 18,000 bulk upserts/s, 8,000 bulk
+mongo-java-server (in memory: gone with the process, heap of up to 768 MiB; 18,000 bulk upserts/s, 8,000 bulk
 compare-and-sets/s)
   - ``nInserted`` after an unordered insert counts the duplicates too. No ``keyPattern`` either.
   - No sessions, transactions or pipeline updates. Only unique indexes are used to find; all else reads everything.
@@ -415,7 +415,7 @@ def mongo_java() -> Iterator[Server]:
         url = f"mongodb://127.0.0.1:{port}"
         child = Child(
             "mongo-java-server",
-            _with_us(_java(["MongoStandIn", str(port)], ("-Xmx256m", "-XX:+UseSerialGC"))),
+            _with_us(_java(["MongoStandIn", str(port)], ("-Xmx768m", "-XX:+UseSerialGC"))),
             Path(directory) / "mongo.log",
             ready=lambda: database_answers(url),
         )

@@ -16,7 +16,7 @@ from tests.faults import plan as plans
 from tests.faults.ledger import Ledger
 from tests.world import Process, World, a_world, contract_configs, contract_topics
 
-SERVICES = ("intake", "scheduler", "notifier")
+SERVICES = ("intake", "scheduler", "notifier", "complaints")
 SEED = 20261123
 
 
