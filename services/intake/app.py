@@ -143,7 +143,7 @@ class Intake:
         return self.checks.get(event.cause, UNCHECKED if signed else UNASKED)
 
     def _record_time(self, event: Incoming) -> datetime | None:
-        return domain.recorded_at(event.record) if self._judge_record_time else None
+        return event.record.recorded_at if self._judge_record_time else None
 
     def due(self, state: RequestState, now: datetime) -> Decision[RequestState]:
         if state.status == "held":

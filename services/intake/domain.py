@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Literal, cast
 
-from services.contract.envelope import Incoming, Record
+from services.contract.envelope import Incoming
 from services.contract.events import (
     DeadlineApproaching,
     DeadlineEvent,
@@ -352,7 +352,7 @@ def _refuse_unreadable(event: Incoming, rule_sets: RuleSets) -> Decision[Request
     rules = None
     submitted_at = facts.get("submitted_at")
     # Without a time of application the record's own finds the rules: who must call 103 now is told so all the same.
-    asked_at = datetime.fromisoformat(submitted_at) if submitted_at else recorded_at(event.record)
+    asked_at = datetime.fromisoformat(submitted_at) if submitted_at else event.record.recorded_at
     with suppress(NotCoveredError):
         rules = rule_sets.on(local_date(asked_at)) if asked_at is not None else None
     if rules is not None:
@@ -361,15 +361,6 @@ def _refuse_unreadable(event: Incoming, rule_sets: RuleSets) -> Decision[Request
         ground = rules.refusal_ground("invalid_request")
         ruling = _plain_ruling(rules, [ground.clause if ground else "R17"], event.clinic_id)
     return _refuse(state, "invalid_request", event.errors, ruling=ruling, rules=rules)
-
-
-def recorded_at(record: Record) -> datetime | None:
-    """The time of a Kafka record; None where its publisher set none, or one that is no time (R17)."""
-    try:
-        moment = datetime.fromtimestamp(record.timestamp / 1000, UTC)
-    except (OverflowError, ValueError, OSError):
-        return None
-    return moment if 2000 <= moment.year <= 2150 else None
 
 
 def _codes(reasons: Any) -> list[str]:
