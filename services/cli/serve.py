@@ -9,6 +9,7 @@ from typing import Any
 from services.cli.failure import Failure
 from services.contract.topics import SERVICES
 from services.runtime.clock import Clock, clock_from
+from services.runtime.failpoint import arm
 from services.runtime.failures import TooManyDeadLetters
 from services.runtime.http import run
 from services.runtime.logs import log, set_up_logs
@@ -30,6 +31,7 @@ def serve(name: str) -> None:
         settings = load_settings()
         clock = clock_from(settings.clock)
         set_up_logs(settings.log_level)
+        arm(settings.failpoint)
         asyncio.run(_serve(name, settings, clock))
     except (SettingsError, RuleSetError) as error:
         raise Failure(str(error)) from None

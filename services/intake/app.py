@@ -22,6 +22,7 @@ from services.runtime import metrics
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.decision import Decision
 from services.runtime.engine import Concluded, Engine, as_bytes, from_bytes
+from services.runtime.failpoint import failpoint
 from services.runtime.logs import log
 from services.runtime.mongo import Aggregate, Database
 from services.runtime.personal import Unreadable, Vault
@@ -302,6 +303,8 @@ def build(settings: Settings, clock: Clock) -> Service:
         new = await store.not_buried(bad) if bad else set()
         letters = [(*letter, topics.INTAKE) for place, letter in bad.items() if place in new]
         await producer.send([], letters)
+        if letters:
+            failpoint("letter.published")
         await store.bury(new)
         # Others may have come meanwhile: they wait for the next tick.
         del clinics.bad[: len(heard)]

@@ -20,6 +20,7 @@ from services.contract.types import in_zone
 from services.runtime import metrics
 from services.runtime.clock import Clock
 from services.runtime.decision import Dead, Decision, Measure, Say
+from services.runtime.failpoint import failpoint
 from services.runtime.failures import MustFinish, Transient
 from services.runtime.logs import log
 from services.runtime.mongo import Aggregate, Aggregates, Parked
@@ -113,14 +114,17 @@ class Engine(Generic[S]):
         while undecided:
             started = time.perf_counter()
             loaded = await self.load(set(undecided.values()), batch)
+            failpoint("batch.loaded")
             started = self._step("load", started)
             for index, target in undecided.items():
                 aggregate = loaded.setdefault(target, Aggregate(target))
                 deaths.pop(index, None)
                 handled.results[index] = self._decide(aggregate, batch[index], now, deaths, index)
             started = self._step("decide", started)
+            failpoint("batch.decided")
             lost = await self._save([each for each in loaded.values() if each.changed])
             self._step("store", started)
+            failpoint("batch.stored")
             touched.update({key: each for key, each in loaded.items() if key not in lost})
             undecided = {index: target for index, target in undecided.items() if target in lost}
         in_hand = {event.cause for event in batch}
@@ -276,6 +280,7 @@ class Engine(Generic[S]):
         left: set[str] = set()
         while pending:
             concluded = await self.second_stage(pending, now)
+            failpoint("stage.settled")
             done: list[Aggregate[S]] = []
             for aggregate in pending:
                 end = concluded.get(aggregate.id)
@@ -294,6 +299,7 @@ class Engine(Generic[S]):
             started = time.perf_counter()
             lost = await self._save(done)
             self._step("store", started)
+            failpoint("stage.stored")
             if not lost:
                 break
             # Somebody else changed them: what they are now is what counts.
@@ -322,6 +328,8 @@ class Engine(Generic[S]):
         """Decide and store what is due by ``now``; what it gives is to be sent, then handed to ``sent``."""
         found = {each.id: each for each in await self.store.due(now, limit)}
         full = len(found) == limit
+        if found:
+            failpoint("timer.found")
         expired = [each for each in found.values() if any(kept.until <= now for kept in each.parked)]
         await self.before_due(found, now)
         failed = 0
@@ -343,9 +351,15 @@ class Engine(Generic[S]):
                     aggregate.unsent.add(cause)
                 else:
                     aggregate.fresh.pop(cause, None)  # no record brings a timer's cause again: nothing to remember
+        if found:
+            failpoint("timer.decided")
         lost = await self._save([each for each in found.values() if each.changed])
+        if found:
+            failpoint("timer.stored")
         won = {key: each for key, each in found.items() if key not in lost}
         await self._conclude(won, now)
+        if found:
+            failpoint("timer.concluded")
         dead: list[tuple[Record, Dead]] = []
         buried: list[Aggregate[S]] = []
         for aggregate in expired:
@@ -387,6 +401,7 @@ class Engine(Generic[S]):
         for each in due.unsent:
             each.unsent = set()
         await self.store.sent(due.unsent)
+        failpoint("timer.cleared")
         for each in due.expired:
             # Not remembered as heard: a dead letter that is sent again must be able to take effect.
             each.parked = [kept for kept in each.parked if kept.until > due.until]

@@ -19,6 +19,7 @@ from pymongo.errors import BulkWriteError, ConnectionFailure, PyMongoError, WTim
 from services.contract.envelope import Outgoing
 from services.contract.topics import TOPIC_OF_TYPE
 from services.runtime.decision import Dead, Measure
+from services.runtime.failpoint import failpoint
 from services.runtime.failures import Transient
 from services.runtime.settings import SettingsError
 
@@ -444,6 +445,7 @@ class Pages:
         open_pages = {page for page, _ in wanted}
         while open_pages:
             found = await self._collection.find({"_id": {"$in": sorted(open_pages)}})
+            failpoint("page.read")
             pages = {doc["_id"]: doc for doc in found}
             token = uuid4().hex
             operations: list[InsertOne[Any] | UpdateOne] = []
@@ -466,6 +468,7 @@ class Pages:
                     change = {"w": token, "count": count} | {f"numbers.{key}": number for key, number in new.items()}
                     operations.append(UpdateOne({"_id": page, "v": doc["v"]}, {"$set": change, "$inc": {"v": 1}}))
             written = await self._collection.write(operations)
+            failpoint("page.written")
             lost: set[str] = set()
             if written != len(operations):
                 ids = list(tried)

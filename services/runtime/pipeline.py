@@ -19,6 +19,7 @@ from services.runtime import metrics
 from services.runtime.clock import Clock
 from services.runtime.decision import Dead
 from services.runtime.engine import Handled, Result
+from services.runtime.failpoint import failpoint
 from services.runtime.failures import MustFinish, Stopped, TooManyDeadLetters, Transient
 from services.runtime.logs import log
 from services.runtime.producer import Producer
@@ -70,15 +71,20 @@ class Pipeline:
         if self.stopping.is_set():
             raise Stopped
         async with self._idle:
+            failpoint("batch.taken")
             batch, unreadable = self._decode(records)
+            failpoint("batch.decoded")
             handled = await self._handled(batch)
             dead = [(record, reason, detail, self.service) for record, reason, detail in unreadable]
             dead += [(event.record, death.reason, death.detail, self.service) for event, death in handled.dead]
             self._mind_the_share(len(records), len(dead))
+            failpoint("batch.handled")
             started = time.perf_counter()
             await self.patiently(lambda: self.producer.send(handled.events, dead))
+            failpoint("batch.published")
             for follow_up in handled.after:
                 await self.patiently(follow_up)
+            failpoint("batch.followed")
             metrics.STEP_SECONDS.labels("publish").observe(time.perf_counter() - started)
             started = time.perf_counter()
             offsets: dict[tuple[str, int], int] = {}
@@ -86,6 +92,7 @@ class Pipeline:
                 place = (record.topic, record.partition)
                 offsets[place] = max(offsets.get(place, 0), record.offset + 1)
             await commit(offsets)
+            failpoint("batch.committed")
             metrics.STEP_SECONDS.labels("commit").observe(time.perf_counter() - started)
             self._count(records, batch, handled, unreadable)
             self.last_progress = time.monotonic()

@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from services.contract.envelope import Outgoing, Record
 from services.contract.topics import DEAD_LETTERS
+from services.runtime.failpoint import failpoint
 from services.runtime.failures import Transient
 from services.runtime.settings import Settings
 
@@ -112,6 +113,7 @@ class Producer:
                 )
             for record, reason, detail, service in dead:
                 futures.append(await _bury(producer, record, reason, detail, service))
+            failpoint("publish.queued")
             self.awaits += 1
             await asyncio.gather(*futures)
         except MessageSizeTooLargeError:

@@ -16,6 +16,7 @@ from services.runtime.broker import Subscription
 from services.runtime.clock import Clock
 from services.runtime.decision import Dead
 from services.runtime.engine import Due, Engine
+from services.runtime.failpoint import failpoint
 from services.runtime.failures import Stopped, TooManyDeadLetters, Transient
 from services.runtime.logs import log
 from services.runtime.mongo import Database, moment_of
@@ -147,6 +148,7 @@ class Service:
         if not due.unsent and not due.expired:
             return
         await self.producer.send(events, [(record, death.reason, death.detail, self.name) for record, death in dead])
+        failpoint("timer.published")
         await engine.sent(due)
         for record, death in dead:
             metrics.DEAD_LETTERS.labels(record.topic, death.reason).inc()

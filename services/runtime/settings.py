@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.runtime.clock import clock_from
+from services.runtime.failpoint import check as check_failpoint
 
 PORTS = {"intake": 8101, "scheduler": 8102, "notifier": 8103, "complaints": 8104, "all": 8100}
 
@@ -63,6 +64,9 @@ class Settings(BaseSettings):
         3, gt=0, le=60, description="how long an answer waits for the gateway; then it goes on unconfirmed"
     )
     clock: str | None = Field(None, description="an accelerated clock; development only")
+    failpoint: str | None = Field(
+        None, description="where a fault test ends or holds the process, as in batch.stored:kill@3; development only"
+    )
 
     batch_max: int = Field(250, ge=1, le=10_000, description="records in a batch at most")
     batch_wait_ms: int = Field(20, ge=1, le=1_000, description="how long a batch waits for its first record")
@@ -82,6 +86,17 @@ class Settings(BaseSettings):
                 clock_from(self.clock)
             except ValueError as error:
                 raise PydanticCustomError("clock", str(error).replace("{", "{{")) from None
+        if self.failpoint is not None:
+            if self.env != "development":
+                raise PydanticCustomError(
+                    "failpoint",
+                    "HOMECALL_FAILPOINT ends or holds the service and is for development only: unset it, or set "
+                    "HOMECALL_ENV=development",
+                )
+            try:
+                check_failpoint(self.failpoint)
+            except ValueError as error:
+                raise PydanticCustomError("failpoint", str(error).replace("{", "{{")) from None
         if self.signatures == "off" and self.env != "development":
             raise PydanticCustomError(
                 "signatures", "HOMECALL_SIGNATURES=off is for development only: set rsa or ncanode, or development"

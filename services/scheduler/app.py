@@ -23,6 +23,7 @@ from services.runtime import metrics
 from services.runtime.clock import Clock
 from services.runtime.decision import Dead, Decision, Say
 from services.runtime.engine import Concluded, Due, Engine, Handled
+from services.runtime.failpoint import failpoint
 from services.runtime.mongo import Aggregate, Database
 from services.runtime.personal import Vault
 from services.runtime.producer import Producer
@@ -123,6 +124,7 @@ class SchedulerEngine(Engine[CallState]):
         open_keys = set(keys)
         while open_keys:
             days = await self._days.load_days(open_keys)
+            failpoint("roster.read")
             for event in rosters.values():
                 data = event.data
                 if not isinstance(data, RosterPublished | DoctorUnavailable):
@@ -135,6 +137,7 @@ class SchedulerEngine(Engine[CallState]):
                 else:
                     day.take_unavailable(data.doctor_id, datetime.combine(data.date, data.frm, ZONE), event.cause)
             open_keys = await self._days.save_days(list(days.values()))
+            failpoint("roster.written")
         return keys, handled
 
     # ------------------------------------------------------------ places for single calls
@@ -148,11 +151,13 @@ class SchedulerEngine(Engine[CallState]):
         concluded: dict[str, Concluded[CallState]] = {}
         while open_keys:
             days = await self._days.load_days(open_keys)
+            failpoint("day.read")
             for request_id, state in states.items():
                 day = days.get(day_key(state.clinic_id, state.day))
                 if day is not None:
                     concluded[request_id] = _in_the_day(state, day, now)
             open_keys = await self._days.save_days(list(days.values()))
+            failpoint("day.written")
             self._freed |= {key for key, day in days.items() if day.dirty is not None}
         return concluded
 
@@ -174,6 +179,7 @@ class SchedulerEngine(Engine[CallState]):
             for request_id, (cause, reason) in day.moved.items()
         }
         told = await self._tell(moved, now)
+        failpoint("settle.told")
         return Moved(self, days, told)
 
     async def _replan(self, keys: set[str], now: datetime) -> dict[str, ClinicDay]:
@@ -187,7 +193,9 @@ class SchedulerEngine(Engine[CallState]):
                     waiting.setdefault(day_key(each.state.clinic_id, each.state.day), []).append(each.state)
             for key, day in days.items():
                 _replan(day, waiting.get(key, []), now)
+            failpoint("settle.read")
             lost = await self._days.save_days(list(days.values()))
+            failpoint("settle.written")
             settled.update({key: day for key, day in days.items() if key not in lost})
             open_keys = lost
         return settled
@@ -226,11 +234,13 @@ class SchedulerEngine(Engine[CallState]):
     async def finish(self, days: Mapping[str, ClinicDay], told: Sequence[Aggregate[CallState]]) -> None:
         """Everybody whose place changed has been told: clear the marks."""
         await self.store.sent(told)
+        failpoint("settle.sent")
         for day in days.values():
             if day.dirty is not None or day.moved or day.changed:
                 day.clean()
         # A day that somebody changed meanwhile stays marked, and is settled again with the next tick.
         await self._days.save_days(list(days.values()))
+        failpoint("settle.cleaned")
 
 
 class Moved:
