@@ -10,6 +10,7 @@ from typing import Any
 from services.cli.failure import Failure
 from services.cli.terminal import settings
 from services.complaints.store import ComplaintStore
+from services.complaints.store import resealed as complaint_resealed
 from services.contract.topics import COMPLAINTS, INTAKE, NOTIFIER, SCHEDULER
 from services.intake.store import IntakeStore, resealed
 from services.notifier.store import Calls
@@ -35,7 +36,7 @@ SEALINGS: Mapping[str, Sealing] = {
     INTAKE: Sealing(lambda each: IntakeStore(each).requests, resealed),
     SCHEDULER: Sealing(lambda each: SchedulerStore(each).calls),
     NOTIFIER: Sealing(Calls),
-    COMPLAINTS: Sealing(lambda each: ComplaintStore(each).complaints),
+    COMPLAINTS: Sealing(lambda each: ComplaintStore(each).complaints, complaint_resealed),
 }
 
 

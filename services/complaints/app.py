@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from services.complaints import domain
 from services.complaints.calls import CallTimeline, Timelines
-from services.complaints.domain import CHANNELS, ComplaintState
+from services.complaints.domain import CHANNELS, ComplaintState, Held
 from services.complaints.store import ComplaintStore
 from services.contract import topics
-from services.contract.envelope import Incoming
+from services.contract.envelope import Incoming, read
 from services.contract.events import ClinicPublished, ComplaintSubmitted, FieldError
 from services.gateways.signatures import Away, Invalid, Signed, Verifier, verifier_from
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.decision import Decision
 from services.runtime.engine import Concluded, Engine, Handled
-from services.runtime.failures import Transient
+from services.runtime.logs import log
 from services.runtime.mongo import Aggregate, Aggregates, Database, Pages
-from services.runtime.personal import Vault
+from services.runtime.personal import Unreadable, Vault
 from services.runtime.producer import Producer
 from services.runtime.service import Service, refresh_open
 from services.runtime.settings import Settings
@@ -33,7 +35,11 @@ class Complaints:
     def __init__(self, clinics: Clinics, rule_sets: RuleSets, *, judge_record_time: bool) -> None:
         self.clinics = clinics
         self.bad_signatures: dict[str, FieldError] = {}
-        """By cause, the complaints of the batch in hand whose signature did not pass."""
+        """By cause, the complaints of the batch, or of the timers, in hand whose signature did not pass."""
+        self.unchecked: dict[str, dict[str, Any]] = {}
+        """By cause, those whose signature cannot be checked now: the event, sealed."""
+        self.again: dict[str, Incoming] = {}
+        """By complaint, the held events that are tried again."""
         self._rule_sets = rule_sets
         self._judge_record_time = judge_record_time
 
@@ -55,10 +61,30 @@ class Complaints:
             record_time=self._record_time(event),
             now=now,
             bad_signature=self.bad_signatures.get(event.cause),
+            kept=self.unchecked.get(event.cause),
         )
 
     def due(self, state: ComplaintState, now: datetime) -> Decision[ComplaintState]:
+        if state.held is not None:
+            return self._held_again(state, state.held, now)
         return domain.due(state, now, clinics=self.clinics, rule_sets=self._rule_sets)
+
+    def _held_again(self, state: ComplaintState, held: Held, now: datetime) -> Decision[ComplaintState]:
+        event = self.again.pop(state.complaint_id, None)
+        if event is None or event.cause in self.unchecked:
+            return domain.still_held(state, now)
+        decided = domain.decide(
+            None,
+            event,
+            clinics=self.clinics,
+            rule_sets=self._rule_sets,
+            record_time=self._record_time(event),
+            now=now,
+            bad_signature=self.bad_signatures.get(event.cause),
+            held=held,
+        )
+        # What it says belongs to the event that brought it; the commands that came meanwhile follow it.
+        return replace(decided, cause=(event.cause, event.traceparent), unpark=True)
 
     def _record_time(self, event: Incoming) -> datetime | None:
         return event.record.recorded_at if self._judge_record_time else None
@@ -93,14 +119,34 @@ class ComplaintEngine(Engine[ComplaintState]):
         # Of some only an early command is kept: their complaint is as new as any.
         known = {name for name, each in loaded.items() if each.state is not None}
         new = [event for event in batch if event.subject in targets and event.subject not in known]
-        self._complaints.bad_signatures = await self._bad_signatures(new)
+        bad, unchecked = await self._signatures(new)
+        # From here to the decisions nothing is awaited: the timers, with verdicts of their own, come between.
+        self._complaints.bad_signatures, self._complaints.unchecked = bad, unchecked
         return loaded
 
-    async def _bad_signatures(self, events: Sequence[Incoming]) -> dict[str, FieldError]:
-        """What is wrong with the signatures of new complaints from the portal (C9.2).
+    async def before_due(self, found: dict[str, Aggregate[ComplaintState]], now: datetime) -> None:
+        """Try again the signatures of held complaints."""
+        states = [each.state for each in found.values() if each.state is not None and domain.tries_now(each.state, now)]
+        events = {state.complaint_id: event for state in states if (event := self._kept_event(state)) is not None}
+        bad, unchecked = await self._signatures(list(events.values()))
+        # From here to the decisions nothing is awaited: batches, with verdicts of their own, come between.
+        self._complaints.again = events
+        self._complaints.bad_signatures, self._complaints.unchecked = bad, unchecked
 
-        Raises ``Transient`` while they cannot be checked: a complaint has days, and waits in its topic; readiness says
-        so.
+    def _kept_event(self, state: ComplaintState) -> Incoming | None:
+        """The event of a held complaint, as it came; None where it cannot be opened."""
+        assert state.held is not None
+        kept = state.held["kept"]
+        try:
+            return read(self.kept(state.complaint_id, kept["cause"], kept["record"]))
+        except Unreadable as error:
+            # It must not keep the others from their time; it is tried again, in case the key is put back.
+            log(topics.COMPLAINTS).error("a check waits", subject=state.complaint_id, reason=str(error))
+            return None
+
+    async def _signatures(self, events: Sequence[Incoming]) -> tuple[dict[str, FieldError], dict[str, dict[str, Any]]]:
+        """By cause, what is wrong with the signatures of complaints from the portal (C9.2), and the events, sealed, of
+        those whose signature cannot be checked now.
         """
         signed: dict[str, Signed] = {}
         for event in events:
@@ -108,13 +154,19 @@ class ComplaintEngine(Engine[ComplaintState]):
             if isinstance(data, ComplaintSubmitted) and data.channel == "portal" and data.signature is not None:
                 iin = data.complainant.iin or ""
                 signed[event.cause] = Signed(event.value, data.signature.value, iin, data.submitted_at)
-        found: dict[str, FieldError] = {}
-        for cause, verdict in zip(signed, await self._verifier.verify(list(signed.values())), strict=True):
-            if isinstance(verdict, Away):
-                raise Transient("the verifier of signatures", RuntimeError(verdict.reason))
-            if isinstance(verdict, Invalid):
-                found[cause] = FieldError(path=verdict.path, message=f"{verdict.check}: {verdict.message}")
-        return found
+        verdicts = await self._verifier.verify(list(signed.values())) if signed else []
+        told = dict(zip(signed, verdicts, strict=True))
+        bad = {
+            cause: FieldError(path=verdict.path, message=f"{verdict.check}: {verdict.message}")
+            for cause, verdict in told.items()
+            if isinstance(verdict, Invalid)
+        }
+        away = [event for event in events if isinstance(told.get(event.cause), Away)]
+        if away:
+            reason = next(verdict.reason for verdict in verdicts if isinstance(verdict, Away))
+            log(topics.COMPLAINTS).warning("signatures cannot be checked", held=len(away), reason=reason)
+        kept = {each.cause: {"cause": each.cause, "record": self.keep(each.subject, each)} for each in away}
+        return bad, kept
 
     async def second_stage(
         self, aggregates: Sequence[Aggregate[ComplaintState]], now: datetime
@@ -170,7 +222,7 @@ def build(settings: Settings, clock: Clock) -> Service:
     calls = Engine(topics.COMPLAINTS, store.calls, Timelines(), clock, vault)
 
     async def gauges(now: datetime) -> None:
-        refresh_open("complaint", await store.open(), CHANNELS, now)
+        refresh_open("complaint", await store.open(now), CHANNELS, now)
 
     return Service(
         name=topics.COMPLAINTS,

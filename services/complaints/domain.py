@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple, NotRequired, TypedDict, cast, get_args
 
@@ -46,6 +46,8 @@ CHANNELS = ("post", "in_person", "portal")
 _OPEN = ("registered", "assigned", "executed")
 _LOOK_AGAIN = timedelta(minutes=10)
 """When to look again at a complaint whose clinic has no opening left."""
+_FIRST_TRY, _LONGEST_TRY = timedelta(seconds=15), timedelta(minutes=2)
+"""How soon a signature that could not be checked is tried again, and how rarely at most."""
 
 
 class Stage(TypedDict):
@@ -78,6 +80,24 @@ class Stage(TypedDict):
     missed_said: bool
 
 
+class Held(TypedDict):
+    """A complaint whose signature cannot be checked yet: the event, sealed, when to try again, and its term meanwhile.
+
+    ``started_at`` and what follows are None while the clinic has no opening; ``said`` is ``""``, ``approaching`` or
+    ``missed``.
+    """
+
+    kept: dict[str, Any]
+    try_again_at: str
+    tries: int
+    stage: ComplaintStage
+    started_at: str | None
+    approaching_at: str | None
+    due_at: str | None
+    limit_seconds: int
+    said: str
+
+
 class Draft(TypedDict):
     """What is to be said of a stage, complete but for the incoming number: a status, or ``approaching``, ``missed``."""
 
@@ -102,7 +122,8 @@ class ComplaintState:
 
     ``status`` is where the last stage stands: ``delivered`` or ``escalated`` until it is registered, then
     ``registered``, ``assigned``, ``executed``, ``answered`` or ``refused``. ``invalid`` is a complaint that was refused
-    as ``invalid_complaint``: it has no stage, and nothing changes it.
+    as ``invalid_complaint``: it has no stage, and nothing changes it. ``held`` is one whose signature cannot be checked
+    yet: it has no stage either, and its commands wait.
     """
 
     complaint_id: str
@@ -119,6 +140,7 @@ class ComplaintState:
     refusal: dict[str, Any] | None = None
     stages: list[Stage] = field(default_factory=list)
     unsaid: list[Unsaid] = field(default_factory=list)
+    held: Held | None = None
 
 
 class Wanted(NamedTuple):
@@ -141,16 +163,21 @@ def decide(
     record_time: datetime | None,
     now: datetime,
     bad_signature: FieldError | None = None,
+    kept: dict[str, Any] | None = None,
+    held: Held | None = None,
 ) -> Decision[ComplaintState]:
     """Decide on any event of a complaint.
 
     ``record_time`` is the Kafka record's, or None where it is not judged (R17); ``bad_signature`` is what is wrong with
     the signature of one from the portal (C9.2). What is not in order is told as
     ``invalid_transition`` with its way out, and changes nothing; a command before its complaint waits for it.
+
+    ``kept`` is the event, sealed, of a complaint whose signature cannot be checked now: it is held. ``held`` is what
+    stood of one that was, and can be decided on now.
     """
     if state is None:
         if event.type == ComplaintSubmitted.TYPE:
-            return _submitted(event, clinics, rule_sets, record_time, now, bad_signature)
+            return _submitted(event, clinics, rule_sets, record_time, now, bad_signature, kept, held)
         return Decision(park=True)
     if any(waiting["cause"] == event.cause for waiting in state.unsaid):
         return Decision()  # decided already; its number follows
@@ -165,6 +192,8 @@ def decide(
         return _not_in_order(_STAYS_REFUSED) if corrected else Decision()
     if state.status == "invalid":
         return _not_in_order(_STAYS_REFUSED)
+    if state.status == "held":
+        return Decision(park=True)
     data = event.data
     assert isinstance(data, ComplaintCommand)
     moment = data.at if record_time is None else min(data.at, record_time)
@@ -178,7 +207,10 @@ def decide(
 
 
 def timer_at(state: ComplaintState) -> datetime | None:
-    """When the next thing is due by itself: the registration, 80 % of the term, its end."""
+    """When the next thing is due by itself: the registration, 80 % of the term, its end; another try of a check."""
+    if state.held is not None:
+        moments = [state.held["try_again_at"], _next_deadline(state.held)]
+        return min(datetime.fromisoformat(each) for each in moments if each)
     if not state.stages:
         return None
     item = _next_item(state.stages[-1], state.status)
@@ -203,6 +235,8 @@ def awaits_number(state: ComplaintState) -> bool:
 
 def open_since(state: ComplaintState) -> datetime | None:
     """Since when the clock runs that has not been answered; None when none runs."""
+    if state.held is not None:
+        return datetime.fromisoformat(state.held["started_at"]) if state.held["started_at"] else None
     if state.status not in _OPEN:
         return None
     registered_at = state.stages[-1]["registered_at"]
@@ -257,6 +291,8 @@ def _submitted(
     record_time: datetime | None,
     now: datetime,
     bad_signature: FieldError | None,
+    kept: dict[str, Any] | None,
+    held: Held | None,
 ) -> Decision[ComplaintState]:
     data = event.data
     if not isinstance(data, ComplaintSubmitted):
@@ -273,10 +309,88 @@ def _submitted(
         return _refuse(event, [_at_submission(f"{error}, and send the complaint again")], now)
     except NotCoveredError as error:
         return _refuse(event, [_at_submission(f"{error}: correct submitted_at, and send the complaint again")], now)
+    if kept is not None:
+        return Decision(_hold(state, data.addressed_to, kept, term, rules, now))
     course = _Course(state, clinics, rule_sets)
     came_at = data.submitted_at if record_time is None else min(data.submitted_at, record_time)
     course.open("delivered", data.addressed_to, came_at, rules, term)
+    if held is not None:
+        course.take_over(held)
     return course.decision(event.cause, event.traceparent)
+
+
+def _hold(
+    state: ComplaintState,
+    stage: ComplaintStage,
+    kept: dict[str, Any],
+    term: Term | None,
+    rules: RuleSet,
+    now: datetime,
+) -> ComplaintState:
+    """A complaint whose signature cannot be checked now: neither registered nor refused, its term running (C10.4)."""
+    clock = None if term is None else complaint_clock(channel=state.channel, term=term, rules=rules)
+    held = Held(
+        kept=kept,
+        try_again_at=in_zone(now + _FIRST_TRY),
+        tries=0,
+        stage=stage,
+        started_at=in_zone(clock.started_at) if clock else None,
+        approaching_at=in_zone(clock.approaching_at) if clock else None,
+        due_at=in_zone(clock.due_at) if clock else None,
+        limit_seconds=clock.limit_seconds if clock else 0,
+        said="",
+    )
+    # Of what it says nothing is kept but the event itself, sealed: nobody has been found to have said it yet.
+    return ComplaintState(state.complaint_id, state.clinic_id, "held", channel=state.channel, held=held)
+
+
+def still_held(state: ComplaintState, now: datetime) -> Decision[ComplaintState]:
+    """The signature still cannot be checked: try later, and say where the term stands, each once."""
+    assert state.held is not None
+    held = Held(**state.held)
+    says: list[Say] = []
+    measures: list[Measure] = []
+    if held["due_at"] and datetime.fromisoformat(held["due_at"]) <= now and held["said"] != "missed":
+        says.append(_say_held(state, held, DeadlineMissed, held["due_at"]))
+        measures.append(Ended("complaint", state.channel, "missed"))
+        held["said"] = "missed"
+    elif held["approaching_at"] and datetime.fromisoformat(held["approaching_at"]) <= now and not held["said"]:
+        says.append(_say_held(state, held, DeadlineApproaching, held["approaching_at"]))
+        held["said"] = "approaching"
+    if datetime.fromisoformat(held["try_again_at"]) <= now:
+        held["tries"] += 1
+        held["try_again_at"] = in_zone(now + min(_FIRST_TRY * 2 ** min(held["tries"], 10), _LONGEST_TRY))
+    return Decision(replace(state, held=held), says, measures)
+
+
+def tries_now(state: ComplaintState, now: datetime) -> bool:
+    """Whether the signature of a held complaint is to be checked again."""
+    return state.held is not None and datetime.fromisoformat(state.held["try_again_at"]) <= now
+
+
+def _next_deadline(held: Held) -> str | None:
+    if held["said"] == "missed":
+        return None
+    return held["due_at"] if held["said"] else held["approaching_at"]
+
+
+def _say_held(
+    state: ComplaintState, held: Held, model: type[DeadlineApproaching] | type[DeadlineMissed], at: str
+) -> Say:
+    said = model.model_validate(
+        {
+            "subject_kind": "complaint",
+            "subject_id": state.complaint_id,
+            "clinic_id": state.clinic_id,
+            "deadline": "complaint",
+            "channel": state.channel,
+            "started_at": held["started_at"],
+            "due_at": held["due_at"],
+            "limit_seconds": held["limit_seconds"],
+            "stage": "held",
+        }
+    )
+    return Say(said, sibling="complaint held", time=at)
 
 
 def _term(
@@ -467,6 +581,13 @@ class _Course:
         self._tell(status, in_zone(came_at))
         if registered:
             self._registered()
+
+    def take_over(self, held: Held) -> None:
+        """What was said of its term while it was held has been said, and counted; the cabinet hears it now."""
+        self.stage["approaching_said"] = held["said"] != ""
+        self.stage["missed_said"] = held["said"] == "missed"
+        if held["said"] == "missed" and self.stage["registered_at"] is not None:
+            self._tell("overdue", held["due_at"] or "", timer=True)
 
     def _arrange(self, term: Term | None, until: datetime, now: datetime) -> bool:
         """Register the stage if its time is not after ``until``; else note when to see to it."""

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from services.complaints.calls import CallTimeline
-from services.complaints.domain import ComplaintState, open_since, timer_at
+from services.complaints.domain import ComplaintState, Held, open_since, timer_at
 from services.complaints.retention import over_on
+from services.runtime.engine import parked_place
 from services.runtime.mongo import Aggregates, Database, Pages, millis
+from services.runtime.personal import Vault
 
 
 def _indexed(state: ComplaintState) -> dict[str, Any]:
     since = open_since(state)
     return {"open_channel": state.channel if since else None, "open_since": millis(since) if since else None}
+
+
+def _sealed(state: ComplaintState) -> list[Mapping[str, Any]]:
+    return [state.held["kept"]["record"]] if state.held else []
+
+
+def resealed(state: ComplaintState, vault: Vault) -> ComplaintState:
+    """The complaint with what is sealed in it under the current key. Raises ``Unreadable``."""
+    if state.held is None:
+        return state
+    kept = state.held["kept"]
+    record = vault.reseal(kept["record"], parked_place(state.complaint_id, kept["cause"]))
+    return replace(state, held=Held(**{**state.held, "kept": {**kept, "record": record}}))
 
 
 class ComplaintStore:
@@ -26,6 +44,7 @@ class ComplaintStore:
             indexed=_indexed,
             indexes=[("open_since", False)],
             over_on=over_on,
+            sealed=_sealed,
         )
         self.calls: Aggregates[CallTimeline] = Aggregates(
             database.collection("calls"), CallTimeline, timer_at=lambda _: None
@@ -37,6 +56,6 @@ class ComplaintStore:
         await self.complaints.prepare()
         await self.calls.prepare()
 
-    async def open(self) -> list[tuple[str, int, int | None]]:
+    async def open(self, now: datetime) -> list[tuple[str, int, int | None]]:
         """The complaints whose clock runs: (channel, how many, start of the oldest as ``millis``)."""
-        return await self.complaints.group({"open_since": {"$exists": True}}, "open_channel", "open_since")
+        return await self.complaints.group({"open_since": {"$lte": millis(now)}}, "open_channel", "open_since")

@@ -58,8 +58,9 @@ class Dead:
 class Decision(Generic[S]):
     """What an event, or a timer, leads to.
 
-    ``state`` None means that nothing changes. ``park`` keeps the event until its subject is known. ``cause`` is the
-    (cause, traceparent) to which a timer's events belong, where that is not the timer itself but what it took up.
+    ``state`` None means that nothing changes. ``park`` keeps the event until its subject is known, or may be changed.
+    ``cause`` is the (cause, traceparent) to which a timer's events belong, where that is not the timer itself but what
+    it took up; ``unpark`` with it: what was parked meanwhile is decided now, in the order in which it came.
     """
 
     state: S | None = None
@@ -68,3 +69,4 @@ class Decision(Generic[S]):
     dead: Dead | None = None
     park: bool = False
     cause: tuple[str, str | None] | None = None
+    unpark: bool = False

@@ -31,6 +31,8 @@ Result = Literal["handled", "repeated", "dead"]
 
 PARKED_FOR = timedelta(hours=24)
 """How long an event waits for its subject before it becomes a dead letter."""
+_WHILE_HELD = datetime(9000, 1, 1, tzinfo=UTC)
+"""How long it waits for a subject that is known, and may not be changed yet: as long as that takes."""
 _GRACE_SECONDS = 15
 """Real seconds after which a timer takes up work that a batch began and did not finish."""
 
@@ -138,8 +140,7 @@ class Engine(Generic[S]):
         orphaned = [touched[each] for each in sorted(left)]
         if orphaned:
             for aggregate in orphaned:
-                for cause in sorted(aggregate.unsent - in_hand):
-                    handled.events.extend(aggregate.said(cause))
+                handled.events.extend(aggregate.owed(in_hand))
             handled.after.append(lambda: self.store.sent(orphaned))
         return handled
 
@@ -173,7 +174,8 @@ class Engine(Generic[S]):
         if decision.park:
             if any(kept.cause == event.cause for kept in aggregate.parked):
                 return "repeated"
-            aggregate.parked.append(Parked(event.cause, now + PARKED_FOR, self._keep(aggregate.id, event)))
+            until = now + PARKED_FOR if aggregate.state is None else _WHILE_HELD
+            aggregate.parked.append(Parked(event.cause, until, self.keep(aggregate.id, event)))
             aggregate.changed = True
             return "handled"
         if decision.state is None:
@@ -210,28 +212,32 @@ class Engine(Generic[S]):
         waiting, aggregate.parked = aggregate.parked, []
         for kept in waiting:
             try:
-                event = read(self._kept(aggregate.id, kept))
+                event = read(self.kept(aggregate.id, kept.cause, kept.record))
             except Unreadable as error:
                 # Its subject must not fail with it: it goes on waiting, and may be opened by the time it is over.
                 self._log.error("what waits cannot be opened", subject=aggregate.id, reason=str(error))
                 aggregate.parked.append(kept)
                 continue
             decision = self.domain.decide(aggregate.state, event, now)
-            if decision.dead is not None:
+            if decision.park:
+                aggregate.parked.append(replace(kept, until=_WHILE_HELD))
+            elif decision.dead is not None:
                 # Due at once: the timer makes the dead letter, so that a crash between here and there loses nothing.
                 aggregate.parked.append(replace(kept, until=now, dead=decision.dead))
             elif decision.state is not None:
                 self._apply(aggregate, event.cause, event.traceparent, decision, now, under=under)
                 aggregate.fresh.setdefault(event.cause, [])
 
-    def _keep(self, aggregate_id: str, event: Incoming) -> dict[str, Any]:
+    def keep(self, aggregate_id: str, event: Incoming) -> dict[str, Any]:
+        """An event to be stored with its aggregate until its time has come: sealed."""
         doc = _record_to_doc(event.record)
         return self._vault.seal(bson.encode(doc), parked_place(aggregate_id, event.cause)) if self._vault else doc
 
-    def _kept(self, aggregate_id: str, kept: Parked) -> Record:
+    def kept(self, aggregate_id: str, cause: str, kept: Mapping[str, Any]) -> Record:
+        """The record of an event that ``keep`` gave. Raises ``Unreadable`` where its key is missing."""
         if self._vault is None:
-            return _record_from_doc(kept.record)
-        return from_bytes(self._vault.open(kept.record, parked_place(aggregate_id, kept.cause)))
+            return _record_from_doc(kept)
+        return from_bytes(self._vault.open(kept, parked_place(aggregate_id, cause)))
 
     def say(self, cause: str, traceparent: str | None, says: Sequence[Say], now: datetime) -> list[Outgoing]:
         """The events that a decision says, with ids derived from the cause."""
@@ -347,6 +353,8 @@ class Engine(Generic[S]):
             cause, traceparent = decision.cause or (timer, None)
             if decision.state is not None:
                 self._apply(aggregate, cause, traceparent, decision, now)
+                if decision.unpark:
+                    self._unpark(aggregate, cause, now)
                 if decision.says:
                     aggregate.unsent.add(cause)
                 else:
@@ -382,7 +390,9 @@ class Engine(Generic[S]):
         detail = "its subject did not become known within 24 hours: send the subject's own event first"
         unknown = Dead("unknown_subject", detail)
         return [
-            (self._kept(aggregate.id, kept), kept.dead or unknown) for kept in aggregate.parked if kept.until <= now
+            (self.kept(aggregate.id, kept.cause, kept.record), kept.dead or unknown)
+            for kept in aggregate.parked
+            if kept.until <= now
         ]
 
     async def before_due(self, found: dict[str, Aggregate[S]], now: datetime) -> None:
@@ -424,7 +434,7 @@ class Due(Generic[S]):
     @property
     def events(self) -> list[Outgoing]:
         """The events to send."""
-        return [event for each in self.unsent for cause in sorted(each.unsent) for event in each.said(cause)]
+        return [event for each in self.unsent for event in each.owed()]
 
 
 def parked_place(aggregate_id: str, cause: str) -> str:

@@ -223,6 +223,11 @@ class Aggregate(Generic[S]):
         """The events that a cause led to."""
         return self.fresh.get(cause) or self.outcomes.get(cause) or []
 
+    def owed(self, but: Collection[str] = ()) -> list[Outgoing]:
+        """The events that are stored and not known to have been sent, in the order in which they were decided."""
+        causes = [*self.outcomes, *(cause for cause in self.fresh if cause not in self.outcomes)]
+        return [event for cause in causes if cause in self.unsent and cause not in but for event in self.said(cause)]
+
     def add(self, cause: str, events: Iterable[Outgoing]) -> None:
         """Remember what a cause led to, after what it has led to before."""
         self.fresh.setdefault(cause, list(self.outcomes.get(cause, ()))).extend(events)

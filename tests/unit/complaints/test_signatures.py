@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +13,9 @@ from services.complaints.app import ComplaintEngine, Complaints
 from services.gateways.signatures import Away, Check, Invalid, Signed, Valid, Verdict
 from services.runtime.clock import SystemClock
 from services.runtime.engine import Handled
-from services.runtime.failures import Transient
+from services.runtime.failures import MustFinish
+from services.runtime.personal import Vault
+from services.runtime.settings import Settings
 from services.standard.clinics import Clinics
 from tests.unit.complaints.casebook import (
     COMPLAINT,
@@ -52,20 +55,44 @@ class Notary:
         return
 
 
+class Crash(Exception):
+    """The process ends here."""
+
+
+class FallingStore(MemoryStore):
+    """Falls before the write of that number, counted from when it is set."""
+
+    fall_at = 0
+
+    async def save(self, aggregates: Sequence[Any]) -> set[str]:
+        if aggregates and self.fall_at:
+            self.fall_at -= 1
+            if self.fall_at == 0:
+                raise Crash
+        return await super().save(aggregates)
+
+
 class Office:
-    def __init__(self, verdict: Verdict) -> None:
+    def __init__(self, verdict: Verdict, vault: Vault | None = None) -> None:
         clinics = Clinics()
         clinics.take(clinic())
-        self.store = MemoryStore()
+        self.store = FallingStore()
         self.notary = Notary(verdict)
         complaints = Complaints(clinics, RULES, judge_record_time=False)
         store: Any = self.store
         pages: Any = MemoryPages()
         table: Any = Table(clinics)
-        self.engine = ComplaintEngine(store, pages, complaints, SystemClock(), table, self.notary)
+        self.engine = ComplaintEngine(store, pages, complaints, SystemClock(), table, self.notary, vault)
 
     async def handle(self, *batch: Any) -> Handled:
         return await self.engine.handle(batch, NOW)
+
+    async def tick(self, clock: str) -> list[Any]:
+        """What a tick says, at that time of the day of ``NOW`` or at that moment."""
+        due = await self.engine.due(datetime.fromisoformat(clock if "T" in clock else f"2026-11-24T{clock}+05:00"))
+        events = due.events
+        await self.engine.sent(due)
+        return events
 
     async def said(self, *batch: Any) -> list[dict[str, Any]]:
         return [json.loads(each.value) for each in (await self.handle(*batch)).events]
@@ -113,27 +140,104 @@ async def test_by_post_and_at_the_office_nobody_signs(channel: str) -> None:
     assert office.notary.asked == []
 
 
-async def test_while_the_verifier_is_away_the_batch_waits_and_goes_on_when_it_is_back() -> None:
-    office = Office(Away("NCANode cannot be reached"))
-    batch = [
-        incoming("complaint.submitted", submission(MADE, complaint_id=OTHER)),
-        signed(),
-        command("assigned", "Tue 2026-11-24 10:00"),
-    ]
-    for _ in range(2):
-        with pytest.raises(Transient):
-            await office.handle(*batch)
-        assert office.store.kept == {}
-    office.notary.verdict = Valid()
+# ---------------------------------------------------------------- while the verifier is away
+
+AWAY = Away("NCANode cannot be reached")
+ASSIGNED = "Tue 2026-11-24 10:00"
+
+
+def words(events: Sequence[Any]) -> list[tuple[str, str]]:
+    """Whom each event is about, and its status, or its type where it is none."""
+    return [(each.subject, json.loads(each.value).get("status", each.type)) for each in events]
+
+
+async def test_c9_2_one_that_cannot_be_checked_is_held_and_holds_up_nobody_but_its_own_commands() -> None:
+    office = Office(AWAY)
+    assigned = command("assigned", ASSIGNED)
+    batch = [incoming("complaint.submitted", submission(MADE, complaint_id=OTHER)), signed(), assigned]
     handled = await office.handle(*batch)
-    words = [(each.subject, json.loads(each.value)["status"]) for each in handled.events]
-    assert words == [
-        (OTHER, "delivered"),
-        (OTHER, "registered"),
-        (COMPLAINT, "delivered"),
-        (COMPLAINT, "registered"),
-        (COMPLAINT, "assigned"),
-    ]
+    assert words(handled.events) == [(OTHER, "delivered"), (OTHER, "registered")]
+    # What comes again says the same; what comes later waits behind what came before.
+    executed, answered = command("executed", "Tue 2026-11-24 10:10"), command("answered", "Tue 2026-11-24 10:20")
+    assert words((await office.handle(*batch, executed, assigned, answered)).events) == words(handled.events)
+    assert not handled.dead
+
+    assert await office.tick("12:00:16") == []
+    assert len(office.notary.asked) == 2
+    office.notary.verdict = Valid()
+    expected = ["delivered", "registered", "assigned", "executed", "answered"]
+    assert words(await office.tick("12:00:46")) == [(COMPLAINT, each) for each in expected]
+    assert await office.tick("12:01:30") == []
+    # The same complaint under another event id changes nothing, and nobody is asked about it.
+    assert await office.said(signed()) == []
+    assert len(office.notary.asked) == 3
+
+
+@pytest.mark.parametrize("first", ["the command", "the complaint"])
+async def test_an_unsound_one_is_refused_in_the_end_and_its_commands_become_dead_letters(first: str) -> None:
+    office = Office(AWAY)
+    events = [signed(), command("assigned", ASSIGNED)]
+    for event in events if first == "the complaint" else events[::-1]:
+        assert await office.said(event) == []
+    office.notary.verdict = TAMPERED
+    # For days, if need be: a command of a complaint that is known does not expire.
+    due = await office.engine.due(NOW + timedelta(days=2))
+    assert [word for word in words(due.events) if "deadline" not in word[1]] == [(COMPLAINT, "refused")]
+    await office.engine.sent(due)
+    due = await office.engine.due(NOW + timedelta(days=2))
+    assert [(record.value, dead.reason) for record, dead in due.dead] == [(events[1].value, "invalid_transition")]
+
+
+@pytest.mark.parametrize("write", [1, 2])
+async def test_a_crash_while_it_is_decided_loses_and_doubles_nothing(write: int) -> None:
+    office = Office(AWAY)
+    await office.handle(signed(), command("assigned", ASSIGNED))
+    office.notary.verdict = Valid()
+    office.store.fall_at = write
+    with pytest.raises((Crash, MustFinish)):
+        await office.engine.due(NOW + timedelta(seconds=16))
+    office.store.fall_at = 0
+    said = words(await office.tick("12:00:16")) + words(await office.tick("12:00:40"))
+    assert said == [(COMPLAINT, each) for each in ("delivered", "registered", "assigned")]
+    number = {each["number"] for each in office.store.kept[COMPLAINT].state.stages}  # type: ignore[union-attr]  # it is there
+    assert number == {"2026-1"}
+
+
+async def test_c10_4_its_term_runs_meanwhile_near_and_missed_once_each_and_not_again_later() -> None:
+    office = Office(AWAY)
+    await office.handle(signed())
+    said = []
+    for days in range(1, 9):
+        said += await office.tick((NOW + timedelta(days=days)).isoformat())
+    assert [each.type for each in said] == ["deadline.approaching", "deadline.missed"]
+    missed = json.loads(said[1].value)
+    # Registered on Tuesday the 24th; day 1 is Wednesday, day 5 Monday: Sunday is none (R9).
+    assert (missed["started_at"], missed["due_at"], missed["stage"]) == (
+        "2026-11-24T09:40:00+05:00",
+        "2026-11-30T20:00:00+05:00",
+        "held",
+    )
+    office.notary.verdict = Valid()
+    late = await office.tick("2026-12-02T13:00+05:00")
+    assert [word for _, word in words(late)] == ["delivered", "registered", "overdue"]
+    assert json.loads(late[1].value)["answer_due_on"] == "2026-11-30"
+    assert await office.tick("2026-12-03T13:00+05:00") == []
+
+
+async def test_the_event_is_kept_sealed_with_nothing_of_the_person_beside_it() -> None:
+    office = Office(AWAY, vault=Vault.from_settings(Settings(_env_file=None, env="development")))  # type: ignore[call-arg]  # pydantic-settings' own argument
+    event = signed()
+    await office.handle(event)
+    state = office.store.kept[COMPLAINT].state
+    assert state is not None
+    stored = repr(state)
+    for canary in (IIN, DINARA["full_name"], DINARA["phone"], "AAAA"):
+        assert canary not in stored
+    office.notary.verdict = Valid()
+    assert [word for _, word in words(await office.tick("12:00:16"))] == ["delivered", "registered"]
+    state = office.store.kept[COMPLAINT].state
+    assert state is not None
+    assert state.held is None
 
 
 async def test_one_that_was_decided_is_not_asked_about_again() -> None:
