@@ -6,10 +6,15 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 from pymongo import MongoClient
 
 from tests import stack
+
+# A property is judged by what it gives, not by how busy the machine is.
+hypothesis.settings.register_profile("homecall", deadline=None)
+hypothesis.settings.load_profile("homecall")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
