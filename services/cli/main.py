@@ -181,6 +181,40 @@ def journal(
     run(clinic, date, form=form.value, language=language.value, output=output)
 
 
+@app.command()
+def reconcile(
+    clinic: Annotated[str | None, typer.Argument(help="the clinic_id, or a day of every clinic")] = None,
+    date: Annotated[str | None, typer.Argument(help="the day, as in 2026-11-23")] = None,
+    first: Annotated[str | None, typer.Option("--from", help="the first day; a week ago if none is named")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="the last day; without one, all days to come")] = None,
+    settle: Annotated[float, typer.Option(min=0, help="seconds: what changed since is on its way")] = 300,
+    as_json: Annotated[bool, typer.Option("--json", help="one object")] = False,
+    every: Annotated[
+        float | None, typer.Option(min=1, help="go on, and compare every so many seconds: for Prometheus")
+    ] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="where /metrics is, with --every")] = 8105,
+    textfile: Annotated[Path | None, typer.Option(help="write the metrics there: for the node exporter")] = None,
+) -> None:
+    """Compare requests, register, statuses and bookings, day by day; exit 1 and a line for each difference.
+
+    It reads the databases of intake, scheduler and notifier, beside running services, and changes nothing. Exit 2 if
+    they could not be compared.
+    """
+    from services.cli.reconcile import reconcile as run
+
+    run(
+        clinic,
+        date,
+        first=first,
+        last=last,
+        settle_seconds=settle,
+        as_json=as_json,
+        every=every,
+        port=port,
+        textfile=textfile,
+    )
+
+
 @letters_app.command("list")
 def letters_list(
     reason: Reason = None,

@@ -116,6 +116,14 @@ def awaits_number(state: RequestState) -> bool:
     return bool(state.pending)
 
 
+def day_of(state: RequestState) -> date | None:
+    """The day in whose register it stands or, deferred, will stand; else that of the application, if it can be read."""
+    if state.register_date or state.opens_at:
+        return date.fromisoformat((state.register_date or state.opens_at or "")[:10])
+    submitted_at = state.request.get("submitted_at")
+    return None if submitted_at is None else local_date(datetime.fromisoformat(submitted_at))
+
+
 def local_date(moment: datetime) -> date:
     return moment.astimezone(ZONE).date()
 

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from pymongo import InsertOne
 
-from services.intake.domain import RequestState, awaits_number, timer_at
+from services.intake.domain import RequestState, awaits_number, day_of, timer_at
 from services.intake.retention import over_on
 from services.runtime.mongo import Aggregate, Aggregates, Database, Pages
 from services.runtime.personal import Vault
 
 
 def _indexed(state: RequestState) -> dict[str, Any]:
-    # The claim is there only while the request is open: its unique index is what R11 rests on.
-    return {"claim": state.claim}
+    day = day_of(state)
+    return {
+        # The claim is there only while the request is open: its unique index is what R11 rests on.
+        "claim": state.claim,
+        "day": None if day is None else day.toordinal(),
+        "clinic": state.clinic_id,
+    }
 
 
 def _sealed(state: RequestState) -> list[Mapping[str, Any]]:
@@ -32,7 +38,7 @@ class IntakeStore:
             RequestState,
             timer_at=timer_at,
             indexed=_indexed,
-            indexes=[("claim", True)],
+            indexes=[("claim", True), (("day", "clinic"), False)],
             over_on=over_on,
             sealed=_sealed,
         )
@@ -55,6 +61,29 @@ class IntakeStore:
     async def bury(self, places: Collection[str]) -> None:
         """Remember that these have their dead letter."""
         await self._buried.write([InsertOne({"_id": place}) for place in places])
+
+    # -------------------------------------------------------- to be compared with other stores
+
+    async def clinics_on(self, day: date) -> dict[str, int]:
+        """The clinics with requests of that day, and how many each has."""
+        rows = await self.requests.group({"day": day.toordinal()}, "clinic", "v")
+        return {clinic_id: number for clinic_id, number, _ in rows}
+
+    async def days(self, first: date, last: date) -> set[date]:
+        """The days, among these, that have requests."""
+        rows = await self.requests.group({"day": {"$gte": first.toordinal(), "$lte": last.toordinal()}}, "day", "v")
+        return {date.fromordinal(day) for day, _, _ in rows}
+
+    async def on(self, day: date, clinics: Collection[str]) -> list[Aggregate[RequestState]]:
+        """The requests of these clinics' day, to look at, without anything personal."""
+        return await self._look({"day": day.toordinal(), "clinic": {"$in": list(clinics)}})
+
+    async def of(self, ids: Collection[str]) -> list[Aggregate[RequestState]]:
+        """The same for requests by their ids."""
+        return await self._look({"_id": {"$in": list(ids)}}) if ids else []
+
+    async def _look(self, query: Mapping[str, Any]) -> list[Aggregate[RequestState]]:
+        return await self.requests.look(query, ["request", "ruling", "kept", "unconfirmed", "cancel_reason"])
 
 
 def sealed_place(request_id: str, name: str) -> str:

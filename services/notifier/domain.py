@@ -131,6 +131,12 @@ def open_since(call: Call, deadline: str) -> datetime | None:
     return datetime.fromisoformat(clock["started_at"]) if clock else None
 
 
+def day_of(call: Call) -> date | None:
+    """The day in whose register the call stands, or will stand by what is known; None before anything is."""
+    day = call.register_date or call.opens_at
+    return None if day is None else date.fromisoformat(day[:10])
+
+
 class Notifier:
     """The decisions, bound to the rule sets in force and to what is known of clinics."""
 

@@ -171,7 +171,7 @@ class Collected:
             raise
         return int(result.inserted_count + result.matched_count)
 
-    async def group(self, match: Mapping[str, Any], by: str, oldest: str) -> list[tuple[str, int, Any]]:
+    async def group(self, match: Mapping[str, Any], by: str, oldest: str) -> list[tuple[Any, int, Any]]:
         """Count the documents that match by a field, with the least of another, a number: (value, count, least)."""
         self._database.commands += 1
         pipeline = [
@@ -214,6 +214,8 @@ class Aggregate(Generic[S]):
     measures: list[Measure] = field(default_factory=list)
     changed: bool = False
     timer_at: datetime | None = None
+    changed_at: datetime | None = None
+    """When it was last stored, by the real clock; None where an earlier release stored it."""
 
     def heard(self, cause: str) -> bool:
         """Whether this cause has led to its outcome already."""
@@ -316,6 +318,14 @@ class Aggregates(Generic[S]):
         """Those that match a query on ``_id`` or an indexed field."""
         return [self._from_doc(doc) for doc in await self._collection.find(query, limit=limit, sort=sort)]
 
+    async def look(self, query: Mapping[str, Any], without: Sequence[str]) -> list[Aggregate[S]]:
+        """The same for who only looks: without what was said, what is parked, and these fields of the state.
+
+        They must have defaults. What comes so must not be saved.
+        """
+        left_out = {"o": 0, "p": 0} | {f"s.{name}": 0 for name in without}
+        return [self._from_doc(doc) for doc in await self._collection.find(query, projection=left_out)]
+
     async def due(self, now: datetime, limit: int) -> list[Aggregate[S]]:
         """Those whose timer is due, the oldest first."""
         return await self.find({"timer_at": {"$lte": millis(now)}}, limit=limit, sort="timer_at")
@@ -347,7 +357,7 @@ class Aggregates(Generic[S]):
         older = [each for each in keys if each != current]
         return await self.find({"sealed": {"$in": older}}, limit=limit) if older else []
 
-    async def group(self, match: Mapping[str, Any], by: str, oldest: str) -> list[tuple[str, int, Any]]:
+    async def group(self, match: Mapping[str, Any], by: str, oldest: str) -> list[tuple[Any, int, Any]]:
         """See ``Collected.group``."""
         return await self._collection.group(match, by, oldest)
 
@@ -378,7 +388,7 @@ class Aggregates(Generic[S]):
         return lost
 
     def _operation(self, each: Aggregate[S], token: str, *, timers: bool) -> InsertOne[Any] | UpdateOne:
-        found: dict[str, Any] = {"w": token}
+        found: dict[str, Any] = {"w": token, "changed_at": millis(datetime.now(UTC))}
         gone: dict[str, str] = {}
         moments = [parked.until for parked in each.parked]
         if each.state is not None:
@@ -428,6 +438,7 @@ class Aggregates(Generic[S]):
             outcomes={cause: [_event_from_doc(each) for each in events] for cause, events in doc.get("o", {}).items()},
             parked=[_parked_from_doc(each) for each in doc.get("p", ())],
             unsent=set(doc.get("unsent", ())),
+            changed_at=moment_of(doc["changed_at"]) if "changed_at" in doc else None,
         )
 
 
@@ -489,6 +500,23 @@ class Pages:
                     given.update({(page, subject): number for subject, number in numbers.items()})
             open_pages = lost
         return given
+
+    async def look(self, pages: Collection[str]) -> dict[str, Page]:
+        """Those of these pages that exist, in one query."""
+        found = await self._collection.find({"_id": {"$in": list(pages)}}) if pages else []
+        return {doc["_id"]: Page(int(doc["count"]), dict(doc.get("numbers") or {})) for doc in found}
+
+    async def names(self) -> list[str]:
+        """Every page that exists: its name alone."""
+        return [doc["_id"] for doc in await self._collection.find({}, projection={"v": 1})]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page as it stands: the last number that it counts, and the number of each subject."""
+
+    count: int
+    numbers: Mapping[str, int]
 
 
 def _changes(doc: Mapping[str, Any], numbers: Mapping[str, int]) -> bool:

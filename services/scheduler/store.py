@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -12,7 +12,7 @@ from pymongo import InsertOne, UpdateOne
 
 from services.contract.events import RosterPublished
 from services.contract.types import ZONE, in_zone
-from services.runtime.mongo import Aggregate, Aggregates, Collected, Database, millis
+from services.runtime.mongo import Aggregate, Aggregates, Collected, Database, millis, moment_of
 from services.scheduler.domain import CallState, Placed, day_key, timer_at
 from services.scheduler.retention import over_on
 from services.scheduler.routing import Booking, Call, Day, Doctor, Roster
@@ -25,6 +25,8 @@ def _indexed(state: CallState) -> dict[str, Any]:
         "unplaced": state.cause if state.status == "waiting" else None,
         "visit_open_since": millis(datetime.fromisoformat(state.accepted_at)) if open_visit else None,
         "channel": state.channel or None,
+        "day": date.fromisoformat(state.day).toordinal(),
+        "clinic": state.clinic_id,
     }
 
 
@@ -44,6 +46,8 @@ class ClinicDay:
     bookings: dict[str, dict[str, Any]] = field(default_factory=dict)
     moved: dict[str, list[str]] = field(default_factory=dict)
     dirty: list[str] | None = None
+    changed_at: datetime | None = None
+    """When it was last stored, by the real clock."""
     _set: dict[str, Any] = field(default_factory=dict)
     _unset: dict[str, str] = field(default_factory=dict)
     _plan: Day | None = None
@@ -186,6 +190,7 @@ class ClinicDay:
                 "date": self.date,
                 "v": 1,
                 "w": token,
+                "changed_at": millis(datetime.now(UTC)),
                 "roster": self.roster,
                 "unavailable": self.unavailable,
                 "bookings": self.bookings,
@@ -194,7 +199,8 @@ class ClinicDay:
             if self.dirty is not None:
                 doc["dirty"] = self.dirty
             return InsertOne(doc)
-        change: dict[str, Any] = {"$set": self._paths() | {"w": token}, "$inc": {"v": 1}}
+        stored = {"w": token, "changed_at": millis(datetime.now(UTC))}
+        change: dict[str, Any] = {"$set": self._paths() | stored, "$inc": {"v": 1}}
         if self._unset:
             change["$unset"] = self._unset
         return UpdateOne({"_id": self.key, "v": self.version}, change)
@@ -245,6 +251,20 @@ def _roster(kept: dict[str, Any], day: str) -> Roster:
     )
 
 
+def _day(doc: Mapping[str, Any]) -> ClinicDay:
+    return ClinicDay(
+        clinic_id=doc["clinic_id"],
+        date=doc["date"],
+        version=doc["v"],
+        roster=doc.get("roster"),
+        unavailable=doc.get("unavailable") or [],
+        bookings=doc.get("bookings") or {},
+        moved=doc.get("moved") or {},
+        dirty=doc.get("dirty"),
+        changed_at=moment_of(doc["changed_at"]) if "changed_at" in doc else None,
+    )
+
+
 class SchedulerStore:
     """Calls by ``request_id``, and days by clinic and date."""
 
@@ -254,7 +274,12 @@ class SchedulerStore:
             CallState,
             timer_at=timer_at,
             indexed=_indexed,
-            indexes=[("waiting_for", False), ("unplaced", False), ("visit_open_since", False)],
+            indexes=[
+                ("waiting_for", False),
+                ("unplaced", False),
+                ("visit_open_since", False),
+                (("day", "clinic"), False),
+            ],
             over_on=over_on,
         )
         self._days: Collected = database.collection("days")
@@ -266,19 +291,7 @@ class SchedulerStore:
 
     async def load_days(self, keys: Collection[str]) -> dict[str, ClinicDay]:
         """The days of these keys, in one query; new ones for those that do not exist."""
-        found = {
-            doc["_id"]: ClinicDay(
-                clinic_id=doc["clinic_id"],
-                date=doc["date"],
-                version=doc["v"],
-                roster=doc.get("roster"),
-                unavailable=doc.get("unavailable") or [],
-                bookings=doc.get("bookings") or {},
-                moved=doc.get("moved") or {},
-                dirty=doc.get("dirty"),
-            )
-            for doc in await self._days.find({"_id": {"$in": list(keys)}})
-        }
+        found = {doc["_id"]: _day(doc) for doc in await self._days.find({"_id": {"$in": list(keys)}})}
         for key in keys:
             clinic_id, _, day = key.rpartition("|")
             found.setdefault(key, ClinicDay(clinic_id, day))
@@ -318,3 +331,32 @@ class SchedulerStore:
         """Calls without a place, by cause."""
         rows = await self.calls.group({"unplaced": {"$exists": True}}, "unplaced", "v")
         return {cause: number for cause, number, _ in rows}
+
+    # -------------------------------------------------------- to be compared with other stores
+
+    async def clinics_on(self, day: date) -> dict[str, int]:
+        """The clinics with calls that are to be placed on that day, or were, and how many each has."""
+        rows = await self.calls.group({"day": day.toordinal()}, "clinic", "v")
+        return {clinic_id: number for clinic_id, number, _ in rows}
+
+    async def days(self, first: date, last: date) -> set[date]:
+        """The days, among these, that have calls."""
+        rows = await self.calls.group({"day": {"$gte": first.toordinal(), "$lte": last.toordinal()}}, "day", "v")
+        return {date.fromordinal(day) for day, _, _ in rows}
+
+    async def on(self, day: date, clinics: Collection[str]) -> list[Aggregate[CallState]]:
+        """The calls of these clinics' day, to look at, without anything personal."""
+        return await self.calls.look({"day": day.toordinal(), "clinic": {"$in": list(clinics)}}, ["cancel_reason"])
+
+    async def of(self, ids: Collection[str]) -> list[Aggregate[CallState]]:
+        """The same for calls by their requests' ids."""
+        return await self.calls.look({"_id": {"$in": list(ids)}}, ["cancel_reason"]) if ids else []
+
+    async def bookings_on(self, keys: Collection[str]) -> dict[str, ClinicDay]:
+        """Those of these clinics' days that exist, to look at, without their rosters."""
+        found = await self._days.find({"_id": {"$in": list(keys)}}, projection={"roster": 0, "moved": 0})
+        return {doc["_id"]: _day(doc) for doc in found}
+
+    async def day_keys(self) -> list[str]:
+        """Every clinic's day that exists: its key alone."""
+        return [doc["_id"] for doc in await self._days.find({}, projection={"v": 1})]

@@ -126,10 +126,15 @@ def _matches(doc: Mapping[str, Any], query: Mapping[str, Any]) -> bool:
 def _fits(value: Any, there: bool, asked: Any) -> bool:
     if not isinstance(asked, Mapping):
         return there and bool(value == asked)
-    ((operator, operand),) = asked.items()
+    return all(_holds(value, there, operator, operand) for operator, operand in asked.items())
+
+
+def _holds(value: Any, there: bool, operator: str, operand: Any) -> bool:
     match operator:
         case "$in":
             return there and value in operand
+        case "$gte":
+            return there and bool(value >= operand)
         case "$lte":
             return there and bool(value <= operand)
         case "$exists":

@@ -47,6 +47,7 @@ def change(day: ClinicDay) -> dict[str, Any]:
     asked: dict[str, Any] = dict(operation._doc)
     assert asked.pop("$inc") == {"v": 1}
     assert asked["$set"].pop("w") == "token"
+    assert asked["$set"].pop("changed_at") > 0
     return asked
 
 
