@@ -4,7 +4,8 @@ What comes through the portal is signed by a test authority that lives as long a
 checked as in production.
 
 The day's clock runs a minute in a second and steps over hours in which nothing is due: only when all that was sent has
-had its first word, and never past an opening or the end of a clock that runs.
+had its first word, and never past an opening or the end of a clock that runs. In the end the services' stores are
+compared with one another, as ``homecall reconcile`` does.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -28,9 +29,11 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from rich.console import Console
 
 from services.cli.clinic_day import ENDS_AT, STARTS_AT, Act, Plan, make_plan, report_of
+from services.cli.drift import Difference
 from services.cli.embedded import DidNotStartError, NotInstalledError, Stack, embedded_stack
 from services.cli.failure import Failure
 from services.cli.ledger import HEARD, Ledger
+from services.cli.reconcile import Asked, stores_of
 from services.cli.screen import Screen, screen_for, show_findings, show_summary
 from services.cli.serve import build
 from services.contract.events import StatusChanged, VisitScheduled
@@ -60,12 +63,14 @@ _SILENCE_SECONDS = 20.0
 """After so long without a word while something is awaited, nothing more is waited for."""
 _LISTEN_ON_SECONDS = 0.5
 """How long to listen on when all has come: for what would come twice."""
+_TAKEN_UP_SECONDS = 10.0
+"""After so long, what differs between the stores is not on its way any more."""
 _REPORT_WITHIN = timedelta(minutes=55)
 """Within which doctors hand in how their visits ended; the last one is over an hour before closing."""
 
 
 def run(requests: int, seed: int, *, as_json: bool) -> None:
-    """Play the day and show it; ``Failure`` with code 1 when anything was lost, doubled or unanswered."""
+    """Play the day and show it; ``Failure`` with code 1 when anything was lost, doubled, unanswered, or differs."""
     began = time.perf_counter()
     for stream in (sys.stdout, sys.stderr):
         # A terminal that knows no Kazakh letters is to lose the letters, not the day.
@@ -151,7 +156,21 @@ async def _play(plan: Plan, stack: Stack, settings: Settings, console: Console) 
             day = _Day(plan, ledger, clock, services, producer, screen)
             async with _listening(stack, day):
                 await day.play()
+            for each in await _reconciled(settings):
+                ledger.drifted(each.line)
     return ledger
+
+
+async def _reconciled(settings: Settings) -> Sequence[Difference]:
+    """What differs between the stores once the last events have been taken up: the ledger does not hear of those."""
+    asked = Asked(None, STARTS_AT.date() - timedelta(days=1), date.max, settle_seconds=-1.0)
+    end = time.perf_counter() + _TAKEN_UP_SECONDS
+    async with stores_of(settings) as stores:
+        while True:
+            found = [each async for judged in stores.judged(asked) for each in judged.differences]
+            if not found or time.perf_counter() > end:
+                return found
+            await asyncio.sleep(0.1)
 
 
 @asynccontextmanager

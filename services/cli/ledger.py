@@ -1,6 +1,7 @@
 """What went in and what came out: the demo's own account, kept from the topics alone.
 
-It knows nothing of the services' stores. Everything that is wrong becomes a finding of one of three kinds: ``lost``
+It knows nothing of the services' stores: what reconciliation finds in them is told to it in the end, as findings of the
+kind ``drift``. Everything else that is wrong becomes a finding of one of three kinds: ``lost``
 (something that had to come did not, or something else came; or a number or a sequence has a gap), ``doubled``
 (something came twice, or two where one may be), ``unanswered`` (taken up, and no answer).
 """
@@ -55,7 +56,7 @@ HEARD: tuple[Topic, ...] = (
 )
 """The topics that the ledger is to be fed with, from their beginning."""
 
-Kind = Literal["lost", "doubled", "unanswered"]
+Kind = Literal["lost", "doubled", "unanswered", "drift"]
 Decided = Literal["accepted", "deferred", "refused"]
 _FIRST_WORD = frozenset({"scheduled", "refused", "deferred", "delayed", "withdrawn"})
 _FOLLOWING = frozenset({"request.withdrawn", "answer.given", "visit.reported"})
@@ -96,6 +97,8 @@ class Summary:
     p50_ms: float | None
     p99_ms: float | None
     seconds: float
+    drift: int = 0
+    """Differences between the services' stores."""
 
     def as_dict(self) -> dict[str, int | float | None]:
         """As ``--json`` prints it."""
@@ -103,8 +106,8 @@ class Summary:
 
     @property
     def good(self) -> bool:
-        """Nothing lost, doubled or unanswered."""
-        return not (self.lost or self.doubled or self.unanswered)
+        """Nothing lost, doubled or unanswered, and the stores agree."""
+        return not (self.lost or self.doubled or self.unanswered or self.drift)
 
 
 @dataclass
@@ -390,6 +393,10 @@ class Ledger:
 
     # ------------------------------------------------------------ the judgement
 
+    def drifted(self, what: str) -> None:
+        """Take a difference between the services' stores, by a line that names it."""
+        self._find("drift", what)
+
     def _find(self, kind: Kind, what: str) -> None:
         self._findings.append(Finding(kind, what))
 
@@ -434,6 +441,7 @@ class Ledger:
             p50_ms=_percentile(waits, 0.50),
             p99_ms=_percentile(waits, 0.99),
             seconds=round(seconds, 1),
+            drift=kinds["drift"],
         )
 
 

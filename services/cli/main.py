@@ -72,7 +72,10 @@ def demo(
     seed: Annotated[int, typer.Option(help="the same seed brings the same day")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="end with one line of JSON")] = False,
 ) -> None:
-    """Play a clinic day on a broker and a database of its own; exit 1 if anything was lost, doubled or unanswered."""
+    """Play a clinic day on a broker and a database of its own; exit 1 if anything was lost, doubled or unanswered.
+
+    It ends with homecall reconcile; what that finds is a reason for exit 1, too.
+    """
     from services.cli.demo import run
 
     run(requests, seed, as_json=as_json)

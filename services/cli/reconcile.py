@@ -146,7 +146,7 @@ class Stores:
         return facts
 
     async def _complete(self, facts: Facts, asked: set[str]) -> None:
-        """Read what the stores count to other days: of the same requests, and their days and pages but those ``asked``."""
+        """Read what the stores count to other days: of the same requests; days and pages but those ``asked``."""
         ids = {*facts.requests, *facts.calls, *facts.told}
         ids |= {each for page in facts.pages.values() for each in page.numbers}
         ids |= {each for day in facts.days.values() for each in day.bookings}

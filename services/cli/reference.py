@@ -202,7 +202,8 @@ def _values(field: Any) -> str:
 
 def _metrics() -> Iterator[str]:
     yield "## Metrics\n"
-    yield "At `/metrics` of each service, in Prometheus' text format. No label holds the id of a person or a request.\n"
+    yield "At `/metrics` of each service, those of `homecall reconcile` at its own, in Prometheus' text format.\n"
+    yield "No label holds the id of a person or a request.\n"
     yield from _table(
         ("metric", "type", "labels", "what it is"),
         [

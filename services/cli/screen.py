@@ -374,11 +374,12 @@ def show_summary(console: Console, summary: Summary, ledger: Ledger) -> None:
         ("lost", summary.lost, ""),
         ("doubled", summary.doubled, ""),
         ("unanswered", summary.unanswered, ""),
+        ("drift", summary.drift, "differences between register, statuses and bookings, as the stores have them"),
         ("submission to status", f"{summary.p50_ms} ms", f"half of them; 99 of 100 within {summary.p99_ms} ms"),
         ("seconds", summary.seconds, "real time, from the command to here"),
     )
     for name, value, note in rows:
-        bad = name in {"lost", "doubled", "unanswered"} and value
+        bad = name in {"lost", "doubled", "unanswered", "drift"} and value
         table.add_row(name, str(value), note, style="bold red" if bad else "")
     console.print()
     console.print(table)

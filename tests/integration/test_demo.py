@@ -16,7 +16,7 @@ from tests.unit.cli.portal import Written
 
 FIELDS = {
     *("requests", "accepted", "deferred", "refused", "answered", "on_time", "missed", "lost", "doubled", "unanswered"),
-    *("complaints", "p50_ms", "p99_ms", "seconds"),
+    *("complaints", "p50_ms", "p99_ms", "seconds", "drift"),
 }
 
 
@@ -39,7 +39,7 @@ def test_a_day_with_nothing_lost_doubled_or_unanswered(tmp_path: Path, requests:
     assert ended.returncode == 0, ended.stderr
     told = json.loads(ended.stdout.splitlines()[-1])
     assert told.keys() >= FIELDS
-    assert (told["lost"], told["doubled"], told["unanswered"]) == (0, 0, 0)
+    assert (told["lost"], told["doubled"], told["unanswered"], told["drift"]) == (0, 0, 0, 0)
     plan = make_plan(requests, seed, Written())
     expected = Counter("refused" if each not in {"accepted", "deferred"} else each for each in plan.expected.values())
     assert {name: told[name] for name in ("requests", "accepted", "deferred", "refused")} == {
@@ -63,6 +63,7 @@ def test_a_day_with_nothing_lost_doubled_or_unanswered(tmp_path: Path, requests:
 _WITH_A_PHANTOM = """
 import sys
 from dataclasses import replace
+from pymongo import MongoClient
 from services.cli import clinic_day, demo, main
 
 def plan(requests, seed, signatures):
@@ -73,14 +74,24 @@ def plan(requests, seed, signatures):
     astray = replace(last, topic="homecall.rosters.v1")
     return replace(made, acts=tuple(astray if act is last else act for act in made.acts))
 
+reconciled = demo._reconciled
+
+async def with_an_entry_less(settings):
+    with MongoClient(settings.mongo_url) as client:
+        calls = client[f"{settings.mongo_prefix}_notifier"]["requests"]
+        calls.delete_one({"_id": calls.find_one({"s.register_number": 1})["_id"]})
+    return await reconciled(settings)
+
 demo.make_plan = plan
+demo._reconciled = with_an_entry_less
 demo._SILENCE_SECONDS = 3.0
+demo._TAKEN_UP_SECONDS = 0.5
 sys.argv = ["homecall", "demo", "--requests", "6", "--json"]
 main.main()
 """
 
 
-def test_what_was_lost_is_told_with_code_1_and_the_log_is_kept(tmp_path: Path) -> None:
+def test_what_was_lost_or_differs_is_told_with_code_1_and_the_log_is_kept(tmp_path: Path) -> None:
     ended = subprocess.run(
         [sys.executable, "-c", _WITH_A_PHANTOM],
         capture_output=True,
@@ -92,6 +103,10 @@ def test_what_was_lost_is_told_with_code_1_and_the_log_is_kept(tmp_path: Path) -
     assert ended.returncode == 1, ended.stderr
     told = json.loads(ended.stdout.splitlines()[-1])
     assert (told["requests"], told["lost"], told["doubled"], told["unanswered"]) == (5, 2, 0, 0)
+    assert told["drift"] == 2
+    assert "entry_missing in notifier: has the number 1, and the register has no entry" in " ".join(
+        ended.stderr.split()
+    )
     assert "was never decided on" in ended.stderr
     assert "broken off: nothing was heard for 3 s" in ended.stderr
     assert "became a dead letter (unknown_type) and must not" in ended.stderr
