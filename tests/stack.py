@@ -484,6 +484,13 @@ def _java(command: list[str], options: tuple[str, ...]) -> list[str]:
     return ["java", *options, logging, "-cp", f"{jars}{os.pathsep}{jars}/*", *command]
 
 
+def java_source(program: Path, *arguments: str) -> list[str]:
+    """The command that runs a Java source file with Kafka's jars. Skips without Java's compiler or Maven."""
+    if not (_maven_is_there() and _java_compiler()):
+        pytest.skip("a Java source file needs a JDK, and Kafka's jars Maven")
+    return _java([str(program), *arguments], QUICK_JAVA)
+
+
 def _jars() -> Path:
     """The cached directory of jars and of what is compiled against them; another one when their sources change."""
     sources = b"".join(path.read_bytes() for path in sorted(SOURCES.iterdir()) if path.suffix in {".xml", ".java"})

@@ -18,9 +18,10 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final, Protocol
 from uuid import UUID
 
+from homecall_client.records import record_of
 from services.contract.envelope import STRUCTURED
 from services.contract.events import ClinicPublished
-from services.contract.topics import CLINICS, REQUESTS, TOPIC_OF_TYPE, TYPE_PREFIX, VISITS
+from services.contract.topics import CLINICS, REQUESTS, VISITS
 from services.contract.types import ZONE, iin_check_digit
 from services.standard.acceptance import decide_acceptance
 from services.standard.calendar import ClinicCalendar
@@ -193,27 +194,19 @@ def _act(
     expected: str = "",
     news: str = "",
 ) -> Act:
-    topic = TOPIC_OF_TYPE[event_type]
-    value = json.dumps(data, ensure_ascii=False).encode()
-    attributes = {
-        "specversion": "1.0",
-        "id": str(_uuid(chance)),
-        "source": source,
-        "type": TYPE_PREFIX + event_type,
-        "time": moment.isoformat(),
-    }
+    record = record_of(event_type, data, source=source, time=moment.isoformat(), event_id=str(_uuid(chance)))
+    value, headers = record.value, record.headers
     if structured:
-        headers: list[tuple[str, bytes]] = [("content-type", STRUCTURED.encode())]
+        # The same event in CloudEvents' other mode, as some systems send it.
+        attributes = {name.removeprefix("ce_"): text.decode() for name, text in headers if name.startswith("ce_")}
         value = json.dumps({**attributes, "data": data}, ensure_ascii=False).encode()
-    else:
-        headers = [(f"ce_{name}", text.encode()) for name, text in attributes.items()]
-        headers.append(("content-type", b"application/json"))
+        headers = (("content-type", STRUCTURED.encode()),)
     return Act(
         at=moment,
-        topic=topic.name,
-        key=str(data.get(topic.key, "")).encode(),
+        topic=record.topic,
+        key=record.key,
         value=value,
-        headers=tuple(headers),
+        headers=headers,
         type=event_type,
         clinic_id=data.get("clinic_id", ""),
         subject=data.get("complaint_id") or data.get("request_id", ""),

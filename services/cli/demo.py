@@ -25,9 +25,10 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TextIO
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from rich.console import Console
 
+from homecall_client import Homecall, Outgoing
 from services.cli.clinic_day import ENDS_AT, STARTS_AT, Act, Plan, make_plan, report_of
 from services.cli.drift import Difference
 from services.cli.embedded import DidNotStartError, NotInstalledError, Stack, embedded_stack
@@ -150,11 +151,13 @@ def demo_settings(stack: Stack, authority: Path) -> Settings:
 async def _play(plan: Plan, stack: Stack, settings: Settings, console: Console) -> Ledger:
     clock = SteppedClock(STARTS_AT - _HEAD_START, _SPEED)
     ledger = Ledger(key for key, clinic in plan.clinics.items() if clinic.oral_confirmation)
-    async with _serving(settings, clock) as services, _producing(stack) as producer:
+    # Clinics and the portal, with the client that theirs are offered.
+    outside = Homecall(stack.bootstrap, source="/demo")
+    async with _serving(settings, clock) as services, outside:
         clock.step_to(STARTS_AT)
         with screen_for(console, ledger, total=len(plan.expected)) as screen:
-            day = _Day(plan, ledger, clock, services, producer, screen)
-            async with _listening(stack, day):
+            day = _Day(plan, ledger, clock, services, outside, screen)
+            async with _listening(stack, day), _following(outside, screen):
                 await day.play()
             for each in await _reconciled(settings):
                 ledger.drifted(each.line)
@@ -191,16 +194,6 @@ async def _serving(settings: Settings, clock: SteppedClock) -> AsyncIterator[Seq
 
 
 @asynccontextmanager
-async def _producing(stack: Stack) -> AsyncIterator[Any]:
-    producer = AIOKafkaProducer(bootstrap_servers=stack.bootstrap, acks="all", enable_idempotence=True)
-    await producer.start()
-    try:
-        yield producer
-    finally:
-        await producer.stop()
-
-
-@asynccontextmanager
 async def _listening(stack: Stack, day: _Day) -> AsyncIterator[None]:
     """Let the day hear every topic that the ledger judges by, from its beginning and without a group."""
     consumer = AIOKafkaConsumer(
@@ -231,6 +224,22 @@ async def _listening(stack: Stack, day: _Day) -> AsyncIterator[None]:
         await consumer.stop()
 
 
+@asynccontextmanager
+async def _following(outside: Homecall, screen: Screen) -> AsyncIterator[None]:
+    """Let the screen show what the portal reads: each status once, in order."""
+
+    async def follow() -> None:
+        async for status in outside.statuses(from_beginning=True):
+            screen.answer(StatusChanged.model_validate(status.data))
+
+    following = asyncio.create_task(follow(), name="portal")
+    try:
+        yield
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+
+
 class _Day:
     """Sends the plan as the clock reaches it, and reports the visits that were made."""
 
@@ -240,14 +249,14 @@ class _Day:
         ledger: Ledger,
         clock: SteppedClock,
         services: Sequence[Service],
-        producer: Any,
+        outside: Homecall,
         screen: Screen,
     ) -> None:
         self._plan = plan
         self._ledger = ledger
         self._clock = clock
         self._services = services
-        self._producer = producer
+        self._outside = outside
         self._screen = screen
         self._unconfirmed: list[tuple[Act, Any]] = []
         self._visits: list[tuple[datetime, str]] = []
@@ -309,9 +318,8 @@ class _Day:
         self._word_at = time.perf_counter()
         if act.news:
             self._screen.tell(self._clock.now(), act.news)
-        self._unconfirmed.append(
-            (act, await self._producer.send(act.topic, act.value, key=act.key, headers=list(act.headers)))
-        )
+        record = Outgoing(act.topic, act.key, act.value, act.headers)
+        self._unconfirmed.append((act, await self._outside.begin(record)))
 
     async def _confirm(self) -> None:
         sent, self._unconfirmed = self._unconfirmed, []
@@ -339,8 +347,6 @@ class _Day:
         event: Event | None = self._ledger.hear(record_of(raw), self._word_at)
         if isinstance(event, VisitScheduled):
             heapq.heappush(self._visits, (event.arrives_to, event.request_id))
-        elif isinstance(event, StatusChanged):
-            self._screen.answer(event)
 
 
 class _SilenceError(Exception):

@@ -303,12 +303,20 @@ def dev_sign(
 
 
 @app.command()
-def asyncapi() -> None:
+def asyncapi(
+    as_html: Annotated[bool, typer.Option("--html", help="a page to read in place of the document")] = False,
+) -> None:
     """Print the AsyncAPI document of all topics and events."""
     import json
 
+    from services.cli.terminal import print_bytes
     from services.contract.asyncapi import document
 
+    if as_html:
+        from services.cli.asyncapi_page import page
+
+        print_bytes(page().encode())
+        return
     print(json.dumps(document(), ensure_ascii=False, indent=2))
 
 

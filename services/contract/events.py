@@ -261,7 +261,7 @@ class RosterPublished(Event):
 
 
 class DoctorUnavailable(Event):
-    """From ``frm`` on the doctor makes no more visits that day."""
+    """From ``from`` on the doctor makes no more visits that day."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
