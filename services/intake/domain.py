@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Literal, cast
 
@@ -34,7 +34,7 @@ from services.contract.ids import cause_id
 from services.contract.types import ZONE, in_zone
 from services.intake.checks import UNASKED, BadSignature, Checks
 from services.intake.facts import facts_as_far_as_readable, facts_of, hidden_in
-from services.runtime.decision import Dead, Decision, Ended, Measure, Say, Took
+from services.runtime.decision import Dead, Decision, Ended, Measure, Say, Took, replace
 from services.standard.acceptance import Accepted, Deferred, Refused, decide_acceptance, take_up
 from services.standard.calendar import NeverOpenError, calendar_version
 from services.standard.clinics import Clinics

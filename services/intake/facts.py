@@ -19,10 +19,12 @@ _LEFT_OUT: Any = {
     "applicant": {"iin": True, "authority": {"number": True}},
 }
 _LEFT_OUT_PATHS = {"identity_document", "signature", "patient.iin", "applicant.iin", "applicant.authority.number"}
+_NO_TEXT = {"request_id", "clinic_id", "channel", "queued_at", "service_started_at", "submitted_at"}
+"""Fields whose form leaves no room for a number that somebody typed there, once they are valid."""
 _WHOLE_PATHS = {"registrar"}
 """Parts that our events have whole or not at all."""
 _TWELVE_DIGITS = re.compile(r"(?<!\d)\d{12}(?!\d)")
-_BETWEEN_DIGITS = re.compile(r"[\s-]")
+_ANY_TWELVE = re.compile(r"(?:\D*\d){12}")
 _SHORTEST_NUMBER = 6
 """A document's number of fewer characters stands in too many texts that are no number."""
 
@@ -35,14 +37,14 @@ def facts_of(request: RequestSubmitted) -> dict[str, Any]:
         request.applicant.authority.number if request.applicant else None,
     ]
     shown = request.model_dump(mode="json", exclude=_LEFT_OUT, exclude_none=True)
-    facts: dict[str, Any] = _hidden(shown, iins, _numbers(documents))
-    return facts
+    numbers = _numbers(documents)
+    return {name: value if name in _NO_TEXT else _hidden(value, iins, numbers, name) for name, value in shown.items()}
 
 
 def facts_as_far_as_readable(request: Mapping[str, Any]) -> dict[str, Any]:
     """The facts of a request that breaks its schema: each field that is sound by itself, as JSON values."""
     parts = [part for part in (request.get("patient"), request.get("applicant")) if isinstance(part, Mapping)]
-    stated = [_BETWEEN_DIGITS.sub("", str(part.get("iin", ""))) for part in parts]
+    stated = [_closed_up(str(part.get("iin", ""))) for part in parts]
     iins = [iin for iin in stated if len(iin) == 12 and iin.isascii() and iin.isdigit()]
     documents = [_inside(request, "identity_document", "number"), _inside(request, "applicant", "authority", "number")]
     facts: dict[str, Any] = _hidden(_readable(RequestSubmitted, request, ""), iins, _numbers(documents))
@@ -51,7 +53,13 @@ def facts_as_far_as_readable(request: Mapping[str, Any]) -> dict[str, Any]:
 
 def hidden_in(text: str) -> str:
     """Free text of an event that does not say whose IIN may stand in it."""
-    return without_iins(_TWELVE_DIGITS.sub(HIDDEN, text))
+    # Most texts have no twelve digits at all, and need no closer look.
+    return without_iins(_TWELVE_DIGITS.sub(HIDDEN, text)) if _ANY_TWELVE.match(text) else text
+
+
+def _closed_up(text: str) -> str:
+    """A number without the spaces and hyphens that people put between its digits."""
+    return "".join(text.split()).replace("-", "")
 
 
 def _inside(value: Any, *path: str) -> Any:
@@ -61,7 +69,7 @@ def _inside(value: Any, *path: str) -> Any:
 
 
 def _numbers(documents: Sequence[Any]) -> list[str]:
-    plain = [_BETWEEN_DIGITS.sub("", each) for each in documents if isinstance(each, str)]
+    plain = [_closed_up(each) for each in documents if isinstance(each, str)]
     return [each for each in plain if len(each) >= _SHORTEST_NUMBER]
 
 
@@ -110,7 +118,7 @@ def _hidden(value: Any, iins: Sequence[str], documents: Sequence[str], name: str
     if isinstance(value, str):
         if len(value) < _SHORTEST_NUMBER:
             return value
-        plain = _BETWEEN_DIGITS.sub("", value)
+        plain = _closed_up(value)
         for number in (*iins, *(documents if name != "phone" else ())):
             if number in plain:
                 value = re.sub(r"[\s-]*".join(map(re.escape, number)), HIDDEN, value)

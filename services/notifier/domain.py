@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, Literal
 
@@ -38,7 +38,7 @@ from services.contract.events import (
 )
 from services.contract.types import ZONE, Event, in_zone, without_iins
 from services.notifier.texts import StatusFacts, oral_answer, status_text
-from services.runtime.decision import Dead, Decision, Ended, Measure, Say, Took
+from services.runtime.decision import Dead, Decision, Ended, Measure, Say, Took, replace
 from services.standard.deadlines import Clock, service_clock
 from services.standard.rules import NotCoveredError, RuleSet, RuleSets
 

@@ -7,12 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from services.contract.envelope import DeadReason
 from services.contract.types import Event
 
 S = TypeVar("S")
+
+
+def replace(state: S, **changes: Any) -> S:
+    """A copy of a state with some fields changed: as `dataclasses.replace`, for dataclasses without slots.
+
+    That one runs the constructor, field by field; with a state of thirty fields and half a dozen steps to a decision it
+    was a fifth of what a decision costs.
+    """
+    unknown = changes.keys() - state.__dict__.keys()
+    if unknown:
+        raise TypeError(f"{type(state).__name__} has no field {', '.join(sorted(unknown))}")
+    copy = object.__new__(type(state))
+    copy.__dict__.update(state.__dict__)
+    copy.__dict__.update(changes)
+    return copy
 
 
 @dataclass(frozen=True, slots=True)

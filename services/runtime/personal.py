@@ -123,7 +123,7 @@ class Vault:
         # The length before the kind keeps kind and value apart, whatever is in them.
         name = kind.encode()
         message = len(name).to_bytes(4, "big") + name + value.encode()
-        return hmac.new(self._ring.lookup, message, hashlib.sha256).hexdigest()
+        return hmac.digest(self._ring.lookup, message, hashlib.sha256).hex()
 
     def seal(self, plain: bytes, about: str) -> dict[str, Any]:
         """``{"k": key id, "n": nonce, "c": ciphertext and tag}``, for BSON as it is.

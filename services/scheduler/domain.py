@@ -6,7 +6,7 @@ Where in the day it goes is ``routing``'s; this is the call's own life around it
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
@@ -26,7 +26,7 @@ from services.contract.events import (
 )
 from services.contract.ids import cause_id, visit_id
 from services.contract.types import ZONE, in_zone
-from services.runtime.decision import Dead, Decision, Ended, Measure, Say
+from services.runtime.decision import Dead, Decision, Ended, Measure, Say, replace
 from services.scheduler.routing import Call, district_of
 from services.standard.calendar import ClinicCalendar, NeverOpenError, after
 from services.standard.clinics import Clinics

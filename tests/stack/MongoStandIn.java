@@ -1,18 +1,30 @@
+import de.bwaldvogel.mongo.MongoCollection;
 import de.bwaldvogel.mongo.MongoServer;
 import de.bwaldvogel.mongo.MongoVersion;
 import de.bwaldvogel.mongo.backend.CursorRegistry;
 import de.bwaldvogel.mongo.backend.Index;
 import de.bwaldvogel.mongo.backend.IndexKey;
+import de.bwaldvogel.mongo.backend.Missing;
+import de.bwaldvogel.mongo.backend.ValueComparator;
 import de.bwaldvogel.mongo.backend.memory.MemoryBackend;
 import de.bwaldvogel.mongo.backend.memory.MemoryDatabase;
 import de.bwaldvogel.mongo.backend.memory.index.MemoryUniqueIndex;
 import de.bwaldvogel.mongo.bson.Document;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.NavigableMap;
+import java.util.Set;
+import java.util.TreeMap;
 
 /**
- * mongo-java-server in memory, on 127.0.0.1 and the port given, with two changes: it says wire version 13, the oldest
- * that today's drivers talk to, and a unique index also serves a query that asks for more than the index's own fields,
- * since a compare-and-set on _id and version would read the whole collection otherwise.
+ * mongo-java-server in memory, on 127.0.0.1 and the port given, with three changes: it says wire version 13, the oldest
+ * that today's drivers talk to; a unique index also serves a query that asks for more than the index's own fields,
+ * since a compare-and-set on _id and version would read the whole collection otherwise; and an index that is not unique
+ * is one, where mongo-java-server itself takes no notice of it and reads everything.
  */
 public final class MongoStandIn {
     public static void main(String[] arguments) {
@@ -48,6 +60,12 @@ public final class MongoStandIn {
                 String collection, String name, List<IndexKey> keys, boolean sparse) {
             return new UniqueIndex(name, keys, sparse);
         }
+
+        @Override
+        protected Index<Integer> openOrCreateSecondaryIndex(
+                String collection, String name, List<IndexKey> keys, boolean sparse) {
+            return keys.size() == 1 && sparse ? new SparseIndex(name, keys) : null;
+        }
     }
 
     private static final class UniqueIndex extends MemoryUniqueIndex {
@@ -61,6 +79,120 @@ public final class MongoStandIn {
             Document own = new Document();
             keySet().stream().filter(query::containsKey).forEach(key -> own.put(key, query.get(key)));
             return super.canHandle(own);
+        }
+    }
+
+    /** The documents that have a field, by its value. */
+    private static final class SparseIndex extends Index<Integer> {
+        private static final Set<String> OPERATORS = Set.of("$lt", "$lte", "$gt", "$gte", "$in", "$exists");
+        private final NavigableMap<Object, Set<Integer>> byValue = new TreeMap<>(ValueComparator.asc());
+        private final Map<Object, Integer> byId = new HashMap<>();
+        private final String field;
+
+        SparseIndex(String name, List<IndexKey> keys) {
+            super(name, keys, true);
+            field = keys.get(0).getKey();
+        }
+
+        private Object valueIn(Document document) {
+            return document.getOrMissing(field);
+        }
+
+        @Override
+        public synchronized void add(Document document, Integer position, MongoCollection<Integer> collection) {
+            Object value = valueIn(document);
+            if (value instanceof Missing) {
+                return;
+            }
+            byValue.computeIfAbsent(value, any -> new LinkedHashSet<>()).add(position);
+            byId.put(document.get("_id"), position);
+        }
+
+        @Override
+        public synchronized Integer remove(Document document) {
+            Object value = valueIn(document);
+            Integer position = value instanceof Missing ? null : byId.remove(document.get("_id"));
+            if (position != null) {
+                Set<Integer> there = byValue.get(value);
+                there.remove(position);
+                if (there.isEmpty()) {
+                    byValue.remove(value);
+                }
+            }
+            return position;
+        }
+
+        @Override
+        public synchronized void updateInPlace(
+                Document before, Document after, Integer position, MongoCollection<Integer> collection) {
+            remove(before);
+            add(after, position, collection);
+        }
+
+        @Override
+        public boolean canHandle(Document query) {
+            Object asked = query.getOrMissing(field);
+            if (asked instanceof Document) {
+                Document operators = (Document) asked;
+                return OPERATORS.containsAll(operators.keySet())
+                        && !Boolean.FALSE.equals(operators.get("$exists"));
+            }
+            return asked instanceof Number || asked instanceof String;
+        }
+
+        @Override
+        public synchronized Iterable<Integer> getPositions(Document query) {
+            Object asked = query.get(field);
+            NavigableMap<Object, Set<Integer>> found = byValue;
+            List<Integer> positions = new ArrayList<>();
+            if (!(asked instanceof Document)) {
+                positions.addAll(byValue.getOrDefault(asked, Set.of()));
+                return positions;
+            }
+            Document operators = (Document) asked;
+            if (operators.containsKey("$in")) {
+                for (Object each : (Collection<?>) operators.get("$in")) {
+                    positions.addAll(byValue.getOrDefault(each, Set.of()));
+                }
+                return positions;
+            }
+            for (String operator : operators.keySet()) {
+                Object limit = operators.get(operator);
+                if (operator.startsWith("$l")) {
+                    found = found.headMap(limit, operator.endsWith("e"));
+                } else if (operator.startsWith("$g")) {
+                    found = found.tailMap(limit, operator.endsWith("e"));
+                }
+            }
+            found.values().forEach(positions::addAll);
+            return positions;
+        }
+
+        @Override
+        public synchronized Integer getPosition(Document document) {
+            return byId.get(document.get("_id"));
+        }
+
+        @Override
+        public synchronized long getCount() {
+            return byId.size();
+        }
+
+        @Override
+        public long getDataSize() {
+            return getCount();
+        }
+
+        @Override
+        public void checkAdd(Document document, MongoCollection<Integer> collection) {}
+
+        @Override
+        public void checkUpdate(Document before, Document after, MongoCollection<Integer> collection) {}
+
+        @Override
+        public synchronized void drop() {
+            byValue.clear();
+            byId.clear();
         }
     }
 }
