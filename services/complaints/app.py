@@ -58,7 +58,7 @@ class Complaints:
             event,
             clinics=self.clinics,
             rule_sets=self._rule_sets,
-            record_time=self._record_time(event),
+            record_time=self.record_time(event),
             now=now,
             bad_signature=self.bad_signatures.get(event.cause),
             kept=self.unchecked.get(event.cause),
@@ -78,7 +78,7 @@ class Complaints:
             event,
             clinics=self.clinics,
             rule_sets=self._rule_sets,
-            record_time=self._record_time(event),
+            record_time=self.record_time(event),
             now=now,
             bad_signature=self.bad_signatures.get(event.cause),
             held=held,
@@ -86,7 +86,8 @@ class Complaints:
         # What it says belongs to the event that brought it; the commands that came meanwhile follow it.
         return replace(decided, cause=(event.cause, event.traceparent), unpark=True)
 
-    def _record_time(self, event: Incoming) -> datetime | None:
+    def record_time(self, event: Incoming) -> datetime | None:
+        """The time of its record, where that is judged (R17)."""
         return event.record.recorded_at if self._judge_record_time else None
 
 
@@ -153,7 +154,8 @@ class ComplaintEngine(Engine[ComplaintState]):
             data = event.data
             if isinstance(data, ComplaintSubmitted) and data.channel == "portal" and data.signature is not None:
                 iin = data.complainant.iin or ""
-                signed[event.cause] = Signed(event.value, data.signature.value, iin, data.submitted_at)
+                heard_at = self._complaints.record_time(event)
+                signed[event.cause] = Signed(event.value, data.signature.value, iin, data.submitted_at, heard_at)
         verdicts = await self._verifier.verify(list(signed.values())) if signed else []
         told = dict(zip(signed, verdicts, strict=True))
         bad = {

@@ -19,7 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import pkcs7
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
 from services.gateways.canonical import canonical
 
@@ -69,12 +69,14 @@ class DevAuthority:
         )
         return cls(key, signer_key or new_key(), certificate)
 
-    def individual(self, iin: str, *, since: datetime = ISSUED, until: datetime = ENDS) -> x509.Certificate:
-        """A natural person's certificate for signing."""
+    def individual(
+        self, iin: str, *, since: datetime = ISSUED, until: datetime = ENDS, ocsp: str | None = None
+    ) -> x509.Certificate:
+        """A natural person's certificate for signing; ``ocsp`` is the responder that it names."""
         subject = _name(
             (NameOID.COMMON_NAME, "ҮЛГІ АДАМ"), (NameOID.SERIAL_NUMBER, f"IIN{iin}"), (NameOID.COUNTRY_NAME, "KZ")
         )
-        return self.certify(subject, purposes=(INDIVIDUAL,), since=since, until=until)
+        return self.certify(subject, purposes=(INDIVIDUAL,), since=since, until=until, ocsp=ocsp)
 
     def organisation(self, iin: str, bin_: str) -> x509.Certificate:
         """The certificate for signing of somebody who acts for an organisation."""
@@ -96,12 +98,13 @@ class DevAuthority:
         since: datetime = ISSUED,
         until: datetime = ENDS,
         key: rsa.RSAPublicKey | None = None,
+        ocsp: str | None = None,
     ) -> x509.Certificate:
         """A certificate with these extended key usages; without ``signing`` it is for signing in only."""
         usage = _usage(digital_signature=True, content_commitment=signing, key_encipherment=not signing)
         purpose = ExtendedKeyUsageOID.EMAIL_PROTECTION if signing else ExtendedKeyUsageOID.CLIENT_AUTH
         public = key or self.signer_key.public_key()
-        return (
+        builder = (
             x509.CertificateBuilder(
                 self.certificate.subject, subject, public, x509.random_serial_number(), since, until
             )
@@ -109,8 +112,11 @@ class DevAuthority:
             .add_extension(usage, critical=True)
             .add_extension(x509.ExtendedKeyUsage([purpose, *purposes]), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
-            .sign(self.key, hashes.SHA256())
         )
+        if ocsp is not None:
+            where = x509.AccessDescription(AuthorityInformationAccessOID.OCSP, x509.UniformResourceIdentifier(ocsp))
+            builder = builder.add_extension(x509.AuthorityInformationAccess([where]), critical=False)
+        return builder.sign(self.key, hashes.SHA256())
 
     def revocations(
         self,

@@ -41,9 +41,12 @@ class RsaPool:
     The signature on which a worker dies is told apart from its neighbours, which get their own verdicts.
     """
 
-    def __init__(self, authorities: Sequence[bytes], crls: Path | None, *, workers: int = 1) -> None:
+    def __init__(
+        self, authorities: Sequence[bytes], crls: Path | None, ocsp: str | None = None, *, workers: int = 1
+    ) -> None:
         self._authorities = list(authorities)
         self._crls = crls
+        self._ocsp = ocsp
         self._workers = workers
         self._pool: ProcessPoolExecutor | None = None
         self._closed = False
@@ -82,7 +85,7 @@ class RsaPool:
                 # Not forked: a copy of a process with threads and an open database is no place to start from.
                 mp_context=multiprocessing.get_context("spawn"),
                 initializer=_begin,
-                initargs=(self._authorities, self._crls),
+                initargs=(self._authorities, self._crls, self._ocsp),
             )
         pool = self._pool
         try:
@@ -103,7 +106,7 @@ class RsaPool:
 _checker: RsaChecker | None = None
 
 
-def _begin(authorities: list[bytes], crls: Path | None) -> None:
+def _begin(authorities: list[bytes], crls: Path | None, ocsp: str | None) -> None:
     """Make a worker ready: nothing is left to load for the first signature."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the service ends its workers itself
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -112,7 +115,7 @@ def _begin(authorities: list[bytes], crls: Path | None) -> None:
     from services.gateways.rsa_signatures import RsaChecker
 
     global _checker
-    _checker = RsaChecker(authorities, crls)
+    _checker = RsaChecker(authorities, crls, ocsp)
 
 
 def _end_with_parent() -> None:
@@ -127,7 +130,7 @@ def _check(chunk: list[Signed]) -> list[Verdict]:
     assert _checker is not None
     faulthandler.dump_traceback_later(_LONGEST_SECONDS, exit=True)
     try:
-        return [_checker.check(signed) for signed in chunk]
+        return _checker.check_all(chunk)
     finally:
         faulthandler.cancel_dump_traceback_later()
 
@@ -143,13 +146,16 @@ def rsa_from(settings: Settings) -> RsaPool:
     from services.runtime.logs import log
 
     authorities = read_trust_store(settings.trust_store)
-    if settings.crls is None:
-        log("signatures").warning(
-            "revocation is not checked: set HOMECALL_CRLS to the directory of the authorities' lists"
-        )
-    else:
+    ocsp = None if settings.ocsp == "off" else settings.ocsp
+    if ocsp is not None and ocsp != "certificate":
+        _look_at_address(ocsp)
+    if settings.crls is not None:
         _look_at_lists(settings.crls)
-    return RsaPool(authorities, settings.crls)
+    elif ocsp is None:
+        log("signatures").warning(
+            "revocation is not checked: set HOMECALL_CRLS to the directory of the authorities' lists, or HOMECALL_OCSP"
+        )
+    return RsaPool(authorities, settings.crls, ocsp)
 
 
 def read_trust_store(directory: Path | None) -> list[bytes]:
@@ -200,6 +206,23 @@ def _is_authority(certificate: object) -> bool:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     except x509.ExtensionNotFound:
         return False
+
+
+def _look_at_address(address: str) -> None:
+    from urllib.parse import urlsplit
+
+    from services.runtime.settings import SettingsError
+
+    try:
+        parts = urlsplit(address)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound or "@" in parts.netloc or parts.fragment:
+        raise SettingsError(
+            "HOMECALL_OCSP must be off, certificate (the responder that each certificate names), "
+            "or a responder's address as in http://127.0.0.1:8080"
+        )
 
 
 def _look_at_lists(directory: Path) -> None:

@@ -3,8 +3,8 @@
 Loaded by the workers of ``rsa_pool`` alone: it is large, and a check takes milliseconds of processor time.
 
 What pyHanko answers is whether the signature is good and whether the certificate leads to an authority that we trust;
-revocation is in ``revocation``, and whose certificate it is, and for what, is read here. Online revocation (OCSP) is
-not asked: a check must give the same again (R1), and the lists do.
+revocation is in ``revocation`` (lists) and ``ocsp`` (asked online, where that is set), and whose certificate it is, and
+for what, is read here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from asn1crypto import x509 as asn1_x509  # type: ignore[import-untyped]  # ships no types
 from cryptography import x509
@@ -28,12 +28,16 @@ from pyhanko.sign.validation.generic_cms import (
 from pyhanko.sign.validation.settings import KeyUsageConstraints
 from pyhanko.sign.validation.status import SignatureStatus
 from pyhanko_certvalidator.context import ValidationContext
+from pyhanko_certvalidator.path import ValidationPath
 from pyhanko_certvalidator.policy_decl import NO_REVOCATION, CertRevTrustPolicy
 
 from services.gateways.canonical import NotCanonical, canonical
 from services.gateways.cms import Opened, Refused, opened
 from services.gateways.revocation import RevocationLists
 from services.gateways.signatures import Away, Invalid, Signed, Valid, Verdict
+
+if TYPE_CHECKING:
+    from services.gateways.ocsp import Ocsp
 
 INDIVIDUAL = x509.ObjectIdentifier("1.2.398.3.3.4.1.1")
 ORGANISATION = "1.2.398.3.3.4.1.2"
@@ -53,21 +57,43 @@ _WEAK = "must be made with RSA (PKCS #1) of 2048 to 8192 bits and SHA-256, SHA-3
 class RsaChecker:
     """The checks of ``signatures``, in one process, one signature at a time.
 
-    ``authorities`` are DER certificates, each trusted by itself while it is valid. Without ``crls`` revocation is not
-    checked; with it, a certificate without a list that can tell is ``Away``: stale lists are no applicant's fault.
+    ``authorities`` are DER certificates, each trusted by itself while it is valid. With neither ``crls`` nor ``ocsp``
+    revocation is not checked. With ``crls``, a certificate without a list that can tell is ``Away``: stale lists are no
+    applicant's fault. With ``ocsp`` (``certificate``, or a responder's address) the signer's certificate is good only
+    by its responder's answer, and ``Away`` without one; for the authorities between a list will do, too. Whoever says
+    that one was revoked is believed.
     """
 
-    def __init__(self, authorities: Sequence[bytes], crls: Path | None) -> None:
+    def __init__(
+        self, authorities: Sequence[bytes], crls: Path | None, ocsp: str | None = None, **limits: float
+    ) -> None:
         self._authorities = [
             (asn1_x509.Certificate.load(der), x509.load_der_x509_certificate(der)) for der in authorities
         ]
         self._lists = None if crls is None else RevocationLists(crls)
+        self._ocsp = None if ocsp is None else _ocsp(ocsp, limits)
         self._loop = asyncio.Runner()
 
     def check(self, signed: Signed) -> Verdict:
         """The verdict on one signature. Never raises: what breaks a parser is not a signature."""
+        return self.check_all([signed])[0]
+
+    def check_all(self, batch: Sequence[Signed]) -> list[Verdict]:
+        """The verdicts on several. They wait for responders together, not one after the other."""
+        return self._loop.run(self._all(batch))
+
+    def close(self) -> None:
+        """Give up the connections to responders."""
+        if self._ocsp is not None:
+            self._loop.run(self._ocsp.close())
+        self._loop.close()
+
+    async def _all(self, batch: Sequence[Signed]) -> list[Verdict]:
+        return list(await asyncio.gather(*map(self._one, batch)))
+
+    async def _one(self, signed: Signed) -> Verdict:
         try:
-            return self._checked(signed)
+            return await self._checked(signed)
         except NotCanonical as error:
             return Invalid("canonical", str(error), error.path)
         except Refused as refused:
@@ -77,23 +103,28 @@ class RsaChecker:
         except Exception:
             return Invalid("form", "cannot be read as a CMS signature: sign again and send its DER in base64")
 
-    def _checked(self, signed: Signed) -> Verdict:
+    async def _checked(self, signed: Signed) -> Verdict:
         content = canonical(signed.value)
         cms = opened(signed.cms, content)
         _strong(cms)
-        status, certificate = self._signature(cms, content, signed.at)
+        status, certificate = await self._signature(cms, content, signed.at)
         if not certificate.not_valid_before_utc <= signed.at <= certificate.not_valid_after_utc:
             raise Refused("validity", "has a certificate that was not valid at submitted_at: sign with a valid one")
-        if not status.trusted:
+        if not status.trusted or status.validation_path is None:
             raise Refused("chain", "has a certificate from no authority that is trusted here: use one of the NCA's")
-        away = self._revocation(status, signed.at)
-        # Whose it is comes before what the lists could not tell: what is wrong for ever need not wait for them.
+        path, at = status.validation_path, signed.unrevoked_until
+        told = self._listed(path, at)
+        # Whose it is comes before what nobody could tell: what is wrong for ever need not wait for it.
         _for_signing(certificate)
         _individual(certificate)
         _theirs(certificate, signed.signer_iin)
-        return away or Valid()
+        if self._ocsp is not None:
+            return await self._asked(self._ocsp, path, told, at) or Valid()
+        if self._lists is not None and "unknown" in told:
+            return Away("HOMECALL_CRLS holds no list of the certificate's issuer that covers the request")
+        return Valid()
 
-    def _signature(self, cms: Opened, content: bytes, at: datetime) -> tuple[SignatureStatus, x509.Certificate]:
+    async def _signature(self, cms: Opened, content: bytes, at: datetime) -> tuple[SignatureStatus, x509.Certificate]:
         """pyHanko's answer and the signer's certificate. Raises ``Refused`` unless the signature itself is good."""
         context = ValidationContext(
             trust_roots=[
@@ -107,16 +138,14 @@ class RsaChecker:
             time_tolerance=timedelta(0),
         )
         digest = hashlib.new(cms.signer["digest_algorithm"]["algorithm"].native, content).digest()
-        status = self._loop.run(
-            async_validate_cms_signature(
-                cms.signed_data,
-                status_cls=SignatureStatus,
-                # Content that is carried along was found equal to ours; pyHanko then takes that.
-                raw_digest=digest if cms.detached else None,
-                validation_context=context,
-                # Looked at below, to say which.
-                key_usage_settings=KeyUsageConstraints(key_usage=set()),
-            )
+        status = await async_validate_cms_signature(
+            cms.signed_data,
+            status_cls=SignatureStatus,
+            # Content that is carried along was found equal to ours; pyHanko then takes that.
+            raw_digest=digest if cms.detached else None,
+            validation_context=context,
+            # Looked at by the caller, to say which.
+            key_usage_settings=KeyUsageConstraints(key_usage=set()),
         )
         if not status.intact:
             raise Refused(
@@ -126,19 +155,42 @@ class RsaChecker:
             raise Refused("signature", "was not made with its certificate's key: sign again")
         return status, x509.load_der_x509_certificate(status.signing_cert.dump())
 
-    def _revocation(self, status: SignatureStatus, at: datetime) -> Away | None:
-        """None when no certificate below the trusted one was revoked by then. Raises ``Refused`` when one was."""
-        if self._lists is None or status.validation_path is None:
-            return None
-        path = [x509.load_der_x509_certificate(each.dump()) for each in status.validation_path.iter_certs(True)]
-        away = None
-        for issuer, certificate in itertools.pairwise(path):
-            told = self._lists.verdict(certificate, issuer, at)
-            if told == "revoked":
-                raise Refused("revocation", "has a certificate that was revoked by submitted_at: sign with another")
-            if told == "unknown":
-                away = Away("HOMECALL_CRLS holds no list of the certificate's issuer that covers submitted_at")
-        return away
+    def _listed(self, path: ValidationPath, at: datetime) -> list[str]:
+        """What the lists say of each certificate below the trusted one, the signer's last: ``good`` or ``unknown``.
+
+        Raises ``Refused`` when one was revoked by then.
+        """
+        certificates = [x509.load_der_x509_certificate(each.dump()) for each in path.iter_certs(True)]
+        told: list[str] = []
+        for issuer, certificate in itertools.pairwise(certificates):
+            verdict = "unknown" if self._lists is None else self._lists.verdict(certificate, issuer, at)
+            if verdict == "revoked":
+                raise _REVOKED
+            told.append(verdict)
+        return told
+
+    async def _asked(self, ocsp: Ocsp, path: ValidationPath, told: Sequence[str], at: datetime) -> Away | None:
+        """None when the responders, or the lists for the authorities between, say that none was revoked by then."""
+        from services.gateways.ocsp import Unanswered
+
+        certificates = list(path.iter_certs(False))
+        for certificate, listed in zip(certificates, told, strict=True):
+            try:
+                if await ocsp.verdict(certificate, path, at) == "revoked":
+                    raise _REVOKED
+            except Unanswered as reason:
+                if certificate is certificates[-1] or listed != "good":
+                    return Away(str(reason))
+        return None
+
+
+_REVOKED = Refused("revocation", "has a certificate that was revoked by the time of the request: sign with another")
+
+
+def _ocsp(setting: str, limits: dict[str, float]) -> Ocsp:
+    from services.gateways.ocsp import Limits, Ocsp  # brings an HTTP client: only where it is asked for
+
+    return Ocsp(None if setting == "certificate" else setting, Limits(**limits))  # type: ignore[arg-type]  # by name
 
 
 def _strong(cms: Opened) -> None:

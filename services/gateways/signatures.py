@@ -6,8 +6,8 @@ A signature is a detached CMS over the RFC 8785 form of the data (``canonical``)
   than passed over;
 - the content is ours: detached, or carried along and equal to ours to the byte;
 - the signature is the certificate's, made with nothing weaker than SHA-256;
-- the certificate comes from an authority that we trust, is valid at ``Signed.at``, is not revoked by then, is for
-  signing, and is an individual's, not an organisation's;
+- the certificate comes from an authority that we trust, is valid at ``Signed.at``, was not revoked when the signature
+  was first seen, is for signing, and is an individual's, not an organisation's;
 - its IIN is that of the applicant.
 
 What cannot be checked is never accepted. If that is the signature's own fault it is ``Invalid``, with the check that
@@ -54,7 +54,16 @@ class Signed:
     signer_iin: str = field(repr=False)
     """The applicant's IIN: the representative's where there is one (R15)."""
     at: datetime
-    """The moment for which the certificate must be valid and not revoked: ``submitted_at`` (R1)."""
+    """The moment for which the certificate must be valid: ``submitted_at`` (R1)."""
+    heard_at: datetime | None = None
+    """The time of the record that brought it, where that is judged (R17)."""
+
+    @property
+    def unrevoked_until(self) -> datetime:
+        """Until when the certificate must not have been revoked: whoever holds a stolen key can date a request back,
+        and before its record nobody had seen it.
+        """
+        return self.at if self.heard_at is None else max(self.at, self.heard_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +122,8 @@ class Unchecked:
 def verifier_from(settings: Settings) -> Verifier:
     """The port that ``HOMECALL_SIGNATURES`` asks for.
 
-    Raises ``SettingsError`` with one line where its own settings are missing or wrong: ``HOMECALL_TRUST_STORE`` and
-    ``HOMECALL_CRLS`` for ``rsa``, ``HOMECALL_NCANODE_URL`` for ``ncanode``.
+    Raises ``SettingsError`` with one line where its own settings are missing or wrong: ``HOMECALL_TRUST_STORE``,
+    ``HOMECALL_CRLS`` and ``HOMECALL_OCSP`` for ``rsa``, ``HOMECALL_NCANODE_URL`` for ``ncanode``.
     """
     if settings.signatures == "off":
         return Unchecked()

@@ -275,14 +275,19 @@ def _take(known: Clinics, event: Incoming) -> None:
 def build(settings: Settings, clock: Clock) -> Service:
     """Put intake together. Raises ``SettingsError`` or ``RuleSetError`` with one line where it cannot start."""
     vault = Vault.from_settings(settings)
-    outside = Outside(verifier_from(settings), identity_from(settings), wait_seconds=settings.identity_wait_seconds)
+    # Under another clock than the world's, a record's time says nothing about the event's (R17).
+    judge_record_time = isinstance(clock, SystemClock)
+    outside = Outside(
+        verifier_from(settings),
+        identity_from(settings),
+        wait_seconds=settings.identity_wait_seconds,
+        judge_record_time=judge_record_time,
+    )
     database = Database(settings.mongo_url, f"{settings.mongo_prefix}_{topics.INTAKE}")
     producer = Producer(settings, f"homecall-{topics.INTAKE}")
     store = IntakeStore(database)
     known = Clinics()
     clinics = WholeTopic(settings, topics.INTAKE, topics.CLINICS, lambda event: _take(known, event))
-    # Under another clock than the world's, a record's time says nothing about the event's (R17).
-    judge_record_time = isinstance(clock, SystemClock)
     intake = Intake(load_rule_sets(settings.rules), known, vault, judge_record_time=judge_record_time)
     engine = IntakeEngine(store, intake, clock, clinics, known, outside, vault)
 

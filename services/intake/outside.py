@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from services.contract.envelope import Incoming
 from services.contract.events import RequestSubmitted
@@ -17,8 +18,11 @@ from services.intake.checks import BadSignature, Checks
 class Outside:
     """Both gateways, asked once per batch and at the same time. Neither ever raises; neither is waited for too long."""
 
-    def __init__(self, verifier: Verifier, identity: Identity | None, *, wait_seconds: float) -> None:
+    def __init__(
+        self, verifier: Verifier, identity: Identity | None, *, wait_seconds: float, judge_record_time: bool = False
+    ) -> None:
         self._verifier = verifier
+        self._judge_record_time = judge_record_time
         self._identity = identity
         self._wait = wait_seconds
 
@@ -57,9 +61,14 @@ class Outside:
             data = event.data
             if isinstance(data, RequestSubmitted) and data.channel == "portal" and data.signature is not None:
                 signer = data.applicant.iin if data.applicant is not None else data.patient.iin
-                signed[event.cause] = Signed(event.value, data.signature.value, signer, data.submitted_at)
+                signed[event.cause] = Signed(
+                    event.value, data.signature.value, signer, data.submitted_at, self._heard_at(event)
+                )
         verdicts = await self._verifier.verify(list(signed.values())) if signed else []
         return dict(zip(signed, verdicts, strict=True))
+
+    def _heard_at(self, event: Incoming) -> datetime | None:
+        return event.record.recorded_at if self._judge_record_time else None
 
     async def _identities(self, events: Sequence[Incoming], identity: Identity) -> dict[str, Result]:
         iins = {event.cause: event.data.patient.iin for event in events if isinstance(event.data, RequestSubmitted)}

@@ -57,6 +57,7 @@ class Settings(BaseSettings):
     signatures: Literal["rsa", "ncanode", "off"] = Field("rsa", description="how signatures are checked")
     trust_store: Path | None = Field(None, description="directory of CA certificates, for rsa")
     crls: Path | None = Field(None, description="directory of revocation lists, for rsa")
+    ocsp: str = Field("off", description="off, certificate (the responder it names), or a responder's address, for rsa")
     ncanode_url: str | None = Field(None, description="address of NCANode, for ncanode")
     keys_file: Path | None = Field(None, description="keys for personal data: JSON, see docs/security.md")
     identity: str = Field("off", description="off, or the e-government gateway's address")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -431,3 +432,19 @@ def test_an_authority_between_is_checked_too(tmp_path: Path) -> None:
     assert isinstance(verdict("the lower alone", below.revocations()), Away)
     revoked = verdict("revoked", authority().revocations({77: AT.astimezone(UTC)}), below.revocations())
     assert failed(revoked) == "revocation"
+
+
+def test_a_request_that_is_dated_back_before_its_certificate_was_revoked_is_refused(tmp_path: Path) -> None:
+    certificate = authority().individual(AIGUL)
+    stolen = AT.astimezone(UTC) + timedelta(hours=1)
+    crl = authority().revocations({certificate.serial_number: stolen})
+    (tmp_path / "a.crl").write_bytes(crl.public_bytes(Encoding.DER))
+    checker = RsaChecker([der(authority().certificate)], tmp_path)
+    asked = signed(by_hand(content(), certificate))
+    for heard_at, verdict in [
+        (None, Valid),
+        (AT - timedelta(minutes=1), Valid),
+        (stolen - timedelta(seconds=1), Valid),
+        (stolen, Invalid),
+    ]:
+        assert isinstance(checker.check(replace(asked, heard_at=heard_at)), verdict), heard_at
