@@ -661,11 +661,15 @@ class RequestCancelled(RequestEvent):
 
 
 class RequestHeld(RequestEvent):
-    """The answer's time has passed while the request waits for a check that cannot be made yet: said once."""
+    """A request that intake cannot decide yet: its signature cannot be checked, or its clinic has no opening left.
+
+    ``deadline`` is where its answer's time stands; said once for each, since nothing else is said meanwhile.
+    """
 
     TYPE: ClassVar[str] = "request.held"
 
-    waits_for: Literal["signature"]
+    waits_for: Literal["signature", "opening"]
+    deadline: Literal["running", "approaching", "missed"] = "missed"
     clock_started_at: Moment
     due_at: Moment
 

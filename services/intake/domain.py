@@ -84,6 +84,7 @@ class RequestState:
     tries: int = 0
     approaching_at: str | None = None
     limit_seconds: int = 0
+    # What of its answer's time was said while it could not be decided: running, approaching or missed.
     said: str = ""
     # An accepted request whose patient could not be confirmed: the IIN, sealed, and when to ask again.
     unconfirmed: dict[str, Any] | None = None
@@ -105,9 +106,7 @@ def timer_at(state: RequestState) -> datetime | None:
     if state.status == "deferred":
         moments.append(state.look_again_at or state.opens_at)
     if state.status == "held":
-        moments.append(state.try_again_at)
-        if state.said != "missed":
-            moments.append(state.due_at if state.said else state.approaching_at)
+        moments += [state.try_again_at, _next_of_deadline(state)]
     return min((datetime.fromisoformat(each) for each in moments if each), default=None)
 
 
@@ -159,7 +158,8 @@ def submitted(
     try:
         rules = rule_sets.on(local_date(data.submitted_at))
     except NotCoveredError as error:
-        return _refuse(state, "invalid_request", [FieldError(path="submitted_at", message=str(error))])
+        wrong_time = f"{error}: correct submitted_at, and send the request again under a new request_id"
+        return _refuse(state, "invalid_request", [FieldError(path="submitted_at", message=wrong_time)])
     state = replace(state, request=facts | _judged(data, facts, rules))
     calendar = clinics.calendar(data.clinic_id, rules)
     if calendar is None:
@@ -466,22 +466,46 @@ def _held(state: RequestState, verdict: Accepted | Deferred, rules: RuleSet, now
 
 def still_held(state: RequestState, now: datetime) -> Decision[RequestState]:
     """The signature still cannot be checked: try later, and say where the answer's time stands, each once."""
-    says: list[Say] = []
-    measures: list[Measure] = []
-    assert state.due_at is not None
-    assert state.approaching_at is not None
-    due_at, near_at = state.due_at, state.approaching_at
-    if datetime.fromisoformat(due_at) <= now and state.said != "missed":
-        says += [_deadline(DeadlineMissed, state, due_at), _still_held(state)]
-        measures.append(Ended("answer", state.channel, "missed"))
-        state = replace(state, said="missed")
-    elif datetime.fromisoformat(near_at) <= now and not state.said:
-        says.append(_deadline(DeadlineApproaching, state, near_at))
-        state = replace(state, said="approaching")
+    state, says, measures = _waited(state, "signature", now)
     if state.try_again_at is None or datetime.fromisoformat(state.try_again_at) <= now:
         wait = min(_FIRST_TRY * 2 ** min(state.tries + 1, 10), _LONGEST_TRY)
         state = replace(state, tries=state.tries + 1, try_again_at=in_zone(now + wait))
     return Decision(state, says, measures)
+
+
+def _waited(
+    state: RequestState, for_what: Literal["signature", "opening"], now: datetime
+) -> tuple[RequestState, list[Say], list[Measure]]:
+    """Where the answer's time of a request that cannot be decided stands, each said once (C4.1, C4.4)."""
+    assert state.due_at is not None
+    assert state.approaching_at is not None
+    says: list[Say] = []
+    measures: list[Measure] = []
+    stands = state.said
+    if datetime.fromisoformat(state.due_at) <= now:
+        stands = "missed"
+    elif datetime.fromisoformat(state.approaching_at) <= now and state.said != "missed":
+        stands = "approaching"
+    elif not state.said:
+        stands = "running"
+    if stands == state.said or state.said == "missed":
+        return state, says, measures
+    at = {"missed": state.due_at, "approaching": state.approaching_at}.get(stands, "")
+    if stands == "missed":
+        says.append(_deadline(DeadlineMissed, state, at))
+        measures.append(Ended("answer", state.channel, "missed"))
+    elif stands == "approaching":
+        says.append(_deadline(DeadlineApproaching, state, at))
+    state = replace(state, said=stands)
+    says.append(_waits(state, for_what, at))
+    return state, says, measures
+
+
+def _next_of_deadline(state: RequestState) -> str | None:
+    """When the answer's time of a request that cannot be decided next has something to say."""
+    if state.said == "missed":
+        return None
+    return state.due_at if state.said == "approaching" else state.approaching_at
 
 
 def _deadline(model: type[DeadlineEvent], state: RequestState, at: str) -> Say:
@@ -495,23 +519,24 @@ def _deadline(model: type[DeadlineEvent], state: RequestState, at: str) -> Say:
             "started_at": state.clock_started_at,
             "due_at": state.due_at,
             "limit_seconds": state.limit_seconds,
-            "stage": "held",
+            "stage": state.status,
         }
     )
     return Say(event, sibling=f"answer {model.TYPE}", time=at)
 
 
-def _still_held(state: RequestState) -> Say:
+def _waits(state: RequestState, for_what: Literal["signature", "opening"], at: str) -> Say:
     event = RequestHeld.model_validate(
         _common(state)
         | {
-            "waits_for": "signature",
+            "waits_for": for_what,
+            "deadline": state.said,
             "clock_started_at": state.clock_started_at,
             "due_at": state.due_at,
             "ruling": state.ruling,
         }
     )
-    return Say(event, time=state.due_at or "")
+    return Say(event, sibling=state.said, time=at)
 
 
 def identity_known(
@@ -554,7 +579,7 @@ def opening(state: RequestState, *, clinics: Clinics, rule_sets: RuleSets, now: 
         except (NeverOpenError, NotCoveredError):
             verdict = None
     if verdict is None:
-        return Decision(replace(state, look_again_at=in_zone(now + _LOOK_AGAIN)))
+        return _nowhere_to_go(state, rules, now)
     state = replace(state, look_again_at=None)
     cause = cause_id("/homecall/intake", f"{state.request_id} {state.opens_at}", "opening")
     if isinstance(verdict, Deferred):
@@ -565,10 +590,33 @@ def opening(state: RequestState, *, clinics: Clinics, rule_sets: RuleSets, now: 
             clock_started_at=in_zone(verdict.clock_starts_at),
             due_at=in_zone(verdict.due_at),
             ruling=verdict.ruling.as_dict(),
+            # It has a new time (R6); a time that was missed before stays missed, and is not counted twice.
+            said=state.said if state.said == "missed" else "",
         )
         return Decision(state, [_deferred(state, time=in_zone(opens_at))])
     # The opening is the moment of acceptance, whenever the timer came round to it: a replay says the same.
     return _accept(state, verdict, opens_at, [cause, None])
+
+
+def _nowhere_to_go(state: RequestState, rules: RuleSet, now: datetime) -> Decision[RequestState]:
+    """The clinic has no opening left, or is not known any more: look again later, and let the time that was promised
+    run. It is near and missed as any other: somebody has to call the patient (R16).
+    """
+    assert state.opens_at is not None
+    clock = answer_clock(channel=state.channel, clock_starts_at=datetime.fromisoformat(state.opens_at), rules=rules)
+    state = replace(
+        state,
+        clock_started_at=in_zone(clock.started_at),
+        due_at=in_zone(clock.due_at),
+        approaching_at=in_zone(clock.approaching_at),
+        limit_seconds=clock.limit_seconds,
+    )
+    state, says, measures = _waited(state, "opening", now)
+    moments = [now + _LOOK_AGAIN]
+    next_of_deadline = _next_of_deadline(state)
+    if next_of_deadline is not None:
+        moments.append(datetime.fromisoformat(next_of_deadline))
+    return Decision(replace(state, look_again_at=in_zone(min(moments))), says, measures)
 
 
 def withdrawn(state: RequestState | None, event: Incoming) -> Decision[RequestState]:

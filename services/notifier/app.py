@@ -61,7 +61,7 @@ def build(settings: Settings, clock: Clock) -> Service:
 
     async def gauges(now: datetime) -> None:
         for deadline, channels in WATCHED.items():
-            refresh_open(deadline, await calls.open(deadline), channels, now)
+            refresh_open(deadline, await calls.open(deadline, now), channels, now)
 
     return Service(
         name=topics.NOTIFIER,

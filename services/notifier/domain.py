@@ -110,7 +110,8 @@ class Call:
     """A day and a time have been told at least once."""
     unplaced: bool = False
     clocks: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """By deadline, those that run: started_at, due_at, approaching_at, limit_seconds, said ("" or the last event)."""
+    """By deadline, those that run: started_at, due_at, approaching_at, limit_seconds, said ("" or the last event), and
+    held: intake has not decided yet, and watches it itself."""
     early: list[dict[str, Any]] = field(default_factory=list)
     """Visits and answers heard while a deferred request's acceptance was still on its way: type and data."""
 
@@ -120,7 +121,7 @@ def timer_at(call: Call) -> datetime | None:
     moments = [
         datetime.fromisoformat(clock["due_at"] if clock["said"] else clock["approaching_at"])
         for clock in call.clocks.values()
-        if clock["said"] != DeadlineMissed.TYPE
+        if clock["said"] != DeadlineMissed.TYPE and not clock.get("held")
     ]
     return min(moments, default=None)
 
@@ -179,7 +180,7 @@ class Notifier:
         """
         telling = _Telling(state, self._clinic(state.clinic_id), now)
         for deadline, clock in sorted(state.clocks.items(), key=lambda item: _moment(item[1]["due_at"])):
-            if clock["said"] == DeadlineMissed.TYPE:
+            if clock["said"] == DeadlineMissed.TYPE or clock.get("held"):
                 continue
             if _moment(clock["due_at"]) <= now:
                 telling.miss(deadline)
@@ -263,18 +264,27 @@ class Notifier:
         known = telling.call.opens_at
         if known is not None and data.opens_at <= _moment(known):
             return
+        if telling.call.clocks.get("answer", {}).get("said") != DeadlineMissed.TYPE:
+            telling.change(clocks={})  # its time begins anew with that opening
         telling.change(**_facts(data), opens_at=in_zone(data.opens_at), due_at=in_zone(data.due_at))
         telling.tell("deferred", opens_at=data.opens_at, deferred_again=known is not None)
 
     def _hold(self, telling: _Telling, data: RequestHeld) -> None:
-        """The answer's time has passed before intake could decide: intake has said and counted the miss."""
-        if telling.call.status == "delayed":
+        """Intake cannot decide yet. It watches the answer's time, says and counts what of it is near or missed; here it
+        is kept among those that are open, and told once it is missed.
+        """
+        channel = data.channel or UNKNOWN_CHANNEL
+        before = telling.call.clocks.get("answer", {}).get("said", "")
+        if before == DeadlineMissed.TYPE:
             return
+        said = {"missed": DeadlineMissed.TYPE, "approaching": DeadlineApproaching.TYPE}.get(data.deadline, before)
         rules = self._rules_of(data.submitted_at or data.clock_started_at)
-        telling.change(**_facts(data), due_at=in_zone(data.due_at))
-        telling.start(_answer(data.channel or UNKNOWN_CHANNEL, data.clock_started_at, data.due_at, rules))
-        telling.count_as_missed("answer")
-        telling.tell("delayed", at=data.due_at)
+        telling.change(channel=channel)
+        telling.start(_answer(channel, data.clock_started_at, data.due_at, rules))
+        telling.leave_to_intake("answer", said)
+        if data.deadline == "missed":
+            telling.change(**_facts(data), due_at=in_zone(data.due_at))
+            telling.tell("delayed", at=data.due_at)
 
     def _check_identity(self, telling: _Telling, data: RequestIdentityChecked) -> None:
         """What the register of persons said later: it takes nothing back, but the register's line shows it (C9.3)."""
@@ -506,7 +516,7 @@ class _Telling:
             "due_at": in_zone(clock.due_at),
             "approaching_at": in_zone(clock.approaching_at),
             "limit_seconds": clock.limit_seconds,
-            # A miss that was said before the request was decided stays said.
+            # What was said before the request was decided stays said.
             "said": self.call.clocks.get(clock.deadline, {}).get("said", ""),
         }
         self.change(clocks=self.call.clocks | {clock.deadline: started})
@@ -525,10 +535,10 @@ class _Telling:
                 self.change(on_time=not late)
         self.change(clocks={})
 
-    def count_as_missed(self, deadline: str) -> None:
-        """Another service has said, and counted, that it was missed."""
+    def leave_to_intake(self, deadline: str, said: str) -> None:
+        """Intake watches it until it has decided: what it has said of it, and counted, is not said again."""
         clock = self.call.clocks[deadline]
-        self.change(clocks=self.call.clocks | {deadline: clock | {"said": DeadlineMissed.TYPE}})
+        self.change(clocks=self.call.clocks | {deadline: clock | {"said": said, "held": True}})
 
     def warn(self, deadline: str) -> None:
         """Say that a deadline is near."""

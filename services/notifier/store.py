@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Final
 
 from services.notifier.domain import Call, day_of, open_since, timer_at
@@ -27,9 +27,12 @@ class Calls(Aggregates[Call]):
             over_on=over_on,
         )
 
-    async def open(self, deadline: str) -> list[tuple[str, int, int | None]]:
-        """The calls whose clock for this deadline runs: (channel, how many, start of the oldest as ``millis``)."""
-        return await self.group({_since(deadline): {"$exists": True}}, "open_channel", _since(deadline))
+    async def open(self, deadline: str, now: datetime) -> list[tuple[str, int, int | None]]:
+        """The calls whose clock for this deadline runs: (channel, how many, start of the oldest as ``millis``).
+
+        One that is held at night has a clock that starts with the opening.
+        """
+        return await self.group({_since(deadline): {"$lte": millis(now)}}, "open_channel", _since(deadline))
 
     # -------------------------------------------------------- to be compared with other stores
 

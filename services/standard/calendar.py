@@ -5,7 +5,7 @@ All times that come out are aware, in the zone ``Asia/Almaty``; moments that go 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from importlib import metadata
 from zoneinfo import ZoneInfo
@@ -165,12 +165,21 @@ class ClinicDay:
         if self.cut_off is None:
             told["closed"] = self.basis
         else:
-            told["hours"] = [[f"{start:%H:%M}", f"{end:%H:%M}"] for start, end in self.intervals]
+            told["hours"] = [[f"{start:%H:%M}", _clock_text(end)] for start, end in self.intervals]
             told["cut_off"] = f"{self.cut_off:%H:%M}"
             told["basis"] = self.basis
         if self.name:
             told["name"] = self.name
         return told
+
+
+def _clock_text(end: time) -> str:
+    return "24:00" if end == time.max else f"{end:%H:%M}"
+
+
+def _midnight_after(day: date) -> datetime:
+    """24:00 of a day, which is kept as its last microsecond, is the next day's first moment."""
+    return datetime.combine(day + _DAY, time.min, ALMATY)
 
 
 def _within(start: datetime | None, moment: datetime, end: datetime | None) -> bool:
@@ -302,7 +311,8 @@ class ClinicCalendar:
     def _open(self, day: date, basis: str, intervals: tuple[Interval, ...], name: str = "") -> ClinicDay:
         if not intervals:
             return ClinicDay(day, "day off", name=name)
-        closes_at = datetime.combine(day, max(end for _, end in intervals), ALMATY)
+        last = max(end for _, end in intervals)
+        closes_at = _midnight_after(day) if last == time.max else datetime.combine(day, last, ALMATY)
         return ClinicDay(
             date=day,
             basis=basis,

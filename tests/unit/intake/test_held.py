@@ -69,17 +69,22 @@ def missed() -> float:
 # ---------------------------------------------------------------- how often
 
 
-async def test_nothing_is_said_and_it_is_tried_again_ever_more_rarely() -> None:
+async def test_nothing_is_decided_and_it_is_tried_again_ever_more_rarely() -> None:
     office, notary = await without_a_verifier(submitted(MADE, "portal"))
     state = await office.state()
     assert (state.status, state.claim, state.register_date) == ("held", None, None)
     tried = []
+    said: list[Said] = []
     for second in range(1, 700):
         calls = notary.calls
-        assert await office.tick(in_day(at(HEARD) + timedelta(seconds=second))) == []
+        said += await office.tick(in_day(at(HEARD) + timedelta(seconds=second)))
         if notary.calls > calls:
             tried.append(second)
     assert tried == [15, 45, 105, 225, 345, 465, 585]
+    # That it waits is told once, to those who count what is open.
+    (held,) = said
+    assert (held.type, held.time, held.data["deadline"]) == ("request.held", "2026-11-20T10:00:16+05:00", "running")
+    assert (held.data["clock_started_at"], held.data["waits_for"]) == ("2026-11-20T10:00:00+05:00", "signature")
 
 
 def in_day(moment: datetime) -> str:
@@ -199,9 +204,10 @@ def told(events: list[Said]) -> list[tuple[str, str]]:
 async def test_c4_4_near_at_80_percent_and_missed_at_the_due_time_each_once() -> None:
     office, _ = await without_a_verifier(submitted(MADE, "portal"))
     before = missed()
-    assert await office.tick(morning("10:23:59")) == []
-    (near,) = await office.tick(morning("10:24:00"))
+    assert [each.data["deadline"] for each in await office.tick(morning("10:23:59"))] == ["running"]
+    near, told_near = await office.tick(morning("10:24:00"))
     assert (near.type, near.time) == ("deadline.approaching", "2026-11-20T10:24:00+05:00")
+    assert (told_near.type, told_near.data["deadline"]) == ("request.held", "approaching")
     for clock in ("10:24:01", "10:26:30", "10:29:59"):
         assert await office.tick(morning(clock)) == []
     over, held = await office.tick(morning("10:30:00"))
@@ -220,7 +226,8 @@ async def test_c4_4_near_at_80_percent_and_missed_at_the_due_time_each_once() ->
     }
     assert (near.data, over.data) == (expected, expected)
     assert (held.data["waits_for"], held.data["due_at"]) == ("signature", expected["due_at"])
-    assert len({near.id, over.id, held.id}) == 3
+    assert held.data["deadline"] == "missed"
+    assert len({near.id, told_near.id, over.id, held.id}) == 4
     for clock in ("10:30:01", "10:40:00", "11:00:00", "23:00:00"):
         assert await office.tick(morning(clock)) == []
     assert missed() - before == 1
@@ -229,7 +236,7 @@ async def test_c4_4_near_at_80_percent_and_missed_at_the_due_time_each_once() ->
 @pytest.mark.parametrize("crash", ["before", "after"])
 @pytest.mark.parametrize(
     ("clock", "expected"),
-    [("10:24:00", ["deadline.approaching"]), ("10:30:00", ["deadline.missed", "request.held"])],
+    [("10:24:00", ["deadline.approaching", "request.held"]), ("10:30:00", ["deadline.missed", "request.held"])],
 )
 async def test_each_is_said_once_over_a_crash_too(crash: str, clock: str, expected: list[str]) -> None:
     office, notary = await without_a_verifier(submitted(MADE, "portal"))
@@ -275,7 +282,7 @@ async def test_r6_held_over_its_opening_it_is_taken_up_at_it() -> None:
     office, notary = await without_a_verifier(
         submitted("Thu 2026-11-19 21:00", "portal"), now="Thu 2026-11-19 21:00:01"
     )
-    assert await office.tick(morning("08:09:59")) == []
+    assert told(await office.tick(morning("08:09:59"))) == [("request.held", "08:09:59")]
     notary.verdict = Valid()
     events = await office.tick(morning("08:12:00"))
     events += await office.tick(morning("08:12:00.5"))
@@ -295,11 +302,13 @@ async def test_r6_its_clock_is_the_openings() -> None:
     for clock in ("08:00", "08:24", "08:29:59", "08:30", "08:40"):
         events += await office.tick(morning(clock))
     assert told(events) == [
+        ("request.held", "08:00:00"),
         ("deadline.approaching", "08:24:00"),
+        ("request.held", "08:24:00"),
         ("deadline.missed", "08:30:00"),
         ("request.held", "08:30:00"),
     ]
-    assert events[1].data["limit_seconds"] == 1800
+    assert events[3].data["limit_seconds"] == 1800
 
 
 async def test_r6_refused_after_a_night_it_is_due_by_the_opening() -> None:
@@ -428,7 +437,7 @@ async def test_a_batch_that_comes_between_leaves_the_held_ones_unaccepted() -> N
         heard.extend(await office.hear(other, now=morning("10:05")))
 
     register.meanwhile = batch
-    assert await office.tick(morning("10:05")) == []
+    assert [each.type for each in await office.tick(morning("10:05"))] == ["request.held"]
     assert [each.subject for each in heard] == [request_id(3)]
     assert (await office.state()).status == "held"
 
@@ -440,7 +449,10 @@ async def test_a_key_that_is_gone_keeps_that_one_waiting_and_no_other() -> None:
     kept = document(office)["s"]["kept"]
     key, kept["k"] = kept["k"], "gone"
     notary.verdict = Valid()
-    assert [each.subject for each in await office.tick(morning("10:00:16"))] == [request_id(2)]
+    assert [(each.type, each.subject) for each in await office.tick(morning("10:00:16"))] == [
+        ("request.held", request_id(1)),
+        ("request.accepted", request_id(2)),
+    ]
     assert told(await office.tick(morning("10:31"))) == [("deadline.missed", "10:30:00"), ("request.held", "10:30:00")]
     document(office)["s"]["kept"]["k"] = key
     assert [each.subject for each in await office.tick(morning("10:40"))] == [request_id(1)]

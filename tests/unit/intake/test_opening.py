@@ -74,14 +74,47 @@ async def test_r16_the_day_opens_later_than_it_was_to() -> None:
 async def test_a_clinic_that_has_no_opening_left_is_looked_at_again() -> None:
     office = await deferred()
     office.clinics.take(clinic(hours={}))
-    assert await office.tick("Sat 2026-11-21 09:00") == []
-    outcomes = len(office.memory.collection("requests").docs[request_id(1)]["o"])
-    for minute in (10, 20, 30):
+    assert [each.data["deadline"] for each in await office.tick("Sat 2026-11-21 09:00")] == ["running"]
+    for minute in (10, 20):
         assert await office.tick(f"Sat 2026-11-21 09:{minute}") == []
-    assert len(office.memory.collection("requests").docs[request_id(1)]["o"]) == outcomes
     office.clinics.take(clinic(hours={"mon": [["08:00", "20:00"]]}))
-    (again,) = await office.tick("Sat 2026-11-21 09:40")
+    (again,) = await office.tick("Sat 2026-11-21 09:24")
     assert (again.type, again.data["opens_at"]) == ("request.deferred", "2026-11-23T08:00:00+05:00")
+    # Taken up there on time, as if nothing had been.
+    (accepted,) = await office.tick("Mon 2026-11-23 08:00")
+    assert (accepted.type, accepted.data["due_at"]) == ("request.accepted", "2026-11-23T08:30:00+05:00")
+
+
+async def test_r16_one_whose_clinic_closed_for_good_is_near_missed_and_told_once_each() -> None:
+    office = await deferred()
+    office.clinics.take(clinic(hours={}))
+    said = []
+    ticks = ("09:00", "09:10", "09:23:59", "09:24", "09:24:01", "09:29:59", "09:30", "09:30:01", "09:40", "13:00")
+    for clock in ticks:
+        said += [(each.type, each.time[11:19], each.data) for each in await office.tick(f"Sat 2026-11-21 {clock}")]
+        # Another replica on the same database finds nothing more to say.
+        other = Office(office.clinics, office.memory.as_database)
+        assert await other.tick(f"Sat 2026-11-21 {clock}") == []
+    for day in ("Mon 2026-11-23", "Tue 2026-11-24", "Mon 2026-11-30"):
+        assert await office.tick(f"{day} 09:00") == []
+    assert [(type_, when) for type_, when, _ in said] == [
+        ("request.held", "09:00:00"),
+        ("deadline.approaching", "09:24:00"),
+        ("request.held", "09:24:00"),
+        ("deadline.missed", "09:30:00"),
+        ("request.held", "09:30:00"),
+    ]
+    missed = said[3][2]
+    assert (missed["deadline"], missed["stage"], missed["limit_seconds"]) == ("answer", "deferred", 1800)
+    assert (missed["started_at"], missed["due_at"]) == ("2026-11-21T09:00:00+05:00", "2026-11-21T09:30:00+05:00")
+    assert {data["waits_for"] for type_, _, data in said if type_ == "request.held"} == {"opening"}
+    # It opens again after all: the new time is told, and what was missed is not counted a second time.
+    office.clinics.take(clinic(closed_dates=[f"2026-11-{day}" for day in range(21, 31)]))
+    (again,) = await office.tick("Mon 2026-11-30 09:30")
+    assert (again.type, again.data["opens_at"]) == ("request.deferred", "2026-12-01T08:00:00+05:00")
+    office.clinics.take(clinic(hours={}))
+    for clock in ("08:00", "08:24", "08:30", "09:00"):
+        assert await office.tick(f"Tue 2026-12-01 {clock}") == []
 
 
 async def test_withdrawn_before_its_opening_it_is_not_opened() -> None:

@@ -9,7 +9,19 @@ import pytest
 from services.gateways.signatures import Check, Invalid, Valid
 from services.intake.outside import Outside
 from tests.unit.intake.asked import AWAY, Notary
-from tests.unit.intake.office import DINARA, PAVEL, SERIK, Office, clinic, known, request_id, submitted, withdrawn
+from tests.unit.intake.office import (
+    DINARA,
+    PAVEL,
+    SERIK,
+    Office,
+    clinic,
+    incoming,
+    known,
+    request,
+    request_id,
+    submitted,
+    withdrawn,
+)
 from tests.unit.standard.local_times import at
 
 MORNING = "Fri 2026-11-20 10:00"
@@ -175,7 +187,7 @@ async def test_timers_that_turn_while_a_batch_waits_take_nothing_from_it() -> No
     }
     # The first request's day is over: its claim goes on to the third, at the first try.
     assert ((await intake.state(1)).claim, (await intake.state(3)).claim is None) == (None, False)
-    assert len(writes) == 3, "one by the timer, and two by the batch: the requests, the number"
+    assert len(writes) == 4, "two by the timer: it waits, that was sent; two by the batch: the requests, the number"
 
 
 async def test_r6_a_refusal_at_night_is_due_by_the_clock_that_would_have_run() -> None:
@@ -189,3 +201,13 @@ async def test_nobody_to_ask_is_asked_nothing() -> None:
     assert await outside.check([], {}) == {}
     assert await outside.ask({"1": SERIK}) == {}
     assert notary.calls == 0
+
+
+@pytest.mark.parametrize("judged", [True, False])
+async def test_r17_the_verifier_hears_when_the_record_came_where_that_is_judged(judged: bool) -> None:
+    notary = Notary()
+    outside = Outside(notary, None, wait_seconds=1, judge_record_time=judged)
+    recorded = at("Fri 2026-11-20 12:00")
+    await outside.check([incoming("request.submitted", request(MORNING, "portal"), recorded=recorded)], {})
+    (asked,) = notary.asked
+    assert (asked.at, asked.unrevoked_until) == (at(MORNING), recorded if judged else at(MORNING))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.contract.events import RequestHeld, RequestIdentityChecked
 from services.contract.types import Event
-from services.notifier.domain import Notifier, timer_at
+from services.notifier.domain import Notifier, open_since, timer_at
 from tests.unit.notifier.calls import (
     CLINIC,
     CONFIRMING,
@@ -86,6 +86,62 @@ def test_the_delay_is_not_told_again_after_the_acceptance() -> None:
     # But a visit that cannot be placed is one of its own.
     told.hear(unplaced(), "09:40:01")
     assert [each.status for each in told.statuses] == ["delayed", "registered", "delayed"]
+
+
+def open_at(told: Told) -> object:
+    assert told.state is not None
+    return open_since(told.state, "answer")
+
+
+def test_c4_4_from_when_it_is_held_it_is_open_and_intake_watches_it() -> None:
+    told = Told()
+    told.hear(held(deadline="running"), "09:00:16")
+    assert (told.says, open_at(told)) == ([], at("09:00:00"))
+    for clock in ("09:24:00", "09:30:00", "12:00:00"):
+        assert told.tick(clock) == []
+    told.hear(accepted(accepted_at=at("09:10:00")), "09:10:00")
+    assert [each.status for each in told.statuses] == ["registered"]
+    told.hear(scheduled(), "09:11:00")
+    assert (told.statuses[-1].on_time, told.ended, open_at(told)) == (True, [("answer", "met")], None)
+
+
+def test_c4_4_what_intake_said_to_be_near_is_not_said_to_be_so_again() -> None:
+    told = Told()
+    told.hear(held(deadline="approaching"), "09:24:00")
+    told.hear(held(deadline="running"), "09:24:01")
+    told.hear(accepted(accepted_at=at("09:25:00")), "09:25:00")
+    told.tick("09:26:00")
+    assert told.deadlines == []
+    told.tick("09:30:00")
+    assert told.deadlines == [("answer", "missed", "09:30:00")]
+    assert told.ended == [("answer", "missed")]
+
+
+@pytest.mark.parametrize("then", [refused("portal", due_at=at("09:30:00")), cancelled()])
+def test_once_it_is_decided_it_is_open_no_longer(then: Event) -> None:
+    told = Told()
+    told.hear(held(deadline="running"), "09:00:16")
+    told.hear(then, "09:10:00")
+    assert open_at(told) is None
+
+
+def test_r16_deferred_again_its_time_begins_anew() -> None:
+    told = Told()
+    told.hear(deferred(), "22 22:10:00")
+    told.hear(held(waits_for="opening", deadline="running", clock_started_at=at("08:00:00")), "08:00:00")
+    assert open_at(told) == at("08:00:00")
+    told.hear(deferred(opens_at=at("24 08:00:00"), due_at=at("24 08:30:00")), "08:20:00")
+    assert (open_at(told), [each.status for each in told.statuses]) == (None, ["deferred", "deferred"])
+
+
+def test_r16_one_whose_clinic_closed_for_good_is_told_of_the_delay() -> None:
+    told = Told()
+    told.hear(deferred(), "22 22:10:00")
+    closed_down = {"waits_for": "opening", "clock_started_at": at("08:00:00"), "due_at": at("08:30:00")}
+    for deadline, clock in (("running", "08:00:00"), ("approaching", "08:24:00"), ("missed", "08:30:00")):
+        told.hear(held(deadline=deadline, **closed_down), clock)
+    assert [(each.status, each.occurred_at) for each in told.statuses][1:] == [("delayed", at("08:30:00"))]
+    assert (told.deadlines, told.ended, open_at(told)) == ([], [], at("08:00:00"))
 
 
 def test_refused_after_all() -> None:

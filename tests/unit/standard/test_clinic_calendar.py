@@ -1,6 +1,6 @@
 """A clinic's own days (C4.5, C8.1): hours, breaks, closed dates, extra working dates, swapped Sundays."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 
 import pytest
 
@@ -42,6 +42,18 @@ def test_c4_5_the_cut_off_is_two_hours_before_the_last_interval_and_breaks_are_o
     day = calendar.day(on("Mon 2026-11-23"))
     assert day.accepts(at("Mon 2026-11-23 13:30"))
     assert day.works_at(at("Mon 2026-11-23 13:30"))
+
+
+def test_c4_5_a_day_that_ends_at_24_00_ends_at_the_next_ones_first_moment() -> None:
+    calendar = ClinicCalendar(RULES, hours={"mon": [(time(8), time.max)], "thu": [(time(8), time.max)]})
+    day = calendar.day(on("Mon 2026-11-23"))
+    assert day.as_dict()["hours"] == [["08:00", "24:00"]]
+    assert day.as_dict()["cut_off"] == "22:00"
+    assert day.accepts(at("Mon 2026-11-23 21:59:59.999999"))
+    assert not day.accepts(at("Mon 2026-11-23 22:00"))
+    assert calendar.closing_on(on("Mon 2026-11-23")) == at("Tue 2026-11-24 00:00")
+    # On 29 February 2024 that was an hour later than the clock face says: local time went back at 24:00.
+    assert calendar.closing_on(on("Thu 2024-02-29")).astimezone(UTC) == datetime(2024, 2, 29, 19, tzinfo=UTC)
 
 
 def test_c8_1_a_day_absent_from_the_clinics_hours_is_closed() -> None:
