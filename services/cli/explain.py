@@ -1,13 +1,14 @@
 """``homecall explain``: the ruling on a request or a complaint, with no server.
 
 It asks the services' own decisions, as on the first record of an empty system in which one clinic is known, so that a
-ruling is the same here and there, to the byte. Not judged is what needs a server: duplicates (R11), identity,
-signatures, and the time of a Kafka record (R17).
+ruling is the same here and there, to the byte. Not judged is what needs a server: duplicates (R11), identity, and the
+time of a Kafka record (R17). Signatures are where they can be without one: with ``HOMECALL_SIGNATURES=rsa`` and a trust
+store, by the lists of ``HOMECALL_CRLS`` if there are any.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import islice
@@ -23,11 +24,17 @@ from services.contract.errors import field_errors, one_line
 from services.contract.events import ClinicPublished, ComplaintSubmitted, FieldError, RequestRefused, RequestSubmitted
 from services.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
 from services.contract.types import in_zone
+from services.gateways.signatures import Away, Invalid, Signed, Verdict
 from services.intake.domain import submitted as decide_request
+from services.intake.outside import checks_of, signed_of
+from services.runtime.settings import Settings, SettingsError
 from services.standard.calendar import NeverOpenError, local
 from services.standard.clinics import Clinics
 from services.standard.complaints import Term, complaint_term
 from services.standard.rules import NotCoveredError, RuleSetError, RuleSets, load_rule_sets
+
+Check = Callable[[Signed], Verdict]
+"""What judges one signature."""
 
 _LINES_A_WRITE = 200
 _TYPES = (RequestSubmitted.TYPE, ComplaintSubmitted.TYPE)
@@ -48,12 +55,14 @@ class _Unanswered(Exception):
 
 def explain(file: str) -> None:
     """Print a JSON line for each of the file's; ``Failure`` with code 1 at the end if any had no ruling."""
+    asked = settings()
     try:
-        rule_sets = load_rule_sets(settings().rules)
-    except RuleSetError as error:
+        rule_sets = load_rule_sets(asked.rules)
+        check = _check_of(asked)
+    except (RuleSetError, SettingsError) as error:
         raise Failure(str(error)) from None
     total = unanswered = 0
-    told = answers(numbered_lines(file), rule_sets)
+    told = answers(numbered_lines(file), rule_sets, check)
     # Many lines in one write: where output is not buffered, each write costs as much as an answer.
     while some := list(islice(told, _LINES_A_WRITE)):
         print_bytes(b"".join(map(json_line, some)))
@@ -63,18 +72,33 @@ def explain(file: str) -> None:
         raise Failure(f"{unanswered} of {total} lines have no ruling: see their error", code=1)
 
 
-def answers(lines: Iterable[tuple[int, bytes]], rule_sets: RuleSets) -> Iterator[dict[str, Any]]:
-    """For each numbered line what ``homecall explain`` says, in order; ``{"error", "line"}`` where it cannot say."""
+def _check_of(asked: Settings) -> Check | None:
+    """What checks signatures with no server; None where nothing can. Raises ``SettingsError``."""
+    if asked.signatures != "rsa" or asked.trust_store is None:
+        return None
+    from services.gateways.rsa_pool import read_trust_store
+    from services.gateways.rsa_signatures import RsaChecker
+
+    return RsaChecker(read_trust_store(asked.trust_store), asked.crls).check
+
+
+def answers(
+    lines: Iterable[tuple[int, bytes]], rule_sets: RuleSets, check: Check | None = None
+) -> Iterator[dict[str, Any]]:
+    """For each numbered line what ``homecall explain`` says, in order; ``{"error", "line"}`` where it cannot say.
+
+    Without ``check`` signatures are not judged.
+    """
     for number, line in lines:
         try:
-            yield _answer(line, rule_sets)
+            yield _answer(line, rule_sets, check)
         except _Unanswered as error:
             yield {"error": str(error), "line": number}
         except Exception as error:  # a fault of ours on one line; a service would bury that record and go on, too
             yield {"error": f"handler_failed: {type(error).__name__}: a fault of Homecall, report it", "line": number}
 
 
-def _answer(line: bytes, rule_sets: RuleSets) -> dict[str, Any]:
+def _answer(line: bytes, rule_sets: RuleSets, check: Check | None) -> dict[str, Any]:
     try:
         asked = from_json(line)
     except ValueError:
@@ -83,7 +107,24 @@ def _answer(line: bytes, rule_sets: RuleSets) -> dict[str, Any]:
         raise _Unanswered('a line is an object: {"type": "request.submitted", "data": {…}, "clinic": {…}}')
     event = _event(asked)
     clinics = _clinics(event, asked.get("clinic"))
-    return (_request if event.type == RequestSubmitted.TYPE else _complaint)(event, clinics, rule_sets)
+    verdict = _verdict(event, check)
+    if event.type == RequestSubmitted.TYPE:
+        return _request(event, clinics, rule_sets, verdict)
+    return _complaint(event, clinics, rule_sets, verdict)
+
+
+def _verdict(event: Incoming, check: Check | None) -> Verdict | None:
+    """What is said of the signature; None where there is none to judge."""
+    data = event.data
+    signed = signed_of(event)
+    if isinstance(data, ComplaintSubmitted) and data.channel == "portal" and data.signature is not None:
+        signed = Signed(event.value, data.signature.value, data.complainant.iin or "", data.submitted_at)
+    if check is None or signed is None:
+        return None
+    verdict = check(signed)
+    if isinstance(verdict, Away):
+        raise _Unanswered(f"data.signature: cannot be checked: {verdict.reason}")
+    return verdict
 
 
 def _event(asked: dict[str, Any]) -> Incoming:
@@ -129,7 +170,7 @@ def _within(path: str, fields: Iterable[FieldError]) -> list[FieldError]:
 # ---------------------------------------------------------------- the two kinds of answer
 
 
-def _request(event: Incoming, clinics: Clinics, rule_sets: RuleSets) -> dict[str, Any]:
+def _request(event: Incoming, clinics: Clinics, rule_sets: RuleSets, verdict: Verdict | None) -> dict[str, Any]:
     decision = decide_request(
         None,
         event,
@@ -139,6 +180,7 @@ def _request(event: Incoming, clinics: Clinics, rule_sets: RuleSets) -> dict[str
         holder=None,
         record_time=None,
         now=_any_moment(event),
+        checks=checks_of(event, verdict),
     )
     state, said = decision.state, [say.data for say in decision.says]
     assert state is not None  # a request that was never heard of is always decided on
@@ -163,10 +205,15 @@ def _request(event: Incoming, clinics: Clinics, rule_sets: RuleSets) -> dict[str
     }
 
 
-def _complaint(event: Incoming, clinics: Clinics, rule_sets: RuleSets) -> dict[str, Any]:
-    term = _term(event.data, clinics, rule_sets) if isinstance(event.data, ComplaintSubmitted) else None
+def _complaint(event: Incoming, clinics: Clinics, rule_sets: RuleSets, verdict: Verdict | None) -> dict[str, Any]:
+    bad = None
+    if isinstance(verdict, Invalid):
+        bad = FieldError(path=verdict.path, message=f"{verdict.check}: {verdict.message}")
+    term = None
+    if bad is None and isinstance(event.data, ComplaintSubmitted):
+        term = _term(event.data, clinics, rule_sets)
     if term is None:
-        return {"decision": "refused", **_why_no_complaint(event, clinics, rule_sets), "ruling": None}
+        return {"decision": "refused", **_why_no_complaint(event, clinics, rule_sets, bad), "ruling": None}
     return {
         "registered_on": term.registered_on.isoformat(),
         "answer_due_on": term.answer_due_on.isoformat(),
@@ -195,11 +242,21 @@ def _term(complaint: ComplaintSubmitted, clinics: Clinics, rule_sets: RuleSets) 
         return None
 
 
-def _why_no_complaint(event: Incoming, clinics: Clinics, rule_sets: RuleSets) -> dict[str, Any]:
+def _why_no_complaint(
+    event: Incoming, clinics: Clinics, rule_sets: RuleSets, bad_signature: FieldError | None
+) -> dict[str, Any]:
     """The code and the fields of a refusal, as the service has them."""
     from services.complaints.domain import decide  # its texts take a while to load, and few complaints are refused
 
-    decision = decide(None, event, clinics=clinics, rule_sets=rule_sets, record_time=None, now=_any_moment(event))
+    decision = decide(
+        None,
+        event,
+        clinics=clinics,
+        rule_sets=rule_sets,
+        record_time=None,
+        now=_any_moment(event),
+        bad_signature=bad_signature,
+    )
     assert decision.state is not None  # a complaint that was never heard of is always decided on
     assert decision.state.refusal is not None
     return decision.state.refusal

@@ -45,7 +45,7 @@ class Outside:
             verdicts, results = await asyncio.gather(self._signatures(asked), self._identities(asked, self._identity))
         found = {each.cause: known[each.cause] for each in events if each.cause in known}
         for event in asked:
-            found[event.cause] = _checks(event, verdicts.get(event.cause), results.get(event.cause))
+            found[event.cause] = checks_of(event, verdicts.get(event.cause), results.get(event.cause))
         return found
 
     async def ask(self, iins: Mapping[str, str]) -> dict[str, str]:
@@ -58,12 +58,9 @@ class Outside:
     async def _signatures(self, events: Sequence[Incoming]) -> dict[str, Verdict]:
         signed: dict[str, Signed] = {}
         for event in events:
-            data = event.data
-            if isinstance(data, RequestSubmitted) and data.channel == "portal" and data.signature is not None:
-                signer = data.applicant.iin if data.applicant is not None else data.patient.iin
-                signed[event.cause] = Signed(
-                    event.value, data.signature.value, signer, data.submitted_at, self._heard_at(event)
-                )
+            asked = signed_of(event, self._heard_at(event))
+            if asked is not None:
+                signed[event.cause] = asked
         verdicts = await self._verifier.verify(list(signed.values())) if signed else []
         return dict(zip(signed, verdicts, strict=True))
 
@@ -76,6 +73,15 @@ class Outside:
         return dict(zip(iins, results, strict=True))
 
 
+def signed_of(event: Incoming, heard_at: datetime | None = None) -> Signed | None:
+    """A request from the portal with its signature, and whose it must be (C9.2, R15); None where nobody signs."""
+    data = event.data
+    if not isinstance(data, RequestSubmitted) or data.channel != "portal" or data.signature is None:
+        return None
+    signer = data.applicant.iin if data.applicant is not None else data.patient.iin
+    return Signed(event.value, data.signature.value, signer, data.submitted_at, heard_at)
+
+
 def _identity(result: Result | None) -> str:
     if isinstance(result, Found):
         return "confirmed"
@@ -86,7 +92,8 @@ def _identity(result: Result | None) -> str:
     return "away" if isinstance(result, Unanswered) else "no_consent"
 
 
-def _checks(event: Incoming, verdict: Verdict | None, result: Result | None) -> Checks:
+def checks_of(event: Incoming, verdict: Verdict | None, result: Result | None = None) -> Checks:
+    """What a decision takes from what was said of a request."""
     signature: BadSignature | str | None = None
     if isinstance(verdict, Invalid):
         signature = BadSignature(verdict.check, verdict.path, verdict.message)

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from services.cli.explain import answers, explain
 from services.cli.failure import Failure
 from services.contract.envelope import Record, read
 from services.contract.events import ClinicPublished, RequestRefused
 from services.contract.topics import REQUESTS
+from services.gateways.dev_authority import DevAuthority
 from services.intake import domain
 from services.standard import rules as rules_module
 from services.standard.clinics import Clinics
@@ -390,3 +392,59 @@ def test_10_000_lines_are_answered_in_under_10_s() -> None:
     started = time.process_time()
     assert not [answer for answer in answers(lines, RULES) if "error" in answer]
     assert time.process_time() - started < 10
+
+
+# ---------------------------------------------------------------- signatures, where they can be judged with no server
+
+
+def signed_line(kind: str, authority: DevAuthority, *, spoiled: bool = False) -> bytes:
+    data = a_request("Mon 2026-11-23 10:00", "portal")
+    if kind == "complaint.submitted":
+        data = a_complaint("Mon 2026-11-23 10:00", channel="portal")
+        data["complainant"] = data["complainant"] | {"iin": "850715100000"}
+    data["signature"] = {"format": "cms", "value": authority.sign(without_signature(data), "850715100000")}
+    if spoiled:
+        data["clinic_id"] = "samal-4"
+    return json.dumps({"type": kind, "data": data}).encode()
+
+
+def without_signature(data: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in data.items() if name != "signature"}
+
+
+@pytest.mark.parametrize("kind", ["request.submitted", "complaint.submitted"])
+def test_c9_2_a_signature_is_judged_where_there_is_a_trust_store(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    authority = DevAuthority.new()
+    authority.save(tmp_path)
+    lines = tmp_path / "lines.jsonl"
+    lines.write_bytes(signed_line(kind, authority) + b"\n" + signed_line(kind, authority, spoiled=True))
+    monkeypatch.setenv("HOMECALL_TRUST_STORE", str(tmp_path / "trust"))
+    monkeypatch.setenv("HOMECALL_CRLS", str(tmp_path / "crls"))
+
+    def told(signatures: str) -> list[dict[str, Any]]:
+        monkeypatch.setenv("HOMECALL_ENV", "development")
+        monkeypatch.setenv("HOMECALL_SIGNATURES", signatures)
+        explain(str(lines))
+        return [json.loads(line) for line in capfdbinary.readouterr().out.splitlines()]
+
+    sound, spoiled = told("rsa")
+    assert sound == told("off")[0]
+    assert (spoiled["decision"], spoiled["fields"][0]["path"]) == ("refused", "signature.value")
+    assert spoiled["code"] == ("signature_invalid" if kind == "request.submitted" else "invalid_complaint")
+    assert told("off")[1] != spoiled
+    # A list that is out of date tells nothing: no ruling, rather than one that nobody checked.
+    stale = authority.revocations(until=datetime(2016, 1, 1, tzinfo=UTC))
+    (tmp_path / "crls" / "authority.crl").write_bytes(stale.public_bytes(Encoding.DER))
+    with pytest.raises(Failure, match="1 of 2 lines"):
+        told("rsa")
+    assert b"data.signature: cannot be checked" in capfdbinary.readouterr().out
+
+
+def test_without_a_trust_store_a_signature_is_not_judged(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("HOMECALL_TRUST_STORE", raising=False)
+    monkeypatch.delenv("HOMECALL_SIGNATURES", raising=False)
+    lines = tmp_path / "lines.jsonl"
+    lines.write_text(json.dumps({"type": "request.submitted", "data": a_request("Mon 2026-11-23 10:00", "portal")}))
+    explain(str(lines))
