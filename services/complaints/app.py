@@ -24,6 +24,7 @@ from services.runtime.personal import Unreadable, Vault
 from services.runtime.producer import Producer
 from services.runtime.service import Service, refresh_open
 from services.runtime.settings import Settings
+from services.runtime.shelf import Shelf
 from services.runtime.table import WholeTopic
 from services.standard.clinics import Clinics
 from services.standard.rules import RuleSets, load_rule_sets
@@ -216,7 +217,7 @@ def build(settings: Settings, clock: Clock) -> Service:
         if isinstance(event.data, ClinicPublished):
             clinics.take(event.data)
 
-    table = WholeTopic(settings, topics.COMPLAINTS, topics.CLINICS, take)
+    table = WholeTopic(settings, topics.COMPLAINTS, topics.CLINICS, take, Shelf(database.collection("clinics")))
     # Under another clock than the world's, a record's time says nothing about the event's (R17).
     complaints = Complaints(clinics, load_rule_sets(settings.rules), judge_record_time=isinstance(clock, SystemClock))
     engine = ComplaintEngine(store.complaints, store.pages, complaints, clock, table, verifier, vault)
@@ -236,6 +237,7 @@ def build(settings: Settings, clock: Clock) -> Service:
         handler=ComplaintsAndCalls(engine, calls),
         engines=[engine, calls],
         tables=[table],
+        ticks=[table.keep],
         prepare=[store.prepare, verifier.start],
         close=[verifier.close],
         gauges=gauges,

@@ -29,6 +29,7 @@ from services.runtime.personal import Unreadable, Vault
 from services.runtime.producer import Producer
 from services.runtime.service import Service
 from services.runtime.settings import Settings
+from services.runtime.shelf import Shelf
 from services.runtime.table import WholeTopic
 from services.standard.calendar import decrees_missing
 from services.standard.clinics import Clinics
@@ -287,7 +288,8 @@ def build(settings: Settings, clock: Clock) -> Service:
     producer = Producer(settings, f"homecall-{topics.INTAKE}")
     store = IntakeStore(database)
     known = Clinics()
-    clinics = WholeTopic(settings, topics.INTAKE, topics.CLINICS, lambda event: _take(known, event))
+    shelf = Shelf(database.collection("clinics"))
+    clinics = WholeTopic(settings, topics.INTAKE, topics.CLINICS, lambda event: _take(known, event), shelf)
     intake = Intake(load_rule_sets(settings.rules), known, vault, judge_record_time=judge_record_time)
     engine = IntakeEngine(store, intake, clock, clinics, known, outside, vault)
 
@@ -327,6 +329,6 @@ def build(settings: Settings, clock: Clock) -> Service:
         engines=[engine],
         tables=[clinics],
         prepare=[store.prepare, look_at_decrees, outside.start],
-        ticks=[bury_bad_clinics],
+        ticks=[bury_bad_clinics, clinics.keep],
         close=[outside.close],
     )

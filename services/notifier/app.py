@@ -17,6 +17,7 @@ from services.runtime.personal import Vault
 from services.runtime.producer import Producer
 from services.runtime.service import Service, refresh_open
 from services.runtime.settings import Settings
+from services.runtime.shelf import Shelf
 from services.runtime.table import WholeTopic
 from services.standard.clinics import Clinics
 from services.standard.rules import load_rule_sets
@@ -55,7 +56,8 @@ def build(settings: Settings, clock: Clock) -> Service:
     database = Database(settings.mongo_url, f"{settings.mongo_prefix}_{topics.NOTIFIER}")
     calls = Calls(database)
     known = Clinics()
-    clinics = WholeTopic(settings, topics.NOTIFIER, topics.CLINICS, lambda event: _take(known, event))
+    shelf = Shelf(database.collection("clinics"))
+    clinics = WholeTopic(settings, topics.NOTIFIER, topics.CLINICS, lambda event: _take(known, event), shelf)
     notifier = Notifier(load_rule_sets(settings.rules), lambda clinic_id: clinic_facts(clinic_id, known.get(clinic_id)))
     engine = NotifierEngine(calls, notifier, clock, clinics, known, vault)
 
@@ -73,6 +75,7 @@ def build(settings: Settings, clock: Clock) -> Service:
         handler=engine,
         engines=[engine],
         tables=[clinics],
+        ticks=[clinics.keep],
         prepare=[calls.prepare],
         gauges=gauges,
     )

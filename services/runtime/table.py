@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -17,6 +18,7 @@ from services.runtime.failures import Transient
 from services.runtime.logs import log
 from services.runtime.producer import connection
 from services.runtime.settings import Settings
+from services.runtime.shelf import Shelf
 
 
 def record_of(raw: Any) -> Record:
@@ -27,9 +29,19 @@ def record_of(raw: Any) -> Record:
 
 
 class WholeTopic:
-    """Follows a topic from its beginning, without a group; ``take`` is called with each event, in order."""
+    """Follows a topic from its beginning, without a group; ``take`` is called with each event, in order.
 
-    def __init__(self, settings: Settings, service: str, topic: Topic, take: Callable[[Incoming], None]) -> None:
+    ``shelf`` has each key's newest good record where the topic may have lost it to a bad one: it is taken first.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        service: str,
+        topic: Topic,
+        take: Callable[[Incoming], None],
+        shelf: Shelf | None = None,
+    ) -> None:
         self._options = {
             **connection(settings),
             "client_id": f"homecall-{service}-{topic.name}",
@@ -40,6 +52,7 @@ class WholeTopic:
         self.topic = topic
         self._service = service
         self._take = take
+        self._shelf = shelf
         self._consumer: Any = None
         self._following: asyncio.Task[None] | None = None
         self._reading = asyncio.Lock()
@@ -48,7 +61,10 @@ class WholeTopic:
         """What could not be read, for the one service that makes dead letters of it."""
 
     async def start(self) -> None:
-        """Read to the present end, then go on following. Raises ``Transient`` while no broker answers."""
+        """Read to the present end, then go on following. Raises ``Transient`` while broker or database is away."""
+        if self._shelf is not None:
+            for record in await self._shelf.load():
+                self._from_shelf(record)
         consumer = AIOKafkaConsumer(**self._options)
         try:
             await consumer.start()
@@ -101,9 +117,29 @@ class WholeTopic:
             for raw in records:
                 self._one(record_of(raw))
 
+    async def keep(self, _: datetime) -> None:
+        """Put on the shelf what has come since: at each tick."""
+        if self._shelf is not None:
+            await self._shelf.store()
+
+    def _from_shelf(self, record: Record) -> None:
+        try:
+            event = read(record)
+        except Unreadable:
+            return  # a later release reads what an earlier one kept, or finds it in the topic
+        if event.data is not None:
+            self._take(event)
+
+    def _put(self, key: str, record: Record) -> None:
+        if self._shelf is not None:
+            self._shelf.put(key, record)
+
     def _one(self, record: Record) -> None:
         if record.value is None:
-            return  # a clinic's tombstone frees the log; who has open calls there still needs what was known
+            # A clinic's tombstone frees the log; who has open calls there still needs what was known, until it ends.
+            if record.key is not None:
+                self._put(record.key.decode("utf-8", "replace"), record)
+            return
         try:
             event = read(record)
         except Unreadable as error:
@@ -113,6 +149,7 @@ class WholeTopic:
             self._refuse(record, "schema", one_line(event.errors))
             return
         self._take(event)
+        self._put(event.subject, record)
         metrics.EVENTS.labels(record.topic, event.type, "handled").inc()
 
     def _refuse(self, record: Record, reason: DeadReason, detail: str) -> None:

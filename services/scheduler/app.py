@@ -29,6 +29,7 @@ from services.runtime.personal import Vault
 from services.runtime.producer import Producer
 from services.runtime.service import Service, refresh_open
 from services.runtime.settings import Settings
+from services.runtime.shelf import Shelf
 from services.runtime.table import WholeTopic
 from services.scheduler import domain
 from services.scheduler.domain import CallState, Unplaced, day_key
@@ -316,7 +317,7 @@ def build(settings: Settings, clock: Clock) -> Service:
         if isinstance(event.data, ClinicPublished):
             known.take(event.data)
 
-    clinics = WholeTopic(settings, topics.SCHEDULER, topics.CLINICS, take)
+    clinics = WholeTopic(settings, topics.SCHEDULER, topics.CLINICS, take, Shelf(database.collection("clinics")))
     engine = SchedulerEngine(store, Scheduler(settings, known), clock, clinics, known, vault)
 
     async def settle(now: datetime) -> None:
@@ -343,6 +344,6 @@ def build(settings: Settings, clock: Clock) -> Service:
         engines=[engine],
         tables=[clinics],
         prepare=[store.prepare],
-        ticks=[settle],
+        ticks=[settle, clinics.keep],
         gauges=gauges,
     )

@@ -1,0 +1,81 @@
+"""The newest good record of each key of a compacted topic, kept in the service's own database.
+
+A topic that is compacted keeps the newest record of a key, good or bad. When that one cannot be read, the good one
+before it is gone from the topic, and a service that starts then would not know the key any more.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pymongo import InsertOne, UpdateOne
+
+from services.contract.envelope import Record
+from services.runtime.mongo import Collected
+
+_AT_ONCE = 200
+"""Records in one write: each may be near Kafka's limit of 1 MiB, and most are a few KiB."""
+
+
+class Shelf:
+    """Records by key. Every replica keeps the same ones; who is behind writes an older one, and then the newer."""
+
+    def __init__(self, collection: Collected) -> None:
+        self._collection = collection
+        self._kept: dict[str, list[int]] = {}
+        self._waiting: dict[str, Record] = {}
+
+    async def load(self) -> list[Record]:
+        """What has been kept. Raises ``Transient`` while the database is away."""
+        found = await self._collection.find({"gone": False})
+        self._kept = {doc["_id"]: doc["place"] for doc in found}
+        return [_from_doc(doc) for doc in found]
+
+    def put(self, key: str, record: Record) -> None:
+        """Keep a record from the next ``store`` on; one without a value frees its key."""
+        if self._kept.get(key) != _place(record):
+            self._waiting[key] = record
+        else:
+            # The topic has older ones too: what is kept is the newer.
+            self._waiting.pop(key, None)
+
+    async def store(self) -> None:
+        """Store what was put since. Raises ``Transient``; what was not stored is with the next call."""
+        while self._waiting:
+            some = dict(list(self._waiting.items())[:_AT_ONCE])
+            there = await self._collection.find({"_id": {"$in": list(some)}}, projection={"_id": 1})
+            known = {doc["_id"] for doc in there}
+            writes: list[InsertOne[Any] | UpdateOne] = []
+            for key, record in some.items():
+                doc = _to_doc(record)
+                writes.append(
+                    UpdateOne({"_id": key}, {"$set": doc}) if key in known else InsertOne({"_id": key, **doc})
+                )
+            if await self._collection.write(writes) is None:
+                continue  # another replica was first with one of them: look again
+            for key, record in some.items():
+                self._kept[key] = _place(record)
+                if self._waiting.get(key) is record:
+                    del self._waiting[key]
+
+
+def _place(record: Record) -> list[int]:
+    # The time as well: in a topic that was made anew the offsets begin again.
+    return [record.partition, record.offset, record.timestamp]
+
+
+def _to_doc(record: Record) -> dict[str, Any]:
+    return {
+        "topic": record.topic,
+        "place": _place(record),
+        "key": record.key,
+        "value": record.value,
+        "headers": [[name, value] for name, value in record.headers],
+        "gone": record.value is None,
+    }
+
+
+def _from_doc(doc: dict[str, Any]) -> Record:
+    partition, offset, timestamp = doc["place"]
+    headers = tuple((name, value) for name, value in doc["headers"])
+    return Record(doc["topic"], partition, offset, doc["key"], doc["value"], headers, timestamp)

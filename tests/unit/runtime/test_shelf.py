@@ -1,0 +1,123 @@
+"""A compacted topic whose newest record is bad: the good one before it is kept, and known after a restart."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from services.contract.envelope import Incoming, Record
+from services.contract.topics import CLINICS, TYPE_PREFIX
+from services.runtime.settings import Settings
+from services.runtime.shelf import Shelf
+from services.runtime.table import WholeTopic
+from tests.unit.intake.office import clinic
+from tests.unit.runtime.memory import MemoryDatabase
+
+
+def record(offset: int, phone: str | None = "+7 700 000 00 01", clinic_id: str = "samal-3", **over: Any) -> Record:
+    """A clinic as published; without a phone one that breaks the schema."""
+    headers = {
+        "ce_specversion": "1.0",
+        "ce_id": f"e{offset}",
+        "ce_source": "/t",
+        "ce_type": TYPE_PREFIX + CLINICS.types[0],
+    }
+    data = json.loads(clinic(clinic_id).to_json()) | {"phone": phone} | over
+    value = json.dumps({name: item for name, item in data.items() if item is not None}).encode()
+    pairs = tuple((name, text.encode()) for name, text in headers.items())
+    return Record(CLINICS.name, 0, offset, clinic_id.encode(), value, pairs, 1_700_000_000_000 + offset)
+
+
+def tombstone(offset: int) -> Record:
+    return Record(CLINICS.name, 0, offset, b"samal-3", None, (), 1_700_000_000_000 + offset)
+
+
+class Replica:
+    """A service that reads the topic as it stands, over a database of its own that outlives it."""
+
+    def __init__(self, memory: MemoryDatabase) -> None:
+        self.known: dict[str, str] = {}
+        self.memory = memory
+        settings = Settings(_env_file=None, env="development", signatures="off")  # type: ignore[call-arg]  # pydantic-settings' own argument
+        shelf = Shelf(memory.collection("clinics").as_collected)
+        self.shelf = shelf
+        self.table = WholeTopic(settings, "intake", CLINICS, self._take, shelf)
+
+    def _take(self, event: Incoming) -> None:
+        data: Any = event.data
+        self.known[event.subject] = data.phone
+
+    async def start(self, *topic: Record) -> Replica:
+        for kept in await self.shelf.load():
+            self.table._from_shelf(kept)
+        return await self.hear(*topic)
+
+    async def hear(self, *topic: Record) -> Replica:
+        for each in topic:
+            self.table._one(each)
+        await self.table.keep(None)  # type: ignore[arg-type]  # the time does not matter to it
+        return self
+
+
+async def test_a_restart_after_compaction_knows_the_last_good_one() -> None:
+    memory = MemoryDatabase()
+    first = await Replica(memory).start(record(1, "+7 1"), record(2, "+7 2"), record(3, None))
+    assert (first.known, len(first.table.bad)) == ({"samal-3": "+7 2"}, 1)
+    # Compacted: only the bad one is left.
+    again = await Replica(memory).start(record(3, None))
+    assert again.known == {"samal-3": "+7 2"}
+    # What the topic has counts before what was kept, and replaces it.
+    third = await Replica(memory).start(record(3, None), record(4, "+7 4"))
+    assert third.known == {"samal-3": "+7 4"}
+    assert (await Replica(memory).start()).known == {"samal-3": "+7 4"}
+
+
+async def test_reading_the_topic_again_writes_nothing_and_falls_back_to_nothing_older() -> None:
+    memory = MemoryDatabase()
+    topic = [record(1, "+7 1"), record(2, "+7 2"), record(3, clinic_id="samal-4")]
+    await Replica(memory).start(*topic)
+    writes: list[int] = []
+    memory.collection("clinics").before_write = lambda: writes.append(1)
+    await Replica(memory).start(*topic)
+    assert writes == []
+    assert (await Replica(memory).start()).known == {"samal-3": "+7 2", "samal-4": "+7 700 000 00 01"}
+
+
+async def test_two_replicas_that_keep_the_same_do_not_stand_in_each_others_way() -> None:
+    memory = MemoryDatabase()
+    one, two = await Replica(memory).start(), await Replica(memory).start()
+    collection = memory.collection("clinics")
+
+    def other_first() -> None:
+        collection.before_write = None
+        collection.docs["samal-3"] = {"_id": "samal-3", "place": [0, 1, 0], "gone": False}
+
+    collection.before_write = other_first
+    await one.hear(record(1, "+7 1"))
+    await two.hear(record(1, "+7 1"), record(2, "+7 2"))
+    assert (await Replica(memory).start()).known == {"samal-3": "+7 2"}
+
+
+async def test_what_could_not_be_stored_is_stored_with_the_next_tick() -> None:
+    memory = MemoryDatabase()
+    replica = await Replica(memory).start()
+
+    def away() -> None:
+        memory.collection("clinics").before_write = None
+        raise ConnectionError
+
+    memory.collection("clinics").before_write = away
+    try:
+        await replica.hear(record(1, "+7 1"))
+    except ConnectionError:
+        await replica.hear()
+    assert (await Replica(memory).start()).known == {"samal-3": "+7 1"}
+
+
+async def test_a_clinic_that_was_taken_back_is_gone_after_a_restart() -> None:
+    memory = MemoryDatabase()
+    replica = await Replica(memory).start(record(1), tombstone(2))
+    assert list(replica.known) == ["samal-3"]
+    assert (await Replica(memory).start(tombstone(2))).known == {}
+    assert list((await Replica(memory).start(tombstone(2), record(3))).known) == ["samal-3"]
+    assert list((await Replica(memory).start()).known) == ["samal-3"]
