@@ -273,6 +273,26 @@ def _take(known: Clinics, event: Incoming) -> None:
         known.take(event.data)
 
 
+class DecreeWatch:
+    """Says where the government's decrees for this or the next year are not in our table (R8), once for each year."""
+
+    def __init__(self) -> None:
+        self._year: int | None = None
+
+    def look(self, now: datetime) -> None:
+        """At the start, and at the turn of a year, however long the service has run."""
+        this_year = now.astimezone(ZONE).year
+        if this_year == self._year:
+            return
+        self._year = this_year
+        for year in (this_year, this_year + 1):
+            missing = decrees_missing(year)
+            metrics.DECREES_MISSING.labels(str(year)).set(missing)
+            # The next year's come out in autumn at the earliest: only this year's absence is worth a warning.
+            if missing and year == this_year:
+                log(topics.INTAKE).warning("no table of government decrees: moved days off are not known", year=year)
+
+
 def build(settings: Settings, clock: Clock) -> Service:
     """Put intake together. Raises ``SettingsError`` or ``RuleSetError`` with one line where it cannot start."""
     vault = Vault.from_settings(settings)
@@ -293,15 +313,10 @@ def build(settings: Settings, clock: Clock) -> Service:
     intake = Intake(load_rule_sets(settings.rules), known, vault, judge_record_time=judge_record_time)
     engine = IntakeEngine(store, intake, clock, clinics, known, outside, vault)
 
-    async def look_at_decrees() -> None:
-        """Say where the government's decrees for this or the next year are not in our table (R8)."""
-        this_year = clock.now().astimezone(ZONE).year
-        for year in (this_year, this_year + 1):
-            missing = decrees_missing(year)
-            metrics.DECREES_MISSING.labels(str(year)).set(missing)
-            # The next year's come out in autumn at the earliest: only this year's absence is worth a warning.
-            if missing and year == this_year:
-                log(topics.INTAKE).warning("no table of government decrees: moved days off are not known", year=year)
+    decrees = DecreeWatch()
+
+    async def look_at_decrees(now: datetime) -> None:
+        decrees.look(now)
 
     async def bury_bad_clinics(_: datetime) -> None:
         """Make a dead letter of each clinic record that cannot be read: here alone, and once over all restarts."""
@@ -328,7 +343,7 @@ def build(settings: Settings, clock: Clock) -> Service:
         handler=engine,
         engines=[engine],
         tables=[clinics],
-        prepare=[store.prepare, look_at_decrees, outside.start],
-        ticks=[bury_bad_clinics, clinics.keep],
+        prepare=[store.prepare, outside.start],
+        ticks=[look_at_decrees, bury_bad_clinics, clinics.keep],
         close=[outside.close],
     )

@@ -219,14 +219,15 @@ class Office:
         *,
         verifier: Verifier | None = None,
         identity: Identity | None = None,
+        judge_record_time: bool = False,
     ) -> None:
         self.memory = MemoryDatabase()
         self.store = IntakeStore(database or self.memory.as_database)
         self.clinics = clinics or known()
         settings = Settings(_env_file=None, env="development", signatures="off")  # type: ignore[call-arg]  # pydantic-settings' own argument
         vault = Vault.from_settings(settings)
-        self.intake = Intake(load_rule_sets(), self.clinics, vault, judge_record_time=False)
-        outside = Outside(verifier or Unchecked(), identity, wait_seconds=1)
+        self.intake = Intake(load_rule_sets(), self.clinics, vault, judge_record_time=judge_record_time)
+        outside = Outside(verifier or Unchecked(), identity, wait_seconds=1, judge_record_time=judge_record_time)
         table: Any = NoTable()
         self.engine = IntakeEngine(self.store, self.intake, SystemClock(), table, self.clinics, outside)
 
