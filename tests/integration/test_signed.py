@@ -253,7 +253,9 @@ def test_c4_4_c9_2_while_ncanode_is_down_a_request_is_held_and_then_accepted(
             assert request_id not in decided(world)
             (missed,) = [each.data for each in world.heard("deadline.missed") if each.key == CLINIC]
             assert (missed["subject_id"], missed["deadline"], missed["stage"]) == (request_id, "answer", "held")
-            assert [each.data["waits_for"] for each in world.heard("request.held")] == ["signature"]
+            told = [(each.data["waits_for"], each.data["deadline"]) for each in world.heard("request.held")]
+            assert told[-1] == ("signature", "missed")
+            assert len(told) == len(set(told)), "each is said once"
 
             stand_in.up()
             expected = ["delayed", "registered", "scheduled"]
