@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -71,6 +73,8 @@ class Producer:
         self._lock = asyncio.Lock()
         self.awaits = 0
         """How often acknowledgements were awaited: once a batch."""
+        self.heard_at = time.monotonic()
+        """Monotonic seconds when a broker last answered."""
 
     @property
     def healthy(self) -> bool:
@@ -89,6 +93,21 @@ class Producer:
                 await producer.stop()
                 raise Transient("broker", error) from error
             self._producer = producer
+            self.heard_at = time.monotonic()
+
+    async def look(self, patience: float) -> None:
+        """Ask the brokers for a sign of life, and wait so many seconds for it: who has nothing to send hears of none.
+
+        Raises ``Transient`` while none can be reached to connect anew.
+        """
+        if self._producer is None:
+            await self.start()
+        producer = self._producer
+        if producer is None:
+            return
+        with suppress(TimeoutError):
+            if await asyncio.wait_for(producer.client.force_metadata_update(), patience):
+                self.heard_at = time.monotonic()
 
     async def stop(self) -> None:
         producer, self._producer = self._producer, None
@@ -116,6 +135,7 @@ class Producer:
             failpoint("publish.queued")
             self.awaits += 1
             await asyncio.gather(*futures)
+            self.heard_at = time.monotonic()
         except MessageSizeTooLargeError:
             await asyncio.gather(*futures, return_exceptions=True)
             raise

@@ -27,7 +27,10 @@ from services.runtime.table import WholeTopic
 
 TICK_SECONDS = 0.5
 GAUGE_SECONDS = 5.0
+LOOK_SECONDS = 5.0
 _FINISH_SECONDS = 7.0
+# Looks in vain, not one that was late: that is no reason to take a service out of use.
+_UNHEARD_SECONDS = 15.0
 _STALLED_SECONDS = 120.0
 
 
@@ -80,6 +83,7 @@ class Service:
         self._tasks = [
             asyncio.create_task(self._every(TICK_SECONDS, self._tick), name=f"{self.name} timers"),
             asyncio.create_task(self._every(GAUGE_SECONDS, self._gauge), name=f"{self.name} gauges"),
+            asyncio.create_task(self._every(LOOK_SECONDS, self._look), name=f"{self.name} looks for the broker"),
         ]
         self._started = True
         self._log.info("started", topics=[topic.name for topic in self.topics])
@@ -153,6 +157,9 @@ class Service:
         for record, death in dead:
             metrics.DEAD_LETTERS.labels(record.topic, death.reason).inc()
 
+    async def _look(self) -> None:
+        await self.producer.look(LOOK_SECONDS)
+
     async def _gauge(self) -> None:
         if self.gauges is not None:
             await self.gauges(self.clock.now())
@@ -178,6 +185,9 @@ class Service:
             return False, "no partitions assigned yet"
         if not self.producer.healthy:
             return False, "the producer cannot reach the broker"
+        unheard = time.monotonic() - self.producer.heard_at
+        if unheard > _UNHEARD_SECONDS:
+            return False, f"the broker has not answered for {unheard:.0f} s"
         if self.pipeline.blocked_since is not None:
             return False, "a batch waits for the database or the broker"
         if not await self.database.ping():

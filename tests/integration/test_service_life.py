@@ -17,7 +17,7 @@ import pytest
 from services.cli.embedded import free_port
 from services.contract.topics import SERVICES
 from tests import stack
-from tests.integration.conftest import NewWorld
+from tests.integration.conftest import NewWorld, fresh_world
 from tests.world import MONDAY, Process, World, a_clinic, a_doctor, a_request, a_roster
 
 START_SECONDS = 3.0
@@ -263,3 +263,22 @@ def test_a_database_that_hangs_is_waited_for(new_world: NewWorld, fresh_mongo: s
         world.wait(lambda: len(decided(world)) == 1, "the decision")
         intake.wait_ready()
         assert json.loads(world.heard("request.accepted")[0].value)["register_number"] == 1
+
+
+# ---- A broker that goes away -----------------------------------------------------------------------------------------
+
+
+def test_an_idle_service_says_that_the_broker_is_away_and_that_it_is_back(
+    fresh_kafka: stack.Server, mongo: stack.Server
+) -> None:
+    with fresh_world(fresh_kafka, mongo) as world:
+        (process,) = world.start("notifier")
+        fresh_kafka.stop()
+        try:
+            world.wait(lambda: "broker has not answered" in process.get("/readyz")[1], "it to say so", 60)
+            assert process.get("/readyz")[0] == 503
+            assert process.get("/livez")[0] == 200, "a restart would mend nothing"
+        finally:
+            fresh_kafka.start()
+        world.wait(lambda: process.get("/readyz")[0] == 200, "it to be ready again", 60)
+        assert process.stop() == 0
