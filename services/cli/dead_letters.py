@@ -6,13 +6,12 @@ import asyncio
 import sys
 from collections import Counter
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from typing import Any
 
 from services.cli.failure import Failure
 from services.cli.kafka import Message, Sent, read_to_end, send, topic_named
-from services.cli.terminal import json_line, print_bytes, print_error, settings
+from services.cli.terminal import json_line, print_bytes, print_error, printable, settings
 from services.contract.envelope import Record
 from services.contract.topics import BY_NAME, DEAD_LETTERS
 from services.contract.types import in_zone
@@ -33,9 +32,10 @@ class Letter:
     service: str
 
     @property
-    def when(self) -> str:
-        """When it was written, in the clinics' zone."""
-        return in_zone(datetime.fromtimestamp(self.record.timestamp // 1000, UTC))
+    def when(self) -> str | None:
+        """When it was written, in the clinics' zone; None where its record bears no time."""
+        moment = self.record.recorded_at
+        return None if moment is None else in_zone(moment.replace(microsecond=0))
 
     def message(self) -> Message:
         """The record as it first came, for the topic that it came from."""
@@ -52,7 +52,7 @@ def letter_of(record: Record) -> Letter:
 
 def show(*, reason: str | None, topic: str | None, as_json: bool, show_value: bool) -> None:
     """Print the dead letters, oldest first. Their values, which may be personal data, only when asked for."""
-    letters = _chosen(reason, topic, ())
+    letters = _chosen(reason, topic, (), values=show_value)
     if as_json:
         print_bytes(b"".join(json_line(_as_json(letter, show_value)) for letter in letters))
         return
@@ -65,7 +65,7 @@ def show(*, reason: str | None, topic: str | None, as_json: bool, show_value: bo
     for place, row in enumerate(rows):
         print("  ".join([*(text.ljust(width) for text, width in zip(row, widths, strict=False)), row[-1]]).rstrip())
         if show_value and place:
-            print(f"    {_value(letters[place - 1])}")
+            print(f"    {printable(_value(letters[place - 1]))}")
     print(f"{len(letters)} dead letters: {_by_reason(letters)}")
 
 
@@ -75,7 +75,7 @@ def replay(*, reason: str | None, topic: str | None, offsets: Collection[int], y
     They stay where they are; what cannot be handled this time either comes back as a newer letter. ``Failure`` with
     code 1 if any was not sent.
     """
-    letters = _chosen(reason, topic, offsets)
+    letters = _chosen(reason, topic, offsets, values=True)
     ready = []
     for letter in letters:
         if letter.topic not in BY_NAME or letter.topic == DEAD_LETTERS.name:
@@ -105,19 +105,26 @@ def _ask(letters: list[Letter]) -> None:
     typer.confirm(f"Send again {where} ({_by_reason(letters)})?", abort=True)
 
 
-def _chosen(reason: str | None, topic: str | None, offsets: Collection[int]) -> list[Letter]:
+def _chosen(reason: str | None, topic: str | None, offsets: Collection[int], *, values: bool) -> list[Letter]:
+    """The letters that were asked for; without ``values``, which may be a megabyte each, where nobody looks at them."""
     source = topic_named(topic).name if topic is not None else None
-    letters = [letter_of(record) for record in asyncio.run(read_to_end(settings(), DEAD_LETTERS.name))]
-    missing = set(offsets) - {letter.record.offset for letter in letters}
+    there: set[int] = set()
+
+    def take(record: Record) -> Record | None:
+        there.add(record.offset)
+        letter = letter_of(record)
+        wanted = (
+            (reason is None or letter.reason == reason)
+            and (source is None or letter.topic == source)
+            and (not offsets or record.offset in offsets)
+        )
+        return None if not wanted else record if values else replace(record, value=None)
+
+    records = asyncio.run(read_to_end(settings(), DEAD_LETTERS.name, take=take))
+    missing = set(offsets) - there
     if missing:
         raise Failure(f"--offset {min(missing)}: no dead letter stands there: see homecall dead-letters list")
-    return [
-        letter
-        for letter in letters
-        if (reason is None or letter.reason == reason)
-        and (source is None or letter.topic == source)
-        and (not offsets or letter.record.offset in offsets)
-    ]
+    return [letter_of(record) for record in records]
 
 
 def _by_reason(letters: Iterable[Letter]) -> str:
@@ -127,7 +134,8 @@ def _by_reason(letters: Iterable[Letter]) -> str:
 
 def _row(letter: Letter) -> tuple[str, ...]:
     source = f"{letter.topic}/{letter.partition}/{letter.offset}"
-    return (str(letter.record.offset), letter.when, letter.reason, letter.service, source, letter.detail)
+    row = (str(letter.record.offset), letter.when or "no time", letter.reason, letter.service, source, letter.detail)
+    return tuple(map(printable, row))
 
 
 def _as_json(letter: Letter, show_value: bool) -> dict[str, Any]:

@@ -9,21 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from datetime import UTC, date, datetime
+from datetime import date, datetime, time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
 from services.cli.failure import Failure
-from services.cli.kafka import reading
+from services.cli.kafka import read_to_end
 from services.cli.pages.register import Heard, Register, printed, register_of
 from services.cli.pages.words import PageLanguage
 from services.cli.terminal import print_bytes, print_error, settings
 from services.contract.envelope import Record, Unreadable, read
 from services.contract.events import ClinicPublished, JournalEntry
 from services.contract.topics import CLINICS, JOURNAL
-from services.contract.types import Day, Moment
+from services.contract.types import ZONE, Day, Moment
 
 if TYPE_CHECKING:
     from services.runtime.settings import Settings
@@ -97,8 +97,10 @@ def register_from(records: list[Record], clinic_id: str, day: date) -> tuple[Reg
             case ClinicPublished() as published if published.clinic_id == clinic_id:
                 clinic = published
             case JournalEntry() as entry:
-                made = _TIME.validate_python(event.time) if event.time else _timestamp(record)
-                entries.append(Heard(entry, made))
+                made = _TIME.validate_python(event.time) if event.time else record.recorded_at
+                # With neither time the entry's own stand in: it is a line of the register all the same.
+                own = entry.accepted_at or datetime.combine(entry.register_date, time.min, ZONE)
+                entries.append(Heard(entry, made or own))
             case None:
                 unreadable += 1
     return register_of(clinic_id, clinic, day, entries), unreadable
@@ -120,19 +122,9 @@ def _day(text: str) -> date:
         raise Failure("DATE: must be a date, as in 2026-11-23") from None
 
 
-def _timestamp(record: Record) -> datetime:
-    return datetime.fromtimestamp(record.timestamp / 1000, UTC)
-
-
 async def _records(found: Settings, clinic_id: str) -> list[Record]:
     """All records with the clinic's key, of its register and of the clinic itself, up to the present end."""
-    from services.runtime.table import record_of
-
     key = clinic_id.encode()
-    records: list[Record] = []
-    async with reading(found, [JOURNAL.name, CLINICS.name], from_beginning=True) as consumer:
-        ends: dict[Any, int] = await consumer.end_offsets(consumer.assignment())
-        while any([await consumer.position(place) < end for place, end in ends.items()]):
-            for place, batch in (await consumer.getmany(timeout_ms=200)).items():
-                records += [record_of(raw) for raw in batch if raw.key == key and raw.offset < ends[place]]
-    return records
+    return await read_to_end(
+        found, JOURNAL.name, CLINICS.name, take=lambda record: record if record.key == key else None
+    )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ from services.contract.topics import DEAD_LETTERS, TOPICS, Topic, find
 
 if TYPE_CHECKING:
     from services.runtime.settings import Settings
+
+_SILENCE_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -107,16 +110,30 @@ async def reading(settings: Settings, topics: Sequence[str], *, from_beginning: 
         yield consumer
 
 
-async def read_to_end(settings: Settings, topic: str) -> list[Record]:
-    """All records of a topic up to what is its end now."""
+async def read_to_end(
+    settings: Settings, *topics: str, take: Callable[[Record], Record | None] = lambda record: record
+) -> list[Record]:
+    """What ``take`` makes of the records of some topics, up to what is their end now; without those it gives None for.
+
+    ``Failure`` when the broker falls silent on the way.
+    """
     from services.runtime.table import record_of
 
     records: list[Record] = []
-    async with reading(settings, [topic], from_beginning=True) as consumer:
+    async with reading(settings, topics, from_beginning=True) as consumer:
         ends: Mapping[Any, int] = await consumer.end_offsets(consumer.assignment())
+        heard_at = time.monotonic()
         while any([await consumer.position(place) < end for place, end in ends.items()]):
             for place, found in (await consumer.getmany(timeout_ms=200)).items():
-                records += [record_of(raw) for raw in found if raw.offset < ends[place]]
+                heard_at = time.monotonic()
+                taken = (take(record_of(raw)) for raw in found if raw.offset < ends[place])
+                records += [record for record in taken if record is not None]
+            if time.monotonic() - heard_at > _SILENCE_SECONDS:
+                raise Failure(
+                    f"Kafka at {settings.kafka_bootstrap} (HOMECALL_KAFKA_BOOTSTRAP): fell silent for "
+                    f"{_SILENCE_SECONDS:.0f} s before all was read: try again",
+                    code=1,
+                )
     return records
 
 

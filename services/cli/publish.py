@@ -205,7 +205,7 @@ def told(record: Record) -> dict[str, Any]:
         "key": None if record.key is None else record.key.decode("utf-8", "replace"),
         "type": event_type.removeprefix(TYPE_PREFIX) if isinstance(event_type, str) else None,
         "id": attributes.get("id"),
-        "time": attributes.get("time") or in_zone(datetime.fromtimestamp(record.timestamp / 1000, UTC)),
+        "time": attributes.get("time") or (None if record.recorded_at is None else in_zone(record.recorded_at)),
     }
     dead = {
         name.removeprefix("homecall-dead-"): text for name, text in headers.items() if name.startswith("homecall-dead-")

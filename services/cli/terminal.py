@@ -57,3 +57,8 @@ def print_bytes(line: bytes) -> None:
 def print_error(line: str) -> None:
     """Print one line for a person, where it does not mix with the output."""
     print(line, file=sys.stderr, flush=True)
+
+
+def printable(text: str) -> str:
+    """A text of anybody's on one line: what would move the cursor, or colour the screen, as its code."""
+    return "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in text)
