@@ -12,7 +12,7 @@ import io
 from datetime import datetime
 
 from services.cli.pages import words
-from services.cli.pages.register import Call, Register, clean, flags, outcome, reasons, refusal, told_by
+from services.cli.pages.register import Call, Register, clean, flags, outcome, reasons, refusal, told_by, window
 from services.cli.pages.words import PageLanguage, coded, said
 from services.contract.language import local
 
@@ -39,6 +39,8 @@ _HEAD = (
     words.REFUSAL,
     words.FLAGS,
     words.REQUEST_ID,
+    words.MOVED_AT,
+    words.MOVED_FROM,
 )
 _BYTE_ORDER_MARK = "\ufeff"
 _GUARDED = ("=", "+", "-", "@", "'")
@@ -84,6 +86,8 @@ def _row(call: Call, language: PageLanguage) -> tuple[str, ...]:
         refusal(entry, language),
         "; ".join(flags(entry, language)),
         entry.request_id,
+        _time(call.moved_at),
+        "" if call.moved_from is None else window(*call.moved_from),
     )
 
 

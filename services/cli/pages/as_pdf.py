@@ -291,7 +291,7 @@ def _signature(of: Signature) -> list[_Strip]:
 
 
 def _wrapped(text: str, font: str, size: float, width: float) -> list[str]:
-    """The text in lines that are no wider; a word that is, is broken anywhere. At least one line."""
+    """The text in lines that are no wider, at least one; a word that is, is broken behind a hyphen, or anywhere."""
     lines: list[str] = []
     line = ""
     for word in _drawable(text, font).split(" "):
@@ -303,6 +303,8 @@ def _wrapped(text: str, font: str, size: float, width: float) -> list[str]:
             lines.append(line)
         while _width_of(word, font, size) > width and len(word) > 1:
             fits = next(n for n in range(len(word) - 1, 0, -1) if n == 1 or _width_of(word[:n], font, size) <= width)
+            hyphen = word.rfind("-", 1, fits)
+            fits = fits if hyphen < 0 else hyphen + 1
             lines.append(word[:fits])
             word = word[fits:]
         line = word

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import pairwise
 
@@ -32,13 +32,16 @@ class Heard:
 class Call:
     """A line of the register: the entry that holds, and when the first, the newest and the answer's were made.
 
-    The answer's is the first that had a visit or a refusal; None as long as there is none.
+    The answer's is the first that had a visit or a refusal; None as long as there is none. ``moved_at`` is when the
+    visit that holds was entered in place of another, ``moved_from`` the other's begin and end.
     """
 
     entry: JournalEntry
     entered_at: datetime
     newest_at: datetime
     answer_at: datetime | None
+    moved_at: datetime | None = None
+    moved_from: tuple[datetime, datetime] | None = None
 
     @property
     def came_at(self) -> datetime:
@@ -100,13 +103,24 @@ def register_of(clinic_id: str, clinic: ClinicPublished | None, on: date, heard:
 
 
 def _call(heard: list[Heard]) -> Call:
+    heard = sorted(heard, key=lambda each: each.entry.revision)
     answers = [each.at for each in heard if each.entry.doctor is not None or each.entry.refusal is not None]
-    return Call(
-        entry=max(heard, key=lambda each: each.entry.revision).entry,
+    call = Call(
+        entry=heard[-1].entry,
         entered_at=min(each.at for each in heard),
         newest_at=max(each.at for each in heard),
         answer_at=min(answers, default=None),
     )
+    visits = [(each.at, visit) for each in heard if (visit := _window(each.entry)) is not None]
+    holds = _window(call.entry)
+    others = [place for place, (_, visit) in enumerate(visits) if visit != holds]
+    if not others or holds is None:
+        return call
+    return replace(call, moved_at=visits[others[-1] + 1][0], moved_from=visits[others[-1]][1])
+
+
+def _window(entry: JournalEntry) -> tuple[datetime, datetime] | None:
+    return None if entry.arrives_from is None or entry.arrives_to is None else (entry.arrives_from, entry.arrives_to)
 
 
 # ---------------------------------------------------------------- what stands on the page
@@ -244,9 +258,9 @@ def _accepted(register: Register, language: PageLanguage) -> Table:
     columns = (
         Column(said(words.NUMBER, language), 24, bold=True, centred=True),
         Column(said(words.CALLED, language), 40, centred=True),
-        Column(said(words.CHANNEL, language), 54),
+        Column(said(words.CHANNEL, language), 60),
         Column(said(words.PATIENT, language), 88, bold=True),
-        Column(said(words.WHERE, language), 124),
+        Column(said(words.WHERE, language), 118),
         Column(said(words.REASONS, language), 102),
         Column(said(words.VISIT, language), 106),
         Column(said(words.TOLD, language), 112),
@@ -259,7 +273,7 @@ def _accepted(register: Register, language: PageLanguage) -> Table:
 def _refused(register: Register, language: PageLanguage) -> Table:
     columns = (
         Column(said(words.CALLED, language), 40, centred=True),
-        Column(said(words.CHANNEL, language), 54),
+        Column(said(words.CHANNEL, language), 60),
         Column(said(words.PATIENT, language), 104, bold=True),
         Column(said(words.WHERE, language), 146),
         Column(said(words.REASONS, language), 120),
@@ -284,7 +298,7 @@ def _accepted_row(call: Call, on: date, language: PageLanguage) -> tuple[Cell, .
     return (
         (str(entry.register_number),),
         *_who(call, on, language),
-        _visit(entry, language),
+        _visit(call, on, language),
         _told(call, on, language),
         (outcome(entry, language),),
         _listed(flags(entry, language)),
@@ -324,13 +338,30 @@ def address(of: AddressFacts | None, language: PageLanguage) -> str:
     )
 
 
-def _visit(entry: JournalEntry, language: PageLanguage) -> Cell:
+def _visit(call: Call, on: date, language: PageLanguage) -> Cell:
+    entry = call.entry
     if entry.doctor is None or entry.arrives_from is None or entry.arrives_to is None:
         return (said(words.NO_VISIT_YET, language) if entry.outcome is None else NOTHING,)
     specialty = coded(words.SPECIALTIES, entry.doctor.specialty, language)
     return (
         f"{clean(entry.doctor.full_name)}, {specialty}",
-        f"{short_day(entry.arrives_from)}, {spoken.window(entry.arrives_from, entry.arrives_to)}",
+        window(entry.arrives_from, entry.arrives_to),
+        *moved(call, on, language),
+    )
+
+
+def window(begins: datetime, ends: datetime) -> str:
+    """``23.11.2026, 11:30–12:00``."""
+    return f"{short_day(begins)}, {spoken.window(begins, ends)}"
+
+
+def moved(call: Call, on: date, language: PageLanguage) -> Cell:
+    """What time had been told before, and when it was changed; nothing where it was not."""
+    if call.moved_at is None or call.moved_from is None:
+        return ()
+    return (
+        said(words.MOVED.fill(at=_when(call.moved_at, on)), language),
+        said(words.BEFORE.fill(window=window(*call.moved_from)), language),
     )
 
 

@@ -70,6 +70,8 @@ ARRIVES_TO: Final = Text("Келетін уақыты, дейін", "Время 
 TOLD_BY: Final = Text("Хабарлаған", "Кто сообщил", "Told by")
 TOLD_AT: Final = Text("Ауызша хабарланған уақыты", "Время устного ответа", "Told at")
 SET_AT: Final = Text("Жауап жазылған уақыты", "Время записи ответа", "Answer entered at")
+MOVED_AT: Final = Text("Ауыстырылған уақыты", "Время переноса", "Moved at")
+MOVED_FROM: Final = Text("Бұрынғы келетін уақыты", "Прежнее время визита", "Former time of the visit")
 REQUEST_ID: Final = Text("Өтініштің идентификаторы", "Идентификатор заявки", "Request id")
 
 # What stands in them --------------------------------------------------------------------------------------------------
@@ -81,6 +83,8 @@ IN_FLAT: Final = Text("{label}-пәтер", "кв.\u00a0{label}", "flat\u00a0{la
 BY_INTERCOM: Final = Text("домофон\u00a0{label}", "домофон\u00a0{label}", "intercom\u00a0{label}")
 TOLD_ALOUD: Final = Text("айтылды {at}", "сообщено {at}", "told {at}")
 ENTERED: Final = Text("жазылды {at}", "записано {at}", "entered {at}")
+MOVED: Final = Text("ауыстырылды {at}", "перенесено {at}", "moved {at}")
+BEFORE: Final = Text("бұрынғы уақыты: {window}", "прежнее время: {window}", "before: {window}")
 IN_CABINET: Final = Text("порталдағы жеке кабинет", "личный кабинет портала", "the portal's cabinet")
 NO_VISIT_YET: Final = Text("уақыты белгіленбеген", "время не назначено", "no time set")
 OPEN: Final = Text("аяқталмаған", "не завершён", "open")

@@ -669,3 +669,37 @@ def test_a_date_that_is_none_is_told_in_one_line(text: str, tmp_path: Path) -> N
 def test_the_day_is_said_in_the_language_of_the_page() -> None:
     for language in LANGUAGES:
         assert printed(registered([entry(1)]), language).day == day(DAY).as_dict()[language]
+
+
+# ---- A visit that was moved, and long names
+
+
+def test_of_a_visit_that_was_moved_the_time_told_before_stands_there_too() -> None:
+    told = [entry(1), entry(1, 2, **visit("13:00")), entry(1, 2, **visit("13:00")), entry(1, 3, **visit("15:00"))]
+    told += [entry(1, 4, **visit("17:00", doctor=1)), entry(1, 5, outcome="served", **visit("17:00", doctor=1))]
+    for order in permutations(range(len(told)), 3):
+        # However they came in: it is the revision that orders them.
+        heard = [Heard(told[place], at("09:00") + timedelta(minutes=place)) for place in {*order, *range(len(told))}]
+        (call,) = registered(heard).accepted
+        assert (call.moved_at, call.moved_from) == (at("09:04"), (at("15:00"), at("15:30")))
+    ((_, _, _, _, _, _, cell, *_),) = printed(registered(told), "ru").tables[0].rows
+    assert cell[1:] == ("23.11.2026, 17:00–17:30", "перенесено 09:04", "прежнее время: 23.11.2026, 15:00–15:30")
+    head, row = csv.reader(io.StringIO(as_csv.write(registered(told), "ru").decode("utf-8-sig")))
+    moved = dict(zip(head, row, strict=True))
+    assert (moved["Время переноса"], moved["Прежнее время визита"]) == (
+        "2026-11-23 09:04:00",
+        "23.11.2026, 15:00–15:30",
+    )
+
+
+@pytest.mark.parametrize("later", [{}, {"outcome": "withdrawn"}, {"answered_at": at("09:10")}])
+def test_a_visit_that_stands_as_it_was_told_was_not_moved(later: dict[str, Any]) -> None:
+    (call,) = registered([entry(1, 1, **visit()), entry(1, 2, **visit(), **later)]).accepted
+    assert (call.moved_at, call.moved_from) == (None, None)
+
+
+def test_a_name_that_is_too_long_is_broken_behind_its_hyphen() -> None:
+    as_pdf._register_fonts()
+    name = "Әбдірахманқызы-Нұрмұхамбетова Гүлбаршын"
+    assert as_pdf._wrapped(name, as_pdf.BOLD, 6.6, 85) == ["Әбдірахманқызы-", "Нұрмұхамбетова", "Гүлбаршын"]
+    assert "".join(as_pdf._wrapped("-" * 60, as_pdf.BOLD, 6.6, 85)) == "-" * 60
