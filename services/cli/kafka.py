@@ -66,7 +66,7 @@ async def send(settings: Settings, messages: Sequence[Message]) -> list[Sent | s
         max_request_size=DEAD_LETTERS.max_message_bytes,
         request_timeout_ms=15_000,
     )
-    async with _connected(producer, settings):
+    async with connected(producer, settings):
         sending: list[asyncio.Future[Any]] = []
         for message in messages:
             try:
@@ -104,7 +104,7 @@ async def reading(settings: Settings, topics: Sequence[str], *, from_beginning: 
         fetch_max_wait_ms=100,
         max_partition_fetch_bytes=2 * DEAD_LETTERS.max_message_bytes,
     )
-    async with _connected(consumer, settings):
+    async with connected(consumer, settings):
         consumer.assign(partitions)
         await (consumer.seek_to_beginning() if from_beginning else consumer.seek_to_end())
         yield consumer
@@ -137,6 +137,15 @@ async def read_to_end(
     return records
 
 
+async def answers(consumer: Any, patience: float) -> bool:
+    """Whether a broker gives a sign of life within so many seconds."""
+    try:
+        # There is no public way to ask: a consumer whose broker is away just has no records.
+        return bool(await asyncio.wait_for(consumer._client.force_metadata_update(), patience))
+    except TimeoutError:
+        return False
+
+
 async def _partitions(settings: Settings, topics: Sequence[str] | set[str]) -> list[Any]:
     """All partitions of the topics; ``Failure`` where one is not there.
 
@@ -148,7 +157,7 @@ async def _partitions(settings: Settings, topics: Sequence[str] | set[str]) -> l
     from services.runtime.producer import connection
 
     admin = AIOKafkaAdminClient(**connection(settings), client_id="homecall-command", request_timeout_ms=15_000)
-    async with _connected(admin, settings):
+    async with connected(admin, settings):
         there = {each["topic"]: each["partitions"] for each in await admin.describe_topics()}
     missing = [topic for topic in topics if not there.get(topic)]
     if missing:
@@ -157,7 +166,8 @@ async def _partitions(settings: Settings, topics: Sequence[str] | set[str]) -> l
 
 
 @asynccontextmanager
-async def _connected(client: Any, settings: Settings) -> AsyncIterator[None]:
+async def connected(client: Any, settings: Settings) -> AsyncIterator[None]:
+    """A client of aiokafka's, started and in the end stopped; ``Failure`` in one line where the broker is away."""
     from aiokafka.errors import KafkaError
 
     stop = client.close if hasattr(client, "close") else client.stop

@@ -83,8 +83,10 @@ def demo(
 
 @topics_app.command("create")
 def topics_create(
-    partitions: Annotated[int | None, typer.Option(help="partitions of each topic, if not the contract's")] = None,
-    replication: Annotated[int, typer.Option(help="replicas of each partition")] = 1,
+    partitions: Annotated[
+        int | None, typer.Option(min=1, help="partitions of each topic, if not the contract's")
+    ] = None,
+    replication: Annotated[int, typer.Option(min=1, help="replicas of each partition")] = 1,
 ) -> None:
     """Create the topics that are missing, as the contract has them."""
     from services.cli.topics import create

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import from_json, to_json
 
 from services.cli.failure import Failure
-from services.cli.kafka import Message, Sent, reading, send, topic_named
+from services.cli.kafka import Message, Sent, answers, reading, send, topic_named
 from services.cli.terminal import json_line, numbered_lines, print_bytes, print_error, settings
 from services.contract.envelope import STRUCTURED, Record, Unreadable, read
 from services.contract.errors import one_line
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 SOURCE = "/homecall/publish"
 _LONGEST_POLL_MS = 500
+_LOOK_SECONDS = 5.0
 
 
 class _Wrong(Exception):
@@ -174,11 +176,13 @@ async def _watch(
         end = None if seconds is None else time.monotonic() + seconds
         where = "from the beginning" if from_beginning else "from now on"
         print_error(f"watching {', '.join(topics)} {where}; Ctrl-C ends it")
+        broker = _Broker(consumer)
         while count is None or seen < count:
             left_ms = _LONGEST_POLL_MS if end is None else int((end - time.monotonic()) * 1000)
             if left_ms <= 0:
                 break
             batch = await consumer.getmany(timeout_ms=min(left_ms, _LONGEST_POLL_MS))
+            await broker.look(heard=bool(batch))
             records = (record_of(raw) for each in batch.values() for raw in each)
             # Partitions have no order among them; by time is how they read best.
             for record in sorted(records, key=lambda each: each.timestamp):
@@ -187,6 +191,27 @@ async def _watch(
                     print_bytes(json_line({name: value for name, value in event.items() if name != "subject"}))
                     seen += 1
     return seen
+
+
+class _Broker:
+    """Says once that the broker is away, and once that it is back: nothing comes then, as on a quiet day."""
+
+    def __init__(self, consumer: Any) -> None:
+        self._consumer = consumer
+        self._next_look = time.monotonic() + _LOOK_SECONDS
+        self._away = False
+        # In its place the client would repeat itself several times a second.
+        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+
+    async def look(self, *, heard: bool) -> None:
+        """Ask it for a sign of life, if nothing came for a while."""
+        if not heard and time.monotonic() < self._next_look:
+            return
+        away = not heard and not await answers(self._consumer, _LOOK_SECONDS)
+        if away != self._away:
+            print_error("the broker does not answer; still trying" if away else "the broker answers again")
+        self._away = away
+        self._next_look = time.monotonic() + _LOOK_SECONDS
 
 
 def told(record: Record) -> dict[str, Any]:

@@ -6,9 +6,11 @@ import asyncio
 from typing import Any
 
 from services.cli.failure import Failure
+from services.cli.kafka import connected
+from services.cli.terminal import settings
 from services.contract.topics import TOPICS, Topic
 from services.runtime.producer import connection
-from services.runtime.settings import Settings, SettingsError, load_settings
+from services.runtime.settings import Settings
 
 
 def wanted() -> tuple[Topic, ...]:
@@ -32,26 +34,15 @@ def check() -> None:
 
 
 def _with_admin(work: Any) -> Any:
-    try:
-        settings = load_settings()
-    except SettingsError as error:
-        raise Failure(str(error)) from None
-    return asyncio.run(_run(settings, work))
+    return asyncio.run(_run(settings(), work))
 
 
-async def _run(settings: Settings, work: Any) -> Any:
+async def _run(found: Settings, work: Any) -> Any:
     from aiokafka.admin import AIOKafkaAdminClient
-    from aiokafka.errors import KafkaError
 
-    admin = AIOKafkaAdminClient(**connection(settings), client_id="homecall-topics", request_timeout_ms=15_000)
-    try:
-        await admin.start()
+    admin = AIOKafkaAdminClient(**connection(found), client_id="homecall-topics", request_timeout_ms=15_000)
+    async with connected(admin, found):
         return await work(admin)
-    except (KafkaError, OSError) as error:
-        where = settings.kafka_bootstrap
-        raise Failure(f"Kafka at {where} (HOMECALL_KAFKA_BOOTSTRAP): {type(error).__name__}", code=1) from None
-    finally:
-        await admin.close()
 
 
 async def _create(admin: Any, partitions: int | None, replication: int) -> None:
@@ -70,13 +61,15 @@ async def _create(admin: Any, partitions: int | None, replication: int) -> None:
             for topic in missing
         ]
     )
-    refused = []
+    refused: dict[str, list[str]] = {}
     for error in getattr(answer, "topic_errors", ()):
         name, code, reason = (*error, None)[:3]
         if code:
-            refused.append(f"{name}: {reason or f'error {code}'}")
+            refused.setdefault((reason or f"error {code}").rstrip("."), []).append(name)
     if refused:
-        raise Failure("the broker refused " + "; ".join(refused), code=1)
+        # One reason is mostly that of all.
+        why = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in refused.items())
+        raise Failure(f"the broker refused {why}", code=1)
     for topic in TOPICS:
         print(f"{'created' if topic in missing else 'exists '} {topic.name}")
 
@@ -86,7 +79,8 @@ def _partitions(topic: Topic, asked: int | None) -> int:
 
 
 async def _check(admin: Any) -> list[str]:
-    there = {each["topic"]: each for each in await admin.describe_topics([topic.name for topic in TOPICS])}
+    # Of all topics: a broker may make one that is asked for by its name.
+    there = {each["topic"]: each for each in await admin.describe_topics()}
     findings: list[str] = []
     counts: dict[str, int] = {}
     for topic in TOPICS:

@@ -189,6 +189,7 @@ def test_as_is_sends_garbage_and_broken_events_unchecked(homecall: Homecall) -> 
         (("publish", "journal", "-"), "homecall.journal.v1 is not there: run homecall topics create"),
         (("publish", "requests", "nowhere.jsonl"), "nowhere.jsonl: cannot be read"),
         (("publish", "dead-letters", "-"), "--as-is"),
+        (("topics", "create", "--replication", "3"), "homecall.rosters.v1, homecall.visits.v1, "),
         (("watch", "requests", "journal"), "homecall.journal.v1 is not there: run homecall topics create"),
         (("watch", "requests", "--count", "1", "--seconds", "0.2"), "0 of 1 events came within 0.2 s"),
         (("dead-letters", "replay", "--offset", "7"), "--offset 7: no dead letter stands there"),
@@ -204,8 +205,9 @@ def test_what_cannot_be_done_is_said_in_one_line(homecall: Homecall, arguments: 
     assert "Traceback" not in done.said
 
 
-def test_a_broker_that_is_away_is_one_line() -> None:
-    done = Homecall("127.0.0.1:1")("watch", "requests")
+@pytest.mark.parametrize("command", [("watch", "requests"), ("topics", "check"), ("topics", "create")])
+def test_a_broker_that_is_away_is_one_line(command: tuple[str, ...]) -> None:
+    done = Homecall("127.0.0.1:1")(*command)
     assert (done.code, done.out) == (1, [])
     assert done.said == "homecall: Kafka at 127.0.0.1:1 (HOMECALL_KAFKA_BOOTSTRAP): KafkaConnectionError\n"
 
@@ -257,6 +259,20 @@ def test_watch_finds_a_request_from_the_beginning_in_several_topics(homecall: Ho
     count = sum(status["request_id"] == other for status in STATUSES)
     keyed = homecall("watch", "status", "--key", other, *ending, str(count))
     assert [event["key"] for event in keyed.events] == [other] * count
+
+
+def test_watch_says_that_the_broker_is_away_and_that_it_is_back(homecall: Homecall, module_kafka: stack.Server) -> None:
+    with homecall.started("watch", "requests", stderr=subprocess.PIPE) as watching:
+        assert watching.stderr is not None
+        assert b"from now on" in watching.stderr.readline()
+        module_kafka.pause()
+        try:
+            assert watching.stderr.readline() == b"the broker does not answer; still trying\n"
+        finally:
+            module_kafka.resume()
+        assert watching.stderr.readline() == b"the broker answers again\n"
+        watching.send_signal(signal.SIGINT)
+        assert watching.wait(30) == 0
 
 
 # ---------------------------------------------------------------- dead letters
