@@ -103,6 +103,21 @@ def a_request(
     return data | over
 
 
+def a_complaint(clinic_id: str, number: int, submitted_at: datetime, **over: Any) -> dict[str, Any]:
+    """A complaint to the clinic, made there; the same number is the same complaint."""
+    return {
+        "complaint_id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"complaint {clinic_id} {number}")),
+        "addressed_to": "clinic",
+        "clinic_id": clinic_id,
+        "channel": "in_person",
+        "submitted_at": submitted_at.isoformat(),
+        "complainant": {"full_name": f"Шағымданушы {number}", "language": "kk"},
+        "text": "Дәрігер кешікті.",
+        "received_by": {"full_name": "Қабылдаушы", "position": "Аға тіркеуші"},
+        "answer_by": "by_hand",
+    } | over
+
+
 @dataclass
 class Heard:
     """An event read from a topic."""

@@ -13,7 +13,15 @@ from services.contract.topics import INTAKE, NOTIFIER, SCHEDULER
 from services.runtime.failures import Transient
 from services.runtime.mongo import Database
 
-_KEPT_IN = {INTAKE: "requests", SCHEDULER: "calls", NOTIFIER: "requests"}
+MESSAGES = "messages"
+"""The notifier's documents of what was sent by SMS."""
+
+_KEPT_IN = {
+    INTAKE: (INTAKE, "requests"),
+    SCHEDULER: (SCHEDULER, "calls"),
+    NOTIFIER: (NOTIFIER, "requests"),
+    MESSAGES: (NOTIFIER, "messages"),
+}
 _ANSWER = {"desk": "C4.1", "phone": "C4.1", "portal": "C4.4"}
 _DEADLINES = {"queue": "C4.2", "service": "C4.3", "visit": "R13"}
 _RESULT = {"desk": "C6.1", "phone": "C6.1", "portal": "C6.2"}
@@ -35,11 +43,11 @@ def explain_request(request_id: str, *, as_json: bool) -> None:
 async def _documents(request_id: str) -> dict[str, dict[str, Any]]:
     asked = settings()
     found: dict[str, dict[str, Any]] = {}
-    for service, collection in _KEPT_IN.items():
+    for part, (service, collection) in _KEPT_IN.items():
         database = Database(asked.mongo_url, f"{asked.mongo_prefix}_{service}")
         try:
             for document in await database.collection(collection).find({"_id": request_id}):
-                found[service] = document
+                found[part] = document
         finally:
             database.close()
     return found
@@ -48,7 +56,8 @@ async def _documents(request_id: str) -> dict[str, dict[str, Any]]:
 def life(documents: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     """The steps of a request, from each service's document of it: time, service, step, clauses, verdict, facts.
 
-    The events that were stored are what was said, and when: nothing is decided again. No names and no addresses.
+    The events that were stored are what was said, and when: nothing is decided again. Under ``MESSAGES`` stands what
+    became of its messages. No names, no addresses and no phones.
     """
     steps: list[dict[str, Any]] = []
     state = documents.get(INTAKE, {}).get("s") or {}
@@ -60,8 +69,21 @@ def life(documents: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     for service, document in documents.items():
         for events in document.get("o", {}).values():
             steps += [_said(service, channel, event) for event in events]
+    for message in (documents.get(MESSAGES, {}).get("s") or {}).get("messages", []):
+        steps += _sms(message)
     order = ["applicant", INTAKE, SCHEDULER, NOTIFIER]
     return sorted(steps, key=lambda step: (datetime.fromisoformat(step["time"]), order.index(step["service"])))
+
+
+def _sms(message: dict[str, Any]) -> list[dict[str, Any]]:
+    """Each state that a message came to, the last time it did; its present one with the reason."""
+    facts = {"sequence": message["sequence"], "status": message["status"]}
+    times, state = dict(message["at"]), message["state"]
+    steps = [_step(at, NOTIFIER, f"sms.{each}", [], None, facts) for each, at in times.items() if each != state]
+    more = _some(message, "reason", "tries") if message["reason"] else {}
+    if state == "created":
+        more["next_at"] = message["next_at"]
+    return [*steps, _step(times[state], NOTIFIER, f"sms.{state}", [], None, facts | more)]
 
 
 def _said(service: str, channel: str, event: dict[str, Any]) -> dict[str, Any]:

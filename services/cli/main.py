@@ -23,6 +23,9 @@ app.add_typer(letters_app, name="dead-letters")
 keys_app = typer.Typer(help="The keys under which personal data is kept.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
 
+sms_app = typer.Typer(help="Text messages to patients.", no_args_is_help=True)
+app.add_typer(sms_app, name="sms")
+
 TopicName = Annotated[str, typer.Argument(help="a topic's full name, or the short one, as in requests")]
 Lines = Annotated[str, typer.Argument(help="a file of JSON lines, or - for standard input")]
 Reason = Annotated[str | None, typer.Option(help="only those that died of this, as in schema")]
@@ -271,6 +274,22 @@ def keys_use(name: Annotated[str, typer.Argument(help="the key's name, as in 202
     from services.cli.keys import use
 
     use(name, file)
+
+
+@sms_app.command("stop")
+def sms_stop() -> None:
+    """Read phone numbers from standard input, a line each: they get no messages any more, whoever applies."""
+    from services.cli.sms import change
+
+    change(stopped=True)
+
+
+@sms_app.command("allow")
+def sms_allow() -> None:
+    """Read phone numbers from standard input, a line each: they may get messages again."""
+    from services.cli.sms import change
+
+    change(stopped=False)
 
 
 @app.command()

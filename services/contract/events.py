@@ -287,6 +287,8 @@ class Patient(Part):
     sex: Literal["male", "female"] | None = None
     phone: Phone | None = None
     language: Language
+    sms: bool | None = None
+    """False: no text messages about this request. Absent, they may be sent."""
 
 
 class Authority(Part):
@@ -548,6 +550,7 @@ class PatientFacts(Part):
     sex: Literal["male", "female"] | None = None
     phone: str | None = None
     language: Language | None = None
+    sms: bool | None = None
     age_years: int | None = None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Literal
 
 
 class Breaker:
@@ -19,6 +20,13 @@ class Breaker:
         self._in_a_row = 0
         self._opened_at: float | None = None
         self._probing = False
+
+    @property
+    def standing(self) -> Literal["closed", "resting", "trying"]:
+        """Whether calls go through, none does, or one may be tried. Asking changes nothing."""
+        if self._opened_at is None:
+            return "closed"
+        return "resting" if self._probing or self._clock() - self._opened_at < self._rest else "trying"
 
     def admits(self) -> bool:
         """Whether a call may be made now. Each that was admitted ends in ``succeeded``, ``failed`` or ``dropped``."""

@@ -412,13 +412,14 @@ def identity_from(settings: Settings) -> Identity | None:
     """
     if settings.identity == "off":
         return None
-    wrong = _wrong(settings.identity, encrypted=settings.env == "production")
+    wrong = wrong_address(settings.identity, encrypted=settings.env == "production")
     if wrong:
         raise SettingsError(f"HOMECALL_IDENTITY: {wrong}: {_WAY_OUT}")
     return HttpIdentity(settings.identity)
 
 
-def _wrong(url: str, *, encrypted: bool) -> str | None:
+def wrong_address(url: str, *, encrypted: bool) -> str | None:
+    """What is wrong with a gateway's address, without repeating it; ``encrypted``: it must be https, or here."""
     import httpx
 
     try:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import get_args
 
 from services.contract import topics
 from services.contract.envelope import Incoming
-from services.contract.events import ClinicPublished, RequestAccepted
+from services.contract.events import ClinicPublished, RequestAccepted, RequestStatus
+from services.gateways.sms import gateway_from, profile_from
 from services.notifier.domain import Call, Notifier, clinic_facts
-from services.notifier.store import WATCHED, Calls
+from services.notifier.messages import policy_of
+from services.notifier.outbox import Outbox, Reports, Stores
+from services.notifier.store import WATCHED, Calls, Mailings, OptOuts, Receipts
 from services.runtime.clock import Clock
 from services.runtime.engine import Engine
 from services.runtime.mongo import Aggregate, Database
 from services.runtime.personal import Vault
 from services.runtime.producer import Producer
 from services.runtime.service import Service, refresh_open
-from services.runtime.settings import Settings
+from services.runtime.settings import Settings, SettingsError
 from services.runtime.shelf import Shelf
 from services.runtime.table import WholeTopic
 from services.standard.clinics import Clinics
@@ -58,13 +62,21 @@ def build(settings: Settings, clock: Clock) -> Service:
     known = Clinics()
     shelf = Shelf(database.collection("clinics"))
     clinics = WholeTopic(settings, topics.NOTIFIER, topics.CLINICS, lambda event: _take(known, event), shelf)
-    notifier = Notifier(load_rule_sets(settings.rules), lambda clinic_id: clinic_facts(clinic_id, known.get(clinic_id)))
+    outbox = _outbox(settings, clock, database, calls, vault)
+    notifier = Notifier(
+        load_rule_sets(settings.rules),
+        lambda clinic_id: clinic_facts(clinic_id, known.get(clinic_id)),
+        sms_statuses=outbox.policy.statuses if outbox else (),
+    )
     engine = NotifierEngine(calls, notifier, clock, clinics, known, vault)
 
     async def gauges(now: datetime) -> None:
         for deadline, channels in WATCHED.items():
             refresh_open(deadline, await calls.open(deadline, now), channels, now)
+        if outbox is not None:
+            await outbox.gauges()
 
+    secret = settings.secret("sms_report_secret")
     return Service(
         name=topics.NOTIFIER,
         settings=settings,
@@ -76,6 +88,28 @@ def build(settings: Settings, clock: Clock) -> Service:
         engines=[engine],
         tables=[clinics],
         ticks=[clinics.keep],
-        prepare=[calls.prepare],
+        prepare=[calls.prepare, *([outbox.prepare] if outbox else [])],
+        workers=[outbox.work] if outbox else [],
+        receives={REPORTS: Reports(outbox, profile_from(settings), secret).receive} if outbox and secret else {},
+        close=[outbox.close] if outbox else [],
         gauges=gauges,
     )
+
+
+REPORTS = "/sms/reports"
+"""Where the SMS gateway posts delivery reports."""
+
+
+def _outbox(settings: Settings, clock: Clock, database: Database, calls: Calls, vault: Vault) -> Outbox | None:
+    """What sends messages to patients; None where ``HOMECALL_SMS`` is off."""
+    gateway = gateway_from(settings, profile_from(settings))
+    if gateway is None:
+        return None
+    try:
+        policy = policy_of(
+            settings.sms_statuses, settings.sms_quiet_hours, settings.sms_settle_seconds, get_args(RequestStatus)
+        )
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+    stores = Stores(calls, Mailings(database), Receipts(database), OptOuts(database))
+    return Outbox(stores, gateway, policy, vault, clock)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, Literal
@@ -37,6 +37,8 @@ from services.contract.events import (
     VisitUnplaced,
 )
 from services.contract.types import ZONE, Event, in_zone, without_iins
+from services.notifier.messages import of_use_until
+from services.notifier.sms_texts import sms_text
 from services.notifier.texts import StatusFacts, oral_answer, status_text
 from services.runtime.decision import Dead, Decision, Ended, Measure, Say, Took, replace
 from services.standard.deadlines import Clock, service_clock
@@ -112,6 +114,13 @@ class Call:
     clocks: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By deadline, those that run: started_at, due_at, approaching_at, limit_seconds, said ("" or the last event), and
     held: intake has not decided yet, and watches it itself."""
+    reader: dict[str, Any] = field(default_factory=dict)
+    """Who is told by SMS: phones (the patient's, the applicant's), language, sms (False: nobody), asked_at."""
+    notices: list[dict[str, Any]] = field(default_factory=list)
+    """What is to be told by SMS, by status: the outbox of the messages, see `messages`. Empty where SMS is off.
+
+    Each: sequence, status, at, text, urgent, use_until, needed_by, asked_at.
+    """
     early: list[dict[str, Any]] = field(default_factory=list)
     """Visits and answers heard while a deferred request's acceptance was still on its way: type and data."""
 
@@ -139,11 +148,14 @@ def day_of(call: Call) -> date | None:
 
 
 class Notifier:
-    """The decisions, bound to the rule sets in force and to what is known of clinics."""
+    """The decisions, bound to the rule sets in force, to what is known of clinics, and to what goes out by SMS."""
 
-    def __init__(self, rules: RuleSets, clinic: Callable[[str], ClinicFacts]) -> None:
+    def __init__(
+        self, rules: RuleSets, clinic: Callable[[str], ClinicFacts], sms_statuses: Collection[str] = ()
+    ) -> None:
         self._rules = rules
         self._clinic = clinic
+        self._sms_statuses = sms_statuses
 
     def target(self, event: Incoming) -> str | None:
         """The request that the event is about."""
@@ -169,7 +181,7 @@ class Notifier:
             state = Call(request_id=event.subject, clinic_id=event.clinic_id)
         if isinstance(data, AnswerGiven) and data.clinic_id != state.clinic_id:
             return Decision(dead=Dead("invalid_transition", _ANOTHER_CLINIC))
-        telling = _Telling(state, self._clinic(state.clinic_id), now)
+        telling = _Telling(state, self._clinic(state.clinic_id), now, self._sms_statuses)
         self._hear(telling, data)
         return telling.decision()
 
@@ -178,7 +190,7 @@ class Notifier:
 
         Where the due time has passed as well, nothing is said to be near any more (R14).
         """
-        telling = _Telling(state, self._clinic(state.clinic_id), now)
+        telling = _Telling(state, self._clinic(state.clinic_id), now, self._sms_statuses)
         for deadline, clock in sorted(state.clocks.items(), key=lambda item: _moment(item[1]["due_at"])):
             if clock["said"] == DeadlineMissed.TYPE or clock.get("held"):
                 continue
@@ -398,8 +410,9 @@ class Notifier:
 class _Telling:
     """A decision in the making: the call as it will be, and what is said on the way."""
 
-    def __init__(self, call: Call, clinic: ClinicFacts, now: datetime) -> None:
+    def __init__(self, call: Call, clinic: ClinicFacts, now: datetime, sms_statuses: Collection[str]) -> None:
         self.call = call
+        self._sms_statuses = sms_statuses
         self.clinic = clinic
         # Never before what was told last, whichever replica's clock that was by.
         self.at = self._not_before_last(now)
@@ -449,6 +462,25 @@ class _Telling:
             emergency=call.emergency,
         )
         self._says.append(Say(changed, sibling=f"{status} {call.sequence}", time=call.occurred_at))
+        if status in self._sms_statuses:
+            self._notify(status, facts, at)
+
+    def _notify(self, status: RequestStatus, facts: StatusFacts, at: datetime) -> None:
+        """Note what is to be told by SMS: stored with the status itself, so that neither is there without the other."""
+        call = self.call
+        visit = self._visit(status)
+        until = of_use_until(status, at, visit=visit, due_at=_maybe(call.due_at))
+        notice = {
+            "sequence": call.sequence,
+            "status": status,
+            "at": call.occurred_at,
+            "text": sms_text(status, facts, call.reader.get("language") or "kk"),
+            "urgent": call.emergency,
+            "use_until": in_zone(until),
+            "needed_by": in_zone(until) if visit is None else visit["arrives_from"],
+            "asked_at": call.reader.get("asked_at"),
+        }
+        self.change(notices=[*call.notices, notice])
 
     def enter(self) -> None:
         """Say the register's line as it now stands; nothing where the call has none."""
@@ -594,10 +626,17 @@ def _facts(data: RequestEvent) -> dict[str, Any]:
         "flags": data.flags,
         "registrar": data.registrar.model_dump(mode="json") if data.registrar else None,
     }
+    reader = {
+        "phones": [phone for each in (patient, applicant) if each is not None and (phone := each.phone)],
+        "language": patient.language if patient else None,
+        "sms": patient.sms if patient else None,
+        "asked_at": in_zone(data.submitted_at) if data.submitted_at else None,
+    }
     return {
         "channel": data.channel or UNKNOWN_CHANNEL,
         "emergency": bool(data.red_flags),
         "person": {name: value for name, value in person.items() if value is not None},
+        "reader": {name: value for name, value in reader.items() if value is not None},
     }
 
 

@@ -36,8 +36,8 @@ def over_on(call: Call) -> date | None:
 
 
 def remains(call: Call) -> Call:
-    """The call without its patient: statuses, times, doctor and deadlines stay."""
-    return replace(call, person=_remaining(call.person))
+    """The call without its patient, their phones and their messages: statuses, times, doctor and deadlines stay."""
+    return replace(call, person=_remaining(call.person), reader={}, notices=[])
 
 
 def said(event_type: str, data: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,12 +1,17 @@
-"""Where calls are kept: one document per request, with what was said of it. The only file here that touches Mongo."""
+"""Where calls and messages are kept: a document each per request. The only file here that touches Mongo."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final
 
+from pymongo import InsertOne, UpdateOne
+
+from services.gateways.sms import Reported
+from services.notifier import messages
 from services.notifier.domain import Call, day_of, open_since, timer_at
+from services.notifier.messages import Mailing
 from services.notifier.retention import over_on
 from services.runtime.mongo import Aggregate, Aggregates, Database, millis
 
@@ -23,7 +28,11 @@ class Calls(Aggregates[Call]):
             Call,
             timer_at=timer_at,
             indexed=_indexed,
-            indexes=[*((_since(deadline), False) for deadline in WATCHED), (("day", "clinic"), False)],
+            indexes=[
+                ("notices_at", False),
+                *((_since(deadline), False) for deadline in WATCHED),
+                (("day", "clinic"), False),
+            ],
             over_on=over_on,
         )
 
@@ -54,8 +63,112 @@ class Calls(Aggregates[Call]):
         """The same for calls by their requests' ids."""
         return await self.look({"_id": {"$in": list(ids)}}, _NOT_LOOKED_AT) if ids else []
 
+    # -------------------------------------------------------- to be told by SMS
 
-_NOT_LOOKED_AT: Final = ("person", "oral_answer", "answered_by", "clocks", "early")
+    async def to_notify(self, limit: int) -> list[Aggregate[Call]]:
+        """Those with notices that may not have been taken up as messages yet, the oldest first."""
+        return await self.find({"notices_at": {"$exists": True}}, limit=limit, sort="notices_at")
+
+    async def notified(self, calls: Sequence[Aggregate[Call]]) -> None:
+        """Their notices have been taken up, unless they have changed since: then they are looked at once more."""
+        await self._collection.write(
+            [UpdateOne({"_id": each.id, "v": each.version}, {"$unset": {"notices_at": ""}}) for each in calls]
+        )
+
+
+_NOT_LOOKED_AT: Final = ("person", "reader", "notices", "oral_answer", "answered_by", "clocks", "early")
+
+
+class Mailings(Aggregates[Mailing]):
+    """Messages by ``request_id``: their states. Phones and texts stay with the call."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(
+            database.collection("messages"),
+            Mailing,
+            timer_at=messages.timer_at,
+            indexed=_waiting,
+            indexes=[("waiting_since", False)],
+        )
+
+    async def waiting(self) -> tuple[int, int | None]:
+        """How many requests have a message that is not with the gateway, and since when one could go (``millis``)."""
+        rows = await self.group({"waiting_since": {"$exists": True}}, "waiting", "waiting_since")
+        return sum(count for _, count, _ in rows), min((oldest for _, _, oldest in rows), default=None)
+
+
+def _waiting(mailing: Mailing) -> dict[str, Any]:
+    since = messages.waiting_since(mailing)
+    return {"waiting": None if since is None else True, "waiting_since": None if since is None else millis(since)}
+
+
+class Receipts:
+    """Which message a gateway's id names, and what was reported of ids that are not known yet."""
+
+    def __init__(self, database: Database) -> None:
+        self._collection = database.collection("receipts")
+
+    async def name(self, taken: Mapping[str, tuple[str, int]], now: datetime) -> dict[str, str]:
+        """Keep (request, sequence) of each gateway's id; what was reported of them before, by gateway's id."""
+        new = {
+            gateway_id: {"request_id": request_id, "sequence": sequence, "at": millis(now)}
+            for gateway_id, (request_id, sequence) in taken.items()
+        }
+        there = await self._insert(new)
+        if not there:
+            return {}
+        # First named, then read: whoever reports in between finds the name, or has written before it is read.
+        await self._collection.write([UpdateOne({"_id": key}, {"$set": new[key]}) for key in there])
+        found = await self._collection.find({"_id": {"$in": there}})
+        return {doc["_id"]: doc["said"] for doc in found if "said" in doc}
+
+    async def named(self, gateway_ids: Collection[str]) -> dict[str, tuple[str, int]]:
+        """The (request, sequence) of those gateway's ids that are known."""
+        found = await self._collection.find({"_id": {"$in": list(gateway_ids)}}) if gateway_ids else []
+        return {doc["_id"]: (doc["request_id"], doc["sequence"]) for doc in found if "request_id" in doc}
+
+    async def early(self, said: Mapping[str, Reported], now: datetime) -> None:
+        """Keep what was reported of gateway's ids that are not known; of several reports the one that says most."""
+        there = await self._insert({key: {"said": what, "at": millis(now)} for key, what in said.items()})
+        await self._collection.write(
+            [
+                UpdateOne({"_id": key, "said": {"$in": [*_SAYS_LESS[said[key]]]}}, {"$set": {"said": said[key]}})
+                for key in there
+                if _SAYS_LESS[said[key]]
+            ]
+        )
+
+    async def _insert(self, new: Mapping[str, Mapping[str, Any]]) -> list[str]:
+        """Insert those that are not there yet; the ids of those that were."""
+        wanted, found = set(new), set[str]()
+        # Not every server goes on after the first key that is there: what is missing follows.
+        while wanted and await self._collection.write([InsertOne({"_id": key, **new[key]}) for key in wanted]) is None:
+            there = await self._collection.find({"_id": {"$in": list(wanted)}}, projection={"_id": 1, "at": 1})
+            mine = {doc["_id"] for doc in there}
+            found |= mine
+            wanted -= mine
+        return sorted(found)
+
+
+_SAYS_LESS: Final[Mapping[str, tuple[str, ...]]] = {"sent": (), "failed": ("sent",), "delivered": ("sent", "failed")}
+
+
+class OptOuts:
+    """Numbers that are not to be written to, by their keyed hash."""
+
+    def __init__(self, database: Database) -> None:
+        self._collection = database.collection("sms_opt_outs")
+
+    async def among(self, hashes: Collection[str]) -> set[str]:
+        """Those of these that are not to be written to."""
+        found = await self._collection.find({"_id": {"$in": list(hashes)}}) if hashes else []
+        return {doc["_id"] for doc in found if doc["stopped"]}
+
+    async def change(self, hashed: str, now: datetime, *, stopped: bool) -> None:
+        """From now on this number is not to be written to, or may be again."""
+        change = {"stopped": stopped, "at": millis(now)}
+        if await self._collection.write([InsertOne({"_id": hashed} | change)]) is None:
+            await self._collection.write([UpdateOne({"_id": hashed}, {"$set": change})])
 
 
 def _since(deadline: str) -> str:
@@ -69,5 +182,6 @@ def _indexed(call: Call) -> dict[str, Any]:
         "day": None if day is None else day.toordinal(),
         "clinic": call.clinic_id,
         "open_channel": call.channel if call.clocks else None,
+        "notices_at": millis(datetime.fromisoformat(call.notices[-1]["at"])) if call.notices else None,
         **{_since(deadline): None if start is None else millis(start) for deadline, start in starts.items()},
     }

@@ -1,4 +1,4 @@
-"""``/livez``, ``/readyz`` and ``/metrics``, and the run of a process from start to stop."""
+"""``/livez``, ``/readyz``, ``/metrics`` and what services receive, and the run of a process from start to stop."""
 
 from __future__ import annotations
 
@@ -10,19 +10,31 @@ from typing import Any
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from services.runtime.service import Service
+from services.runtime.logs import log
+from services.runtime.service import Receiver, Service
 
 Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+_MOST_BYTES = 256 * 1024
+_TEXT = "text/plain; charset=utf-8"
 
 
 def application(services: Sequence[Service]) -> Any:
     """The ASGI application."""
 
-    async def answer(scope: Scope, _receive: Any, send: Send) -> None:
+    receivers = {path: receive for service in services for path, receive in service.receives.items()}
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        status, kind, body = await _page(services, scope["path"])
+        receiver = receivers.get(scope["path"])
+        if receiver is not None:
+            status, told = await _received(receiver, scope, receive)
+            kind, body = _TEXT, f"{told}\n".encode()
+        else:
+            status, kind, body = await _page(services, scope["path"])
         headers = [(b"content-type", kind.encode())]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
@@ -30,8 +42,29 @@ def application(services: Sequence[Service]) -> Any:
     return answer
 
 
+async def _received(receiver: Receiver, scope: Scope, receive: Receive) -> tuple[int, str]:
+    """What a service answers to what was posted to it; 503 where it cannot take it now, so that it comes again."""
+    if scope["method"] != "POST":
+        return 405, "this address takes POST alone"
+    body, more = b"", True
+    while more:
+        part = await receive()
+        if part["type"] == "http.disconnect":
+            return 400, "the body was cut off"
+        body += part.get("body", b"")
+        more = part.get("more_body", False)
+        if len(body) > _MOST_BYTES:
+            return 413, f"the body must have {_MOST_BYTES} bytes at most"
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    try:
+        return await receiver(body, headers)
+    except Exception as error:  # the database is away, or a fault of ours: whoever posts it is to do so again
+        log("http").error("what was posted could not be taken", path=scope["path"], error=type(error).__name__)
+        return 503, "it cannot be taken now: post it again later"
+
+
 async def _page(services: Sequence[Service], path: str) -> tuple[int, str, bytes]:
-    text = "text/plain; charset=utf-8"
+    text = _TEXT
     if path == "/metrics":
         return 200, CONTENT_TYPE_LATEST, generate_latest()
     if path == "/livez":

@@ -43,6 +43,29 @@ STEP_SECONDS = Histogram(
 RETRIES = Counter(
     "homecall_retries_total", "Batches tried again while the database or the broker was away", ["service"]
 )
+SMS = Counter(
+    "homecall_sms_total",
+    "Messages to patients by the state they came to, and why: see docs/operations.md",
+    ["state", "reason"],
+)
+SMS_WAITING = Gauge(
+    "homecall_sms_waiting", "Messages that are not at the gateway yet, or on their way; the same on every replica"
+)
+SMS_OLDEST_WAITING_SECONDS = Gauge(
+    "homecall_sms_oldest_waiting_seconds", "How long the oldest of them could have gone already; 0 while it must wait"
+)
+SMS_GATEWAY_SECONDS = Histogram(
+    "homecall_sms_gateway_seconds",
+    "Seconds a call of the SMS gateway took, by how it ended",
+    ["outcome"],
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60),
+)
+SMS_GATEWAY_RESTING = Gauge(
+    "homecall_sms_gateway_resting", "1 while this replica leaves the SMS gateway in peace, since it did not answer"
+)
+SMS_REPORTS = Counter(
+    "homecall_sms_reports_total", "Delivery reports by what became of them: taken, early, repeated, refused", ["result"]
+)
 DECREES_MISSING = Gauge(
     "homecall_decree_table_missing",
     "1 where the table of government decrees for this or the next year is missing",

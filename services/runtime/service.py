@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from services.contract.envelope import Outgoing, Record
@@ -25,6 +26,9 @@ from services.runtime.producer import Producer
 from services.runtime.settings import Settings
 from services.runtime.table import WholeTopic
 
+Receiver = Callable[[bytes, Mapping[str, str]], Awaitable[tuple[int, str]]]
+"""Takes the body and the headers (lower-case names) of a POST; gives the status and a line of text."""
+
 TICK_SECONDS = 0.5
 GAUGE_SECONDS = 5.0
 LOOK_SECONDS = 5.0
@@ -38,7 +42,9 @@ _STALLED_SECONDS = 120.0
 class Service:
     """What a composition root puts together.
 
-    ``ticks`` is work beyond single aggregates that is done at every tick.
+    ``ticks`` is work beyond single aggregates that is done at every tick. ``workers`` work beside the timers, each in
+    a task of its own, so that none waits for another; at the end each is given a moment to finish what it has in hand.
+    ``receives`` is what may be posted to the service over HTTP, by path.
     """
 
     name: str
@@ -52,6 +58,9 @@ class Service:
     tables: Sequence[WholeTopic] = ()
     prepare: Sequence[Callable[[], Awaitable[None]]] = ()
     ticks: Sequence[Callable[[datetime], Awaitable[None]]] = ()
+    workers: Sequence[Callable[[datetime, asyncio.Event], Awaitable[None]]] = ()
+    """Each is given the present moment, and what is set once the service stops."""
+    receives: Mapping[str, Receiver] = field(default_factory=dict)
     close: Sequence[Callable[[], Awaitable[None]]] = ()
     gauges: Callable[[datetime], Awaitable[None]] | None = None
     failed: asyncio.Future[None] = field(init=False)
@@ -66,6 +75,7 @@ class Service:
         )
         self.subscription = Subscription(self.settings, self.name, self.topics, self._on_batch)
         self._tasks: list[asyncio.Task[None]] = []
+        self._workers: list[asyncio.Task[None]] = []
         self._log = log(self.name)
         self._last_tick = time.monotonic()
         self._started = False
@@ -85,15 +95,19 @@ class Service:
             asyncio.create_task(self._every(GAUGE_SECONDS, self._gauge), name=f"{self.name} gauges"),
             asyncio.create_task(self._every(LOOK_SECONDS, self._look), name=f"{self.name} looks for the broker"),
         ]
+        self._workers = [
+            asyncio.create_task(self._every(TICK_SECONDS, partial(self._work, worker)), name=f"{self.name} worker")
+            for worker in self.workers
+        ]
         self._started = True
         self._log.info("started", topics=[topic.name for topic in self.topics])
 
     async def stop(self) -> None:
         """Finish the batch in hand, commit it, leave the group; within 10 s."""
-        finished = await self.pipeline.finish(_FINISH_SECONDS)
-        for task in self._tasks:
+        finished, _ = await asyncio.gather(self.pipeline.finish(_FINISH_SECONDS), self._let_finish())
+        for task in (*self._tasks, *self._workers):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, *self._workers, return_exceptions=True)
         if self._started:
             await self.subscription.stop()
         for table in self.tables:
@@ -159,6 +173,15 @@ class Service:
 
     async def _look(self) -> None:
         await self.producer.look(LOOK_SECONDS)
+
+    async def _work(self, worker: Callable[[datetime, asyncio.Event], Awaitable[None]]) -> None:
+        await worker(self.clock.now(), self.pipeline.stopping)
+
+    async def _let_finish(self) -> None:
+        """Give the workers time for what they have in hand; they take nothing further once the service stops."""
+        self.pipeline.stopping.set()
+        if self._workers:
+            await asyncio.wait(self._workers, timeout=_FINISH_SECONDS)
 
     async def _gauge(self) -> None:
         if self.gauges is not None:

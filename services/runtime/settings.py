@@ -23,6 +23,12 @@ PORTS = {"intake": 8101, "scheduler": 8102, "notifier": 8103, "complaints": 8104
 _HOST_AND_PORT = re.compile(r"\s*[^\s,]+:\d{1,5}\s*\Z")
 
 
+_FILES = (
+    *("kafka_ca_file", "kafka_cert_file", "kafka_key_file", "keys_file"),
+    *("sms_password_file", "sms_profile", "sms_report_secret_file"),
+)
+
+
 class SettingsError(Exception):
     """A setting that is wrong or missing, in one line."""
 
@@ -50,7 +56,7 @@ class Settings(BaseSettings):
     mongo_url: str = Field("mongodb://127.0.0.1:27017", description="MongoDB's address", min_length=1)
     mongo_prefix: str = Field("homecall", pattern=r"^[a-zA-Z0-9_-]{1,40}$", description="each database's prefix")
 
-    http_host: str = Field("127.0.0.1", description="where /livez, /readyz and /metrics listen")
+    http_host: str = Field("127.0.0.1", description="where /livez, /readyz, /metrics and /sms/reports listen")
     http_port: int | None = Field(None, ge=0, le=65535, description="their port; each service has its own default")
 
     rules: Path | None = Field(None, description="a directory of rule sets in place of the packaged one")
@@ -64,6 +70,33 @@ class Settings(BaseSettings):
     identity_wait_seconds: float = Field(
         3, gt=0, le=60, description="how long an answer waits for the gateway; then it goes on unconfirmed"
     )
+    sms: str = Field("off", description="off, or the address at the SMS gateway to which messages are posted")
+    sms_login: str | None = Field(None, description="the login at the SMS gateway")
+    sms_password: SecretStr | None = Field(None, description="its password or key")
+    sms_password_file: Path | None = Field(None, description="a file that holds the password, in place of it")
+    sms_sender: str | None = Field(None, max_length=40, description="the sender's name that patients see")
+    sms_profile: Path | None = Field(
+        None, description="how the SMS gateway names things, TOML, in place of the packaged one: see docs/operations.md"
+    )
+    sms_report_secret: SecretStr | None = Field(
+        None, min_length=16, description="what the gateway shows with delivery reports; without it none are taken"
+    )
+    sms_report_secret_file: Path | None = Field(None, description="a file that holds that secret, in place of it")
+    sms_quiet_hours: str = Field(
+        "22:00-08:00", description="from when to when, by the clinics' clock, messages wait that can; or off"
+    )
+    sms_statuses: str = Field(
+        "registered,deferred,scheduled,rescheduled,delayed,refused,withdrawn,not_completed",
+        description="the statuses of which patients are told by SMS, comma-separated",
+    )
+    sms_settle_seconds: float = Field(
+        10, ge=0, le=600, description="how long the message registered waits for the time of the visit to replace it"
+    )
+    sms_wait_seconds: float = Field(
+        10, gt=0, le=60, description="how long the SMS gateway is waited for; then a message is unknown"
+    )
+    sms_at_once: int = Field(16, ge=1, le=200, description="calls to the SMS gateway under way at one moment")
+
     clock: str | None = Field(None, description="an accelerated clock; development only")
     failpoint: str | None = Field(
         None, description="where a fault test ends or holds the process, as in batch.stored:kill@3; development only"
@@ -106,7 +139,7 @@ class Settings(BaseSettings):
             raise PydanticCustomError(
                 "kafka", "HOMECALL_KAFKA_SECURITY=SASL_SSL needs HOMECALL_KAFKA_USERNAME and HOMECALL_KAFKA_PASSWORD"
             )
-        for name in ("kafka_ca_file", "kafka_cert_file", "kafka_key_file", "keys_file"):
+        for name in _FILES:
             path = getattr(self, name)
             if path is not None and not path.is_file():
                 raise PydanticCustomError("file", f"HOMECALL_{name.upper()} names no file that can be read")
@@ -121,6 +154,24 @@ class Settings(BaseSettings):
     def port(self, service: str) -> int:
         """The HTTP port of a service."""
         return PORTS[service] if self.http_port is None else self.http_port
+
+    def secret(self, name: str) -> str | None:
+        """A secret that may stand in the environment or, by ``…_file``, in a file; None where neither is set.
+
+        Raises ``SettingsError`` where both are, or the file is empty or cannot be read.
+        """
+        setting, given, file = f"HOMECALL_{name.upper()}", getattr(self, name), getattr(self, f"{name}_file")
+        if file is None:
+            return None if given is None else str(given.get_secret_value())
+        if given is not None:
+            raise SettingsError(f"{setting} and {setting}_FILE are both set: take one away")
+        try:
+            text = str(file.read_text("utf-8")).strip()
+        except (OSError, ValueError):
+            text = ""
+        if not text:
+            raise SettingsError(f"{setting}_FILE names a file that is empty or cannot be read")
+        return text
 
     def personal_key(self) -> bytes:
         """The key under which IINs are looked up, at least 32 bytes.

@@ -21,8 +21,10 @@ from services.contract.envelope import Incoming, Outgoing, outgoing
 from services.contract.events import RequestCancelled
 from services.contract.types import iin_check_digit
 from services.notifier.app import NotifierEngine
+from services.notifier.domain import Call as LineOfRegister
 from services.notifier.domain import Notifier, clinic_facts
-from services.notifier.store import Calls
+from services.notifier.messages import Mailing
+from services.notifier.store import Calls, Mailings, OptOuts, Receipts
 from services.runtime.clock import SystemClock
 from services.runtime.decision import Dead
 from services.runtime.mongo import Aggregate, Database, Pages, Parked, millis, moment_of
@@ -193,6 +195,68 @@ class StorePromises:
             await tallies(database.collection("t")).prepare()
             await intake.IntakeStore(database).prepare()
             await SchedulerStore(database).prepare()
+
+    # ---- messages to patients
+
+    async def test_calls_with_notices_are_found_until_they_were_taken_up(self, database: Database) -> None:
+        store = Calls(database)
+        await store.prepare()
+        noted = {"sequence": 1, "at": NOW.isoformat(), "text": "т"}
+        one = Aggregate(subject(1), state=LineOfRegister(subject(1), "c", notices=[noted]), changed=True)
+        two = Aggregate(subject(2), state=LineOfRegister(subject(2), "c"), changed=True)
+        await store.save([one, two])
+        (found,) = await store.to_notify(10)
+        assert (found.id, found.state) == (subject(1), one.state)
+        # It changes before the mark is cleared: the mark stays.
+        await store.save([one])
+        await store.notified([found])
+        assert len(await store.to_notify(10)) == 1
+        await store.notified([one])
+        assert await store.to_notify(10) == []
+
+    async def test_messages_that_wait_are_counted_with_the_oldest(self, database: Database) -> None:
+        store = Mailings(database)
+        await store.prepare()
+        created = {"sequence": 1, "state": "created", "next_at": NOW.isoformat(), "may_go_at": NOW.isoformat()}
+        later = created | {"may_go_at": (NOW + timedelta(hours=1)).isoformat()}
+        states = [[created], [later], [created | {"state": "sent"}], []]
+        await store.save(
+            [Aggregate(subject(n), state=Mailing(subject(n), "c", each), changed=True) for n, each in enumerate(states)]
+        )
+        assert await store.waiting() == (2, millis(NOW))
+        assert [each.id for each in await store.due(NOW, 10)] == [subject(0), subject(1)]
+
+    async def test_a_gateways_id_and_what_was_reported_of_it_find_each_other(self, database: Database) -> None:
+        store = Receipts(database)
+        await store.early({"b": "sent", "c": "delivered", "x": "failed"}, NOW)
+        await store.early({"b": "delivered", "c": "sent", "d": "failed"}, NOW)
+        assert await store.named(["a", "b"]) == {}
+        names = {each: (subject(1), place) for place, each in enumerate("abcd")}
+        assert await store.name(names, NOW) == {"b": "delivered", "c": "delivered", "d": "failed"}
+        assert await store.named([*names, "x"]) == names
+        assert await store.name(names, NOW) == {"b": "delivered", "c": "delivered", "d": "failed"}
+        await store.early({"a": "sent"}, NOW)
+        assert await store.named(["a"]) == {"a": (subject(1), 0)}
+
+    async def test_a_report_and_a_name_at_once_miss_each_other_never(self, database: Database) -> None:
+        store = Receipts(database)
+
+        async def report(gateway_id: str) -> bool:
+            await store.early({gateway_id: "delivered"}, NOW)
+            return gateway_id in await store.named([gateway_id])
+
+        for number in range(20):
+            gateway_id = f"g-{number}"
+            reported, named = await asyncio.gather(report(gateway_id), store.name({gateway_id: ("r", 1)}, NOW))
+            assert reported or named == {gateway_id: "delivered"}
+
+    async def test_opt_outs_are_kept_until_they_are_taken_back(self, database: Database) -> None:
+        store = OptOuts(database)
+        for stopped in (True, True, False, True):
+            await store.change("h1", NOW, stopped=stopped)
+            await store.change("h2", NOW, stopped=False)
+            assert await store.among({"h1", "h2", "h3"}) == ({"h1"} if stopped else set())
+        assert await store.among(set()) == set()
 
     # ---- races
 

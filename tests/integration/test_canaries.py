@@ -8,6 +8,7 @@ measure or keep.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import uuid
@@ -24,6 +25,7 @@ from services.contract import topics
 from services.contract.topics import TYPE_PREFIX
 from services.gateways.dev_authority import DevAuthority
 from tests.integration.conftest import NewWorld
+from tests.sms_gateway import ACCEPT, BUSY, CUT, REFUSE, SmsGateway
 from tests.world import MONDAY, Heard, World, a_clinic, a_doctor, a_request, a_roster, iin
 
 CLINIC = "clinic-1"
@@ -50,7 +52,7 @@ SAID_ON = {
 PLACES = {
     "intake": r"requests: (s\.request\.|s\.cancel_reason|o\.\w+\.\d+\.value)",
     "scheduler": r"calls: (s\.cancel_reason|o\.\w+\.\d+\.value)",
-    "notifier": r"requests: (s\.person\.|s\.answered_by\.|o\.\w+\.\d+\.value)",
+    "notifier": r"requests: (s\.person\.|s\.reader\.phones\.|s\.answered_by\.|o\.\w+\.\d+\.value)",
     "complaints": r"complaints: (s\.(complainant\.|text|answer_place)|o\.\w+\.\d+\.value)",
 }
 """The fields of databases in which they may; ``o`` are the events as they were said."""
@@ -330,10 +332,25 @@ def _applicant(sender: Sender, kind: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def world(new_world: NewWorld) -> Iterator[World]:
+def gateway() -> Iterator[SmsGateway]:
+    """What takes messages to patients: now well, now badly."""
+    does = itertools.cycle((ACCEPT, CUT, REFUSE, BUSY))
+    stand_in = SmsGateway(lambda _: next(does))
+    yield stand_in
+    stand_in.close()
+
+
+@pytest.fixture(scope="module")
+def world(new_world: NewWorld, gateway: SmsGateway) -> Iterator[World]:
     """A world through which all has gone, seen twice: while events wait for their subjects, and a day later."""
-    # Nobody listens there: identities cannot be confirmed, and are kept to be asked again.
-    with new_world(extra={"HOMECALL_IDENTITY": f"http://127.0.0.1:{free_port()}"}) as world:
+    extra = {
+        # Nobody listens there: identities cannot be confirmed, and are kept to be asked again.
+        "HOMECALL_IDENTITY": f"http://127.0.0.1:{free_port()}",
+        "HOMECALL_SMS": gateway.url,
+        "HOMECALL_SMS_SETTLE_SECONDS": "0",
+        "HOMECALL_SMS_PASSWORD": DOCUMENT,
+    }
+    with new_world(extra=extra) as world:
         world.publish("clinic.published", a_clinic(CLINIC))
         world.publish("roster.published", a_roster(CLINIC, MONDAY.date(), [a_doctor("doc")]))
         world.start("intake", ready=False, command=("tests.faults.broken", "quote"))
@@ -372,6 +389,21 @@ def test_no_canary_stands_where_it_must_not(all_gone_through: World) -> None:
     assert {record.topic for record in found.records} >= OURS - {topics.DEADLINE_EVENTS.name}
     assert {service for service, _, _ in found.documents} == set(topics.SERVICES)
     assert not found.leaks(), "\n".join(found.leaks())
+
+
+def test_messages_to_patients_hold_a_phone_where_it_is_to_be_rung_and_nothing_else(
+    all_gone_through: World, gateway: SmsGateway
+) -> None:
+    world = all_gone_through
+    world.wait(lambda: len({does for does, _ in gateway.calls}) == 4, "the gateway to have done all it can")
+    assert {body["recipients"][0] for _, body in gateway.calls} & {_plain(phone) for phone in PHONES}
+    for head, (_, body) in zip(gateway.heads, gateway.calls, strict=False):
+        assert not canaries(head, [*SECRETS, *PERSONAL])
+        text = json.dumps({name: body[name] for name in ("text", "reference")}, ensure_ascii=False)
+        assert not canaries(text, [*SECRETS, *PERSONAL])
+    kept = [each for service, name, each in documents(world) if (service, name) == ("notifier", "messages")]
+    assert kept
+    assert not canaries(str(kept), PERSONAL)
 
 
 def test_nor_after_a_kill_and_a_day_later(all_gone_through: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import subprocess
@@ -18,6 +19,7 @@ from services.cli.embedded import free_port
 from services.contract.topics import SERVICES
 from tests import stack
 from tests.integration.conftest import NewWorld, fresh_world
+from tests.sms_gateway import SmsGateway
 from tests.world import MONDAY, Process, World, a_clinic, a_doctor, a_request, a_roster
 
 START_SECONDS = 3.0
@@ -109,6 +111,12 @@ WRONG = {
     "SASL without a name": ("notifier", {"HOMECALL_KAFKA_SECURITY": "SASL_SSL"}, "HOMECALL_KAFKA_USERNAME"),
     "a file that is not there": ("notifier", {"HOMECALL_KAFKA_CA_FILE": "no/such.pem"}, "HOMECALL_KAFKA_CA_FILE"),
     "rules that are not there": ("scheduler", {"HOMECALL_RULES": "no/such/directory"}, "HOMECALL_RULES"),
+    "an SMS gateway that is no address": ("notifier", {"HOMECALL_SMS": "sms.example"}, "HOMECALL_SMS"),
+    "quiet hours that are none": (
+        "notifier",
+        {"HOMECALL_SMS": "http://127.0.0.1:9", "HOMECALL_SMS_QUIET_HOURS": "at night"},
+        "HOMECALL_SMS_QUIET_HOURS",
+    ),
     "a gateway that is no address": ("intake", {"HOMECALL_IDENTITY": "gateway.example"}, "HOMECALL_IDENTITY"),
 }
 
@@ -180,7 +188,8 @@ def rss_mib(process: Process) -> float:
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the memory in use from /proc")
 def test_memory_after_twenty_thousand_messages(new_world: NewWorld, figure: Callable[[str], None]) -> None:
-    with new_world() as world:
+    gateway = SmsGateway()
+    with contextlib.closing(gateway), new_world(extra={"HOMECALL_SMS": gateway.url}) as world:
         world.reader.end()  # nobody looks at what is said here, and reading it takes time from who says it
         ids = clinics(40)
         world.publish("clinic.published", *(a_clinic(each) for each in ids))
@@ -189,6 +198,8 @@ def test_memory_after_twenty_thousand_messages(new_world: NewWorld, figure: Call
             world.publish("roster.published", a_roster(each, MONDAY.date(), doctors))
         # Each tenth is new, the others come again: what that leads to is said again, and is the next service's input.
         sent = requests(ids, MESSAGES // 10)
+        for number, each in enumerate(sent):
+            each["patient"]["phone"] = f"+7 701 {number:07}"
         for _ in range(10):
             world.publish("request.submitted", *sent)
         held: dict[str, float] = {}
@@ -196,6 +207,8 @@ def test_memory_after_twenty_thousand_messages(new_world: NewWorld, figure: Call
             (process,) = world.start(service)
             at_start = rss_mib(process)
             world.wait(lambda process=process: events(process) >= MESSAGES, f"{service} to handle {MESSAGES:,}", 60)
+            if service == "notifier":
+                world.wait(lambda: len(gateway.log) >= MESSAGES // 20, "messages to patients", 60)
             held[service] = rss_mib(process)
             figure(f"{service} holds {held[service]:.0f} MiB after {events(process):,} messages, {at_start:.0f} before")
             assert process.stop() == 0

@@ -186,7 +186,7 @@ async def _scheduler() -> Erasing:
 async def _notifier() -> Erasing:
     memory = MemoryDatabase()
     store = Calls(memory.as_database)
-    domain = Notifier(calls.RULES, lambda _: calls.CLINIC)
+    domain = Notifier(calls.RULES, lambda _: calls.CLINIC, sms_statuses={"registered", "scheduled"})
     table: Any = desk.NoTable()
     engine = NotifierEngine(store, domain, SystemClock(), table, desk.known())
     heard = [calls.accepted("phone"), calls.scheduled(), calls.rescheduled(), calls.closed()]

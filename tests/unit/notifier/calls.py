@@ -140,6 +140,7 @@ class Told:
     """
 
     clinic: ClinicFacts = CLINIC
+    sms_statuses: frozenset[str] = frozenset()
     state: Call | None = None
     says: list[Say] = field(default_factory=list)
     measures: list[Took | Ended] = field(default_factory=list)
@@ -147,7 +148,7 @@ class Told:
     parked: list[Event] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.notifier = Notifier(RULES, lambda _: self.clinic)
+        self.notifier = Notifier(RULES, lambda _: self.clinic, self.sms_statuses)
 
     def hear(self, data: Event, clock: str = "09:00:05") -> list[Say]:
         """What an event heard then leads to."""

@@ -1,0 +1,328 @@
+"""Sends the messages: takes up what calls have to tell, gives it to the gateway in bulk, keeps what became of it.
+
+It works beside the batches and the timers and holds up neither. In each round: one query for what is due, one for the
+calls with phones and texts, one write that stores ``sending`` by compare-and-set (of several replicas one wins), the
+gateway, one write with the outcomes. Whoever dies after that first write leaves messages that nobody knows the outcome
+of: they become ``unknown`` when their lease is over, and are not sent again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import random
+from base64 import b64decode
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from services.gateways.sms import Gateway, Profile, Refused, Report, Sms, Taken, Untried, Verdict
+from services.notifier import messages
+from services.notifier.domain import Call
+from services.notifier.messages import Mailing, Policy
+from services.notifier.mobile import mobile_number
+from services.notifier.store import Calls, Mailings, OptOuts, Receipts
+from services.runtime import metrics
+from services.runtime.clock import Clock
+from services.runtime.failures import Transient
+from services.runtime.logs import log
+from services.runtime.mongo import Aggregate, moment_of
+from services.runtime.personal import Vault
+
+_AT_ONCE: Final = 200
+"""Documents in one query."""
+_MARGIN_SECONDS: Final = 10.0
+"""What a lease has on top of the longest call: for the database on both sides of it."""
+_MOST_ROUNDS: Final = 500
+"""In one go; then the service looks up."""
+
+OPT_OUT: Final = "sms"
+"""The kind of the keyed hash that opt-outs are kept by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Where it all is kept."""
+
+    calls: Calls
+    mailings: Mailings
+    receipts: Receipts
+    opt_outs: OptOuts
+
+
+class Outbox:
+    """One per process; any number of replicas beside each other."""
+
+    def __init__(
+        self,
+        stores: Stores,
+        gateway: Gateway,
+        policy: Policy,
+        vault: Vault,
+        clock: Clock,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        self._stores = stores
+        self._gateway = gateway
+        self.policy = policy
+        self._vault = vault
+        self._clock = clock
+        self._draw = draw
+        self._lease = timedelta(seconds=(gateway.longest_seconds + _MARGIN_SECONDS) * clock.speed)
+        self._log = log("notifier")
+
+    async def prepare(self) -> None:
+        """Create the indexes that are missing."""
+        await self._stores.mailings.prepare()
+
+    async def close(self) -> None:
+        """Give up the connections to the gateway."""
+        await self._gateway.close()
+
+    async def work(self, _now: datetime, stopping: asyncio.Event) -> None:
+        """Take up what is new and send what is due, until there is nothing left to do now."""
+        for _ in range(_MOST_ROUNDS):
+            if stopping.is_set() or not await self.take_up():
+                break
+        for _ in range(_MOST_ROUNDS):
+            if stopping.is_set() or not await self.send():
+                break
+
+    async def take_up(self) -> bool:
+        """Make messages of the notices of calls; whether there may be more of them.
+
+        A crash at any line leaves the call's mark, and the notices are taken up again, to no effect.
+        """
+        calls = await self._stores.calls.to_notify(_AT_ONCE)
+        if not calls:
+            return False
+        waiting = {each.id: each.state for each in calls if each.state is not None}
+        await self._change(
+            waiting,
+            lambda request_id, mailing: messages.taken_up(
+                mailing or Mailing(request_id, waiting[request_id].clinic_id), waiting[request_id].notices, self.policy
+            ),
+        )
+        await self._stores.calls.notified(calls)
+        return len(calls) == _AT_ONCE
+
+    async def send(self) -> bool:
+        """Send what is due; whether there may be more."""
+        room = self._gateway.room()
+        now = self._clock.now()
+        due = await self._stores.mailings.due(now, _AT_ONCE) if room else []
+        if not due:
+            return False
+        found = await self._stores.calls.load([each.id for each in due])
+        calls = {key: each.state for key, each in found.items() if each.state is not None}
+        numbers = {key: mobile_number(call.reader.get("phones", ())) for key, call in calls.items()}
+        hashes = {key: self._vault.index(OPT_OUT, number) for key, number in numbers.items() if number}
+        stopped = await self._stores.opt_outs.among(set(hashes.values()))
+        round_: dict[str, Sms] = {}
+        sequences: dict[str, int] = {}
+        before = {each.id: each.state for each in due if each.state is not None}
+        for each in due:
+            if each.state is None:
+                continue
+            mailing = messages.given_up(each.state, now)
+            message = messages.next_message(mailing, now)
+            if message is not None:
+                call = calls.get(each.id)
+                sequence = int(message["sequence"])
+                text = _text(call, sequence)
+                why = messages.why_not(
+                    message,
+                    now,
+                    last_sequence=call.sequence if call else sequence,
+                    wanted=call is None or (call.reader.get("sms") is not False and hashes.get(each.id) not in stopped),
+                    text=text,
+                    number=numbers.get(each.id),
+                )
+                if why is not None:
+                    mailing = messages.dropped(mailing, sequence, why, now)
+                else:
+                    mailing = messages.held(mailing, sequence, now, self.policy)
+                    if messages.next_message(mailing, now) is not None and len(round_) < room:
+                        mailing = messages.sending(mailing, sequence, now, self._lease)
+                        number = numbers[each.id]
+                        assert number is not None  # why_not has seen to both
+                        assert text is not None
+                        round_[each.id] = Sms(number, text, messages.reference(each.id, sequence))
+                        sequences[each.id] = sequence
+            each.changed = mailing != each.state
+            each.state = mailing
+        changed = [each for each in due if each.changed]
+        lost = await self._stores.mailings.save(changed)
+        self._count(changed, lost, before)
+        # Only who has stored ``sending`` sends: whoever lost leaves it to the other.
+        to_send = {key: sms for key, sms in round_.items() if key not in lost}
+        if to_send:
+            verdicts = await self._gateway.send(list(to_send.values()))
+            outcomes = {key: (sequences[key], each) for key, each in zip(to_send, verdicts, strict=True)}
+            await self._conclude(outcomes)
+        return bool(changed) and (len(due) == _AT_ONCE or len(to_send) == room)
+
+    async def report(self, reports: Sequence[Report]) -> dict[str, int]:
+        """Take delivery reports: repeated, out of order, or ahead of what they are about. How many became what."""
+        now = self._clock.now()
+        by_id = await self._stores.receipts.named({each.id for each in reports if each.id is not None})
+        early = {each.id: each.said for each in reports if each.id is not None and _place(each, by_id) is None}
+        if early:
+            await self._stores.receipts.early(early, now)
+            # The gateway's answer may have been stored meanwhile: of the two, one sees the other.
+            by_id |= await self._stores.receipts.named(early)
+        told: dict[str, list[tuple[int, Report]]] = {}
+        for each in reports:
+            place = _place(each, by_id)
+            if place is not None:
+                told.setdefault(place[0], []).append((place[1], each))
+
+        def hear(request_id: str, mailing: Mailing | None) -> Mailing | None:
+            for sequence, each in told[request_id]:
+                mailing = mailing and messages.reported(mailing, sequence, each.said, each.id, now)
+            return mailing
+
+        changed = await self._change(told, hear)
+        taken = sum(len(told[each]) for each in changed)
+        known = sum(len(each) for each in told.values())
+        return {"taken": taken, "repeated": known - taken, "early": len(reports) - known}
+
+    async def gauges(self) -> None:
+        """What waits, and how long the oldest could have gone."""
+        count, since = await self._stores.mailings.waiting()
+        age = 0.0 if since is None else (self._clock.now() - moment_of(since)).total_seconds()
+        metrics.SMS_WAITING.set(count)
+        metrics.SMS_OLDEST_WAITING_SECONDS.set(max(0.0, age))
+
+    # ------------------------------------------------------------ what became of it
+
+    async def _conclude(self, outcomes: Mapping[str, tuple[int, Verdict]]) -> None:
+        """Store the outcomes, for as long as it takes: only here it is known what the gateway said."""
+        tried = 0
+        while True:
+            try:
+                await self._store(outcomes)
+            except Transient as error:
+                tried += 1
+                if tried in {1, 5} or tried % 20 == 0:
+                    self._log.warning("outcomes of messages wait", tried=tried, reason=str(error))
+                await asyncio.sleep(min(5.0, 0.2 * 2 ** min(tried, 5)) * random.uniform(0.5, 1))
+            else:
+                return
+
+    async def _store(self, outcomes: Mapping[str, tuple[int, Verdict]]) -> None:
+        now = self._clock.now()
+        # First the gateway's ids: should this process die here, a report still finds its message.
+        taken = {each.id: (key, sequence) for key, (sequence, each) in outcomes.items() if isinstance(each, Taken)}
+        reported = await self._stores.receipts.name(taken, now) if taken else {}
+        jitter = {key: self._draw() for key in outcomes}
+
+        def conclude(request_id: str, mailing: Mailing | None) -> Mailing | None:
+            sequence, verdict = outcomes[request_id]
+            if mailing is None:
+                return None
+            match verdict:
+                case Taken(gateway_id):
+                    mailing = messages.taken(mailing, sequence, gateway_id, now)
+                    said = reported.get(gateway_id)
+                    if said is not None:
+                        mailing = messages.reported(mailing, sequence, _SAID[said], gateway_id, now)
+                    return mailing
+                case Refused(code, again):
+                    return messages.refused(
+                        mailing, sequence, code, now, again=again, jitter=jitter[request_id], policy=self.policy
+                    )
+                case Untried(reason):
+                    return messages.untried(
+                        mailing, sequence, reason, now, jitter=jitter[request_id], policy=self.policy
+                    )
+                case _:
+                    return messages.unknown(mailing, sequence, verdict.reason, now)
+
+        await self._change(outcomes, conclude)
+
+    async def _change(
+        self, request_ids: Collection[str], change: Callable[[str, Mailing | None], Mailing | None]
+    ) -> set[str]:
+        """Change mailings by compare-and-set, again for those that somebody else changed first; who was changed."""
+        open_, all_changed = set(request_ids), set[str]()
+        while open_:
+            found = await self._stores.mailings.load(open_)
+            aggregates = [found.get(key) or Aggregate[Mailing](key) for key in sorted(open_)]
+            before = {each.id: each.state for each in aggregates}
+            for each in aggregates:
+                changed = change(each.id, each.state)
+                each.changed = changed != each.state and (changed is None or bool(changed.messages))
+                each.state = changed
+            to_save = [each for each in aggregates if each.changed]
+            open_ = await self._stores.mailings.save(to_save)
+            self._count(to_save, open_, before)
+            all_changed |= {each.id for each in to_save} - open_
+        return all_changed
+
+    @staticmethod
+    def _count(
+        changed: Sequence[Aggregate[Mailing]], lost: Collection[str], before: Mapping[str, Mailing | None]
+    ) -> None:
+        for each in changed:
+            if each.id not in lost and each.state is not None:
+                for state, reason in messages.changes(before.get(each.id), each.state):
+                    metrics.SMS.labels(state, reason).inc()
+
+
+_SAID: Final[Mapping[str, messages.State]] = {"sent": "sent", "delivered": "delivered", "failed": "failed"}
+
+
+def _text(call: Call | None, sequence: int) -> str | None:
+    notices = call.notices if call else ()
+    return next((str(each["text"]) for each in notices if each["sequence"] == sequence), None)
+
+
+def _place(report: Report, by_id: Mapping[str, tuple[str, int]]) -> tuple[str, int] | None:
+    """The request and the sequence that a report is about; None where it is not known (yet)."""
+    named = by_id.get(report.id) if report.id is not None else None
+    return named or (messages.referred(report.reference) if report.reference else None)
+
+
+class Reports:
+    """What the gateway posts to ``/sms/reports``: checked for the shared secret, read, and handed to the outbox.
+
+    200 for whatever is taken, also what is repeated, early or about messages of others; 401 without the secret; 400 for
+    what is no report; 503, from the server, when it cannot be stored now.
+    """
+
+    def __init__(self, outbox: Outbox, profile: Profile, secret: str) -> None:
+        self._outbox = outbox
+        self._profile = profile
+        self._secret = secret.encode()
+        self._log = log("notifier")
+
+    async def receive(self, body: bytes, headers: Mapping[str, str]) -> tuple[int, str]:
+        """Take what was posted."""
+        if not hmac.compare_digest(_shown(headers.get("authorization", "")), self._secret):
+            metrics.SMS_REPORTS.labels("refused").inc()
+            return 401, "show the secret as Authorization: Bearer, or as the password of Basic"
+        try:
+            reports = self._profile.reports(body)
+        except ValueError:
+            metrics.SMS_REPORTS.labels("refused").inc()
+            self._log.warning("a delivery report cannot be read", bytes=len(body))
+            return 400, "a report is a JSON object, or a list of them, as the profile has it"
+        for result, number in (await self._outbox.report(reports)).items():
+            metrics.SMS_REPORTS.labels(result).inc(number)
+        return 200, "taken"
+
+
+def _shown(authorization: str) -> bytes:
+    """The secret that was shown; empty where there is none."""
+    kind, _, value = authorization.partition(" ")
+    value = value.strip()
+    if kind.lower() == "bearer":
+        return value.encode()
+    if kind.lower() == "basic":
+        try:
+            return b64decode(value, validate=True).partition(b":")[2]
+        except ValueError:
+            return b""
+    return b""

@@ -1,0 +1,112 @@
+"""Messages by SMS: short in every language, 103 first in an emergency, and nothing of the patient's in them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any, get_args
+
+import pytest
+
+from services.contract.events import Language, RefusalCode, RequestStatus
+from services.contract.language import name
+from services.notifier.sms_texts import CALL_103_NOW, parts, sms_text
+from services.notifier.texts import StatusFacts
+
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+
+
+def at(clock: str) -> datetime:
+    return datetime.fromisoformat(f"2026-11-23T{clock}:00+05:00")
+
+
+PLAIN = StatusFacts(
+    channel="phone",
+    clinic_name=name("№ 5 қалалық емхана", "Городская поликлиника № 5"),
+    clinic_phone="+7 700 000 00 05",
+    register_number=117,
+    due_at=at("09:30"),
+    minutes=29,
+    opens_at=at("08:00"),
+    visit_date=date(2026, 11, 23),
+    arrives_from=at("10:00"),
+    arrives_to=at("10:30"),
+    doctor_name="Сынақбаева Гүлшат Бауыржанқызы",
+    next_acceptance_at=at("08:00"),
+)
+CASES: list[tuple[RequestStatus, dict[str, Any]]] = [
+    *[(status, {}) for status in get_args(RequestStatus)],
+    *[("refused", {"refusal_code": code}) for code in get_args(RefusalCode)],
+    *[
+        ("not_completed", {"outcome": each})
+        for each in ("not_at_home", "false_call", "declined", "hospitalised", "something new")
+    ],
+]
+
+
+@pytest.mark.parametrize(("status", "more"), CASES, ids=str)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_two_parts_at_most_three_with_103(status: RequestStatus, more: dict[str, Any], language: Language) -> None:
+    for facts in (replace(PLAIN, **more), replace(PLAIN, **more, doctor_name="Қ" * 300, clinic_phone="7" * 40)):
+        calm, urgent = (sms_text(status, replace(facts, emergency=each), language) for each in (False, True))
+        assert 1 <= parts(calm) <= 2
+        assert 1 <= parts(urgent) <= 3
+        assert urgent.startswith(getattr(CALL_103_NOW, language))
+        assert urgent.count("103") == 1, "in an emergency it is said once, and first"
+        assert "{" not in calm + urgent
+        assert "  " not in calm + urgent
+
+
+@pytest.mark.parametrize(("status", "more"), CASES, ids=str)
+def test_three_languages_three_texts(status: RequestStatus, more: dict[str, Any]) -> None:
+    assert len({sms_text(status, replace(PLAIN, **more), language) for language in LANGUAGES}) == 3
+
+
+@pytest.mark.parametrize("status", get_args(RequestStatus))
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_with_no_facts_at_all_there_is_still_a_text(status: RequestStatus, language: Language) -> None:
+    text = sms_text(status, StatusFacts(), language)
+    assert text
+    assert "None" not in text
+
+
+def test_what_each_says() -> None:
+    assert sms_text("scheduled", PLAIN, "ru") == (
+        "Врач придёт: 23.11, 10:00-10:30. Врач: Сынақбаева Гүлшат Бауыржанқызы. Будьте дома. "
+        "Поликлиника: +7 700 000 00 05."
+    )
+    assert sms_text("registered", PLAIN, "kk") == (
+        "Дәрігерді шақыру № 117 қабылданды. Келу уақыты хабарланады, ең кеші 09:30. Нашарласа: 103. "
+        "Емхана: +7 700 000 00 05."
+    )
+    refused = replace(PLAIN, refusal_code="outside_acceptance_hours", emergency=True)
+    assert sms_text("refused", refused, "en") == (
+        "Call 103 now! Calls are not being accepted now. Accepted again from 23.11 08:00. Clinic: +7 700 000 00 05."
+    )
+
+
+def test_what_does_not_fit_is_left_out_and_the_rest_is_kept_whole() -> None:
+    long = replace(PLAIN, doctor_name="Қ" * 90)
+    assert "Қ" not in sms_text("rescheduled", long, "kk")
+    assert "23.11, 10:00-10:30" in sms_text("rescheduled", long, "kk")
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("a" * 160, 1),
+        ("a" * 161, 2),
+        ("a" * 306, 2),
+        ("a" * 307, 3),
+        ("қ" * 70, 1),
+        ("қ" * 71, 2),
+        ("қ" * 134, 2),
+        ("қ" * 135, 3),
+        ("a" * 69 + "–", 1),
+        ("a" * 70 + "–", 2),
+        ("🙂" * 35, 1),
+        ("🙂" * 36, 2),
+    ],
+)
+def test_parts_are_counted_as_the_network_does(text: str, number: int) -> None:
+    assert parts(text) == number
