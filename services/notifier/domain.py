@@ -88,6 +88,8 @@ class Call:
     occurred_at: str = ""
     opens_at: str | None = None
     due_at: str | None = None
+    clock_started_at: str | None = None
+    """When the answer's clock started, also after it has ended."""
     on_time: bool | None = None
     """Whether the answer came in time; None while there is none."""
     answer_confirmed: bool = False
@@ -264,6 +266,7 @@ class Notifier:
             register_number=data.register_number,
             accepted_at=in_zone(data.accepted_at),
             due_at=in_zone(data.due_at),
+            clock_started_at=in_zone(data.clock_started_at),
             answer_confirmed=telling.clinic.oral_confirmation and channel in _SPOKEN,
         )
         telling.start(_answer(channel, data.clock_started_at, data.due_at, rules))
@@ -331,9 +334,11 @@ class Notifier:
                 # The clock that intake went by: at night that of the opening (R6), which may still be to come.
                 limit = timedelta(seconds=rules.answer_limit(data.channel).seconds)
                 started_at = min(due_at.astimezone(UTC) - limit, telling.at)
+            telling.change(clock_started_at=in_zone(started_at))
             telling.start(_answer(data.channel, started_at, due_at, rules))
         telling.start(_service(data, rules))
         telling.end(telling.at)
+        telling.spoken("entry", telling.at)
         telling.tell(
             "refused",
             on_time=telling.call.on_time,
@@ -359,6 +364,7 @@ class Notifier:
         first = not call.visit_told
         if first and call.accepted_at is not None:
             telling.measure(Took(call.channel, "scheduling", _seconds(_moment(call.accepted_at), telling.at)))
+            telling.spoken("entry", telling.at)
         if not call.answer_confirmed:
             telling.end(telling.at)
         visit = data.model_dump(mode="json", include={"visit_date", "arrives_from", "arrives_to", "doctor"})
@@ -395,6 +401,7 @@ class Notifier:
         if call.register_date is None or call.answered_at is not None:
             return
         telling.change(answered_at=in_zone(data.at), answered_by=_staff(data.given_by))
+        telling.spoken("oral_answer", data.at)
         if call.answer_confirmed:
             telling.end(data.at)
         telling.enter()
@@ -430,6 +437,12 @@ class _Telling:
 
     def measure(self, measure: Measure) -> None:
         self._measures.append(measure)
+
+    def spoken(self, stage: Literal["entry", "oral_answer"], at: datetime) -> None:
+        """Measure one of the two ends that an answer by desk and phone has (C6.1), whichever of them counts there."""
+        started_at = _maybe(self.call.clock_started_at)
+        if self.call.channel in _SPOKEN and started_at is not None:
+            self.measure(Took(self.call.channel, stage, _seconds(started_at, at)))
 
     # ------------------------------------------------------------ statuses and the register
 

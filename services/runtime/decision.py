@@ -45,7 +45,7 @@ class Took:
     """Seconds that a stage took: ``homecall_processing_seconds``."""
 
     channel: str
-    stage: Literal["queue", "service", "intake", "scheduling", "answer"]
+    stage: Literal["queue", "service", "intake", "scheduling", "answer", "entry", "oral_answer"]
     seconds: float
 
 

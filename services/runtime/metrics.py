@@ -11,7 +11,8 @@ from services.runtime.decision import Ended, Measure
 # The statutory times: 600 s at the clinic (C4.1 to C4.3), 1800 s through the portal (C4.4); both are bucket edges.
 PROCESSING_SECONDS = Histogram(
     "homecall_processing_seconds",
-    "Seconds a stage took; stage answer is the statutory time, from the start of the clock to the result",
+    "Seconds a stage took; answer is the statutory time, from the start of the clock to the result; entry and "
+    "oral_answer are both of its ends by desk and phone, whichever counts there",
     ["channel", "stage"],
     buckets=(1, 5, 15, 30, 60, 120, 300, 480, 600, 900, 1200, 1500, 1800, 2700, 3600),
 )

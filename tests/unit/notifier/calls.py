@@ -132,6 +132,9 @@ def incoming(data: Event) -> Incoming:
     return Incoming(Record(topic, 0, 0, None, b""), "cause", data.TYPE, data.subject, "samal-3", None, None, data)
 
 
+_SPOKEN = {"entry", "oral_answer"}
+
+
 @dataclass
 class Told:
     """A call, followed through what is heard as the engine does: what is parked is decided once the call is known.
@@ -208,6 +211,16 @@ class Told:
 
     @property
     def took(self) -> dict[str, float]:
+        """Seconds by stage, but for ``spoken``."""
+        return {stage: seconds for stage, seconds in self._took.items() if stage not in _SPOKEN}
+
+    @property
+    def spoken(self) -> dict[str, float]:
+        """Seconds to the entry, and to the oral answer."""
+        return {stage: seconds for stage, seconds in self._took.items() if stage in _SPOKEN}
+
+    @property
+    def _took(self) -> dict[str, float]:
         found: dict[str, float] = {each.stage: each.seconds for each in self.measures if isinstance(each, Took)}
         assert len(found) == sum(isinstance(each, Took) for each in self.measures), "a stage was measured twice"
         return found

@@ -391,3 +391,46 @@ def test_what_is_open_is_open_from_the_start_of_its_clock_to_the_answer() -> Non
     assert since() == (at("09:00:00"), at("08:59:00")), "what was missed is open still"
     told.hear(scheduled(), "09:21:00")
     assert since() == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("how", "steps", "spoken"),
+    [
+        pytest.param(
+            {},
+            [("09:00:05", accepted("phone")), ("09:02:00", scheduled()), ("09:05:30", answer("09:05:00"))],
+            {"entry": 120, "oral_answer": 300},
+            id="where the entry counts",
+        ),
+        pytest.param(
+            {"clinic": CONFIRMING},
+            [("09:00:05", accepted("desk")), ("09:02:00", scheduled()), ("09:05:30", answer("09:05:00"))],
+            {"entry": 120, "oral_answer": 300},
+            id="where the oral answer counts",
+        ),
+        pytest.param(
+            {"clinic": CONFIRMING},
+            [("09:00:05", accepted("desk")), ("09:03:00", answer("09:03:00")), ("09:04:00", scheduled())],
+            {"entry": 240, "oral_answer": 180},
+            id="told before it was entered",
+        ),
+        pytest.param(
+            {},
+            [("09:00:30", refused("desk")), ("09:01:10", answer("09:01:00"))],
+            {"entry": 30, "oral_answer": 60},
+            id="a refusal is told aloud as well",
+        ),
+        pytest.param(
+            {},
+            [("09:00:05", accepted("phone")), ("09:02:00", scheduled()), ("09:10:00", rescheduled())],
+            {"entry": 120},
+            id="the first entry counts",
+        ),
+        pytest.param(
+            {}, [("09:00:05", accepted()), ("09:02:00", scheduled())], {}, id="through the portal there is none"
+        ),
+    ],
+)
+def test_both_ends_of_a_spoken_answer_are_measured(how: dict[str, Any], steps: Steps, spoken: dict[str, float]) -> None:
+    """Whichever ends the clock (C6.1): the entry in the register, and the oral answer."""
+    assert told_of(steps, **how).spoken == spoken
