@@ -373,7 +373,10 @@ def gateway_from(settings: Settings, profile: Profile) -> Gateway | None:
         sender=settings.sms_sender,
         profile=profile,
         limits=Limits(
-            wait_seconds=settings.sms_wait_seconds, at_once=settings.sms_at_once, failures=settings.sms_at_once + 4
+            wait_seconds=settings.sms_wait_seconds,
+            at_once=settings.sms_at_once,
+            failures=settings.sms_at_once + 4,
+            rest_seconds=settings.sms_rest_seconds,
         ),
     )
 

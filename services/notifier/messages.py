@@ -256,12 +256,17 @@ def refused(
 
 
 def untried(mailing: Mailing, sequence: int, reason: str, now: datetime, *, jitter: float, policy: Policy) -> Mailing:
-    """The gateway was not asked: it waits, for as long as it is of use."""
-    return _one(
-        mailing,
-        sequence,
-        lambda each: _waits(each, now, jitter, policy, reason) if _RANK[each["state"]] <= _RANK["unknown"] else each,
-    )
+    """The gateway was not asked: it waits, for as long as it is of use. A pause only where there is no way to it.
+
+    While the gateway is left in peace nothing is begun anyway, and what had no room goes with the next round.
+    """
+
+    def wait(message: dict[str, Any]) -> dict[str, Any]:
+        if _RANK[message["state"]] > _RANK["unknown"]:
+            return message
+        return _waits(message, now, jitter, policy, reason, paused=reason not in {"resting", "busy"})
+
+    return _one(mailing, sequence, wait)
 
 
 def unknown(mailing: Mailing, sequence: int, reason: str, now: datetime) -> Mailing:
@@ -310,9 +315,11 @@ def changes(before: Mailing | None, after: Mailing) -> list[tuple[str, str]]:
     ]
 
 
-def _waits(message: dict[str, Any], now: datetime, jitter: float, policy: Policy, reason: str) -> dict[str, Any]:
+def _waits(
+    message: dict[str, Any], now: datetime, jitter: float, policy: Policy, reason: str, *, paused: bool = True
+) -> dict[str, Any]:
     longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** max(0, message["tries"] - 1))
-    at = _not_in_quiet_hours(message, now + longest * (0.5 + jitter / 2), policy)
+    at = _not_in_quiet_hours(message, now + longest * (0.5 + jitter / 2) if paused else now, policy)
     return _became(message, "created", now, reason) | {"next_at": in_zone(at)}
 
 

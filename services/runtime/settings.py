@@ -95,6 +95,9 @@ class Settings(BaseSettings):
     sms_wait_seconds: float = Field(
         10, gt=0, le=60, description="how long the SMS gateway is waited for; then a message is unknown"
     )
+    sms_rest_seconds: float = Field(
+        30, gt=0, le=600, description="how long the SMS gateway is left in peace after it failed again and again"
+    )
     sms_at_once: int = Field(16, ge=1, le=200, description="calls to the SMS gateway under way at one moment")
 
     clock: str | None = Field(None, description="an accelerated clock; development only")

@@ -252,9 +252,15 @@ def test_the_pauses_grow_and_the_tries_end() -> None:
 
 def test_who_was_not_asked_loses_no_try_and_waits_out_the_night() -> None:
     it = messages.sending(mailing(notice(clock="21:59:50")), 1, at("21:59:50"), LEASE)
-    it = messages.untried(it, 1, "resting", at("21:59:50"), jitter=0, policy=NIGHT)
+    it = messages.untried(it, 1, "unreachable", at("21:59:50"), jitter=0, policy=NIGHT)
     assert it.messages[0]["tries"] == 0
     assert clock(messages.timer_at(it)) == "24 08:00:00"
+
+
+@pytest.mark.parametrize(("reason", "next_at"), [("unreachable", "23 10:00:31"), ("resting", "23 10:00:01")])
+def test_a_pause_is_made_where_there_is_no_way_to_the_gateway(reason: str, next_at: str) -> None:
+    it = messages.untried(UNDER_WAY, 1, reason, NOW, jitter=1, policy=DAY)
+    assert clock(messages.timer_at(it)) == next_at
 
 
 def test_a_message_that_fell_into_the_night_waits_for_its_end() -> None:
