@@ -14,7 +14,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import OFFSET_END, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
+from pymongo import MongoClient
 
 from services.contract import topics
 from services.contract.topics import TYPE_PREFIX
@@ -501,6 +503,38 @@ def test_a_broken_clinic_has_one_dead_letter_also_after_a_restart(world: World) 
     assert len([each for each in world.dead() if each.headers.get(MARK) == mark]) == 1
     # Who was published beside it is known.
     request = sound(clinic_id="clinic-4")
+    world.publish("request.submitted", request)
+    until_status(world, request["request_id"], "registered")
+
+
+def emptied(world: World, topic: str) -> None:
+    """Take every record out of a compacted topic: compaction itself comes when it likes."""
+    admin = AdminClient({"bootstrap.servers": world.kafka})
+
+    def cleaned_up_by(policy: str) -> None:
+        entry = ConfigEntry("cleanup.policy", policy, incremental_operation=AlterConfigOpType.SET)
+        changed = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=[entry])
+        for future in admin.incremental_alter_configs([changed]).values():
+            future.result()
+
+    cleaned_up_by("delete")  # a compacted one lets nobody take records out
+    for number in admin.list_topics(topic).topics[topic].partitions:
+        for future in admin.delete_records([TopicPartition(topic, number, OFFSET_END)]).values():
+            future.result()
+    cleaned_up_by("compact")
+
+
+def test_a_clinics_last_good_record_outlives_a_bad_one_compaction_and_a_restart(world: World) -> None:
+    world.publish("clinic.published", a_clinic("clinic-5"))
+    kept: Any = MongoClient(world.mongo)[f"{world.prefix}_intake"]["clinics"]
+    world.wait(lambda: kept.find_one({"_id": "clinic-5"}), "the clinic to be kept")
+    world.send(topics.CLINICS.name, b"no json", "clinic-5", binary("clinic.published"))
+    world.flush()
+    emptied(world, topics.CLINICS.name)  # as compaction would leave it but for the bad one, which is no help
+    (intake,) = (each for each in world.processes if each.name == "intake" and each.running)
+    assert intake.stop() == 0
+    world.start("intake")
+    request = sound(clinic_id="clinic-5")
     world.publish("request.submitted", request)
     until_status(world, request["request_id"], "registered")
 
