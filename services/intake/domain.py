@@ -202,6 +202,15 @@ def submitted(
         return _refuse(
             state, "identity_not_confirmed", [unknown], ruling=ruling | {"clauses": [*clauses, "C9.3"]}, rules=rules
         )
+    unreliable = rules.refusal_ground("unreliable_data")
+    stated, registered = data.patient.birth_date, checks.birth_date
+    if unreliable is not None and stated is not None and registered is not None and stated != registered:
+        differs = FieldError(
+            path="patient.birth_date",
+            message="is not that of the state register of persons: read it again, and send the request anew",
+        )
+        because = ruling | {"clauses": [*clauses, "C9.3", unreliable.clause]}
+        return _refuse(state, cast(RefusalCode, unreliable.code), [differs], ruling=because, rules=rules)
     state = replace(state, request=_identified(state.request, data, checks))
     unauthorised = _wrong_authority(data, data.patient.birth_date or checks.birth_date)
     if unauthorised:

@@ -364,6 +364,33 @@ def test_r12_not_attached_only_where_the_law_and_the_clinic_ask(
     assert ground.clause in refused["ruling"]["clauses"]
 
 
+@pytest.mark.parametrize("law", ["kz-2015", "kz-2021"])
+@pytest.mark.parametrize("stated", [None, "1985-07-15", "1985-07-16"])
+@pytest.mark.parametrize("registered", [None, date(1985, 7, 15)])
+def test_r12_unreliable_data_are_refused_only_where_the_law_has_that_ground(
+    of_2021: RuleSets, law: str, stated: str | None, registered: date | None
+) -> None:
+    decision = domain.submitted(
+        None,
+        submitted(MADE, patient={} if stated is None else {"birth_date": stated}),
+        clinics=known(),
+        rule_sets=of_2021 if law == "kz-2021" else RULES,
+        claim="claim",
+        holder=None,
+        record_time=None,
+        now=at(HEARD),
+        checks=Checks(identity="confirmed", birth_date=registered),
+    )
+    assert decision.state is not None
+    if (law, stated, registered) != ("kz-2021", "1985-07-16", date(1985, 7, 15)):
+        assert (decision.state.status, decision.state.ruling["rule_set"]) == ("accepted", law)
+        return
+    refused = refusal(decision)
+    fields = [each["path"] for each in refused["fields"]]
+    assert (refused["code"], fields) == ("identity_not_confirmed", ["patient.birth_date"])
+    assert "R12" in refused["ruling"]["clauses"]
+
+
 @pytest.mark.parametrize(
     ("answer", "attached"),
     [
