@@ -92,7 +92,7 @@ def _said(service: str, channel: str, event: dict[str, Any]) -> dict[str, Any]:
     ruling = data.get("ruling") or {}
     if event_type.startswith("request."):
         names = ("register_date", "register_number", "opens_at", "due_at", "code", "existing_request_id", "flags")
-        facts = _some(data, *names, "next_acceptance_at") | {"ruling": ruling}
+        facts = _some(data, *names, "next_acceptance_at", "waits_for", "deadline") | {"ruling": ruling}
         return _step(event["time"], service, event_type, ruling.get("clauses", []), _decision(event_type, data), facts)
     if event_type.startswith("visit."):
         facts = _some(
