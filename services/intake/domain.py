@@ -210,7 +210,7 @@ def submitted(
             message="is not that of the state register of persons: read it again, and send the request anew",
         )
         because = ruling | {"clauses": [*clauses, "C9.3", unreliable.clause]}
-        return _refuse(state, cast(RefusalCode, unreliable.code), [differs], ruling=because, rules=rules)
+        return _refuse(state, unreliable.code, [differs], ruling=because, rules=rules)
     state = replace(state, request=_identified(state.request, data, checks))
     unauthorised = _wrong_authority(data, data.patient.birth_date or checks.birth_date)
     if unauthorised:

@@ -6,6 +6,7 @@ before it is gone from the topic, and a service that starts then would not know 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from pymongo import InsertOne, UpdateOne
@@ -25,11 +26,19 @@ class Shelf:
         self._kept: dict[str, list[int]] = {}
         self._waiting: dict[str, Record] = {}
 
-    async def load(self) -> list[Record]:
-        """What has been kept. Raises ``Transient`` while the database is away."""
-        found = await self._collection.find({"gone": False})
+    async def look(self) -> None:
+        """See what has been kept, before the topic is read. Raises ``Transient`` while the database is away."""
+        found = await self._collection.find({}, projection={"place": 1})
         self._kept = {doc["_id"]: doc["place"] for doc in found}
-        return [_from_doc(doc) for doc in found]
+
+    async def missing(self, seen: Collection[str]) -> list[Record]:
+        """The records of the keys of which the topic had none that is good."""
+        lost = sorted(self._kept.keys() - set(seen))
+        found: list[Record] = []
+        for start in range(0, len(lost), _AT_ONCE):
+            some = lost[start : start + _AT_ONCE]
+            found += [_from_doc(doc) for doc in await self._collection.find({"_id": {"$in": some}}) if not doc["gone"]]
+        return found
 
     def put(self, key: str, record: Record) -> None:
         """Keep a record from the next ``store`` on; one without a value frees its key."""

@@ -31,7 +31,7 @@ def record_of(raw: Any) -> Record:
 class WholeTopic:
     """Follows a topic from its beginning, without a group; ``take`` is called with each event, in order.
 
-    ``shelf`` has each key's newest good record where the topic may have lost it to a bad one: it is taken first.
+    ``shelf`` has each key's newest good record, which the topic may have lost to a bad one.
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class WholeTopic:
         self._service = service
         self._take = take
         self._shelf = shelf
+        self._seen: set[str] = set()
         self._consumer: Any = None
         self._following: asyncio.Task[None] | None = None
         self._reading = asyncio.Lock()
@@ -62,9 +63,9 @@ class WholeTopic:
 
     async def start(self) -> None:
         """Read to the present end, then go on following. Raises ``Transient`` while broker or database is away."""
+        self._seen.clear()
         if self._shelf is not None:
-            for record in await self._shelf.load():
-                self._from_shelf(record)
+            await self._shelf.look()
         consumer = AIOKafkaConsumer(**self._options)
         try:
             await consumer.start()
@@ -73,6 +74,7 @@ class WholeTopic:
             await consumer.seek_to_beginning()
             self._consumer = consumer
             await self.catch_up()
+            await self.fill()
         except (KafkaError, OSError, Transient) as error:
             self._consumer = None
             await consumer.stop()
@@ -122,15 +124,18 @@ class WholeTopic:
         if self._shelf is not None:
             await self._shelf.store()
 
-    def _from_shelf(self, record: Record) -> None:
-        try:
-            event = read(record)
-        except Unreadable:
-            return  # a later release reads what an earlier one kept, or finds it in the topic
-        if event.data is not None:
-            self._take(event)
+    async def fill(self) -> None:
+        """Take from the shelf what the topic had no good record of, once it has been read."""
+        for record in await self._shelf.missing(self._seen) if self._shelf is not None else ():
+            try:
+                event = read(record)
+            except Unreadable:
+                continue  # kept by another release, whose form this one does not know
+            if event.data is not None:
+                self._take(event)
 
     def _put(self, key: str, record: Record) -> None:
+        self._seen.add(key)
         if self._shelf is not None:
             self._shelf.put(key, record)
 

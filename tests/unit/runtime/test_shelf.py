@@ -48,9 +48,10 @@ class Replica:
         self.known[event.subject] = data.phone
 
     async def start(self, *topic: Record) -> Replica:
-        for kept in await self.shelf.load():
-            self.table._from_shelf(kept)
-        return await self.hear(*topic)
+        await self.shelf.look()
+        await self.hear(*topic)
+        await self.table.fill()
+        return self
 
     async def hear(self, *topic: Record) -> Replica:
         for each in topic:
