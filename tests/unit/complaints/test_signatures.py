@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from services.complaints.app import ComplaintEngine, Complaints
+from services.complaints.store import resealed
 from services.gateways.signatures import Away, Check, Invalid, Signed, Valid, Verdict
 from services.runtime.clock import SystemClock
 from services.runtime.engine import Handled
 from services.runtime.failures import MustFinish
-from services.runtime.personal import Vault
+from services.runtime.personal import KeyRing, Vault
 from services.runtime.settings import Settings
 from services.standard.clinics import Clinics
 from tests.unit.complaints.casebook import (
@@ -238,6 +239,24 @@ async def test_the_event_is_kept_sealed_with_nothing_of_the_person_beside_it() -
     state = office.store.kept[COMPLAINT].state
     assert state is not None
     assert state.held is None
+
+
+async def test_a_held_one_is_resealed_by_a_rotation_and_opens_afterwards() -> None:
+    keys = {"2026-1": bytes(32), "2026-2": bytes([1]) * 32}
+    before = Vault(KeyRing(lookup=bytes(32), keys={"2026-1": keys["2026-1"]}, current="2026-1"))
+    both = Vault(KeyRing(lookup=bytes(32), keys=keys, current="2026-2"))
+    after = Vault(KeyRing(lookup=bytes(32), keys={"2026-2": keys["2026-2"]}, current="2026-2"))
+    office = Office(AWAY, vault=before)
+    await office.handle(signed())
+    kept = office.store.kept
+    state = kept[COMPLAINT].state
+    assert state is not None
+    kept[COMPLAINT].state = resealed(state, both)
+    assert resealed(kept[COMPLAINT].state, both) == kept[COMPLAINT].state
+    restarted = Office(Valid(), vault=after)
+    restarted.store = office.store
+    restarted.engine.store = office.store
+    assert [word for _, word in words(await restarted.tick("12:00:16"))] == ["delivered", "registered"]
 
 
 async def test_one_that_was_decided_is_not_asked_about_again() -> None:
