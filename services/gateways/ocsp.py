@@ -150,6 +150,8 @@ class Ocsp:
         moment = at if made_at is None else max(at, made_at)
         context = ValidationContext(
             trust_roots=[path.trust_anchor],
+            # An authority between may sign its answers itself, and they need not bring its certificate along.
+            other_certs=list(path.iter_certs(False)),
             moment=moment,
             allow_fetching=False,
             ocsps=[response],

@@ -265,6 +265,48 @@ def test_a_list_can_revoke_and_cannot_stand_in_for_the_responder(responder: Resp
     assert verdict.check == "revocation"
 
 
+@pytest.mark.parametrize(
+    ("of_the_one_between", "listed", "verdict"),
+    [
+        (GOOD, False, Valid),
+        (REVOKED, False, Invalid),
+        (None, False, Away),
+        (None, True, Valid),
+    ],
+)
+def test_an_authority_between_is_asked_about_too_and_a_list_may_stand_in_for_its_answer(
+    responder: Responder, tmp_path: Path, of_the_one_between: Any, listed: bool, verdict: type
+) -> None:
+    root = authority()
+    between = DevAuthority.new("ҮЛГІ Аралық", signer_key=root.signer_key)
+    under_root = (
+        x509.CertificateBuilder(
+            root.certificate.subject,
+            between.certificate.subject,
+            between.key.public_key(),
+            x509.random_serial_number(),
+            NOW - 100 * HOUR,
+            NOW + 100 * HOUR,
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(between.key.public_key()), critical=False)
+        .sign(root.key, hashes.SHA256())
+    )
+    between = DevAuthority(between.key, root.signer_key, under_root)
+    person = between.individual(AIGUL)
+    known = {person.serial_number: answers(person, issuer=between)}
+    if of_the_one_between is not None:
+        revoked_at = NOW - HOUR if of_the_one_between is REVOKED else None
+        known[under_root.serial_number] = answers(under_root, of_the_one_between, revoked_at=revoked_at)
+    unknown = answers(authority().individual(BOLAT))
+    responder.answer = lambda question: known.get(ocsp.load_der_ocsp_request(question).serial_number, unknown)(question)
+    (tmp_path / "root.crl").write_bytes(root.revocations().public_bytes(Encoding.DER))
+    checker = RsaChecker([der(root.certificate)], tmp_path if listed else None, responder.address)
+    found = checker.check(signed(by_hand(content(), person, certificates=[person, under_root])))
+    checker.close()
+    assert isinstance(found, verdict), found
+
+
 async def test_the_worker_process_asks_for_a_whole_batch_at_once(responder: Responder) -> None:
     responder.answer = answers(PERSON)
     pool = RsaPool([der(authority().certificate)], None, responder.address)
