@@ -15,6 +15,7 @@ from services.contract import topics
 from services.contract.envelope import Incoming, read
 from services.contract.events import ClinicPublished, ComplaintSubmitted, FieldError
 from services.gateways.signatures import Away, Invalid, Signed, Verifier, verifier_from
+from services.runtime import metrics
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.decision import Decision
 from services.runtime.engine import Concluded, Engine, Handled
@@ -227,6 +228,8 @@ def build(settings: Settings, clock: Clock) -> Service:
     async def gauges(now: datetime) -> None:
         refresh_open("complaint", await store.open(now), CHANNELS, now)
 
+    metrics.expect_outcomes({"complaint": CHANNELS})
+    metrics.expect_decisions("complaint", CHANNELS, ["invalid_complaint"])
     return Service(
         name=topics.COMPLAINTS,
         settings=settings,

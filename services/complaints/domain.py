@@ -33,7 +33,7 @@ from services.contract.events import (
 )
 from services.contract.ids import cause_id
 from services.contract.types import in_zone, without_iins
-from services.runtime.decision import Dead, Decision, Ended, Measure, Say
+from services.runtime.decision import Dead, Decided, Decision, Ended, Measure, Say
 from services.standard.acceptance import ClockAheadError
 from services.standard.calendar import NeverOpenError, local
 from services.standard.clinics import Clinics
@@ -480,7 +480,8 @@ def _refuse(event: Incoming, fields: Sequence[FieldError], now: datetime) -> Dec
             "text": complaint_text("refused", facts).as_dict(),
         }
     )
-    return Decision(state, [Say(said, sibling="refused 1")])
+    counted = Decided("complaint", state.channel, "refused", "invalid_complaint")
+    return Decision(state, [Say(said, sibling="refused 1")], [counted])
 
 
 _READABLE: dict[str, tuple[str, ...]] = {

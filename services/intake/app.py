@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 from services.contract import topics
 from services.contract.envelope import Incoming, read
-from services.contract.events import ClinicPublished, RequestSubmitted
+from services.contract.events import ClinicPublished, RefusalCode, RequestSubmitted
 from services.contract.types import ZONE
 from services.gateways.identity import identity_from
 from services.gateways.signatures import verifier_from
@@ -24,7 +24,7 @@ from services.runtime.decision import Decision
 from services.runtime.engine import Concluded, Engine, as_bytes, from_bytes
 from services.runtime.failpoint import failpoint
 from services.runtime.logs import log
-from services.runtime.mongo import Aggregate, Database
+from services.runtime.mongo import Aggregate, Database, moment_of
 from services.runtime.personal import Unreadable, Vault
 from services.runtime.producer import Producer
 from services.runtime.service import Service
@@ -34,6 +34,12 @@ from services.runtime.table import WholeTopic
 from services.standard.calendar import decrees_missing
 from services.standard.clinics import Clinics
 from services.standard.rules import RuleSets, load_rule_sets
+
+CHANNELS = ("desk", "phone", "portal")
+QUEUED = ("desk", "phone")
+"""The channels whose wait to hand in the documents is measured (C4.2)."""
+SIGNED = ("portal",)
+"""The channels whose requests are signed, and held while that cannot be checked."""
 
 
 class Intake:
@@ -333,6 +339,16 @@ def build(settings: Settings, clock: Clock) -> Service:
         for record, reason, _why, _service in letters:
             metrics.DEAD_LETTERS.labels(record.topic, reason).inc()
 
+    async def gauges(now: datetime) -> None:
+        found = {channel: (number, oldest) for channel, number, oldest in await store.held()}
+        for channel in SIGNED:
+            number, oldest = found.get(channel, (0, None))
+            metrics.HELD.labels(channel).set(number)
+            age = 0.0 if oldest is None else (now - moment_of(oldest)).total_seconds()
+            metrics.OLDEST_HELD_SECONDS.labels(channel).set(max(0.0, age))
+
+    metrics.expect_outcomes({"queue": QUEUED, "answer": SIGNED})
+    metrics.expect_decisions("request", CHANNELS, get_args(RefusalCode), taken=("accepted", "deferred"))
     return Service(
         name=topics.INTAKE,
         settings=settings,
@@ -346,4 +362,5 @@ def build(settings: Settings, clock: Clock) -> Service:
         prepare=[store.prepare, outside.start],
         ticks=[look_at_decrees, bury_bad_clinics, clinics.keep],
         close=[outside.close],
+        gauges=gauges,
     )

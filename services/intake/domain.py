@@ -34,7 +34,7 @@ from services.contract.ids import cause_id
 from services.contract.types import ZONE, in_zone
 from services.intake.checks import UNASKED, BadSignature, Checks
 from services.intake.facts import facts_as_far_as_readable, facts_of, hidden_in
-from services.runtime.decision import Dead, Decision, Ended, Measure, Say, Took, replace
+from services.runtime.decision import Dead, Decided, Decision, Ended, Measure, Say, Took, replace
 from services.standard.acceptance import Accepted, Deferred, Refused, decide_acceptance, take_up
 from services.standard.calendar import NeverOpenError, calendar_version
 from services.standard.clinics import Clinics
@@ -242,6 +242,8 @@ def submitted(
         ask_again_at=in_zone(now + _FIRST_ASK) if checks.identity == "away" else None,
     )
     measures, says = _queue(data, rules)
+    taken: Literal["accepted", "deferred"] = "deferred" if isinstance(verdict, Deferred) else "accepted"
+    measures.append(Decided("request", data.channel, taken, reasons=tuple(dict.fromkeys(data.reasons))))
     if isinstance(verdict, Deferred):
         state = replace(state, status="deferred", opens_at=in_zone(verdict.opens_at))
         return Decision(state, [_deferred(state), *says], measures)
@@ -358,7 +360,8 @@ def _refuse(
             "ruling": ruling,
         }
     )
-    return Decision(replace(state, status="refused", ruling=ruling or {}), [Say(refused)])
+    counted = Decided("request", state.channel, "refused", code)
+    return Decision(replace(state, status="refused", ruling=ruling or {}), [Say(refused)], [counted])
 
 
 def _refuse_unreadable(event: Incoming, rule_sets: RuleSets) -> Decision[RequestState]:

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from pymongo import InsertOne
 
 from services.intake.domain import RequestState, awaits_number, day_of, timer_at
 from services.intake.retention import over_on
-from services.runtime.mongo import Aggregate, Aggregates, Database, Pages
+from services.runtime.mongo import Aggregate, Aggregates, Database, Pages, millis
 from services.runtime.personal import Vault
 
 
 def _indexed(state: RequestState) -> dict[str, Any]:
     day = day_of(state)
+    held_since = state.clock_started_at if state.status == "held" else None
     return {
         # The claim is there only while the request is open: its unique index is what R11 rests on.
         "claim": state.claim,
         "day": None if day is None else day.toordinal(),
         "clinic": state.clinic_id,
+        "held": state.channel if held_since else None,
+        "held_since": millis(datetime.fromisoformat(held_since)) if held_since else None,
     }
 
 
@@ -38,7 +41,7 @@ class IntakeStore:
             RequestState,
             timer_at=timer_at,
             indexed=_indexed,
-            indexes=[("claim", True), (("day", "clinic"), False)],
+            indexes=[("claim", True), (("day", "clinic"), False), ("held", False)],
             over_on=over_on,
             sealed=_sealed,
         )
@@ -52,6 +55,10 @@ class IntakeStore:
     async def holding(self, claims: Collection[str]) -> list[Aggregate[RequestState]]:
         """The open requests that hold these claims, in one query."""
         return await self.requests.find({"claim": {"$in": list(claims)}}) if claims else []
+
+    async def held(self) -> list[tuple[str, int, Any]]:
+        """Requests whose signature cannot be checked yet: (channel, number, start of the oldest's clock)."""
+        return await self.requests.group({"held": {"$exists": True}}, "held", "held_since")
 
     async def not_buried(self, places: Collection[str]) -> set[str]:
         """Which of these unreadable clinic records have no dead letter yet."""

@@ -14,6 +14,7 @@ from services.notifier.domain import Call, Notifier, clinic_facts
 from services.notifier.messages import policy_of
 from services.notifier.outbox import Outbox, Reports, Stores
 from services.notifier.store import WATCHED, Calls, Mailings, OptOuts, Receipts
+from services.runtime import metrics
 from services.runtime.clock import Clock
 from services.runtime.engine import Engine
 from services.runtime.mongo import Aggregate, Database
@@ -76,6 +77,7 @@ def build(settings: Settings, clock: Clock) -> Service:
         if outbox is not None:
             await outbox.gauges()
 
+    metrics.expect_outcomes(WATCHED)
     secret = settings.secret("sms_report_secret")
     return Service(
         name=topics.NOTIFIER,

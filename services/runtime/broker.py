@@ -16,6 +16,7 @@ from faststream.kafka.message import KafkaAckableMessage
 from services.contract.envelope import Record
 from services.contract.topics import Topic
 from services.runtime import metrics
+from services.runtime.lag import Lag
 from services.runtime.logs import log
 from services.runtime.pipeline import Commit
 from services.runtime.producer import connection
@@ -36,9 +37,10 @@ _PARTITION_FETCH_BYTES = 128 * 1024
 class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
     """Knows whether this member has joined its group, and which partitions it holds."""
 
-    def __init__(self) -> None:
+    def __init__(self, lag: Lag) -> None:
         self.joined = False
         self.partitions: set[TopicPartition] = set()
+        self._lag = lag
 
     async def on_partitions_revoked(self, _revoked: set[TopicPartition]) -> None:
         self.joined = False
@@ -46,6 +48,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         self.joined = True
         self.partitions = set(assigned)
+        self._lag.assigned({(place.topic, place.partition) for place in assigned})
         for topic in {place.topic for place in assigned}:
             metrics.REBALANCES.labels(topic).inc()
 
@@ -54,7 +57,8 @@ class Subscription:
     """One consumer in the service's group over all its topics but those it reads whole."""
 
     def __init__(self, settings: Settings, service: str, topics: Sequence[Topic], on_batch: OnBatch) -> None:
-        self.assignment = Assignment()
+        self.lag = Lag(service)
+        self.assignment = Assignment(self.lag)
         self._log = log(service)
         self._on_batch = on_batch
         options = connection(settings)
@@ -97,6 +101,7 @@ class Subscription:
     async def _handle(self, message: KafkaMessage) -> None:
         raw: Any = message.raw_message
         consumer: Any = self._subscriber.consumer
+        records = [record_of(each) for each in raw]
 
         async def commit(offsets: Mapping[tuple[str, int], int]) -> None:
             try:
@@ -106,8 +111,15 @@ class Subscription:
                 for topic in {topic for topic, _ in offsets}:
                     metrics.COMMIT_FAILURES.labels(topic).inc()
                 self._log.warning("offsets not committed; the batch comes again", error=type(error).__name__)
+            else:
+                self.lag.committed(offsets, {(each.topic, each.partition): each.timestamp for each in records})
 
-        await self._on_batch([record_of(each) for each in raw], commit)
+        await self._on_batch(records, commit)
+
+    async def measure_lag(self) -> None:
+        """Set the gauges of how far this replica is behind. Raises ``Transient`` while no broker answers."""
+        if self.assignment.joined:
+            await self.lag.measure(self._subscriber.consumer)
 
     async def start(self) -> None:
         await self._broker.start()

@@ -58,7 +58,21 @@ class Ended:
     outcome: Literal["met", "missed"]
 
 
-Measure = Took | Ended
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A first decision: ``homecall_decisions_total``, and ``homecall_reasons_total`` for each of its reasons.
+
+    ``code`` is the refusal's; ``channel`` is empty where it could not be read.
+    """
+
+    kind: Literal["request", "complaint"]
+    channel: str
+    decision: Literal["accepted", "deferred", "refused"]
+    code: str = ""
+    reasons: Sequence[str] = ()
+
+
+Measure = Took | Ended | Decided
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,20 @@
-"""Every metric, as the contract names it. Labels never hold an id of a person, a clinic or a request."""
+"""Every metric, as the contract names it.
+
+Labels never hold an id of a person or of a request; that of a clinic only where ``HOMECALL_CLINIC_METRICS`` is on.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from services.runtime.decision import Ended, Measure
+from services.contract.envelope import DeadReason
+from services.runtime.decision import Decided, Ended, Measure
+
+LAG_LABELS = ("service", "topic", "partition")
 
 # The statutory times: 600 s at the clinic (C4.1 to C4.3), 1800 s through the portal (C4.4); both are bucket edges.
 PROCESSING_SECONDS = Histogram(
@@ -72,18 +80,47 @@ DECREES_MISSING = Gauge(
     "1 where the table of government decrees for this or the next year is missing",
     ["year"],
 )
-
-
-def record(measures: Iterable[Measure]) -> None:
-    """Count what a decision measured, once it is stored."""
-    for measure in measures:
-        if isinstance(measure, Ended):
-            DEADLINE_OUTCOMES.labels(measure.deadline, measure.channel, measure.outcome).inc()
-        else:
-            PROCESSING_SECONDS.labels(measure.channel, measure.stage).observe(max(0.0, measure.seconds))
-
-
 UNPLACED = Gauge("homecall_unplaced", "Accepted calls without a place in a doctor's day", ["cause"])
+HELD = Gauge("homecall_held", "Requests whose signature cannot be checked for now", ["channel"])
+OLDEST_HELD_SECONDS = Gauge(
+    "homecall_oldest_held_seconds", "Age of the oldest of these by the statutory clock", ["channel"]
+)
+DECISIONS = Counter(
+    "homecall_decisions_total",
+    "Requests by the first decision on them, and complaints turned away; code is the refusal's",
+    ["kind", "channel", "decision", "code"],
+)
+REASONS = Counter(
+    "homecall_reasons_total", "Requests taken, by each of the reasons they name; codes of the rule set", ["reason"]
+)
+# What each process says of itself. The service stands in a label since four may run in one process.
+INFO = Gauge("homecall_info", "Always 1: the services of a process, and their release", ["service", "version"])
+READY = Gauge("homecall_ready", "1 while /readyz would answer 200", ["service"])
+LAST_COMMIT = Gauge(
+    "homecall_last_commit_timestamp_seconds",
+    "When offsets were last committed, or the service started; seconds since 1970",
+    ["service"],
+)
+LAST_READ = Gauge(
+    "homecall_last_read_timestamp_seconds",
+    "When the gauges that are read from the store, or from the broker, were last read; seconds since 1970",
+    ["service", "source"],
+)
+# Of the partitions that this replica holds: sum or max over replicas.
+LAG_RECORDS = Gauge(
+    "homecall_lag_records", "Records that are not committed yet, of the replica's own partitions", LAG_LABELS
+)
+LAG_SECONDS = Gauge("homecall_lag_seconds", "Age of the oldest of these, at most; 0 where there is none", LAG_LABELS)
+# Only where HOMECALL_CLINIC_METRICS is on; of today, read from the scheduler's store once a minute.
+CLINIC_CALLS = Gauge(
+    "homecall_clinic_calls", "Calls of today by clinic: placed with a doctor, or waiting", ["clinic", "state"]
+)
+CLINIC_CAPACITY = Gauge("homecall_clinic_capacity", "Visits that a clinic's doctors can make today", ["clinic"])
+CLINIC_DOCTORS = Gauge(
+    "homecall_clinic_doctors",
+    "Doctors of a clinic today, by how full their day is: light (below half), busy, full",
+    ["clinic", "load"],
+)
 
 # Of homecall reconcile, which looks into several services' stores and so belongs to none: not at their /metrics.
 RECONCILE = CollectorRegistry()
@@ -108,3 +145,45 @@ RECONCILE_AT = Gauge(
 RECONCILE_FAILURES = Counter(
     "homecall_reconcile_failures_total", "Runs that broke off since a database was away", registry=RECONCILE
 )
+
+
+def record(measures: Iterable[Measure]) -> None:
+    """Count what a decision measured, once it is stored."""
+    for measure in measures:
+        if isinstance(measure, Ended):
+            DEADLINE_OUTCOMES.labels(measure.deadline, measure.channel, measure.outcome).inc()
+        elif isinstance(measure, Decided):
+            DECISIONS.labels(measure.kind, measure.channel or "unknown", measure.decision, measure.code).inc()
+            for reason in measure.reasons:
+                REASONS.labels(reason).inc()
+        else:
+            PROCESSING_SECONDS.labels(measure.channel, measure.stage).observe(max(0.0, measure.seconds))
+
+
+def start_at_zero(service: str, topics: Iterable[str]) -> None:
+    """Show a service's own counters from its start: of a series that begins with its first count, nobody sees it."""
+    INFO.labels(service, version("homecall")).set(1)
+    READY.labels(service).set(0)
+    RETRIES.labels(service)
+    for topic in topics:
+        COMMIT_FAILURES.labels(topic)
+        for reason in get_args(DeadReason):
+            DEAD_LETTERS.labels(topic, reason)
+
+
+def expect_outcomes(channels: Mapping[str, Iterable[str]]) -> None:
+    """Show the outcomes of deadlines, by the channels that have them, from the start."""
+    for deadline, names in channels.items():
+        for channel in names:
+            for outcome in ("met", "missed"):
+                DEADLINE_OUTCOMES.labels(deadline, channel, outcome)
+
+
+def expect_decisions(kind: str, channels: Iterable[str], codes: Iterable[str], taken: Iterable[str] = ()) -> None:
+    """Show the decisions on requests, or on complaints, from the start."""
+    codes = tuple(codes)
+    for channel in channels:
+        for decision in taken:
+            DECISIONS.labels(kind, channel, decision, "")
+        for code in codes:
+            DECISIONS.labels(kind, channel, "refused", code)

@@ -79,6 +79,9 @@ class Service:
         self._log = log(self.name)
         self._last_tick = time.monotonic()
         self._started = False
+        metrics.start_at_zero(
+            self.name, [each.name for each in (*self.topics, *(table.topic for table in self.tables))]
+        )
 
     async def start(self) -> None:
         """Start, waiting for a database or a broker that is away; ready when ``ready`` says so."""
@@ -93,6 +96,7 @@ class Service:
         self._tasks = [
             asyncio.create_task(self._every(TICK_SECONDS, self._tick), name=f"{self.name} timers"),
             asyncio.create_task(self._every(GAUGE_SECONDS, self._gauge), name=f"{self.name} gauges"),
+            asyncio.create_task(self._every(GAUGE_SECONDS, self.subscription.measure_lag), name=f"{self.name} lag"),
             asyncio.create_task(self._every(LOOK_SECONDS, self._look), name=f"{self.name} looks for the broker"),
         ]
         self._workers = [
@@ -100,6 +104,7 @@ class Service:
             for worker in self.workers
         ]
         self._started = True
+        metrics.LAST_COMMIT.labels(self.name).set(time.time())
         self._log.info("started", topics=[topic.name for topic in self.topics])
 
     async def stop(self) -> None:
@@ -184,8 +189,10 @@ class Service:
             await asyncio.wait(self._workers, timeout=_FINISH_SECONDS)
 
     async def _gauge(self) -> None:
+        metrics.READY.labels(self.name).set((await self.ready())[0])
         if self.gauges is not None:
             await self.gauges(self.clock.now())
+            metrics.LAST_READ.labels(self.name, "store").set(time.time())
 
     # ------------------------------------------------------------ health
 

@@ -110,6 +110,9 @@ class Settings(BaseSettings):
     dead_letter_max_share: float = Field(
         0.5, gt=0, le=1, description="share of dead letters among the last 1,000 records that stops the service"
     )
+    clinic_metrics: bool = Field(
+        False, description="whether /metrics shows each clinic's day, by clinic_id: for the region's dashboard"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="the least level logged")
 
     @model_validator(mode="after")

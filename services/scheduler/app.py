@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -305,6 +307,45 @@ def _replan(day: ClinicDay, waiting: Sequence[CallState], now: datetime) -> None
         day.mark_dirty(cause, reason)
 
 
+class ClinicGauges:
+    """The region's view, off unless the operator asks for it: each clinic's day, read from the store once a minute.
+
+    At most ``MOST`` clinics have series of their own; with more, those with the fewest calls are one, ``_other``.
+    """
+
+    MOST = 500
+    EVERY_SECONDS = 60.0
+
+    def __init__(self, store: SchedulerStore) -> None:
+        self._store = store
+        self._next = 0.0
+
+    async def refresh(self, now: datetime) -> None:
+        """Read the day anew if a minute has passed."""
+        if time.monotonic() < self._next:
+            return
+        loads = await self._store.loads(now.astimezone(ZONE).date())
+        self._next = time.monotonic() + self.EVERY_SECONDS
+        # Yesterday's clinics, and those that have become part of the others, must not stay as they were.
+        for gauge in (metrics.CLINIC_CALLS, metrics.CLINIC_CAPACITY, metrics.CLINIC_DOCTORS):
+            gauge.clear()
+        ranked = sorted(loads.items(), key=lambda each: (-_calls(each[1]), each[0]))
+        shown = dict(ranked[: self.MOST])
+        rest = Counter[str]()
+        for _, load in ranked[self.MOST :]:
+            rest.update(load)
+        for clinic_id, found in [*shown.items(), *([("_other", rest)] if rest else [])]:
+            for state in ("placed", "waiting"):
+                metrics.CLINIC_CALLS.labels(clinic_id, state).set(found.get(state, 0))
+            metrics.CLINIC_CAPACITY.labels(clinic_id).set(found.get("capacity", 0))
+            for load_name in ("light", "busy", "full"):
+                metrics.CLINIC_DOCTORS.labels(clinic_id, load_name).set(found.get(load_name, 0))
+
+
+def _calls(load: Mapping[str, int]) -> int:
+    return load.get("placed", 0) + load.get("waiting", 0)
+
+
 def build(settings: Settings, clock: Clock) -> Service:
     """Put the scheduler together. Raises ``SettingsError`` or ``RuleSetError`` with one line where it cannot start."""
     vault = Vault.from_settings(settings)
@@ -327,12 +368,17 @@ def build(settings: Settings, clock: Clock) -> Service:
                 await producer.send(moved.events)
                 await moved.told()
 
+    by_clinic = ClinicGauges(store)
+
     async def gauges(now: datetime) -> None:
         refresh_open("visit", await store.open_visits(), CHANNELS, now)
         unplaced = await store.unplaced()
         for cause in ("no_roster", "no_capacity"):
             metrics.UNPLACED.labels(cause).set(unplaced.get(cause, 0))
+        if settings.clinic_metrics:
+            await by_clinic.refresh(now)
 
+    metrics.expect_outcomes({"visit": CHANNELS})
     return Service(
         name=topics.SCHEDULER,
         settings=settings,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -179,6 +180,24 @@ class ClinicDay:
             accepted_at=datetime.fromisoformat(kept["accepted_at"]),
         )
 
+    def load(self) -> dict[str, int]:
+        """How full the day is: visits placed, visits that the doctors can make, doctors by how full theirs is.
+
+        Stored beside the bookings, so that a clinic's load is read without them.
+        """
+        held = Counter(booking["doctor"]["doctor_id"] for booking in self.bookings.values())
+        gone = {doctor_id for doctor_id, _ in self.unavailable}
+        rostered = {each["doctor_id"]: each["max_visits"] for each in (self.roster or {}).get("doctors", ())}
+        found = {"placed": len(self.bookings), "capacity": 0, "light": 0, "busy": 0, "full": 0}
+        for doctor_id, at_most in rostered.items():
+            if doctor_id in gone:
+                found["capacity"] += held[doctor_id]  # what was made before the doctor left
+                continue
+            found["capacity"] += at_most
+            how = "full" if held[doctor_id] >= at_most else "busy" if 2 * held[doctor_id] >= at_most else "light"
+            found[how] += 1
+        return found
+
     # -------------------------------------------------------- storage
 
     def operation(self, token: str) -> InsertOne[Any] | UpdateOne:
@@ -195,6 +214,7 @@ class ClinicDay:
                 "unavailable": self.unavailable,
                 "bookings": self.bookings,
                 "moved": self.moved,
+                "load": self.load(),
             }
             if self.dirty is not None:
                 doc["dirty"] = self.dirty
@@ -208,12 +228,19 @@ class ClinicDay:
     def _paths(self) -> dict[str, Any]:
         # A path under one that is set whole would clash with it.
         whole = {path for path in self._set if "." not in path}
-        return {path: value for path, value in self._set.items() if path in whole or path.split(".")[0] not in whole}
+        paths = {path: value for path, value in self._set.items() if path in whole or path.split(".")[0] not in whole}
+        if _COUNTED & {path.split(".")[0] for path in (*self._set, *self._unset)}:
+            paths["load"] = self.load()
+        return paths
 
     def stored(self) -> None:
         """What changed is in the store."""
         self.version += 1
         self._set, self._unset = {}, {}
+
+
+_COUNTED = {"roster", "unavailable", "bookings"}
+"""What a day's load is reckoned from."""
 
 
 def _booking(request_id: str, kept: dict[str, Any]) -> Booking:
@@ -287,7 +314,7 @@ class SchedulerStore:
     async def prepare(self) -> None:
         """Create the indexes; safe to run again."""
         await self.calls.prepare()
-        await self._days.ensure_indexes([("dirty", False)])
+        await self._days.ensure_indexes([("dirty", False), ("date", False)])
 
     async def load_days(self, keys: Collection[str]) -> dict[str, ClinicDay]:
         """The days of these keys, in one query; new ones for those that do not exist."""
@@ -326,6 +353,17 @@ class SchedulerStore:
     async def open_visits(self) -> list[tuple[str, int, Any]]:
         """Visits that are due, by channel: (channel, number, earliest acceptance)."""
         return await self.calls.group({"visit_open_since": {"$exists": True}}, "channel", "visit_open_since")
+
+    async def loads(self, on: date) -> dict[str, dict[str, int]]:
+        """By clinic, how full a day is (``ClinicDay.load``), and how many calls wait for a place in it."""
+        days = await self._days.find({"date": on.isoformat()}, projection={"clinic_id": 1, "load": 1})
+        found = {doc["clinic_id"]: {"waiting": 0, **doc.get("load", {})} for doc in days}
+        waiting = {"waiting_for": {"$exists": True}}
+        for key, number, _ in await self.calls.group(waiting, "waiting_for", "v"):
+            clinic_id, _, day = key.rpartition("|")
+            if day == on.isoformat():
+                found.setdefault(clinic_id, {})["waiting"] = number
+        return found
 
     async def unplaced(self) -> dict[str, int]:
         """Calls without a place, by cause."""

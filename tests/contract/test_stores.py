@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from copy import deepcopy
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -388,6 +388,10 @@ class StorePromises:
         last = (await store.load_days([key]))[key]
         assert (last.bookings.keys(), last.moved, last.dirty, last.version) == ({subject(1)}, {}, None, 2)
         assert await store.dirty_days() == []
+        assert await store.loads(date.fromisoformat(scheduler.FRIDAY)) == {
+            scheduler.CLINIC: {"waiting": 0, "placed": 1, "capacity": 1, "light": 0, "busy": 0, "full": 0}
+        }
+        assert await store.loads(date.fromisoformat(scheduler.FRIDAY) + timedelta(days=1)) == {}
 
     async def test_no_place_of_a_day_is_given_twice(self, database: Database) -> None:
         store = SchedulerStore(database)
@@ -427,6 +431,7 @@ class StorePromises:
         waiting = await office.store.waiting([f"{scheduler.CLINIC}|{scheduler.FRIDAY}"])
         assert [each.id for each in waiting] == [scheduler.request_id(1)]
         assert await office.store.unplaced() == {"no_roster": 1}
+        assert (await office.store.loads(date.fromisoformat(scheduler.FRIDAY)))[scheduler.CLINIC]["waiting"] == 1
         assert await office.store.open_visits() == [("phone", 1, millis(NOW))]
 
     # ---- no query and no write per record

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
@@ -136,7 +137,7 @@ def samples(world: World, service: str, name: str) -> dict[tuple[tuple[str, str]
     }
 
 
-def value(world: World, service: str, name: str, **labels: str) -> float:
+def value(world: World, service: str, name: str, /, **labels: str) -> float:
     return samples(world, service, name).get(tuple(sorted(labels.items())), 0.0)
 
 
@@ -145,7 +146,8 @@ def outcomes(world: World) -> dict[tuple[str, str, str, str], float]:
     for service in SERVICES:
         for labels, number in samples(world, service, "homecall_deadline_outcomes_total").items():
             by_name = dict(labels)
-            found[service, by_name["deadline"], by_name["channel"], by_name["outcome"]] = number
+            if number:  # those that a service expects are there from its start
+                found[service, by_name["deadline"], by_name["channel"], by_name["outcome"]] = number
     return found
 
 
@@ -196,6 +198,40 @@ def test_events_are_counted_by_what_became_of_them(world: World) -> None:
     assert value(world, "intake", "homecall_events_total", **kind, result="handled") >= len(TRAFFIC)
     assert value(world, "intake", "homecall_events_total", topic=topic, type="unreadable", result="dead") == 1
     assert value(world, "intake", "homecall_dead_letters_total", topic=topic, reason="not_json") == 1
+
+
+def test_decisions_are_counted_by_channel_and_code_and_calls_by_reason(world: World) -> None:
+    found = {
+        (by_name["channel"], by_name["decision"], by_name["code"]): number
+        for labels, number in samples(world, "intake", "homecall_decisions_total").items()
+        if (by_name := dict(labels))["kind"] == "request"
+    }
+    assert {place: number for place, number in found.items() if number} == {
+        ("desk", "accepted", ""): 2,
+        ("phone", "accepted", ""): 2,
+        ("portal", "accepted", ""): 1,
+        ("portal", "refused", "invalid_request"): 1,
+    }
+    # Those that are still to come have their series: an increase from nothing is seen.
+    assert found["portal", "refused", "signature_invalid"] == 0
+    assert value(world, "intake", "homecall_reasons_total", reason="fever_above_38") == 5
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_says_that_it_is_ready_and_how_far_it_is_behind(world: World, service: str) -> None:
+    world.wait(lambda: value(world, service, "homecall_ready", service=service) == 1, "ready")
+    info = samples(world, service, "homecall_info")
+    assert [dict(labels)["service"] for labels in info] == [service]
+    partitions = {
+        (dict(labels)["topic"], dict(labels)["partition"]) for labels in samples(world, service, "homecall_lag_records")
+    }
+    own = [topic for topic in read_by(service) if not topic.whole]
+    assert partitions == {(topic.name, str(number)) for topic in own for number in range(topic.partitions)}
+    for name in ("homecall_lag_records", "homecall_lag_seconds"):
+        world.wait(lambda name=name: set(samples(world, service, name).values()) == {0.0}, f"{name} to be 0")
+    for source in ("store", "broker"):
+        read = value(world, service, "homecall_last_read_timestamp_seconds", service=service, source=source)
+        assert time.time() - read < 30
 
 
 def test_each_outcome_is_counted_once_also_when_all_comes_again(world: World) -> None:

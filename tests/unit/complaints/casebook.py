@@ -14,7 +14,7 @@ from services.contract.envelope import Incoming, Record, read
 from services.contract.events import ClinicPublished, ComplaintStatusChanged, DeadlineEvent
 from services.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
 from services.contract.types import Event
-from services.runtime.decision import Decision, Measure
+from services.runtime.decision import Decision, Ended
 from services.standard.clinics import Clinics
 from services.standard.rules import load_rule_sets
 
@@ -138,7 +138,7 @@ class Casebook:
         self.states: dict[str, ComplaintState] = {}
         self.said: list[Event] = []
         self.siblings: list[tuple[str, str, str, str]] = []
-        self.measured: list[Measure] = []
+        self.measured: list[Ended] = []
         self.heard: set[str] = set()
 
     @property
@@ -196,7 +196,7 @@ class Casebook:
     def _carry_out(self, complaint_id: str, cause: str, decision: Decision, number: bool) -> str:
         before = len(self.said)
         self.states[complaint_id] = decision.state
-        self.measured.extend(decision.measures)
+        self.measured.extend(each for each in decision.measures if isinstance(each, Ended))
         if not domain.awaits_number(decision.state):
             self.heard.add(cause)
             self._say(cause, decision.says)

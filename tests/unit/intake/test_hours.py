@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.intake.domain import numbered
-from services.runtime.decision import Took
+from services.runtime.decision import Decided, Took
 from tests.unit.intake.office import clinic, decide, known, refusal, submitted
 from tests.unit.standard.local_times import at
 
@@ -63,7 +63,7 @@ def test_c8_2_r4_to_r8_the_portal_is_deferred_to_the_opening(when: str, opens: s
     assert event.TYPE == "request.deferred"
     assert (event.opens_at, event.due_at) == (at(opens), at(due))
     assert clause in event.ruling.clauses
-    assert decision.measures == []
+    assert decision.measures == [Decided("request", "portal", "deferred", reasons=("fever_above_38",))]
 
 
 @pytest.mark.parametrize(
@@ -81,6 +81,7 @@ def test_r3_desk_and_phone_are_refused_and_told_when_the_clinic_accepts(
     decision = decide(submitted(when, channel))
     refused = refusal(decision)
     assert refused["code"] == "outside_acceptance_hours"
+    assert decision.measures == [Decided("request", channel, "refused", "outside_acceptance_hours")]
     assert refused["next_acceptance_at"] == at(accepts_next).isoformat()
     assert refused["due_at"] == (at(when) + timedelta(minutes=10)).isoformat()
     assert "R3" in refused["ruling"]["clauses"]
@@ -102,7 +103,10 @@ def test_r1_r14_a_late_request_is_decided_as_on_its_day() -> None:
 
 def test_r14_the_time_that_intake_took_is_measured_from_the_clocks_start() -> None:
     decision = decide(submitted("Fri 2026-11-20 17:00"), now=at("Fri 2026-11-20 17:02"))
-    assert decision.measures == [Took("phone", "intake", 120)]
+    assert decision.measures == [
+        Decided("request", "phone", "accepted", reasons=("fever_above_38",)),
+        Took("phone", "intake", 120),
+    ]
 
 
 def test_a_request_heard_before_its_own_time_is_accepted_at_that_time() -> None:

@@ -1,5 +1,6 @@
 """A clinic's day as it is kept: places, rosters, who dropped out, and the write that stores just what changed."""
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -40,7 +41,7 @@ def stored(day: ClinicDay) -> ClinicDay:
 
 
 def change(day: ClinicDay) -> dict[str, Any]:
-    """The update that the day asks for."""
+    """The update that the day asks for, without the load, which is reckoned from the rest."""
     operation: Any = day.operation("token")
     assert isinstance(operation, UpdateOne)
     assert operation._filter == {"_id": f"{CLINIC}|{FRIDAY}", "v": day.version}
@@ -48,6 +49,8 @@ def change(day: ClinicDay) -> dict[str, Any]:
     assert asked.pop("$inc") == {"v": 1}
     assert asked["$set"].pop("w") == "token"
     assert asked["$set"].pop("changed_at") > 0
+    counted = {"roster", "unavailable", "bookings"} & {path.split(".")[0] for part in asked.values() for path in part}
+    assert asked["$set"].pop("load", None) == (day.load() if counted else None)
     return asked
 
 
@@ -188,6 +191,17 @@ def test_marks_set_and_cleared_before_one_write_do_not_clash(cleaned_first: bool
     day.tell(ANNE, "cause-2", "room")
     day.clean()
     assert change(day) == {"$set": {"moved": {}}, "$unset": {"dirty": ""}}
+
+
+def test_the_load_counts_places_and_doctors_by_how_full_their_day_is() -> None:
+    day = a_day(doctor("a", max_visits=1), doctor("b", max_visits=2), doctor("c", max_visits=4))
+    assert day.load() == {"placed": 0, "capacity": 7, "light": 3, "busy": 0, "full": 0}
+    for number in range(3):
+        day.place(call(request_id(number)), NOW)
+    assert Counter(each["doctor"]["doctor_id"] for each in day.bookings.values()) == {"a": 1, "b": 1, "c": 1}
+    assert day.load() == {"placed": 3, "capacity": 7, "light": 1, "busy": 1, "full": 1}
+    day.take_unavailable("b", at("Fri 2026-11-20 11:30"), "cause-2")
+    assert day.load() == {"placed": 3, "capacity": 6, "light": 1, "busy": 0, "full": 1}
 
 
 def test_what_is_stored_is_changed_no_more() -> None:

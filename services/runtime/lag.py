@@ -1,0 +1,112 @@
+"""How far a consumer is behind, in records and in seconds, of the partitions that it holds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import TopicPartition
+from aiokafka.errors import IllegalStateError, KafkaError
+
+from services.runtime import metrics
+from services.runtime.failures import Transient
+
+Place = tuple[str, int]
+
+
+@dataclass(slots=True)
+class _Held:
+    """A partition in this replica's hands. Times are seconds since 1970, UTC."""
+
+    since: float
+    """When it was assigned, or was last seen with nothing left: what waits now came later."""
+    offset: int | None = None
+    """The next record to be committed; None until it is known."""
+    committed_time: float | None = None
+    """The time of the newest record that was committed here: what waits now came later."""
+    caught_up: bool = False
+    """Whether it was ever seen with nothing left: ``since`` is about the records then, not about the assignment."""
+
+
+class Lag:
+    """Follows what is committed, and compares it with the ends of the partitions when asked to."""
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+        self._held: dict[Place, _Held] = {}
+
+    def assigned(self, places: Collection[Place]) -> None:
+        """These partitions, and no others, are in this replica's hands."""
+        for topic, partition in self._held.keys() - set(places):
+            for gauge in (metrics.LAG_RECORDS, metrics.LAG_SECONDS):
+                gauge.remove(self._service, topic, str(partition))
+        now = time.time()
+        # Another member may have committed meanwhile: nothing that was known before holds.
+        self._held = {place: _Held(now) for place in places}
+        for place in places:
+            self._show(place, 0, 0.0)
+
+    def committed(self, offsets: Mapping[Place, int], times: Mapping[Place, int]) -> None:
+        """These offsets were committed; ``times`` are of the newest record of each, in milliseconds since 1970."""
+        metrics.LAST_COMMIT.labels(self._service).set(time.time())
+        for place, offset in offsets.items():
+            held = self._held.get(place)
+            if held is not None:
+                held.offset = offset
+                held.committed_time = times[place] / 1000
+
+    async def measure(self, consumer: Any) -> None:
+        """Set the gauges: one request for the ends of all partitions. Raises ``Transient`` while no broker answers."""
+        held = dict(self._held)
+        if not held:
+            return
+        try:
+            ends = await consumer.end_offsets([TopicPartition(*place) for place in held])
+            await self._find_starts(consumer, [place for place, each in held.items() if each.offset is None])
+        except (KafkaError, IllegalStateError, OSError) as error:
+            raise Transient("broker", error) from error
+        now = time.time()
+        for place, each in held.items():
+            if self._held.get(place) is each and each.offset is not None:
+                self._compare(place, each, ends[TopicPartition(*place)], now)
+        metrics.LAST_READ.labels(self._service, "broker").set(now)
+
+    async def _find_starts(self, consumer: Any, places: Collection[Place]) -> None:
+        """Where the group stands in partitions of which nothing was committed since they came here."""
+        without: list[Place] = []
+        for place in places:
+            found = await consumer.committed(TopicPartition(*place))
+            if found is None:
+                without.append(place)
+            else:
+                self._starts_at(place, found)
+        if without:
+            for begin, offset in (
+                await consumer.beginning_offsets([TopicPartition(*each) for each in without])
+            ).items():
+                self._starts_at((begin.topic, begin.partition), offset)
+
+    def _starts_at(self, place: Place, offset: int) -> None:
+        held = self._held.get(place)
+        if held is not None and held.offset is None:
+            held.offset = offset
+
+    def _compare(self, place: Place, held: _Held, end: int, now: float) -> None:
+        assert held.offset is not None
+        behind = max(0, end - held.offset)
+        if behind == 0:
+            held.since, held.caught_up = now, True
+            self._show(place, 0, 0.0)
+            return
+        # Whatever waits came after both; without the time of a record, the assignment is all that there is to go by.
+        moments = [held.committed_time] if held.committed_time is not None else []
+        if held.caught_up or not moments:
+            moments.append(held.since)
+        self._show(place, behind, max(0.0, now - max(moments)))
+
+    def _show(self, place: Place, records: int, seconds: float) -> None:
+        labels = (self._service, place[0], str(place[1]))
+        metrics.LAG_RECORDS.labels(*labels).set(records)
+        metrics.LAG_SECONDS.labels(*labels).set(seconds)
