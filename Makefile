@@ -12,7 +12,7 @@ PROJECT := --no-index --no-deps --no-build-isolation --editable .
 LOCKING := .stack/pip-tools
 COMPILE := $(LOCKING)/bin/pip-compile --quiet --no-config --no-header --generate-hashes --allow-unsafe --strip-extras \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options \
-	--build-deps-for editable --extra embedded $(ARGS)
+	--build-deps-for editable --extra embedded --extra traces $(ARGS)
 
 .DELETE_ON_ERROR:
 .PHONY: help demo test check bench lock clean

@@ -1,0 +1,85 @@
+"""Rules and alerts: valid, tested on cases by promtool, and each with somewhere to read what to do."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prometheus_client.metrics import MetricWrapperBase
+
+from services.cli.reference import _name
+from services.runtime import metrics
+from tests.deploy.debian import program
+from tests.stack import ROOT
+
+PROMETHEUS = ROOT / "deploy" / "prometheus"
+RULES, ALERTS = PROMETHEUS / "homecall.rules.yml", PROMETHEUS / "homecall.alerts.yml"
+CASES = sorted((PROMETHEUS / "tests").glob("*.yml"))
+
+
+def rules(path: Path) -> Iterator[dict[str, Any]]:
+    for group in yaml.safe_load(path.read_text("utf-8"))["groups"]:
+        yield from group["rules"]
+
+
+def run(*command: str | Path) -> None:
+    done = subprocess.run([str(each) for each in command], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_rules_and_the_configuration_are_valid() -> None:
+    promtool = program("promtool", "prometheus")
+    run(promtool, "check", "rules", "--lint=all", "--lint-fatal", RULES, ALERTS)
+    run(promtool, "check", "config", PROMETHEUS / "prometheus.yml")
+
+
+def test_alertmanager_takes_its_configuration() -> None:
+    amtool = program("amtool", "prometheus-alertmanager")
+    run(amtool, "check-config", ROOT / "deploy" / "alertmanager" / "alertmanager.yml")
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_the_cases_fire_what_they_should_and_nothing_else(path: Path) -> None:
+    run(program("promtool", "prometheus"), "test", "rules", path)
+
+
+def test_every_alert_is_tried_by_a_case() -> None:
+    cases = "".join(path.read_text("utf-8") for path in CASES)
+    untried = [each["alert"] for each in rules(ALERTS) if f"{each['alert']}" not in cases]
+    assert untried == []
+
+
+def _anchor(heading: str) -> str:
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def test_every_alert_says_how_bad_it_is_and_where_to_read_on() -> None:
+    page = (ROOT / "docs" / "runbooks.md").read_text("utf-8")
+    sections = {
+        _anchor(heading): text for heading, text in re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", page, re.M | re.S)
+    }
+    for each in rules(ALERTS):
+        assert each["labels"]["severity"] in {"page", "ticket", "none"}, each["alert"]
+        assert each["annotations"]["summary"], each["alert"]
+        where, _, anchor = each["annotations"]["runbook_url"].partition("#")
+        assert where == "docs/runbooks.md"
+        assert anchor in sections, f"{each['alert']}: docs/runbooks.md has no section {anchor}"
+        mentioned = each["alert"] in sections[anchor] or each["alert"].removesuffix("Long") in sections[anchor]
+        assert mentioned, f"{each['alert']} is not named in its section"
+    named = set(re.findall(r"`(Homecall\w+)`", page))
+    assert named <= {each["alert"] for each in rules(ALERTS)}
+
+
+def test_every_metric_in_a_rule_is_one_of_ours() -> None:
+    ours = {_name(each) for each in vars(metrics).values() if isinstance(each, MetricWrapperBase)}
+    recorded = {each["record"] for each in rules(RULES)}
+    for each in [*rules(RULES), *rules(ALERTS)]:
+        expression = re.sub(r'"[^"]*"', "", each["expr"])
+        used = set(re.findall(r"\bhomecall_\w+", expression))
+        assert {re.sub(r"_(bucket|sum|count)$", "", name) for name in used} <= ours
+        assert set(re.findall(r"\bhomecall:[\w:]+", expression)) <= recorded
