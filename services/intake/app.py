@@ -348,6 +348,7 @@ def build(settings: Settings, clock: Clock) -> Service:
             metrics.OLDEST_HELD_SECONDS.labels(channel).set(max(0.0, age))
 
     metrics.expect_outcomes({"queue": QUEUED, "answer": SIGNED})
+    metrics.expect_stages({"queue": QUEUED, "intake": CHANNELS})
     metrics.expect_decisions("request", CHANNELS, get_args(RefusalCode), taken=("accepted", "deferred"))
     return Service(
         name=topics.INTAKE,

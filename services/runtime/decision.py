@@ -13,6 +13,7 @@ from services.contract.envelope import DeadReason
 from services.contract.types import Event
 
 S = TypeVar("S")
+Stage = Literal["queue", "service", "intake", "scheduling", "answer", "entry", "oral_answer"]
 
 
 def replace(state: S, **changes: Any) -> S:
@@ -45,7 +46,7 @@ class Took:
     """Seconds that a stage took: ``homecall_processing_seconds``."""
 
     channel: str
-    stage: Literal["queue", "service", "intake", "scheduling", "answer", "entry", "oral_answer"]
+    stage: Stage
     seconds: float
 
 

@@ -12,7 +12,7 @@ from typing import get_args
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from services.contract.envelope import DeadReason
-from services.runtime.decision import Decided, Ended, Measure
+from services.runtime.decision import Decided, Ended, Measure, Stage
 
 LAG_LABELS = ("service", "topic", "partition")
 
@@ -165,6 +165,8 @@ def start_at_zero(service: str, topics: Iterable[str]) -> None:
     INFO.labels(service, version("homecall")).set(1)
     READY.labels(service).set(0)
     RETRIES.labels(service)
+    for step in ("decode", "load", "decide", "store", "publish", "commit"):
+        STEP_SECONDS.labels(step)
     for topic in topics:
         COMMIT_FAILURES.labels(topic)
         for reason in get_args(DeadReason):
@@ -177,6 +179,13 @@ def expect_outcomes(channels: Mapping[str, Iterable[str]]) -> None:
         for channel in names:
             for outcome in ("met", "missed"):
                 DEADLINE_OUTCOMES.labels(deadline, channel, outcome)
+
+
+def expect_stages(channels: Mapping[Stage, Iterable[str]]) -> None:
+    """Show the stages that a service measures, by the channels that have them, from the start."""
+    for stage, names in channels.items():
+        for channel in names:
+            PROCESSING_SECONDS.labels(channel, stage)
 
 
 def expect_decisions(kind: str, channels: Iterable[str], codes: Iterable[str], taken: Iterable[str] = ()) -> None:

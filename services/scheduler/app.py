@@ -325,7 +325,8 @@ class ClinicGauges:
         if time.monotonic() < self._next:
             return
         loads = await self._store.loads(now.astimezone(ZONE).date())
-        self._next = time.monotonic() + self.EVERY_SECONDS
+        if loads:  # a day that has just begun shows its first clinic at once
+            self._next = time.monotonic() + self.EVERY_SECONDS
         # Yesterday's clinics, and those that have become part of the others, must not stay as they were.
         for gauge in (metrics.CLINIC_CALLS, metrics.CLINIC_CAPACITY, metrics.CLINIC_DOCTORS):
             gauge.clear()
