@@ -78,6 +78,7 @@ def build(settings: Settings, clock: Clock) -> Service:
             await outbox.gauges()
 
     metrics.expect_outcomes(WATCHED)
+    metrics.SMS.labels("unknown", "no_outcome")
     metrics.expect_stages({"scheduling": WATCHED["answer"], "answer": WATCHED["answer"], "service": WATCHED["service"]})
     secret = settings.secret("sms_report_secret")
     return Service(
