@@ -122,6 +122,8 @@ class Ocsp:
                 headers={"content-type": "application/ocsp-request", "accept-encoding": "identity"},
                 # One limit for all of a call, below: httpx's own are for each step.
                 timeout=None,
+                # A connection that a responder has meanwhile closed would look like a responder that is away.
+                limits=httpx.Limits(max_connections=32, max_keepalive_connections=0),
             )
         try:
             async with (
