@@ -92,7 +92,8 @@ def _rfc3339(value: Any) -> Any:
 
 def _year_in_range(value: datetime) -> datetime:
     # The calendar is kept for 2015 to 2100; arithmetic at year 1 or 9999 would overflow on the way to local time.
-    if not 2000 <= value.year <= 2150:
+    # Judged by the local year: what we say of a moment later is written so, and must pass here again.
+    if not 1999 <= value.year <= 2151 or not 2000 <= value.astimezone(ZONE).year <= 2150:
         raise PydanticCustomError("time_range", "must lie between the years 2000 and 2150")
     return value
 

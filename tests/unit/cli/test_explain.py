@@ -394,6 +394,14 @@ def test_10_000_lines_are_answered_in_under_10_s() -> None:
     assert time.process_time() - started < 10
 
 
+@pytest.mark.parametrize("submitted_at", ["2150-12-31T23:59:59-23:59", "2000-01-01T00:00:00+23:59"])
+def test_r1_a_time_at_the_edge_of_what_can_be_written_is_refused_with_its_field(submitted_at: str) -> None:
+    data = a_request("Mon 2026-11-23 10:00") | {"submitted_at": submitted_at}
+    answer = request(data)
+    assert (answer["decision"], answer["code"]) == ("refused", "invalid_request")
+    assert [each["path"] for each in answer["fields"]] == ["submitted_at"]
+
+
 # ---------------------------------------------------------------- signatures, where they can be judged with no server
 
 

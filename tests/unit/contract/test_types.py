@@ -137,7 +137,19 @@ def test_a_time_that_does_not_exist(text: str) -> None:
     assert not is_moment(text)
 
 
-@pytest.mark.parametrize("text", ["1999-12-31T23:59:59+05:00", "2151-01-01T00:00:00+05:00", "0001-01-01T00:00:00Z"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "1999-12-31T23:59:59+06:00",
+            "2151-01-01T00:00:00+05:00",
+            "0001-01-01T00:00:00Z",
+            "9999-12-31T23:59:59-23:59",
+        ),
+        # Within by their own offset, and without by the clinics' zone, in which we would say them again.
+        *("2150-12-31T23:59:59-23:59", "2150-12-31T19:00:00Z", "2000-01-01T00:00:00+23:59"),
+    ],
+)
 def test_a_time_beyond_all_calendars(text: str) -> None:
     assert "2000 and 2150" in refused(Moment, text)
 
