@@ -27,6 +27,10 @@ _TWELVE_DIGITS = re.compile(r"(?<!\d)\d{12}(?!\d)")
 _ANY_TWELVE = re.compile(r"(?:\D*\d){12}")
 _SHORTEST_NUMBER = 6
 """A document's number of fewer characters stands in too many texts that are no number."""
+_TIMES = frozenset({"queued_at", "service_started_at", "submitted_at", "birth_date", "valid_until"})
+"""Nothing can be typed into these: a power of attorney of the number 2026-11 is no reason to break a date."""
+_CODES = frozenset({"request_id", "clinic_id", "channel", "kind", "sex", "language", "reasons"})
+"""Nor a document's number into these."""
 
 
 def facts_of(request: RequestSubmitted) -> dict[str, Any]:
@@ -116,10 +120,10 @@ def _hidden(value: Any, iins: Sequence[str], documents: Sequence[str], name: str
     phone: a number of a neighbouring country has as many.
     """
     if isinstance(value, str):
-        if len(value) < _SHORTEST_NUMBER:
+        if len(value) < _SHORTEST_NUMBER or name in _TIMES:
             return value
         plain = _closed_up(value)
-        for number in (*iins, *(documents if name != "phone" else ())):
+        for number in (*iins, *(documents if name != "phone" and name not in _CODES else ())):
             if number in plain:
                 value = re.sub(r"[\s-]*".join(map(re.escape, number)), HIDDEN, value)
         return value if name == "phone" else hidden_in(value)

@@ -148,3 +148,34 @@ def test_documents_and_the_signature_stay_here() -> None:
     data = full() | {"signature": {"format": "cms", "value": "SECRET"}}
     for text in all_said(incoming("request.submitted", data)):
         assert not any(secret in text for secret in ("SECRET", "000000017", "2026-118", "identity_card"))
+
+
+@pytest.mark.parametrize("number", ["2026-11", "20261123", "1985-07-15", "0715T0", "000000", "portal"])
+@pytest.mark.parametrize("broken", [False, True])
+def test_c9_1_a_documents_number_that_stands_in_a_date_breaks_neither_the_date_nor_the_request(
+    number: str, broken: bool
+) -> None:
+    data = request(
+        "Mon 2026-11-23 10:00",
+        "portal",
+        patient={"birth_date": "1985-07-15", "sex": ["?"] if broken else "male"},
+        note=f"сенімхат {number}",
+        queued_at="2026-11-23T09:55:00+05:00",
+        applicant={
+            "iin": DINARA,
+            "full_name": "Сынақ Динара",
+            "authority": {"kind": "power_of_attorney", "number": number, "valid_until": "2026-11-23"},
+        },
+    )
+    decision = decide(incoming("request.submitted", data))
+    assert decision.state is not None
+    assert decision.state.status == ("refused" if broken else "accepted")
+    facts = decision.state.request
+    assert (facts["submitted_at"], facts["queued_at"]) == ("2026-11-23T10:00:00+05:00", "2026-11-23T09:55:00+05:00")
+    assert (facts["channel"], facts["applicant"]["authority"]["valid_until"]) == ("portal", "2026-11-23")
+    assert facts["patient"]["birth_date"] == "1985-07-15"
+    # In free text it is hidden as ever.
+    assert facts["note"] == "сенімхат ************"
+    if not broken:
+        _state, said = numbered(decision.state, 1)
+        assert said[0][2][0].data.TYPE == "request.accepted"
