@@ -353,6 +353,10 @@ class Notifier:
         """A withdrawal ends every clock, and counts as neither met nor missed."""
         if not telling.call.status:
             telling.change(**_facts(data))
+        if telling.call.register_number is None and data.register_number is not None and data.register_date is not None:
+            # Its acceptance was not heard, and comes too late from now on: the register still shows the line.
+            date, number = data.register_date.isoformat(), data.register_number
+            telling.change(**_facts(data), register_date=date, register_number=number)
         telling.change(clocks={}, outcome="withdrawn")
         telling.tell("withdrawn")
         telling.enter()

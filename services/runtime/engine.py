@@ -130,18 +130,22 @@ class Engine(Generic[S]):
             touched.update({key: each for key, each in loaded.items() if key not in lost})
             undecided = {index: target for index, target in undecided.items() if target in lost}
         in_hand = {event.cause for event in batch}
-        left = await self._conclude(touched, now, in_hand)
+        settled = await self._conclude(touched, now, in_hand)
+        # Of one aggregate nothing may be heard before what it said earlier and still owes: a withdrawal before the
+        # acceptance, say, that a timer decided and that a crash kept back.
+        owing = {key: _Owing(touched[key], settled.get(key, ()), in_hand) for key in touched if touched[key].unsent}
         for index, target in concerns.items():
             if index in deaths:
                 handled.dead.append((batch[index], deaths[index]))
                 handled.results[index] = "dead"
             else:
+                if target in owing:
+                    handled.events.extend(owing[target].before(batch[index].cause))
                 handled.events.extend(touched[target].said(batch[index].cause))
-        orphaned = [touched[each] for each in sorted(left)]
-        if orphaned:
-            for aggregate in orphaned:
-                handled.events.extend(aggregate.owed(in_hand))
-            handled.after.append(lambda: self.store.sent(orphaned))
+        if owing:
+            for key in sorted(owing):
+                handled.events.extend(owing[key].rest())
+            handled.after.append(lambda: self.store.sent([each.aggregate for each in owing.values()]))
         return handled
 
     def _concerns(self, batch: Sequence[Incoming], handled: Handled) -> dict[int, str]:
@@ -261,12 +265,12 @@ class Engine(Generic[S]):
 
     async def _conclude(
         self, touched: dict[str, Aggregate[S]], now: datetime, in_hand: Collection[str] = ()
-    ) -> set[str]:
-        """Carry what is pending through the second stage.
+    ) -> dict[str, list[str]]:
+        """Carry what is pending through the second stage. By id, the causes that were settled, in their order.
 
         A cause that is not ``in_hand`` (a timer's, or one that had waited for its subject) comes with no record that
-        would bring its events back: it is marked unsent. Returns whose causes those were. Once this has begun, a number
-        may be out: whatever fails but the database is ``MustFinish``.
+        would bring its events back: it is marked unsent. Once this has begun, a number may be out: whatever fails but
+        the database is ``MustFinish``.
         """
         pending = [each for each in touched.values() if each.state is not None and self.domain.pending(each.state)]
         try:
@@ -282,8 +286,8 @@ class Engine(Generic[S]):
         touched: dict[str, Aggregate[S]],
         now: datetime,
         in_hand: Collection[str],
-    ) -> set[str]:
-        left: set[str] = set()
+    ) -> dict[str, list[str]]:
+        settled: dict[str, list[str]] = {}
         while pending:
             concluded = await self.second_stage(pending, now)
             failpoint("stage.settled")
@@ -296,11 +300,11 @@ class Engine(Generic[S]):
                 aggregate.timer_at = None
                 aggregate.changed = True
                 aggregate.measures.extend(end.measures)
+                settled[aggregate.id] = [cause for cause, _, _ in end.said]
                 for cause, traceparent, says in end.said:
                     aggregate.add(cause, self.say(cause, traceparent, says, now))
                     if says and cause not in in_hand:
-                        aggregate.unsent.add(cause)
-                        left.add(aggregate.id)
+                        aggregate.owe(cause)
                 done.append(aggregate)
             started = time.perf_counter()
             lost = await self._save(done)
@@ -312,7 +316,7 @@ class Engine(Generic[S]):
             again = await self.store.load(lost)
             touched.update(again)
             pending = [each for each in again.values() if each.state is not None and self.domain.pending(each.state)]
-        return left
+        return settled
 
     async def _save(self, changed: Sequence[Aggregate[S]]) -> set[str]:
         lost = await self.store.save(changed)
@@ -356,7 +360,7 @@ class Engine(Generic[S]):
                 if decision.unpark:
                     self._unpark(aggregate, cause, now)
                 if decision.says:
-                    aggregate.unsent.add(cause)
+                    aggregate.owe(cause)
                 else:
                     aggregate.fresh.pop(cause, None)  # no record brings a timer's cause again: nothing to remember
         if found:
@@ -409,13 +413,39 @@ class Engine(Generic[S]):
     async def sent(self, due: Due[S]) -> None:
         """The events and dead letters of ``due`` were acknowledged: only now are they forgotten."""
         for each in due.unsent:
-            each.unsent = set()
+            each.unsent = []
         await self.store.sent(due.unsent)
         failpoint("timer.cleared")
         for each in due.expired:
             # Not remembered as heard: a dead letter that is sent again must be able to take effect.
             each.parked = [kept for kept in each.parked if kept.until > due.until]
         await self._save(due.expired)
+
+
+class _Owing(Generic[S]):
+    """What an aggregate owes, among the causes of a batch: those owed from before, then those ``settled`` now."""
+
+    def __init__(self, aggregate: Aggregate[S], settled: Sequence[str], in_hand: Collection[str]) -> None:
+        self.aggregate = aggregate
+        self._in_hand = in_hand
+        earlier = [cause for cause in aggregate.unsent if cause not in settled]
+        self._order = [*earlier, *settled]
+        self._earlier = len(earlier)
+
+    def before(self, cause: str) -> list[Outgoing]:
+        """What is to be said before what this cause says; each only once."""
+        end = self._order.index(cause) if cause in self._order else self._earlier
+        return self._up_to(end)
+
+    def rest(self) -> list[Outgoing]:
+        """What is left to be said."""
+        return self._up_to(len(self._order))
+
+    def _up_to(self, end: int) -> list[Outgoing]:
+        now, self._order[:end] = self._order[:end], []
+        self._earlier = max(0, self._earlier - end)
+        owed = [cause for cause in now if cause in self.aggregate.unsent and cause not in self._in_hand]
+        return [event for cause in owed for event in self.aggregate.said(cause)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -201,7 +201,8 @@ class Aggregate(Generic[S]):
     """One document: a state, and which cause led to which events.
 
     ``version`` 0 has not been stored. ``fresh`` are the outcomes that are not stored yet, ``unsent`` the causes
-    (timers, work of another aggregate) whose events no record of the log would bring back.
+    (timers, work of another aggregate) whose events no record of the log would bring back, in the order in which they
+    are to be sent.
     """
 
     id: str
@@ -209,7 +210,7 @@ class Aggregate(Generic[S]):
     state: S | None = None
     outcomes: dict[str, list[Outgoing]] = field(default_factory=dict)
     parked: list[Parked] = field(default_factory=list)
-    unsent: set[str] = field(default_factory=set)
+    unsent: list[str] = field(default_factory=list)
     fresh: dict[str, list[Outgoing]] = field(default_factory=dict)
     measures: list[Measure] = field(default_factory=list)
     changed: bool = False
@@ -225,10 +226,15 @@ class Aggregate(Generic[S]):
         """The events that a cause led to."""
         return self.fresh.get(cause) or self.outcomes.get(cause) or []
 
-    def owed(self, but: Collection[str] = ()) -> list[Outgoing]:
+    def owed(self) -> list[Outgoing]:
         """The events that are stored and not known to have been sent, in the order in which they were decided."""
-        causes = [*self.outcomes, *(cause for cause in self.fresh if cause not in self.outcomes)]
-        return [event for cause in causes if cause in self.unsent and cause not in but for event in self.said(cause)]
+        # The marks keep that order; the outcomes do not: a server may add the fields of one update by their names.
+        return [event for cause in self.unsent for event in self.said(cause)]
+
+    def owe(self, cause: str) -> None:
+        """Mark a cause unsent, after those that are."""
+        if cause not in self.unsent:
+            self.unsent.append(cause)
 
     def add(self, cause: str, events: Iterable[Outgoing]) -> None:
         """Remember what a cause led to, after what it has led to before."""
@@ -413,7 +419,7 @@ class Aggregates(Generic[S]):
             gone["sealed"] = ""
         if each.unsent:
             found["unsent_at"] = millis(datetime.now(UTC))
-            found["unsent"] = sorted(each.unsent)
+            found["unsent"] = list(each.unsent)
         parked_docs = [_parked_to_doc(kept) for kept in each.parked]
         outcomes = {cause: [_event_to_doc(event) for event in events] for cause, events in each.fresh.items()}
         if each.version == 0:
@@ -437,7 +443,7 @@ class Aggregates(Generic[S]):
             state=state,
             outcomes={cause: [_event_from_doc(each) for each in events] for cause, events in doc.get("o", {}).items()},
             parked=[_parked_from_doc(each) for each in doc.get("p", ())],
-            unsent=set(doc.get("unsent", ())),
+            unsent=list(doc.get("unsent", ())),
             changed_at=moment_of(doc["changed_at"]) if "changed_at" in doc else None,
         )
 

@@ -223,7 +223,7 @@ class SchedulerEngine(Engine[CallState]):
                     aggregate.changed = True
                     if says:
                         aggregate.add(cause, self.say(cause, None, says, now))
-                        aggregate.unsent.add(cause)
+                        aggregate.owe(cause)
             lost = await self._save([each for each in calls.values() if each.changed])
             told.extend(each for each in calls.values() if each.id not in lost and each.unsent)
             open_ids = lost
@@ -259,7 +259,7 @@ class Moved:
     @property
     def events(self) -> list[Outgoing]:
         """The events to send."""
-        return [event for each in self._told for cause in sorted(each.unsent) for event in each.said(cause)]
+        return [event for each in self._told for event in each.owed()]
 
     async def told(self) -> None:
         """The events were acknowledged."""

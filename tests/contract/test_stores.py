@@ -87,7 +87,7 @@ class StorePromises:
         }
         dead = Dead("invalid_transition", "no")
         one.parked = [Parked("p" * 32, NOW, record), Parked("q" * 32, NOW, record, dead)]
-        one.unsent = {"a" * 32}
+        one.unsent = ["b" * 32, "a" * 32]
         assert await store.save([one]) == set()
         assert (one.version, one.changed, one.fresh) == (1, False, {})
         again = (await store.load(ids(1, 2)))[subject(1)]
@@ -150,12 +150,12 @@ class StorePromises:
         store = tallies(database.collection("t"))
         await store.prepare()
         one, two = new(1), new(2)
-        one.unsent = {"a" * 32}
+        one.unsent = ["a" * 32]
         await store.save([one, two])
         later = datetime.now(UTC) + timedelta(seconds=5)
         assert await store.unsent(later - timedelta(minutes=1), 10) == []
         (found,) = await store.unsent(later, 10)
-        assert (found.id, found.unsent) == (subject(1), {"a" * 32})
+        assert (found.id, found.unsent) == (subject(1), ["a" * 32])
         # It changes before the mark is cleared: the mark stays.
         await store.save([one])
         await store.sent([found])

@@ -59,7 +59,7 @@ class MemoryStore:
 
     async def sent(self, aggregates: Sequence[Aggregate[ComplaintState]]) -> None:
         for each in aggregates:
-            self.kept[each.id].unsent = set()
+            self.kept[each.id].unsent = []
 
 
 class FailingPages(MemoryPages):

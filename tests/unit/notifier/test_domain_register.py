@@ -122,6 +122,17 @@ def test_a_withdrawn_call_keeps_its_number_and_what_was_told() -> None:
     assert told.statuses[-1].visit is None
 
 
+def test_a_withdrawal_that_is_heard_before_its_acceptance_writes_the_line_of_its_number() -> None:
+    told = Told()
+    withdrawal = cancelled(register_date=at("09:00:00").date(), register_number=17)
+    for each in (withdrawal, accepted()):
+        told.hear(each)
+    assert [(each.outcome, each.register_number, each.patient_name) for each in told.entries] == [
+        ("withdrawn", 17, "Сынақ Пациент")
+    ]
+    assert [each.status for each in told.statuses] == ["withdrawn"], "what comes late is history"
+
+
 @pytest.mark.parametrize(
     ("submitted_at", "heard", "day"),
     [

@@ -383,10 +383,51 @@ async def test_an_event_that_changes_it_keeps_the_mark_of_what_was_not_sent() ->
     runner = await Runner().prepared()
     await runner.hear(word("open"), word("speak"))
     due = await runner.engine.due(LATER)
-    await runner.hear(word("a"))
+    handled = await runner.engine.handle([word("a")], LATER)
     # The clearing of the mark comes late, for a version that is no more: what is owed is sent once more instead.
     await runner.engine.sent(due)
     assert reasons((await runner.engine.unsent(seconds=-1)).events) == ["spoken"]
+    for done in handled.after:
+        await done()
+    assert (await runner.engine.unsent(seconds=-1)).events == []
+
+
+async def test_what_a_timer_owes_is_said_before_what_an_event_says_later() -> None:
+    runner = await Runner().prepared()
+    await runner.hear(word("open"), word("speak"))
+    await runner.engine.due(LATER)
+    # A crash before it was sent; who hears of a withdrawal, say, must have heard of the acceptance.
+    assert await runner.hear(word("a"), word("b")) == ["spoken", "a", "b"]
+
+
+@pytest.mark.parametrize("name", range(8))
+async def test_what_was_begun_before_is_said_before_what_comes_now_and_waits_with_it(name: int) -> None:
+    runner = await Runner().prepared()
+    begun, now = word("number", id=f"first {name}"), word("number!", id=f"second {name}")
+    runner.engine.before_numbers = [Transient("database", ConnectionError())]
+    with pytest.raises(Transient):
+        await runner.handle(word("open"), begun)
+    # The record of the first comes no more in this batch; both get their number with it.
+    handled = await runner.handle(now)
+    (state,) = (await runner.engine.store.load([subject(1)])).values()
+    assert handled.events == [*state.said(begun.cause), *state.said(now.cause)]
+
+
+@pytest.mark.parametrize("name", range(8))
+async def test_what_several_causes_owe_goes_out_in_the_order_of_their_coming(name: int) -> None:
+    runner = await Runner().prepared()
+    batch = [word("open"), word("number", id=f"first {name}"), word("number!", id=f"second {name}")]
+    runner.engine.before_numbers = [Transient("database", ConnectionError())]
+    with pytest.raises(Transient):
+        await runner.handle(*batch)
+    # No record comes again in time: a timer gives the number, and one write stores what both causes say.
+    due = await runner.engine.due(LATER)
+    in_order = [each for event in batch[1:] for each in due.unsent[0].said(event.cause)]
+    assert due.events == in_order
+    # A crash before they were sent, and a server that keeps the fields of one update by their names.
+    (doc,) = runner.tallies.docs.values()
+    doc["o"] = {cause: doc["o"][cause] for cause in sorted(doc["o"])}
+    assert (await Numbering(runner.database).unsent(seconds=-1)).events == in_order
 
 
 async def test_a_timer_that_says_nothing_leaves_nothing_to_remember() -> None:
