@@ -15,7 +15,7 @@ COMPILE := $(LOCKING)/bin/pip-compile --quiet --no-config --no-header --generate
 	--build-deps-for editable --extra embedded --extra traces $(ARGS)
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench lock clean
+.PHONY: help demo test check bench faults lock clean
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ check: $(DEV) ## style, types, imports, lock files
 
 bench: $(DEV) ## the pipeline against the bare loop
 	@$(BIN)/python -m bench $(ARGS)
+
+faults: $(DEV) ## faults under load, judged from outside; ARGS="--list", ARGS="--seed 7 --scenario zombie --json"
+	@$(BIN)/python -m tests.faults $(ARGS)
 
 lock: $(LOCKING) ## the lock files again, from pyproject.toml; ARGS=--upgrade for newer versions
 	@$(COMPILE) --output-file requirements.lock pyproject.toml

@@ -44,6 +44,7 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -242,8 +243,51 @@ def own_kafka(
         yield server
 
 
+@contextlib.contextmanager
+def own_cluster(
+    nodes: int = 3, *, directories: Mapping[int, Path] | None = None, properties: Mapping[str, str] | None = None
+) -> Iterator[list[Server]]:
+    """So many brokers that are also their own controllers, for one user: replication over all, two in sync to write.
+
+    The first node has the id 1. ``directories`` says where a node keeps its data, if not with the others. Needs Maven.
+    """
+    if not _maven_is_there():
+        pytest.skip("several brokers need Kafka from Maven, which is not here")
+    ports = [(free_port(), free_port()) for _ in range(nodes)]
+    voters = ",".join(f"{number}@127.0.0.1:{controller}" for number, (_, controller) in enumerate(ports, start=1))
+    shared = {
+        "offsets.topic.replication.factor": str(nodes),
+        "transaction.state.log.replication.factor": str(nodes),
+        "share.coordinator.state.topic.replication.factor": str(nodes),
+        "default.replication.factor": str(nodes),
+        "min.insync.replicas": "2",
+        "broker.session.timeout.ms": "4000",
+        **(properties or {}),
+    }
+    cluster = _cluster_id()
+    with contextlib.ExitStack() as closing:
+        temporary = tempfile.TemporaryDirectory(prefix="kafka-", ignore_cleanup_errors=True)
+        base = Path(closing.enter_context(temporary))
+        children = []
+        for number, (port, controller) in enumerate(ports, start=1):
+            directory = (directories or {}).get(number, base / str(number))
+            directory.mkdir(parents=True, exist_ok=True)
+            (base / f"log-{number}").mkdir()
+            places = {"node.id": str(number), "controller.quorum.voters": voters}
+            child = _kafka_node(base / f"log-{number}", directory, port, controller, shared | places, cluster)
+            closing.callback(child.stop)
+            children.append(child)
+        with ThreadPoolExecutor(nodes) as starting:  # one alone has no quorum, and is not ready
+            list(starting.map(lambda child: child.start(), children))
+        addresses = [f"127.0.0.1:{port}" for port, _ in ports]
+        yield [Server(address, "maven", child) for address, child in zip(addresses, children, strict=True)]
+
+
 def recreate_topics(
-    bootstrap: str, topics: Mapping[str, int], configs: Mapping[str, Mapping[str, str]] | None = None
+    bootstrap: str,
+    topics: Mapping[str, int],
+    configs: Mapping[str, Mapping[str, str]] | None = None,
+    replication: int = 1,
 ) -> None:
     """Leave each topic empty, with so many partitions, whether it was there or not; return when all have leaders.
 
@@ -259,7 +303,10 @@ def recreate_topics(
     wait_until(lambda: not topics.keys() & admin.list_topics(timeout=15).topics.keys(), "the old topics are gone")
     _each(
         admin.create_topics(
-            [NewTopic(name, count, 1, config=dict((configs or {}).get(name, {}))) for name, count in topics.items()]
+            [
+                NewTopic(name, count, replication, config=dict((configs or {}).get(name, {})))
+                for name, count in topics.items()
+            ]
         )
     )
 
@@ -302,18 +349,34 @@ def _maven_kafka(
     directory: Path, properties: Mapping[str, str], java_options: tuple[str, ...], closing: contextlib.ExitStack
 ) -> Server:
     port, controller = free_port(), free_port()
+    single = {"controller.quorum.voters": f"1@127.0.0.1:{controller}", **properties}
+    child = _kafka_node(directory, directory / "data", port, controller, single, _cluster_id(), java_options)
+    closing.callback(child.stop)
+    child.start()
+    return Server(f"127.0.0.1:{port}", "maven", child)
+
+
+def _kafka_node(
+    directory: Path,
+    data: Path,
+    port: int,
+    controller: int,
+    properties: Mapping[str, str],
+    cluster: str,
+    java_options: tuple[str, ...] = QUICK_JAVA,
+) -> Child:
+    """A broker that is a controller too, formatted and not started yet."""
     settings = {
         "process.roles": "broker,controller",
         "node.id": "1",
         "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}",
         "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
         "controller.listener.names": "CONTROLLER",
-        "controller.quorum.voters": f"1@127.0.0.1:{controller}",
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-        "log.dirs": str(directory / "data"),
+        "log.dirs": str(data),
         "num.partitions": "6",
         "auto.create.topics.enable": "false",
-        # One node, and groups that form and fall apart at a test's pace.
+        # Groups that form and fall apart at a test's pace.
         "offsets.topic.replication.factor": "1",
         "offsets.topic.num.partitions": "4",
         "transaction.state.log.replication.factor": "1",
@@ -331,20 +394,20 @@ def _maven_kafka(
     config = directory / "server.properties"
     config.write_text("".join(f"{name}={value}\n" for name, value in settings.items()), encoding="ascii")
     log = directory / "kafka.log"
-    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     with log.open("ab") as out:
         formatting = ["kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", f"--config={config}"]
         subprocess.run(_java(formatting, QUICK_JAVA), stdout=out, stderr=subprocess.STDOUT, check=True)
     address = f"127.0.0.1:{port}"
-    child = Child(
+    return Child(
         "Kafka",
         _with_us(_java(["kafka.Kafka", str(config)], java_options)),
         log,
         ready=lambda: kafka_answers(address),
     )
-    closing.callback(child.stop)
-    child.start()
-    return Server(address, "maven", child)
+
+
+def _cluster_id() -> str:
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
 
 
 def _docker_kafka(closing: contextlib.ExitStack) -> Server:

@@ -140,6 +140,11 @@ class Heard:
         return self.headers.get("ce_id", "")
 
     @property
+    def dead(self) -> bool:
+        """Whether it is a dead letter."""
+        return "homecall-dead-reason" in self.headers
+
+    @property
     def data(self) -> dict[str, Any]:
         data: dict[str, Any] = json.loads(self.value)
         return data
@@ -151,6 +156,8 @@ class Reader(threading.Thread):
     def __init__(self, bootstrap: str, topics: Iterable[str]) -> None:
         super().__init__(daemon=True)
         self.heard: list[Heard] = []
+        self.read_to: dict[tuple[str, int], int] = {}
+        """By topic and partition, the offset after the last record that was read."""
         self._ending = threading.Event()
         self._ended: set[tuple[str, int]] = set()
         self._consumer = Consumer(
@@ -161,6 +168,7 @@ class Reader(threading.Thread):
                 "enable.partition.eof": True,
                 "auto.offset.reset": "earliest",
                 "topic.metadata.refresh.interval.ms": 2000,
+                "log_level": 2,
             }
         )
         known = self._consumer.list_topics(timeout=10).topics
@@ -187,6 +195,7 @@ class Reader(threading.Thread):
                         message,
                     )
                 )
+                self.read_to[place] = message.offset() + 1
         self._consumer.close()
 
     def at_end(self) -> bool:
@@ -231,6 +240,11 @@ class Process:
     @property
     def running(self) -> bool:
         return self._popen is not None and self._popen.poll() is None
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended, below 0 for the signal that ended it; None while it runs."""
+        return None if self._popen is None else self._popen.poll()
 
     def signal(self, number: int) -> None:
         os.kill(self.pid, number)
@@ -287,6 +301,7 @@ class World:
                 "enable.idempotence": True,
                 "message.max.bytes": 8_000_000,
                 "linger.ms": 5,
+                "log_level": 2,
             }
         )
         self.reader = Reader(self.kafka, [topic.name for topic in TOPICS])
@@ -415,6 +430,21 @@ class World:
         self.wait(through, f"{', '.join(names)} to be through with their topics", patience)
         self.wait_quiet(patience)
 
+    def lag(self, service: str) -> int:
+        """How many records of its topics a service has not committed; -1 while its group is empty or balanced."""
+        admin = AdminClient({"bootstrap.servers": self.kafka, "log_level": 1})
+        places = _assigned(admin, f"homecall-{service}")
+        if not places:
+            return -1
+        done = _committed(admin, f"homecall-{service}")
+        return sum(end - max(done.get(place, 0), 0) for place, end in _ends(admin, places).items())
+
+    def members(self, service: str) -> int:
+        """How many members a service's group has; 0 while it is being balanced."""
+        admin = AdminClient({"bootstrap.servers": self.kafka, "log_level": 1})
+        found = admin.describe_consumer_groups([f"homecall-{service}"])[f"homecall-{service}"].result(15)
+        return len(found.members) if found.state == ConsumerGroupState.STABLE else 0
+
     def committed(self, service: str) -> dict[tuple[str, int], int]:
         """The offsets that a service has committed, by topic and partition."""
         return _committed(AdminClient({"bootstrap.servers": self.kafka, "log_level": 2}), f"homecall-{service}")
@@ -429,6 +459,16 @@ class World:
     def wait_quiet(self, patience: float = 30) -> None:
         """Wait until the reader has read all that the topics hold."""
         stack.wait_until(self.reader.at_end, "all that was said to be read", patience)
+
+    def wait_read(self, patience: float = 60) -> None:
+        """Wait until every record that stands in the topics now has been read: for when nobody writes any more."""
+        admin = AdminClient({"bootstrap.servers": self.kafka, "log_level": 1})
+        ends = _ends(admin, [(topic.name, number) for topic in TOPICS for number in range(topic.partitions)])
+        stack.wait_until(
+            lambda: all(self.reader.read_to.get(place, 0) >= end for place, end in ends.items()),
+            "all that the topics hold to be read",
+            patience,
+        )
 
     def keep_logs(self) -> Path:
         """Move the processes' logs to where they outlive the test."""

@@ -5,13 +5,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from services.contract.envelope import Incoming, Record
+from pymongo import InsertOne, UpdateOne
+
+from services.contract.envelope import Incoming, Outgoing, Record
 from services.intake import domain
+from services.runtime.mongo import Collected
 from services.runtime.pipeline import Commit, Pipeline
+from services.runtime.producer import Producer
 
 
 def commit_first() -> None:
@@ -33,6 +39,50 @@ def commit_first() -> None:
     Pipeline.on_batch = on_batch  # type: ignore[method-assign]  # the defect
 
 
+def publish_not_awaited() -> None:
+    """Events are left with a producer that waits for company, and nobody waits for their acknowledgement."""
+    sound = Producer.send
+
+    async def send(self: Producer, events: Sequence[Outgoing], dead: Any = ()) -> None:
+        async def later() -> None:
+            await asyncio.sleep(0.5)
+            await sound(self, events, dead)
+
+        _kept.append(asyncio.create_task(later()))
+
+    Producer.send = send  # type: ignore[method-assign]  # the defect
+
+
+_kept: list[asyncio.Task[None]] = []
+
+
+def no_compare_and_set() -> None:
+    """A document is overwritten whatever has become of it since it was read."""
+    sound = Collected.write
+
+    async def write(self: Collected, operations: Sequence[InsertOne[Any] | UpdateOne]) -> int | None:
+        return await sound(self, [_whatever_the_version(each) for each in operations])
+
+    Collected.write = write  # type: ignore[method-assign]  # the defect
+
+
+def _whatever_the_version(operation: InsertOne[Any] | UpdateOne) -> InsertOne[Any] | UpdateOne:
+    if isinstance(operation, InsertOne):
+        return operation
+    wanted: Any = operation._filter
+    return UpdateOne({"_id": wanted["_id"]}, operation._doc)
+
+
+def ids_of_the_moment() -> None:
+    """An event has another id each time it is sent."""
+    sound = Outgoing.headers
+
+    def headers(self: Outgoing) -> list[tuple[str, bytes]]:
+        return [(name, str(uuid.uuid4()).encode() if name == "ce_id" else value) for name, value in sound(self)]
+
+    Outgoing.headers = headers  # type: ignore[method-assign]  # the defect
+
+
 def quote() -> None:
     """Intake fails on requests with a note that says so, in words that quote the whole request."""
     sound = domain.submitted
@@ -45,7 +95,13 @@ def quote() -> None:
     domain.submitted = submitted
 
 
-DEFECTS = {"commit_first": commit_first, "quote": quote}
+DEFECTS = {
+    "commit_first": commit_first,
+    "publish_not_awaited": publish_not_awaited,
+    "no_compare_and_set": no_compare_and_set,
+    "ids_of_the_moment": ids_of_the_moment,
+    "quote": quote,
+}
 
 if __name__ == "__main__":
     DEFECTS[sys.argv.pop(1)]()

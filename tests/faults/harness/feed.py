@@ -1,0 +1,279 @@
+"""The load: a seeded plan of what clinics, the portal and complainants send, for as long as it is let run.
+
+The same seed gives the same events in the same order. What follows an answer (a visit's report, the steps of a
+complaint) is sent once the answer was heard, chosen by the seed and the subject's id alone.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from services.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
+from services.contract.types import ZONE
+from tests.faults.harness.history import History
+from tests.world import Heard, Reader, a_clinic, a_doctor, a_request, a_roster, iin
+
+DAY = datetime(2026, 11, 23, tzinfo=ZONE)
+"""A Monday; the next days are working days, too."""
+DOCTORS = 9
+BEAT = 0.1
+# Certainly not written: everything else that fails may have been.
+_NOT_WRITTEN = {
+    KafkaError.MSG_SIZE_TOO_LARGE,
+    KafkaError._QUEUE_FULL,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_TOPIC,
+    KafkaError._UNKNOWN_PARTITION,
+}
+
+Event = tuple[str, dict[str, Any]]
+
+
+class Plan:
+    """A clinic network's day by a seed: ``clinics`` and ``rosters`` first, then ``events`` without end.
+
+    The clinics open one after the other, ``minutes`` after 8:00 at the latest, so that at any time something is due:
+    openings of deferred requests and complaints, and, where no answer by word of mouth comes, deadlines.
+    """
+
+    def __init__(self, seed: int, clinics: int = 24, minutes: int = 24) -> None:
+        self._seed = seed
+        self._rng = random.Random(seed)
+        self.opens = {
+            f"clinic-{number:02d}": DAY + timedelta(hours=8, minutes=number * minutes // clinics)
+            for number in range(clinics)
+        }
+        self.clinics = [self._clinic(name, number) for number, name in enumerate(self.opens)]
+        self.rosters = [self._roster(name, day) for day in (DAY, DAY + timedelta(days=1)) for name in self.opens]
+        self._revisions = dict.fromkeys(self.opens, 1)
+
+    def _clinic(self, name: str, number: int) -> dict[str, Any]:
+        day = [[f"{self.opens[name]:%H:%M}", "20:00"]]
+        if number % 8 == 7:
+            # Open in the night, closing soon after eight: visits whose day is over are due one after the other.
+            self.opens[name] = DAY + timedelta(hours=2)
+            day = [["02:00", f"08:{10 + number:02d}"]]
+        hours = dict.fromkeys(("mon", "tue", "wed", "thu", "fri"), day)
+        return a_clinic(name, hours=hours, oral_confirmation=number % 3 == 0)
+
+    def _roster(self, name: str, day: datetime, revision: int = 1) -> dict[str, Any]:
+        doctors = [a_doctor(f"{name}-doctor-{number}", on_duty=number == 0, max_visits=70) for number in range(DOCTORS)]
+        return a_roster(name, day.date(), doctors, revision) | {"visit_minutes": 10, "travel_minutes": 0}
+
+    def events(self) -> Iterator[Event]:
+        """What is sent, in order; the same for the same seed, however far it is read."""
+        rng = self._rng
+        names = list(self.opens)
+        number = 0
+        while True:
+            number += 1
+            clinic = rng.choice(names)
+            opens = self.opens[clinic]
+            lot = rng.random()
+            if lot < 0.03:
+                yield self._complaint(rng, clinic, opens)
+                continue
+            if lot < 0.035:
+                yield self._change_of_roster(rng, clinic)
+                continue
+            kind = rng.random()
+            after = opens + timedelta(seconds=rng.uniform(0, 600))
+            if kind < 0.12:
+                data = self._request(clinic, number, opens - timedelta(hours=rng.uniform(1, 5)), "portal")
+            elif kind < 0.15:
+                yield "request.submitted", self._request(clinic, number, opens - timedelta(minutes=20), "phone")
+                continue
+            else:
+                data = self._request(clinic, number, after, rng.choice(["desk", "phone", "portal"]))
+            yield "request.submitted", data
+            if kind > 0.97:
+                yield "request.submitted", data | {"request_id": str(uuid.UUID(int=rng.getrandbits(128), version=4))}
+            elif kind > 0.94:
+                yield "request.submitted", data  # a publisher that sends again, under the same id
+            elif kind > 0.88 or kind < 0.02:
+                at = datetime.fromisoformat(data["submitted_at"]) + timedelta(seconds=30)
+                reason = {"request_id": data["request_id"], "clinic_id": clinic}
+                yield "request.withdrawn", reason | {"at": at.isoformat(), "reason": "recovered"}
+
+    def _request(self, clinic: str, number: int, at: datetime, channel: str) -> dict[str, Any]:
+        data = a_request(clinic, number, at, channel)
+        # The made-up IINs are different up to 10,000 within each year of birth.
+        data["patient"]["iin"] = iin(number // 10_000 * 100_000 + number % 10_000)
+        data["request_id"] = str(uuid.uuid5(uuid.NAMESPACE_OID, f"request {self._seed} {number}"))
+        return data
+
+    def _complaint(self, rng: random.Random, clinic: str, opens: datetime) -> Event:
+        early = rng.random() < 0.5
+        at = opens + timedelta(minutes=rng.uniform(-50, -10) if early else rng.uniform(1, 10))
+        return "complaint.submitted", {
+            "complaint_id": str(uuid.UUID(int=rng.getrandbits(128), version=4)),
+            "addressed_to": rng.choice(["clinic", "clinic", "ministry"]),
+            "clinic_id": clinic,
+            "channel": "post",
+            "submitted_at": at.isoformat(),
+            "complainant": {"full_name": "Шағымданушы", "language": "ru"},
+            "text": "Дәрігер кешікті.",
+            "received_by": {"full_name": "Қабылдаушы", "position": "Тіркеуші"},
+            "answer_by": "post",
+        }
+
+    def _change_of_roster(self, rng: random.Random, clinic: str) -> Event:
+        doctor = f"{clinic}-doctor-{rng.randrange(1, DOCTORS)}"
+        if rng.random() < 0.5:
+            away = {"clinic_id": clinic, "date": DAY.date().isoformat(), "doctor_id": doctor}
+            return "doctor.unavailable", away | {"from": f"{rng.randrange(14, 19)}:00", "reason": "sick"}
+        self._revisions[clinic] += 1
+        return "roster.published", self._roster(clinic, DAY, self._revisions[clinic])
+
+    def follow_up(self, heard: Heard) -> Iterator[Event]:
+        """What a clinic does once it has heard of this: chosen by the seed and the subject, whenever it is heard."""
+        if heard.type not in {"status.changed", "complaint.status-changed"}:
+            return
+        data = heard.data
+        subject = data.get("complaint_id") or data["request_id"]
+        lot = random.Random(f"{self._seed} {subject}").random()
+        if data["status"] == "scheduled":
+            about = {"request_id": subject, "clinic_id": data["clinic_id"], "at": data["occurred_at"]}
+            if lot < 0.15:
+                yield "answer.given", about | {"given_by": {"id": "registrar-1", "full_name": "Тіркеуші"}}
+            elif lot < 0.35:
+                yield "visit.reported", about | {"outcome": "served" if lot < 0.3 else "not_at_home"}
+        elif data["status"] in {"registered", "assigned", "executed"} and heard.type == "complaint.status-changed":
+            official = {"full_name": "Орындаушы", "position": "Бөлім меңгерушісі"}
+            about = {"complaint_id": subject, "clinic_id": data["clinic_id"], "at": data["occurred_at"]}
+            if data["status"] == "registered" and lot < 0.6:
+                yield "complaint.assigned", about | {"executor": official, "assigned_by": official}
+            elif data["status"] == "assigned" and lot < 0.3:
+                yield "complaint.executed", about | {"measures": "Ескерту жасалды"}
+            elif data["status"] == "executed":
+                answer = {"text": "Негізделген жауап", "decision": "upheld", "sent_by": "post"}
+                yield "complaint.answered", about | answer
+
+
+class Feed(threading.Thread):
+    """Sends a plan at a steady rate, in operations of a history, until ``finish``."""
+
+    def __init__(self, bootstrap: str, plan: Plan, history: History, reader: Reader, rate: float, seed: int) -> None:
+        super().__init__(name="feed", daemon=True)
+        self.history = history
+        self.plan = plan
+        self.rate = rate
+        self._events = plan.events()
+        self._reader = reader
+        self._rng = random.Random(seed)
+        self._read = 0
+        self._withdrawn: set[str] = set()
+        self._ending = threading.Event()
+        self._waiting: deque[Event] = deque()
+        self._producer = Producer(
+            {
+                "bootstrap.servers": bootstrap,
+                "partitioner": "murmur2_random",
+                "acks": "all",
+                "enable.idempotence": True,
+                "linger.ms": 5,
+                # An operation that is not acknowledged by then is unknown, as it is to a publisher that gives up.
+                "message.timeout.ms": 20_000,
+                "log_level": 1,
+            }
+        )
+
+    def begin(self) -> None:
+        """Publish clinics and rosters, and start."""
+        for clinic in self.plan.clinics:
+            self.send("clinic.published", clinic)
+        for roster in self.plan.rosters:
+            self.send("roster.published", roster)
+        self._producer.flush(30)
+        self.start()
+
+    def run(self) -> None:
+        due = 0.0
+        while not self._ending.wait(BEAT):
+            due += self.rate * BEAT
+            while due >= 1:
+                self.send(*next(self._events))
+                due -= 1
+            self._follow()
+            self._producer.poll(0)
+
+    def send(self, event_type: str, data: Mapping[str, Any]) -> str:
+        """Begin an operation; the same event is the same operation. Its id."""
+        topic = TOPIC_OF_TYPE[event_type]
+        value = json.dumps(data, ensure_ascii=False).encode()
+        event_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{event_type} {value.decode()}"))
+        headers = {
+            "ce_specversion": "1.0",
+            "ce_id": event_id,
+            "ce_source": "/faults",
+            "ce_type": TYPE_PREFIX + event_type,
+            "content-type": "application/json",
+        }
+        if event_type == "request.withdrawn":
+            self._withdrawn.add(str(data["request_id"]))
+        operation = self.history.begin(event_id, event_type, data)
+
+        def told(error: KafkaError | None, _message: Any) -> None:
+            if error is None:
+                self.history.end(operation, "ok")
+            else:
+                self.history.end(operation, "failed" if error.code() in _NOT_WRITTEN else "unknown")
+
+        self.put(topic.name, value, str(data.get(topic.key, "")).encode(), list(headers.items()), told)
+        return event_id
+
+    def put(self, topic: str, value: bytes | None, key: bytes | None, headers: Any, told: Any = None) -> None:
+        """Queue a record as it is, waiting for room."""
+        while True:
+            try:
+                self._producer.produce(topic, value, key, headers=headers, on_delivery=told)
+            except BufferError:
+                self._producer.poll(0.2)
+            except KafkaException as error:
+                if told is not None:
+                    told(error.args[0], None)
+                return
+            else:
+                return
+
+    def finish(self, patience: float = 60) -> None:
+        """End the load: answer what was heard, wait for the last acknowledgement; send half of the unknown again."""
+        self._ending.set()
+        self.join(30)
+        self._follow()
+        self._producer.flush(patience)
+        for operation in self.history.unknown():
+            if self._rng.random() < 0.5:
+                self.send(operation.type, operation.data)
+        self._producer.flush(patience)
+
+    def answer(self) -> None:
+        """After the end: send what still follows from what was heard since."""
+        self._follow()
+        self._producer.flush(30)
+
+    def wait_sent(self, requests: int, patience: float) -> None:
+        """Wait until so many requests have been sent."""
+        end = time.monotonic() + patience
+        while self.history.requests < requests and time.monotonic() < end and self.is_alive():
+            self._ending.wait(0.2)
+
+    def _follow(self) -> None:
+        heard = self._reader.heard
+        while self._read < len(heard):
+            each = heard[self._read]
+            self._read += 1
+            if each.key in self._withdrawn or each.dead:
+                continue
+            for event_type, data in self.plan.follow_up(each):
+                self.send(event_type, data)

@@ -1,0 +1,39 @@
+"""Every scenario and every negative control, by the name that ``--scenario`` takes, in the order of a whole run."""
+
+from __future__ import annotations
+
+from tests.faults.harness import brokers, databases, kills, members, poison, soak
+from tests.faults.harness.run import Scenario
+
+SCENARIOS: dict[str, Scenario] = {
+    "kill-at-every-step": kills.at_every_step,
+    "kill-at-random": kills.at_random,
+    "zombie": kills.zombie,
+    "broker-killed": brokers.killed,
+    "leader-killed": brokers.leader_killed,
+    "two-of-three": brokers.two_of_three,
+    "rolling-restart": brokers.rolling_restart,
+    "brokers-away": brokers.all_away,
+    "disk-full": brokers.disk_full,
+    "database-killed": databases.killed,
+    "database-paused": databases.paused,
+    "database-slow": databases.slow,
+    "database-cut": databases.cut,
+    "rebalances": members.rebalances,
+    "poison": poison.garbage,
+    "dead-letters-twice": poison.letters_twice,
+    "day-again": poison.day_again,
+    "missed-timers": members.missed_timers,
+    "clock-jumps": members.clock_jumps,
+    "soak": soak.soak,
+}
+CONTROLS: dict[str, Scenario] = {
+    "commit-before-store": kills.commit_before_store,
+    "publish-not-awaited": kills.publish_not_awaited,
+    "no-compare-and-set": kills.no_compare_and_set,
+    "ids-of-the-moment": kills.ids_of_the_moment,
+}
+ALL: dict[str, tuple[Scenario, bool]] = {
+    **{name: (scenario, False) for name, scenario in SCENARIOS.items()},
+    **{name: (scenario, True) for name, scenario in CONTROLS.items()},
+}

@@ -1,0 +1,184 @@
+"""The judge sees each kind of defect in a history made up for it, and none in a sound one."""
+
+from __future__ import annotations
+
+import json
+import struct
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import bson
+import pytest
+
+from services.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
+from services.runtime.failpoint import PLACES
+from tests.faults.harness import kills, scenarios
+from tests.faults.harness.feed import Plan
+from tests.faults.harness.history import COUNTED, History
+from tests.faults.harness.proxy import command_of
+from tests.faults.harness.run import Report, summary
+from tests.world import MONDAY, Heard, a_request
+
+REQUEST = a_request("clinic-1", 1, MONDAY)
+OTHER = a_request("clinic-1", 2, MONDAY)
+SENT = "5a5a5a5a-0000-4000-8000-000000000001"
+
+
+def event(event_type: str, data: dict[str, Any], event_id: str | None = None, **more: str) -> Heard:
+    """An event as the reader gives it; its id is derived from the content unless given."""
+    value = json.dumps(data).encode()
+    topic = TOPIC_OF_TYPE[event_type]
+    headers = {"ce_type": TYPE_PREFIX + event_type, "ce_id": event_id or str(uuid.uuid5(uuid.NAMESPACE_OID, str(data)))}
+    return Heard(topic.name, 0, 0, str(data.get(topic.key, "")), headers | more, value)
+
+
+def about(request: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"request_id": request["request_id"], "clinic_id": "clinic-1", **more}
+
+
+def a_day(request: dict[str, Any], number: int = 1) -> list[Heard]:
+    """What is heard of a request that goes well."""
+    doctor = {"doctor_id": f"doctor-{number}"}
+    visit = {"arrives_from": "2026-11-23T10:00:00+05:00", "arrives_to": "2026-11-23T11:00:00+05:00", "doctor": doctor}
+    sent = SENT if request is REQUEST else str(uuid.uuid5(uuid.NAMESPACE_OID, "other"))
+    return [
+        event("request.submitted", request, sent),
+        event("request.accepted", about(request, register_date="2026-11-23", register_number=number)),
+        event("visit.scheduled", about(request, revision=1, **visit)),
+        event("status.changed", about(request, sequence=1, status="registered")),
+        event("status.changed", about(request, sequence=2, status="scheduled")),
+        event("journal.entry", about(request, revision=1, register_number=number)),
+    ]
+
+
+def judged(heard: list[Heard], outcome: Any = "ok") -> dict[str, list[str]]:
+    history = History()
+    history.end(history.begin(SENT, "request.submitted", REQUEST), outcome)
+    if any(each.id != SENT and each.type == "request.submitted" for each in heard):
+        other = next(each.id for each in heard if each.id != SENT and each.type == "request.submitted")
+        history.end(history.begin(other, "request.submitted", OTHER), "ok")
+    return history.judge(heard)
+
+
+def without(event_type: str) -> list[Heard]:
+    return [each for each in a_day(REQUEST) if each.type != event_type]
+
+
+def test_a_sound_history_has_no_findings() -> None:
+    assert judged(a_day(REQUEST)) == {}
+    assert judged([*a_day(REQUEST), *a_day(OTHER, 2)]) == {}
+    assert judged(a_day(REQUEST) * 2) == {}, "what is said again under the same id is one effect"
+    assert judged(list(reversed(a_day(REQUEST)))) == {}, "the order of offsets says nothing"
+
+
+DEFECTS: dict[str, tuple[str, Callable[[], list[Heard]]]] = {
+    "acknowledged, and not in its topic": ("lost", lambda: without("request.submitted")),
+    "no decision": ("lost", lambda: [a_day(REQUEST)[0]]),
+    "no line in the register": ("lost", lambda: without("journal.entry")),
+    "no answer": ("unanswered", lambda: a_day(REQUEST)[:4] + a_day(REQUEST)[5:]),
+    "a number that is missing": ("gap", lambda: a_day(REQUEST, 2)),
+    "a number twice": ("doubled", lambda: [*a_day(REQUEST, 1), *a_day(OTHER, 1)]),
+    "one effect under two ids": (
+        "doubled",
+        lambda: [*a_day(REQUEST), event("status.changed", a_day(REQUEST)[4].data, "another id")],
+    ),
+    "one id that says two things": (
+        "contradiction",
+        lambda: [*a_day(REQUEST), event("status.changed", a_day(REQUEST)[4].data | {"x": 1}, a_day(REQUEST)[4].id)],
+    ),
+    "a status that goes back": (
+        "gone_back",
+        lambda: [*a_day(REQUEST), event("status.changed", about(REQUEST, sequence=3, status="deferred"))],
+    ),
+    "a number that is taken from its line": (
+        "gone_back",
+        lambda: [*a_day(REQUEST), event("journal.entry", about(REQUEST, revision=2))],
+    ),
+    "what nobody sent": (
+        "phantom",
+        lambda: [*a_day(REQUEST), event("status.changed", about(OTHER, sequence=1, status="refused"))],
+    ),
+    "a deadline missed twice": (
+        "doubled",
+        lambda: [
+            *a_day(REQUEST),
+            *(
+                event("deadline.missed", missed, f"id {number}")
+                for number, missed in enumerate([_missed("scheduled"), _missed("unplaced")])
+            ),
+        ],
+    ),
+    "a dead letter that nobody meant": (
+        "dead",
+        lambda: [
+            *a_day(REQUEST),
+            event(
+                "visit.reported",
+                about(REQUEST),
+                **{
+                    "homecall-dead-reason": "schema",
+                    "homecall-dead-topic": "homecall.visits.v1",
+                    "homecall-dead-service": "scheduler",
+                },
+            ),
+        ],
+    ),
+}
+
+
+def _missed(stage: str) -> dict[str, Any]:
+    about_it = {"subject_kind": "request", "subject_id": REQUEST["request_id"], "clinic_id": "clinic-1"}
+    return about_it | {"deadline": "answer", "due_at": "2026-11-23T09:10:00+05:00", "stage": stage}
+
+
+@pytest.mark.parametrize(("kind", "heard"), DEFECTS.values(), ids=DEFECTS.keys())
+def test_each_defect_is_seen(kind: str, heard: Callable[[], list[Heard]]) -> None:
+    assert kind in judged(heard())
+
+
+def test_an_unknown_operation_is_judged_by_what_its_topic_holds() -> None:
+    assert judged(a_day(REQUEST), "unknown") == {}
+    assert judged([], "unknown") == {}, "it was not written: nothing is owed"
+    assert "lost" in judged([a_day(REQUEST)[0]], "unknown"), "it was written: a decision is owed"
+    assert "phantom" in judged(a_day(REQUEST), "failed"), "it was said to have failed, and stands in its topic"
+
+
+def test_the_same_seed_sends_the_same() -> None:
+    first, second = Plan(7), Plan(7)
+    events = [first.events(), second.events()]
+    assert [[next(each) for _ in range(500)] for each in events[:1]] == [
+        [next(each) for _ in range(500)] for each in events[1:]
+    ]
+    assert next(Plan(8).events()) != next(Plan(7).events())
+
+
+def test_every_failpoint_is_on_some_services_way() -> None:
+    assert {place for places in kills.PLACES_OF.values() for place in places} == set(PLACES)
+
+
+def test_a_control_is_told_from_a_scenario_in_the_summary() -> None:
+    scenario = Report("a", 7, requests=10, kills={"intake": 2, "guests": 5}, findings={"gap": ["x"], "stuck": ["y"]})
+    caught = Report("b", 7, control=True, defect="doubled", requests=5, findings={"doubled": ["x"]})
+    unseen = Report("c", 7, control=True, defect="doubled", findings={"lost": ["x"], "stuck": ["it stood still"]})
+    assert summary([scenario, caught, unseen, Report("d", 7, skipped="not here")]) == {
+        "scenarios": 1,
+        "failed": ["a", "c"],
+        "controls": 2,
+        "controls_caught": 1,
+        "requests": 15,
+        "lost": 1,
+        "doubled": 0,
+        "gone_back": 0,
+        "phantom": 0,
+        "kills": 2,
+    }
+    assert set(COUNTED) == {"lost", "doubled", "gone_back", "phantom"}
+    assert len(scenarios.CONTROLS) == 4
+
+
+def test_the_proxy_knows_a_write_from_a_question() -> None:
+    for command in ("insert", "update", "find"):
+        body = struct.pack("<i", 0) + b"\0" + bson.encode({command: "calls", "$db": "x"})
+        assert command_of(struct.pack("<iiii", 16 + len(body), 1, 0, 2013) + body) == command
+    assert command_of(struct.pack("<iiii", 16, 1, 0, 2012)) == ""
