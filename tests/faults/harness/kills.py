@@ -34,7 +34,7 @@ def at_some_steps(options: Options, report: Report) -> None:
     """The short form: the steps around the store and the acknowledgement."""
     steps = ["batch.decided", "batch.stored", "stage.settled", "publish.queued", "batch.published", "timer.stored"]
     some = {service: [place for place in places if place in steps] for service, places in PLACES_OF.items()}
-    _at_steps(options, report, some, minutes=14, patience=120)
+    _at_steps(options, report, some, minutes=14, patience=200)
 
 
 def _at_steps(options: Options, report: Report, places: dict[str, list[str]], *, minutes: int, patience: float) -> None:
