@@ -147,6 +147,14 @@ class Arena:
                 slot.process.kill()
                 self.kills[slot.service] += 1
 
+    def kill_all(self) -> None:
+        """SIGKILL every replica; they stay away until `launch`."""
+        with self._lock:
+            for slot in self.slots:
+                slot.wanted = False
+                self.kill(slot)
+                slot.ended.clear()
+
     def stop(self, slot: Slot) -> None:
         """SIGTERM a replica and wait for its orderly end; it stays away until `launch`."""
         with self._lock:
@@ -358,8 +366,7 @@ class Arena:
             if slot.process is not None and slot.process.running:
                 slot.process.kill()
         if self.feed is not None and self.feed.is_alive():
-            self.feed._ending.set()
-            self.feed.join(10)
+            self.feed.halt()
 
 
 def _state_of(pid: int) -> str:

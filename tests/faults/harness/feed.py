@@ -9,9 +9,7 @@ from __future__ import annotations
 import json
 import random
 import threading
-import time
 import uuid
-from collections import deque
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -174,7 +172,6 @@ class Feed(threading.Thread):
         self._read = 0
         self._withdrawn: set[str] = set()
         self._ending = threading.Event()
-        self._waiting: deque[Event] = deque()
         self._producer = Producer(
             {
                 "bootstrap.servers": bootstrap,
@@ -246,10 +243,14 @@ class Feed(threading.Thread):
             else:
                 return
 
-    def finish(self, patience: float = 60) -> None:
-        """End the load: answer what was heard, wait for the last acknowledgement; send half of the unknown again."""
+    def halt(self) -> None:
+        """Send nothing more of the plan."""
         self._ending.set()
         self.join(30)
+
+    def finish(self, patience: float = 60) -> None:
+        """End the load: answer what was heard, wait for the last acknowledgement; send half of the unknown again."""
+        self.halt()
         self._follow()
         self._producer.flush(patience)
         for operation in self.history.unknown():
@@ -261,12 +262,6 @@ class Feed(threading.Thread):
         """After the end: send what still follows from what was heard since."""
         self._follow()
         self._producer.flush(30)
-
-    def wait_sent(self, requests: int, patience: float) -> None:
-        """Wait until so many requests have been sent."""
-        end = time.monotonic() + patience
-        while self.history.requests < requests and time.monotonic() < end and self.is_alive():
-            self._ending.wait(0.2)
 
     def _follow(self) -> None:
         heard = self._reader.heard

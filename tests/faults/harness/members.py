@@ -85,14 +85,10 @@ def missed_timers(options: Options, report: Report) -> None:
         system.start(rate=20, minutes=34)
         # By five past eight some clinics have opened; the last one opens at twenty-four to nine.
         system.expect(lambda: system.world.now() > DAY + timedelta(hours=8, minutes=5), "five past eight", 60)
-        with system._lock:
-            for slot in system.slots:
-                slot.wanted = False
-                system.kill(slot)
+        system.kill_all()
         over = DAY + timedelta(hours=8, minutes=45)
         system.expect(lambda: system.world.now() > over, "every opening, and the time of many answers, to be over", 120)
         for slot in system.slots:
-            slot.ended.clear()
             system.launch(slot)
         system.settle()
         missed = {
