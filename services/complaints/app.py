@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol, get_args
 
 from services.complaints import domain
 from services.complaints.calls import CallTimeline, Timelines
-from services.complaints.domain import CHANNELS, ComplaintState, Held
+from services.complaints.domain import CHANNELS, ComplaintState, Held, Opening
 from services.complaints.store import ComplaintStore
 from services.contract import topics
 from services.contract.envelope import Incoming, read
-from services.contract.events import ClinicPublished, ComplaintSubmitted, FieldError
+from services.contract.events import Channel, ClinicPublished, ComplaintSubmitted, FieldError
 from services.gateways.signatures import Away, Invalid, Signed, Verifier, verifier_from
 from services.runtime import metrics
 from services.runtime.clock import Clock, SystemClock
@@ -27,6 +27,7 @@ from services.runtime.service import Service, refresh_open
 from services.runtime.settings import Settings
 from services.runtime.shelf import Shelf
 from services.runtime.table import WholeTopic
+from services.standard.calendar import local
 from services.standard.clinics import Clinics
 from services.standard.rules import RuleSets, load_rule_sets
 
@@ -34,7 +35,9 @@ from services.standard.rules import RuleSets, load_rule_sets
 class Complaints:
     """The decisions of ``domain``, bound to the clinics and the rules."""
 
-    def __init__(self, clinics: Clinics, rule_sets: RuleSets, *, judge_record_time: bool) -> None:
+    def __init__(
+        self, clinics: Clinics, rule_sets: RuleSets, *, judge_record_time: bool, vault: Vault | None = None
+    ) -> None:
         self.clinics = clinics
         self.bad_signatures: dict[str, FieldError] = {}
         """By cause, the complaints of the batch, or of the timers, in hand whose signature did not pass."""
@@ -42,7 +45,10 @@ class Complaints:
         """By cause, those whose signature cannot be checked now: the event, sealed."""
         self.again: dict[str, Incoming] = {}
         """By complaint, the held events that are tried again."""
-        self._rule_sets = rule_sets
+        self.calls: Mapping[str, CallTimeline] = {}
+        """The timelines that the timers in hand look at again."""
+        self.rule_sets = rule_sets
+        self._vault = vault
         self._judge_record_time = judge_record_time
 
     def target(self, event: Incoming) -> str | None:
@@ -59,17 +65,28 @@ class Complaints:
             state,
             event,
             clinics=self.clinics,
-            rule_sets=self._rule_sets,
+            rule_sets=self.rule_sets,
             record_time=self.record_time(event),
             now=now,
             bad_signature=self.bad_signatures.get(event.cause),
             kept=self.unchecked.get(event.cause),
+            matter=self._matter(event),
         )
 
     def due(self, state: ComplaintState, now: datetime) -> Decision[ComplaintState]:
         if state.held is not None:
             return self._held_again(state, state.held, now)
-        return domain.due(state, now, clinics=self.clinics, rule_sets=self._rule_sets)
+        return domain.due(state, now, clinics=self.clinics, rule_sets=self.rule_sets, calls=self.calls)
+
+    def _matter(self, event: Incoming) -> dict[str, str]:
+        """What stands for the person and the call of a complaint: without the key nobody is found by it."""
+        data = event.data
+        if self._vault is None or not isinstance(data, ComplaintSubmitted) or data.request_id is None:
+            return {}
+        return {
+            by: self._vault.index(f"complaint {by}", f"{data.request_id}|{person}")
+            for by, person in domain.person_of(data).items()
+        }
 
     def _held_again(self, state: ComplaintState, held: Held, now: datetime) -> Decision[ComplaintState]:
         event = self.again.pop(state.complaint_id, None)
@@ -79,11 +96,12 @@ class Complaints:
             None,
             event,
             clinics=self.clinics,
-            rule_sets=self._rule_sets,
+            rule_sets=self.rule_sets,
             record_time=self.record_time(event),
             now=now,
             bad_signature=self.bad_signatures.get(event.cause),
             held=held,
+            matter=self._matter(event),
         )
         # What it says belongs to the event that brought it; the commands that came meanwhile follow it.
         return replace(decided, cause=(event.cause, event.traceparent), unpark=True)
@@ -91,6 +109,16 @@ class Complaints:
     def record_time(self, event: Incoming) -> datetime | None:
         """The time of its record, where that is judged (R17)."""
         return event.record.recorded_at if self._judge_record_time else None
+
+
+class Matters(Protocol):
+    """Where the calls are found that complaints name, and the complaints of one matter."""
+
+    async def timelines(self, request_ids: Collection[str]) -> dict[str, CallTimeline]:
+        """The timelines of these calls, of those that were heard of."""
+
+    async def of_matters(self, matters: Collection[dict[str, str]]) -> list[ComplaintState]:
+        """The complaints that share an index with one of these matters."""
 
 
 class ComplaintEngine(Engine[ComplaintState]):
@@ -105,9 +133,11 @@ class ComplaintEngine(Engine[ComplaintState]):
         table: WholeTopic,
         verifier: Verifier,
         vault: Vault | None = None,
+        matters: Matters | None = None,
     ) -> None:
         super().__init__(topics.COMPLAINTS, store, complaints, clock, vault)
         self._pages = pages
+        self._matters = matters
         self._complaints = complaints
         self._clinics = complaints.clinics
         self._table = table
@@ -128,11 +158,18 @@ class ComplaintEngine(Engine[ComplaintState]):
         return loaded
 
     async def before_due(self, found: dict[str, Aggregate[ComplaintState]], now: datetime) -> None:
-        """Try again the signatures of held complaints."""
+        """Try again the signatures of held complaints, and look again at the calls that complaints name."""
+        looks = {
+            each.state.request_id
+            for each in found.values()
+            if each.state and each.state.request_id and (at := domain.look_at(each.state)) is not None and at <= now
+        }
+        calls = await self._matters.timelines(looks) if looks and self._matters else {}
         states = [each.state for each in found.values() if each.state is not None and domain.tries_now(each.state, now)]
         events = {state.complaint_id: event for state in states if (event := self._kept_event(state)) is not None}
         bad, unchecked = await self._signatures(list(events.values()))
         # From here to the decisions nothing is awaited: batches, with verdicts of their own, come between.
+        self._complaints.calls = calls
         self._complaints.again = events
         self._complaints.bad_signatures, self._complaints.unchecked = bad, unchecked
 
@@ -175,18 +212,38 @@ class ComplaintEngine(Engine[ComplaintState]):
     async def second_stage(
         self, aggregates: Sequence[Aggregate[ComplaintState]], now: datetime
     ) -> dict[str, Concluded[ComplaintState]]:
-        """Give incoming numbers in the order of registration: one query and one write for all."""
-        del now
+        """Give incoming numbers in the order of registration: one query and one write for all.
+
+        With its first number a complaint's file is opened, with its call and the complaints that it is linked with.
+        """
         wanted = [each for one in aggregates if one.state for each in domain.wanted_numbers(one.state)]
         wanted.sort(key=lambda each: datetime.fromisoformat(each.registered_at))
         numbers = await self._pages.allot([(each.page, each.subject) for each in wanted])
+        openings = await self._openings([one.state for one in aggregates if one.state], now)
         concluded = {}
         for one in aggregates:
             if one.state is None:
                 continue
-            state, waited = domain.numbered(one.state, numbers)
+            state, waited = domain.numbered(one.state, numbers, opening=openings.get(one.id))
             concluded[one.id] = Concluded(state, [(each["cause"], each["traceparent"], says) for each, says in waited])
         return concluded
+
+    async def _openings(self, states: Sequence[ComplaintState], now: datetime) -> dict[str, Opening]:
+        """What the files open with that are opened now; those of one batch, stored by now, find one another."""
+        about = {each.complaint_id: each for each in states if each.request_id and domain.opens(each)}
+        if not about or self._matters is None:
+            return {}
+        calls = await self._matters.timelines({str(each.request_id) for each in about.values()})
+        others = await self._matters.of_matters([each.matter for each in about.values() if each.matter])
+        return {
+            key: Opening(
+                calls,
+                [other.complaint_id for other in others if domain.same_matter(each, other)],
+                now,
+                self._complaints.rule_sets,
+            )
+            for key, each in about.items()
+        }
 
 
 class ComplaintsAndCalls:
@@ -220,13 +277,18 @@ def build(settings: Settings, clock: Clock) -> Service:
 
     table = WholeTopic(settings, topics.COMPLAINTS, topics.CLINICS, take, Shelf(database.collection("clinics")))
     # Under another clock than the world's, a record's time says nothing about the event's (R17).
-    complaints = Complaints(clinics, load_rule_sets(settings.rules), judge_record_time=isinstance(clock, SystemClock))
-    engine = ComplaintEngine(store.complaints, store.pages, complaints, clock, table, verifier, vault)
+    complaints = Complaints(
+        clinics, load_rule_sets(settings.rules), judge_record_time=isinstance(clock, SystemClock), vault=vault
+    )
+    engine = ComplaintEngine(store.complaints, store.pages, complaints, clock, table, verifier, vault, store)
 
     calls = Engine(topics.COMPLAINTS, store.calls, Timelines(), clock, vault)
 
     async def gauges(now: datetime) -> None:
         refresh_open("complaint", await store.open(now), CHANNELS, now)
+        missed = await store.answers_missed_in(local(now).strftime("%Y-%m"))
+        for channel in get_args(Channel):
+            metrics.ANSWERS_MISSED.labels(channel).set(missed.get(channel, 0))
 
     metrics.expect_outcomes({"complaint": CHANNELS})
     metrics.expect_decisions("complaint", CHANNELS, ["invalid_complaint"])

@@ -6,14 +6,28 @@ No names, no addresses, no reasons: they stand elsewhere, and a timeline outlive
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, TypedDict, get_args
 
 from services.contract.envelope import Incoming
-from services.contract.events import DeadlineEvent
+from services.contract.events import (
+    AnswerGiven,
+    Channel,
+    DeadlineEvent,
+    DeadlineMissed,
+    RequestAccepted,
+    RequestCancelled,
+    RequestDeferred,
+    RequestRefused,
+    StatusChanged,
+    VisitClosed,
+)
 from services.contract.types import in_zone
 from services.runtime.decision import Decision
+from services.standard.deadlines import Clock, answer_clock, queue_clock, service_clock
+from services.standard.rules import RuleSet
 
 _KEPT = (
     "channel",
@@ -27,6 +41,9 @@ _KEPT = (
     "accepted_at",
     "clock_started_at",
     "due_at",
+    "queued_at",
+    "service_started_at",
+    "occurred_at",
     "opens_at",
     "code",
     "visit_date",
@@ -77,3 +94,192 @@ class Timelines:
         line = {"type": event.type, "time": event.time or in_zone(now), **facts}
         lines = sorted([*state.lines, line], key=lambda each: datetime.fromisoformat(each["time"]))
         return Decision(replace(state, lines=lines))
+
+
+def answer_missed(timeline: CallTimeline) -> dict[str, Any] | None:
+    """The line that says that the time of the answer passed without one (C4.1, C4.4); None where none does."""
+    return next(
+        (each for each in timeline.lines if each["type"] == DeadlineMissed.TYPE and each["deadline"] == "answer"), None
+    )
+
+
+# ---------------------------------------------------------------- the verdicts
+
+Verdict = Literal["met", "missed", "open", "withdrawn", "unknown"]
+"""``open``: not over yet; ``withdrawn``: neither met nor missed; ``unknown``: over, its end not heard of."""
+
+_CLAUSES = {"queue": "C4.2", "service": "C4.3", "visit": "R13"}
+
+
+class Judged(TypedDict):
+    """A deadline of a call and its verdict. Times are RFC 3339 texts, None where they are not known."""
+
+    deadline: str
+    clause: str
+    verdict: Verdict
+    started_at: str | None
+    due_at: str | None
+    ended_at: str | None
+
+
+class KeptCall(TypedDict):
+    """A call as a complaint's file keeps it: the lines that were known at ``as_of``, and a verdict on each deadline.
+
+    ``clinic_id`` is None while nothing was heard of the call. ``look_again_at`` is when to look for lines that were
+    under way then; None once the file is closed.
+    """
+
+    request_id: str
+    clinic_id: str | None
+    as_of: str
+    lines: list[dict[str, Any]]
+    deadlines: list[Judged]
+    look_again_at: str | None
+
+
+def since(kept: KeptCall, timeline: CallTimeline | None) -> list[dict[str, Any]]:
+    """The lines of a call that its kept copy has not: what happened, or was heard, after the file was closed."""
+    return [] if timeline is None else [each for each in timeline.lines if each not in kept["lines"]]
+
+
+def verdicts(lines: Sequence[Mapping[str, Any]], as_of: datetime, rules: RuleSet | None) -> list[Judged]:
+    """What the lines of a call say on each of its deadlines, in the order in which their clocks start.
+
+    A deadline that the call never had (no queue, no visit of one that was refused) is left out. ``rules`` give the
+    limits of queue and service, which no event tells unless they were missed.
+    """
+    asked = [each for each in lines if each["type"] in _DECIDED]
+    if not asked:
+        return []
+    # Of a deferred request the acceptance tells more than the deferral, and comes later.
+    request = asked[-1]
+    return [
+        judged
+        for judge in (_queue, _service, _answer, _visit)
+        if (judged := judge(lines, request, as_of, rules)) is not None
+    ]
+
+
+_DECIDED = (RequestAccepted.TYPE, RequestDeferred.TYPE, RequestRefused.TYPE)
+
+
+def _queue(
+    lines: Sequence[Mapping[str, Any]], request: Mapping[str, Any], _: datetime, rules: RuleSet | None
+) -> Judged | None:
+    queued_at, channel = request.get("queued_at"), request.get("channel")
+    missed = _missed(lines, "queue")
+    if queued_at is None or (channel == "portal" and missed is None):
+        return None
+    clock = queue_clock(channel=channel, queued_at=_time(queued_at), rules=rules) if rules and channel else None
+    submitted_at = request.get("submitted_at")
+    late = clock is not None and submitted_at is not None and _time(submitted_at) > clock.due_at
+    return _judged("queue", "missed" if missed or late else "met", missed, clock, queued_at, submitted_at)
+
+
+def _service(
+    lines: Sequence[Mapping[str, Any]], request: Mapping[str, Any], as_of: datetime, rules: RuleSet | None
+) -> Judged | None:
+    started_at, channel = request.get("service_started_at"), request.get("channel")
+    missed = _missed(lines, "service")
+    if started_at is None or (channel == "portal" and missed is None):
+        return None
+    clock = (
+        service_clock(channel=channel, service_started_at=_time(started_at), rules=rules)
+        if (rules and channel)
+        else None
+    )
+    ended_at = _answered_at(lines, channel)
+    verdict = _verdict(lines, missed, ended_at, in_zone(clock.due_at) if clock else None, as_of)
+    return _judged("service", verdict, missed, clock, started_at, ended_at)
+
+
+def _answer(
+    lines: Sequence[Mapping[str, Any]], request: Mapping[str, Any], as_of: datetime, rules: RuleSet | None
+) -> Judged:
+    channel = request.get("channel")
+    started_at = request.get("clock_started_at") or request.get("opens_at") or request.get("submitted_at")
+    missed = _missed(lines, "answer")
+    due_at = request.get("due_at")
+    if due_at is None and rules and started_at and channel is not None and channel in get_args(Channel):
+        due_at = in_zone(answer_clock(channel=channel, clock_starts_at=_time(started_at), rules=rules).due_at)
+    ended_at = _answered_at(lines, channel)
+    on_time = next((each["on_time"] for each in lines if each.get("on_time") is not None), None)
+    verdict = _verdict(lines, missed, ended_at, due_at, as_of)
+    if on_time is not None and missed is None:
+        verdict = "met" if on_time else "missed"
+    judged = _judged("answer", verdict, missed, None, started_at, ended_at)
+    judged["clause"] = "C4.4" if channel == "portal" else "C4.1"
+    judged["due_at"] = judged["due_at"] or due_at
+    return judged
+
+
+def _visit(
+    lines: Sequence[Mapping[str, Any]], request: Mapping[str, Any], as_of: datetime, _: RuleSet | None
+) -> Judged | None:
+    if request["type"] != RequestAccepted.TYPE:
+        return None
+    missed = _missed(lines, "visit")
+    told = missed or next((each for each in _of(lines, "deadline.approaching") if each["deadline"] == "visit"), None)
+    ended_at = next((each.get("at") for each in _of(lines, VisitClosed.TYPE)), None)
+    verdict = _verdict(lines, missed, ended_at, told["due_at"] if told else None, as_of)
+    return _judged("visit", verdict, told, None, request.get("accepted_at"), ended_at)
+
+
+def _verdict(
+    lines: Sequence[Mapping[str, Any]],
+    missed: Mapping[str, Any] | None,
+    ended_at: str | None,
+    due_at: str | None,
+    as_of: datetime,
+) -> Verdict:
+    if missed is not None:
+        return "missed"
+    if ended_at is not None:
+        return "met" if due_at is None or _time(ended_at) <= _time(due_at) else "missed"
+    if any(_of(lines, RequestCancelled.TYPE)):
+        return "withdrawn"
+    return "unknown" if due_at is not None and as_of > _time(due_at) else "open"
+
+
+def _answered_at(lines: Sequence[Mapping[str, Any]], channel: str | None) -> str | None:
+    """When the result was there: told aloud where the clinic confirms that, else the status that says it.
+
+    A status that carries no ``on_time`` did not end the clock: the oral answer is to follow. Who was visited has been
+    answered, at the latest by the visit.
+    """
+    ends = [each for each in _of(lines, StatusChanged.TYPE) if each.get("on_time") is not None]
+    if ends:
+        return str(ends[0].get("occurred_at") or ends[0]["time"])
+    last = (AnswerGiven.TYPE, VisitClosed.TYPE) if channel != "portal" else ()
+    return next((str(each["at"]) for kind in last for each in _of(lines, kind)), None)
+
+
+def _judged(
+    deadline: str,
+    verdict: Verdict,
+    told: Mapping[str, Any] | None,
+    clock: Clock | None,
+    started_at: str | None,
+    ended_at: str | None,
+) -> Judged:
+    due_at = told["due_at"] if told else in_zone(clock.due_at) if clock else None
+    return Judged(
+        deadline=deadline,
+        clause=_CLAUSES.get(deadline, ""),
+        verdict=verdict,
+        started_at=started_at,
+        due_at=due_at,
+        ended_at=ended_at,
+    )
+
+
+def _missed(lines: Sequence[Mapping[str, Any]], deadline: str) -> Mapping[str, Any] | None:
+    return next((each for each in _of(lines, DeadlineMissed.TYPE) if each["deadline"] == deadline), None)
+
+
+def _of(lines: Sequence[Mapping[str, Any]], event_type: str) -> Iterable[Mapping[str, Any]]:
+    return (each for each in lines if each["type"] == event_type)
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)

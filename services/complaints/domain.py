@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple, NotRequired, TypedDict, cast, get_args
 
+from services.complaints.calls import CallTimeline, KeptCall, verdicts
 from services.complaints.texts import ComplaintFacts, complaint_text, next_steps
 from services.contract.envelope import Incoming
 from services.contract.events import (
@@ -45,7 +46,9 @@ CHANNELS = ("post", "in_person", "portal")
 
 _OPEN = ("registered", "assigned", "executed")
 _LOOK_AGAIN = timedelta(minutes=10)
-"""When to look again at a complaint whose clinic has no opening left."""
+"""When to look again at a complaint whose clinic has no opening left, and at the call that a complaint names."""
+_CALL_UNHEARD = timedelta(hours=24)
+"""How long a complaint's file waits for a call of which nothing was heard: as long as any event for its subject."""
 _FIRST_TRY, _LONGEST_TRY = timedelta(seconds=15), timedelta(minutes=2)
 """How soon a signature that could not be checked is tried again, and how rarely at most."""
 
@@ -124,6 +127,10 @@ class ComplaintState:
     ``registered``, ``assigned``, ``executed``, ``answered`` or ``refused``. ``invalid`` is a complaint that was refused
     as ``invalid_complaint``: it has no stage, and nothing changes it. ``held`` is one whose signature cannot be checked
     yet: it has no stage either, and its commands wait.
+
+    ``matter`` stands for the person and the call, as keyed indexes by IIN and by name with phone: complaints that share
+    one are about one matter. ``linked`` are those that were there when this one was registered. ``call`` is the call
+    that it names, as it was known that day.
     """
 
     complaint_id: str
@@ -141,6 +148,9 @@ class ComplaintState:
     stages: list[Stage] = field(default_factory=list)
     unsaid: list[Unsaid] = field(default_factory=list)
     held: Held | None = None
+    matter: dict[str, str] = field(default_factory=dict)
+    linked: list[str] = field(default_factory=list)
+    call: KeptCall | None = None
 
 
 class Wanted(NamedTuple):
@@ -165,19 +175,21 @@ def decide(
     bad_signature: FieldError | None = None,
     kept: dict[str, Any] | None = None,
     held: Held | None = None,
+    matter: Mapping[str, str] | None = None,
 ) -> Decision[ComplaintState]:
     """Decide on any event of a complaint.
 
     ``record_time`` is the Kafka record's, or None where it is not judged (R17); ``bad_signature`` is what is wrong with
-    the signature of one from the portal (C9.2). What is not in order is told as
-    ``invalid_transition`` with its way out, and changes nothing; a command before its complaint waits for it.
+    the signature of one from the portal (C9.2); ``matter`` is what stands for its person and call, see ``person_of``.
+    What is not in order is told as ``invalid_transition`` with its way out, and changes nothing; a command before its
+    complaint waits for it.
 
     ``kept`` is the event, sealed, of a complaint whose signature cannot be checked now: it is held. ``held`` is what
     stood of one that was, and can be decided on now.
     """
     if state is None:
         if event.type == ComplaintSubmitted.TYPE:
-            return _submitted(event, clinics, rule_sets, record_time, now, bad_signature, kept, held)
+            return _submitted(event, clinics, rule_sets, record_time, now, bad_signature, kept, held, matter or {})
         return Decision(park=True)
     if any(waiting["cause"] == event.cause for waiting in state.unsaid):
         return Decision()  # decided already; its number follows
@@ -207,19 +219,38 @@ def decide(
 
 
 def timer_at(state: ComplaintState) -> datetime | None:
-    """When the next thing is due by itself: the registration, 80 % of the term, its end; another try of a check."""
+    """When the next thing is due by itself: the registration, 80 % of the term, its end; another try or look."""
     if state.held is not None:
         moments = [state.held["try_again_at"], _next_deadline(state.held)]
         return min(datetime.fromisoformat(each) for each in moments if each)
+    return min((each for each in (_item_at(state), look_at(state)) if each is not None), default=None)
+
+
+def _item_at(state: ComplaintState) -> datetime | None:
     if not state.stages:
         return None
     item = _next_item(state.stages[-1], state.status)
     return datetime.fromisoformat(item[1]) if item else None
 
 
-def due(state: ComplaintState, now: datetime, *, clinics: Clinics, rule_sets: RuleSets) -> Decision[ComplaintState]:
-    """Pass the one thing that is due first, at its own time and not the tick's (R9a, C10.4, C10.8)."""
-    item = timer_at(state)
+def due(
+    state: ComplaintState,
+    now: datetime,
+    *,
+    clinics: Clinics,
+    rule_sets: RuleSets,
+    calls: Mapping[str, CallTimeline] | None = None,
+) -> Decision[ComplaintState]:
+    """Pass the one thing that is due first, at its own time and not the tick's (R9a, C10.4, C10.8).
+
+    ``calls`` are the timelines of calls that are to be looked at again.
+    """
+    item = _item_at(state)
+    look = look_at(state)
+    if look is not None and look <= now and (item is None or look <= item):
+        state = deepcopy(state)
+        state.call = _looked_again(state, calls or {}, now, rule_sets)
+        return Decision(state)
     if item is None or item > now:
         return Decision()
     course = _Course(deepcopy(state), clinics, rule_sets)
@@ -260,16 +291,133 @@ def wanted_numbers(state: ComplaintState) -> list[Wanted]:
 
 
 def numbered(
-    state: ComplaintState, numbers: Mapping[tuple[str, str], int]
+    state: ComplaintState,
+    numbers: Mapping[tuple[str, str], int],
+    *,
+    opening: Opening | None = None,
 ) -> tuple[ComplaintState, list[tuple[Unsaid, list[Say]]]]:
-    """The complaint with its numbers, by (page, subject), and what each waiting cause now says."""
+    """The complaint with its numbers, by (page, subject), and what each waiting cause now says.
+
+    With its first number its file is opened: ``opening`` is what it opens with.
+    """
     state = deepcopy(state)
+    if opening is not None and opens(state):
+        state.linked = sorted(opening.linked)
+        state.call = _opened(state, opening)
     for wanted in wanted_numbers(state):
         place = int(wanted.subject.rpartition("|")[2]) - 1
         year = wanted.page.rpartition("|")[2]
         state.stages[place]["number"] = f"{year}-{numbers[wanted.page, wanted.subject]}"
     waiting, state.unsaid = state.unsaid, []
     return state, [(each, [_say(state, draft) for draft in each["drafts"]]) for each in waiting]
+
+
+# ---------------------------------------------------------------- the call and the person it is about
+
+
+class Opening(NamedTuple):
+    """What is known of a complaint's matter when its file is opened.
+
+    ``linked`` are the other complaints of the same person about the same call.
+    """
+
+    calls: Mapping[str, CallTimeline]
+    linked: Sequence[str]
+    now: datetime
+    rule_sets: RuleSets
+
+
+def person_of(data: ComplaintSubmitted) -> dict[str, str]:
+    """By what two complaints are known to be the same person's: the IIN, and the name with the phone.
+
+    Who gives no phone is known by name alone, among those who give none. Spaces, capitals and the way in which a phone
+    is written tell nobody apart.
+    """
+    complainant = data.complainant
+    digits = re.sub(r"\D", "", complainant.phone or "")
+    by = {"name": f"{_same(complainant.full_name)}|{digits[-10:]}"}
+    return by | ({"iin": complainant.iin} if complainant.iin else {})
+
+
+def same_matter(one: ComplaintState, other: ComplaintState) -> bool:
+    """Whether both are of one person about one call. Two IINs that differ are two people, whatever their names are."""
+    if one.complaint_id == other.complaint_id or not one.matter or not other.matter:
+        return False
+    by = "iin" if "iin" in one.matter and "iin" in other.matter else "name"
+    return one.matter.get(by) == other.matter.get(by)
+
+
+def opens(state: ComplaintState) -> bool:
+    """Whether the number that is waited for is its first: its file is opened with it."""
+    return bool(state.stages) and state.stages[0]["registered_at"] is not None and state.stages[0]["number"] is None
+
+
+def look_at(state: ComplaintState) -> datetime | None:
+    """When to look again for what is known of the call; None where nothing is awaited any more."""
+    again = state.call and state.call["look_again_at"]
+    return datetime.fromisoformat(again) if again else None
+
+
+def _opened(state: ComplaintState, opening: Opening) -> KeptCall | None:
+    """The call as it is known now. One that nothing was heard of may follow: there is no order between topics."""
+    if state.request_id is None:
+        return None
+    timeline = opening.calls.get(state.request_id)
+    return _keep(state, timeline, timeline.lines if timeline else [], opening.now, opening.now, opening.rule_sets)
+
+
+def _looked_again(
+    state: ComplaintState, calls: Mapping[str, CallTimeline], now: datetime, rule_sets: RuleSets
+) -> KeptCall:
+    """The file with the lines that were under way when it was opened; what happened since is not added to it.
+
+    A call of which nothing had been heard is kept as it is now.
+    """
+    kept = state.call
+    assert kept is not None
+    timeline = calls.get(kept["request_id"])
+    if timeline is None or not kept["lines"]:
+        return _keep(state, timeline, timeline.lines if timeline else [], now, now, rule_sets)
+    as_of = datetime.fromisoformat(kept["as_of"])
+    by_then = [each for each in timeline.lines if datetime.fromisoformat(each["time"]) <= as_of]
+    # What was kept stays, whatever its time is.
+    lines = by_then + [each for each in kept["lines"] if each not in by_then]
+    lines.sort(key=lambda each: datetime.fromisoformat(each["time"]))
+    return _keep(state, timeline, lines, as_of, now, rule_sets, last=True)
+
+
+def _keep(
+    state: ComplaintState,
+    timeline: CallTimeline | None,
+    lines: list[dict[str, Any]],
+    as_of: datetime,
+    now: datetime,
+    rule_sets: RuleSets,
+    *,
+    last: bool = False,
+) -> KeptCall:
+    assert state.request_id is not None
+    registered_at = state.stages[0]["registered_at"]
+    assert registered_at is not None
+    until = datetime.fromisoformat(registered_at) + _CALL_UNHEARD
+    closed = last or (not lines and now >= until)
+    return KeptCall(
+        request_id=state.request_id,
+        clinic_id=timeline.clinic_id if timeline else None,
+        as_of=in_zone(as_of),
+        lines=lines,
+        deadlines=verdicts(lines, as_of, _rules_of(lines, rule_sets)),
+        look_again_at=None if closed else in_zone(now + _LOOK_AGAIN),
+    )
+
+
+def _rules_of(lines: Sequence[Mapping[str, Any]], rule_sets: RuleSets) -> RuleSet | None:
+    """The rules of the day of the application (R12); None for a date that no law covers."""
+    submitted_at = next((each["submitted_at"] for each in lines if "submitted_at" in each), None)
+    try:
+        return None if submitted_at is None else rule_sets.on(_date(submitted_at))
+    except NotCoveredError:
+        return None
 
 
 # ---------------------------------------------------------------- a complaint comes
@@ -293,6 +441,7 @@ def _submitted(
     bad_signature: FieldError | None,
     kept: dict[str, Any] | None,
     held: Held | None,
+    matter: Mapping[str, str],
 ) -> Decision[ComplaintState]:
     data = event.data
     if not isinstance(data, ComplaintSubmitted):
@@ -302,6 +451,7 @@ def _submitted(
     if bad_signature is not None:
         return _refuse(event, [bad_signature], now)
     state = _kept(data, clinics)
+    state.matter = dict(matter)
     try:
         rules = rule_sets.on(local(data.submitted_at).date())
         term = _term(state, data.addressed_to, data.submitted_at, clinics, rules, record_time)
@@ -686,7 +836,7 @@ class _Course:
         if isinstance(data, ComplaintAnswered):
             self._answer(data, at)
         elif isinstance(data, ComplaintRefused):
-            self.stage["refusal"] = {"grounds": _in_words("grounds", data.grounds)}
+            self.stage["refusal"] = {"grounds": _in_words("grounds", data.grounds), "at": at}
             self._close("refused")
             self._tell("refused", at, refusal=self.stage["refusal"])
         return True
@@ -820,6 +970,7 @@ def _say_status(state: ComplaintState, stage: Stage, draft: Draft, told: dict[st
             **registration,
             "answer_by": state.answer_by,
             "answer_place": state.answer_place,
+            "linked_complaints": (draft["numbered"] and state.linked) or None,
             "next_steps": next_steps(stage["stage"], stage["quality_authority_days"]),
             "text": complaint_text(told["status"], _facts(state, stage, draft, told)).as_dict(),
         }
@@ -846,6 +997,7 @@ def _facts(state: ComplaintState, stage: Stage, draft: Draft, told: dict[str, An
         executor=executor.get("full_name"),
         executor_position=executor.get("position"),
         decision=answer.get("decision"),
+        linked=bool(numbered and state.linked),
     )
 
 

@@ -35,6 +35,7 @@ def remains(state: ComplaintState) -> ComplaintState:
         text="",
         answer_place=None,
         stages=[_stage(each) for each in state.stages],
+        matter={},
     )
 
 

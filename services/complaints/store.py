@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from services.complaints.calls import CallTimeline
+from services.complaints.calls import CallTimeline, answer_missed
 from services.complaints.domain import ComplaintState, Held, open_since, timer_at
 from services.complaints.retention import over_on
 from services.runtime.engine import parked_place
-from services.runtime.mongo import Aggregates, Database, Pages, millis
+from services.runtime.mongo import Aggregate, Aggregates, Database, Pages, millis
 from services.runtime.personal import Vault
+from services.standard.calendar import local
 
 
 def _indexed(state: ComplaintState) -> dict[str, Any]:
     since = open_since(state)
-    return {"open_channel": state.channel if since else None, "open_since": millis(since) if since else None}
+    return {
+        "open_channel": state.channel if since else None,
+        "open_since": millis(since) if since else None,
+        "clinic": state.clinic_id,
+        "about": state.request_id,
+        "matter_iin": state.matter.get("iin"),
+        "matter_name": state.matter.get("name"),
+    }
+
+
+def _call_indexed(timeline: CallTimeline) -> dict[str, Any]:
+    missed = answer_missed(timeline)
+    if missed is None:
+        return {}
+    return {
+        "answer_missed_at": timeline.clinic_id,
+        "answer_missed_in": local(datetime.fromisoformat(missed["due_at"])).strftime("%Y-%m"),
+        "answer_missed_by": missed["channel"],
+    }
 
 
 def _sealed(state: ComplaintState) -> list[Mapping[str, Any]]:
@@ -42,12 +61,16 @@ class ComplaintStore:
             ComplaintState,
             timer_at=timer_at,
             indexed=_indexed,
-            indexes=[("open_since", False)],
+            indexes=[(each, False) for each in ("open_since", "clinic", "about", "matter_iin", "matter_name")],
             over_on=over_on,
             sealed=_sealed,
         )
         self.calls: Aggregates[CallTimeline] = Aggregates(
-            database.collection("calls"), CallTimeline, timer_at=lambda _: None
+            database.collection("calls"),
+            CallTimeline,
+            timer_at=lambda _: None,
+            indexed=_call_indexed,
+            indexes=[("answer_missed_at", False), ("answer_missed_in", False)],
         )
         self.pages = Pages(database.collection("pages"))
 
@@ -59,3 +82,40 @@ class ComplaintStore:
     async def open(self, now: datetime) -> list[tuple[str, int, int | None]]:
         """The complaints whose clock runs: (channel, how many, start of the oldest as ``millis``)."""
         return await self.complaints.group({"open_since": {"$lte": millis(now)}}, "open_channel", "open_since")
+
+    async def of_clinic(self, clinic_id: str) -> list[ComplaintState]:
+        """All complaints of a clinic that are known to the database."""
+        return _states(await self.complaints.find({"clinic": clinic_id}))
+
+    async def about(self, request_id: str) -> list[ComplaintState]:
+        """The complaints that name a request."""
+        return _states(await self.complaints.find({"about": request_id}))
+
+    async def of_matters(self, matters: Collection[dict[str, str]]) -> list[ComplaintState]:
+        """The complaints that share an index with one of these matters, each once; two queries for all of them."""
+        found: dict[str, ComplaintState] = {}
+        for by in ("iin", "name"):
+            values = sorted({each[by] for each in matters if by in each})
+            if values:
+                states = _states(await self.complaints.find({f"matter_{by}": {"$in": values}}))
+                found.update({each.complaint_id: each for each in states})
+        return list(found.values())
+
+    async def timelines(self, request_ids: Collection[str]) -> dict[str, CallTimeline]:
+        """The timelines of these calls, of those that were heard of."""
+        loaded = await self.calls.load(request_ids)
+        return {key: each.state for key, each in loaded.items() if each.state is not None}
+
+    async def answers_missed(self, clinic_id: str) -> dict[str, int]:
+        """By month (``2026-11``), in how many calls of a clinic the time of the answer passed without one."""
+        rows = await self.calls.group({"answer_missed_at": clinic_id}, "answer_missed_in", "v")
+        return {month: count for month, count, _ in sorted(rows)}
+
+    async def answers_missed_in(self, month: str) -> dict[str, int]:
+        """By channel, in how many calls of all clinics that was so in a month."""
+        rows = await self.calls.group({"answer_missed_in": month}, "answer_missed_by", "v")
+        return {channel: count for channel, count, _ in rows}
+
+
+def _states(aggregates: Sequence[Aggregate[ComplaintState]]) -> list[ComplaintState]:
+    return [each.state for each in aggregates if each.state is not None]

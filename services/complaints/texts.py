@@ -24,8 +24,9 @@ class ComplaintFacts:
 
     ``term_days`` is the term of the stage in working days. ``answer_by`` is how the answer is to go, and once it is
     answered, how it went. ``answer_place`` is told only of an answer that is handed over: with one sent by post it may
-    be somebody's home. ``refusal_code`` `invalid_complaint` comes with ``refusal_fields`` (dotted paths); a refusal to
-    consider the complaint has no code, and its grounds stand in the event's ``refusal``.
+    be somebody's home. ``linked``: another complaint of the same person about the same call is there. ``refusal_code``
+    `invalid_complaint` comes with ``refusal_fields`` (dotted paths); a refusal to consider the complaint has no code,
+    and its grounds stand in the event's ``refusal``.
     """
 
     stage: ComplaintStage = "clinic"
@@ -42,6 +43,7 @@ class ComplaintFacts:
     decision: str | None = None
     refusal_code: str | None = None
     refusal_fields: Sequence[str] = ()
+    linked: bool = False
 
 
 class NextStep(TypedDict):
@@ -177,6 +179,13 @@ def _answer_by(facts: ComplaintFacts) -> Text | None:
     return _ANSWER_BY.get(facts.answer_by or "")
 
 
+_LINKED: Final = Text(
+    "Осы шақыру туралы басқа шағымыңызбен байланыстырылды: олар бірге қаралады.",
+    "Она связана с другой Вашей жалобой на тот же вызов: их рассмотрят вместе.",
+    "It is linked with your other complaint about the same call: they are considered together.",
+)
+
+
 def _registered(facts: ComplaintFacts) -> list[Text | None]:
     """What C10.2 asks for: number and date, who received it, when and where the answer is to be had."""
     return [
@@ -186,6 +195,7 @@ def _registered(facts: ComplaintFacts) -> list[Text | None]:
         None if facts.term_days is None else _TERM.fill(days=working_days(facts.term_days)),
         _due_on(facts),
         _answer_by(facts),
+        _LINKED if facts.linked else None,
     ]
 
 

@@ -904,6 +904,7 @@ class ComplaintStatusChanged(Event):
     executor: Official | None = None
     answer: ComplaintAnswer | None = None
     refusal: ComplaintRefusal | None = None
+    linked_complaints: list[Uuid] | None = None
     next_steps: list[NextStep] = Field(default_factory=list)
     text: Trilingual
 

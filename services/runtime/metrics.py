@@ -122,6 +122,12 @@ CLINIC_DOCTORS = Gauge(
     ["clinic", "load"],
 )
 
+ANSWERS_MISSED = Gauge(
+    "homecall_answers_missed_this_month",
+    "Calls whose answer did not come in time, by the month in which it was due; the same on every replica",
+    ["channel"],
+)
+
 # Of homecall reconcile, which looks into several services' stores and so belongs to none: not at their /metrics.
 RECONCILE = CollectorRegistry()
 RECONCILE_DRIFT = Gauge(

@@ -257,12 +257,20 @@ class ClinicCalendar:
         if n < 1:
             raise ValueError(f"a term of {n} working days has no last day")
         for _ in range(n):
-            day = next(
-                later.date
-                for later in self._open_days_after(day)
-                if week == self._week or state_works(later.date, week)
-            )
+            day = next(later.date for later in self._open_days_after(day) if self._counts(later, week))
         return day
+
+    def working_days_between(self, day: date, until: date, week: Week = "six-day") -> int:
+        """How many working days are later than ``day`` and not later than ``until``, counted as above (R9).
+
+        Less than none where ``until`` is the earlier one.
+        """
+        first, last, sign = (day, until, 1) if day <= until else (until, day, -1)
+        days = (first + _DAY * n for n in range(1, (last - first).days + 1))
+        return sign * sum(self._counts(self.day(each), week) for each in days)
+
+    def _counts(self, day: ClinicDay, week: Week) -> bool:
+        return day.is_open and (week == self._week or state_works(day.date, week))
 
     def closing_on(self, day: date) -> datetime:
         """When the clinic closes on that date; where it is closed then, when it closes on its next open day."""

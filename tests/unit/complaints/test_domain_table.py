@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from services.contract.envelope import Incoming
+from services.contract.topics import COMPLAINTS_IN
 from tests.unit.complaints.casebook import MARAT, SAULE, YERZHAN, Casebook, command, incoming, submission
 
 # A complaint of Tuesday morning is due on Monday 30 November; one of Monday night is registered on Tuesday at 08:00.
@@ -33,7 +34,25 @@ def _second(*more: Incoming, when: str = "Wed 2026-11-25 10:00") -> Casebook:
     return _first(command("assigned", "Tue 2026-11-24 10:00", executor=YERZHAN), command("escalated", when), *more)
 
 
-ASSIGNED = ("Wed 2026-11-25 11:00", {"executor": YERZHAN})
+def _tick(book: Casebook, moment: str) -> Casebook:
+    book.tick(moment)
+    return book
+
+
+def _late(name: str) -> Casebook:
+    book = _first(command("assigned", "Tue 2026-11-24 10:00"), tick="Mon 2026-11-30 20:00")
+    assert book.hear(command(name, "Tue 2026-12-01 11:00")) == name
+    return book
+
+
+def _second_late(name: str) -> Casebook:
+    book = _tick(_second(command("assigned", "Wed 2026-11-25 11:00", executor=SAULE)), OVER)
+    assert book.hear(command(name, "Mon 2026-12-21 10:00")) == name
+    return book
+
+
+OVER = "Sat 2026-12-19 12:00"
+"""Past the second stage's term of 15 working days, and none of the days that follow is a holiday."""
 STATES: dict[str, Callable[[], Casebook]] = {
     "unknown": Casebook,
     "delivered": lambda: _story(_submitted(NIGHT)),
@@ -45,6 +64,13 @@ STATES: dict[str, Callable[[], Casebook]] = {
     ),
     "overdue": lambda: _first(tick="Mon 2026-11-30 20:00"),
     "overdue, assigned": lambda: _first(command("assigned", "Tue 2026-11-24 10:00"), tick="Mon 2026-11-30 20:00"),
+    "overdue, executed": lambda: _first(
+        command("assigned", "Tue 2026-11-24 10:00"),
+        command("executed", "Tue 2026-11-24 11:00"),
+        tick="Mon 2026-11-30 20:00",
+    ),
+    "answered late": lambda: _late("answered"),
+    "refused late": lambda: _late("refused"),
     "answered": lambda: _first(
         command("assigned", "Tue 2026-11-24 10:00"), command("answered", "Tue 2026-11-24 11:00")
     ),
@@ -60,6 +86,18 @@ STATES: dict[str, Callable[[], Casebook]] = {
         command("assigned", "Wed 2026-11-25 11:00", executor=SAULE), command("answered", "Wed 2026-11-25 12:00")
     ),
     "second refused": lambda: _second(command("refused", "Wed 2026-11-25 11:00")),
+    "second overdue": lambda: _tick(_second(), OVER),
+    "second overdue, assigned": lambda: _tick(
+        _second(command("assigned", "Wed 2026-11-25 11:00", executor=SAULE)), OVER
+    ),
+    "second overdue, executed": lambda: _tick(
+        _second(
+            command("assigned", "Wed 2026-11-25 11:00", executor=SAULE), command("executed", "Wed 2026-11-25 12:00")
+        ),
+        OVER,
+    ),
+    "second answered late": lambda: _second_late("answered"),
+    "second refused late": lambda: _second_late("refused"),
     "straight to the authority": lambda: _first(addressed_to="quality_authority"),
 }
 
@@ -69,6 +107,14 @@ WHEN = {
     "delivered": "Mon 2026-11-23 21:00",
     "overdue": "Tue 2026-12-01 12:00",
     "overdue, assigned": "Tue 2026-12-01 12:00",
+    "overdue, executed": "Tue 2026-12-01 12:00",
+    "answered late": "Tue 2026-12-01 12:00",
+    "refused late": "Tue 2026-12-01 12:00",
+    "second overdue": "Mon 2026-12-21 12:00",
+    "second overdue, assigned": "Mon 2026-12-21 12:00",
+    "second overdue, executed": "Mon 2026-12-21 12:00",
+    "second answered late": "Mon 2026-12-21 12:00",
+    "second refused late": "Mon 2026-12-21 12:00",
     "escalated at night": "Wed 2026-11-25 21:30",
 }
 
@@ -102,6 +148,9 @@ assigned                  | nothing              | other clinic | assigned      
 executed                  | nothing              | other clinic | assigned      | executed      | answered      | refused       | escalated registered
 overdue                   | nothing              | other clinic | assigned      | no executor   | no executor   | refused       | escalated registered
 overdue, assigned         | nothing              | other clinic | assigned      | executed      | answered      | refused       | escalated registered
+overdue, executed         | nothing              | other clinic | assigned      | executed      | answered      | refused       | escalated registered
+answered late             | nothing              | other clinic | final         | final         | final         | final         | escalated registered
+refused late              | nothing              | other clinic | final         | final         | final         | final         | escalated registered
 answered                  | nothing              | other clinic | final         | final         | final         | final         | escalated registered
 refused                   | nothing              | other clinic | final         | final         | final         | final         | escalated registered
 invalid                   | stays refused        | other clinic | stays refused | stays refused | stays refused | stays refused | stays refused
@@ -111,6 +160,11 @@ second assigned           | nothing              | other clinic | assigned      
 second executed           | nothing              | other clinic | assigned      | executed      | answered      | refused       | court
 second answered           | nothing              | other clinic | final, court  | final, court  | final, court  | final, court  | court
 second refused            | nothing              | other clinic | final, court  | final, court  | final, court  | final, court  | court
+second overdue            | nothing              | other clinic | assigned      | no executor   | no executor   | refused       | court
+second overdue, assigned  | nothing              | other clinic | assigned      | executed      | answered      | refused       | court
+second overdue, executed  | nothing              | other clinic | assigned      | executed      | answered      | refused       | court
+second answered late      | nothing              | other clinic | final, court  | final, court  | final, court  | final, court  | court
+second refused late       | nothing              | other clinic | final, court  | final, court  | final, court  | final, court  | court
 straight to the authority | nothing              | other clinic | assigned      | no executor   | no executor   | refused       | court
 """  # noqa: E501 - a table is read across
 
@@ -135,6 +189,30 @@ def test_every_state_and_every_event(state: str, event: str, expected: str) -> N
         assert came_of_it == expected
     if expected in ERRORS or expected in {"nothing", "parked"}:
         assert (book.states, len(book.said)) == (before, said)
+
+
+def _kind(book: Casebook) -> tuple[str, str, bool]:
+    """Stage, status, and whether its time is over: all that a command looks at."""
+    if not book.states:
+        return "-", "unknown", False
+    state = book.state
+    if not state.stages:
+        return "-", state.status, False
+    return ("first" if len(state.stages) == 1 else "second"), state.status, state.stages[-1]["missed_said"]
+
+
+def test_the_table_is_the_full_product() -> None:
+    kinds = {_kind(book()) for book in STATES.values()}
+    registered = ("registered", "assigned", "executed", "answered", "refused")
+    missing = {
+        (stage, status, over) for stage in ("first", "second") for status in registered for over in (False, True)
+    } - kinds
+    assert not missing
+    assert {("-", "unknown", False), ("-", "invalid", False)} <= kinds
+    # Until it is registered no term runs.
+    assert {("first", "delivered", False), ("second", "escalated", False)} <= kinds
+    commands = {each(MORNING).type for each in EVENTS.values()}
+    assert commands == set(COMPLAINTS_IN.types)
 
 
 def test_the_way_out_of_an_unregistered_complaint_is_its_opening() -> None:

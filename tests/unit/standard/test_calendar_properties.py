@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from services.standard.acceptance import Accepted, Deferred, Refused, decide_acceptance, take_up
 from services.standard.calendar import ClinicCalendar, state_days, state_works
 from services.standard.complaints import complaint_term
-from services.standard.rules import WEEKDAYS
+from services.standard.rules import WEEKDAYS, Week
 from tests.unit.standard.local_times import ALMATY, RULES
 
 DAYS = st.dates(date(2015, 1, 10), date(2098, 12, 31))
@@ -149,3 +149,12 @@ def test_c8_1_r8_a_day_of_the_six_day_week_is_sunday_or_has_a_reason_to_be_free(
 def test_r9_the_six_day_week_gives_the_earlier_date(day: date) -> None:
     calendar = ClinicCalendar(RULES)
     assert calendar.working_day_after(day, 5, "six-day") <= calendar.working_day_after(day, 5, "five-day")
+
+
+@given(DAYS, st.integers(1, 30), st.sampled_from(["five-day", "six-day"]))
+def test_r9_the_nth_working_day_is_n_working_days_away(day: date, n: int, week: Week) -> None:
+    calendar = ClinicCalendar(RULES)
+    last = calendar.working_day_after(day, n, week)
+    assert calendar.working_days_between(day, last, week) == n
+    assert calendar.working_days_between(last, day, week) == -n
+    assert calendar.working_days_between(day, day, week) == 0
