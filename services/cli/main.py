@@ -49,6 +49,27 @@ class PageLanguage(StrEnum):
     EN = "en"
 
 
+class ListFormat(StrEnum):
+    """As what complaints can be listed."""
+
+    TABLE = "table"
+    CSV = "csv"
+
+
+class DocumentKind(StrEnum):
+    """What is printed of a complaint."""
+
+    RECEIPT = "receipt"
+    REPLY = "reply"
+
+
+class DocumentFormat(StrEnum):
+    """As what."""
+
+    PDF = "pdf"
+    HTML = "html"
+
+
 class ServiceName(StrEnum):
     """What can be served."""
 
@@ -187,6 +208,52 @@ def journal(
     from services.cli.journal import journal as run
 
     run(clinic, date, form=form.value, language=language.value, output=output)
+
+
+@app.command()
+def complaints(
+    clinic: Annotated[str, typer.Argument(help="the clinic_id")],
+    only_open: Annotated[bool, typer.Option("--open", help="only those that wait for something")] = False,
+    form: Annotated[ListFormat, typer.Option("--format", help="as what")] = ListFormat.TABLE,
+) -> None:
+    """List a clinic's complaints, the most urgent first, and count the calls whose answer was not given in time.
+
+    Age and days left are working days by the clinic's calendar; days left are 0 on the last day, and less once it is
+    over. Beside a CSV the counts go to standard error.
+    """
+    from services.cli.complaints import complaints as run
+
+    run(clinic, only_open=only_open, form=form.value)
+
+
+@app.command()
+def complaint(
+    complaint_id: Annotated[str, typer.Argument(help="the complaint_id")],
+    kind: Annotated[DocumentKind | None, typer.Option("--document", help="write this, to print and sign")] = None,
+    language: Annotated[PageLanguage | None, typer.Option(help="of the document, if not the complainant's")] = None,
+    form: Annotated[DocumentFormat, typer.Option("--format", help="of the document")] = DocumentFormat.PDF,
+    stage: Annotated[int | None, typer.Option(min=1, help="of which stage, if not the newest that has it")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="the file, if not standard output")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="the file as a line of JSON")] = False,
+) -> None:
+    """Show a complaint's file: stages, executors, statuses, and its call as it was known that day.
+
+    With --document: the confirmation of its registration (receipt), or the answer or refusal (reply).
+    """
+    from services.cli.complaint import complaint as show
+    from services.cli.complaint import document
+
+    if kind is None:
+        show(complaint_id, as_json=as_json)
+        return
+    document(
+        complaint_id,
+        kind.value,
+        form=form.value,
+        language=language.value if language else None,
+        stage=stage,
+        output=output,
+    )
 
 
 @app.command()

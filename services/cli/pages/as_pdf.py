@@ -90,7 +90,7 @@ class _Strip:
 
 def write(page: PrintedPage, as_of: datetime) -> bytes:
     """The document. ``as_of`` is the time that it bears."""
-    _register_fonts()
+    register_fonts()
     sheets = _sheets(page)
     out = io.BytesIO()
     # "invariant": no time and no number of chance in the file.
@@ -121,7 +121,8 @@ def write(page: PrintedPage, as_of: datetime) -> bytes:
 
 
 @cache
-def _register_fonts() -> None:
+def register_fonts() -> None:
+    """Make the page's fonts known to the library, once."""
     for name, file in _FILES.items():
         pdfmetrics.registerFont(TTFont(name, str(_FONTS / file)))
 
@@ -129,7 +130,7 @@ def _register_fonts() -> None:
 @cache
 def glyphs(font: str) -> frozenset[int]:
     """The characters that the font can draw."""
-    _register_fonts()
+    register_fonts()
     return frozenset(pdfmetrics.getFont(font).face.charToGlyph)
 
 
@@ -294,7 +295,7 @@ def _wrapped(text: str, font: str, size: float, width: float) -> list[str]:
     """The text in lines that are no wider, at least one; a word that is, is broken behind a hyphen, or anywhere."""
     lines: list[str] = []
     line = ""
-    for word in _drawable(text, font).split(" "):
+    for word in drawable(text, font).split(" "):
         joined = f"{line} {word}" if line else word
         if _width_of(joined, font, size) <= width:
             line = joined
@@ -316,7 +317,7 @@ def _width_of(text: str, font: str, size: float) -> float:
     return float(pdfmetrics.stringWidth(text, font, size))
 
 
-def _drawable(text: str, font: str) -> str:
+def drawable(text: str, font: str) -> str:
     """The text with ``U+FFFD`` for each character that the font has not: something stood there."""
     return "".join(letter if ord(letter) in glyphs(font) else "\ufffd" for letter in unicodedata.normalize("NFC", text))
 

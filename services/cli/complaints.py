@@ -1,0 +1,366 @@
+"""``homecall complaints``: a clinic's complaints for its head, the most urgent first; and the answers it has missed.
+
+It reads the complaints' database, and the clinic's days from Kafka. No complainant stands in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Literal
+
+from services.cli.failure import Failure
+from services.cli.kafka import read_to_end
+from services.cli.pages.as_csv import guarded
+from services.cli.terminal import print_bytes, print_error, settings
+from services.complaints.domain import ComplaintState, open_since, same_matter
+from services.complaints.store import ComplaintStore
+from services.contract.envelope import Record, Unreadable, read
+from services.contract.events import ClinicPublished
+from services.contract.topics import CLINICS, COMPLAINTS
+from services.runtime.clock import clock_from
+from services.runtime.failures import Transient
+from services.runtime.mongo import Database
+from services.runtime.settings import Settings
+from services.standard.calendar import ClinicCalendar, local
+from services.standard.clinics import calendar_of
+from services.standard.rules import RuleSet, RuleSets, load_rule_sets
+
+ListFormat = Literal["table", "csv"]
+_WAITING = ("delivered", "escalated")
+_BYTE_ORDER_MARK = "\ufeff"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A complaint as its head sees it. ``age`` and ``left`` are working days by the clinic's calendar.
+
+    ``age`` counts from the day of registration to today, or to the final answer; ``left`` from today to the last day of
+    the term: 0 on that day, less once it is over, None where no term runs. ``number`` is the last stage's, ``earlier``
+    the numbers of the stages before; ``linked`` the other complaints of the same matter, by number or id.
+    """
+
+    complaint_id: str
+    number: str
+    earlier: tuple[str, ...]
+    stage: str
+    status: str
+    overdue: bool
+    channel: str
+    registered_on: date | None
+    registers_at: datetime | None
+    age: int | None
+    due_on: date | None
+    due_at: datetime | None
+    left: int | None
+    executor: str
+    position: str
+    request_id: str
+    linked: tuple[str, ...]
+
+    @property
+    def open(self) -> bool:
+        """Whether it waits for something."""
+        return self.left is not None or self.status in _WAITING
+
+
+def complaints(clinic_id: str, *, only_open: bool, form: ListFormat) -> None:
+    """Print the list. ``Failure`` with code 1 where nobody knows the clinic, and where a server does not answer."""
+    asked = settings()
+    now = clock_from(asked.clock).now()
+    try:
+        states, missed, clinic = asyncio.run(_found(asked, clinic_id))
+    except Transient as error:
+        raise Failure(f"the database (HOMECALL_MONGO_URL): {error}", code=1) from None
+    if clinic is None:
+        raise Failure(
+            f"{clinic_id} has not been published in {CLINICS.name}: check the id, or publish the clinic", code=1
+        )
+    rows = listed(states, now, clinic, load_rule_sets(asked.rules))
+    shown = [each for each in rows if each.open or not only_open]
+    if form == "csv":
+        print_bytes(as_csv(shown))
+        for line in [summary(rows), missed_line(missed)]:
+            print_error(line)
+        return
+    print_table(shown)
+    print_bytes(f"{summary(rows)}\n{missed_line(missed)}\n".encode())
+
+
+async def _found(
+    asked: Settings, clinic_id: str
+) -> tuple[list[ComplaintState], dict[str, int], ClinicPublished | None]:
+    database = Database(asked.mongo_url, f"{asked.mongo_prefix}_{COMPLAINTS}")
+    try:
+        store = ComplaintStore(database)
+        states, missed = await store.of_clinic(clinic_id), await store.answers_missed(clinic_id)
+    finally:
+        database.close()
+    return states, missed, clinic_among(await read_to_end(asked, CLINICS.name), clinic_id)
+
+
+def clinic_among(records: Sequence[Record], clinic_id: str) -> ClinicPublished | None:
+    """The clinic as it was published last; None where it was not, or was taken back."""
+    found: ClinicPublished | None = None
+    for record in sorted(records, key=lambda each: (each.partition, each.offset)):
+        if record.value is None:
+            found = None if record.key == clinic_id.encode() else found
+            continue
+        try:
+            data = read(record).data
+        except Unreadable:
+            continue
+        if isinstance(data, ClinicPublished) and data.clinic_id == clinic_id:
+            found = data
+    return found
+
+
+# ---------------------------------------------------------------- what is listed
+
+
+def listed(
+    states: Sequence[ComplaintState], now: datetime, clinic: ClinicPublished, rule_sets: RuleSets
+) -> list[Listed]:
+    """The most urgent first: by the end of their terms, then those that wait for an opening, then what is over.
+
+    A complaint that was refused as invalid was never registered, and stands in no list.
+    """
+    linked = _links([each for each in states if each.stages])
+    calendars: dict[str, ClinicCalendar] = {}
+    rows = []
+    for each in states:
+        if each.stages:
+            rules = rule_sets.on(local(datetime.fromisoformat(each.stages[-1]["came_at"])).date())
+            calendar = calendars.setdefault(rules.id, calendar_of(clinic, rules))
+            rows.append(_listed(each, now, calendar, rules, linked.get(each.complaint_id, ())))
+    return sorted(rows, key=_urgency)
+
+
+def _links(states: Sequence[ComplaintState]) -> dict[str, tuple[str, ...]]:
+    """By id, the names of those that each is linked with. Compared are those that share an index, or that one kept."""
+    by_id = {each.complaint_id: each for each in states}
+    near: dict[str, set[str]] = {}
+    sharing: dict[tuple[str, str], list[str]] = {}
+    for each in states:
+        for key in each.matter.items():
+            sharing.setdefault(key, []).append(each.complaint_id)
+        for other in each.linked:
+            if other in by_id:
+                near.setdefault(each.complaint_id, set()).add(other)
+                near.setdefault(other, set()).add(each.complaint_id)
+    for group in sharing.values():
+        for one in group:
+            near.setdefault(one, set()).update(group)
+    return {
+        one: tuple(sorted(name_of(by_id[other]) for other in others if are_linked(by_id[one], by_id[other])))
+        for one, others in near.items()
+    }
+
+
+def _urgency(row: Listed) -> tuple[int, float, str]:
+    if row.left is not None and row.due_at is not None:
+        return 0, row.due_at.timestamp(), row.number
+    if row.open:
+        return 1, row.registers_at.timestamp() if row.registers_at else float("inf"), row.complaint_id
+    # Of those that are over, the newest first.
+    return 2, -row.registered_on.toordinal() if row.registered_on else 0, row.complaint_id
+
+
+def _listed(
+    state: ComplaintState, now: datetime, calendar: ClinicCalendar, rules: RuleSet, linked: Sequence[str]
+) -> Listed:
+    stage = state.stages[-1]
+    week = rules.complaint_term(stage["stage"]).week
+    today = local(now).date()
+    runs = open_since(state) is not None
+    registered_on = _date(stage["registered_at"])
+    due_at = _moment(stage["answer_due_at"])
+    ended = stage["answer"] or stage["refusal"] or {}
+    until = today if runs else _date(ended.get("at")) or today
+    executor = stage["executors"][-1] if stage["executors"] else {"full_name": "", "position": ""}
+    return Listed(
+        complaint_id=state.complaint_id,
+        number=stage["number"] or "",
+        earlier=tuple(each["number"] for each in state.stages[:-1] if each["number"]),
+        stage=stage["stage"],
+        status=state.status,
+        overdue=runs and due_at is not None and now > due_at,
+        channel=state.channel,
+        registered_on=registered_on,
+        registers_at=_moment(stage["registers_at"]),
+        age=None if registered_on is None else calendar.working_days_between(registered_on, until, week),
+        due_on=None if due_at is None else local(due_at).date(),
+        due_at=due_at,
+        left=calendar.working_days_between(today, local(due_at).date(), week) if runs and due_at else None,
+        executor=executor["full_name"],
+        position=executor["position"],
+        request_id=state.request_id or "",
+        linked=tuple(linked),
+    )
+
+
+def are_linked(one: ComplaintState, other: ComplaintState) -> bool:
+    """Either way: by what both are about, or by what one of them has kept, where that was erased."""
+    kept = other.complaint_id in one.linked or one.complaint_id in other.linked
+    return bool(other.stages) and (kept or same_matter(one, other))
+
+
+def name_of(state: ComplaintState) -> str:
+    """A complaint by its newest number, or by its id before it has one."""
+    return next((each["number"] for each in reversed(state.stages) if each["number"]), None) or state.complaint_id
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def _date(text: str | None) -> date | None:
+    return None if text is None else local(datetime.fromisoformat(text)).date()
+
+
+def summary(rows: Sequence[Listed]) -> str:
+    """How many there are, open and overdue, and of how many matters: linked ones are one."""
+    still = [each for each in rows if each.open]
+    overdue = sum(each.overdue for each in rows)
+    return (
+        f"{len(rows)} complaints about {_matters(rows)} matters; {len(still)} open, {overdue} overdue"
+        if rows
+        else "no complaints"
+    )
+
+
+def _matters(rows: Sequence[Listed]) -> int:
+    """Linked complaints are one matter."""
+    names: dict[str, str] = {}
+    for row in rows:
+        for name in (row.number, row.complaint_id):
+            if name:
+                names[name] = row.complaint_id
+    parent = {row.complaint_id: row.complaint_id for row in rows}
+
+    def root(one: str) -> str:
+        while parent[one] != one:
+            one = parent[one]
+        return one
+
+    for row in rows:
+        for name in row.linked:
+            if name in names:
+                parent[root(names[name])] = root(row.complaint_id)
+    return len({root(each) for each in parent})
+
+
+def missed_line(missed: dict[str, int]) -> str:
+    """The calls of the clinic whose answer did not come in time, by month, the newest first."""
+    months = ", ".join(f"{month}: {count}" for month, count in sorted(missed.items(), reverse=True))
+    return f"calls whose answer was not given in time (C4.1, C4.4): {months or 'none'}"
+
+
+# ---------------------------------------------------------------- how it is printed
+
+
+def status_of(row: Listed) -> str:
+    """The status in a word or two: that it is overdue, too."""
+    return f"{row.status}, overdue" if row.overdue else row.status
+
+
+def print_table(rows: Sequence[Listed]) -> None:
+    """The list for a terminal; elsewhere with no line broken."""
+    from rich.console import Console
+    from rich.table import Table
+
+    if not rows:
+        return
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=240)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name, justify in (
+        ("number", "left"),
+        ("stage", "left"),
+        ("status", "left"),
+        ("registered", "left"),
+        ("age", "right"),
+        ("due", "left"),
+        ("left", "right"),
+        ("executor", "left"),
+        ("linked", "left"),
+        ("complaint", "left"),
+    ):
+        table.add_column(name, justify=justify, no_wrap=name in {"number", "registered", "due", "complaint"})  # type: ignore[arg-type]
+    for row in rows:
+        cells = (
+            row.number or "-",
+            row.stage,
+            status_of(row),
+            _text(row.registered_on) or (f"{local(row.registers_at):%d.%m %H:%M}" if row.registers_at else "-"),
+            "-" if row.age is None else str(row.age),
+            _text(row.due_on) or "-",
+            "-" if row.left is None else str(row.left),
+            row.executor or "-",
+            ", ".join(row.linked) or "-",
+            row.complaint_id,
+        )
+        table.add_row(*map(_plain, cells), style="bold red" if row.overdue else None if row.open else "dim")
+    console.print(table)
+
+
+def _plain(text: str) -> Any:
+    from rich.text import Text
+
+    return Text(text)
+
+
+_HEAD = (
+    "number",
+    "stage",
+    "status",
+    "overdue",
+    "registered_on",
+    "age_working_days",
+    "answer_due_on",
+    "days_left",
+    "executor",
+    "executor_position",
+    "channel",
+    "complaint_id",
+    "request_id",
+    "linked",
+    "earlier_numbers",
+)
+
+
+def as_csv(rows: Sequence[Listed]) -> bytes:
+    """The list as CSV: UTF-8 with a byte order mark, RFC 4180, guarded as the register's."""
+    text = io.StringIO(newline="")
+    lines = csv.writer(text, lineterminator="\r\n")
+    lines.writerow(_HEAD)
+    for row in rows:
+        cells = (
+            row.number,
+            row.stage,
+            row.status,
+            "yes" if row.overdue else "no",
+            _text(row.registered_on),
+            "" if row.age is None else str(row.age),
+            _text(row.due_on),
+            "" if row.left is None else str(row.left),
+            row.executor,
+            row.position,
+            row.channel,
+            row.complaint_id,
+            row.request_id,
+            " ".join(row.linked),
+            " ".join(row.earlier),
+        )
+        # A number that is less than none is no formula.
+        lines.writerow([cell if cell.lstrip("-").isdigit() else guarded(cell) for cell in cells])
+    return (_BYTE_ORDER_MARK + text.getvalue()).encode()
+
+
+def _text(day: date | None) -> str:
+    return "" if day is None else day.isoformat()
