@@ -17,7 +17,7 @@ from services.cli.failure import Failure
 from services.cli.kafka import read_to_end
 from services.cli.pages.as_csv import guarded
 from services.cli.terminal import print_bytes, print_error, settings
-from services.complaints.domain import ComplaintState, open_since, same_matter
+from services.complaints.domain import ComplaintState, Held, open_since, same_matter
 from services.complaints.store import ComplaintStore
 from services.contract.envelope import Record, Unreadable, read
 from services.contract.events import ClinicPublished
@@ -31,7 +31,7 @@ from services.standard.clinics import calendar_of
 from services.standard.rules import RuleSet, RuleSets, load_rule_sets
 
 ListFormat = Literal["table", "csv"]
-_WAITING = ("delivered", "escalated")
+_WAITING = ("delivered", "escalated", "held")
 _BYTE_ORDER_MARK = "\ufeff"
 
 
@@ -127,16 +127,23 @@ def listed(
 ) -> list[Listed]:
     """The most urgent first: by the end of their terms, then those that wait for an opening, then what is over.
 
-    A complaint that was refused as invalid was never registered, and stands in no list.
+    A complaint that was refused as invalid was never registered, and stands in no list; one whose signature cannot be
+    checked yet does, since its term runs.
     """
     linked = _links([each for each in states if each.stages])
     calendars: dict[str, ClinicCalendar] = {}
     rows = []
     for each in states:
-        if each.stages:
-            rules = rule_sets.on(local(datetime.fromisoformat(each.stages[-1]["came_at"])).date())
-            calendar = calendars.setdefault(rules.id, calendar_of(clinic, rules))
-            rows.append(_listed(each, now, calendar, rules, linked.get(each.complaint_id, ())))
+        came_at = each.held["started_at"] if each.held else each.stages[-1]["came_at"] if each.stages else None
+        if each.held is None and came_at is None:
+            continue
+        rules = rule_sets.on(local(datetime.fromisoformat(came_at) if came_at else now).date())
+        calendar = calendars.setdefault(rules.id, calendar_of(clinic, rules))
+        rows.append(
+            _held(each, each.held, now, calendar, rules)
+            if each.held
+            else _listed(each, now, calendar, rules, linked.get(each.complaint_id, ()))
+        )
     return sorted(rows, key=_urgency)
 
 
@@ -214,6 +221,33 @@ def name_of(state: ComplaintState) -> str:
     return next((each["number"] for each in reversed(state.stages) if each["number"]), None) or state.complaint_id
 
 
+def _held(state: ComplaintState, held: Held, now: datetime, calendar: ClinicCalendar, rules: RuleSet) -> Listed:
+    """One whose signature cannot be checked yet: it has no number, and its term runs."""
+    due_at = _moment(held["due_at"])
+    started_on = _date(held["started_at"])
+    week = rules.complaint_term(held["stage"]).week
+    today = local(now).date()
+    return Listed(
+        complaint_id=state.complaint_id,
+        number="",
+        earlier=(),
+        stage=held["stage"],
+        status=state.status,
+        overdue=due_at is not None and now > due_at,
+        channel=state.channel,
+        registered_on=None,
+        registers_at=None,
+        age=None if started_on is None else calendar.working_days_between(started_on, today, week),
+        due_on=None if due_at is None else local(due_at).date(),
+        due_at=due_at,
+        left=None if due_at is None else calendar.working_days_between(today, local(due_at).date(), week),
+        executor="",
+        position="",
+        request_id="",
+        linked=(),
+    )
+
+
 def _moment(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 
@@ -227,9 +261,8 @@ def summary(rows: Sequence[Listed]) -> str:
     still = [each for each in rows if each.open]
     overdue = sum(each.overdue for each in rows)
     return (
-        f"{len(rows)} complaints about {_matters(rows)} matters; {len(still)} open, {overdue} overdue"
-        if rows
-        else "no complaints"
+        f"complaints: {len(rows)}, about {_matters(rows)} {'matter' if _matters(rows) == 1 else 'matters'}; "
+        f"{len(still)} open, {overdue} overdue"
     )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from services.cli.failure import Failure
 from services.cli.terminal import json_line, print_bytes, settings
-from services.contract.topics import INTAKE, NOTIFIER, SCHEDULER
+from services.contract.topics import COMPLAINTS, INTAKE, NOTIFIER, SCHEDULER
 from services.runtime.failures import Transient
 from services.runtime.mongo import Database
 
@@ -31,9 +32,10 @@ def explain_request(request_id: str, *, as_json: bool) -> None:
     """Print the steps of a request in the order of their times; ``Failure`` when no store knows it."""
     try:
         documents = asyncio.run(_documents(request_id.lower()))
+        about = asyncio.run(_complaints_about(request_id.lower()))
     except Transient as error:
         raise Failure(f"the database (HOMECALL_MONGO_URL): {error}", code=1) from None
-    steps = life(documents)
+    steps = life(documents, about)
     if not steps:
         raise Failure(f"no store knows the request {request_id}: look at the dead letters, or check the id", code=1)
     for step in steps:
@@ -53,11 +55,21 @@ async def _documents(request_id: str) -> dict[str, dict[str, Any]]:
     return found
 
 
-def life(documents: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+async def _complaints_about(request_id: str) -> list[dict[str, Any]]:
+    asked = settings()
+    database = Database(asked.mongo_url, f"{asked.mongo_prefix}_{COMPLAINTS}")
+    try:
+        return await database.collection("complaints").find({"about": request_id})
+    finally:
+        database.close()
+
+
+def life(documents: dict[str, dict[str, Any]], complaints: Sequence[dict[str, Any]] = ()) -> list[dict[str, Any]]:
     """The steps of a request, from each service's document of it: time, service, step, clauses, verdict, facts.
 
     The events that were stored are what was said, and when: nothing is decided again. Under ``MESSAGES`` stands what
-    became of its messages. No names, no addresses and no phones.
+    became of its messages. The complaints about it stand among them, each with what became of it. No names, no
+    addresses and no phones.
     """
     steps: list[dict[str, Any]] = []
     state = documents.get(INTAKE, {}).get("s") or {}
@@ -71,7 +83,10 @@ def life(documents: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
             steps += [_said(service, channel, event) for event in events]
     for message in (documents.get(MESSAGES, {}).get("s") or {}).get("messages", []):
         steps += _sms(message)
-    order = ["applicant", INTAKE, SCHEDULER, NOTIFIER]
+    for complaint in complaints:
+        for events in complaint.get("o", {}).values():
+            steps += [_said(COMPLAINTS, channel, event) for event in events]
+    order = ["applicant", INTAKE, SCHEDULER, NOTIFIER, COMPLAINTS]
     return sorted(steps, key=lambda step: (datetime.fromisoformat(step["time"]), order.index(step["service"])))
 
 
@@ -103,6 +118,10 @@ def _said(service: str, channel: str, event: dict[str, Any]) -> dict[str, Any]:
         return _step(event["time"], service, event_type, ["R13", "R14"], None, facts)
     if event_type.startswith("deadline."):
         deadline = data["deadline"]
+        if data["subject_kind"] == "complaint":
+            facts = _some(data, "subject_id", "due_at", "stage")
+            clause = "C10.8" if data["stage"] == "quality_authority" else "C10.4"
+            return _step(event["time"], service, event_type, [clause], event_type.split(".")[1], facts)
         clause = _DEADLINES.get(deadline) or _ANSWER.get(data["channel"], "C4.1")
         facts = _some(data, "deadline", "started_at", "due_at", "limit_seconds", "stage")
         return _step(event["time"], service, event_type, [clause], event_type.split(".")[1], facts)
@@ -113,6 +132,9 @@ def _said(service: str, channel: str, event: dict[str, Any]) -> dict[str, Any]:
         )
         verdict = None if on_time is None else "on time" if on_time else "late"
         return _step(event["time"], service, event_type, clauses, verdict, _some(data, "sequence", "status", "due_at"))
+    if event_type == "complaint.status-changed":
+        facts = _some(data, "status", "complaint_id", "incoming_number", "stage", "answer_due_on", "linked_complaints")
+        return _step(event["time"], service, event_type, ["C10.6"], None, facts)
     facts = _some(data, "revision", "register_date", "register_number", "answered_at", "outcome")
     return _step(event["time"], service, event_type, ["C6.1"], None, facts)
 
@@ -137,4 +159,4 @@ def _line(step: dict[str, Any]) -> str:
     shown = {name: value for name, value in step.items() if name not in apart}
     told = ", ".join(f"{name} {', '.join(each) if isinstance(each, list) else each}" for name, each in shown.items())
     clauses, verdict = " ".join(step["clauses"]), step["verdict"] or ""
-    return f"{step['time']}  {step['service']:<9}  {step['step']:<19}  {clauses:<24}  {verdict:<20}  {told}"
+    return f"{step['time']}  {step['service']:<10}  {step['step']:<24}  {clauses:<24}  {verdict:<20}  {told}"

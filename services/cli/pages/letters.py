@@ -262,7 +262,7 @@ def _next(stage: Stage, language: PageLanguage) -> tuple[str, ...]:
 def _times(call: KeptCall, language: PageLanguage) -> Part:
     rows = tuple(
         (
-            f"{coded(words.DEADLINES, each['deadline'], language)} ({each['clause']})",
+            coded(words.DEADLINES, each["deadline"], language),
             *(_time(each[name]) for name in ("started_at", "due_at", "ended_at")),
             coded(words.VERDICTS, each["verdict"], language),
         )

@@ -145,8 +145,15 @@ class Casebook:
     def state(self) -> ComplaintState:
         return self.states[COMPLAINT]
 
-    def decide(self, event: Incoming, *, record_time: datetime | None = None, now: datetime | None = None) -> Decision:
-        """A decision that is not carried out."""
+    def decide(
+        self,
+        event: Incoming,
+        *,
+        record_time: datetime | None = None,
+        now: datetime | None = None,
+        kept: dict[str, Any] | None = None,
+    ) -> Decision:
+        """A decision that is not carried out; with ``kept`` on a complaint whose signature cannot be checked now."""
         state = self.states.get(event.subject)
         before = deepcopy(state)
         decision = domain.decide(
@@ -156,6 +163,7 @@ class Casebook:
             rule_sets=RULES,
             record_time=record_time,
             now=now or at("Tue 2026-11-24 09:41"),
+            kept=kept,
         )
         assert state == before, "a decision must not change the state it was given"
         return decision

@@ -34,6 +34,15 @@ def _second(*more: Incoming, when: str = "Wed 2026-11-25 10:00") -> Casebook:
     return _first(command("assigned", "Tue 2026-11-24 10:00", executor=YERZHAN), command("escalated", when), *more)
 
 
+def _held() -> Casebook:
+    """A complaint from the portal while signatures cannot be checked: neither registered nor refused."""
+    book = Casebook()
+    signed = _submitted(MORNING, channel="portal", received_by=None, signature={"format": "cms", "value": "AAAA"})
+    assert book.hear(signed, kept={"cause": signed.cause, "record": {}}) == ""
+    assert book.state.status == "held"
+    return book
+
+
 def _tick(book: Casebook, moment: str) -> Casebook:
     book.tick(moment)
     return book
@@ -75,6 +84,7 @@ STATES: dict[str, Callable[[], Casebook]] = {
         command("assigned", "Tue 2026-11-24 10:00"), command("answered", "Tue 2026-11-24 11:00")
     ),
     "refused": lambda: _first(command("refused", "Tue 2026-11-24 10:00")),
+    "held": lambda: _held(),
     "invalid": lambda: _story(_submitted(MORNING, text="")),
     "escalated at night": lambda: _second(when="Wed 2026-11-25 21:00"),
     "escalated": _second,
@@ -153,6 +163,7 @@ answered late             | nothing              | other clinic | final         
 refused late              | nothing              | other clinic | final         | final         | final         | final         | escalated registered
 answered                  | nothing              | other clinic | final         | final         | final         | final         | escalated registered
 refused                   | nothing              | other clinic | final         | final         | final         | final         | escalated registered
+held                      | nothing              | other clinic | parked        | parked        | parked        | parked        | parked
 invalid                   | stays refused        | other clinic | stays refused | stays refused | stays refused | stays refused | stays refused
 escalated at night        | nothing              | other clinic | unregistered  | unregistered  | unregistered  | unregistered  | unregistered
 escalated                 | nothing              | other clinic | assigned      | no executor   | no executor   | refused       | court
@@ -208,7 +219,7 @@ def test_the_table_is_the_full_product() -> None:
         (stage, status, over) for stage in ("first", "second") for status in registered for over in (False, True)
     } - kinds
     assert not missing
-    assert {("-", "unknown", False), ("-", "invalid", False)} <= kinds
+    assert {("-", "unknown", False), ("-", "held", False), ("-", "invalid", False)} <= kinds
     # Until it is registered no term runs.
     assert {("first", "delivered", False), ("second", "escalated", False)} <= kinds
     commands = {each(MORNING).type for each in EVENTS.values()}
