@@ -668,7 +668,8 @@ class _Maker:
     # ------------------------------------------------------------ complaints
 
     def _complaints(self, accepted: Sequence[Act]) -> None:
-        about = accepted[0].subject if accepted else None
+        about = accepted[0] if accepted else None
+        before: dict[str, Any] = {}
         sunday = date(2026, 10, 25)
         for moment, channel, addressed_to, language, text, flaw in (
             (at(DAY, "11:05"), "in_person", "clinic", "ru", "Врач пришёл позже назначенного времени.", ""),
@@ -693,9 +694,13 @@ class _Maker:
                 self._sign(data, data["complainant"]["iin"], flaw)
             else:
                 data["received_by"] = {"full_name": self._name(), "position": "Кеңсе маманы"}
-            if channel == "in_person" and about:
-                data["request_id"] = about
             news = f"a complaint comes in ({channel}, to the {addressed_to.replace('_', ' ')})"
+            if about and (channel == "in_person" or before.get("channel") == "in_person"):
+                data |= {"request_id": about.subject, "clinic_id": about.clinic_id}
+                if before:
+                    data["complainant"] = before["complainant"] | {"language": language}
+                    news += ", about the same call as the last one, by the same person"
+            before = data
             if flaw:
                 news += f"; its signature does not hold: {_FLAWS[flaw]}"
             self._do(moment, "complaint.submitted", data, expected="refused" if flaw else "registered", news=news)

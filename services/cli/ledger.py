@@ -187,6 +187,8 @@ class Ledger:
         self.fates: dict[str, Fate] = {}
         self.complaints: dict[str, set[str]] = {}
         """The statuses of each complaint that was sent."""
+        self.complaints_linked: set[str] = set()
+        """Those that name another of the same matter."""
         self.complaints_expected: dict[str, str] = {}
         """The status to which each must come: registered, or refused at once."""
         self.came_in: Counter[str] = Counter()
@@ -270,6 +272,8 @@ class Ledger:
         if isinstance(data, ComplaintStatusChanged):
             if data.complaint_id in self.complaints:
                 self.complaints[data.complaint_id].add(data.status)
+                if data.linked_complaints:
+                    self.complaints_linked.add(data.complaint_id)
             else:
                 self._find("doubled", f"a complaint that nobody sent: {data.complaint_id}")
             return

@@ -369,7 +369,12 @@ def show_summary(console: Console, summary: Summary, ledger: Ledger) -> None:
             "slowest by the service clock: " + ", ".join(f"{k} {v}" for k, v in slow.items()),
         ),
         ("  missed", summary.missed, "10 minutes at the desk and by phone, 30 through the portal"),
-        ("complaints registered", summary.complaints, f"{turned_away} turned away, its signature does not hold"),
+        (
+            "complaints registered",
+            summary.complaints,
+            f"{turned_away} turned away, its signature does not hold; {len(ledger.complaints_linked)} linked with "
+            "another about the same call",
+        ),
         ("dead letters", len(ledger.dead), f"{len(ledger.dead_expected)} broken records were sent on purpose"),
         ("lost", summary.lost, ""),
         ("doubled", summary.doubled, ""),

@@ -17,7 +17,9 @@ INCOMING_NUMBER: Final = Text("Кіріс №", "Вх. №", "Incoming No.")
 REGISTERED_ON: Final = Text("Тіркелген күні", "Дата регистрации", "Registered on")
 RECEIVED_BY: Final = Text("Қабылдады", "Принял(а)", "Accepted by")
 BY_THE_PORTAL: Final = Text(
-    "портал арқылы, өздігінен тіркелді", "через портал, зарегистрирована автоматически", "by the portal, automatically"
+    "портал арқылы, автоматты түрде тіркелді",
+    "через портал, зарегистрирована автоматически",
+    "by the portal, automatically",
 )
 PLACE_OF_STAMP: Final = Text("М.О.", "М.П.", "Stamp")
 
@@ -54,7 +56,7 @@ ADDRESSEES: Final[Mapping[str, Text]] = {
 }
 CHANNELS: Final[Mapping[str, Text]] = {
     "post": Text("пошта арқылы", "по почте", "by post"),
-    "in_person": Text("жеке өзі әкелді", "лично", "in person"),
+    "in_person": Text("жеке өзі берді", "лично", "in person"),
     "portal": Text("портал арқылы", "через портал", "through the portal"),
 }
 ANSWER_BY: Final[Mapping[str, Text]] = {
@@ -76,7 +78,7 @@ WITHOUT_WAITING: Final = Text("Сіздің құқықтарыңыз", "Ваши
 # What a reply tells ---------------------------------------------------------------------------------------------------
 
 OUTGOING: Final = Text("Шығыс № ____________", "Исх. № ____________", "Outgoing No. ____________")
-IN_REPLY_TO: Final = Text("№ {number}, {on} шағымға", "На № {number} от {on}", "In reply to No. {number} of {on}")
+IN_REPLY_TO: Final = Text("{on} ж. № {number} шағымға", "На № {number} от {on}", "In reply to No. {number} of {on}")
 DEAR: Final = Text("Құрметті {name}!", "Уважаемый(ая) {name}!", "Dear {name},")
 CONSIDERED: Final = Text(
     "Сіздің {on} күні № {number} болып тіркелген шағымыңыз қаралды.",
@@ -120,7 +122,7 @@ SENT: Final[Mapping[str, Text]] = {
 
 DEADLINE: Final = Text("Мерзім", "Срок", "Time")
 STARTED: Final = Text("Басталды", "Начало", "From")
-DUE_AT: Final = Text("Шегі", "Предел", "Until")
+DUE_AT: Final = Text("Соңғы мерзімі", "Предел", "Until")
 ENDED: Final = Text("Аяқталды", "Окончание", "Ended")
 VERDICT: Final = Text("Қорытынды", "Вывод", "Verdict")
 DEADLINES: Final[Mapping[str, Text]] = {

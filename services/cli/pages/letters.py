@@ -23,6 +23,7 @@ from services.contract.events import ClinicPublished
 from services.contract.language import CONTACT_CENTRE
 
 Pair = tuple[str, str]
+_BLANK = "_" * 24
 
 
 class NotThere(Exception):
@@ -79,14 +80,18 @@ def receipt(
     """
     stage = _stage(state, place)
     registered_at = _registered(stage)
-    received_by = state.received_by
-    who = _official(received_by) if received_by else said(words.BY_THE_PORTAL, language)
+    # Who accepted what went on to the authority no event says: that is written in by hand.
+    received_by = state.received_by if place == 0 else None
+    who = _official(received_by) if received_by else _BLANK
+    if place == 0 and state.channel == "portal":
+        who = said(words.BY_THE_PORTAL, language)
     about: list[Pair] = [
         (said(words.FROM, language), clean(state.complainant["full_name"])),
         (said(words.TO, language), said(words.ADDRESSEES[stage["stage"]], language)),
         (said(words.CAME, language), said(spoken.moment(datetime.fromisoformat(stage["came_at"])), language)),
-        (said(words.CAME_BY, language), coded(words.CHANNELS, state.channel, language)),
     ]
+    if place == 0:
+        about.append((said(words.CAME_BY, language), coded(words.CHANNELS, state.channel, language)))
     if state.request_id:
         about.append((said(words.ABOUT, language), _call(state, language)))
     if linked:

@@ -444,6 +444,14 @@ async def test_where_the_answer_is_to_be_had(answer_by: str) -> None:
     )
 
 
+async def test_what_came_through_the_portal_was_registered_by_nobody() -> None:
+    signature = {"format": "cms", "value": "AAAA"}
+    state, _ = await a_case(channel="portal", received_by=None, signature=signature)
+    letter = receipt(state, 0, CLINIC, "kk")
+    assert dict(letter.stamp)["Қабылдады"] == "портал арқылы, автоматты түрде тіркелді"
+    assert letter.signed_by == ""
+
+
 async def test_each_stage_has_a_receipt_and_a_reply_of_its_own() -> None:
     _, office = await a_case()
     await office.hear(
@@ -455,6 +463,9 @@ async def test_each_stage_has_a_receipt_and_a_reply_of_its_own() -> None:
     assert (stage_of(state, "receipt"), stage_of(state, "reply")) == (1, 0)
     later = receipt(state, 1, CLINIC, "ru")
     assert ("Вх. №", "2026-2") in later.stamp
+    # Who took it there no event says: it is written in by hand.
+    assert (later.signed_by, later.office) == ("", "Жалобу принял(а)")
+    assert "Тұрсынова" not in read_html(later)
     assert dict(later.parts[1].pairs)["Срок рассмотрения"] == "15 рабочих дней"
     assert not [point for part in later.parts for point in part.points if "уполномоченный орган" in point]
     with pytest.raises(NotThere, match=r"no answer at stage quality_authority yet: it is due on 2026-12-12"):

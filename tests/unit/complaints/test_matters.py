@@ -20,6 +20,7 @@ from services.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
 from services.gateways.signatures import Unchecked
 from services.runtime.clock import SystemClock
 from services.runtime.engine import Engine, Handled
+from services.runtime.failures import MustFinish
 from services.runtime.personal import KeyRing, Vault
 from services.standard.clinics import Clinics
 from tests.unit.complaints.casebook import COMPLAINT, DINARA, RULES, at, clinic, command, incoming, submission
@@ -184,6 +185,31 @@ async def test_the_same_complaint_again_opens_no_other_file() -> None:
     again = await office.hear(record, now=NOW + timedelta(days=3))
     assert again.events == first.events
     assert await office.state() == state
+
+
+async def test_a_crash_before_the_number_opens_the_file_with_what_is_known_when_it_is_given() -> None:
+    office = Office()
+    await office.hear_of_call(accepted())
+    record = complaint()
+
+    def crash() -> None:
+        raise ConnectionError
+
+    pages = office.database.collection("pages")
+    pages.before_write = crash
+    with pytest.raises(MustFinish):
+        await office.hear(record)
+    assert (await office.state()).call is None
+    pages.before_write = None
+    await office.hear_of_call(status("scheduled", "08:31", on_time=False))
+    replayed = await office.hear(record, now=NOW + timedelta(minutes=1))
+    state = await office.state()
+    assert state.call is not None
+    assert [line["type"] for line in state.call["lines"]] == ["request.accepted", "status.changed"]
+    assert [each["status"] for each in said(replayed)] == ["delivered", "registered"]
+    # A crash after the number was stored: the records come again, and find it as it is.
+    again = await office.hear(record, now=NOW + timedelta(hours=1))
+    assert (again.events, await office.state()) == (replayed.events, state)
 
 
 async def test_what_was_under_way_when_it_opened_is_added_once() -> None:
