@@ -95,7 +95,9 @@ def _story(letter: Letter) -> Iterable[Flowable]:
     yield Spacer(1, 14)
     yield _paragraph(letter.title, _TITLE)
     for part in letter.parts:
-        yield from _part(part)
+        flow = list(_part(part))
+        # A list or a table is not torn unless it is higher than a page.
+        yield from flow if part.paragraphs else [KeepTogether(flow)]
     yield KeepTogether(
         [Spacer(1, 16), _signature(letter), Spacer(1, 8), *(_paragraph(n, _SMALL) for n in letter.notes)]
     )
