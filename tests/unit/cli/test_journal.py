@@ -699,7 +699,7 @@ def test_a_visit_that_stands_as_it_was_told_was_not_moved(later: dict[str, Any])
 
 
 def test_a_name_that_is_too_long_is_broken_behind_its_hyphen() -> None:
-    as_pdf._register_fonts()
+    as_pdf.register_fonts()
     name = "Әбдірахманқызы-Нұрмұхамбетова Гүлбаршын"
     assert as_pdf._wrapped(name, as_pdf.BOLD, 6.6, 85) == ["Әбдірахманқызы-", "Нұрмұхамбетова", "Гүлбаршын"]
     assert "".join(as_pdf._wrapped("-" * 60, as_pdf.BOLD, 6.6, 85)) == "-" * 60
