@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
@@ -44,11 +44,17 @@ class Erasure:
     store: Callable[[Database], Aggregates[Any]]
     remains: Callable[[Any], Any]
     said: Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
+    also: Callable[[Database, date], Awaitable[int]] | None = None
+    """Erases what stands elsewhere in the service's database up to a day; how many documents."""
+
+
+async def _places(database: Database, last_day: date) -> int:
+    return await SchedulerStore(database).forget_places(last_day)
 
 
 ERASURES: Mapping[str, Erasure] = {
     INTAKE: Erasure("requests", lambda each: IntakeStore(each).requests, intake.remains, intake.said),
-    SCHEDULER: Erasure("calls", lambda each: SchedulerStore(each).calls, scheduler.remains, scheduler.said),
+    SCHEDULER: Erasure("calls", lambda each: SchedulerStore(each).calls, scheduler.remains, scheduler.said, _places),
     NOTIFIER: Erasure("calls", Calls, notifier.remains, notifier.said),
     COMPLAINTS: Erasure(
         "complaints", lambda each: ComplaintStore(each).complaints, complaints.remains, complaints.said
@@ -87,6 +93,8 @@ async def _all(asked: Settings, erasures: Mapping[str, Erasure], last_day: date,
                 print(f"{service}: {await store.count_over(last_day)} {erasure.what} over by {last_day} to be erased")
             else:
                 erased, left = await erase_from(store, erasure, last_day)
+                if erasure.also is not None:
+                    await erasure.also(database, last_day)
                 later = f"; {left} have events still to be sent: run it again later" if left else ""
                 print(f"{service}: {erased} {erasure.what} over by {last_day} erased{later}")
         finally:

@@ -9,11 +9,10 @@ kind ``drift``. Everything else that is wrong becomes a finding of one of three 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import date, datetime
-from itertools import pairwise
+from datetime import date, datetime, timedelta
 from typing import Literal, NamedTuple
 
 from services.cli.clinic_day import Act
@@ -63,6 +62,10 @@ _FOLLOWING = frozenset({"request.withdrawn", "answer.given", "visit.reported"})
 _SPOKEN = frozenset({"desk", "phone"})
 
 
+SHORTEST_VISIT = timedelta(minutes=15)
+"""No roster of the demo has a shorter one, and the way there comes on top."""
+
+
 class Finding(NamedTuple):
     """Something that is not as it must be, in one line."""
 
@@ -71,7 +74,7 @@ class Finding(NamedTuple):
 
 
 class Window(NamedTuple):
-    """When a doctor is with a patient."""
+    """The promise: between when and when the doctor arrives."""
 
     clinic_id: str
     doctor_id: str
@@ -412,7 +415,7 @@ class Ledger:
         for (clinic_id, day), page in self._pages.items():
             missing = sorted(set(range(1, max(page) + 1)) - page.keys())
             found.extend(Finding("lost", f"{clinic_id} on {day} has no number {number}") for number in missing)
-        found.extend(_overlaps(fate.window for fate in self.fates.values() if fate.window is not None))
+        found.extend(_unkept(fate.window for fate in self.fates.values() if fate.window is not None))
         for complaint_id, statuses in self.complaints.items():
             expected = self.complaints_expected[complaint_id]
             if expected not in statuses:
@@ -486,11 +489,18 @@ def _gaps(name: str, what: str, numbered: Mapping[int, object]) -> Iterable[Find
         yield Finding("lost", f"{name} lacks of its {what} number {', '.join(map(str, missing))}")
 
 
-def _overlaps(windows: Iterable[Window]) -> Iterable[Finding]:
-    """No doctor is with two patients at one time."""
-    for one, next_one in pairwise(sorted(windows)):
-        if one[:2] == next_one[:2] and next_one.begins < one.ends:
-            yield Finding("doubled", f"doctor {one.doctor_id} has two visits at {next_one.begins:%d %B %H:%M}")
+def _unkept(windows: Iterable[Window]) -> Iterable[Finding]:
+    """No doctor has promised more visits in a stretch of time than can be begun there."""
+    by_doctor: defaultdict[tuple[str, str, date], list[Window]] = defaultdict(list)
+    for each in windows:
+        by_doctor[each.clinic_id, each.doctor_id, each.begins.date()].append(each)
+    for (_, doctor_id, _), promised in by_doctor.items():
+        promised.sort()
+        for first, window in enumerate(promised):
+            closing = sorted(each.ends for each in promised[first:])
+            if any(window.begins + count * SHORTEST_VISIT > ends for count, ends in enumerate(closing)):
+                yield Finding("doubled", f"doctor {doctor_id} has too many visits from {window.begins:%d %B %H:%M} on")
+                break
 
 
 def _dead_letters(

@@ -111,7 +111,7 @@ def _said(service: str, channel: str, event: dict[str, Any]) -> dict[str, Any]:
         return _step(event["time"], service, event_type, ruling.get("clauses", []), _decision(event_type, data), facts)
     if event_type.startswith("visit."):
         facts = _some(
-            data, "revision", "visit_date", "arrives_from", "arrives_to", "basis", "cause", "outcome", "reason"
+            data, "revision", "visit_date", "arrives_from", "arrives_to", "basis", "why", "cause", "outcome", "reason"
         )
         if "doctor" in data:
             facts["doctor_id"] = data["doctor"]["doctor_id"]
@@ -154,9 +154,22 @@ def _step(
     return {"time": time, "service": service, "step": step, "clauses": clauses, "verdict": verdict, **facts}
 
 
+def _why(why: dict[str, Any]) -> str:
+    """Why this doctor, and over whom, in a few words."""
+    facts = [f"{name.replace('_', ' ')} {why[name]}" for name in ("extra_travel_minutes", "load") if name in why]
+    over = [
+        f"{each['doctor_id']} ({each['cost_minutes'] - why['cost_minutes']:+.1f} minutes)"
+        for each in why.get("over", ())
+        if "cost_minutes" in why
+    ]
+    return "; ".join([why["by"], *facts, *([f"over {' '.join(over)}"] if over else [])])
+
+
 def _line(step: dict[str, Any]) -> str:
     apart = {"time", "service", "step", "clauses", "verdict", "ruling"}
     shown = {name: value for name, value in step.items() if name not in apart}
+    if isinstance(why := shown.get("why"), dict):
+        shown["why"] = _why(why)
     told = ", ".join(f"{name} {', '.join(each) if isinstance(each, list) else each}" for name, each in shown.items())
     clauses, verdict = " ".join(step["clauses"]), step["verdict"] or ""
     return f"{step['time']}  {step['service']:<10}  {step['step']:<24}  {clauses:<24}  {verdict:<20}  {told}"

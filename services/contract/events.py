@@ -174,6 +174,35 @@ class WorkingDate(Part):
         return _pairs_in_order(hours, "intervals") if hours is not None else None
 
 
+class DistrictTravel(Part):
+    """How long the way takes between two districts; it serves for the way back too, unless that is given."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    frm: Id = Field(alias="from")
+    to: Id
+    minutes: int = Field(ge=0, le=480)
+
+
+class Dispatch(Part):
+    """How the clinic's visits are dispatched; what is absent is the scheduler's default.
+
+    ``window_minutes`` is the width of a promise, ``lead_minutes`` how long after the answer its window opens at the
+    earliest, where the call is not urgent. Travel is the straight line times ``road_factor`` at ``speed_kmh``; or what
+    ``travel_table`` has between two districts. The weights are minutes of travel that another doctor must save: than
+    the district's own, and than the one who was named.
+    """
+
+    window_minutes: int | None = Field(default=None, ge=15, le=480)
+    lead_minutes: int | None = Field(default=None, ge=0, le=240)
+    urgent_within_minutes: int | None = Field(default=None, ge=0, le=240)
+    road_factor: float | None = Field(default=None, ge=1, le=5)
+    speed_kmh: float | None = Field(default=None, ge=1, le=150)
+    district_weight_minutes: float | None = Field(default=None, ge=0, le=240)
+    change_weight_minutes: float | None = Field(default=None, ge=0, le=240)
+    travel_table: Annotated[list[DistrictTravel], Field(max_length=10_000)] = Field(default_factory=list)
+
+
 class ClinicPublished(Event):
     """A clinic as it is from now on; the newest per ``clinic_id`` holds."""
 
@@ -192,6 +221,7 @@ class ClinicPublished(Event):
     districts: Annotated[list[District], Field(max_length=1000)] = Field(default_factory=list)
     attachment_required: bool = False
     oral_confirmation: bool = False
+    dispatch: Dispatch | None = None
 
     @field_validator("hours", mode="before")
     @classmethod
@@ -697,6 +727,33 @@ class VisitDoctor(Part):
     specialty: Specialty
 
 
+class OtherDoctor(Part):
+    """A doctor who was not chosen, and what the visit would have been there."""
+
+    doctor_id: str
+    basis: Basis
+    wait_minutes: int
+    extra_travel_minutes: float
+    load: float
+    cost_minutes: float
+
+
+class VisitChoice(Part):
+    """Why this doctor and this time: what counted, what it came to, and over whom the doctor was chosen.
+
+    ``extra_travel_minutes`` is what the visit adds to the doctor's route, ``load`` the share of the doctor's visits
+    that were taken, ``cost_minutes`` all of it weighed as travel: the least was chosen.
+    """
+
+    by: str
+    basis: Basis
+    wait_minutes: int | None = None
+    extra_travel_minutes: float | None = None
+    load: float | None = None
+    cost_minutes: float | None = None
+    over: list[OtherDoctor] = Field(default_factory=list)
+
+
 class VisitEvent(Event):
     """What every ``visit.*`` event of the scheduler carries; ``revision`` orders those of one request."""
 
@@ -720,6 +777,7 @@ class VisitScheduled(VisitEvent):
     doctor: VisitDoctor
     basis: Basis
     reason: str | None = None
+    why: VisitChoice | None = None
 
 
 class VisitRescheduled(VisitScheduled):

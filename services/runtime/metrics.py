@@ -75,6 +75,9 @@ SMS_GATEWAY_RESTING = Gauge(
 SMS_REPORTS = Counter(
     "homecall_sms_reports_total", "Delivery reports by what became of them: taken, early, repeated, refused", ["result"]
 )
+PLANS = Counter(
+    "homecall_plans_total", "Times that the rest of a clinic's day was planned again, by what came of it", ["result"]
+)
 DECREES_MISSING = Gauge(
     "homecall_decree_table_missing",
     "1 where the table of government decrees for this or the next year is missing",

@@ -100,6 +100,13 @@ class Settings(BaseSettings):
     )
     sms_at_once: int = Field(16, ge=1, le=200, description="calls to the SMS gateway under way at one moment")
 
+    replan_seconds: float = Field(
+        0.2, ge=0, le=10, description="for how long the rest of a clinic's day is planned again each time; 0 never"
+    )
+    osrm_url: str | None = Field(None, description="an OSRM server for travel by road, as in http://127.0.0.1:5000")
+    osrm_seconds: float = Field(
+        0.3, gt=0, le=5, description="how long a promise waits for OSRM; then the straight line serves"
+    )
     clock: str | None = Field(None, description="an accelerated clock; development only")
     failpoint: str | None = Field(
         None, description="where a fault test ends or holds the process, as in batch.stored:kill@3; development only"

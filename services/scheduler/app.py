@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime
-from typing import Any
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Protocol
 
 from services.contract import topics
 from services.contract.envelope import Incoming, Outgoing
@@ -20,12 +20,15 @@ from services.contract.events import (
     RequestCancelled,
     RosterPublished,
 )
+from services.contract.ids import cause_id
 from services.contract.types import ZONE
+from services.gateways.osrm import OsrmTable
 from services.runtime import metrics
 from services.runtime.clock import Clock
 from services.runtime.decision import Dead, Decision, Say
 from services.runtime.engine import Concluded, Due, Engine, Handled
 from services.runtime.failpoint import failpoint
+from services.runtime.logs import log
 from services.runtime.mongo import Aggregate, Database
 from services.runtime.personal import Vault
 from services.runtime.producer import Producer
@@ -35,8 +38,11 @@ from services.runtime.shelf import Shelf
 from services.runtime.table import WholeTopic
 from services.scheduler import domain
 from services.scheduler.domain import CallState, Unplaced, day_key
+from services.scheduler.improve import problem_of
+from services.scheduler.improver import Improver
 from services.scheduler.routing import order_of_waiting
 from services.scheduler.store import ClinicDay, SchedulerStore
+from services.scheduler.waiting import packaged_waiting_order
 from services.standard.clinics import Clinics
 from services.standard.rules import load_rule_sets
 
@@ -50,6 +56,7 @@ class Scheduler:
     def __init__(self, settings: Settings, clinics: Clinics) -> None:
         self._clinics = clinics
         self._rules = load_rule_sets(settings.rules)
+        self._order = packaged_waiting_order()
 
     def target(self, event: Incoming) -> str | None:
         if event.type.startswith("request.") and not isinstance(event.data, RequestAccepted | RequestCancelled):
@@ -66,13 +73,37 @@ class Scheduler:
 
     def decide(self, state: CallState | None, event: Incoming, now: datetime) -> Decision[CallState]:
         if event.type == "request.accepted":
-            return domain.accepted(state, event, clinics=self._clinics, rule_sets=self._rules, now=now)
+            return domain.accepted(
+                state, event, clinics=self._clinics, rule_sets=self._rules, order=self._order, now=now
+            )
         if event.type == "request.cancelled":
             return domain.cancelled(state, event)
         return domain.reported(state, event)
 
     def due(self, state: CallState, now: datetime) -> Decision[CallState]:
         return domain.due(state, clinics=self._clinics, rule_sets=self._rules, now=now)
+
+
+_CHANGES_ENOUGH = 3
+"""After so many changes a day is planned again; after fewer when it has been quiet for ``_QUIET_SECONDS``."""
+_QUIET_SECONDS = 5.0
+
+
+@dataclass
+class _Changes:
+    """How often a day has changed since it was last planned, and when last (monotonic, real seconds)."""
+
+    count: int = 0
+    last: float = 0.0
+
+
+class Roads(Protocol):
+    """A router: travel times by road."""
+
+    async def ways(
+        self, of: tuple[float, float], others: Mapping[str, tuple[float, float]]
+    ) -> dict[str, tuple[int, int]]:
+        """Seconds to each of the others and back, by its key; those that are not known are absent."""
 
 
 class SchedulerEngine(Engine[CallState]):
@@ -86,14 +117,19 @@ class SchedulerEngine(Engine[CallState]):
         clinics: WholeTopic,
         known: Clinics,
         vault: Vault | None = None,
+        roads: Roads | None = None,
     ) -> None:
         super().__init__(topics.SCHEDULER, store.calls, scheduler, clock, vault)
+        self._roads = roads
         self._days = store
         self._clinics = clinics
         self._known = known
         # A batch, a timer and the settling of a day would only lose to one another.
         self.lock = asyncio.Lock()
         self._freed: set[str] = set()
+        self._worth: dict[str, _Changes] = {}
+        """Days that have changed since they were last planned again."""
+        self._part = 0
 
     async def handle(self, batch: Sequence[Incoming], now: datetime) -> Handled:
         async with self.lock:
@@ -155,14 +191,89 @@ class SchedulerEngine(Engine[CallState]):
         while open_keys:
             days = await self._days.load_days(open_keys)
             failpoint("day.read")
+            await self._by_road(states.values(), days)
             for request_id, state in states.items():
                 day = days.get(day_key(state.clinic_id, state.day))
                 if day is not None:
                     concluded[request_id] = _in_the_day(state, day, now)
+            self._changed(days.values())
             open_keys = await self._days.save_days(list(days.values()))
             failpoint("day.written")
             self._freed |= {key for key, day in days.items() if day.dirty is not None}
         return concluded
+
+    async def _by_road(self, states: Collection[CallState], days: Mapping[str, ClinicDay]) -> None:
+        """Ask a router, where there is one, for the ways to the calls that are to be placed, before any is.
+
+        What it says is kept in the day, so that nothing is ever reckoned by two answers.
+        """
+        if self._roads is None:
+            return
+        asked = [
+            (day, call)
+            for state in states
+            if (day := days.get(day_key(state.clinic_id, state.day))) is not None
+            and any(each[2] == "place" for each in state.pending)
+            and (call := domain.call_of(state)).spot.known
+            and call.request_id not in day.bookings
+            and call.request_id not in day.routed
+        ]
+        answers = await asyncio.gather(*(self._roads.ways(*day.around(call)) for day, call in asked))
+        for (day, call), ways in zip(asked, answers, strict=True):
+            if ways:
+                day.take_routed(call.request_id, ways)
+
+    # ------------------------------------------------------------ planning again
+
+    def _changed(self, days: Iterable[ClinicDay]) -> None:
+        for day in days:
+            if day.changed:
+                change = self._worth.setdefault(day.key, _Changes())
+                change.count += 1
+                change.last = time.monotonic()
+
+    def worth_planning(self) -> str | None:
+        """The day that has changed most since it was planned, once that is enough, or some time ago."""
+        enough = {
+            key: change.count
+            for key, change in self._worth.items()
+            if change.count >= _CHANGES_ENOUGH or time.monotonic() - change.last > _QUIET_SECONDS
+        }
+        return max(enough, key=lambda key: (enough[key], key)) if enough else None
+
+    async def plan_again(self, key: str, improver: Improver, send: Callable[[list[Outgoing]], Awaitable[None]]) -> str:
+        """Plan the rest of a day again; how that ended. Promises never wait for it: the day is free meanwhile."""
+        self._worth.pop(key, None)
+        self._part += 1
+        async with self.lock:
+            day = (await self._days.load_days([key]))[key]
+            # By when the plan is there, whoever has set out till then has set out.
+            by_then = self.clock.now() + timedelta(seconds=(improver.seconds + 1) * self.clock.speed)
+            problem = problem_of(day.plan, by_then, part=self._part) if day.dirty is None else None
+            await self._days.save_days([day])
+        if problem is None:
+            return "nothing"
+        routes = await improver.improve(problem)
+        if routes is None:
+            return "failed"
+        async with self.lock:
+            day = (await self._days.load_days([key]))[key]
+            changed = day.improve(problem, routes, self.clock.now()) if day.dirty is None else None
+            if changed is None:
+                await self._days.save_days([day])
+                return "not taken"
+            if changed:
+                cause = cause_id("/homecall/scheduler", f"{key} {day.version}", "planned again")
+                for request_id in changed:
+                    day.tell(request_id, cause, "less_travel")
+                day.mark_dirty(cause, "less_travel")
+            if await self._days.save_days([day]):
+                return "not taken"
+            if changed:
+                moved = await self.settle({key}, self.clock.now())
+                await send(moved.events)
+                await moved.told()
+            return "taken"
 
     async def due(self, now: datetime, limit: int = 500) -> Due[CallState]:
         async with self.lock:
@@ -214,7 +325,8 @@ class SchedulerEngine(Engine[CallState]):
                     continue
                 if aggregate.state.status in {"cancelled", "closed"}:
                     if aggregate.state.status == "cancelled":
-                        day.free(request_id)  # it was withdrawn while the day was being settled
+                        day.free(request_id, now)  # it was withdrawn while the day was being settled
+                        self._freed.add(day.key)
                     continue
                 place = day.placed(request_id)
                 state, says = domain.settled(aggregate.state, place or Unplaced(_cause(day)), now=now, reason=reason)
@@ -278,10 +390,13 @@ def _in_the_day(state: CallState, day: ClinicDay, now: datetime) -> Concluded[Ca
     for cause, traceparent, what in pending:
         says: list[Say] = []
         if what == "free":
-            if day.free(state.request_id):
+            if day.free(state.request_id, now):
                 # Room has appeared: whoever waits is looked at once this is stored.
                 day.mark_dirty(str(cause), "room")
             state, says = domain.given_back(state)
+        elif what == "over":
+            if day.over(state.request_id, state.outcome or "", datetime.fromisoformat(state.reported_at or ""), now):
+                day.mark_dirty(str(cause), "room")
         elif not withdrawn and state.status == "waiting":
             place = day.place(domain.call_of(state), now)
             state, says = domain.settled(state, place or Unplaced(_cause(day)), now=now, reason="no_capacity")
@@ -292,12 +407,8 @@ def _in_the_day(state: CallState, day: ClinicDay, now: datetime) -> Concluded[Ca
 def _replan(day: ClinicDay, waiting: Sequence[CallState], now: datetime) -> None:
     """Take out of a day what no longer holds, then place that and whoever waits: promises first, then by priority."""
     cause, reason = day.dirty or ["", "room"]
-    displaced = [day.call(booking.request_id) for booking in day.plan.displaced(now)]
-    for call in displaced:
-        day.free(call.request_id)
-    for call in order_of_waiting(displaced):
-        day.place(call, now)
-        day.tell(call.request_id, cause, reason)
+    for request_id in day.place_again(now):
+        day.tell(request_id, cause, reason)
     calls = {state.request_id: domain.call_of(state) for state in waiting}
     for call in order_of_waiting(calls.values()):
         # One that has a place already was not told of it before a crash.
@@ -352,15 +463,42 @@ def build(settings: Settings, clock: Clock) -> Service:
     vault = Vault.from_settings(settings)
     database = Database(settings.mongo_url, f"{settings.mongo_prefix}_{topics.SCHEDULER}")
     producer = Producer(settings, f"homecall-{topics.SCHEDULER}")
-    store = SchedulerStore(database)
     known = Clinics()
+    store = SchedulerStore(database, lambda clinic_id: domain.dispatch_of(known.get(clinic_id)))
 
     def take(event: Incoming) -> None:
         if isinstance(event.data, ClinicPublished):
             known.take(event.data)
 
     clinics = WholeTopic(settings, topics.SCHEDULER, topics.CLINICS, take, Shelf(database.collection("clinics")))
-    engine = SchedulerEngine(store, Scheduler(settings, known), clock, clinics, known, vault)
+    roads = OsrmTable(settings.osrm_url, settings.osrm_seconds) if settings.osrm_url else None
+    engine = SchedulerEngine(store, Scheduler(settings, known), clock, clinics, known, vault, roads)
+    improver = Improver(settings.replan_seconds)
+    planning: set[asyncio.Task[None]] = set()
+
+    async def plan(key: str) -> None:
+        try:
+            result = await engine.plan_again(key, improver, producer.send)
+        except Exception as error:  # whatever it was: promises stand, and a day that was left marked is settled
+            log(topics.SCHEDULER).warning("a day was not planned again", error=type(error).__name__)
+            result = "failed"
+        metrics.PLANS.labels(result).inc()
+
+    async def plan_again(_: datetime) -> None:
+        # Never awaited here: timers and batches go on while a plan is made.
+        improver.tidy()
+        if not planning and improver.ready and (key := engine.worth_planning()) is not None:
+            task = asyncio.create_task(plan(key), name="plan again")
+            planning.add(task)
+            task.add_done_callback(planning.discard)
+
+    async def close() -> None:
+        for task in list(planning):
+            task.cancel()
+        await asyncio.gather(*planning, return_exceptions=True)
+        await improver.close()
+        if roads is not None:
+            await roads.close()
 
     async def settle(now: datetime) -> None:
         async with engine.lock:
@@ -391,6 +529,7 @@ def build(settings: Settings, clock: Clock) -> Service:
         engines=[engine],
         tables=[clinics],
         prepare=[store.prepare],
-        ticks=[settle, clinics.keep],
+        ticks=[settle, clinics.keep, plan_again],
+        close=[close],
         gauges=gauges,
     )

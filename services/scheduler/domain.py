@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from services.contract.envelope import Incoming
 from services.contract.events import (
+    ClinicPublished,
     DeadlineApproaching,
     DeadlineEvent,
     DeadlineMissed,
@@ -27,7 +28,8 @@ from services.contract.events import (
 from services.contract.ids import cause_id, visit_id
 from services.contract.types import ZONE, in_zone
 from services.runtime.decision import Dead, Decision, Ended, Measure, Say, replace
-from services.scheduler.routing import Call, district_of
+from services.scheduler.routing import Call, Dispatch, district_of
+from services.scheduler.waiting import WaitingOrder
 from services.standard.calendar import ClinicCalendar, NeverOpenError, after
 from services.standard.clinics import Clinics
 from services.standard.deadlines import Clock, visit_clock
@@ -43,7 +45,7 @@ class CallState:
     """A call as the scheduler keeps it. Times are RFC 3339 texts.
 
     ``day`` is the date it is to be placed on, recorded before it is booked there. ``pending`` lists what is to be done
-    in that day: (cause, traceparent, ``place`` or ``free``). ``booking`` is the place that was last said.
+    in that day: (cause, traceparent, ``place``, ``free`` or ``over``). ``booking`` is the place that was last said.
     """
 
     request_id: str
@@ -67,6 +69,7 @@ class CallState:
     day_over_at: str | None = None
     cancel_reason: str | None = None
     outcome: str | None = None
+    reported_at: str | None = None
 
 
 def day_key(clinic_id: str, day: str) -> str:
@@ -101,14 +104,41 @@ def call_of(state: CallState) -> Call:
         urgency=state.call["urgency"],
         red_flag=state.call["red_flag"],
         accepted_at=datetime.fromisoformat(state.accepted_at),
+        lat=state.call.get("lat"),
+        lon=state.call.get("lon"),
+        rank=state.call.get("rank", 0),
     )
+
+
+def dispatch_of(clinic: ClinicPublished | None) -> Dispatch:
+    """How a clinic dispatches: what it published, and our defaults for the rest."""
+    said = clinic.dispatch if clinic is not None else None
+    if said is None:
+        return Dispatch()
+    given: dict[str, Any] = {
+        "window": said.window_minutes,
+        "lead": said.lead_minutes,
+        "urgent_within": said.urgent_within_minutes,
+        "road_factor": said.road_factor,
+        "speed_kmh": said.speed_kmh,
+        "district_weight": said.district_weight_minutes,
+        "change_weight": said.change_weight_minutes,
+    }
+    table = {(each.frm, each.to): each.minutes * 60 for each in said.travel_table}
+    return Dispatch(table=table, **{name: value for name, value in given.items() if value is not None})
 
 
 # ---------------------------------------------------------------- events
 
 
 def accepted(
-    state: CallState | None, event: Incoming, *, clinics: Clinics, rule_sets: RuleSets, now: datetime
+    state: CallState | None,
+    event: Incoming,
+    *,
+    clinics: Clinics,
+    rule_sets: RuleSets,
+    order: WaitingOrder,
+    now: datetime,
 ) -> Decision[CallState]:
     """Take an accepted call: choose its day, and ask for a place in it."""
     data = event.data
@@ -146,6 +176,8 @@ def accepted(
             "district_id": district,
             "urgency": data.urgency or "same_day",
             "red_flag": bool(data.red_flags),
+            "rank": order.rank(red_flag=bool(data.red_flags), urgency=data.urgency or "same_day", age_years=age),
+            **({"lat": address.lat, "lon": address.lon} if address and None not in (address.lat, address.lon) else {}),
         },
         accepted_at=in_zone(data.accepted_at),
         due_at=in_zone(clock.due_at) if clock else None,
@@ -216,8 +248,19 @@ def reported(state: CallState | None, event: Incoming) -> Decision[CallState]:
             # The timer had no time to say so, and a closed visit has none.
             says.insert(0, _deadline(DeadlineMissed, state, "missed", due_at))
             state = replace(state, missed_said=True)
-    state = replace(state, status="closed", outcome=data.outcome, revision=revision)
-    return Decision(state, says, measures)
+    pending = state.pending
+    if state.booking is not None and data.at < datetime.fromisoformat(state.booking["arrives_to"]):
+        # The doctor may go on earlier than was planned, or need not come at all: the day is to know.
+        pending = [*pending, [event.cause, event.traceparent, "over"]]
+    closed_state = replace(
+        state,
+        status="closed",
+        outcome=data.outcome,
+        revision=revision,
+        reported_at=in_zone(data.at),
+        pending=pending,
+    )
+    return Decision(closed_state, says, measures)
 
 
 def _dead(detail: str) -> Decision[CallState]:
@@ -229,12 +272,13 @@ def _dead(detail: str) -> Decision[CallState]:
 
 @dataclass(frozen=True)
 class Placed:
-    """A place in the day: routing's booking with the doctor's name, as the day keeps it."""
+    """A place in the day: routing's promise with the doctor's name, as the day keeps it, and why it is this one."""
 
     arrives_from: datetime
     arrives_to: datetime
     doctor: dict[str, Any]
     basis: str
+    why: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -259,7 +303,7 @@ def settled(
             "basis": place.basis,
             "day": state.day,
         }
-        if state.booking == booking and state.status == "booked":
+        if state.booking is not None and state.status == "booked" and _same_promise(state.booking, booking):
             return state, []
         revision = state.revision + 1
         model = VisitRescheduled if state.promised else VisitScheduled
@@ -272,6 +316,7 @@ def settled(
                 "visit_date": state.day,
                 **{name: value for name, value in booking.items() if name != "day"},
                 "reason": (reason or "no_capacity") if state.promised else None,
+                "why": place.why,
             }
         )
         placed = replace(
@@ -299,6 +344,11 @@ def settled(
         since=datetime.fromisoformat(since),
     )
     return waiting, [Say(event_unplaced, sibling=str(revision))]
+
+
+def _same_promise(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether a patient would be told the same: the day, the window, who comes."""
+    return all(one[name] == other[name] for name in ("arrives_from", "arrives_to", "doctor", "day"))
 
 
 def given_back(state: CallState) -> tuple[CallState, list[Say]]:

@@ -1,6 +1,7 @@
 """What remains of a call when its personal data are erased, and from which day on they may be. Pure.
 
-The scheduler holds no names but doctors': what a patient said on withdrawing is all there is.
+The scheduler holds no names but doctors': what a patient said on withdrawing, and where a patient lives, is all there
+is. The days hold the coordinates too: see ``SchedulerStore.forget_places``.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ def over_on(state: CallState) -> date | None:
 
 def remains(state: CallState) -> CallState:
     """The call without personal data."""
-    return replace(state, cancel_reason=None if state.cancel_reason is None else "")
+    call = {name: value for name, value in state.call.items() if name not in {"lat", "lon"}}
+    return replace(state, cancel_reason=None if state.cancel_reason is None else "", call=call)
 
 
 def said(event_type: str, data: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -15,8 +15,14 @@ from services.contract.events import RosterPublished
 from services.contract.types import ZONE, in_zone
 from services.runtime.mongo import Aggregate, Aggregates, Collected, Database, millis, moment_of
 from services.scheduler.domain import CallState, Placed, day_key, timer_at
+from services.scheduler.improve import Problem, adopt
 from services.scheduler.retention import over_on
-from services.scheduler.routing import Booking, Call, Day, Doctor, Roster
+from services.scheduler.routing import Booking, Call, Day, Dispatch, Doctor, Roster
+from services.scheduler.travel import Spot, straight_km
+
+_DAYS_HELD = 512
+_BOOKINGS_HELD = 6_000
+"""Of all days that are kept in memory: some 4 KB each."""
 
 
 def _indexed(state: CallState) -> dict[str, Any]:
@@ -37,6 +43,7 @@ class ClinicDay:
 
     ``dirty`` means that the day is to be settled: calls may be waiting for room, or bookings may no longer hold.
     ``moved`` are the calls whose place was changed by the day and who have not been told: id to (cause, reason).
+    ``routed`` is what a router said of the ways to a visit: id to [key of another spot, seconds there, seconds back].
     """
 
     clinic_id: str
@@ -49,6 +56,10 @@ class ClinicDay:
     dirty: list[str] | None = None
     changed_at: datetime | None = None
     """When it was last stored, by the real clock."""
+    routed: dict[str, list[list[Any]]] = field(default_factory=dict)
+    places: str | None = None
+    """The day's date while it holds coordinates of patients' homes; None once they are erased, or where none came."""
+    dispatch: Dispatch = field(default_factory=Dispatch)
     _set: dict[str, Any] = field(default_factory=dict)
     _unset: dict[str, str] = field(default_factory=dict)
     _plan: Day | None = None
@@ -99,22 +110,25 @@ class ClinicDay:
 
     @property
     def plan(self) -> Day:
-        """The day as routing sees it."""
+        """The day as routing sees it: made once, then kept up with every change."""
         if self._plan is None:
+            roster = _roster(self.roster, self.date) if self.roster is not None else None
+            travel_minutes = roster.travel_minutes if roster is not None else 0
             self._plan = Day(
-                _roster(self.roster, self.date) if self.roster is not None else None,
-                bookings=[_booking(request_id, kept) for request_id, kept in self.bookings.items()],
+                roster,
+                bookings=[_booking(request_id, kept, travel_minutes) for request_id, kept in self.bookings.items()],
                 unavailable={doctor_id: datetime.fromisoformat(at) for doctor_id, at in self.unavailable},
+                dispatch=self.dispatch,
+                routed=_pairs(self.routed),
             )
         return self._plan
 
     def place(self, call: Call, now: datetime) -> Placed | None:
         """A place for the call: the one it has, or a new one. None when the day has none."""
         if call.request_id not in self.bookings:
-            found = self.plan.place(call, now)
-            if not isinstance(found, Booking):
+            if not isinstance(self.plan.place(call, now), Booking):
                 return None
-            self._book(found, call)
+            self._keep({call.request_id: call})
         return self.placed(call.request_id)
 
     def placed(self, request_id: str) -> Placed | None:
@@ -123,49 +137,153 @@ class ClinicDay:
         if kept is None:
             return None
         return Placed(
-            datetime.fromisoformat(kept["from"]), datetime.fromisoformat(kept["to"]), kept["doctor"], kept["basis"]
+            datetime.fromisoformat(kept["from"]),
+            datetime.fromisoformat(kept["to"]),
+            kept["doctor"],
+            kept["basis"],
+            kept.get("why"),
         )
 
-    def free(self, request_id: str) -> bool:
+    def free(self, request_id: str, now: datetime) -> bool:
         """Give a place back; whether there was one."""
-        if self.bookings.pop(request_id, None) is None:
+        if request_id not in self.bookings:
             return False
-        self.plan.free(request_id)
+        # The plan is made with the booking in it, if it has to be made.
+        self.plan.free(request_id, now)
+        del self.bookings[request_id]
         self._drop(f"bookings.{request_id}")
+        if self.routed.pop(request_id, None) is not None:
+            self._drop(f"routed.{request_id}")
+        self._keep({})
         return True
+
+    def over(self, request_id: str, outcome: str, at: datetime, now: datetime) -> bool:
+        """The clinic has reported the visit; whether that made room.
+
+        Whoever is in hospital, or wants no visit, before the doctor has set out is not visited. Any other visit was
+        made, and counts.
+        """
+        if request_id not in self.bookings:
+            return False
+        if outcome in {"hospitalised", "declined"} and not self.plan.begun(request_id, min(at, now)):
+            return self.free(request_id, now)
+        changed = self.plan.over(request_id, at, now)
+        self._keep({})
+        return changed
+
+    def place_again(self, now: datetime) -> list[str]:
+        """Place again what no longer holds, with as few changed promises as can be; whose place changed."""
+        calls = {request_id: self.call(request_id) for request_id in self.bookings}
+        gone = self.plan.place_again(calls, now)
+        for booking in gone:
+            if booking.request_id not in self.plan.bookings:
+                del self.bookings[booking.request_id]
+                self._drop(f"bookings.{booking.request_id}")
+        self._keep(calls)
+        return [booking.request_id for booking in gone]
+
+    def improve(self, problem: Problem, routes: Sequence[Sequence[int]], now: datetime) -> list[str] | None:
+        """Put a better plan in place; whose doctor changed. None where it is stale, or no better: nothing changes."""
+        changed = adopt(self.plan, problem, routes, now)
+        if changed is not None:
+            self._keep({request_id: self.call(request_id) for request_id in changed})
+        return changed
+
+    def take_routed(self, request_id: str, ways: Mapping[str, Sequence[int]]) -> None:
+        """Keep what a router said of the ways between a call and other spots, so that it is never decided otherwise."""
+        kept: list[list[Any]] = [[key, int(there), int(back)] for key, (there, back) in ways.items()]
+        self.routed[request_id] = kept
+        self._put(f"routed.{request_id}", kept)
+        if self._plan is not None:
+            self._plan.take_routed(_pairs({request_id: kept}))
+
+    def around(self, call: Call) -> tuple[tuple[float, float], dict[str, tuple[float, float]]]:
+        """Where a call is, and by key the places of the day with coordinates, the nearest first."""
+        lat, lon = call.lat or 0.0, call.lon or 0.0
+        known = {
+            spot.key: (spot.lat, spot.lon)
+            for spot in self.plan.spots()
+            if spot.lat is not None and spot.lon is not None
+        }
+        nearest = sorted(known, key=lambda key: (straight_km(lat, lon, *known[key]), key))
+        return (lat, lon), {key: known[key] for key in nearest}
+
+    def forget_places(self) -> None:
+        """Keep no coordinates: the day is long over."""
+        for request_id, kept in self.bookings.items():
+            for name in ("lat", "lon"):
+                if kept.pop(name, None) is not None:
+                    self._drop(f"bookings.{request_id}.{name}")
+        self.routed, self.places, self._plan = {}, None, None
+        self._put("routed", {})
+        self._drop("places")
 
     def tell(self, request_id: str, cause: str, reason: str) -> None:
         """Remember that a call is to be told of its new place, or of having none."""
         self.moved[request_id] = [cause, reason]
         self._put(f"moved.{request_id}", [cause, reason])
 
-    def _book(self, booking: Booking, call: Call) -> None:
-        assert self.plan.roster is not None
-        doctor = next(each for each in self.plan.roster.doctors if each.doctor_id == booking.doctor_id)
-        kept = {
+    def _keep(self, calls: Mapping[str, Call]) -> None:
+        """Write down what changed in the plan: whole bookings that are new, and of the others the paths."""
+        for request_id in sorted(self.plan.touched()):
+            booking = self.plan.bookings[request_id]
+            kept = self.bookings.get(request_id)
+            told = self._told(booking)
+            if kept is None:
+                call = calls[request_id]
+                kept = told | {
+                    "child": call.is_child,
+                    "district": call.district_id,
+                    "urgency": call.urgency,
+                    "red_flag": call.red_flag,
+                    "accepted_at": in_zone(call.accepted_at),
+                    "rank": call.rank,
+                }
+                if call.lat is not None and call.lon is not None:
+                    kept |= {"lat": call.lat, "lon": call.lon}
+                    if self.places is None:
+                        self.places = self.date
+                        self._put("places", self.places)
+                self.bookings[request_id] = kept
+                self._put(f"bookings.{request_id}", kept)
+                continue
+            for name, value in told.items():
+                if kept.get(name) != value:
+                    kept[name] = value
+                    self._put(f"bookings.{request_id}.{name}", value)
+
+    def _told(self, booking: Booking) -> dict[str, Any]:
+        known = self.bookings.get(booking.request_id)
+        if known is not None and known["doctor"]["doctor_id"] == booking.doctor_id:
+            doctor = known["doctor"]
+        else:
+            of_roster = self.plan.doctors[booking.doctor_id]
+            doctor = {
+                "doctor_id": of_roster.doctor_id,
+                "full_name": of_roster.full_name,
+                "specialty": of_roster.specialty,
+            }
+        return {
             "from": in_zone(booking.arrives_from),
             "to": in_zone(booking.arrives_to),
-            "doctor": {
-                "doctor_id": doctor.doctor_id,
-                "full_name": doctor.full_name,
-                "specialty": doctor.specialty,
-            },
+            "planned_at": in_zone(booking.planned_at),
+            "ends_at": in_zone(booking.ends_at),
+            "latest_at": in_zone(booking.latest_at) if booking.latest_at is not None else None,
+            "doctor": doctor,
             "basis": booking.basis,
-            "child": call.is_child,
-            "district": call.district_id,
-            "urgency": call.urgency,
-            "red_flag": call.red_flag,
-            "accepted_at": in_zone(call.accepted_at),
+            "why": dict(booking.why) if booking.why is not None else None,
         }
-        self.bookings[booking.request_id] = kept
-        self._put(f"bookings.{booking.request_id}", kept)
 
     def _put(self, path: str, value: Any) -> None:
+        above = path.rpartition(".")[0]
+        if above and above in self._set:
+            return  # what is set whole holds it already
         self._unset.pop(path, None)
         self._set[path] = value
 
     def _drop(self, path: str) -> None:
-        self._set.pop(path, None)
+        for below in [each for each in self._set if each == path or each.startswith(f"{path}.")]:
+            del self._set[below]
         self._unset[path] = ""
 
     def call(self, request_id: str) -> Call:
@@ -178,6 +296,9 @@ class ClinicDay:
             urgency=kept["urgency"],
             red_flag=kept["red_flag"],
             accepted_at=datetime.fromisoformat(kept["accepted_at"]),
+            lat=kept.get("lat"),
+            lon=kept.get("lon"),
+            rank=kept.get("rank", 0),
         )
 
     def load(self) -> dict[str, int]:
@@ -215,7 +336,10 @@ class ClinicDay:
                 "bookings": self.bookings,
                 "moved": self.moved,
                 "load": self.load(),
+                "routed": self.routed,
             }
+            if self.places is not None:
+                doc["places"] = self.places
             if self.dirty is not None:
                 doc["dirty"] = self.dirty
             return InsertOne(doc)
@@ -243,16 +367,37 @@ _COUNTED = {"roster", "unavailable", "bookings"}
 """What a day's load is reckoned from."""
 
 
-def _booking(request_id: str, kept: dict[str, Any]) -> Booking:
+def _booking(request_id: str, kept: Mapping[str, Any], travel_minutes: int) -> Booking:
+    """A booking as it is kept. One of before there were routes is a fixed slot, from setting out to the visit's end."""
+    arrives_from, arrives_to = datetime.fromisoformat(kept["from"]), datetime.fromisoformat(kept["to"])
+    if "planned_at" in kept:
+        planned_at, ends_at = datetime.fromisoformat(kept["planned_at"]), datetime.fromisoformat(kept["ends_at"])
+        latest_at = datetime.fromisoformat(kept["latest_at"]) if kept.get("latest_at") else None
+    else:
+        planned_at = latest_at = min(arrives_from + timedelta(minutes=travel_minutes), arrives_to)
+        ends_at = arrives_to
     return Booking(
         request_id=request_id,
         doctor_id=kept["doctor"]["doctor_id"],
-        arrives_from=datetime.fromisoformat(kept["from"]),
-        arrives_to=datetime.fromisoformat(kept["to"]),
+        arrives_from=arrives_from,
+        arrives_to=arrives_to,
+        planned_at=planned_at,
+        ends_at=ends_at,
         urgent=kept["urgency"] == "urgent",
         basis=kept["basis"],
         is_child=kept["child"],
+        spot=Spot(request_id, kept.get("lat"), kept.get("lon"), kept["district"]),
+        latest_at=latest_at,
+        why=kept.get("why"),
     )
+
+
+def _pairs(routed: Mapping[str, Sequence[Sequence[Any]]]) -> dict[tuple[str, str], int]:
+    pairs: dict[tuple[str, str], int] = {}
+    for request_id, ways in routed.items():
+        for key, there, back in ways:
+            pairs[request_id, key], pairs[key, request_id] = there, back
+    return pairs
 
 
 def _roster(kept: dict[str, Any], day: str) -> Roster:
@@ -270,6 +415,7 @@ def _roster(kept: dict[str, Any], day: str) -> Roster:
                 shift_to=datetime.combine(on, each.shift.to, ZONE),
                 max_visits=each.max_visits,
                 on_duty=each.on_duty,
+                start=(each.start.lat, each.start.lon) if each.start is not None else None,
             )
             for each in roster.doctors
         ),
@@ -278,7 +424,7 @@ def _roster(kept: dict[str, Any], day: str) -> Roster:
     )
 
 
-def _day(doc: Mapping[str, Any]) -> ClinicDay:
+def _day(doc: Mapping[str, Any], dispatch: Dispatch) -> ClinicDay:
     return ClinicDay(
         clinic_id=doc["clinic_id"],
         date=doc["date"],
@@ -288,14 +434,22 @@ def _day(doc: Mapping[str, Any]) -> ClinicDay:
         bookings=doc.get("bookings") or {},
         moved=doc.get("moved") or {},
         dirty=doc.get("dirty"),
+        routed=doc.get("routed") or {},
+        places=doc.get("places"),
+        dispatch=dispatch,
         changed_at=moment_of(doc["changed_at"]) if "changed_at" in doc else None,
     )
 
 
 class SchedulerStore:
-    """Calls by ``request_id``, and days by clinic and date."""
+    """Calls by ``request_id``, and days by clinic and date.
 
-    def __init__(self, database: Database) -> None:
+    Days are kept in memory between batches, with their plans: a query then brings only those that somebody else has
+    changed. Who loads days has them alone until they are saved, changed or not; what is never saved is forgotten.
+    ``dispatch`` says how a clinic dispatches.
+    """
+
+    def __init__(self, database: Database, dispatch: Callable[[str], Dispatch] = lambda _: Dispatch()) -> None:
         self.calls: Aggregates[CallState] = Aggregates(
             database.collection("calls"),
             CallState,
@@ -310,23 +464,43 @@ class SchedulerStore:
             over_on=over_on,
         )
         self._days: Collected = database.collection("days")
+        self._dispatch = dispatch
+        self._kept: OrderedDict[str, ClinicDay] = OrderedDict()
 
     async def prepare(self) -> None:
         """Create the indexes; safe to run again."""
         await self.calls.prepare()
-        await self._days.ensure_indexes([("dirty", False), ("date", False)])
+        await self._days.ensure_indexes([("places", False), ("dirty", False), ("date", False)])
 
     async def load_days(self, keys: Collection[str]) -> dict[str, ClinicDay]:
         """The days of these keys, in one query; new ones for those that do not exist."""
-        found = {doc["_id"]: _day(doc) for doc in await self._days.find({"_id": {"$in": list(keys)}})}
+        held: dict[str, ClinicDay] = {}
         for key in keys:
-            clinic_id, _, day = key.rpartition("|")
-            found.setdefault(key, ClinicDay(clinic_id, day))
+            day = self._kept.pop(key, None)
+            if day is not None and day.dispatch == self._dispatch(day.clinic_id):
+                held[key] = day
+        asked: list[dict[str, Any]] = [{"_id": {"$in": [key for key in keys if key not in held]}}]
+        asked += [{"_id": key, "v": {"$ne": day.version}} for key, day in held.items()]
+        query = asked[0] if len(asked) == 1 else {"$or": asked[0 if len(held) < len(set(keys)) else 1 :]}
+        found = {doc["_id"]: _day(doc, self._dispatch(doc["clinic_id"])) for doc in await self._days.find(query)}
+        for key in keys:
+            clinic_id, _, day_of = key.rpartition("|")
+            found.setdefault(key, held.get(key) or ClinicDay(clinic_id, day_of, dispatch=self._dispatch(clinic_id)))
         return found
+
+    def _hold(self, day: ClinicDay) -> None:
+        self._kept[day.key] = day
+        self._kept.move_to_end(day.key)
+        bookings = sum(len(each.bookings) for each in self._kept.values())
+        while len(self._kept) > 1 and (len(self._kept) > _DAYS_HELD or bookings > _BOOKINGS_HELD):
+            bookings -= len(self._kept.popitem(last=False)[1].bookings)
 
     async def save_days(self, days: Sequence[ClinicDay]) -> set[str]:
         """Store the days that changed, each by compare-and-set, in one bulk write. The keys of those that lost."""
         changed = [day for day in days if day.changed]
+        for day in days:
+            if not day.changed and day.version:
+                self._hold(day)
         if not changed:
             return set()
         token = uuid4().hex
@@ -338,6 +512,7 @@ class SchedulerStore:
         for day in changed:
             if day.key not in lost:
                 day.stored()
+                self._hold(day)
         return lost
 
     async def dirty_days(self, limit: int = 50) -> list[str]:
@@ -345,6 +520,20 @@ class SchedulerStore:
         return [
             doc["_id"] for doc in await self._days.find({"dirty": {"$exists": True}}, limit=limit, projection={"v": 1})
         ]
+
+    async def forget_places(self, last_day: date, at_once: int = 50) -> int:
+        """Erase the coordinates of patients' homes from the days up to that one; from how many days.
+
+        By compare-and-set: what a service changes meanwhile is found again.
+        """
+        erased = 0
+        while docs := await self._days.find({"places": {"$lte": last_day.isoformat()}}, limit=at_once):
+            days = [_day(doc, self._dispatch(doc["clinic_id"])) for doc in docs]
+            for day in days:
+                day.forget_places()
+            lost = await self.save_days(days)
+            erased += len(days) - len(lost)
+        return erased
 
     async def waiting(self, keys: Collection[str]) -> list[Aggregate[CallState]]:
         """The calls that wait for a place in these days, in one query."""
@@ -393,7 +582,7 @@ class SchedulerStore:
     async def bookings_on(self, keys: Collection[str]) -> dict[str, ClinicDay]:
         """Those of these clinics' days that exist, to look at, without their rosters."""
         found = await self._days.find({"_id": {"$in": list(keys)}}, projection={"roster": 0, "moved": 0})
-        return {doc["_id"]: _day(doc) for doc in found}
+        return {doc["_id"]: _day(doc, self._dispatch(doc["clinic_id"])) for doc in found}
 
     async def day_keys(self) -> list[str]:
         """Every clinic's day that exists: its key alone."""

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -382,7 +383,7 @@ class StorePromises:
         again = (await store.load_days([key]))[key]
         assert _told(again) == _told(day)
         assert again.placed(subject(1)) == place
-        again.free(subject(2))
+        again.free(subject(2), NOW)
         again.clean()
         assert await store.save_days([again]) == set()
         last = (await store.load_days([key]))[key]
@@ -409,11 +410,11 @@ class StorePromises:
                     return True
 
         booked = await asyncio.gather(*[book(number) for number in range(6)])
-        assert booked.count(True) == 4  # from 10 to 12, half an hour each
+        assert booked.count(True) == 4  # from 10 to 12, half an hour each: 10 minutes' travel and 20 of visit
         final = (await store.load_days([key]))[key]
-        assert sorted(kept["from"] for kept in final.bookings.values()) == [
-            at(f"Fri 2026-11-20 {clock}").isoformat() for clock in ("10:00", "10:30", "11:00", "11:30")
-        ]
+        ends = sorted(datetime.fromisoformat(kept["ends_at"]) for kept in final.bookings.values())
+        assert all(later - earlier >= timedelta(minutes=30) for earlier, later in pairwise(ends))
+        assert ends[-1] <= at("Fri 2026-11-20 12:00")
 
     async def test_two_that_begin_a_day_one_wins(self, database: Database) -> None:
         store = SchedulerStore(database)

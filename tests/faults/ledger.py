@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from itertools import pairwise
+from datetime import datetime, timedelta
 from typing import Any
 
 from tests.world import Heard
@@ -42,6 +41,26 @@ _OURS = {
     "deadline.approaching",
     "deadline.missed",
 }
+
+
+VISIT = timedelta(minutes=20)
+"""What a visit takes in the rosters of the tests; the way to it, whatever it takes, comes on top."""
+
+
+def unkept(windows: Iterable[tuple[datetime, datetime, str]]) -> list[str]:
+    """Promises of one doctor, (from, to, whose), that nobody could keep: more visits in a stretch than fit there.
+
+    Within any stretch the first arrival is not before its beginning, and the last not after its end.
+    """
+    promised = sorted(windows)
+    found: list[str] = []
+    for first, (begins, _, _) in enumerate(promised):
+        within: list[datetime] = sorted(closes for _, closes, _ in promised[first:])
+        for count, ends in enumerate(within):
+            if begins + count * VISIT > ends:
+                found.append(f"has {count + 1} promises from {begins:%H:%M} to {ends:%H:%M}")
+                break
+    return found
 
 
 @dataclass
@@ -146,11 +165,8 @@ class Ledger:
             if event_type in {"visit.scheduled", "visit.rescheduled"}:
                 times = (datetime.fromisoformat(data["arrives_from"]), datetime.fromisoformat(data["arrives_to"]))
                 busy[data["clinic_id"], data["doctor"]["doctor_id"]].append((*times, request_id))
-        for doctor, visits in busy.items():
-            visits.sort()
-            for (_, ends, one), (begins, _, other) in pairwise(visits):
-                if begins < ends:
-                    found["clash"].append(f"{doctor} has {one} and {other} at one time")
+        for doctor, windows in busy.items():
+            found["clash"] += [f"{doctor} {each}" for each in unkept(windows)]
 
     def _statuses(
         self,

@@ -162,8 +162,11 @@ def _not_taken_up(played: Played) -> None:
     played.deferred().status("deferred", 1)
 
 
-def _two_visits_at_once(played: Played) -> None:
-    played.answered().submit(SECOND).answered(SECOND, number=2, start=NINE + timedelta(minutes=29))
+def _more_promises_than_fit(played: Played) -> None:
+    played.answered()
+    for number in range(2, 5):
+        request_id = str(uuid.UUID(int=number))
+        played.submit(request_id).answered(request_id, number=number)
 
 
 def _accepted_and_refused(played: Played) -> None:
@@ -247,7 +250,7 @@ def _nothing_came(played: Played) -> None:
         (_same_sequence, "doubled: two statuses of * have the sequence 2"),
         (_no_answer, "unanswered: request * has no answer; its status is registered"),
         (_not_taken_up, "unanswered: request * was deferred and not taken up"),
-        (_two_visits_at_once, "doubled: doctor gp-1 has two visits at 23 October 09:29"),
+        (_more_promises_than_fit, "doubled: doctor gp-1 has too many visits from 23 October 09:00 on"),
         (_accepted_and_refused, "doubled: request * was refused 1 times, accepted 1 times"),
         (_withdrawal_ignored, "lost: the withdrawal of request *"),
         (_other_words, "doubled: one status.changed of * was said twice in different words"),

@@ -120,7 +120,10 @@ def _copy(doc: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _matches(doc: Mapping[str, Any], query: Mapping[str, Any]) -> bool:
-    return all(_fits(doc.get(name), name in doc, asked) for name, asked in query.items())
+    return all(
+        any(_matches(doc, each) for each in asked) if name == "$or" else _fits(doc.get(name), name in doc, asked)
+        for name, asked in query.items()
+    )
 
 
 def _fits(value: Any, there: bool, asked: Any) -> bool:
@@ -139,6 +142,8 @@ def _holds(value: Any, there: bool, operator: str, operand: Any) -> bool:
             return there and bool(value <= operand)
         case "$exists":
             return there is operand
+        case "$ne":
+            return bool(value != operand)
     raise NotImplementedError(operator)
 
 

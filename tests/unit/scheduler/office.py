@@ -21,12 +21,14 @@ from services.scheduler import domain
 from services.scheduler.app import Scheduler, SchedulerEngine
 from services.scheduler.domain import CallState
 from services.scheduler.store import SchedulerStore
+from services.scheduler.waiting import packaged_waiting_order
 from services.standard.clinics import Clinics
 from services.standard.rules import load_rule_sets
 from tests.unit.runtime.memory import MemoryDatabase
 from tests.unit.standard.local_times import at
 
 RULES = load_rule_sets()
+ORDER = packaged_waiting_order()
 CLINIC, FRIDAY, SATURDAY = "samal-3", "2026-11-20", "2026-11-21"
 _events = count(1)
 
@@ -149,7 +151,9 @@ def unavailable(doctor_id: str, since: str, day: str = FRIDAY) -> Incoming:
 
 def take(event: Incoming, now: str, clinics: Clinics | None = None) -> CallState:
     """The call that ``request.accepted`` opens."""
-    decision = domain.accepted(None, event, clinics=clinics or known(clinic()), rule_sets=RULES, now=at(now))
+    decision = domain.accepted(
+        None, event, clinics=clinics or known(clinic()), rule_sets=RULES, order=ORDER, now=at(now)
+    )
     assert decision.state is not None
     assert list(decision.says) == []
     return decision.state

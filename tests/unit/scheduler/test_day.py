@@ -1,11 +1,13 @@
 """A clinic's day as it is kept: places, rosters, who dropped out, and the write that stores just what changed."""
 
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from pymongo import InsertOne, UpdateOne
 
+from services.contract.types import in_zone
 from services.scheduler.routing import Call
 from services.scheduler.store import ClinicDay
 from tests.unit.scheduler.office import CLINIC, FRIDAY, doctor, request_id, roster_event
@@ -58,7 +60,9 @@ def test_a_place_is_kept_with_what_is_needed_to_place_it_again() -> None:
     day = a_day(doctor())
     place = day.place(call(is_child=True, urgency="urgent", red_flag=True), NOW)
     assert place is not None
-    assert (place.arrives_from, place.arrives_to) == (NOW, at("Fri 2026-11-20 10:30"))
+    # An urgent call is promised the earliest time; the doctor, there until 12:00, begins the last visit by 11:40.
+    assert (place.arrives_from, place.arrives_to) == (NOW, at("Fri 2026-11-20 11:40"))
+    assert day.bookings[ANNE]["planned_at"] == in_zone(NOW + timedelta(minutes=10))
     assert (place.doctor, place.basis) == (
         {"doctor_id": "a", "full_name": "Дәрігер a", "specialty": "gp"},
         "district",
@@ -79,9 +83,33 @@ def test_a_day_read_back_gives_the_same_places() -> None:
     again = ClinicDay(CLINIC, FRIDAY, roster=day.roster, bookings=day.bookings)
     assert again.placed(ANNE) == first
     second = again.place(call(BOLAT), NOW)
-    assert second is not None
-    assert first is not None
-    assert second.arrives_from == first.arrives_to
+    assert second == day.place(call(BOLAT), NOW)
+    assert again.bookings == day.bookings
+
+
+def test_a_fixed_slot_of_before_there_were_routes_is_a_visit_like_any_other() -> None:
+    """From setting out (10 minutes' travel) to the visit's end; its promise stays as it was told."""
+    day = a_day(doctor())
+    kept = {
+        "from": "2026-11-20T10:00:00+05:00",
+        "to": "2026-11-20T10:30:00+05:00",
+        "doctor": {"doctor_id": "a", "full_name": "Дәрігер a", "specialty": "gp"},
+        "basis": "district",
+        "child": False,
+        "district": "d1",
+        "urgency": "same_day",
+        "red_flag": False,
+        "accepted_at": "2026-11-20T09:00:00+05:00",
+    }
+    old = ClinicDay(CLINIC, FRIDAY, version=3, roster=day.roster, bookings={BOLAT: kept})
+    (booking,) = old.plan.bookings.values()
+    assert (booking.planned_at, booking.ends_at) == (at("Fri 2026-11-20 10:10"), at("Fri 2026-11-20 10:30"))
+    assert old.plan.displaced(at("Fri 2026-11-20 09:30")) == []
+    assert old.place(call(), at("Fri 2026-11-20 09:30")) is not None
+    assert old.plan.displaced(at("Fri 2026-11-20 09:30")) == []
+    place = old.placed(BOLAT)
+    assert place is not None
+    assert (place.arrives_from, place.arrives_to) == (NOW, at("Fri 2026-11-20 10:30"))
 
 
 @pytest.mark.parametrize("doctors", [None, [], [doctor(max_visits=0)]], ids=["no roster", "no doctors", "no visits"])
@@ -95,8 +123,8 @@ def test_a_place_given_back_is_free_for_another() -> None:
     day = a_day(doctor(max_visits=1))
     assert day.place(call(), NOW) is not None
     assert day.place(call(BOLAT), NOW) is None
-    assert day.free(ANNE)
-    assert not day.free(ANNE)
+    assert day.free(ANNE, NOW)
+    assert not day.free(ANNE, NOW)
     assert day.place(call(BOLAT), NOW) is not None
 
 
@@ -174,7 +202,7 @@ def test_freed_and_booked_again_is_one_change() -> None:
     day = a_day(doctor())
     day.place(call(), NOW)
     day = stored(day)
-    day.free(ANNE)
+    day.free(ANNE, NOW)
     assert change(day) == {"$set": {}, "$unset": {f"bookings.{ANNE}": ""}}
     day.place(call(), NOW)
     assert change(day) == {"$set": {f"bookings.{ANNE}": day.bookings[ANNE]}}

@@ -7,7 +7,7 @@ import pytest
 from services.scheduler import domain
 from services.scheduler.domain import timer_at
 from services.standard.clinics import Clinics
-from tests.unit.scheduler.office import RULES, accepted, clinic, known, moment, take, tick
+from tests.unit.scheduler.office import ORDER, RULES, accepted, clinic, known, moment, take, tick
 from tests.unit.standard.local_times import at
 
 TEN = "Fri 2026-11-20 10:00"
@@ -81,7 +81,7 @@ def test_urgency_and_red_flags_are_kept() -> None:
 
 def test_an_acceptance_that_comes_again_changes_nothing() -> None:
     state = take(accepted(TEN), TEN)
-    again = domain.accepted(state, accepted(TEN), clinics=known(clinic()), rule_sets=RULES, now=at(TEN))
+    again = domain.accepted(state, accepted(TEN), clinics=known(clinic()), rule_sets=RULES, order=ORDER, now=at(TEN))
     assert again.state is None
 
 

@@ -1,0 +1,104 @@
+"""PyVRP in a process of its own: asked in the background, bounded in time, and missed by nobody when it fails."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+
+from services.runtime.logs import log
+from services.scheduler.improve import Problem
+
+Routes = list[list[int]]
+
+_IDLE_SECONDS = 120
+"""After so long without a plan to make the process is ended: it holds some 120 MiB."""
+_REST_SECONDS = 300
+"""After a failure nothing is asked for so long: an absent library does not come back within seconds."""
+_GRACE_SECONDS = 20
+"""Beyond its budget: to start the process and load the library. Who takes longer hangs, and is ended."""
+
+
+def solve(problem: Problem, seconds: float) -> Routes | None:
+    """In the worker: better routes, or None."""
+    from services.scheduler.solver import solve as with_pyvrp  # loads PyVRP, which the scheduler itself never does
+
+    return with_pyvrp(problem, seconds)
+
+
+class Improver:
+    """Asks for better routes, ``seconds`` of one core each time; 0 asks never."""
+
+    def __init__(self, seconds: float, work: Callable[[Problem, float], Routes | None] = solve) -> None:
+        self.seconds = seconds
+        self._work = work
+        self._pool: ProcessPoolExecutor | None = None
+        self._used_at = 0.0
+        self._rests_until = 0.0
+        self._closed = False
+        self._log = log("scheduler")
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is any use in asking now."""
+        return self.seconds > 0 and not self._closed and time.monotonic() >= self._rests_until
+
+    async def improve(self, problem: Problem) -> Routes | None:
+        """Better routes, or None: where there are none, and where the process failed or took too long."""
+        if not self.ready:
+            return None
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(
+                1,
+                # Not forked: a copy of a process with threads and an open database is no place to start from.
+                mp_context=multiprocessing.get_context("spawn"),
+                initializer=_begin,
+            )
+        pool, self._used_at = self._pool, time.monotonic()
+        try:
+            return await asyncio.wait_for(
+                asyncio.get_running_loop().run_in_executor(pool, self._work, problem, self.seconds),
+                self.seconds + _GRACE_SECONDS,
+            )
+        except (BrokenExecutor, OSError, TimeoutError, ImportError, RuntimeError, ValueError, TypeError) as error:
+            self._rests_until = time.monotonic() + _REST_SECONDS
+            self._end()
+            self._log.warning("planning again has failed: days stay as insertion made them", error=type(error).__name__)
+            return None
+
+    def tidy(self) -> None:
+        """End the process that has had nothing to do for long."""
+        if self._pool is not None and time.monotonic() - self._used_at > _IDLE_SECONDS:
+            self._end()
+
+    async def close(self) -> None:
+        """End the process, whatever it does."""
+        self._closed = True
+        self._end()
+
+    def _end(self) -> None:
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            workers = list((pool._processes or {}).values())
+            pool.shutdown(wait=False, cancel_futures=True)
+            for worker in workers:
+                worker.terminate()
+
+
+def _begin() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the service ends its worker itself
+    os.nice(10)  # promises come first, on a machine with few cores too
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A worker whose service was killed would wait for ever: it holds both ends of its queue."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(0)

@@ -1,0 +1,66 @@
+"""How long it takes to drive from one place to another. Pure: whatever was asked outside is passed in.
+
+In this order: what a router said of this very pair, the clinic's table of its districts, the straight line between
+coordinates, and the roster's flat ``travel_minutes`` where a place has none. Whole seconds, rounded up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import ceil, cos, radians, sqrt
+
+_KM_PER_DEGREE = 111.195  # of a great circle, on a sphere of 6,371 km
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A place to drive to: ``key`` names it among the places of one day; coordinates in degrees, where known."""
+
+    key: str
+    lat: float | None = None
+    lon: float | None = None
+    district_id: str | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether it has coordinates."""
+        return self.lat is not None and self.lon is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Travel:
+    """A clinic's travel times of one day.
+
+    ``table`` holds seconds between districts; one direction serves for both where the other is not given. ``routed``
+    holds what a router said, by the keys of two spots.
+    """
+
+    flat_seconds: int = 600
+    road_factor: float = 1.3
+    speed_kmh: float = 20.0
+    table: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    routed: Mapping[tuple[str, str], int] = field(default_factory=dict)
+
+    def seconds(self, one: Spot, other: Spot) -> int:
+        """From one to the other."""
+        if self.routed:
+            routed = self.routed.get((one.key, other.key))
+            if routed is not None:
+                return routed
+        if self.table and one.district_id is not None and other.district_id is not None:
+            pair = (one.district_id, other.district_id)
+            listed = self.table.get(pair, self.table.get(pair[::-1]))
+            if listed is not None:
+                return listed
+        lat, lon, to_lat, to_lon = one.lat, one.lon, other.lat, other.lon
+        if lat is None or lon is None or to_lat is None or to_lon is None:
+            return self.flat_seconds
+        return ceil(straight_km(lat, lon, to_lat, to_lon) * self.road_factor / self.speed_kmh * 3600)
+
+
+def straight_km(lat: float, lon: float, to_lat: float, to_lon: float) -> float:
+    """The straight line between two points, as if the map were flat there: good to a few metres within a region."""
+    across = (to_lon - lon) * cos(radians((lat + to_lat) / 2))
+    up = to_lat - lat
+    return sqrt(across * across + up * up) * _KM_PER_DEGREE
