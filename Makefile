@@ -15,10 +15,10 @@ COMPILE := $(LOCKING)/bin/pip-compile --quiet --no-config --no-header --generate
 	--build-deps-for editable --extra embedded --extra traces $(ARGS)
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench faults lock clean
+.PHONY: help demo test check bench bench-schedule faults lock clean
 
 help:
-	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
 
 demo: $(DEMO) ## a clinic day on the embedded broker and database; ARGS="--requests 500 --json"
 	@$(BIN)/homecall demo $(ARGS)
@@ -40,6 +40,9 @@ bench: $(DEV) ## the pipeline against the bare loop
 
 faults: $(DEV) ## faults under load, judged from outside; ARGS="--list", ARGS="--seed 7 --scenario zombie --json"
 	@$(BIN)/python -m tests.faults $(ARGS)
+
+bench-schedule: $(DEV) ## ways to plan a clinic day, side by side; ARGS="--seed 1 --days 3 --json"
+	@$(BIN)/python -m bench.schedule $(ARGS)
 
 lock: $(LOCKING) ## the lock files again, from pyproject.toml; ARGS=--upgrade for newer versions
 	@$(COMPILE) --output-file requirements.lock pyproject.toml
