@@ -80,7 +80,7 @@ class Dispatch:
     """
 
     window: int = 120
-    lead: int = 70
+    lead: int = 72
     buffer: int = 1440
     urgent_within: int = 30
     road_factor: float = 1.3
