@@ -308,7 +308,7 @@ class SchedulerEngine(Engine[CallState]):
             for key, day in days.items():
                 _replan(day, waiting.get(key, []), now)
             failpoint("settle.read")
-            lost = await self._days.save_days(list(days.values()))
+            lost = await self._days.save_days(list(days.values()), hold=False)
             failpoint("settle.written")
             settled.update({key: day for key, day in days.items() if key not in lost})
             open_keys = lost

@@ -495,11 +495,14 @@ class SchedulerStore:
         while len(self._kept) > 1 and (len(self._kept) > _DAYS_HELD or bookings > _BOOKINGS_HELD):
             bookings -= len(self._kept.popitem(last=False)[1].bookings)
 
-    async def save_days(self, days: Sequence[ClinicDay]) -> set[str]:
-        """Store the days that changed, each by compare-and-set, in one bulk write. The keys of those that lost."""
+    async def save_days(self, days: Sequence[ClinicDay], *, hold: bool = True) -> set[str]:
+        """Store the days that changed, each by compare-and-set, in one bulk write. The keys of those that lost.
+
+        Who goes on with these very days afterwards says so by ``hold`` False: then nobody else gets them from memory.
+        """
         changed = [day for day in days if day.changed]
         for day in days:
-            if not day.changed and day.version:
+            if hold and not day.changed and day.version:
                 self._hold(day)
         if not changed:
             return set()
@@ -512,7 +515,8 @@ class SchedulerStore:
         for day in changed:
             if day.key not in lost:
                 day.stored()
-                self._hold(day)
+                if hold:
+                    self._hold(day)
         return lost
 
     async def dirty_days(self, limit: int = 50) -> list[str]:

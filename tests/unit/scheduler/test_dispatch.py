@@ -126,6 +126,29 @@ async def test_what_another_replica_has_changed_is_seen_though_the_day_is_held_i
     assert told[2].get("cause") == "no_capacity"
 
 
+async def test_what_is_booked_while_a_settled_day_is_still_being_told_is_not_lost() -> None:
+    """The marks of a settled day are cleared once its events are out: by then others may have changed the day."""
+    office = Office()
+    await office.hear(roster(doctor(max_visits=3)), accepted(number=1))
+    settled = await office.engine.handle([cancelled(1)], at(NOW))
+    days = office.memory.collection("days")
+    write = days.write
+
+    async def meanwhile(operations: Any) -> Any:
+        days.write = write  # type: ignore[method-assign]
+        await office.hear(accepted(number=2))
+        return await write(operations)
+
+    days.write = meanwhile  # type: ignore[method-assign]
+    for done in settled.after:
+        await done()
+    await office.tick(NOW)
+    (doc,) = days.docs.values()
+    assert list(doc["bookings"]) == [request_id(2)]
+    again = await Twin(office.memory).hear(accepted(number=3), accepted(number=4))
+    assert [event_type for event_type, _, _ in again] == ["visit.scheduled", "visit.scheduled"]
+
+
 # ---- reports
 
 
