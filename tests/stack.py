@@ -403,6 +403,8 @@ def _kafka_node(
         _with_us(_java(["kafka.Kafka", str(config)], java_options)),
         log,
         ready=lambda: kafka_answers(address),
+        # Three at once, or one that looks through its logs after a crash, on a machine that does other work, too.
+        patience=180,
     )
 
 

@@ -27,7 +27,7 @@ PLACES_OF = {
 
 def at_every_step(options: Options, report: Report) -> None:
     """Each service is killed at each of its failpoints, one after the other, under load."""
-    _at_steps(options, report, PLACES_OF, minutes=45, patience=300)
+    _at_steps(options, report, PLACES_OF, minutes=45, patience=420)
 
 
 def at_some_steps(options: Options, report: Report) -> None:
