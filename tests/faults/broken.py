@@ -1,6 +1,6 @@
 """The ``homecall`` command with a defect built in, for the ledger to catch. Not part of the distribution.
 
-``python -m tests.faults.broken DEFECT serve SERVICE``
+``python -m tests.faults.broken DEFECT serve SERVICE``; several defects with ``+`` between.
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ import asyncio
 import sys
 import uuid
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from pymongo import InsertOne, UpdateOne
 
 from services.contract.envelope import Incoming, Outgoing, Record
 from services.intake import domain
+from services.notifier import messages
 from services.runtime.mongo import Collected
 from services.runtime.pipeline import Commit, Pipeline
 from services.runtime.producer import Producer
@@ -95,16 +97,28 @@ def quote() -> None:
     domain.submitted = submitted
 
 
+def send_again() -> None:
+    """A message whose outcome nobody knows is sent again."""
+
+    def waits_again(mailing: messages.Mailing, sequence: int, reason: str, now: datetime) -> messages.Mailing:
+        return messages.untried(mailing, sequence, reason, now - timedelta(seconds=30), jitter=1, policy=AT_ANY_TIME)
+
+    messages.unknown = waits_again
+
+
+AT_ANY_TIME = messages.Policy(frozenset())
 DEFECTS = {
     "commit_first": commit_first,
     "publish_not_awaited": publish_not_awaited,
     "no_compare_and_set": no_compare_and_set,
     "ids_of_the_moment": ids_of_the_moment,
     "quote": quote,
+    "send_again": send_again,
 }
 
 if __name__ == "__main__":
-    DEFECTS[sys.argv.pop(1)]()
+    for defect in sys.argv.pop(1).split("+"):
+        DEFECTS[defect]()
     from services.cli.main import main
 
     main()

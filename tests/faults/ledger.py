@@ -1,4 +1,4 @@
-"""A ledger outside the system: every request that went in, every effect that came out, and what does not add up.
+"""A ledger outside the system: all that went in, every effect that came out, and what does not add up.
 
 It knows the contract, and nothing of how the services work.
 """
@@ -40,6 +40,7 @@ _OURS = {
     "journal.entry",
     "deadline.approaching",
     "deadline.missed",
+    "complaint.status-changed",
 }
 
 
@@ -63,12 +64,27 @@ def unkept(windows: Iterable[tuple[datetime, datetime, str]]) -> list[str]:
     return found
 
 
+@dataclass(frozen=True)
+class Message:
+    """A message to a patient, as its sender keeps it."""
+
+    request_id: str
+    sequence: int
+    state: str
+    reason: str
+
+    @property
+    def reference(self) -> str:
+        return f"{self.request_id}-{self.sequence}"
+
+
 @dataclass
 class Ledger:
-    """What was sent: request ids, and those whose withdrawal was sent."""
+    """What was sent: request ids, those whose withdrawal was sent, and complaints with their clinic and statuses."""
 
     sent: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     withdrawn: set[str] = field(default_factory=set)
+    complaints: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
 
     def judge(self, heard: Iterable[Heard]) -> dict[str, list[str]]:
         """What does not add up, by kind: lost, doubled, gap, contradiction, clash, unanswered, gone_back, phantom."""
@@ -87,16 +103,58 @@ class Ledger:
         self._visits(by_type, found)
         self._statuses(by_type, numbers, found)
         self._journal(by_type, numbers, found)
+        self._complaints(by_type, found)
+        return {kind: entries for kind, entries in found.items() if entries}
+
+    def judge_messages(
+        self, heard: Iterable[Heard], messages: Iterable[Message], taken: Mapping[str, int]
+    ) -> dict[str, list[str]]:
+        """What does not add up between the statuses, the messages as their sender has them, and what the gateway took.
+
+        ``taken`` is how often each reference stands in the gateway's own log. Of a message that is unknown to its
+        sender, the gateway may have taken one or none, and never two. A status that is overtaken by a later one may go
+        unsent; the last one of a request may not.
+        """
+        found: dict[str, list[str]] = defaultdict(list)
+        told: dict[str, set[int]] = defaultdict(set)
+        for each in heard:
+            if each.type == "status.changed":
+                told[each.key].add(each.data["sequence"])
+        kept = {each.reference: each for each in messages}
+        for reference, times in taken.items():
+            if times > 1:
+                found["doubled"].append(f"the gateway took {reference} {times} times")
+            if reference not in kept:
+                found["phantom"].append(f"the gateway took {reference}, and nobody has sent it")
+        for request_id, sequences in told.items():
+            for sequence in sequences:
+                message = kept.get(f"{request_id}-{sequence}")
+                if message is None:
+                    found["lost"].append(f"status {sequence} of {request_id} has no message")
+                    continue
+                there = taken.get(message.reference, 0)
+                at_the_gateway = message.state in {"sent", "delivered"} or message.reason == "undelivered"
+                if at_the_gateway and not there:
+                    found["lost"].append(f"{message.reference} is {message.state}, and the gateway has none")
+                if message.state in {"created", "sending"}:
+                    found["unfinished"].append(f"{message.reference} is {message.state}")
+                if message.state == "failed" and message.reason != "undelivered" and there:
+                    found["contradiction"].append(f"{message.reference} is {message.reason}, and the gateway has it")
+                if message.reason == "overtaken" and sequence == max(sequences):
+                    found["lost"].append(f"{message.reference} is the last, and was overtaken")
         return {kind: entries for kind, entries in found.items() if entries}
 
     def unfinished(self, heard: Iterable[Heard]) -> int:
-        """How many requests have not come to their end yet, going by the statuses alone."""
+        """How many requests and complaints have not come to their end yet, going by the statuses alone."""
         last: dict[str, tuple[int, str]] = {}
+        steps: dict[str, set[int]] = defaultdict(set)
         for each in heard:
+            if each.type == "complaint.status-changed":
+                steps[each.key].add(each.data["sequence"])
             if each.type == "status.changed":
                 data = each.data
                 last[each.key] = max(last.get(each.key, (0, "")), (data["sequence"], data["status"]))
-        waiting = 0
+        waiting = sum(len(steps[key]) < len(expected) for key, (_, expected) in self.complaints.items())
         for request_id in self.sent:
             status = last.get(request_id, (0, ""))[1]
             done = {"refused", "withdrawn"} if request_id in self.withdrawn else {"refused", "scheduled", "rescheduled"}
@@ -214,3 +272,36 @@ class Ledger:
         for request_id, (_, _, number) in numbers.items():
             if last.get(request_id, (0, None))[1] != number:
                 found["lost"].append(f"the register has no entry {number} for {request_id}")
+
+    def _complaints(self, by_type: Mapping[str, list[Heard]], found: dict[str, list[str]]) -> None:
+        said: dict[str, dict[int, tuple[str, str]]] = defaultdict(dict)
+        numbers: dict[tuple[str, str], set[str]] = defaultdict(set)
+        pages: dict[tuple[str, str], dict[int, set[tuple[str, str]]]] = defaultdict(lambda: defaultdict(set))
+        for each in by_type["complaint.status-changed"]:
+            data = each.data
+            complaint_id, sequence = data["complaint_id"], data["sequence"]
+            known = said[complaint_id].setdefault(sequence, (each.id, data["status"]))
+            if known != (each.id, data["status"]):
+                found["contradiction"].append(f"sequence {sequence} of complaint {complaint_id} was said in two ways")
+            number = data.get("incoming_number")
+            if number is not None:
+                numbers[complaint_id, data["stage"]].add(number)
+                year, _, place = number.partition("-")
+                pages[data["clinic_id"], year][int(place)].add((complaint_id, data["stage"]))
+        for place, given in numbers.items():
+            if len(given) > 1:
+                found["doubled"].append(f"complaint {place} has the incoming numbers {sorted(given)}")
+        for page, holders in pages.items():
+            for number, named in holders.items():
+                if len(named) > 1:
+                    found["doubled"].append(f"{page} gave the incoming number {number} to {sorted(named)}")
+            if sorted(holders) != list(range(1, len(holders) + 1)):
+                found["gap"].append(f"the incoming numbers of {page} do not run from 1 to {max(holders)}")
+        for complaint_id, (_, expected) in self.complaints.items():
+            names = [said[complaint_id][sequence][1] for sequence in sorted(said[complaint_id])]
+            if names != expected:
+                found["lost"].append(f"complaint {complaint_id} has the statuses {names}, not {expected}")
+            if sorted(said[complaint_id]) != list(range(1, len(said[complaint_id]) + 1)):
+                found["gap"].append(f"the statuses of complaint {complaint_id} are {sorted(said[complaint_id])}")
+        for complaint_id in said.keys() - self.complaints.keys() if self.complaints else ():
+            found["phantom"].append(f"complaint {complaint_id} was never sent")

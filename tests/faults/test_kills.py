@@ -1,23 +1,90 @@
-"""Two replicas of each service, killed at random under load: nothing lost, nothing doubled, every request answered."""
+"""Two replicas of each service, killed at random under load: nothing lost, nothing doubled, every request answered,
+every complaint numbered, and no message sent twice."""
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
+from typing import Any, get_args
 
 import pytest
+from pymongo import MongoClient
 
+from services.contract.events import RequestStatus
 from tests import stack
 from tests.faults import plan as plans
-from tests.faults.ledger import Ledger
+from tests.faults.ledger import Ledger, Message
+from tests.sms_gateway import ACCEPT, SECRET, Reporter, SmsGateway
 from tests.world import Process, World, a_world, contract_configs, contract_topics
 
 SERVICES = ("intake", "scheduler", "notifier", "complaints")
 SEED = 20261123
+
+
+SMS = {
+    "HOMECALL_SMS_SETTLE_SECONDS": "0",
+    "HOMECALL_SMS_WAIT_SECONDS": "2",
+    "HOMECALL_SMS_REPORT_SECRET": SECRET,
+    "HOMECALL_SMS_STATUSES": ",".join(get_args(RequestStatus)),
+}
+
+
+@contextlib.contextmanager
+def a_gateway(world: World, **badly: float) -> Iterator[SmsGateway]:
+    """A gateway of which this share of calls goes badly, and which reports to whichever notifier answers."""
+    rng, lock = random.Random(SEED), threading.Lock()
+
+    def behaves(_: Mapping[str, Any]) -> str:
+        with lock:
+            return rng.choices([ACCEPT, *badly], [1 - sum(badly.values()), *badly.values()])[0]
+
+    def choose(of: int) -> int:
+        with lock:
+            return rng.randrange(of)
+
+    def reports_go_to() -> list[str]:
+        return [f"http://127.0.0.1:{each.port}/sms/reports" for each in world.processes if each.name == "notifier"]
+
+    gateway = SmsGateway(behaves)
+    world.extra = {**world.extra, **SMS, "HOMECALL_SMS": gateway.url}
+    reporter = Reporter(gateway, reports_go_to, choose)
+    reporter.start()
+    try:
+        yield gateway
+        reporter.end()
+        print(f"the gateway was called {len(gateway.calls)} times, took {len(gateway.entries())}, ", end="")
+        print(f"and {reporter.posted} reports were taken from it")
+    finally:
+        reporter.end()
+        gateway.close()
+
+
+def kept_messages(world: World) -> list[Message]:
+    """The messages to patients as the notifier keeps them."""
+    client: MongoClient[dict[str, Any]] = MongoClient(world.mongo, serverSelectionTimeoutMS=5000)
+    with client:
+        found = client[f"{world.prefix}_notifier"]["messages"].find()
+        return [
+            Message(doc["_id"], each["sequence"], each["state"], each["reason"])
+            for doc in found
+            for each in doc["s"]["messages"]
+        ]
+
+
+def messages_wait(world: World) -> bool:
+    """Whether there are messages that have not come to an end, or notices that are none yet."""
+    client: MongoClient[dict[str, Any]] = MongoClient(world.mongo, serverSelectionTimeoutMS=5000)
+    with client:
+        database = client[f"{world.prefix}_notifier"]
+        return any(
+            database[name].find_one({mark: {"$exists": True}}) is not None
+            for name, mark in (("requests", "notices_at"), ("messages", "waiting_since"))
+        )
 
 
 class Killer(threading.Thread):
@@ -66,6 +133,8 @@ def run(
     end = time.monotonic() + patience
     while time.monotonic() < end and plan.ledger.unfinished(world.reader.heard):
         ticker.wait(0.5)
+    while time.monotonic() < end and messages_wait(world):
+        ticker.wait(0.5)
     for process in processes:
         if process.running:
             process.stop()
@@ -75,37 +144,52 @@ def run(
 
 @pytest.mark.timeout(600)
 def test_kills_lose_nothing_and_double_nothing(mongo: stack.Server, mongo_prefix: str) -> None:
-    """5,000 requests in 40 clinics, two replicas of each service, 24 kills."""
-    plan = plans.make(SEED, requests=5_000, clinics=40)
+    """5,000 requests and 1,000 complaints in 40 clinics, two replicas of each service, 24 kills, a bad SMS gateway."""
+    plan = plans.make(SEED, requests=5_000, clinics=40, complaints=1_000)
     with stack.own_kafka() as kafka:
         stack.recreate_topics(kafka.address, contract_topics(), contract_configs())
         start = plans.OPENING - timedelta(seconds=45)
         extra = {"HOMECALL_KAFKA_SESSION_TIMEOUT_MS": "2000"}
-        with a_world(kafka.address, mongo.address, mongo_prefix, at=start, extra=extra) as world:
+        with (
+            a_world(kafka.address, mongo.address, mongo_prefix, at=start, extra=extra) as world,
+            a_gateway(world, hang=0.01, cut=0.02, busy=0.02, refuse=0.01, fail=0.01) as gateway,
+        ):
             began = time.monotonic()
             killed = run(world, plan, kills=24, pause=3.0, seconds=70, command=("services.cli.main",), patience=240)
             findings = plan.ledger.judge(world.reader.heard)
+            messages = kept_messages(world)
+            said_and_sent = plan.ledger.judge_messages(world.reader.heard, messages, gateway.taken())
             counts = Counter(each.type for each in world.reader.heard)
             print(f"seed {plan.seed}: {len(plan.ledger.sent)} requests, kills {dict(killed)}, ", end="")
             print(f"{time.monotonic() - began:.0f} s, events {dict(counts)}")
+            print(f"messages {dict(Counter((each.state, each.reason) for each in messages))}")
             assert killed.total() >= 20
             assert findings == {}, _told(findings, world)
+            assert said_and_sent == {}, _told(said_and_sent, world)
+            assert {each.state for each in messages} >= {"delivered", "sent", "failed", "unknown"}
 
 
 @pytest.mark.timeout(300)
-def test_the_ledger_catches_commits_before_the_store(mongo: stack.Server, mongo_prefix: str) -> None:
-    """The same with offsets committed before anything is stored: requests are lost, and the ledger says so."""
+def test_the_ledger_catches_commits_before_the_store_and_messages_sent_again(
+    mongo: stack.Server, mongo_prefix: str
+) -> None:
+    """The same with offsets committed before anything is stored, and unknown messages sent again: it says so."""
     plan = plans.make(SEED, requests=1_500, clinics=10)
     with stack.own_kafka() as kafka:
         stack.recreate_topics(kafka.address, contract_topics(), contract_configs())
         start = plans.OPENING - timedelta(seconds=15)
         extra = {"HOMECALL_KAFKA_SESSION_TIMEOUT_MS": "2000"}
-        with a_world(kafka.address, mongo.address, mongo_prefix, at=start, extra=extra) as world:
-            command = ("tests.faults.broken", "commit_first")
+        with (
+            a_world(kafka.address, mongo.address, mongo_prefix, at=start, extra=extra) as world,
+            a_gateway(world, cut=0.05) as gateway,
+        ):
+            command = ("tests.faults.broken", "commit_first+send_again")
             killed = run(world, plan, kills=16, pause=1.5, seconds=25, command=command, patience=20)
             findings = plan.ledger.judge(world.reader.heard)
+            sent = plan.ledger.judge_messages(world.reader.heard, kept_messages(world), gateway.taken())
             print(f"kills {dict(killed)}: { ({kind: len(entries) for kind, entries in findings.items()}) }")
             assert findings.get("lost") or findings.get("unanswered"), "the ledger did not see what was lost"
+            assert sent.get("doubled"), "the ledger did not see what was sent twice"
 
 
 def _told(findings: dict[str, list[str]], world: World) -> str:
