@@ -85,7 +85,7 @@ def of_use_until(status: str, at: datetime, *, visit: Mapping[str, Any] | None, 
 class Mailing:
     """The messages about one request, by rising sequence. Holds no personal data: phone and text stay with the call.
 
-    Each message: sequence, status, state, reason ("" or why), urgent, tries, may_go_at (since when it could go),
+    Each message: sequence, status, state, reason ("" or why), urgent, attempt, tries, may_go_at (since when it could),
     next_at (when it is next tried, or for ``sending`` given up), use_until, needed_by, asked_at, at {state: when it
     last came to it}, gateway_id.
     """
@@ -139,6 +139,7 @@ def _created(notice: Mapping[str, Any], policy: Policy) -> dict[str, Any]:
         "state": "created",
         "reason": "",
         "urgent": urgent,
+        "attempt": 0,
         "tries": 0,
         "use_until": notice["use_until"],
         "needed_by": notice["needed_by"],
@@ -223,7 +224,18 @@ def held(mailing: Mailing, sequence: int, now: datetime, policy: Policy) -> Mail
 
 def sending(mailing: Mailing, sequence: int, now: datetime, lease: timedelta) -> Mailing:
     """It goes to the gateway once this is stored; without an outcome within ``lease`` it is unknown."""
-    return _one(mailing, sequence, lambda each: _became(each, "sending", now) | {"next_at": in_zone(now + lease)})
+    return _one(
+        mailing,
+        sequence,
+        lambda each: (
+            _became(each, "sending", now) | {"next_at": in_zone(now + lease), "attempt": int(each["attempt"]) + 1}
+        ),
+    )
+
+
+def attempt_of(mailing: Mailing, sequence: int) -> int:
+    """Which attempt at a message is the last one."""
+    return next(int(each["attempt"]) for each in mailing.messages if each["sequence"] == sequence)
 
 
 def taken(mailing: Mailing, sequence: int, gateway_id: str, now: datetime) -> Mailing:
@@ -237,15 +249,24 @@ def taken(mailing: Mailing, sequence: int, gateway_id: str, now: datetime) -> Ma
 
 
 def refused(
-    mailing: Mailing, sequence: int, code: str, now: datetime, *, again: bool, jitter: float, policy: Policy
+    mailing: Mailing,
+    sequence: int,
+    code: str,
+    now: datetime,
+    *,
+    again: bool,
+    jitter: float,
+    policy: Policy,
+    attempt: int | None = None,
 ) -> Mailing:
     """The gateway said that it has not taken it: tried again after a pause, or failed.
 
-    ``jitter`` (0 to 1) spreads the pauses.
+    ``jitter`` (0 to 1) spreads the pauses. An outcome belongs to one ``attempt``: stored once more, when the message
+    may be under way again, it changes nothing.
     """
 
     def refuse(message: dict[str, Any]) -> dict[str, Any]:
-        if _RANK[message["state"]] > _RANK["unknown"]:
+        if not _open(message, attempt):
             return message
         message = message | {"tries": message["tries"] + 1}
         if not again or message["tries"] >= MOST_TRIES:
@@ -255,14 +276,23 @@ def refused(
     return _one(mailing, sequence, refuse)
 
 
-def untried(mailing: Mailing, sequence: int, reason: str, now: datetime, *, jitter: float, policy: Policy) -> Mailing:
+def untried(
+    mailing: Mailing,
+    sequence: int,
+    reason: str,
+    now: datetime,
+    *,
+    jitter: float,
+    policy: Policy,
+    attempt: int | None = None,
+) -> Mailing:
     """The gateway was not asked: it waits, for as long as it is of use. A pause only where there is no way to it.
 
     While the gateway is left in peace nothing is begun anyway, and what had no room goes with the next round.
     """
 
     def wait(message: dict[str, Any]) -> dict[str, Any]:
-        if _RANK[message["state"]] > _RANK["unknown"]:
+        if not _open(message, attempt):
             return message
         return _waits(message, now, jitter, policy, reason, paused=reason not in {"resting", "busy"})
 
@@ -325,6 +355,11 @@ def _waits(
 
 def _became(message: dict[str, Any], state: State, now: datetime, reason: str = "") -> dict[str, Any]:
     return message | {"state": state, "reason": reason, "at": message["at"] | {state: in_zone(now)}}
+
+
+def _open(message: Mapping[str, Any], attempt: int | None) -> bool:
+    """Whether the outcome of this attempt (None: of whichever is the last) is still to be kept."""
+    return message["state"] in {"sending", "unknown"} and attempt in (None, message["attempt"])
 
 
 def _one(mailing: Mailing, sequence: int, change: Any) -> Mailing:

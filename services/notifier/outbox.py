@@ -120,7 +120,7 @@ class Outbox:
         hashes = {key: self._vault.index(OPT_OUT, number) for key, number in numbers.items() if number}
         stopped = await self._stores.opt_outs.among(set(hashes.values()))
         round_: dict[str, Sms] = {}
-        sequences: dict[str, int] = {}
+        sequences: dict[str, tuple[int, int]] = {}
         before = {each.id: each.state for each in due if each.state is not None}
         for each in due:
             if each.state is None:
@@ -149,7 +149,7 @@ class Outbox:
                         assert number is not None  # why_not has seen to both
                         assert text is not None
                         round_[each.id] = Sms(number, text, messages.reference(each.id, sequence))
-                        sequences[each.id] = sequence
+                        sequences[each.id] = sequence, messages.attempt_of(mailing, sequence)
             each.changed = mailing != each.state
             each.state = mailing
         changed = [each for each in due if each.changed]
@@ -159,7 +159,7 @@ class Outbox:
         to_send = {key: sms for key, sms in round_.items() if key not in lost}
         if to_send:
             verdicts = await self._gateway.send(list(to_send.values()))
-            outcomes = {key: (sequences[key], each) for key, each in zip(to_send, verdicts, strict=True)}
+            outcomes = {key: (*sequences[key], each) for key, each in zip(to_send, verdicts, strict=True)}
             await self._conclude(outcomes)
         return bool(changed) and (len(due) == _AT_ONCE or len(to_send) == room)
 
@@ -197,7 +197,7 @@ class Outbox:
 
     # ------------------------------------------------------------ what became of it
 
-    async def _conclude(self, outcomes: Mapping[str, tuple[int, Verdict]]) -> None:
+    async def _conclude(self, outcomes: Mapping[str, tuple[int, int, Verdict]]) -> None:
         """Store the outcomes, for as long as it takes: only here it is known what the gateway said."""
         tried = 0
         while True:
@@ -211,15 +211,15 @@ class Outbox:
             else:
                 return
 
-    async def _store(self, outcomes: Mapping[str, tuple[int, Verdict]]) -> None:
+    async def _store(self, outcomes: Mapping[str, tuple[int, int, Verdict]]) -> None:
         now = self._clock.now()
         # First the gateway's ids: should this process die here, a report still finds its message.
-        taken = {each.id: (key, sequence) for key, (sequence, each) in outcomes.items() if isinstance(each, Taken)}
+        taken = {each.id: (key, sequence) for key, (sequence, _, each) in outcomes.items() if isinstance(each, Taken)}
         reported = await self._stores.receipts.name(taken, now) if taken else {}
         jitter = {key: self._draw() for key in outcomes}
 
         def conclude(request_id: str, mailing: Mailing | None) -> Mailing | None:
-            sequence, verdict = outcomes[request_id]
+            sequence, attempt, verdict = outcomes[request_id]
             if mailing is None:
                 return None
             match verdict:
@@ -231,11 +231,18 @@ class Outbox:
                     return mailing
                 case Refused(code, again):
                     return messages.refused(
-                        mailing, sequence, code, now, again=again, jitter=jitter[request_id], policy=self.policy
+                        mailing,
+                        sequence,
+                        code,
+                        now,
+                        again=again,
+                        jitter=jitter[request_id],
+                        policy=self.policy,
+                        attempt=attempt,
                     )
                 case Untried(reason):
                     return messages.untried(
-                        mailing, sequence, reason, now, jitter=jitter[request_id], policy=self.policy
+                        mailing, sequence, reason, now, jitter=jitter[request_id], policy=self.policy, attempt=attempt
                     )
                 case _:
                     return messages.unknown(mailing, sequence, verdict.reason, now)

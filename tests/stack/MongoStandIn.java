@@ -10,6 +10,7 @@ import de.bwaldvogel.mongo.backend.memory.MemoryBackend;
 import de.bwaldvogel.mongo.backend.memory.MemoryDatabase;
 import de.bwaldvogel.mongo.backend.memory.index.MemoryUniqueIndex;
 import de.bwaldvogel.mongo.bson.Document;
+import de.bwaldvogel.mongo.wire.message.MongoMessage;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
@@ -19,16 +20,38 @@ import java.util.Map;
 import java.util.NavigableMap;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.locks.Lock;
+import java.util.concurrent.locks.ReadWriteLock;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
 
 /**
- * mongo-java-server in memory, on 127.0.0.1 and the port given, with three changes: it says wire version 13, the oldest
+ * mongo-java-server in memory, on 127.0.0.1 and the port given, with four changes: it says wire version 13, the oldest
  * that today's drivers talk to; a unique index also serves a query that asks for more than the index's own fields,
  * since a compare-and-set on _id and version would read the whole collection otherwise; and an index that is not unique
- * is one, where mongo-java-server itself takes no notice of it and reads everything.
+ * is one, where mongo-java-server itself takes no notice of it and reads everything. And a document that is read is one
+ * that was there: without the lock a reader may get its new version with its old state, in the middle of an update, and
+ * a compare-and-set by that version passes.
  */
 public final class MongoStandIn {
+    private static final Set<String> WRITES =
+            Set.of("insert", "update", "delete", "findAndModify", "createIndexes", "drop", "dropDatabase");
+
     public static void main(String[] arguments) {
         MemoryBackend backend = new MemoryBackend() {
+            private final ReadWriteLock lock = new ReentrantReadWriteLock();
+
+            @Override
+            public Document handleMessage(MongoMessage message) {
+                String command = message.getDocument().keySet().iterator().next();
+                Lock held = WRITES.contains(command) ? lock.writeLock() : lock.readLock();
+                held.lock();
+                try {
+                    return super.handleMessage(message).cloneDeeply();
+                } finally {
+                    held.unlock();
+                }
+            }
+
             @Override
             public MemoryDatabase openOrCreateDatabase(String name) {
                 return new Database(name, getCursorRegistry());

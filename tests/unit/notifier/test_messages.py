@@ -216,7 +216,7 @@ BY_STATE = {
     [
         # created, sending, unknown, sent, failed, delivered become:
         ("taken", "sent sent sent sent failed delivered"),
-        ("refused for good", "failed failed failed sent failed delivered"),
+        ("refused for good", "created failed failed sent failed delivered"),
         ("refused for now", "created created created sent failed delivered"),
         ("untried", "created created created sent failed delivered"),
         ("no answer", "created unknown unknown sent failed delivered"),
@@ -230,6 +230,17 @@ def test_every_state_and_everything_that_may_come(comes: str, expected: str) -> 
     assert list(BY_STATE) == ["created", "sending", "unknown", "sent", "failed", "delivered"]
     assert {state(each)[0] for each in BY_STATE.values()} == set(get_args(State))
     assert " ".join(state(COMES_TO[comes](each))[0] for each in BY_STATE.values()) == expected
+
+
+def test_an_outcome_that_is_stored_twice_leaves_the_next_attempt_alone() -> None:
+    for again in (True, False):
+        outcome: dict[str, Any] = {"again": again, "jitter": 1, "policy": DAY, "attempt": 1}
+        once = messages.refused(UNDER_WAY, 1, "busy", NOW, **outcome)
+        assert messages.refused(once, 1, "busy", LATER, **outcome) == once
+        second = messages.sending(once, 1, LATER, LEASE)
+        assert messages.refused(second, 1, "busy", LATER, **outcome) == second
+    waits = messages.untried(second, 1, "unreachable", LATER, jitter=1, policy=DAY, attempt=1)
+    assert waits == second
 
 
 def test_what_has_an_end_or_no_known_outcome_is_never_due() -> None:
