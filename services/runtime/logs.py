@@ -83,6 +83,11 @@ def set_up_logs(level: str = "info", stream: Any = None) -> None:
     )
 
 
+def logs_debug() -> bool:
+    """Whether a line is logged for each record."""
+    return bool(structlog.get_logger().is_enabled_for(logging.DEBUG))
+
+
 def log(service: str) -> Any:
     """The logger of a service."""
     return structlog.get_logger(service=service)

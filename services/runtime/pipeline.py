@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import random
+import secrets
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
+
+from structlog.contextvars import bound_contextvars
 
 from services.contract.envelope import DeadReason, Incoming, Record, Unreadable, read
 from services.contract.topics import BY_NAME, TOPICS
@@ -21,8 +24,9 @@ from services.runtime.decision import Dead
 from services.runtime.engine import Handled, Result
 from services.runtime.failpoint import failpoint
 from services.runtime.failures import MustFinish, Stopped, TooManyDeadLetters, Transient
-from services.runtime.logs import log
+from services.runtime.logs import log, logs_debug
 from services.runtime.producer import Producer
+from services.runtime.traces import Traces, trace_id
 
 _TRIES = 5
 _FIRST_WAIT, _LONGEST_WAIT = 0.1, 10.0
@@ -48,7 +52,14 @@ class Pipeline:
     """
 
     def __init__(
-        self, service: str, handler: Handler, producer: Producer, clock: Clock, *, dead_letter_max_share: float = 1.0
+        self,
+        service: str,
+        handler: Handler,
+        producer: Producer,
+        clock: Clock,
+        *,
+        dead_letter_max_share: float = 1.0,
+        traces: Traces | None = None,
     ) -> None:
         self.service = service
         self.handler = handler
@@ -59,9 +70,11 @@ class Pipeline:
         """Monotonic seconds since when something that we depend on is away; None while work goes on."""
         self.last_progress = time.monotonic()
         self._max_share = dead_letter_max_share
+        self._traces = traces
         self._recent: deque[bool] = deque(maxlen=_SHARE_WINDOW)
         self._idle = asyncio.Lock()
         self._log = log(service)
+        self._each: bool = logs_debug()
 
     async def on_batch(self, records: Sequence[Record], commit: Commit) -> None:
         """Carry out the six steps for a batch.
@@ -70,32 +83,48 @@ class Pipeline:
         """
         if self.stopping.is_set():
             raise Stopped
+        batch_id = secrets.token_hex(4)
         async with self._idle:
-            failpoint("batch.taken")
-            batch, unreadable = self._decode(records)
-            failpoint("batch.decoded")
-            handled = await self._handled(batch)
-            dead = [(record, reason, detail, self.service) for record, reason, detail in unreadable]
-            dead += [(event.record, death.reason, death.detail, self.service) for event, death in handled.dead]
-            self._mind_the_share(len(records), len(dead))
-            failpoint("batch.handled")
-            started = time.perf_counter()
-            await self.patiently(lambda: self.producer.send(handled.events, dead))
-            failpoint("batch.published")
-            for follow_up in handled.after:
-                await self.patiently(follow_up)
-            failpoint("batch.followed")
-            metrics.STEP_SECONDS.labels("publish").observe(time.perf_counter() - started)
-            started = time.perf_counter()
-            offsets: dict[tuple[str, int], int] = {}
-            for record in records:
-                place = (record.topic, record.partition)
-                offsets[place] = max(offsets.get(place, 0), record.offset + 1)
-            await commit(offsets)
-            failpoint("batch.committed")
-            metrics.STEP_SECONDS.labels("commit").observe(time.perf_counter() - started)
-            self._count(records, batch, handled, unreadable)
-            self.last_progress = time.monotonic()
+            # Every line that is logged until the batch is through, whoever writes it, names it.
+            with bound_contextvars(batch=batch_id):
+                await self._carry_out(records, commit, batch_id)
+
+    async def _carry_out(self, records: Sequence[Record], commit: Commit, batch_id: str) -> None:
+        failpoint("batch.taken")
+        batch, unreadable = self._decode(records)
+        traced = None if self._traces is None else self._traces.batch(batch)
+        if traced is not None:
+            batch = traced.events
+        failpoint("batch.decoded")
+        handled = await self._handled(batch)
+        dead = [(record, reason, detail, self.service) for record, reason, detail in unreadable]
+        dead += [(event.record, death.reason, death.detail, self.service) for event, death in handled.dead]
+        self._mind_the_share(len(records), len(dead))
+        if traced is not None:
+            traced.step("load, decide, store")
+        failpoint("batch.handled")
+        started = time.perf_counter()
+        await self.patiently(lambda: self.producer.send(handled.events, dead))
+        failpoint("batch.published")
+        for follow_up in handled.after:
+            await self.patiently(follow_up)
+        failpoint("batch.followed")
+        metrics.STEP_SECONDS.labels("publish").observe(time.perf_counter() - started)
+        if traced is not None:
+            traced.step("publish")
+        started = time.perf_counter()
+        offsets: dict[tuple[str, int], int] = {}
+        for record in records:
+            place = (record.topic, record.partition)
+            offsets[place] = max(offsets.get(place, 0), record.offset + 1)
+        await commit(offsets)
+        failpoint("batch.committed")
+        metrics.STEP_SECONDS.labels("commit").observe(time.perf_counter() - started)
+        if traced is not None:
+            traced.step("commit")
+            traced.end(batch_id)
+        self._count(records, batch, handled, unreadable)
+        self.last_progress = time.monotonic()
 
     def _decode(self, records: Sequence[Record]) -> tuple[list[Incoming], list[tuple[Record, DeadReason, str]]]:
         started = time.perf_counter()
@@ -143,7 +172,9 @@ class Pipeline:
                     "partition": event.record.partition,
                     "offset": event.record.offset,
                 }
-                self._log.error("record failed", tried=tried, type=event.type, error=type(error).__name__, **where)
+                self._log.error(
+                    "record failed", tried=tried, type=event.type, error=type(error).__name__, **where, **_about(event)
+                )
                 if tried == _TRIES:
                     detail = f"{type(error).__name__} at each of {_TRIES} tries: see the service's log, then replay it"
                     return Handled(dead=[(event, Dead("handler_failed", detail))], results={0: "dead"})
@@ -203,11 +234,19 @@ class Pipeline:
             self._log.warning("dead letter", topic=record.topic, offset=record.offset, reason=reason)
         for event, death in handled.dead:
             metrics.DEAD_LETTERS.labels(event.record.topic, death.reason).inc()
-            self._log.warning("dead letter", topic=event.record.topic, offset=event.record.offset, reason=death.reason)
+            self._log.warning(
+                "dead letter",
+                topic=event.record.topic,
+                offset=event.record.offset,
+                reason=death.reason,
+                **_about(event),
+            )
         tally: dict[tuple[str, str, Result], int] = {}
         for index, event in enumerate(batch):
             label = (event.record.topic, event.type, handled.results[index])
             tally[label] = tally.get(label, 0) + 1
+            if self._each:
+                self._log.debug(handled.results[index], type=event.type, **_about(event))
         for (topic, event_type, result), number in tally.items():
             metrics.EVENTS.labels(topic, event_type, result).inc(number)
         now = datetime.now(UTC).timestamp()
@@ -227,3 +266,9 @@ class Pipeline:
             return False
         self._idle.release()
         return True
+
+
+def _about(event: Incoming) -> dict[str, str]:
+    """What a log line says of an event, to find it by elsewhere: its subject, and its trace where it has one."""
+    trace = trace_id(event.traceparent)
+    return {"subject": event.subject} if trace is None else {"subject": event.subject, "trace": trace}

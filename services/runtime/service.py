@@ -25,6 +25,7 @@ from services.runtime.pipeline import Commit, Handler, Pipeline
 from services.runtime.producer import Producer
 from services.runtime.settings import Settings
 from services.runtime.table import WholeTopic
+from services.runtime.traces import tracing
 
 Receiver = Callable[[bytes, Mapping[str, str]], Awaitable[tuple[int, str]]]
 """Takes the body and the headers (lower-case names) of a POST; gives the status and a line of text."""
@@ -66,12 +67,14 @@ class Service:
     failed: asyncio.Future[None] = field(init=False)
 
     def __post_init__(self) -> None:
+        self._traces = tracing(self.settings, self.name)
         self.pipeline = Pipeline(
             self.name,
             self.handler,
             self.producer,
             self.clock,
             dead_letter_max_share=self.settings.dead_letter_max_share,
+            traces=self._traces,
         )
         self.subscription = Subscription(self.settings, self.name, self.topics, self._on_batch)
         self._tasks: list[asyncio.Task[None]] = []
@@ -120,6 +123,8 @@ class Service:
         for closing in self.close:
             await closing()
         await self.producer.stop()
+        if self._traces is not None:
+            await self._traces.close()
         self.database.close()
         self._log.info("stopped", batch_in_hand="finished" if finished else "given up, uncommitted")
 

@@ -117,6 +117,12 @@ class Settings(BaseSettings):
     dead_letter_max_share: float = Field(
         0.5, gt=0, le=1, description="share of dead letters among the last 1,000 records that stops the service"
     )
+    traces: Literal["off", "otlp"] = Field(
+        "off", description="where spans go: otlp to what OTEL_EXPORTER_OTLP_ENDPOINT names, http://localhost:4318 unset"
+    )
+    traces_share: float = Field(
+        0.01, ge=0, le=1, description="share of the records without a traceparent that begin a trace of their own"
+    )
     clinic_metrics: bool = Field(
         False, description="whether /metrics shows each clinic's day, by clinic_id: for the region's dashboard"
     )
