@@ -15,7 +15,7 @@ COMPILE := $(LOCKING)/bin/pip-compile --quiet --no-config --no-header --generate
 	--build-deps-for editable --extra embedded --extra traces $(ARGS)
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench bench-schedule faults lock clean
+.PHONY: help demo test check bench bench-schedule faults lock clean containers
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ faults: $(DEV) ## faults under load, judged from outside; ARGS="--list", ARGS="-
 
 bench-schedule: $(DEV) ## ways to plan a clinic day, side by side; ARGS="--seed 1 --days 3 --json"
 	@$(BIN)/python -m bench.schedule $(ARGS)
+
+containers: $(DEV) ## the image and compose, tried: on an engine of its own and stand-ins where there is none
+	@$(BIN)/python -m tests.containers
 
 lock: $(LOCKING) ## the lock files again, from pyproject.toml; ARGS=--upgrade for newer versions
 	@$(COMPILE) --output-file requirements.lock pyproject.toml

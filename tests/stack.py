@@ -553,10 +553,16 @@ def _with_us(command: list[str]) -> list[str]:
     return ["sh", "-c", guard, "sh", *command]
 
 
-def _java(command: list[str], options: tuple[str, ...]) -> list[str]:
+def kafka_jars() -> Path:
+    """The directory of Kafka's jars, fetched where it is not there yet."""
     jars = _jars()
     if not jars.is_dir():
         _fetch(jars)
+    return jars
+
+
+def _java(command: list[str], options: tuple[str, ...]) -> list[str]:
+    jars = kafka_jars()
     logging = f"-Dlog4j2.configurationFile={SOURCES / 'log4j2.xml'}"
     return ["java", *options, logging, "-cp", f"{jars}{os.pathsep}{jars}/*", *command]
 

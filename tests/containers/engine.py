@@ -1,0 +1,118 @@
+"""A container engine: the machine's own, else one of Debian's packages on a directory of ours."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.stack import until
+
+PACKAGES = ("docker.io", "iptables", "docker-compose", "python3-venv")
+
+
+class NoEngineError(Exception):
+    """No container engine can be had, and why."""
+
+
+@dataclass
+class Engine:
+    """Where the engine listens, and how compose is called. ``pulls`` is whether the official images are to be had."""
+
+    host: str
+    docker: str
+    compose: tuple[str, ...]
+    pulls: bool
+    env: dict[str, str] = field(default_factory=dict)
+
+    def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
+        """The environment for the commands of docker and compose."""
+        return {**os.environ, "DOCKER_HOST": self.host, "DOCKER_BUILDKIT": "0", **self.env, **(more or {})}
+
+    def run(self, *command: str, check: bool = True, more: Mapping[str, str] | None = None) -> str:
+        """The output of a docker command. Raises with what it said where it fails."""
+        return self._output([self.docker, *command], check, more)
+
+    def composed(self, *command: str, check: bool = True, more: Mapping[str, str] | None = None) -> str:
+        """The output of a compose command."""
+        return self._output([*self.compose, *command], check, more)
+
+    def _output(self, command: list[str], check: bool, more: Mapping[str, str] | None) -> str:
+        done = subprocess.run(
+            command,
+            env=self.environment(more),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        if check and done.returncode != 0:
+            raise RuntimeError(f"{' '.join(command[:6])} …: exit {done.returncode}\n{done.stdout[-4000:]}")
+        return done.stdout
+
+
+@contextlib.contextmanager
+def an_engine() -> Iterator[Engine]:
+    """The machine's engine, or one of our own for as long as this lasts. Raises ``NoEngineError``."""
+    docker = shutil.which("docker")
+    if docker is not None:
+        host = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+        found = Engine(host, docker, _compose(docker), pulls=True)
+        if _answers(found):
+            found.pulls = "busybox" in found.run("pull", "-q", "busybox:stable", check=False)
+            yield found
+            return
+    _install()
+    with tempfile.TemporaryDirectory(prefix="homecall-engine-", ignore_cleanup_errors=True) as directory:
+        yield from _our_own(Path(directory))
+
+
+def _answers(engine: Engine) -> bool:
+    command = [engine.docker, "version", "--format", "{{.Server.Version}}"]
+    return subprocess.run(command, env=engine.environment(), capture_output=True, check=False).returncode == 0
+
+
+def _compose(docker: str) -> tuple[str, ...]:
+    plugin = subprocess.run([docker, "compose", "version"], capture_output=True, check=False).returncode == 0
+    return (docker, "compose") if plugin else (shutil.which("docker-compose") or "docker-compose",)
+
+
+def _install() -> None:
+    if shutil.which("dockerd") is not None and shutil.which("docker-compose") is not None:
+        return
+    if os.getuid() != 0 or shutil.which("apt-get") is None:
+        raise NoEngineError("no engine answers, and none can be installed without root and apt-get")
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    command = ["apt-get", "-q", "-y", "install", "--no-install-recommends", *PACKAGES]
+    # Its own daemon is not to be started: this one listens where we say.
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+    for attempt in (command, ["apt-get", "-q", "update"], command):
+        if subprocess.run(attempt, env=env, check=False, **quiet).returncode == 0 and attempt is command:  # type: ignore[call-overload]
+            return
+    raise NoEngineError("no engine answers, and apt-get install docker.io docker-compose fails")
+
+
+def _our_own(directory: Path) -> Iterator[Engine]:
+    host = f"unix://{directory / 'docker.sock'}"
+    # Mapped ports bind 127.0.0.1 alone; without --ip they would bind every address.
+    command = ["dockerd", "--host", host, "--ip", "127.0.0.1"]
+    for option, name in (("data-root", "data"), ("exec-root", "exec"), ("pidfile", "pid")):
+        command += [f"--{option}", str(directory / name)]
+    log = directory / "log"
+    with log.open("wb") as out:
+        daemon = subprocess.Popen(command, stdout=out, stderr=out)
+        try:
+            docker = shutil.which("docker") or "docker"
+            engine = Engine(host, docker, _compose(docker), pulls=False)
+            if not until(lambda: daemon.poll() is not None or _answers(engine), 30) or daemon.poll() is not None:
+                last = log.read_text("utf-8", "replace").strip().splitlines()[-1:]
+                raise NoEngineError(f"dockerd does not start here: {' '.join(last)}")
+            yield engine
+        finally:
+            daemon.terminate()
+            daemon.wait(60)

@@ -1,0 +1,133 @@
+"""Images made of locally installed Debian packages, where none can be pulled: they stand in for the official ones.
+
+They are good for the wiring: that the image of ours builds and runs on such a base, that compose starts what it should
+in the right order, that the commands in it work. They prove nothing of MongoDB (it is nx-27017) or of another Kafka's
+image.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tests import stack
+from tests.containers.engine import Engine
+from tests.deploy.debian import program
+
+SHELL = ("base-files", "base-passwd", "bash", "dash", "coreutils", "grep", "sed", "findutils", "hostname", "libc-bin")
+PYTHON = (*SHELL, "python3", "python3-venv", "ca-certificates", "netbase")
+JAVA = (*SHELL, "openjdk-17-jre-headless")
+CA_FILE = "/etc/ssl/certs/ca-certificates.crt"
+_MERGED = ("bin", "sbin", "lib", "lib64")
+_LEFT_OUT = tuple(f"/usr/share/{name}" for name in ("doc", "man", "locale", "info", "icons", "lintian"))
+
+# Kafka's own image makes its properties of the environment like this: KAFKA_LOG_DIRS is log.dirs.
+KAFKA = """#!/bin/bash
+set -e
+for each in $(compgen -e KAFKA_); do
+  case $each in KAFKA_HEAP_OPTS) continue;; esac
+  name=${each#KAFKA_}; name=${name,,}; echo "${name//_/.}=${!each}"
+done > /tmp/server.properties
+java=(/usr/lib/jvm/java-17-openjdk-*/bin/java -Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "/opt/kafka/*")
+"${java[@]}" kafka.tools.StorageTool format --ignore-formatted --cluster-id="$CLUSTER_ID" \\
+  --config=/tmp/server.properties
+exec "${java[@]}" kafka.Kafka /tmp/server.properties
+"""
+MONGOD = """#!/bin/bash
+exec nx-27017 --host 0.0.0.0 --port 27017 --data-dir /data/db
+"""
+MONGOSH = """#!/bin/bash
+# No shell and no replica set here: whether it listens.
+exec bash -c '</dev/tcp/127.0.0.1/27017'
+"""
+
+
+def python(engine: Engine, tag: str) -> None:
+    """In place of the Python image. Its pip trusts what this machine's does."""
+    _image(engine, tag, PYTHON, more=[CA_FILE], changes=[f"ENV PIP_CERT={CA_FILE}"])
+
+
+def kafka(engine: Engine, tag: str) -> None:
+    """In place of Kafka's image: the jars of the tests."""
+    jars = stack.kafka_jars()
+    changes = ['ENTRYPOINT ["/usr/bin/run-kafka"]', "VOLUME /var/lib/kafka/data"]
+    _image(engine, tag, JAVA, trees={"opt/kafka": jars}, texts={"usr/bin/run-kafka": KAFKA}, changes=changes)
+
+
+def mongo(engine: Engine, tag: str, base: str) -> None:
+    """In place of MongoDB's image: nx-27017, in the image of ours, which has it."""
+    with tempfile.TemporaryDirectory() as directory:
+        for name, text in {"mongod": MONGOD, "mongosh": MONGOSH}.items():
+            (Path(directory) / name).write_text(text)
+            (Path(directory) / name).chmod(0o755)
+        dockerfile = (
+            f"FROM {base}\nUSER 0\nCOPY mongod mongosh /usr/bin/\nWORKDIR /data/db\nENTRYPOINT []\nHEALTHCHECK NONE\n"
+        )
+        (Path(directory) / "Dockerfile").write_text(dockerfile)
+        engine.run("build", "-q", "-t", tag, directory)
+
+
+def prometheus(engine: Engine, tag: str) -> None:
+    """In place of Prometheus' image: Debian's package."""
+    binary = Path(program("prometheus", "prometheus"))
+    _image(engine, tag, SHELL, trees={"usr/bin/prometheus": binary}, changes=['ENTRYPOINT ["/usr/bin/prometheus"]'])
+
+
+def alertmanager(engine: Engine, tag: str) -> None:
+    """In place of Alertmanager's image: Debian's package."""
+    binary = Path(program("prometheus-alertmanager", "prometheus-alertmanager"))
+    name = "usr/bin/prometheus-alertmanager"
+    _image(engine, tag, SHELL, trees={name: binary}, changes=[f'ENTRYPOINT ["/{name}"]'])
+
+
+def _files(packages: Sequence[str]) -> list[str]:
+    """The files of installed packages and of all that they depend on, where /bin is a link as where it is none."""
+    command = ["apt-cache", "depends", "--recurse", "--installed", "--no-recommends", "--no-suggests"]
+    command += ["--no-conflicts", "--no-breaks", "--no-replaces", "--no-enhances", *packages]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    names = sorted({line for line in lines if line and line[0] not in " <|"})
+    listed = subprocess.run(["dpkg", "-L", *names], capture_output=True, text=True, check=False).stdout.splitlines()
+    found = set()
+    for line in listed:
+        if line.startswith("/") and not line.startswith(_LEFT_OUT):
+            first, _, rest = line[1:].partition("/")
+            found.add(f"/usr{line}" if first in _MERGED and rest and Path("/", first).is_symlink() else line)
+    return sorted(line for line in found if Path(line).exists() or Path(line).is_symlink())
+
+
+def _image(
+    engine: Engine,
+    tag: str,
+    packages: Sequence[str],
+    *,
+    more: Sequence[str] = (),
+    trees: Mapping[str, Path] | None = None,
+    texts: Mapping[str, str] | None = None,
+    changes: Sequence[str] = (),
+) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        beside = Path(directory)
+        made = ["proc", "sys", "dev", "run", "root", "tmp", "var/tmp", *(texts or {})]
+        for name in made[: -len(texts)] if texts else made:
+            (beside / name).mkdir(parents=True, exist_ok=True)
+        (beside / "tmp").chmod(0o1777)
+        for name, text in (texts or {}).items():
+            (beside / name).parent.mkdir(parents=True, exist_ok=True)
+            (beside / name).write_text(text)
+            (beside / name).chmod(0o755)
+        files = [name[1:] for name in [*_files(packages), *more] if len(name) > 1 and name[1:] not in made]
+        (beside / "list").write_text("".join(f"{name}\n" for name in files))
+        archive = str(beside / "files.tar")
+        _tar("-C", "/", "--no-recursion", "-cf", archive, "-T", str(beside / "list"))
+        _tar("-C", directory, "--no-recursion", "-rf", archive, *made)
+        for name, path in (trees or {}).items():
+            source = str(path)[1:]
+            _tar("-C", "/", "-rf", archive, f"--transform=s|^{source}|{name}|", source)
+        options = [part for change in changes for part in ("--change", change)]
+        engine.run("import", *options, archive, tag)
+
+
+def _tar(*arguments: str) -> None:
+    subprocess.run(["tar", "--owner=0", "--group=0", *arguments], check=True)

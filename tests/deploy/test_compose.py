@@ -1,0 +1,73 @@
+"""What stands in compose.yaml, held against the rest: nothing open to the world, limits, and the names others use."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from services.cli import alive
+from services.contract.topics import SERVICES
+from services.runtime.settings import PORTS
+from tests.stack import ROOT
+
+DEPLOY = ROOT / "deploy"
+COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
+OURS = [name for name, each in COMPOSE["services"].items() if "HOMECALL_IMAGE" in each["image"]]
+
+
+def test_the_health_check_knows_the_ports_of_the_services() -> None:
+    assert sorted(alive.PORTS) == sorted(PORTS.values())
+
+
+@pytest.mark.parametrize("name", COMPOSE["services"])
+def test_every_container_has_a_limit_a_restart_rule_and_an_image_that_can_be_chosen(name: str) -> None:
+    service = COMPOSE["services"][name]
+    assert service["mem_limit"]
+    assert service["restart"] in {"unless-stopped", "on-failure"}
+    assert re.fullmatch(r"\$\{[A-Z_]+_IMAGE:-[\w./-]+:[\w.-]+\}", service["image"])
+    for port in service.get("ports", ()):
+        assert port.startswith("127.0.0.1:"), "nothing is open to the world"
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_what_is_ours_runs_with_no_more_rights_than_it_needs(name: str) -> None:
+    service = COMPOSE["services"][name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in service["security_opt"]
+
+
+def test_prometheus_looks_for_the_services_by_the_names_that_compose_gives_them() -> None:
+    config = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text("utf-8"))
+    targets = {found["names"][0]: found["port"] for job in config["scrape_configs"] for found in job["dns_sd_configs"]}
+    assert {name: targets[name] for name in SERVICES} == {name: PORTS[name] for name in SERVICES}
+    assert targets.keys() <= COMPOSE["services"].keys()
+    assert str(targets["reconcile"]) in COMPOSE["services"]["reconcile"]["command"]
+    (alertmanager,) = config["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"]
+    assert alertmanager.split(":")[0] in COMPOSE["services"]
+
+
+def test_three_brokers_are_those_of_the_profile() -> None:
+    lines = (DEPLOY / "three-brokers.env").read_text("utf-8").splitlines()
+    settings = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    brokers = {name for name in COMPOSE["services"] if name.startswith("kafka")}
+    assert {voter.split("@")[1].split(":")[0] for voter in settings["KAFKA_VOTERS"].split(",")} == brokers
+    assert {each.split(":")[0] for each in settings["HOMECALL_KAFKA_BOOTSTRAP"].split(",")} == brokers
+    in_profile = {
+        name for name in brokers if COMPOSE["services"][name].get("profiles") == [settings["COMPOSE_PROFILES"]]
+    }
+    assert in_profile == brokers - {"kafka"}
+    used = set(re.findall(r"\$\{([A-Z_]+)", (DEPLOY / "compose.yaml").read_text("utf-8")))
+    assert settings.keys() - {"COMPOSE_PROFILES"} <= used
+
+
+def test_the_image_is_nobodys_and_what_builds_stays_behind() -> None:
+    lines = (DEPLOY / "Dockerfile").read_text("utf-8").splitlines()
+    assert [line.split()[0] for line in lines if line.startswith("FROM")] == ["FROM", "FROM"]
+    last = lines[max(place for place, line in enumerate(lines) if line.startswith("FROM")) :]
+    assert "USER 10001:10001" in last
+    assert any(line.startswith("HEALTHCHECK") and "services.cli.alive" in line for line in last)
+    assert not any("pip install" in line or "apt-get" in line for line in last)
