@@ -215,7 +215,8 @@ def own_kafka(
 ) -> Iterator[Server]:
     """A broker with nothing in it but ``topics`` (name to partitions), for one user, stopped at the end.
 
-    ``properties`` go into server.properties, and with ``java_options`` need the Maven way.
+    ``properties`` go into server.properties, and with ``java_options`` need the Maven way; ``more.listeners`` among
+    them is one more listener, named for its protocol, beside the plain one.
     """
     way = kafka_way()
     if way == "environment":
@@ -391,6 +392,12 @@ def _kafka_node(
         "broker.heartbeat.interval.ms": "500",
         **properties,
     }
+    more = settings.pop("more.listeners", None)
+    if more is not None:
+        for name in ("listeners", "advertised.listeners"):
+            settings[name] += f",{more}"
+        protocol = more.partition("://")[0]
+        settings["listener.security.protocol.map"] += f",{protocol}:{protocol}"
     config = directory / "server.properties"
     config.write_text("".join(f"{name}={value}\n" for name, value in settings.items()), encoding="ascii")
     log = directory / "kafka.log"
@@ -572,6 +579,13 @@ def java_source(program: Path, *arguments: str) -> list[str]:
     if not (_maven_is_there() and _java_compiler()):
         pytest.skip("a Java source file needs a JDK, and Kafka's jars Maven")
     return _java([str(program), *arguments], QUICK_JAVA)
+
+
+def kafka_tool(*command: str) -> list[str]:
+    """The command that runs one of Kafka's own tools, by its class. Skips without Maven."""
+    if not _maven_is_there():
+        pytest.skip("Kafka's own tools come from Maven")
+    return _java([*command], QUICK_JAVA)
 
 
 def _jars() -> Path:

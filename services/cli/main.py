@@ -25,6 +25,8 @@ app.add_typer(keys_app, name="keys")
 
 sms_app = typer.Typer(help="Text messages to patients.", no_args_is_help=True)
 app.add_typer(sms_app, name="sms")
+senders_app = typer.Typer(help="Who may send for which clinic.", no_args_is_help=True)
+app.add_typer(senders_app, name="senders")
 
 TopicName = Annotated[str, typer.Argument(help="a topic's full name, or the short one, as in requests")]
 Lines = Annotated[str, typer.Argument(help="a file of JSON lines, or - for standard input")]
@@ -68,6 +70,14 @@ class DocumentFormat(StrEnum):
 
     PDF = "pdf"
     HTML = "html"
+
+
+class AccessForm(StrEnum):
+    """As what access lists can be written."""
+
+    KAFKA_ACLS = "kafka-acls"
+    JSON = "json"
+    STRIMZI = "strimzi"
 
 
 class ServiceName(StrEnum):
@@ -126,6 +136,17 @@ def topics_check() -> None:
     check()
 
 
+@topics_app.command("manifest")
+def topics_manifest(
+    replication: Annotated[int, typer.Option(help="replicas of each partition")] = 3,
+    cluster: Annotated[str, typer.Option(help="the cluster's name")] = "homecall",
+) -> None:
+    """Print the topics as resources of Kubernetes, for Strimzi's operator."""
+    from services.cli.topics import manifest
+
+    manifest(replication, cluster)
+
+
 @app.command()
 def up(
     directory: Annotated[Path | None, typer.Option(help="keeps the database and the test authority here")] = None,
@@ -143,6 +164,8 @@ def publish(
     source: Annotated[str, typer.Option(help="the ce_source of events that name none")] = "/homecall/publish",
     as_is: Annotated[bool, typer.Option("--as-is", help="check nothing; what is no event goes out as it is")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no line for each event that was sent")] = False,
+    sender: Annotated[str | None, typer.Option(help="who sends, where the operator asks: with --key")] = None,
+    key_file: Annotated[Path | None, typer.Option("--key", help="the sender's private key")] = None,
 ) -> None:
     """Check each line of a file against the contract and send it; exit 1 if any was not sent.
 
@@ -152,7 +175,7 @@ def publish(
     """
     from services.cli.publish import publish as run
 
-    run(topic, file, source=source, as_is=as_is, quiet=quiet)
+    run(topic, file, source=source, as_is=as_is, quiet=quiet, sender=sender, key=key_file)
 
 
 @app.command()
@@ -388,6 +411,42 @@ def dev_sign(
     from services.cli.dev_sign import dev_sign as run
 
     run(file, directory, iin)
+
+
+@app.command()
+def access(
+    clinics: Annotated[list[str] | None, typer.Argument(help="the ids of the clinics that get a user each")] = None,
+    form: Annotated[AccessForm, typer.Option("--format", help="a shell script, JSON, or Strimzi's resources")] = (
+        AccessForm.KAFKA_ACLS
+    ),
+    cluster: Annotated[str, typer.Option(help="the cluster's name, for strimzi")] = "homecall",
+) -> None:
+    """Print Kafka's users and what each may read and write: the services, the portal, each clinic."""
+    from services.cli.access import access as run
+
+    run(clinics or [], form.value, cluster)
+
+
+@senders_app.command("new")
+def senders_new(
+    name: Annotated[str, typer.Argument(help="the sender's name, as its records will have it")],
+    file: Annotated[Path, typer.Option(help="the list of senders, HOMECALL_SENDERS_FILE")],
+    private: Annotated[Path, typer.Option(help="where the private key goes; a file that is not there yet")],
+    clinic: Annotated[list[str] | None, typer.Option(help="whom it writes for, * for all; if none, its name")] = None,
+    event_type: Annotated[list[str] | None, typer.Option("--type", help="what it sends, if not everything")] = None,
+) -> None:
+    """Make a key for who sends: a clinic, the portal, a region; again for one more key when one is replaced."""
+    from services.cli.senders import new
+
+    new(name, file, private, clinic or [], event_type or [])
+
+
+@senders_app.command("list")
+def senders_list(file: Annotated[Path, typer.Option(help="the list of senders, HOMECALL_SENDERS_FILE")]) -> None:
+    """Print who may send for which clinic."""
+    from services.cli.senders import show
+
+    show(file)
 
 
 @app.command()

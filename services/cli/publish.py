@@ -6,9 +6,11 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import from_json, to_json
@@ -38,11 +40,22 @@ class _Wrong(Exception):
 # ---------------------------------------------------------------- publish
 
 
-def publish(topic_name: str, file: str, *, source: str = SOURCE, as_is: bool = False, quiet: bool = False) -> None:
+def publish(
+    topic_name: str,
+    file: str,
+    *,
+    source: str = SOURCE,
+    as_is: bool = False,
+    quiet: bool = False,
+    sender: str | None = None,
+    key: Path | None = None,
+) -> None:
     """Send each line of a file as an event; ``Failure`` with code 1 if any was not sent. All others are.
 
     With ``as_is`` nothing is checked: what is no event at all goes out as its bare bytes, with neither key nor headers.
+    With ``sender`` and its private ``key`` each record is signed (`services/runtime/senders.py`).
     """
+    sign = _signing(sender, key)
     topic = topic_named(topic_name)
     if topic is DEAD_LETTERS and not as_is:
         raise Failure(f"{topic.name} is written by the services alone: --as-is sends there all the same")
@@ -53,7 +66,7 @@ def publish(topic_name: str, file: str, *, source: str = SOURCE, as_is: bool = F
     for number, line in numbered_lines(file):
         total += 1
         try:
-            ready.append((number, message_of(topic, line, source=source, now=now, as_is=as_is)))
+            ready.append((number, sign(message_of(topic, line, source=source, now=now, as_is=as_is))))
         except _Wrong as error:
             print_error(f"line {number}: {error}")
     places = asyncio.run(send(found, [message for _, message in ready]))
@@ -68,6 +81,28 @@ def publish(topic_name: str, file: str, *, source: str = SOURCE, as_is: bool = F
     print(f"{sent} sent to {topic.name}")
     if sent < total:
         raise Failure(f"{total - sent} of {total} lines were not sent", code=1)
+
+
+def _signing(sender: str | None, key: Path | None) -> Callable[[Message], Message]:
+    if sender is None and key is None:
+        return lambda message: message
+    if sender is None or key is None:
+        raise Failure("--sender and --key belong together: give both, or neither")
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    from services.runtime.senders import signature_headers
+
+    try:
+        private = load_pem_private_key(key.read_bytes(), None)
+    except (OSError, ValueError, TypeError):
+        private = None
+    if not isinstance(private, Ed25519PrivateKey):
+        raise Failure(f"{key}: is no private key that can be read: homecall senders new makes one")
+    name, make = sender, private.sign
+    return lambda message: replace(
+        message, headers=message.headers + signature_headers(name, make, message.headers, message.value)
+    )
 
 
 def message_of(topic: Topic, line: bytes, *, source: str, now: str, as_is: bool) -> Message:

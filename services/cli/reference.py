@@ -67,6 +67,10 @@ DEATHS: Final[Mapping[str, tuple[str, str]]] = {
         "The data break the schema, and nobody can be answered.",
         "The publisher corrects what the detail names, and sends it anew.",
     ),
+    "unauthorised": (
+        "The record is not signed by a sender who may write for that clinic; only with `HOMECALL_SENDERS_FILE`.",
+        "Find out who wrote it: a key that is not in the list yet, or somebody who writes for another clinic.",
+    ),
     "unknown_subject": (
         "What it is about did not become known within 24 hours.",
         "Find out why the subject's own event did not come; once it has, replay.",

@@ -33,6 +33,27 @@ def check() -> None:
     print(f"all {len(TOPICS)} topics are as the contract has them")
 
 
+def manifest(replication: int, cluster: str) -> None:
+    """Print the topics as Strimzi's operator takes them."""
+    print("".join(_kafka_topic(topic, replication, cluster) for topic in TOPICS), end="")
+
+
+def _kafka_topic(topic: Topic, replication: int, cluster: str) -> str:
+    config = "".join(f'    {name}: "{value}"\n' for name, value in topic.config().items())
+    return f"""---
+apiVersion: kafka.strimzi.io/v1beta2
+kind: KafkaTopic
+metadata:
+  name: {topic.name}
+  labels:
+    strimzi.io/cluster: {cluster}
+spec:
+  partitions: {topic.partitions}
+  replicas: {replication}
+  config:
+{config}"""
+
+
 def _with_admin(work: Any) -> Any:
     return asyncio.run(_run(settings(), work))
 

@@ -270,8 +270,8 @@ def _dead_letter() -> dict[str, Any]:
         "title": "A record that could not be handled",
         "summary": "The record as it came, its key, bytes and headers, with why and where from in headers of ours.",
         "description": (
-            "Reasons: `not_json`, `not_cloudevent`, `unknown_type`, `schema` (no readable ids), `unknown_subject`, "
-            "`invalid_transition`, `handler_failed` (after the retries)."
+            "Reasons: `not_json`, `not_cloudevent`, `unknown_type`, `schema` (no readable ids), `unauthorised` "
+            "(not by who may send it), `unknown_subject`, `invalid_transition`, `handler_failed` (after the retries)."
         ),
         "contentType": "application/octet-stream",
         "headers": {

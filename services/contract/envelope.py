@@ -20,7 +20,14 @@ from services.contract.topics import BY_NAME, TOPIC_OF_TYPE, TYPE_PREFIX
 from services.contract.types import Event, is_moment
 
 DeadReason = Literal[
-    "not_json", "not_cloudevent", "unknown_type", "schema", "unknown_subject", "invalid_transition", "handler_failed"
+    "not_json",
+    "not_cloudevent",
+    "unknown_type",
+    "schema",
+    "unauthorised",
+    "unknown_subject",
+    "invalid_transition",
+    "handler_failed",
 ]
 STRUCTURED = "application/cloudevents+json"
 _REQUIRED = ("specversion", "id", "source", "type")

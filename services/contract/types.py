@@ -206,7 +206,8 @@ Uuid = Annotated[
         }
     ),
 ]
-ClinicId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,40}$")]
+CLINIC_ID = re.compile(r"^[a-z0-9-]{1,40}$")
+ClinicId = Annotated[str, StringConstraints(pattern=CLINIC_ID.pattern)]
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Id = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]

@@ -26,6 +26,7 @@ from services.runtime.failpoint import failpoint
 from services.runtime.failures import MustFinish, Stopped, TooManyDeadLetters, Transient
 from services.runtime.logs import log, logs_debug
 from services.runtime.producer import Producer
+from services.runtime.senders import Senders
 from services.runtime.traces import Traces, trace_id
 
 _TRIES = 5
@@ -60,6 +61,7 @@ class Pipeline:
         *,
         dead_letter_max_share: float = 1.0,
         traces: Traces | None = None,
+        senders: Senders | None = None,
     ) -> None:
         self.service = service
         self.handler = handler
@@ -71,6 +73,7 @@ class Pipeline:
         self.last_progress = time.monotonic()
         self._max_share = dead_letter_max_share
         self._traces = traces
+        self._senders = senders or Senders(None)
         self._recent: deque[bool] = deque(maxlen=_SHARE_WINDOW)
         self._idle = asyncio.Lock()
         self._log = log(service)
@@ -133,7 +136,9 @@ class Pipeline:
         # Between topics there is no order; within a batch the causes may as well come before what they cause.
         for record in sorted(records, key=lambda each: _ORDER.get(each.topic, 0)):
             try:
-                batch.append(read(record))
+                event = read(record)
+                self._senders.check(event)
+                batch.append(event)
             except Unreadable as error:
                 unreadable.append((record, error.reason, error.detail))
         metrics.STEP_SECONDS.labels("decode").observe(time.perf_counter() - started)

@@ -23,6 +23,7 @@ from services.runtime.logs import log
 from services.runtime.mongo import Database, moment_of
 from services.runtime.pipeline import Commit, Handler, Pipeline
 from services.runtime.producer import Producer
+from services.runtime.senders import Senders
 from services.runtime.settings import Settings
 from services.runtime.table import WholeTopic
 from services.runtime.traces import tracing
@@ -75,6 +76,7 @@ class Service:
             self.clock,
             dead_letter_max_share=self.settings.dead_letter_max_share,
             traces=self._traces,
+            senders=Senders(self.settings.senders_file),
         )
         self.subscription = Subscription(self.settings, self.name, self.topics, self._on_batch)
         self._tasks: list[asyncio.Task[None]] = []

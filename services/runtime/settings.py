@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.runtime.clock import clock_from
 from services.runtime.failpoint import check as check_failpoint
+from services.runtime.senders import BadSenders, read_senders
 
 PORTS = {"intake": 8101, "scheduler": 8102, "notifier": 8103, "complaints": 8104, "all": 8100}
 
@@ -66,6 +67,9 @@ class Settings(BaseSettings):
     ocsp: str = Field("off", description="off, certificate (the responder it names), or a responder's address, for rsa")
     ncanode_url: str | None = Field(None, description="address of NCANode, for ncanode")
     keys_file: Path | None = Field(None, description="keys for personal data: JSON, see docs/security.md")
+    senders_file: Path | None = Field(
+        None, description="who may send for which clinic: JSON, see docs/security.md; without it nobody is asked"
+    )
     identity: str = Field("off", description="off, or the e-government gateway's address")
     identity_wait_seconds: float = Field(
         3, gt=0, le=60, description="how long an answer waits for the gateway; then it goes on unconfirmed"
@@ -162,6 +166,12 @@ class Settings(BaseSettings):
             path = getattr(self, name)
             if path is not None and not path.is_file():
                 raise PydanticCustomError("file", f"HOMECALL_{name.upper()} names no file that can be read")
+        if self.senders_file is not None:
+            try:
+                read_senders(self.senders_file.read_text("utf-8"))
+            except (OSError, ValueError, BadSenders) as error:
+                why = str(error) if isinstance(error, BadSenders) else "names no file that can be read"
+                raise PydanticCustomError("senders", f"HOMECALL_SENDERS_FILE {why}".replace("{", "{{")) from None
         if self.rules is not None and not self.rules.is_dir():
             raise PydanticCustomError("rules", "HOMECALL_RULES names no directory")
         if not all(_HOST_AND_PORT.match(each) for each in self.kafka_bootstrap.split(",")):

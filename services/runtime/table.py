@@ -17,6 +17,7 @@ from services.runtime import metrics
 from services.runtime.failures import Transient
 from services.runtime.logs import log
 from services.runtime.producer import connection
+from services.runtime.senders import Senders
 from services.runtime.settings import Settings
 from services.runtime.shelf import Shelf
 
@@ -54,6 +55,7 @@ class WholeTopic:
         self._take = take
         self._shelf = shelf
         self._seen: set[str] = set()
+        self._senders = Senders(settings.senders_file)
         self._consumer: Any = None
         self._following: asyncio.Task[None] | None = None
         self._reading = asyncio.Lock()
@@ -147,6 +149,7 @@ class WholeTopic:
             return
         try:
             event = read(record)
+            self._senders.check(event)
         except Unreadable as error:
             self._refuse(record, error.reason, error.detail)
             return

@@ -15,6 +15,7 @@ from homecall_client.records import (
     Statuses,
     event_of,
     record_of,
+    signed,
     signing_form,
 )
 
@@ -32,5 +33,6 @@ __all__ = [
     "Statuses",
     "event_of",
     "record_of",
+    "signed",
     "signing_form",
 ]

@@ -18,10 +18,12 @@ from homecall_client.records import (
     Event,
     NotAnEventError,
     Outgoing,
+    Sign,
     Status,
     Statuses,
     event_of,
     record_of,
+    signed,
 )
 
 _POLL_MS = 200
@@ -47,13 +49,19 @@ class Place:
 class Homecall:
     """A clinic's or the portal's connection; use it with ``async with``.
 
-    ``source`` names the system that sends, a URI reference of its own choice. Further options are aiokafka's
-    (``security_protocol``, ``ssl_context``, ``sasl_plain_username``, …) and go to producer and consumers alike.
+    ``source`` names the system that sends, a URI reference of its own choice. Where the operator asks for signed
+    records, ``sender`` is the name in the operator's list and ``sign`` the private key's ``sign``. Further options are
+    aiokafka's (``security_protocol``, ``ssl_context``, ``sasl_plain_username``, …), for producer and consumers alike.
     """
 
-    def __init__(self, bootstrap: str, *, source: str, **kafka: Any) -> None:
+    def __init__(
+        self, bootstrap: str, *, source: str, sender: str | None = None, sign: Sign | None = None, **kafka: Any
+    ) -> None:
+        if (sender is None) != (sign is None):
+            raise ValueError("sender and sign belong together: give both, or neither")
         self._options = {"bootstrap_servers": bootstrap, **kafka}
         self._source = source
+        self._sender, self._sign = sender, sign
         self._producer: Any = None
 
     async def __aenter__(self) -> Self:
@@ -95,6 +103,8 @@ class Homecall:
 
     async def begin(self, record: Outgoing) -> asyncio.Future[Any]:
         """Hand a record over to be sent; the future of its acknowledgement."""
+        if self._sender is not None and self._sign is not None:
+            record = signed(record, self._sender, self._sign)
         try:
             future: asyncio.Future[Any] = await self._producer.send(
                 record.topic, record.value, key=record.key, headers=list(record.headers)

@@ -1,0 +1,80 @@
+"""``homecall senders``: who may send for which clinic, and the keys that show it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from services.cli.failure import Failure
+from services.runtime.senders import ANY_CLINIC, BadSenders, read_senders
+
+
+def new(name: str, file: Path, private: Path, clinics: Sequence[str], types: Sequence[str]) -> None:
+    """Make a key for a sender: its private half into a file of its own, its public half into the list.
+
+    A sender that is in the list already gets one more key, and keeps the others until they are taken out by hand.
+    """
+    listed = _listed(file)
+    entry = listed["senders"].setdefault(name, {"keys": [], "clinics": []})
+    key = Ed25519PrivateKey.generate()
+    public = base64.b64encode(key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)).decode()
+    entry["keys"] = [*entry["keys"], public]
+    entry["clinics"] = sorted({*entry["clinics"], *(clinics or ([] if entry["clinics"] else [name]))})
+    if types:
+        entry["types"] = sorted({*entry.get("types", []), *types})
+    text = json.dumps(listed, ensure_ascii=False, indent=2) + "\n"
+    try:
+        read_senders(text)
+    except BadSenders as error:
+        raise Failure(f"{file}: {error}") from None
+    _write_private(private, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    _replace(file, text)
+    whose = "every clinic" if ANY_CLINIC in entry["clinics"] else ", ".join(entry["clinics"])
+    print(f"{file}: {name} writes for {whose}, {len(entry['keys'])} key(s)")
+    print(f"{private}: the private key; give it to the sender and to nobody else")
+
+
+def show(file: Path) -> None:
+    """Print the senders with their clinics and types."""
+    for name, entry in _listed(file)["senders"].items():
+        types = ", ".join(entry.get("types", [])) or "all types"
+        print(f"{name}\t{', '.join(entry['clinics'])}\t{types}\t{len(entry['keys'])} key(s)")
+
+
+def _listed(file: Path) -> dict[str, Any]:
+    if not file.exists():
+        return {"senders": {}}
+    text = file.read_text("utf-8")
+    try:
+        read_senders(text)
+    except BadSenders as error:
+        raise Failure(f"{file}: {error}") from None
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def _write_private(path: Path, pem: bytes) -> None:
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+            stream.write(pem)
+    except FileExistsError:
+        raise Failure(f"{path}: is there already: name another file for the private key") from None
+    except OSError as error:
+        raise Failure(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def _replace(path: Path, text: str) -> None:
+    """As a whole or not at all: services read the list while they run."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        stream.write(text)
+    Path(name).chmod(0o644)
+    Path(name).replace(path)

@@ -1,0 +1,222 @@
+"""What stands in deploy/kubernetes: rendered by kustomize, held against the schemas, and against the program itself."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+from typer.testing import CliRunner
+
+from services.cli.main import app
+from services.contract.access import users
+from services.contract.topics import SERVICES, TOPICS, read_by
+from services.runtime.settings import Settings
+from tests.deploy.crds import SCHEMAS
+
+ROOT = Path(__file__).resolve().parents[2]
+KUBERNETES = ROOT / "deploy" / "kubernetes"
+KUSTOMIZE = "v5.7.1"
+CACHE = ROOT / ".stack" / f"kustomize-{KUSTOMIZE}"
+VERSION = "1.33"
+"""Of Kubernetes, whose own schemas the core resources are held against."""
+OVERLAYS = ("production", "trial")
+
+Resource = dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def kustomize() -> str:
+    """kustomize from the PATH, or built once from its Go module and kept."""
+    there = shutil.which("kustomize") or shutil.which("kustomize", path=str(CACHE))
+    if there:
+        return there
+    go = shutil.which("go")
+    if go is None:
+        pytest.skip("neither kustomize nor Go is here: nothing renders the manifests")
+    module = f"sigs.k8s.io/kustomize/kustomize/v5@{KUSTOMIZE}"
+    built = subprocess.run(
+        [go, "install", module], env={**os.environ, "GOBIN": str(CACHE)}, capture_output=True, check=False, timeout=280
+    )
+    if built.returncode != 0:
+        pytest.skip(f"Go could not build {module}")
+    return str(CACHE / "kustomize")
+
+
+@pytest.fixture(scope="session")
+def rendered(kustomize: str) -> dict[str, list[Resource]]:
+    """Each overlay's resources."""
+    found = {}
+    for overlay in OVERLAYS:
+        done = subprocess.run(
+            [kustomize, "build", str(KUBERNETES / "overlays" / overlay)], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        found[overlay] = [each for each in yaml.safe_load_all(done.stdout) if each]
+    return found
+
+
+@pytest.fixture(params=OVERLAYS)
+def resources(rendered: dict[str, list[Resource]], request: pytest.FixtureRequest) -> list[Resource]:
+    return rendered[request.param]
+
+
+def kind(resources: list[Resource], name: str) -> dict[str, Resource]:
+    return {each["metadata"]["name"]: each for each in resources if each["kind"] == name}
+
+
+def pods(resources: list[Resource]) -> Iterator[tuple[str, Resource]]:
+    """Each pod template of ours, by the name of what makes it."""
+    for name, each in kind(resources, "Deployment").items():
+        yield name, each["spec"]["template"]
+    for name, each in kind(resources, "CronJob").items():
+        yield name, each["spec"]["jobTemplate"]["spec"]["template"]
+
+
+def test_every_resource_is_right_by_its_schema(resources: list[Resource]) -> None:
+    problems = []
+    for each in resources:
+        name = f"{each['kind']} {each['metadata']['name']}"
+        if each["kind"] in SCHEMAS:
+            errors = Draft202012Validator(SCHEMAS[each["kind"]]).iter_errors(each)
+            problems += [f"{name}: {error.json_path}: {error.message[:200]}" for error in errors]
+        else:
+            try:
+                kubernetes_validate.validate(each, VERSION, strict=True)
+            except kubernetes_validate.ValidationError as error:
+                problems.append(f"{name}: {'.'.join(map(str, error.path))}: {error.message[:200]}")
+    assert problems == []
+    seen = {each["kind"] for each in resources}
+    assert seen >= SCHEMAS.keys() | {"Deployment", "CronJob", "NetworkPolicy"}
+
+
+def test_the_schemas_find_what_is_wrong(rendered: dict[str, list[Resource]]) -> None:
+    resources = rendered["production"]
+    user = next(each for each in resources if each["kind"] == "KafkaUser")
+    user = yaml.safe_load(yaml.safe_dump(user))
+    user["spec"]["authorization"]["acls"][0]["operations"] = ["Reed"]
+    assert not Draft202012Validator(SCHEMAS["KafkaUser"]).is_valid(user)
+    deployment = yaml.safe_load(yaml.safe_dump(next(iter(kind(resources, "Deployment").values()))))
+    deployment["spec"]["template"]["spec"]["containers"][0]["imagePullPolice"] = "Always"
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(deployment, VERSION, strict=True)
+
+
+def test_each_service_has_its_deployment_budget_and_scaling(resources: list[Resource]) -> None:
+    deployments, budgets = kind(resources, "Deployment"), kind(resources, "PodDisruptionBudget")
+    for service in SERVICES:
+        name = f"homecall-{service}"
+        labels = deployments[name]["spec"]["template"]["metadata"]["labels"]
+        assert labels["app.kubernetes.io/component"] == service
+        for selector in (deployments[name]["spec"]["selector"], budgets[name]["spec"]["selector"]):
+            assert selector["matchLabels"]["app.kubernetes.io/component"] == service
+            assert selector["matchLabels"].items() <= labels.items()
+        scaled = kind(resources, "ScaledObject")[name]["spec"]
+        assert scaled["scaleTargetRef"]["name"] == name
+        assert [each["metadata"]["consumerGroup"] for each in scaled["triggers"]] == [name]
+        most = max(topic.partitions for topic in read_by(service))
+        assert scaled["minReplicaCount"] <= scaled["maxReplicaCount"] <= most
+
+
+def test_what_runs_may_do_nothing_but_its_work(resources: list[Resource]) -> None:
+    for name, template in pods(resources):
+        spec = template["spec"]
+        assert spec["securityContext"]["runAsNonRoot"] is True, name
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, name
+        assert spec["automountServiceAccountToken"] is False, name
+        for container in spec["containers"]:
+            closed = container["securityContext"]
+            assert closed["readOnlyRootFilesystem"] is True, name
+            assert closed["allowPrivilegeEscalation"] is False, name
+            assert closed["capabilities"] == {"drop": ["ALL"]}, name
+            assert container["resources"]["limits"]["memory"], name
+
+
+def test_every_network_policy_holds_our_pods_and_no_others(resources: list[Resource]) -> None:
+    (policy,) = kind(resources, "NetworkPolicy").values()
+    selected = policy["spec"]["podSelector"]["matchLabels"].items()
+    assert set(policy["spec"]["policyTypes"]) == {"Ingress", "Egress"}
+    for name, template in pods(resources):
+        assert selected <= template["metadata"]["labels"].items(), name
+    broker = {"app.kubernetes.io/name": "kafka", "strimzi.io/cluster": "homecall"}
+    assert not selected <= broker.items()
+    targets = [each["podSelector"]["matchLabels"] for rule in policy["spec"]["egress"] for each in rule["to"]]
+    assert {"strimzi.io/cluster": "homecall"} in targets
+
+
+def test_what_is_mounted_and_set_is_there_or_is_the_operators_to_make(resources: list[Resource]) -> None:
+    """Secrets come from Strimzi, from MongoDB's operator, or are named in docs/operations.md as to be made."""
+    made = set(kind(resources, "Secret")) | set(kind(resources, "ConfigMap")) | set(kind(resources, "KafkaUser"))
+    made.add("homecall-cluster-ca-cert")
+    for each in kind(resources, "MongoDBCommunity").values():
+        made |= {user["connectionStringSecretName"] for user in each["spec"]["users"]}
+    by_hand = {"homecall-keys", "homecall-trust-store", "homecall-crls", "homecall-mongodb-ca"}
+    text = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    assert all(f"`{name}`" in text for name in by_hand)
+    for name, template in pods(resources):
+        wanted = {each["secret"]["secretName"] for each in template["spec"]["volumes"] if "secret" in each}
+        wanted |= {each["configMap"]["name"] for each in template["spec"]["volumes"] if "configMap" in each}
+        for container in template["spec"]["containers"]:
+            wanted |= {each["configMapRef"]["name"] for each in container["envFrom"]}
+            refs = (each.get("valueFrom", {}).get("secretKeyRef") for each in container["env"])
+            wanted |= {ref["name"] for ref in refs if ref}
+        assert wanted <= made | by_hand, f"{name}: {sorted(wanted - made - by_hand)}"
+
+
+def test_the_settings_are_settings(resources: list[Resource]) -> None:
+    known = {f"HOMECALL_{name.upper()}" for name in Settings.model_fields}
+    # Where its name carries a hash, a change of the settings restarts the pods.
+    maps = kind(resources, "ConfigMap")
+    (settings,) = (each for name, each in maps.items() if name.startswith("homecall-settings"))
+    given = set(settings["data"])
+    for _, template in pods(resources):
+        given |= {each["name"] for container in template["spec"]["containers"] for each in container["env"]}
+    assert given - {"SERVICE"} <= known
+
+
+def test_a_service_reaches_its_own_database_and_no_other(resources: list[Resource]) -> None:
+    (database,) = kind(resources, "MongoDBCommunity").values()
+    roles = {user["name"]: {(role["name"], role["db"]) for role in user["roles"]} for user in database["spec"]["users"]}
+    for service in SERVICES:
+        assert roles[service] == {("readWrite", f"homecall_{service}")}
+    assert all(name == "read" for name, _ in roles["reconcile"])
+
+
+def test_topics_and_users_are_made_from_the_table_of_topics() -> None:
+    run = CliRunner()
+    topics, listed = (KUBERNETES / "kafka" / f"{name}.yaml" for name in ("topics", "users"))
+    assert topics.read_text("utf-8") == run.invoke(app, ["topics", "manifest"]).stdout, "homecall topics manifest"
+    assert listed.read_text("utf-8") == run.invoke(app, ["access", "--format", "strimzi"]).stdout, (
+        "homecall access --format strimzi"
+    )
+    assert [each["metadata"]["name"] for each in yaml.safe_load_all(topics.read_text("utf-8"))] == [
+        topic.name for topic in TOPICS
+    ]
+    assert {each["metadata"]["name"] for each in yaml.safe_load_all(listed.read_text("utf-8"))} == {
+        user.name for user in users()
+    }
+
+
+def test_the_rules_are_those_of_prometheus(resources: list[Resource]) -> None:
+    files = [ROOT / "deploy" / "prometheus" / f"homecall.{name}.yml" for name in ("rules", "alerts")]
+    groups = [group for file in files for group in yaml.safe_load(file.read_text("utf-8"))["groups"]]
+    told = "python deploy/kubernetes/rules.py > deploy/kubernetes/base/rules.yaml"
+    assert kind(resources, "PrometheusRule")["homecall"]["spec"]["groups"] == groups, told
+
+
+def test_three_zones_keep_what_was_acknowledged(rendered: dict[str, list[Resource]]) -> None:
+    resources = rendered["production"]
+    config = kind(resources, "Kafka")["homecall"]["spec"]["kafka"]["config"]
+    assert config["min.insync.replicas"] == 2
+    assert config["unclean.leader.election.enable"] is False
+    assert config["auto.create.topics.enable"] is False
+    assert kind(resources, "KafkaNodePool")["dual"]["spec"]["replicas"] == 3
+    assert {each["spec"]["replicas"] for each in kind(resources, "KafkaTopic").values()} == {3}
+    assert {each["spec"]["members"] for each in kind(resources, "MongoDBCommunity").values()} == {3}

@@ -1,0 +1,364 @@
+"""A broker with TLS, passwords and access lists on: the demo's traffic passes, each forbidden act is refused.
+
+Everybody has a user of their own with the lists that ``homecall access`` makes, and records from outside are signed by
+their senders.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from typer.testing import CliRunner
+
+from homecall_client import Outgoing, record_of, signed
+from services.cli.access import acl_arguments, as_json
+from services.cli.clinic_day import STARTS_AT, UNKNOWN, Act, make_plan
+from services.cli.embedded import free_port
+from services.cli.main import app
+from services.contract.access import users
+from services.contract.topics import SERVICES
+from tests import stack
+from tests.tls import Authority
+from tests.world import MONDAY, Process, World, a_clinic, a_request, a_world
+
+CLINICS = ("samal-1", "baiterek-2", "qarlygash-3", "juldyz-4", "aqqu-5", "shagala-6", "tumar-7")
+_OPERATIONS = {
+    "Read": "READ",
+    "Write": "WRITE",
+    "Describe": "DESCRIBE",
+    "Create": "CREATE",
+    "DescribeConfigs": "DESCRIBE_CONFIGS",
+}
+
+
+@dataclass
+class Secured:
+    """The broker, reached plainly by who made it and by TLS with a password by everybody else."""
+
+    plain: str
+    address: str
+    ca: Path
+    passwords: Mapping[str, str]
+    directory: Path
+
+    def client(self, user: str, **more: object) -> dict[str, object]:
+        """librdkafka's options for a user."""
+        return {
+            "bootstrap.servers": self.address,
+            "security.protocol": "SASL_SSL",
+            "sasl.mechanism": "SCRAM-SHA-512",
+            "sasl.username": user,
+            "sasl.password": self.passwords[user],
+            "ssl.ca.location": str(self.ca),
+            "log_level": 0,
+            **more,
+        }
+
+    def env(self, user: str) -> dict[str, str]:
+        """A service's, or a command's, settings for a user."""
+        return {
+            "HOMECALL_KAFKA_BOOTSTRAP": self.address,
+            "HOMECALL_KAFKA_SECURITY": "SASL_SSL",
+            "HOMECALL_KAFKA_USERNAME": user,
+            "HOMECALL_KAFKA_PASSWORD": self.passwords[user],
+            "HOMECALL_KAFKA_CA_FILE": str(self.ca),
+        }
+
+    def command(self, user: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        env = {name: value for name, value in os.environ.items() if not name.startswith("HOMECALL_")}
+        command = [sys.executable, "-m", "services.cli.main", *arguments]
+        return subprocess.run(
+            command, env=env | self.env(user), capture_output=True, text=True, check=False, timeout=60
+        )
+
+    def produce(self, user: str, record: Outgoing) -> KafkaError | None:
+        """Send as a user; the broker's error, or None when it took the record."""
+        outcome: list[KafkaError | None] = []
+        producer = Producer(self.client(user, **{"partitioner": "murmur2_random", "message.timeout.ms": 15_000}))
+        producer.produce(
+            record.topic,
+            record.value,
+            record.key,
+            headers=list(record.headers),
+            on_delivery=lambda error, _: outcome.append(error),
+        )
+        producer.flush(20)
+        return outcome[0]
+
+    def read(self, user: str, topic: str, group: str) -> KafkaError | None:
+        """Read a topic as a user; the broker's error, or None when it let them."""
+        more = {"group.id": group, "auto.offset.reset": "earliest", "enable.partition.eof": True}
+        consumer = Consumer(self.client(user, **more))
+        outcome: list[KafkaError | None] = []
+        consumer.subscribe([topic])
+
+        def settled() -> bool:
+            """A record, or a partition's end: they were let in. A place in the group alone says nothing."""
+            try:
+                message = consumer.poll(0.2)
+            except KafkaException as error:
+                outcome.append(error.args[0])
+                return True
+            if message is not None:
+                error = message.error()
+                outcome.append(None if error is None or error.code() == KafkaError._PARTITION_EOF else error)
+            return bool(outcome)
+
+        stack.wait_until(settled, f"{user} to be let in or turned away")
+        consumer.close()
+        return outcome[0]
+
+    def private_key(self, sender: str) -> Ed25519PrivateKey:
+        key = load_pem_private_key((self.directory / f"{sender}.pem").read_bytes(), None)
+        assert isinstance(key, Ed25519PrivateKey)
+        return key
+
+    def sign(self, record: Outgoing, sender: str) -> Outgoing:
+        return signed(record, sender, self.private_key(sender).sign)
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    directory = tmp_path_factory.mktemp("secured")
+    authority = Authority(directory)
+    port = free_port()
+    properties = {
+        "more.listeners": f"SASL_SSL://127.0.0.1:{port}",
+        "sasl.enabled.mechanisms": "SCRAM-SHA-512",
+        "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config": (
+            "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+        ),
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.location": str(authority.server("broker")),
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        # Whoever comes by the plain listener is who set this up.
+        "super.users": "User:ANONYMOUS",
+    }
+    with stack.own_kafka(properties=properties) as server:
+        everybody = users(CLINICS)
+        passwords = {user.name: secrets.token_urlsafe(16) for user in everybody}
+        admin = AdminClient({"bootstrap.servers": server.address})
+        scram = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
+        credentials = admin.alter_user_scram_credentials(
+            [UserScramCredentialUpsertion(name, scram, password.encode()) for name, password in passwords.items()]
+        )
+        lists = admin.create_acls(bindings(as_json(everybody, "")))
+        for future in [*credentials.values(), *lists.values()]:
+            future.result(30)
+        yield Secured(server.address, f"127.0.0.1:{port}", authority.ca, passwords, directory)
+
+
+def bindings(listed: str) -> list[AclBinding]:
+    """What ``homecall access --format json`` lists, as the broker takes it."""
+    return [
+        AclBinding(
+            {"cluster": ResourceType.BROKER}.get(grant["resource"]) or ResourceType[grant["resource"].upper()],
+            grant["name"],
+            ResourcePatternType[grant["pattern"].upper()],
+            f"User:{user['user']}",
+            "*",
+            AclOperation[_OPERATIONS[operation]],
+            AclPermissionType.ALLOW,
+        )
+        for user in json.loads(listed)
+        for grant in user["grants"]
+        for operation in grant["operations"]
+    ]
+
+
+@pytest.fixture(scope="module")
+def senders(secured: Secured) -> Path:
+    """The list of senders: each clinic, and the portal for all of them."""
+    path = secured.directory / "senders.json"
+    for name, clinic in [*((clinic, clinic) for clinic in CLINICS), ("portal", "*")]:
+        private = str(secured.directory / f"{name}.pem")
+        command = ["senders", "new", name, "--file", str(path), "--private", private, "--clinic", clinic]
+        assert CliRunner().invoke(app, command).exit_code == 0
+    return path
+
+
+@pytest.fixture(scope="module")
+def topics(secured: Secured) -> None:
+    done = secured.command("operators", "topics", "create")
+    assert done.returncode == 0, done.stderr
+    checked = secured.command("operators", "topics", "check")
+    assert checked.returncode == 0, checked.stdout
+
+
+@pytest.fixture(scope="module")
+def world(secured: Secured, senders: Path, mongo: stack.Server, request: pytest.FixtureRequest) -> Iterator[World]:
+    """The four services, each under its own user; what they say is read by the plain listener."""
+    request.getfixturevalue("topics")
+    prefix = f"access_{secrets.token_hex(4)}"
+    with a_world(secured.plain, mongo.address, prefix, at=STARTS_AT) as world:
+        for name in SERVICES:
+            env = world.env | secured.env(f"homecall-{name}") | {"HOMECALL_SENDERS_FILE": str(senders)}
+            process = Process(name, env, world.directory / f"{name}.log", free_port())
+            process.start()
+            world.processes.append(process)
+        for process in world.processes:
+            process.wait_ready()
+        yield world
+        world.stop()
+
+
+class _Unsigned:
+    """The demo's plan wants signatures of applicants, which are not what this is about."""
+
+    def of_person(self, data: Mapping[str, object], iin: str) -> str:
+        del data, iin
+        return "AAAA"
+
+    def of_organisation(self, data: Mapping[str, object], iin: str) -> str:
+        return self.of_person(data, iin)
+
+
+def sender_of(act: Act) -> str:
+    return "portal" if act.channel == "portal" or act.clinic_id == UNKNOWN else act.key.decode()
+
+
+def test_the_demos_traffic_passes(secured: Secured, world: World) -> None:
+    """Each act by the user and the key of who would send it; each request gets the decision that the plan expects."""
+    plan = make_plan(60, 1, _Unsigned())
+    clinic_of = {act.subject: act.clinic_id for act in plan.acts if act.type == "complaint.submitted"}
+    producers: dict[str, Producer] = {}
+    failed: list[KafkaError] = []
+    for act in plan.acts:
+        sender = sender_of(act)
+        if act.type.startswith("complaint.") and sender != "portal":
+            sender = clinic_of.get(act.subject, act.clinic_id)
+        if not act.type:
+            sender = "samal-1"  # what is broken on purpose
+        user = sender if sender == "portal" else f"clinic-{sender}"
+        producer = producers.setdefault(user, Producer(secured.client(user, partitioner="murmur2_random")))
+        record = secured.sign(Outgoing(act.topic, act.key, act.value, act.headers), sender)
+        producer.produce(
+            record.topic,
+            record.value,
+            record.key,
+            headers=list(record.headers),
+            on_delivery=lambda error, _: failed.append(error) if error else None,
+        )
+    for producer in producers.values():
+        assert producer.flush(30) == 0
+    assert failed == []
+
+    # Signatures of applicants are off here, so those that the plan spoils pass; all else is as the plan has it.
+    unsigned = {name for name, outcome in plan.expected.items() if outcome == "signature_invalid"}
+    decided = {"request.accepted": "accepted", "request.deferred": "deferred"}
+
+    def outcomes() -> dict[str, str]:
+        found = {}
+        for each in world.heard("request.refused", *decided):
+            found[each.data["request_id"]] = decided.get(each.type) or each.data["code"]
+        return found
+
+    world.wait(lambda: plan.expected.keys() <= outcomes().keys(), "all requests of the plan to be decided", 60)
+    assert {name: outcome for name, outcome in outcomes().items() if name not in unsigned} == {
+        name: outcome for name, outcome in plan.expected.items() if name not in unsigned
+    }
+    world.settle()
+    assert not [each for each in world.dead() if each.headers["homecall-dead-reason"] == "unauthorised"]
+    assert {each.data["request_id"] for each in world.heard("status.changed")} >= plan.expected.keys()
+
+
+def request(clinic_id: str, number: int) -> Outgoing:
+    return record_of("request.submitted", a_request(clinic_id, number, STARTS_AT), source="/t", time=MONDAY.isoformat())
+
+
+def test_a_clinic_that_writes_for_another_is_found_out(secured: Secured, world: World) -> None:
+    """Kafka lets it: the list knows topics only. The signature does not."""
+    hours = record_of("clinic.published", a_clinic("aqqu-5"), source="/t", time=MONDAY.isoformat())
+    forged = [
+        secured.sign(request("baiterek-2", 901), "samal-1"),
+        request("baiterek-2", 902),
+        secured.sign(hours, "samal-1"),
+    ]
+    before = len(world.dead())
+    for record in forged:
+        assert secured.produce("clinic-samal-1", record) is None
+    world.wait(lambda: len(world.dead()) >= before + 3, "three dead letters")
+    letters = world.dead()[before:]
+    assert [each.headers["homecall-dead-reason"] for each in letters] == ["unauthorised"] * 3
+    world.settle()
+    said = {
+        each.data.get("request_id") for each in world.heard("request.accepted", "request.refused", "status.changed")
+    }
+    assert not said & {a_request("baiterek-2", number, STARTS_AT)["request_id"] for number in (901, 902)}
+
+
+@pytest.mark.usefixtures("topics")
+def test_each_forbidden_act_is_refused(secured: Secured) -> None:
+    status = Outgoing("homecall.status.v1", b"k", b"{}", ())
+    forbidden = {
+        "a clinic says a status": secured.produce("clinic-samal-1", status),
+        "the portal writes a roster": secured.produce("portal", Outgoing("homecall.rosters.v1", b"k", b"{}", ())),
+        "the notifier writes a request": secured.produce("homecall-notifier", request("samal-1", 1)),
+        "the contact centre writes a request": secured.produce("contact-centre", request("samal-1", 1)),
+        "a clinic reads requests": secured.read("clinic-samal-1", "homecall.requests.v1", "clinic-samal-1-x"),
+        "the portal reads complaints": secured.read("portal", "homecall.complaints.v1", "portal-x"),
+        "the scheduler reads requests": secured.read(
+            "homecall-scheduler", "homecall.requests.v1", "homecall-scheduler"
+        ),
+        "a clinic reads dead letters": secured.read("clinic-samal-1", "homecall.dead-letters.v1", "clinic-samal-1-x"),
+        "a clinic reads in another's group": secured.read("clinic-samal-1", "homecall.journal.v1", "homecall-intake"),
+    }
+    allowed = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED)
+    let_in = {act: str(error) for act, error in forbidden.items() if error is None or error.code() not in allowed}
+    assert let_in == {}
+    assert secured.read("portal", "homecall.status.v1", "portal-cabinet") is None
+    assert secured.read("clinic-samal-1", "homecall.journal.v1", "clinic-samal-1-register") is None
+    assert secured.command("clinic-samal-1", "topics", "create").returncode != 0
+
+
+@pytest.mark.usefixtures("topics")
+def test_a_wrong_password_or_none_is_no_way_in(secured: Secured) -> None:
+    wrong = Secured(secured.plain, secured.address, secured.ca, {"portal": "wrong"}, secured.directory)
+    done = wrong.command("portal", "watch", "status", "--seconds", "1")
+    assert done.returncode != 0
+    assert "HOMECALL_KAFKA_BOOTSTRAP" in done.stderr
+    assert secured.passwords["portal"] not in done.stderr
+    right = secured.command("portal", "watch", "status", "--seconds", "1")
+    assert right.returncode == 0, right.stderr
+
+
+@pytest.mark.usefixtures("topics")
+def test_the_printed_commands_are_kafkas_own(secured: Secured, tmp_path: Path) -> None:
+    """One user's lines, run by Kafka's own tool: it must find nothing wrong with them."""
+    (user,) = [user for user in users(("samal-9",)) if user.name == "clinic-samal-9"]
+    for arguments in acl_arguments(user):
+        command = [
+            "org.apache.kafka.tools.AclCommand",
+            "--bootstrap-server",
+            secured.plain,
+            "--add",
+            "--force",
+            *arguments,
+        ]
+        done = subprocess.run(stack.kafka_tool(*command), capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 0, done.stdout + done.stderr
+    script = tmp_path / "acls.sh"
+    script.write_text(CliRunner().invoke(app, ["access", "samal-9"]).stdout, "utf-8")
+    assert subprocess.run(["sh", "-n", str(script)], check=False).returncode == 0
