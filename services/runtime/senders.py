@@ -13,13 +13,14 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from typing import TYPE_CHECKING
 
 from services.contract.envelope import Incoming, Unreadable
 from services.contract.topics import SERVICES, TOPIC_OF_TYPE
 from services.runtime.logs import log
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 SENDER, SIGNATURE = "homecall-sender", "homecall-signature"
 ANY_CLINIC = "*"
@@ -112,6 +113,8 @@ class Senders:
 
 
 def _holds(sender: Sender, signature: bytes, signed: bytes) -> bool:
+    from cryptography.exceptions import InvalidSignature  # loaded where there is a list at all
+
     try:
         raw = base64.b64decode(signature, validate=True)
     except ValueError:
@@ -147,6 +150,8 @@ def read_senders(text: str) -> dict[str, Sender]:
 def _sender(name: str, entry: object) -> Sender:
     if not isinstance(entry, dict):
         raise BadSenders(f'{name}: must be an object with "keys" and "clinics"')
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
     keys = []
     for text in _texts(name, entry, "keys", needed=True):
         try:
