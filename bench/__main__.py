@@ -1,30 +1,198 @@
-"""``make bench``: how near the services come to bare loops of the same durability, in one run, as ratios."""
+"""``make bench``: how near the services come to bare loops of the same durability, side by side in one run, as ratios.
+
+What is measured, and how, is told in docs/performance.md. Absolute figures are those of this machine at this hour; of
+several rounds the median counts. ``--only`` runs some of the parts, and what the others gave last stays.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import platform
 import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
-from bench.stage import HOP, a_stage
+from bench import growth, report
+from bench.stage import CHAIN, HOP, TWO_REPLICAS, USUAL, Measured, Stage, a_stage
+from services.contract.topics import SERVICES
 from tests import stack
+
+RAW = Path("build/bench/raw.json")
+PER_SECOND = 50.0
+"""The steady rate at which latency is measured: 180,000 requests an hour."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is measured."""
+
+    name: str
+    rounds: int
+    requests: int
+    usual: int
+    latency_rounds: int
+    latency_seconds: float
+    ladder: tuple[int, ...]
+    heap: str
+
+
+FULL = Size("full", 5, 10_000, 1_000, 3, 40, (10_000, 100_000, 1_000_000), "12g")
+QUICK = Size("quick", 2, 5_000, 300, 1, 12, (1_000, 10_000, 50_000), "2g")
+TINY = Size("tiny", 1, 300, 30, 1, 1, (300, 500), "768m")
+"""Says nothing about speed: for the test that the benchmark runs."""
+
+
+def hop(stage: Stage, size: Size) -> dict[str, Any]:
+    """One hop, intake, against the bare loop."""
+    return {"hop": _rounds(stage, size, HOP)}
+
+
+def chain(stage: Stage, size: Size) -> dict[str, Any]:
+    """The whole chain, request to status, against three bare loops."""
+    return {"chain": _rounds(stage, size, CHAIN)}
+
+
+def usual(stage: Stage, size: Size) -> dict[str, Any]:
+    """Intake against the usual way with FastStream."""
+    rounds = []
+    for number in range(min(size.rounds, 3)):
+        ours, theirs = stage.drain(HOP[1], size.requests), stage.drain(USUAL, size.usual)
+        rounds.append([theirs.per_second, ours.per_second])
+        _say("usual way", number, theirs, ours)
+    return {"usual": rounds}
+
+
+def latency(stage: Stage, size: Size) -> dict[str, Any]:
+    """Request to last status, at a steady rate, against three bare loops."""
+    rounds = []
+    for number in range(size.latency_rounds):
+        bare, ours = (stage.latencies(each, size.latency_seconds, PER_SECOND) for each in CHAIN)
+        rounds.append([bare, ours])
+        print(
+            f"latency, round {number + 1}: bare p50 {_at(bare, 50):.0f} p99 {_at(bare, 99):.0f} ms, "
+            f"services p50 {_at(ours, 50):.0f} p99 {_at(ours, 99):.0f} ms"
+        )
+    return {"latency": rounds}
+
+
+def grown(stage: Stage, size: Size) -> dict[str, Any]:
+    """Intake with more and more requests stored."""
+    requests = max(size.ladder[0] // 3, min(size.requests, 5_000))
+    first, found = 0, []
+    stage.drain(HOP[1], requests, first=first)  # whose documents are the samples
+    for stored in size.ladder:
+        began = time.perf_counter()
+        there = growth.load(stage.mongo, f"{stage.prefix}_intake", stored)
+        loaded = time.perf_counter() - began
+        rates = []
+        for _ in range(1 if size is not FULL else 3):
+            first += requests
+            rates.append(stage.drain(HOP[1], requests, first=first, keep=True).per_second)
+        found.append([there, rates])
+        print(f"growth: {there:,} stored (in {loaded:.0f} s): intake {statistics.median(rates):,.0f}/s")
+    return {"growth": found}
+
+
+def replicas(stage: Stage, size: Size) -> dict[str, Any]:
+    """One replica of intake to two."""
+    rounds = []
+    for number in range(min(size.rounds, 3)):
+        one, two = stage.drain(HOP[1], size.requests), stage.drain(TWO_REPLICAS, size.requests)
+        rounds.append([one.per_second, two.per_second])
+        _say("replicas", number, one, two)
+    return {"replicas": rounds}
+
+
+def footprint(stage: Stage, size: Size) -> dict[str, Any]:
+    """Memory after the chain's work, and start to readiness, of each service, one at a time."""
+    stage.clear()
+    stage.open()
+    started: dict[str, list[float]] = {}
+    idle: dict[str, float] = {}
+    for _ in range(min(size.rounds, 3)):
+        for name in SERVICES:
+            running = stage.start(name)
+            started.setdefault(name, []).append(running.startup_s)
+            idle[name] = running.rss_mib
+            running.stop()
+    return {"startup_s": started, "idle_rss_mib": idle}
+
+
+PARTS: dict[str, Callable[[Stage, Size], dict[str, Any]]] = {
+    "hop": hop,
+    "chain": chain,
+    "usual": usual,
+    "latency": latency,
+    "footprint": footprint,
+    "growth": grown,
+    "replicas": replicas,
+}
+
+
+def _rounds(stage: Stage, size: Size, contenders: tuple[Any, Any]) -> list[Any]:
+    found = []
+    for number in range(size.rounds):
+        # Whoever comes second finds warmer servers: it is the other one in the next round.
+        order = contenders if number % 2 == 0 else tuple(reversed(contenders))
+        by_name = {each.name: stage.drain(each, size.requests) for each in order}
+        bare, ours = (by_name[each.name] for each in contenders)
+        found.append([vars(bare), vars(ours)])
+        _say(contenders[1].name, number, bare, ours)
+    return found
+
+
+def _say(what: str, number: int, first: Measured, second: Measured) -> None:
+    print(
+        f"{what}, round {number + 1}: {first.per_second:,.0f}/s and {second.per_second:,.0f}/s, ratio "
+        f"{second.per_second / first.per_second:.2f}; {first.cpu_ms:.2f} and {second.cpu_ms:.2f} ms of processor each",
+        flush=True,
+    )
+
+
+def _at(values: list[float], percent: int) -> float:
+    return report.percentile(values, percent)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one round of 4,000")
+    sizes = parser.add_mutually_exclusive_group()
+    sizes.add_argument("--quick", action="store_true", help="within five minutes, with a smaller ladder of growth")
+    sizes.add_argument("--tiny", action="store_true", help="only whether it runs")
+    parser.add_argument("--only", action="append", choices=[*PARTS], help="this part (may be repeated)")
+    parser.add_argument("--docs", action="store_true", help="put table and plots into docs/performance.md")
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
     asked = parser.parse_args()
-    requests, rounds = (4_000, 1) if asked.quick else (10_000, 3)
+    size = QUICK if asked.quick else TINY if asked.tiny else FULL
+    RAW.parent.mkdir(parents=True, exist_ok=True)
+    raw: dict[str, Any] = json.loads(RAW.read_text()) if asked.only and RAW.exists() else {}
     print(stack.describe())
-    ratios = []
-    for number in range(rounds):
-        with a_stage() as stage:
-            bare, intake = (stage.drain(each, requests) for each in HOP)
-        ratios.append(intake.per_second / bare.per_second)
-        print(f"round {number + 1}: bare loop {bare.per_second:,.0f}/s, intake {intake.per_second:,.0f}/s")
+    print(f"{size.name}: {size.rounds} rounds of {size.requests} requests, growth over {size.ladder}", flush=True)
+    parts = asked.only or [name for name in PARTS if size is FULL or name != "replicas"]
+    with a_stage(size.heap if "growth" in parts else "2g") as stage:
+        for name in parts:
+            busy = os.getloadavg()[0]
+            raw |= PARTS[name](stage, size)
+            raw.setdefault("busy", {})[name] = [round(busy, 1), round(os.getloadavg()[0], 1)]
+            raw["machine"] = {
+                "at": datetime.now(UTC).isoformat(timespec="minutes"),
+                "cores": os.cpu_count(),
+                "python": platform.python_version(),
+                "servers": stack.describe(),
+                "size": size.name,
+            }
+            RAW.write_text(json.dumps(raw))
+    if asked.docs:
+        report.into_docs(raw)
+    figures = report.figures(raw)
+    print("\n".join(report.table(raw)))
     if asked.json:
-        print(json.dumps({"hop_ratio": round(statistics.median(ratios), 3)}))
+        print(json.dumps(figures))
 
 
 if __name__ == "__main__":

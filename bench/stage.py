@@ -22,9 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from confluent_kafka import Consumer, Producer, TopicPartition
+from pymongo import MongoClient
 
 from bench import bare
 from services.contract.topics import INTAKE_EVENTS, REQUESTS, STATUS, TOPIC_OF_TYPE, TYPE_PREFIX
+from services.contract.types import iin_check_digit
 from tests import stack
 from tests.world import MONDAY, Process, a_clinic, a_doctor, a_request, a_roster, contract_configs, contract_topics
 
@@ -101,34 +103,48 @@ class Stage:
     directory: Path
     prefix: str = ""
 
-    def clear(self) -> None:
-        """Empty topics, and databases that nobody has used."""
+    def clear(self, *, keep: bool = False) -> None:
+        """Empty topics, and databases that nobody has used unless they are to be kept."""
         topics = contract_topics() | dict.fromkeys(_OUT, 6)
         configs: dict[str, Mapping[str, str]] = {**contract_configs()}
         # The broker's own time of a status: with it, lingering and the way there count, and no reader is needed.
         for name in (STATUS.name, bare.STATUS):
             configs[name] = {**configs.get(name, {}), "message.timestamp.type": "LogAppendTime"}
         stack.recreate_topics(self.kafka, topics, configs)
-        self.prefix = f"bench_{uuid.uuid4().hex[:8]}"
+        if not keep:
+            if self.prefix:
+                with MongoClient(self.mongo) as client:
+                    for name in client.list_database_names():
+                        if name.startswith(self.prefix):
+                            client.drop_database(name)
+            self.prefix = f"bench_{uuid.uuid4().hex[:8]}"
 
-    def publish(self, requests: int, *, per_second: float | None = None, clinics: bool = True) -> None:
-        """Publish clinics with their rosters, and requests: all at once, or so many a second."""
-        producer = Producer({"bootstrap.servers": self.kafka, "partitioner": "murmur2_random", "linger.ms": 1})
-        names = [f"clinic-{number}" for number in range(CLINICS)]
-        if clinics:
-            doctors = [a_doctor(f"doctor-{number}", on_duty=number == 0) for number in range(DOCTORS)]
-            for name in names:
-                _produce(producer, "clinic.published", a_clinic(name))
-                _produce(producer, "roster.published", a_roster(name, MONDAY.date(), doctors))
-            producer.flush(30)
+    def open(self, first: int = 0) -> None:
+        """Publish the clinics, with their rosters, whose patients make the requests from number ``first`` on."""
+        producer = self._producer()
+        doctors = [a_doctor(f"doctor-{number}", on_duty=number == 0) for number in range(DOCTORS)]
+        for name in _clinics(first):
+            _produce(producer, "clinic.published", a_clinic(name))
+            _produce(producer, "roster.published", a_roster(name, MONDAY.date(), doctors))
+        producer.flush(30)
+
+    def publish(self, requests: int, *, first: int = 0, per_second: float | None = None) -> None:
+        """Publish requests: all at once, or so many a second."""
+        producer = self._producer()
+        clinics = _clinics(first)
         began = time.perf_counter()
         for number in range(requests):
             if per_second:
                 time.sleep(max(0.0, began + number / per_second - time.perf_counter()))
             at = MONDAY + timedelta(milliseconds=number)
-            _produce(producer, "request.submitted", a_request(names[number % CLINICS], number, at))
+            patient = {"iin": _iin(first + number), "full_name": f"Науқас {number}", "language": "kk"}
+            data = a_request(clinics[number % CLINICS], first + number, at, patient=patient)
+            _produce(producer, "request.submitted", data)
             producer.poll(0)
         assert producer.flush(60) == 0, "the broker did not take all requests"
+
+    def _producer(self) -> Producer:
+        return Producer({"bootstrap.servers": self.kafka, "partitioner": "murmur2_random", "linger.ms": 1})
 
     @contextlib.contextmanager
     def running(self, contender: Contender, extra: Mapping[str, str] | None = None) -> Iterator[list[Running]]:
@@ -186,18 +202,20 @@ class Stage:
 
     # ------------------------------------------------------------ what is measured
 
-    def drain(self, contender: Contender, requests: int, *, patience: float = 300) -> Measured:
+    def drain(
+        self, contender: Contender, requests: int, *, first: int = 0, keep: bool = False, patience: float = 300
+    ) -> Measured:
         """How fast the contender is through with so many requests that are there at once.
 
         Its processes are started and ready, and held still while the requests are published; then it goes from the
-        first record that leaves the first hop to the last that ends a way, the first tenth left out.
+        first record that leaves the first hop, the first tenth left out, to the last that ends a way.
         """
-        self.clear()
-        self.publish(0)
+        self.clear(keep=keep)
+        self.open(first)
         with self.running(contender) as processes:
             for each in processes:
                 os.kill(each.pid, signal.SIGSTOP)
-            self.publish(requests, clinics=False)
+            self.publish(requests, first=first)
             before = sum(each.cpu for each in processes)
             for each in processes:
                 os.kill(each.pid, signal.SIGCONT)
@@ -208,19 +226,19 @@ class Stage:
             )
             cpu = sum(each.cpu for each in processes) - before
             rss = {each.name: each.rss_mib for each in processes}
-        first, last = self.times(contender.first), self.times(contender.last)
-        begin = len(first) // 10
-        per_second = (requests - begin) / max(0.001, last[-1] - first[begin])
+        begun, ended = self.times(contender.first), self.times(contender.last)
+        begin = len(begun) // 10
+        per_second = (requests - begin) / max(0.001, ended[-1] - begun[begin])
         return Measured(per_second, cpu / requests * 1000, rss, {each.name: each.startup_s for each in processes})
 
     def latencies(self, contender: Contender, seconds: float, per_second: float) -> list[float]:
         """Milliseconds from a request's publication to its last status, at a steady rate."""
         self.clear()
-        self.publish(0)
+        self.open()
         warm = int(2 * per_second)
         requests = warm + int(seconds * per_second)
         with self.running(contender):
-            self.publish(requests, per_second=per_second, clinics=False)
+            self.publish(requests, per_second=per_second)
             stack.wait_until(
                 lambda: self.produced(contender.last) >= requests * contender.copies, f"{contender.name} to be through"
             )
@@ -259,6 +277,21 @@ class Stage:
             return found
         finally:
             consumer.close()
+
+
+def _clinics(first: int) -> list[str]:
+    return [f"clinic-{first}-{number}" for number in range(CLINICS)]
+
+
+def _iin(number: int) -> str:
+    """A synthetic IIN, a birth in 18xx: each number's own, for as many patients as a country has."""
+    born = f"{50 + number % 40}{1 + number // 40 % 12:02d}{1 + number // 480 % 28:02d}{1 + number // 13_440 % 2}"
+    for last in range(10):
+        first = f"{born}{number // 26_880 * 10 + last:04d}"
+        digit = iin_check_digit(first)
+        if digit is not None:
+            return first + str(digit)
+    raise AssertionError("of ten numbers in a row some have a check digit")
 
 
 def _produce(producer: Producer, event_type: str, data: Mapping[str, Any]) -> None:

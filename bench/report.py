@@ -1,0 +1,202 @@
+"""What the raw figures of a benchmark come to: the line of JSON, the table, the plots."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+DOCS = Path("docs/performance.md")
+PICTURES = Path("docs/performance")
+_BEGIN, _END = "<!-- figures: made by make bench -->", "<!-- end of figures -->"
+PEAK_PER_SECOND = 60_000 * 5 * 0.2 / 3600
+"""The country's calls on a day of an epidemic, five times the usual 60,000, a fifth of them in the first hour."""
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    """The value below which so many of a hundred are."""
+    in_order = sorted(values)
+    return in_order[min(len(in_order) - 1, len(in_order) * percent // 100)]
+
+
+def figures(raw: dict[str, Any]) -> dict[str, Any]:
+    """The line of JSON: medians over the rounds; null where a part was never run."""
+    return {
+        "hop_ratio": _median(_ratios(raw.get("hop"))),
+        "chain_ratio": _median(_ratios(raw.get("chain"))),
+        "usual_way_ratio": _median([ours / theirs for theirs, ours in raw.get("usual", [])]),
+        "latency_p50_ratio": _median(_latency_ratios(raw, 50)),
+        "latency_p99_ratio": _median(_latency_ratios(raw, 99)),
+        "growth_ratio": _growth_ratio(raw),
+        "cpu_ms_per_request": _median([ours["cpu_ms"] for _, ours in raw.get("chain", [])]),
+        "rss_mib": {
+            **{name: round(each) for name, each in raw.get("idle_rss_mib", {}).items()},
+            **_largest([ours["rss_mib"] for _, ours in raw.get("chain", [])]),
+        },
+        "startup_s": {name: _median(each) for name, each in raw.get("startup_s", {}).items()},
+    }
+
+
+def _ratios(rounds: list[Any] | None) -> list[float]:
+    return [ours["per_second"] / bare["per_second"] for bare, ours in rounds or []]
+
+
+def _latency_ratios(raw: dict[str, Any], percent: int) -> list[float]:
+    return [percentile(ours, percent) / percentile(bare, percent) for bare, ours in raw.get("latency", [])]
+
+
+def _growth_ratio(raw: dict[str, Any]) -> float | None:
+    rungs = raw.get("growth")
+    return round(statistics.median(rungs[-1][1]) / statistics.median(rungs[0][1]), 3) if rungs else None
+
+
+def _median(values: Sequence[float]) -> float | None:
+    return round(statistics.median(values), 3) if values else None
+
+
+def _largest(rounds: list[dict[str, float]]) -> dict[str, int]:
+    return {name: round(max(each[name] for each in rounds)) for name in (rounds[0] if rounds else {})}
+
+
+def _spread(values: Sequence[float], form: str = ".2f") -> str:
+    if not values:
+        return "not measured"
+    middle, least, most = statistics.median(values), min(values), max(values)
+    return f"{middle:{form}}" if len(values) == 1 else f"{middle:{form}} ({least:{form}} to {most:{form}})"
+
+
+def table(raw: dict[str, Any]) -> list[str]:
+    """The table of docs/performance.md: medians, with the least and the most of the rounds."""
+    found = figures(raw)
+    rows: list[tuple[str, str, str]] = []
+    for part, what, target in (
+        ("hop", "one hop (intake) against the bare loop, requests/s", "at least 0.8"),
+        ("chain", "the chain, request to status, against three bare loops", "at least 0.7"),
+    ):
+        rounds = raw.get(part, [])
+        rates = [_spread([pair[side]["per_second"] for pair in rounds], ",.0f") for side in (0, 1)]
+        rows.append((what, f"{_spread(_ratios(rounds))}: {rates[1]} of {rates[0]}/s", target))
+    usual = raw.get("usual", [])
+    rows.append(
+        (
+            "intake against the usual way with FastStream",
+            f"{_spread([ours / theirs for theirs, ours in usual], '.0f')} times; "
+            f"that one does {_spread([theirs for theirs, _ in usual], '.0f')}/s",
+            "at least 25",
+        )
+    )
+    for percent in (50, 99):
+        times = [
+            _spread([percentile(pair[side], percent) for pair in raw.get("latency", [])], ".0f") for side in (0, 1)
+        ]
+        rows.append(
+            (
+                f"request to status at 50/s, p{percent}, against three bare loops",
+                f"{_spread(_latency_ratios(raw, percent))}: {times[1]} ms to {times[0]} ms",
+                "at most 1.5",
+            )
+        )
+    rungs = ", ".join(f"{stored:,}: {_spread(rates, ',.0f')}/s" for stored, rates in raw.get("growth", []))
+    rows.append(
+        ("growth: intake with so many stored, last to first", f"{found['growth_ratio']}: {rungs}", "at least 0.9")
+    )
+    if raw.get("replicas"):
+        gains = [two / one for one, two in raw["replicas"]]
+        rows.append(("two replicas of intake, 6 partitions, to one", _spread(gains), "said with what bounds it"))
+    memory, starts = found["rss_mib"], found["startup_s"]
+    rows.append(("memory after the work", ", ".join(f"{name} {each} MiB" for name, each in memory.items()), "150 MiB"))
+    rows.append(("start to readiness", ", ".join(f"{name} {each} s" for name, each in starts.items()), "3 s"))
+    cpu = found["cpu_ms_per_request"]
+    if cpu:
+        share = PEAK_PER_SECOND * cpu / 1000
+        rows.append(
+            (
+                "processor time a request, all three services",
+                f"{_spread([ours['cpu_ms'] for _, ours in raw['chain']])} ms: a core carries {1000 / cpu:,.0f}/s",
+                f"the country's peak, {PEAK_PER_SECOND:.1f}/s, takes {share:.1%} of a core",
+            )
+        )
+    lines = ["| what | measured | target |", "|---|---|---|"]
+    return [*lines, *(f"| {what} | {measured} | {target} |" for what, measured, target in rows)]
+
+
+def into_docs(raw: dict[str, Any]) -> None:
+    """Put the table between its marks in docs/performance.md, the plots and the raw figures beside it."""
+    PICTURES.mkdir(exist_ok=True)
+    (PICTURES / "raw.json").write_text(json.dumps(_rounded(raw)) + "\n")
+    _plots(raw)
+    machine = raw["machine"]
+    head = (
+        f"Measured {machine['at']} on {machine['cores']} cores, Python {machine['python']}; {machine['servers']}. "
+        "Medians of the rounds, with the least and the most. Load average of the machine before and after each part: "
+        + ", ".join(f"{name} {before} and {after}" for name, (before, after) in raw.get("busy", {}).items())
+        + "."
+    )
+    before, rest = DOCS.read_text().split(_BEGIN)
+    after = rest.split(_END)[1]
+    DOCS.write_text(f"{before}{_BEGIN}\n\n{head}\n\n" + "\n".join(table(raw)) + f"\n\n{_END}{after}")
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 3)
+    if isinstance(value, dict):
+        return {name: _rounded(each) for name, each in value.items()}
+    return [_rounded(each) for each in value] if isinstance(value, list) else value
+
+
+def _plots(raw: dict[str, Any]) -> None:
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot
+
+    mpl.rcParams.update(
+        {"svg.hashsalt": "homecall", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
+    )
+    bare_colour, our_colour = "#9aa5b1", "#1f6f8b"
+    figure, axes = pyplot.subplots(figsize=(6.4, 3))
+    places, labels = [], []
+    for place, (part, label) in enumerate((("hop", "one hop"), ("chain", "the chain"))):
+        for side, colour, name in ((0, bare_colour, "bare loops"), (1, our_colour, "services")):
+            rates = [pair[side]["per_second"] for pair in raw.get(part, [])]
+            if rates:
+                x = place * 3 + side
+                axes.bar(x, statistics.median(rates), color=colour, label=name if place == 0 else None)
+                axes.plot([x] * len(rates), rates, "k.", markersize=4)
+        places.append(place * 3 + 0.5)
+        labels.append(label)
+    axes.set_xticks(places, labels)
+    axes.set_ylabel("requests per second")
+    axes.legend(frameon=False)
+    _save(figure, "throughput")
+
+    if raw.get("latency"):
+        figure, axes = pyplot.subplots(figsize=(6.4, 3))
+        for side, colour, name in ((0, bare_colour, "three bare loops"), (1, our_colour, "three services")):
+            times = sorted(value for pair in raw["latency"] for value in pair[side])
+            axes.plot(times, [(place + 1) / len(times) for place in range(len(times))], color=colour, label=name)
+        axes.set_xscale("log")
+        axes.set_xlabel("milliseconds from request to status, at 50 requests per second")
+        axes.set_ylabel("share that is there")
+        axes.legend(frameon=False)
+        _save(figure, "latency")
+
+    if raw.get("growth"):
+        figure, axes = pyplot.subplots(figsize=(6.4, 3))
+        stored = [each for each, _ in raw["growth"]]
+        axes.plot(stored, [statistics.median(rates) for _, rates in raw["growth"]], color=our_colour, marker="o")
+        for each, rates in raw["growth"]:
+            axes.plot([each] * len(rates), rates, "k.", markersize=4)
+        axes.set_xscale("log")
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel("requests stored")
+        axes.set_ylabel("requests per second, intake")
+        _save(figure, "growth")
+
+
+def _save(figure: Any, name: str) -> None:
+    figure.tight_layout()
+    figure.savefig(PICTURES / f"{name}.svg", metadata={"Date": None})
