@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -58,6 +59,8 @@ class Intake:
         """By request, what the register of persons said to a later question."""
         self._loaded: Mapping[str, Aggregate[RequestState]] = {}
         self._held: dict[str, str] = {}
+        self.claims: dict[tuple[str, int, int], str] = {}
+        """By topic, partition and offset, the claims of the batch in hand: each is asked for twice."""
 
     def look_at(self, loaded: Mapping[str, Aggregate[RequestState]]) -> None:
         """Take the aggregates of a batch: who among them holds a claim, as they stand while it is decided (R11)."""
@@ -88,7 +91,12 @@ class Intake:
         """What stands for the patient at the clinic: a keyed hash, so that the store holds no IIN (R11)."""
         if not isinstance(event.data, RequestSubmitted):
             return None
-        return f"{event.clinic_id}|{self._vault.index('patient', event.data.patient.iin)}"
+        place = (event.record.topic, event.record.partition, event.record.offset)
+        claim = self.claims.get(place)
+        if claim is None:
+            claim = f"{event.clinic_id}|{self._vault.index('patient', event.data.patient.iin)}"
+            self.claims[place] = claim
+        return claim
 
     def target(self, event: Incoming) -> str | None:
         return event.subject
@@ -206,9 +214,9 @@ class IntakeEngine(Engine[RequestState]):
         if any(event.type == RequestSubmitted.TYPE and self._known.get(event.clinic_id) is None for event in batch):
             # Between topics there is no order: the clinic may have been published a moment ago.
             await self._clinics.catch_up()
-        loaded = await self.store.load(targets)
+        self._intake.claims.clear()
         claims = {claim for event in batch if event.subject in targets and (claim := self._intake.claim(event))}
-        holders = await self._intake_store.holding(claims)
+        loaded, holders = await asyncio.gather(self.store.load(targets), self._intake_store.holding(claims))
         for each in holders:
             loaded.setdefault(each.id, each)
         new = [

@@ -6,11 +6,11 @@ What stays is listed, so that a field of a later release goes unless somebody de
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
 from services.intake.domain import RequestState, awaits_number
+from services.runtime.decision import replace
 
 _FACTS = frozenset(
     {"request_id", "clinic_id", "channel", "queued_at", "service_started_at", "submitted_at", "reasons", "registrar"}

@@ -6,12 +6,12 @@ Statuses name no patient and stay as they are; of the register's lines the patie
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
 from services.contract.events import JournalEntry
 from services.notifier.domain import Call
+from services.runtime.decision import replace
 
 _LINE = frozenset(
     {"clinic_id", "register_date", "register_number", "revision", "request_id", "channel", "reasons", "accepted_at"}

@@ -6,6 +6,7 @@ Only what every MongoDB deployment can do is used: no transactions, no change st
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, timedelta
@@ -398,7 +399,7 @@ class Aggregates(Generic[S]):
         gone: dict[str, str] = {}
         moments = [parked.until for parked in each.parked]
         if each.state is not None:
-            found["s"] = {name: getattr(each.state, name) for name in self._known}
+            found["s"] = dict(vars(each.state))
             timer_at = each.timer_at or self._timer_at(each.state)
             if timer_at is not None:
                 moments.append(timer_at)
@@ -455,57 +456,86 @@ def _over_by(last_day: date) -> dict[str, Any]:
 class Pages:
     """Pages that give numbers 1, 2, 3… to subjects, without gap or double, also after a crash.
 
-    A page is one document: a map from subject to number. Asking again finds the number that was given.
+    A page is one document: a map from subject to number. Asking again finds the number that was given. The pages that
+    were written last are kept in memory as they were written, up to ``keep`` numbers: each write of a page bears a
+    token, and changes it only where the last one is still ours.
     """
 
-    def __init__(self, collection: Collected) -> None:
+    def __init__(self, collection: Collected, *, keep: int = 50_000) -> None:
         self._collection = collection
+        self._keep = keep
+        self._kept: OrderedDict[str, _Written] = OrderedDict()
 
     async def allot(self, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
         """The number of each (page, subject); new subjects of a page are numbered in the order they stand here."""
+        subjects: dict[str, list[str]] = {}
+        for page, subject in wanted:
+            subjects.setdefault(page, []).append(subject)
         given: dict[tuple[str, str], int] = {}
-        open_pages = {page for page, _ in wanted}
+        open_pages = set(subjects)
         while open_pages:
-            found = await self._collection.find({"_id": {"$in": sorted(open_pages)}})
+            pages = await self._read(open_pages)
             failpoint("page.read")
-            pages = {doc["_id"]: doc for doc in found}
             token = uuid4().hex
             operations: list[InsertOne[Any] | UpdateOne] = []
-            tried: dict[str, dict[str, int]] = {}
+            tried: dict[str, _Written] = {}
             for page in sorted(open_pages):
-                doc = pages.get(page)
-                numbers: dict[str, int] = dict(doc.get("numbers") or {}) if doc else {}
-                count = int(doc["count"]) if doc else 0
+                before = pages.get(page)
+                numbers = before.numbers if before is not None else {}
+                count = before.count if before is not None else 0
                 new: dict[str, int] = {}
-                for asked, subject in wanted:
-                    if asked == page and subject not in numbers and subject not in new:
+                for subject in subjects[page]:
+                    if subject not in numbers and subject not in new:
                         count += 1
                         new[subject] = count
-                tried[page] = numbers | new
-                if not new:
+                if before is not None and not new:
+                    tried[page] = before
                     continue
-                if doc is None:
+                if before is None:
+                    tried[page] = _Written(1, token, count, new)
                     operations.append(InsertOne({"_id": page, "v": 1, "w": token, "count": count, "numbers": new}))
                 else:
+                    tried[page] = _Written(before.version + 1, token, count, numbers | new)
                     change = {"w": token, "count": count} | {f"numbers.{key}": number for key, number in new.items()}
-                    operations.append(UpdateOne({"_id": page, "v": doc["v"]}, {"$set": change, "$inc": {"v": 1}}))
-            written = await self._collection.write(operations)
+                    as_read = {"_id": page, "v": before.version, "w": before.token}
+                    operations.append(UpdateOne(as_read, {"$set": change, "$inc": {"v": 1}}))
+            try:
+                written = await self._collection.write(operations)
+            except BaseException:
+                # It may have been written all the same.
+                self._forget(open_pages)
+                raise
             failpoint("page.written")
             lost: set[str] = set()
             if written != len(operations):
-                ids = list(tried)
-                mine = {
-                    doc["_id"]
-                    for doc in await self._collection.find({"_id": {"$in": ids}}, projection={"w": 1})
-                    if doc.get("w") == token
-                }
-                unchanged = {page for page in tried if page in pages and not _changes(pages[page], tried[page])}
-                lost = set(tried) - mine - unchanged
-            for page, numbers in tried.items():
-                if page not in lost:
-                    given.update({(page, subject): number for subject, number in numbers.items()})
+                ours = [page for page in tried if tried[page].token == token]
+                found = await self._collection.find({"_id": {"$in": ours}}, projection={"w": 1})
+                lost = set(ours) - {doc["_id"] for doc in found if doc.get("w") == token}
+            self._forget(lost)
+            for page in open_pages - lost:
+                self._remember(page, tried[page])
+                given.update({(page, subject): tried[page].numbers[subject] for subject in subjects[page]})
             open_pages = lost
         return given
+
+    async def _read(self, names: Collection[str]) -> dict[str, _Written]:
+        """These pages as they are known, or as they stand; one query for all that are not known."""
+        pages = {name: self._kept[name] for name in names if name in self._kept}
+        unknown = sorted(set(names) - pages.keys())
+        for doc in await self._collection.find({"_id": {"$in": unknown}}) if unknown else []:
+            pages[doc["_id"]] = _Written(doc["v"], doc["w"], int(doc["count"]), dict(doc.get("numbers") or {}))
+        return pages
+
+    def _remember(self, name: str, page: _Written) -> None:
+        self._kept[name] = page
+        self._kept.move_to_end(name)
+        kept = sum(len(each.numbers) for each in self._kept.values())
+        while kept > self._keep:
+            kept -= len(self._kept.popitem(last=False)[1].numbers)
+
+    def _forget(self, names: Iterable[str]) -> None:
+        for name in names:
+            self._kept.pop(name, None)
 
     async def look(self, pages: Collection[str]) -> dict[str, Page]:
         """Those of these pages that exist, in one query."""
@@ -518,15 +548,21 @@ class Pages:
 
 
 @dataclass(frozen=True, slots=True)
+class _Written:
+    """A page as somebody wrote it: ``token`` is that write's, and no other's."""
+
+    version: int
+    token: str
+    count: int
+    numbers: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """A page as it stands: the last number that it counts, and the number of each subject."""
 
     count: int
     numbers: Mapping[str, int]
-
-
-def _changes(doc: Mapping[str, Any], numbers: Mapping[str, int]) -> bool:
-    return len(numbers) != len(doc.get("numbers") or {})
 
 
 async def wait_for_database(database: Database, seconds: float) -> bool:

@@ -50,6 +50,11 @@ class Pipeline:
 
     What is away is waited for; a record that fails by itself five times becomes a dead letter; when too large a share
     of the last 1,000 records did, ``TooManyDeadLetters`` ends the service.
+
+    With ``overlap`` a batch is decoded while the events of the one before are on their way, and handled while its
+    offsets are being committed. Nothing is stored before what was said earlier is acknowledged: after a crash another
+    replica may read the records in another order, and would say a second status before the first. ``failed`` is told
+    what made a publication fail for good, which then nobody may be waiting for.
     """
 
     def __init__(
@@ -62,25 +67,31 @@ class Pipeline:
         dead_letter_max_share: float = 1.0,
         traces: Traces | None = None,
         senders: Senders | None = None,
+        overlap: bool = False,
+        failed: Callable[[Exception], None] = lambda _: None,
     ) -> None:
         self.service = service
         self.handler = handler
         self.producer = producer
         self.clock = clock
         self.stopping = asyncio.Event()
-        self.blocked_since: float | None = None
-        """Monotonic seconds since when something that we depend on is away; None while work goes on."""
+        self._blocked: dict[object, float] = {}
         self.last_progress = time.monotonic()
         self._max_share = dead_letter_max_share
         self._traces = traces
         self._senders = senders or Senders(None)
         self._recent: deque[bool] = deque(maxlen=_SHARE_WINDOW)
         self._idle = asyncio.Lock()
+        self._overlap = overlap
+        self._failed = failed
+        self._publishing: asyncio.Task[None] | None = None
+        self._ending: asyncio.Task[None] | None = None
+        """The publication of the last batch, and with its commit."""
         self._log = log(service)
         self._each: bool = logs_debug()
 
     async def on_batch(self, records: Sequence[Record], commit: Commit) -> None:
-        """Carry out the six steps for a batch.
+        """Carry out the six steps for a batch; with ``overlap`` the last two only begin.
 
         Raises ``Stopped`` when the service stops before the batch is committed, ``TooManyDeadLetters`` when it must.
         """
@@ -99,13 +110,51 @@ class Pipeline:
         if traced is not None:
             batch = traced.events
         failpoint("batch.decoded")
+        await self._published()
         handled = await self._handled(batch)
-        dead = [(record, reason, detail, self.service) for record, reason, detail in unreadable]
+        dead: list[tuple[Record, str, str, str]] = [
+            (record, reason, detail, self.service) for record, reason, detail in unreadable
+        ]
         dead += [(event.record, death.reason, death.detail, self.service) for event, death in handled.dead]
         self._mind_the_share(len(records), len(dead))
         if traced is not None:
             traced.step("load, decide, store")
         failpoint("batch.handled")
+        await self.settled()
+
+        async def publish() -> None:
+            await self._publish(handled, dead)
+            if traced is not None:
+                traced.step("publish")
+
+        async def end() -> None:
+            await self._commit(publishing, records, commit)
+            if traced is not None:
+                traced.step("commit")
+                traced.end(batch_id)
+            self._count(records, batch, handled, unreadable)
+            self.last_progress = time.monotonic()
+
+        self._publishing = publishing = asyncio.create_task(publish())
+        self._ending = asyncio.create_task(end())
+        if handled.after or not self._overlap:
+            # What follows the publication may change what the next batch is decided by.
+            await self.settled()
+
+    async def settled(self) -> None:
+        """Wait until the last batch is published and committed. Raises what kept it from that, once."""
+        ending, self._ending = self._ending, None
+        if ending is not None:
+            await ending
+
+    async def _published(self) -> None:
+        """Wait until what the last batch said is acknowledged; what kept it from that is for ``settled`` to raise."""
+        if self._publishing is not None:
+            await asyncio.wait([self._publishing])
+            if self._publishing.cancelled() or self._publishing.exception() is not None:
+                await self.settled()
+
+    async def _publish(self, handled: Handled, dead: Sequence[tuple[Record, str, str, str]]) -> None:
         started = time.perf_counter()
         await self.patiently(lambda: self.producer.send(handled.events, dead))
         failpoint("batch.published")
@@ -113,21 +162,25 @@ class Pipeline:
             await self.patiently(follow_up)
         failpoint("batch.followed")
         metrics.STEP_SECONDS.labels("publish").observe(time.perf_counter() - started)
-        if traced is not None:
-            traced.step("publish")
-        started = time.perf_counter()
-        offsets: dict[tuple[str, int], int] = {}
-        for record in records:
-            place = (record.topic, record.partition)
-            offsets[place] = max(offsets.get(place, 0), record.offset + 1)
-        await commit(offsets)
-        failpoint("batch.committed")
-        metrics.STEP_SECONDS.labels("commit").observe(time.perf_counter() - started)
-        if traced is not None:
-            traced.step("commit")
-            traced.end(batch_id)
-        self._count(records, batch, handled, unreadable)
-        self.last_progress = time.monotonic()
+
+    async def _commit(self, publishing: asyncio.Task[None], records: Sequence[Record], commit: Commit) -> None:
+        try:
+            await publishing
+            started = time.perf_counter()
+            offsets: dict[tuple[str, int], int] = {}
+            for record in records:
+                place = (record.topic, record.partition)
+                offsets[place] = max(offsets.get(place, 0), record.offset + 1)
+            await commit(offsets)
+            failpoint("batch.committed")
+            metrics.STEP_SECONDS.labels("commit").observe(time.perf_counter() - started)
+        except Stopped:
+            raise
+        except Exception as error:
+            # Nothing later may be committed past this batch.
+            self.stopping.set()
+            self._failed(error)
+            raise
 
     def _decode(self, records: Sequence[Record]) -> tuple[list[Incoming], list[tuple[Record, DeadReason, str]]]:
         started = time.perf_counter()
@@ -192,22 +245,27 @@ class Pipeline:
         Raises ``Stopped`` when the service stops meanwhile.
         """
         tried = 0
+        this = object()
         while True:
             try:
                 done = await work()
             except (Transient, MustFinish) as error:
                 tried += 1
                 metrics.RETRIES.labels(self.service).inc()
-                if self.blocked_since is None:
-                    self.blocked_since = time.monotonic()
+                self._blocked.setdefault(this, time.monotonic())
                 if tried in {1, 5} or tried % 20 == 0:
                     # What must be finished fails for a reason of its own, which only the log can show.
                     why = error if isinstance(error, MustFinish) else None
                     self._log.warning("waiting and trying again", tried=tried, reason=str(error), exc_info=why)
                 await self._pause(tried)
             else:
-                self.blocked_since = None
+                self._blocked.pop(this, None)
                 return done
+
+    @property
+    def blocked_since(self) -> float | None:
+        """Monotonic seconds since when something that we depend on is away; None while work goes on."""
+        return min(self._blocked.values(), default=None)
 
     async def _pause(self, tried: int) -> None:
         seconds = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(tried, 10)) * random.uniform(0.5, 1)
@@ -266,10 +324,13 @@ class Pipeline:
         """Take no further batch, and wait for the one in hand. Whether it ended within so many seconds."""
         self.stopping.set()
         try:
-            await asyncio.wait_for(self._idle.acquire(), seconds)
-        except TimeoutError:
+            async with asyncio.timeout(seconds), self._idle:
+                if self._ending is not None:
+                    await asyncio.shield(self._ending)
+        except (TimeoutError, Stopped):
             return False
-        self._idle.release()
+        except Exception:
+            return False  # it has been told of already
         return True
 
 

@@ -77,6 +77,8 @@ class Service:
             dead_letter_max_share=self.settings.dead_letter_max_share,
             traces=self._traces,
             senders=Senders(self.settings.senders_file),
+            overlap=True,
+            failed=self._fail,
         )
         self.subscription = Subscription(self.settings, self.name, self.topics, self._on_batch)
         self._tasks: list[asyncio.Task[None]] = []
@@ -136,14 +138,18 @@ class Service:
         except Stopped:
             return
         except Exception as error:
-            # Nothing later may be committed past this batch: no further one is taken, and the process ends.
-            self.pipeline.stopping.set()
-            if isinstance(error, TooManyDeadLetters):
-                self._log.error("stopping", reason=str(error))
-            else:
-                self._log.error("stopping", reason="the batch cannot be carried out", exc_info=error)
-            if not self.failed.done():
-                self.failed.set_exception(error)
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        """Nothing later may be committed past this batch: no further one is taken, and the process ends."""
+        self.pipeline.stopping.set()
+        if self.failed.done():
+            return
+        if isinstance(error, TooManyDeadLetters):
+            self._log.error("stopping", reason=str(error))
+        else:
+            self._log.error("stopping", reason="the batch cannot be carried out", exc_info=error)
+        self.failed.set_exception(error)
 
     # ------------------------------------------------------------ timers and gauges
 

@@ -117,7 +117,7 @@ class Settings(BaseSettings):
     )
 
     batch_max: int = Field(250, ge=1, le=10_000, description="records in a batch at most")
-    batch_wait_ms: int = Field(20, ge=1, le=1_000, description="how long a batch waits for its first record")
+    batch_wait_ms: int = Field(5, ge=1, le=1_000, description="how long a batch waits for its first record")
     dead_letter_max_share: float = Field(
         0.5, gt=0, le=1, description="share of dead letters among the last 1,000 records that stops the service"
     )

@@ -7,11 +7,11 @@ is. The days hold the coordinates too: see ``SchedulerStore.forget_places``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
 from services.contract.events import VisitCancelled
+from services.runtime.decision import replace
 from services.scheduler.domain import CallState, is_pending
 
 

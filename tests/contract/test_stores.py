@@ -346,8 +346,17 @@ class StorePromises:
         wanted = [("page", subject(number)) for number in range(5)]
         first = await pages.allot(wanted)
         before = database.commands
-        assert await pages.allot(list(reversed(wanted))) == first
+        assert await Pages(database.collection("p")).allot(list(reversed(wanted))) == first
         assert database.commands - before == 1
+        assert await pages.allot(wanted) == first
+        assert database.commands - before == 1, "what it wrote last is known"
+
+    async def test_a_page_that_somebody_else_wrote_meanwhile_is_read_again(self, database: Database) -> None:
+        one, other = Pages(database.collection("p")), Pages(database.collection("p"), keep=0)
+        assert await one.allot([("page", "a")]) == {("page", "a"): 1}
+        assert await other.allot([("page", "b")]) == {("page", "b"): 2}
+        assert await one.allot([("page", "c"), ("page", "b")]) == {("page", "c"): 3, ("page", "b"): 2}
+        assert await other.allot([("page", "c"), ("page", "d")]) == {("page", "c"): 3, ("page", "d"): 4}
 
     async def test_however_many_ask_at_once_there_is_no_gap_and_no_double(self, database: Database) -> None:
         pages = Pages(database.collection("p"))

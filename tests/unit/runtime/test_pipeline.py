@@ -326,6 +326,114 @@ async def test_finishing_waits_for_the_batch_in_hand(line: Pipeline, recorder: R
     assert recorder.committed == {(REQUESTS, 0): 2}
 
 
+# ---- a batch while the one before is on its way
+
+
+class Slow:
+    """A producer that says when it is asked, and waits to be told to go on."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self.asked, self.go = asyncio.Event(), asyncio.Event()
+
+    async def send(self, events: Sequence[Outgoing], dead: Sequence[tuple[Record, str, str, str]] = ()) -> None:
+        self.asked.set()
+        await self.go.wait()
+        await self._recorder.send(events, dead)
+
+
+def overlapping(recorder: Recorder, producer: Any, failed: Callable[[Exception], None] = lambda _: None) -> Pipeline:
+    return Pipeline("intake", recorder, producer, SystemClock(), overlap=True, failed=failed)
+
+
+async def test_a_batch_is_handled_while_the_one_before_is_committed_and_published_after_that(
+    recorder: Recorder,
+) -> None:
+    handled, committed = asyncio.Event(), asyncio.Event()
+
+    async def slowly(offsets: Mapping[tuple[str, int], int]) -> None:
+        await committed.wait()
+        await recorder.commit(offsets)
+
+    line = overlapping(recorder, recorder)
+    await line.on_batch([record(1)], slowly)
+    recorder.handling = lambda _: handled.set()
+    second = asyncio.create_task(line.on_batch([record(2)], recorder.commit))
+    await handled.wait()
+    assert not second.done()
+    committed.set()
+    await second
+    assert await line.finish(1)
+    assert [each[0] for each in recorder.steps] == ["handle", "publish", "handle", "commit", "publish", "commit"]
+    assert recorder.committed == {(REQUESTS, 0): 3}
+
+
+async def test_nothing_is_stored_before_what_was_said_earlier_is_acknowledged(recorder: Recorder) -> None:
+    slow = Slow(recorder)
+    line = overlapping(recorder, slow)
+    await line.on_batch([record(1)], recorder.commit)
+    await slow.asked.wait()
+    second = asyncio.create_task(line.on_batch([record(2)], recorder.commit))
+    await asyncio.wait([second], timeout=0.05)
+    assert [each[0] for each in recorder.steps] == ["handle"]
+    slow.go.set()
+    await second
+    assert await line.finish(1)
+    assert recorder.committed == {(REQUESTS, 0): 3}
+
+
+async def test_what_follows_a_publication_is_done_before_the_next_batch_is_taken(recorder: Recorder) -> None:
+    recorder.following = lambda: None
+    line = overlapping(recorder, recorder)
+    await line.on_batch([record(1)], recorder.commit)
+    assert [each if isinstance(each, str) else each[0] for each in recorder.steps] == [
+        *("handle", "publish", "after", "commit")
+    ]
+
+
+async def test_a_publication_that_fails_for_good_is_told_and_nothing_passes_it(recorder: Recorder) -> None:
+    told: list[Exception] = []
+    recorder.sending = failing(ValueError("too large"))
+    line = overlapping(recorder, recorder, told.append)
+    await line.on_batch([record(1)], recorder.commit)
+    with pytest.raises(ValueError, match="too large"):
+        await line.on_batch([record(2)], recorder.commit)
+    assert [str(each) for each in told] == ["too large"]
+    with pytest.raises(Stopped):
+        await line.on_batch([record(3)], recorder.commit)
+    assert (recorder.committed, recorder.sent) == ({}, [])
+
+
+async def test_finishing_waits_for_a_publication_on_its_way(recorder: Recorder) -> None:
+    slow = Slow(recorder)
+    line = overlapping(recorder, slow)
+    await line.on_batch([record(1)], recorder.commit)
+    assert not await line.finish(0.01)
+    slow.go.set()
+    assert await line.finish(1)
+    assert recorder.committed == {(REQUESTS, 0): 2}
+
+
+async def test_while_a_publication_waits_the_service_is_blocked(recorder: Recorder) -> None:
+    waiting = asyncio.Event()
+
+    def away() -> None:
+        waiting.set()
+        raise AWAY
+
+    recorder.sending = away
+    line = overlapping(recorder, recorder)
+    await line.on_batch([record(1)], recorder.commit)
+    await waiting.wait()
+    second = asyncio.create_task(line.on_batch([record(2)], recorder.commit))
+    assert line.blocked_since is not None
+    recorder.sending = lambda: None
+    await second
+    assert await line.finish(1)
+    assert line.blocked_since is None
+    assert recorder.committed == {(REQUESTS, 0): 3}
+
+
 # ---- too many dead letters
 
 
