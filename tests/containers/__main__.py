@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import sys
 import time
 import urllib.parse
@@ -40,6 +41,8 @@ def say(line: str) -> None:
 
 
 def main() -> int:
+    # What was started is stopped, also when somebody ends us.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("containers: ended from outside"))
     try:
         with an_engine() as engine:
             version = engine.run("version", "--format", "{{.Server.Version}}").strip()

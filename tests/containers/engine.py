@@ -13,7 +13,8 @@ from pathlib import Path
 
 from tests.stack import until
 
-PACKAGES = ("docker.io", "iptables", "docker-compose", "python3-venv")
+BRIDGE = "docker0"
+PACKAGES = ("docker.io", "iptables", "iproute2", "docker-compose", "python3-venv")
 
 
 class NoEngineError(Exception):
@@ -104,6 +105,7 @@ def _our_own(directory: Path) -> Iterator[Engine]:
     for option, name in (("data-root", "data"), ("exec-root", "exec"), ("pidfile", "pid")):
         command += [f"--{option}", str(directory / name)]
     log = directory / "log"
+    bridged_before = Path("/sys/class/net", BRIDGE).exists()
     with log.open("wb") as out:
         daemon = subprocess.Popen(command, stdout=out, stderr=out)
         try:
@@ -116,3 +118,8 @@ def _our_own(directory: Path) -> Iterator[Engine]:
         finally:
             daemon.terminate()
             daemon.wait(60)
+            # What it leaves behind: a mount in our directory, and its bridge.
+            left = [["umount", str(directory / "exec" / "netns" / "default")]]
+            left += [] if bridged_before else [["ip", "link", "delete", BRIDGE]]
+            for each in left:
+                subprocess.run(each, capture_output=True, check=False)
