@@ -80,6 +80,15 @@ class AccessForm(StrEnum):
     STRIMZI = "strimzi"
 
 
+class RouteFormat(StrEnum):
+    """As what the doctors' lists can be written."""
+
+    PDF = "pdf"
+    HTML = "html"
+    CSV = "csv"
+    GEOJSON = "geojson"
+
+
 class ServiceName(StrEnum):
     """What can be served."""
 
@@ -229,6 +238,23 @@ def journal(
     In CSV, a cell that begins with =, +, -, @ or an apostrophe has an apostrophe before it, telephones too.
     """
     from services.cli.journal import journal as run
+
+    run(clinic, date, form=form.value, language=language.value, output=output)
+
+
+@app.command()
+def routes(
+    clinic: Annotated[str, typer.Argument(help="the clinic_id")],
+    date: Annotated[str, typer.Argument(help="the day, as in 2026-11-23")],
+    form: Annotated[RouteFormat, typer.Option("--format", help="as what")] = RouteFormat.PDF,
+    language: Annotated[PageLanguage, typer.Option(help="in which language")] = PageLanguage.KK,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="the file, if not standard output")] = None,
+) -> None:
+    """Write each doctor's visits of a day in their order, with where, when and why, and a plan of the route.
+
+    As it stands now: what is planned may still be changed, what was promised is not. GeoJSON names no patients.
+    """
+    from services.cli.routes import routes as run
 
     run(clinic, date, form=form.value, language=language.value, output=output)
 

@@ -31,6 +31,11 @@ class Shelf:
         found = await self._collection.find({}, projection={"place": 1})
         self._kept = {doc["_id"]: doc["place"] for doc in found}
 
+    async def kept(self, key: str) -> Record | None:
+        """The record of one key, for who only looks it up."""
+        found = await self._collection.find({"_id": key})
+        return next((_from_doc(doc) for doc in found if not doc["gone"]), None)
+
     async def missing(self, seen: Collection[str]) -> list[Record]:
         """The records of the keys of which the topic had none that is good."""
         lost = sorted(self._kept.keys() - set(seen))

@@ -1,0 +1,175 @@
+"""The doctors' lists: every visit once, in the order of the plan, in four formats; the plan drawn to scale."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import date, datetime, timedelta
+from math import dist
+from typing import Any
+
+import pytest
+from pypdf import PdfReader
+
+from services.cli.pages.routes import DayRoutes, drawn, not_drawn, routes_of
+from services.cli.routes import written
+from services.contract.language import Text
+from services.contract.types import ZONE, in_zone
+
+DAY = date(2026, 11, 23)
+NAME = Text("№ 1 «Самал» емханасы", "Поликлиника № 1 «Самал»", "Clinic № 1 Samal")
+KAZAKH = "ӘәҒғҚқҢңӨөҰұҮүҺһІі"
+FORMATS = ("pdf", "html", "csv")
+
+
+def at(clock: str) -> datetime:
+    return datetime.fromisoformat(f"{DAY.isoformat()}T{clock}:00").replace(tzinfo=ZONE)
+
+
+def doctor(doctor_id: str, full_name: str, **more: Any) -> dict[str, Any]:
+    shift = {"shift_times": (at("08:00"), at("16:00")), "start_spot": (43.24, 76.90)}
+    return {"doctor_id": doctor_id, "full_name": full_name, "specialty": "gp"} | shift | more
+
+
+def booking(doctor_id: str, clock: str, **more: Any) -> dict[str, Any]:
+    planned = at(clock)
+    return {
+        "from": in_zone(planned - timedelta(minutes=30)),
+        "to": in_zone(planned + timedelta(minutes=90)),
+        "planned_at": in_zone(planned),
+        "ends_at": in_zone(planned + timedelta(minutes=20)),
+        "doctor": {"doctor_id": doctor_id, "full_name": "Дәрігер", "specialty": "gp"},
+        "urgency": "same_day",
+    } | more
+
+
+def request(number: int, **more: Any) -> dict[str, Any]:
+    facts = {
+        "patient": {"full_name": f"Науқас {number} {KAZAKH}", "phone": f"+7 700 000 00 {number:02d}"},
+        "address": {"text": f"Абай даңғылы, {number}", "entrance": "2", "floor": "5", "flat": "14", "intercom": "14K"},
+        "reasons": ["fever_above_38", "other"],
+        "note": "Екі күннен бері",
+        "temperature_c": 38.7,
+    }
+    return {"facts": facts | more, "age": 3 if number == 1 else 40, "register_number": number}
+
+
+def a_day(**over: Any) -> DayRoutes:
+    facts: dict[str, Any] = {
+        "doctors": [doctor("a", "Әлімханова Сәуле"), doctor("b", "Бейсенов Арман"), doctor("idle", "Якубова Ольга")],
+        "bookings": {
+            "r3": booking("a", "12:10", lat=43.26, lon=76.95),
+            "r1": booking("a", "09:05", lat=43.25, lon=76.92, urgency="urgent"),
+            "r2": booking("a", "10:40"),
+            "r4": booking("b", "09:30"),
+        },
+        "unavailable": {"b": at("13:00")},
+        "requests": {f"r{number}": request(number) for number in range(1, 6)},
+        "outcomes": {"r1": "served"},
+        "waiting": {"r5": "no_capacity"},
+    }
+    return routes_of("samal-1", NAME, DAY, **(facts | over))
+
+
+def told(day: DayRoutes, form: str, language: str = "kk") -> str:
+    document = written(day, form, language)  # type: ignore[arg-type]  # the formats of this file
+    if form == "pdf":
+        return "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(document)).pages)
+    return document.decode("utf-8-sig")
+
+
+def test_each_visit_stands_once_in_its_doctors_list_in_the_order_of_the_plan() -> None:
+    day = a_day()
+    orders = {route.doctor_id: [stop.request_id for stop in route.stops] for route in day.routes}
+    assert orders == {"a": ["r1", "r2", "r3"], "b": ["r4"], "idle": []}
+    assert [stop.order for route in day.routes for stop in route.stops] == [1, 2, 3, 1]
+
+
+def test_who_is_booked_and_no_more_in_the_roster_has_a_list() -> None:
+    day = a_day(doctors=[])
+    assert {route.doctor_id for route in day.routes} == {"a", "b"}
+
+
+def test_a_booking_of_before_there_were_routes_is_in_its_place() -> None:
+    old = {"from": in_zone(at("09:00")), "to": in_zone(at("09:30")), "doctor": doctor("a", "А"), "urgency": "same_day"}
+    day = a_day(bookings={"r1": booking("a", "10:00"), "r2": old})
+    assert [stop.request_id for stop in day.routes[0].stops] == ["r2", "r1"]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("language", ["kk", "ru", "en"])
+def test_a_list_says_where_when_and_why(form: str, language: str) -> None:
+    text = "".join(told(a_day(), form, language).split())
+    for part in (f"Науқас1{KAZAKH}", "+77000000001", "Абайдаңғылы,1", "14K", "09:05", "08:35", "10:35"):
+        assert part in text, part
+    assert "fever_above_38" not in text
+    assert "Якубова" in text or form == "csv"  # a row of the CSV is a visit
+
+
+@pytest.mark.parametrize("form", ["pdf", "html"])
+def test_it_says_who_is_urgent_away_done_or_waiting(form: str) -> None:
+    text = " ".join(told(a_day(), form, "ru").split())
+    for part in ("СРОЧНО", "не работает с 13:00", "осмотрен", "Вызовы без места", "Науқас 5", "Смена 08:00–16:00"):
+        assert part in text, part
+
+
+@pytest.mark.parametrize("form", ["pdf", "html", "csv", "geojson"])
+def test_the_same_day_is_the_same_bytes(form: Any) -> None:
+    assert written(a_day(), form, "kk") == written(a_day(), form, "kk")
+
+
+def test_each_doctor_begins_a_page_and_pages_are_numbered() -> None:
+    many = {f"r{number}": booking("a", f"{9 + number // 60:02d}:{number % 60:02d}") for number in range(1, 61)}
+    requests = {name: request(place) for place, name in enumerate(many, start=1)}
+    pages = PdfReader(io.BytesIO(written(a_day(bookings=many, requests=requests, waiting={}), "pdf", "kk"))).pages
+    texts = [page.extract_text() for page in pages]
+    assert f"{len(pages)} / {len(pages)}" in texts[-1]
+    for name in ("Әлімханова", "Бейсенов", "Якубова"):
+        assert sum(name in text for text in texts) == 1
+    # The head of the table is on each page of a long list.
+    assert sum("Мекенжайы" in text for text in texts) == sum("Абай" in text for text in texts) > 1
+
+
+def test_what_came_from_outside_is_text_and_nothing_else() -> None:
+    nasty = request(1, patient={"full_name": "<script>x</script>", "phone": "+7"}, note="<b>&amp;")
+    page = told(a_day(requests={"r1": nasty}), "html")
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert written(a_day(requests={"r1": nasty}), "pdf", "kk").startswith(b"%PDF")
+
+
+def test_a_spreadsheet_runs_nothing() -> None:
+    rows = list(csv.reader(io.StringIO(told(a_day(requests={"r1": request(1, note="=1+1")}), "csv"))))
+    assert len(rows) == 5
+    assert all(cell[:1] not in {"=", "+", "-", "@"} for row in rows for cell in row)
+
+
+def test_the_map_names_no_patient() -> None:
+    text = told(a_day(), "geojson")
+    found = json.loads(text)
+    kinds = [feature["properties"]["kind"] for feature in found["features"]]
+    assert kinds == ["route", "start", "visit", "visit", "start", "start"]
+    assert found["features"][0]["geometry"]["coordinates"] == [[76.90, 43.24], [76.92, 43.25], [76.95, 43.26]]
+    assert "Науқас" not in text
+    assert "+7" not in text
+    assert "Абай" not in text
+
+
+def test_the_plan_is_to_scale_and_north_is_up() -> None:
+    plan = drawn(a_day().routes[0], 500, 300)
+    assert plan is not None
+    assert [label for label, *_ in plan.points] == ["", "1", "3"]
+    ys = [y for *_, y in plan.points]
+    assert ys == sorted(ys)
+    assert all(0 <= x <= 500 and 0 <= y <= 300 for _, x, y in plan.points)
+    # From the start to the first visit: 0.01 degrees of latitude and 0.02 of longitude, at 43 degrees north.
+    (_, *start), (_, *first), *_ = plan.points
+    assert dist(start, first) / plan.bar * plan.km == pytest.approx(1.97, abs=0.03)
+
+
+def test_where_nothing_can_be_drawn_it_is_said() -> None:
+    day = a_day()
+    assert "2" in not_drawn(day.routes[0], "ru")
+    assert drawn(day.routes[2], 500, 300) is None
+    assert drawn(day.routes[1], 500, 300) is None
