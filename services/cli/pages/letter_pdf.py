@@ -13,6 +13,7 @@ from reportlab.lib.styles import ParagraphStyle
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import (
     BaseDocTemplate,
+    CondPageBreak,
     Flowable,
     Frame,
     KeepTogether,
@@ -36,6 +37,8 @@ _RUNNING = ParagraphStyle("running", parent=_TEXT, alignment=TA_JUSTIFY, spaceAf
 _STRONG = ParagraphStyle("strong", parent=_TEXT, fontName=BOLD)
 _TITLE = ParagraphStyle("title", parent=_STRONG, fontSize=14, leading=18, alignment=TA_CENTER, spaceAfter=8)
 _HEADING = ParagraphStyle("heading", parent=_STRONG, fontSize=10.5, spaceBefore=9, spaceAfter=3, keepWithNext=1)
+_HEADING_OF_TEXT = ParagraphStyle("heading of text", parent=_HEADING, keepWithNext=0)
+_FEW_LINES = 70.0
 _SMALL = ParagraphStyle("small", parent=_TEXT, fontSize=8.5, leading=11)
 _SMALL_STRONG = ParagraphStyle("small strong", parent=_SMALL, fontName=BOLD)
 _CAPTION = ParagraphStyle("caption", parent=_SMALL, fontSize=7.5, leading=9, alignment=TA_CENTER)
@@ -132,7 +135,11 @@ def _stamp(pairs: Sequence[Pair]) -> Table:
 
 
 def _part(part: Part) -> Iterable[Flowable]:
-    if part.heading:
+    if part.heading and part.paragraphs:
+        # Its text may run on over pages: the heading asks for a few lines under it, and not for the whole text.
+        yield CondPageBreak(_FEW_LINES)
+        yield _paragraph(part.heading, _HEADING_OF_TEXT)
+    elif part.heading:
         yield _paragraph(part.heading, _HEADING)
     if part.pairs:
         rows = [[_paragraph(name, _SMALL), _paragraph(value, _TEXT)] for name, value in part.pairs]
