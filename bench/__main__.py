@@ -43,7 +43,7 @@ class Size:
 
 
 FULL = Size("full", 5, 10_000, 1_000, 3, 40, (10_000, 100_000, 1_000_000), "12g")
-QUICK = Size("quick", 2, 5_000, 300, 1, 12, (1_000, 10_000, 50_000), "2g")
+QUICK = Size("quick", 2, 5_000, 300, 1, 12, (10_000, 30_000, 100_000), "4g")
 TINY = Size("tiny", 1, 300, 30, 1, 1, (300, 500), "768m")
 """Says nothing about speed: for the test that the benchmark runs."""
 

@@ -108,6 +108,9 @@ def table(raw: dict[str, Any]) -> list[str]:
     memory, starts = found["rss_mib"], found["startup_s"]
     rows.append(("memory after the work", ", ".join(f"{name} {each} MiB" for name, each in memory.items()), "150 MiB"))
     rows.append(("start to readiness", ", ".join(f"{name} {each} s" for name, each in starts.items()), "3 s"))
+    if raw.get("hop"):
+        spent = [_spread([pair[side]["cpu_ms"] for pair in raw["hop"]]) for side in (0, 1)]
+        rows.append(("processor time a request in one hop, intake and bare loop", f"{spent[1]} and {spent[0]} ms", ""))
     cpu = found["cpu_ms_per_request"]
     if cpu:
         share = PEAK_PER_SECOND * cpu / 1000
@@ -178,7 +181,7 @@ def _plots(raw: dict[str, Any]) -> None:
         for side, colour, name in ((0, bare_colour, "three bare loops"), (1, our_colour, "three services")):
             times = sorted(value for pair in raw["latency"] for value in pair[side])
             axes.plot(times, [(place + 1) / len(times) for place in range(len(times))], color=colour, label=name)
-        axes.set_xscale("log")
+        axes.set_xlim(left=0)
         axes.set_xlabel("milliseconds from request to status, at 50 requests per second")
         axes.set_ylabel("share that is there")
         axes.legend(frameon=False)

@@ -1,0 +1,57 @@
+"""What a benchmark's raw figures come to: the line of JSON that ``make bench`` ends with, and the table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bench import report
+
+
+def _drained(per_second: float, cpu_ms: float, *names: str) -> dict[str, Any]:
+    return {
+        "per_second": per_second,
+        "cpu_ms": cpu_ms,
+        "rss_mib": dict.fromkeys(names, 100.4 + cpu_ms),
+        "startup_s": dict.fromkeys(names, 1.0),
+    }
+
+
+CHAIN = ("intake", "scheduler", "notifier")
+RAW: dict[str, Any] = {
+    "hop": [[_drained(1000, 0.1), _drained(ours, 0.4, "intake")] for ours in (500, 900, 800)],
+    "chain": [[_drained(1000, 0.4), _drained(700, cpu, *CHAIN)] for cpu in (2.0, 1.0)],
+    "usual": [[50, 2500]],
+    "latency": [[[float(ms) for ms in range(1, 101)], [2.0 * ms for ms in range(1, 101)]]],
+    "growth": [[1_000, [900.0, 1000.0, 1100.0]], [100_000, [950.0]]],
+    "startup_s": {"intake": [2.0, 1.0, 1.5], "complaints": [1.2]},
+    "idle_rss_mib": {"intake": 80.0, "complaints": 85.2},
+}
+
+
+def test_the_line_of_json_has_medians_and_the_names_that_were_asked_for() -> None:
+    assert report.figures(RAW) == {
+        "hop_ratio": 0.8,
+        "chain_ratio": 0.7,
+        "usual_way_ratio": 50.0,
+        "latency_p50_ratio": 2.0,
+        "latency_p99_ratio": 2.0,
+        "growth_ratio": 0.95,
+        "cpu_ms_per_request": 1.5,
+        "rss_mib": {"intake": 102, "complaints": 85, "scheduler": 102, "notifier": 102},
+        "startup_s": {"intake": 1.5, "complaints": 1.2},
+    }
+
+
+def test_a_part_that_was_not_run_is_null_and_said_to_be_missing() -> None:
+    assert report.figures({})["hop_ratio"] is None
+    assert any("not measured" in line for line in report.table({}))
+
+
+def test_the_table_holds_the_peak_against_what_a_core_carries() -> None:
+    (line,) = [each for each in report.table(RAW) if "all three services" in each]
+    assert "1.50 (1.00 to 2.00) ms: a core carries 667/s" in line
+    assert "16.7/s, takes 2.5% of a core" in line
+
+
+def test_a_percentile_is_one_of_the_values() -> None:
+    assert [report.percentile([3.0, 1.0, 2.0], percent) for percent in (0, 50, 99, 100)] == [1.0, 2.0, 3.0, 3.0]
