@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from services.cli.complaints import are_linked, clinic_among, name_of
 from services.cli.failure import Failure
 from services.cli.kafka import read_to_end
-from services.cli.terminal import json_line, print_bytes, settings
+from services.cli.terminal import json_line, no_pdf_for_a_terminal, print_bytes, settings, write_out
 from services.complaints.calls import CallTimeline, since
 from services.complaints.domain import ComplaintState
 from services.complaints.store import ComplaintStore
@@ -65,8 +64,7 @@ def document(
     """
     from services.cli.pages.letters import NotThere, receipt, reply, stage_of
 
-    if form == "pdf" and output is None and sys.stdout.isatty():
-        raise Failure("a PDF is nothing for a terminal: add -o FILE")
+    no_pdf_for_a_terminal(form, output)
     asked = settings()
     found = _asked_for(asked, complaint_id)
     state = found.state
@@ -93,13 +91,7 @@ def document(
         from services.cli.pages import letter_pdf
 
         written = letter_pdf.write(letter)
-    if output is None:
-        print_bytes(written)
-        return
-    try:
-        output.write_bytes(written)
-    except OSError as error:
-        raise Failure(f"{output}: cannot be written: {error.strerror}") from None
+    write_out(written, output)
 
 
 # ---------------------------------------------------------------- the file

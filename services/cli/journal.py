@@ -8,7 +8,6 @@ entries stand elsewhere.
 from __future__ import annotations
 
 import asyncio
-import sys
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -19,7 +18,7 @@ from services.cli.failure import Failure
 from services.cli.kafka import read_to_end
 from services.cli.pages.register import Heard, Register, printed, register_of
 from services.cli.pages.words import PageLanguage
-from services.cli.terminal import print_bytes, print_error, settings
+from services.cli.terminal import no_pdf_for_a_terminal, print_error, settings, write_out
 from services.contract.envelope import Record, Unreadable, read
 from services.contract.events import ClinicPublished, JournalEntry
 from services.contract.topics import CLINICS, JOURNAL
@@ -39,8 +38,7 @@ def journal(clinic_id: str, on: str, *, form: PageFormat, language: PageLanguage
     ``Failure`` with code 1 where that day has no entries, and where the broker does not answer.
     """
     day = _day(on)
-    if form == "pdf" and output is None and sys.stdout.isatty():
-        raise Failure("a PDF is nothing for a terminal: add -o FILE")
+    no_pdf_for_a_terminal(form, output)
     records = asyncio.run(_records(settings(), clinic_id))
     register, unreadable = register_from(records, clinic_id, day)
     if unreadable:
@@ -52,13 +50,7 @@ def journal(clinic_id: str, on: str, *, form: PageFormat, language: PageLanguage
     for line in findings(register):
         print_error(line)
     document = written(register, form, language)
-    if output is None:
-        print_bytes(document)
-        return
-    try:
-        output.write_bytes(document)
-    except OSError as error:
-        raise Failure(f"{output}: cannot be written: {error.strerror}") from None
+    write_out(document, output)
 
 
 def written(register: Register, form: PageFormat, language: PageLanguage) -> bytes:

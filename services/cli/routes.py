@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from services.cli.failure import Failure
 from services.cli.pages.routes import DayRoutes, routes_of
 from services.cli.pages.words import PageLanguage
-from services.cli.terminal import print_bytes, settings
+from services.cli.terminal import no_pdf_for_a_terminal, settings, write_out
 from services.contract.envelope import Unreadable, read
 from services.contract.events import ClinicPublished
 from services.contract.language import name
@@ -44,8 +43,7 @@ def routes(clinic_id: str, on: str, *, form: RouteFormat, language: PageLanguage
         day = _DATE.validate_python(on)
     except ValidationError:
         raise Failure("DATE: must be a date, as in 2026-11-23") from None
-    if form == "pdf" and output is None and sys.stdout.isatty():
-        raise Failure("a PDF is nothing for a terminal: add -o FILE")
+    no_pdf_for_a_terminal(form, output)
     try:
         found = asyncio.run(_read(settings(), clinic_id, day))
     except Transient as error:
@@ -53,13 +51,7 @@ def routes(clinic_id: str, on: str, *, form: RouteFormat, language: PageLanguage
     if found is None:
         raise Failure(f"{clinic_id} has neither a roster nor calls for {day.isoformat()}", code=1)
     document = written(found, form, language)
-    if output is None:
-        print_bytes(document)
-        return
-    try:
-        output.write_bytes(document)
-    except OSError as error:
-        raise Failure(f"{output}: cannot be written: {error.strerror}") from None
+    write_out(document, output)
 
 
 def written(day: DayRoutes, form: RouteFormat, language: PageLanguage) -> bytes:

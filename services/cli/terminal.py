@@ -54,6 +54,23 @@ def print_bytes(line: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
+def no_pdf_for_a_terminal(form: str, output: Path | None) -> None:
+    """``Failure`` where a PDF would be printed on a terminal."""
+    if form == "pdf" and output is None and sys.stdout.isatty():
+        raise Failure("a PDF is nothing for a terminal: add -o FILE")
+
+
+def write_out(document: bytes, output: Path | None) -> None:
+    """Write a document to a file, or to standard output where there is none; ``Failure`` when that cannot be."""
+    if output is None:
+        print_bytes(document)
+        return
+    try:
+        output.write_bytes(document)
+    except OSError as error:
+        raise Failure(f"{output}: cannot be written: {error.strerror}") from None
+
+
 def print_error(line: str) -> None:
     """Print one line for a person, where it does not mix with the output."""
     print(line, file=sys.stderr, flush=True)
