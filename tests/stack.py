@@ -27,7 +27,7 @@ mongo-java-server (in memory: gone with the process, heap of up to 768 MiB; 18,0
 compare-and-sets/s)
   - ``nInserted`` after an unordered insert counts the duplicates too. No ``keyPattern`` either.
   - No sessions, transactions or pipeline updates. Of itself it finds by unique indexes only; with our addition
-    (tests/stack/MongoStandIn.java) by sparse ones of one field too, as MongoDB does. All else reads everything.
+    (tests/stack/MongoStandIn.java) by sparse ones too, of several fields by the first. All else reads everything.
   - An answer comes in one piece whatever its size, and above 48 MB the driver refuses it, unless ``batch_size`` is set.
 """
 

@@ -424,6 +424,25 @@ def erase(
     run(older_than, service.value, dry_run=dry_run, yes=yes)
 
 
+@app.command()
+def migrate(
+    service: Annotated[ServiceName, typer.Option(help="only this service's database")] = ServiceName.ALL,
+    check: Annotated[bool, typer.Option("--check", help="only say what is missing; exit 1 if anything is")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only count the documents that would change")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="what is finished too: once the last replica of the old release is gone")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="one object")] = False,
+) -> None:
+    """Make the indexes that are missing, and bring older documents up to date. Beside running services.
+
+    Safe to run twice, and by two at once; broken off, it goes on where it was.
+    """
+    from services.cli.migrate import migrate as run
+
+    run(service.value, check=check, dry_run=dry_run, again=again, as_json=as_json)
+
+
 @app.command("dev-sign")
 def dev_sign(
     file: Annotated[str, typer.Argument(help="init, or a file of JSON lines, or - for standard input")],

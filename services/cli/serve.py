@@ -15,7 +15,7 @@ from services.cli.failure import Failure
 from services.contract.topics import SERVICES
 from services.runtime.clock import Clock, clock_from
 from services.runtime.failpoint import arm
-from services.runtime.failures import TooManyDeadLetters
+from services.runtime.failures import TooManyDeadLetters, TooNew
 from services.runtime.http import run
 from services.runtime.logs import log, set_up_logs
 from services.runtime.service import Service
@@ -55,6 +55,8 @@ def serve(name: str) -> None:
         raise Failure(str(error)) from None
     except TooManyDeadLetters as error:
         raise Failure(str(error), code=3) from None
+    except TooNew as error:
+        raise Failure(str(error), code=4) from None
 
 
 async def _serve(name: str, settings: Settings, clock: Clock) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Protocol, get_args
 from services.complaints import domain
 from services.complaints.calls import CallTimeline, Timelines
 from services.complaints.domain import CHANNELS, ComplaintState, Held, Opening
-from services.complaints.store import ComplaintStore
+from services.complaints.store import ComplaintStore, schema
 from services.contract import topics
 from services.contract.envelope import Incoming, read
 from services.contract.events import Channel, ClinicPublished, ComplaintSubmitted, FieldError
@@ -303,6 +303,7 @@ def build(settings: Settings, clock: Clock) -> Service:
         engines=[engine, calls],
         tables=[table],
         ticks=[table.keep],
+        schema=schema(database),
         prepare=[store.prepare, verifier.start],
         close=[verifier.close],
         gauges=gauges,

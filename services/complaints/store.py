@@ -13,6 +13,7 @@ from services.complaints.retention import over_on
 from services.runtime.engine import parked_place
 from services.runtime.mongo import Aggregate, Aggregates, Database, Pages, millis
 from services.runtime.personal import Vault
+from services.runtime.schema import Migration, Schema
 from services.standard.calendar import local
 
 
@@ -115,6 +116,24 @@ class ComplaintStore:
         """By channel, in how many calls of all clinics that was so in a month."""
         rows = await self.calls.group({"answer_missed_in": month}, "answer_missed_by", "v")
         return {channel: count for channel, count, _ in rows}
+
+
+def schema(database: Database) -> Schema:
+    """What the database of complaints is to have."""
+    store = ComplaintStore(database)
+    (complaints, of_complaints), (calls, of_calls) = store.complaints.schema, store.calls.schema
+    about = "complaints are found by clinic, by the request they are about and by their matter"
+    over = "complaints are known to be over, so that homecall erase finds them"
+    missed = "calls whose answer was missed are counted by clinic and month"
+    return Schema(
+        database,
+        [(complaints, of_complaints), (calls, of_calls)],
+        [
+            Migration("0001-complaints-by-request", about, complaints, store.complaints.derived),
+            Migration("0002-complaints-over", over, complaints, store.complaints.derived_over),
+            Migration("0003-calls-missed", missed, calls, store.calls.derived),
+        ],
+    )
 
 
 def _states(aggregates: Sequence[Aggregate[ComplaintState]]) -> list[ComplaintState]:

@@ -18,7 +18,7 @@ from services.intake import domain
 from services.intake.checks import UNASKED, UNCHECKED, Checks
 from services.intake.domain import Holder, RequestState, awaits_number
 from services.intake.outside import Outside
-from services.intake.store import IntakeStore, page_of, sealed_place
+from services.intake.store import IntakeStore, page_of, schema, sealed_place
 from services.runtime import metrics
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.decision import Decision
@@ -368,6 +368,7 @@ def build(settings: Settings, clock: Clock) -> Service:
         handler=engine,
         engines=[engine],
         tables=[clinics],
+        schema=schema(database),
         prepare=[store.prepare, outside.start],
         ticks=[look_at_decrees, bury_bad_clinics, clinics.keep],
         close=[outside.close],

@@ -13,6 +13,7 @@ from services.intake.domain import RequestState, awaits_number, day_of, timer_at
 from services.intake.retention import over_on
 from services.runtime.mongo import Aggregate, Aggregates, Database, Pages, millis
 from services.runtime.personal import Vault
+from services.runtime.schema import Migration, Schema
 
 
 def _indexed(state: RequestState) -> dict[str, Any]:
@@ -91,6 +92,27 @@ class IntakeStore:
 
     async def _look(self, query: Mapping[str, Any]) -> list[Aggregate[RequestState]]:
         return await self.requests.look(query, ["request", "ruling", "kept", "unconfirmed", "cancel_reason"])
+
+
+def schema(database: Database) -> Schema:
+    """What intake's database is to have."""
+    requests = IntakeStore(database).requests
+    collection, indexes = requests.schema
+    by_day = "requests are found by their day and clinic, and held ones by their channel"
+    over = "requests are known to be over, so that homecall erase finds them"
+    return Schema(
+        database,
+        [(collection, indexes)],
+        [
+            Migration("0001-requests-by-day", by_day, collection, lambda doc: _but_claim(requests.derived(doc))),
+            Migration("0002-requests-over", over, collection, requests.derived_over),
+        ],
+    )
+
+
+def _but_claim(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """A claim is given and taken with the request's state, by whoever decides on it, and by nobody else."""
+    return {name: value for name, value in fields.items() if name != "claim"}
 
 
 def sealed_place(request_id: str, name: str) -> str:

@@ -13,7 +13,7 @@ from services.gateways.sms import gateway_from, profile_from
 from services.notifier.domain import Call, Notifier, clinic_facts
 from services.notifier.messages import policy_of
 from services.notifier.outbox import Outbox, Reports, Stores
-from services.notifier.store import WATCHED, Calls, Mailings, OptOuts, Receipts
+from services.notifier.store import WATCHED, Calls, Mailings, OptOuts, Receipts, schema
 from services.runtime import metrics
 from services.runtime.clock import Clock
 from services.runtime.engine import Engine
@@ -92,6 +92,7 @@ def build(settings: Settings, clock: Clock) -> Service:
         engines=[engine],
         tables=[clinics],
         ticks=[clinics.keep],
+        schema=schema(database),
         prepare=[calls.prepare, *([outbox.prepare] if outbox else [])],
         workers=[outbox.work] if outbox else [],
         receives={REPORTS: Reports(outbox, profile_from(settings), secret).receive} if outbox and secret else {},

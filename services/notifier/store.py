@@ -14,6 +14,7 @@ from services.notifier.domain import Call, day_of, open_since, timer_at
 from services.notifier.messages import Mailing
 from services.notifier.retention import over_on
 from services.runtime.mongo import Aggregate, Aggregates, Database, millis
+from services.runtime.schema import Migration, Schema
 
 WATCHED: Final[Mapping[str, tuple[str, ...]]] = {"answer": ("desk", "phone", "portal"), "service": ("desk", "phone")}
 """The deadlines that are watched here, and the channels that have them."""
@@ -169,6 +170,22 @@ class OptOuts:
         change = {"stopped": stopped, "at": millis(now)}
         if await self._collection.write([InsertOne({"_id": hashed} | change)]) is None:
             await self._collection.write([UpdateOne({"_id": hashed}, {"$set": change})])
+
+
+def schema(database: Database) -> Schema:
+    """What the notifier's database is to have."""
+    calls = Calls(database)
+    collection, indexes = calls.schema
+    by_day = "calls are found by their day and clinic, and by the clocks that run"
+    over = "calls are known to be over, so that homecall erase finds them"
+    return Schema(
+        database,
+        [(collection, indexes), Mailings(database).schema],
+        [
+            Migration("0001-calls-by-day", by_day, collection, calls.derived),
+            Migration("0002-calls-over", over, collection, calls.derived_over),
+        ],
+    )
 
 
 def _since(deadline: str) -> str:

@@ -12,6 +12,18 @@ class Transient(Exception):
         self.what = what
 
 
+class Awaited(Transient):
+    """Something has to be done first, by somebody; the message says what."""
+
+    def __init__(self, message: str) -> None:
+        Exception.__init__(self, message)
+        self.what = message
+
+
+class TooNew(Exception):
+    """The database is of a newer release, which this one must not touch."""
+
+
 class MustFinish(Exception):
     """The work has gone too far to be given up (a register number is out): it is retried, never dead-lettered."""
 

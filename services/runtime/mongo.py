@@ -27,6 +27,9 @@ from services.runtime.settings import SettingsError
 S = TypeVar("S")
 T = TypeVar("T")
 
+Index = tuple[str | Sequence[str], bool]
+"""A field or several, and whether no two documents may have the same there."""
+
 _DUPLICATE_KEY = 11000
 
 
@@ -91,6 +94,7 @@ class Database:
                 "HOMECALL_MONGO_URL is no address of a database: it must be as in mongodb://127.0.0.1:27017"
             ) from None
         self._database = self._client[name]
+        self.name = name
         self.commands = 0
         """Commands sent so far: one query or one bulk write each."""
 
@@ -120,8 +124,15 @@ class Collected:
     def __init__(self, database: Database, raw: Any) -> None:
         self._database = database
         self._raw = raw
+        self.name: str = raw.name
 
-    async def ensure_indexes(self, indexes: Iterable[tuple[str | Sequence[str], bool]]) -> None:
+    async def index_keys(self) -> set[tuple[str, ...]]:
+        """The fields of each index that is there."""
+        # By what they are on: not every server keeps the names that it was given.
+        found = await attempt(self._raw.index_information())
+        return {tuple(name for name, _ in each["key"]) for each in found.values()}
+
+    async def ensure_indexes(self, indexes: Iterable[Index]) -> None:
         """Create the indexes that are missing: (field or fields, unique). All are sparse."""
         models = [
             IndexModel(
@@ -299,7 +310,7 @@ class Aggregates(Generic[S]):
         *,
         timer_at: Callable[[S], datetime | None],
         indexed: Callable[[S], Mapping[str, Any]] = lambda _: {},
-        indexes: Sequence[tuple[str | Sequence[str], bool]] = (),
+        indexes: Sequence[Index] = (),
         over_on: Callable[[S], date | None] = lambda _: None,
         sealed: Callable[[S], list[Mapping[str, Any]]] = lambda _: [],
     ) -> None:
@@ -312,10 +323,29 @@ class Aggregates(Generic[S]):
         self._over_on = over_on
         self._sealed = sealed
 
+    @property
+    def schema(self) -> tuple[Collected, Sequence[Index]]:
+        """The collection, with all the indexes that it is to have."""
+        always = ("timer_at", "unsent_at", "over_on", "sealed")
+        return self._collection, [*((name, False) for name in always), *self._indexes]
+
     async def prepare(self) -> None:
         """Create the indexes; safe to run again."""
-        always = ("timer_at", "unsent_at", "over_on", "sealed")
-        await self._collection.ensure_indexes([*((name, False) for name in always), *self._indexes])
+        await self._collection.ensure_indexes(self.schema[1])
+
+    def derived(self, doc: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The fields that a document is found by, as this release stores them; None for what it is to be without."""
+        state = self._state_of(doc)
+        return {} if state is None else self._indexed(state)
+
+    def derived_over(self, doc: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Since when it is over, for a document of before that was stored: not before its last change."""
+        state = self._state_of(doc)
+        since = None if state is None else self._over_on(state)
+        if state is None or (since is not None and "over_on" in doc):
+            return {}
+        changed_at = moment_of(doc["changed_at"]) if "changed_at" in doc else datetime.now(UTC)
+        return {"over_on": None if since is None else max(since, changed_at.date()).toordinal()}
 
     async def load(self, ids: Collection[str]) -> dict[str, Aggregate[S]]:
         """Those that exist, by id, in one query."""
@@ -432,16 +462,18 @@ class Aggregates(Generic[S]):
             change["$unset"] = gone
         return UpdateOne({"_id": each.id, "v": each.version}, change)
 
-    def _from_doc(self, doc: Mapping[str, Any]) -> Aggregate[S]:
+    def _state_of(self, doc: Mapping[str, Any]) -> S | None:
         stored = doc.get("s")
-        state = None
-        if stored is not None:
-            # A field of a later release is left alone, one of an earlier release has its default.
-            state = self._state_type(**{name: value for name, value in stored.items() if name in self._known})
+        if stored is None:
+            return None
+        # A field of a later release is left alone, one of an earlier release has its default.
+        return self._state_type(**{name: value for name, value in stored.items() if name in self._known})
+
+    def _from_doc(self, doc: Mapping[str, Any]) -> Aggregate[S]:
         return Aggregate(
             id=doc["_id"],
             version=doc["v"],
-            state=state,
+            state=self._state_of(doc),
             outcomes={cause: [_event_from_doc(each) for each in events] for cause, events in doc.get("o", {}).items()},
             parked=[_parked_from_doc(each) for each in doc.get("p", ())],
             unsent=list(doc.get("unsent", ())),

@@ -18,11 +18,12 @@ from services.runtime.clock import Clock
 from services.runtime.decision import Dead
 from services.runtime.engine import Due, Engine
 from services.runtime.failpoint import failpoint
-from services.runtime.failures import Stopped, TooManyDeadLetters, Transient
+from services.runtime.failures import Awaited, Stopped, TooManyDeadLetters, Transient
 from services.runtime.logs import log
 from services.runtime.mongo import Database, moment_of
 from services.runtime.pipeline import Commit, Handler, Pipeline
 from services.runtime.producer import Producer
+from services.runtime.schema import Schema
 from services.runtime.senders import Senders
 from services.runtime.settings import Settings
 from services.runtime.table import WholeTopic
@@ -58,6 +59,8 @@ class Service:
     handler: Handler
     engines: Sequence[Engine[Any]]
     tables: Sequence[WholeTopic] = ()
+    schema: Schema | None = None
+    """What its database is to have: it does not start on one that a newer release has changed."""
     prepare: Sequence[Callable[[], Awaitable[None]]] = ()
     ticks: Sequence[Callable[[datetime], Awaitable[None]]] = ()
     workers: Sequence[Callable[[datetime, asyncio.Event], Awaitable[None]]] = ()
@@ -86,14 +89,20 @@ class Service:
         self._log = log(self.name)
         self._last_tick = time.monotonic()
         self._started = False
+        self._awaits = ""
+        self._lacks = ""
         metrics.start_at_zero(
             self.name, [each.name for each in (*self.topics, *(table.topic for table in self.tables))]
         )
 
     async def start(self) -> None:
-        """Start, waiting for a database or a broker that is away; ready when ``ready`` says so."""
+        """Start, waiting for a database or a broker that is away; ready when ``ready`` says so.
+
+        Raises ``TooNew`` where the database is of a newer release.
+        """
         self.failed = asyncio.get_running_loop().create_future()
         patiently = self.pipeline.patiently
+        await patiently(self._look_at_schema)
         for step in self.prepare:
             await patiently(step)
         await patiently(self.producer.start)
@@ -113,6 +122,22 @@ class Service:
         self._started = True
         metrics.LAST_COMMIT.labels(self.name).set(time.time())
         self._log.info("started", topics=[topic.name for topic in self.topics])
+
+    async def _look_at_schema(self) -> None:
+        if self.schema is None:
+            return
+        try:
+            found = await self.schema.admit()
+        except Awaited as error:
+            self._awaits = str(error)
+            raise
+        self._awaits = ""
+        if found.newer:
+            self._log.warning("the database is of a newer release", migrations=list(found.newer))
+        if found.missing:
+            missing = [each.name for each in found.missing]
+            self._lacks = f"; the database lacks {', '.join(missing)}: run homecall migrate"
+            self._log.warning("migrations have not been run: run homecall migrate", migrations=missing)
 
     async def stop(self) -> None:
         """Finish the batch in hand, commit it, leave the group; within 10 s."""
@@ -220,6 +245,8 @@ class Service:
     async def ready(self) -> tuple[bool, str]:
         """Whether it takes part: partitions assigned, database answering, producer healthy."""
         if not self._started:
+            if self._awaits:
+                return False, f"starting: {self._awaits}"
             away = self.pipeline.blocked_since is not None
             return False, "starting: the database or the broker is away" if away else "starting"
         if self.pipeline.stopping.is_set():
@@ -235,7 +262,7 @@ class Service:
             return False, "a batch waits for the database or the broker"
         if not await self.database.ping():
             return False, "the database does not answer"
-        return True, "ready"
+        return True, f"ready{self._lacks}"
 
 
 def refresh_open(

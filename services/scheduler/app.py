@@ -41,7 +41,7 @@ from services.scheduler.domain import CallState, Unplaced, day_key
 from services.scheduler.improve import problem_of
 from services.scheduler.improver import Improver
 from services.scheduler.routing import order_of_waiting
-from services.scheduler.store import ClinicDay, SchedulerStore
+from services.scheduler.store import ClinicDay, SchedulerStore, schema
 from services.scheduler.waiting import packaged_waiting_order
 from services.standard.clinics import Clinics
 from services.standard.rules import load_rule_sets
@@ -528,6 +528,7 @@ def build(settings: Settings, clock: Clock) -> Service:
         handler=engine,
         engines=[engine],
         tables=[clinics],
+        schema=schema(database),
         prepare=[store.prepare],
         ticks=[settle, clinics.keep, plan_again],
         close=[close],

@@ -13,7 +13,8 @@ from pymongo import InsertOne, UpdateOne
 
 from services.contract.events import RosterPublished
 from services.contract.types import ZONE, in_zone
-from services.runtime.mongo import Aggregate, Aggregates, Collected, Database, millis, moment_of
+from services.runtime.mongo import Aggregate, Aggregates, Collected, Database, Index, millis, moment_of
+from services.runtime.schema import Migration, Schema
 from services.scheduler.domain import CallState, Placed, day_key, timer_at
 from services.scheduler.improve import Problem, adopt
 from services.scheduler.retention import over_on
@@ -441,6 +442,9 @@ def _day(doc: Mapping[str, Any], dispatch: Dispatch) -> ClinicDay:
     )
 
 
+_DAY_INDEXES: Sequence[Index] = [("places", False), ("dirty", False), ("date", False)]
+
+
 class SchedulerStore:
     """Calls by ``request_id``, and days by clinic and date.
 
@@ -470,7 +474,12 @@ class SchedulerStore:
     async def prepare(self) -> None:
         """Create the indexes; safe to run again."""
         await self.calls.prepare()
-        await self._days.ensure_indexes([("places", False), ("dirty", False), ("date", False)])
+        await self._days.ensure_indexes(_DAY_INDEXES)
+
+    @property
+    def day_schema(self) -> tuple[Collected, Sequence[Index]]:
+        """The days' collection, with the indexes that it is to have."""
+        return self._days, _DAY_INDEXES
 
     async def load_days(self, keys: Collection[str]) -> dict[str, ClinicDay]:
         """The days of these keys, in one query; new ones for those that do not exist."""
@@ -591,3 +600,29 @@ class SchedulerStore:
     async def day_keys(self) -> list[str]:
         """Every clinic's day that exists: its key alone."""
         return [doc["_id"] for doc in await self._days.find({}, projection={"v": 1})]
+
+
+def schema(database: Database) -> Schema:
+    """What the scheduler's database is to have."""
+    store = SchedulerStore(database)
+    (calls, of_calls), (days, of_days) = store.calls.schema, store.day_schema
+    by_day = "calls are found by their day and clinic, and by what they wait for"
+    over = "calls are known to be over, so that homecall erase finds them"
+    load = "days say how full they are, and whether they hold the places of patients' homes"
+    return Schema(
+        database,
+        [(calls, of_calls), (days, of_days)],
+        [
+            Migration("0001-calls-by-day", by_day, calls, store.calls.derived),
+            Migration("0002-calls-over", over, calls, store.calls.derived_over),
+            # A day may be a megabyte.
+            Migration("0003-days-load", load, days, _day_derived, without=("moved",), at_once=20),
+        ],
+    )
+
+
+def _day_derived(doc: Mapping[str, Any]) -> Mapping[str, Any]:
+    day = _day(doc, Dispatch())
+    placed = bool(day.routed) or any(each.get("lat") is not None for each in day.bookings.values())
+    found: dict[str, Any] = {} if "load" in doc else {"load": day.load()}
+    return found | ({"places": day.date} if placed and "places" not in doc else {})

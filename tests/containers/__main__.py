@@ -156,7 +156,7 @@ def composed(engine: Engine, images: dict[str, str]) -> Iterator[Up]:
         "GRAFANA_PORT": str(free_port()),
     }
     up = Up(engine, ["-p", f"homecall{uuid.uuid4().hex[:8]}", "-f", str(COMPOSE)], settings)
-    wanted = ["kafka", "mongo", "topics", *SERVICES, "reconcile", "prometheus", "alertmanager"]
+    wanted = ["kafka", "mongo", "topics", "migrate", *SERVICES, "reconcile", "prometheus", "alertmanager"]
     wanted += ["grafana"] if engine.pulls else []
     try:
         up.compose("up", "-d", "--no-build", *wanted)
@@ -179,9 +179,11 @@ def a_request_goes_through(up: Up) -> None:
         "all services healthy",
         90,
     )
-    topics = state("topics")
-    assert (topics["Status"], topics["ExitCode"]) == ("exited", 0), topics
+    for one_off in ("topics", "migrate"):
+        ended = state(one_off)
+        assert (ended["Status"], ended["ExitCode"]) == ("exited", 0), ended
     print("           " + up.homecall("topics", "check").strip())
+    assert "missing" not in up.homecall("migrate", "--check")
     say("four services are healthy")
     intake = up.container("intake")["HostConfig"]
     assert (intake["ReadonlyRootfs"], intake["Memory"], intake["RestartPolicy"]["Name"]) == (

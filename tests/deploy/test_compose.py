@@ -50,6 +50,16 @@ def test_prometheus_looks_for_the_services_by_the_names_that_compose_gives_them(
     assert alertmanager.split(":")[0] in COMPOSE["services"]
 
 
+def test_topics_and_indexes_are_there_before_any_service() -> None:
+    for name, command in (("topics", "topics create"), ("migrate", "migrate")):
+        job = COMPOSE["services"][name]
+        assert " ".join(job["command"]).startswith(command)
+        assert job["restart"] == "on-failure", "where the other side is not there yet"
+        for service in SERVICES:
+            needed = COMPOSE["services"][service]["depends_on"]
+            assert needed[name] == {"condition": "service_completed_successfully"}
+
+
 def test_three_brokers_are_those_of_the_profile() -> None:
     lines = (DEPLOY / "three-brokers.env").read_text("utf-8").splitlines()
     settings = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))

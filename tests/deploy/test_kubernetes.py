@@ -76,6 +76,8 @@ def pods(resources: list[Resource]) -> Iterator[tuple[str, Resource]]:
     """Each pod template of ours, by the name of what makes it."""
     for name, each in kind(resources, "Deployment").items():
         yield name, each["spec"]["template"]
+    for name, each in kind(resources, "Job").items():
+        yield name, each["spec"]["template"]
     for name, each in kind(resources, "CronJob").items():
         yield name, each["spec"]["jobTemplate"]["spec"]["template"]
 
@@ -187,6 +189,19 @@ def test_a_service_reaches_its_own_database_and_no_other(resources: list[Resourc
     for service in SERVICES:
         assert roles[service] == {("readWrite", f"homecall_{service}")}
     assert all(name == "read" for name, _ in roles["reconcile"])
+
+
+def test_what_is_one_off_is_a_job_that_may_write_every_database_and_is_tried_again(resources: list[Resource]) -> None:
+    job = kind(resources, "Job")["homecall-migrate"]
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == ["migrate"]
+    assert job["spec"]["backoffLimit"] > 0
+    assert job["spec"]["template"]["spec"]["restartPolicy"] == "OnFailure"
+    (database,) = kind(resources, "MongoDBCommunity").values()
+    users = {user["connectionStringSecretName"]: user for user in database["spec"]["users"]}
+    (url,) = (each for each in container["env"] if each["name"] == "HOMECALL_MONGO_URL")
+    roles = users[url["valueFrom"]["secretKeyRef"]["name"]]["roles"]
+    assert {(role["name"], role["db"]) for role in roles} == {("readWrite", f"homecall_{name}") for name in SERVICES}
 
 
 def test_topics_and_users_are_made_from_the_table_of_topics() -> None:

@@ -87,7 +87,8 @@ public final class MongoStandIn {
         @Override
         protected Index<Integer> openOrCreateSecondaryIndex(
                 String collection, String name, List<IndexKey> keys, boolean sparse) {
-            return keys.size() == 1 && sparse ? new SparseIndex(name, keys) : null;
+            // Of several fields it goes by the first: what it finds is held against the whole query afterwards.
+            return sparse ? new SparseIndex(name, keys) : null;
         }
     }
 
