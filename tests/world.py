@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import shutil
@@ -144,8 +145,9 @@ class Heard:
         """Whether it is a dead letter."""
         return "homecall-dead-reason" in self.headers
 
-    @property
+    @functools.cached_property
     def data(self) -> dict[str, Any]:
+        """What it says; read once, and not to be changed."""
         data: dict[str, Any] = json.loads(self.value)
         return data
 

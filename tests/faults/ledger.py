@@ -45,10 +45,10 @@ _OURS = {
 
 
 VISIT = timedelta(minutes=20)
-"""What a visit takes in the rosters of the tests; the way to it, whatever it takes, comes on top."""
+"""What a visit takes where the roster says nothing; the way to it, whatever it takes, comes on top."""
 
 
-def unkept(windows: Iterable[tuple[datetime, datetime, str]]) -> list[str]:
+def unkept(windows: Iterable[tuple[datetime, datetime, str]], visit: timedelta = VISIT) -> list[str]:
     """Promises of one doctor, (from, to, whose), that nobody could keep: more visits in a stretch than fit there.
 
     Within any stretch the first arrival is not before its beginning, and the last not after its end.
@@ -58,7 +58,7 @@ def unkept(windows: Iterable[tuple[datetime, datetime, str]]) -> list[str]:
     for first, (begins, _, _) in enumerate(promised):
         within: list[datetime] = sorted(closes for _, closes, _ in promised[first:])
         for count, ends in enumerate(within):
-            if begins + count * VISIT > ends:
+            if begins + count * visit > ends:
                 found.append(f"has {count + 1} promises from {begins:%H:%M} to {ends:%H:%M}")
                 break
     return found
@@ -90,6 +90,7 @@ class Ledger:
         """What does not add up, by kind: lost, doubled, gap, contradiction, clash, unanswered, gone_back, phantom."""
         found: dict[str, list[str]] = defaultdict(list)
         by_type: dict[str, list[Heard]] = defaultdict(list)
+        rosters: list[Heard] = []
         for each in heard:
             if "homecall-dead-reason" in each.headers:
                 found["dead"].append(
@@ -97,10 +98,12 @@ class Ledger:
                 )
             elif each.type in _OURS:
                 by_type[each.type].append(each)
+            elif each.type == "roster.published":
+                rosters.append(each)
         self._same_id_same_bytes(by_type, found)
         numbers = self._decisions(by_type, found)
         self._register(numbers, found)
-        self._visits(by_type, found)
+        self._visits(by_type, _visit_times(rosters), found)
         self._statuses(by_type, numbers, found)
         self._journal(by_type, numbers, found)
         self._complaints(by_type, found)
@@ -208,9 +211,15 @@ class Ledger:
             if sorted(set(given)) != list(range(1, max(given) + 1)):
                 found["gap"].append(f"the page {page} does not run from 1 to {max(given)}")
 
-    def _visits(self, by_type: Mapping[str, list[Heard]], found: dict[str, list[str]]) -> None:
+    def _visits(
+        self,
+        by_type: Mapping[str, list[Heard]],
+        takes: Mapping[tuple[str, str], timedelta],
+        found: dict[str, list[str]],
+    ) -> None:
         last: dict[str, tuple[int, str, dict[str, Any]]] = {}
-        for event_type in ("visit.scheduled", "visit.rescheduled", "visit.unplaced", "visit.cancelled"):
+        # A visit that was reported, early perhaps, is a promise no more: its time is the next one's.
+        for event_type in ("visit.scheduled", "visit.rescheduled", "visit.unplaced", "visit.cancelled", "visit.closed"):
             for each in by_type[event_type]:
                 data = each.data
                 known = last.get(data["request_id"])
@@ -218,13 +227,14 @@ class Ledger:
                     last[data["request_id"]] = (data["revision"], event_type, data)
                 elif data["revision"] == known[0] and (event_type, data) != known[1:]:
                     found["contradiction"].append(f"revision {known[0]} of {data['request_id']} was said in two ways")
-        busy: dict[tuple[str, str], list[tuple[datetime, datetime, str]]] = defaultdict(list)
+        busy: dict[tuple[str, str, str], list[tuple[datetime, datetime, str]]] = defaultdict(list)
         for request_id, (_, event_type, data) in last.items():
             if event_type in {"visit.scheduled", "visit.rescheduled"}:
                 times = (datetime.fromisoformat(data["arrives_from"]), datetime.fromisoformat(data["arrives_to"]))
-                busy[data["clinic_id"], data["doctor"]["doctor_id"]].append((*times, request_id))
-        for doctor, windows in busy.items():
-            found["clash"] += [f"{doctor} {each}" for each in unkept(windows)]
+                busy[data["clinic_id"], data["visit_date"], data["doctor"]["doctor_id"]].append((*times, request_id))
+        for (clinic_id, day, doctor), windows in busy.items():
+            visit = takes.get((clinic_id, day), VISIT)
+            found["clash"] += [f"{doctor} of {clinic_id} {each}" for each in unkept(windows, visit)]
 
     def _statuses(
         self,
@@ -305,3 +315,14 @@ class Ledger:
                 found["gap"].append(f"the statuses of complaint {complaint_id} are {sorted(said[complaint_id])}")
         for complaint_id in said.keys() - self.complaints.keys() if self.complaints else ():
             found["phantom"].append(f"complaint {complaint_id} was never sent")
+
+
+def _visit_times(rosters: Iterable[Heard]) -> dict[tuple[str, str], timedelta]:
+    """By clinic and day, what a visit takes by its rosters: the least of them, since each may have been in force."""
+    found: dict[tuple[str, str], timedelta] = {}
+    for each in rosters:
+        data = each.data
+        visit = timedelta(minutes=data["visit_minutes"]) if "visit_minutes" in data else VISIT
+        place = (data["clinic_id"], data["date"])
+        found[place] = min(visit, found.get(place, visit))
+    return found

@@ -18,6 +18,7 @@ from tests.faults.harness.feed import Plan
 from tests.faults.harness.history import COUNTED, History
 from tests.faults.harness.proxy import command_of
 from tests.faults.harness.run import Report, summary
+from tests.faults.ledger import Ledger
 from tests.world import MONDAY, Heard, a_request
 
 REQUEST = a_request("clinic-1", 1, MONDAY)
@@ -41,6 +42,7 @@ def a_day(request: dict[str, Any], number: int = 1) -> list[Heard]:
     """What is heard of a request that goes well."""
     doctor = {"doctor_id": f"doctor-{number}"}
     visit = {"arrives_from": "2026-11-23T10:00:00+05:00", "arrives_to": "2026-11-23T11:00:00+05:00", "doctor": doctor}
+    visit["visit_date"] = "2026-11-23"
     sent = SENT if request is REQUEST else str(uuid.uuid5(uuid.NAMESPACE_OID, "other"))
     return [
         event("request.submitted", request, sent),
@@ -135,6 +137,23 @@ def _missed(stage: str) -> dict[str, Any]:
 @pytest.mark.parametrize(("kind", "heard"), DEFECTS.values(), ids=DEFECTS.keys())
 def test_each_defect_is_seen(kind: str, heard: Callable[[], list[Heard]]) -> None:
     assert kind in judged(heard())
+
+
+def promises(*of: str, **roster: Any) -> list[str]:
+    """What the ledger says against promises of one doctor from ten to half past ten, and a roster of that day."""
+    about_it = {"clinic_id": "clinic-1", "visit_date": "2026-11-23", "revision": 1, "doctor": {"doctor_id": "doctor-1"}}
+    window = {"arrives_from": "2026-11-23T10:00:00+05:00", "arrives_to": "2026-11-23T10:30:00+05:00"}
+    heard = [event("visit.scheduled", about_it | window | {"request_id": each}) for each in of]
+    heard.append(event("visit.closed", {"request_id": "d", "clinic_id": "clinic-1", "revision": 2, "outcome": "served"}))
+    heard.append(event("roster.published", {"clinic_id": "clinic-1", "date": "2026-11-23", "revision": 1, **roster}))
+    return Ledger().judge(heard).get("clash", [])
+
+
+def test_promises_are_held_against_the_time_that_visits_take() -> None:
+    assert promises("a", "b", "c"), "three visits of twenty minutes begin within half an hour"
+    assert not promises("a", "b", "d"), "one of them has been made"
+    assert not promises("a", "b", "c", visit_minutes=10)
+    assert promises("a", "b", "c", "e", "f", visit_minutes=10)
 
 
 def test_an_unknown_operation_is_judged_by_what_its_topic_holds() -> None:
