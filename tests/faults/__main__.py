@@ -1,18 +1,30 @@
 """``make faults``: the scenarios, one after the other, and what came of them.
 
-``python -m tests.faults [--seed S] [--scenario NAME]… [--json] [--list] [--soak-minutes M]``
+``python -m tests.faults [--seed S] [--scenario NAME]… [--json] [--list] [--soak-minutes M] [--part 1/3]``
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import signal
 import sys
 
 from tests import stack
 from tests.faults.harness import scenarios
 from tests.faults.harness.run import Options, carry_out, summary, table, tell
+
+LONGEST_SECONDS = 900
+"""Of a scenario without the soak's own time: whatever has not ended by then hangs."""
+
+
+def part(text: str) -> tuple[int, int]:
+    """``2/3`` as (2, 3). Raises ArgumentTypeError."""
+    match = re.fullmatch(r"([1-9]\d?)/([1-9]\d?)", text)
+    if match is None or int(match[1]) > int(match[2]):
+        raise argparse.ArgumentTypeError(f"{text} is not as 1/3 or 3/3: which part, of how many")
+    return int(match[1]), int(match[2])
 
 
 def main() -> int:
@@ -26,6 +38,13 @@ def main() -> int:
         "--soak-minutes", type=float, default=2.0, help="how long the soak loads the system; the long form is 15"
     )
     parser.add_argument("--scale", type=float, default=1.0, help="of the length of each scenario, to try one out")
+    parser.add_argument(
+        "--part",
+        type=part,
+        default=(1, 1),
+        metavar="N/M",
+        help="of kill-at-every-step: the n-th of so many parts of its failpoints, where one go has to be short",
+    )
     asked = parser.parse_args()
     if asked.list:
         for name, (scenario, control) in scenarios.ALL.items():
@@ -39,13 +58,15 @@ def main() -> int:
         return 2
     # An end from outside ends what was started here, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    options = Options(asked.seed, asked.soak_minutes * 60, asked.scale)
+    options = Options(asked.seed, asked.soak_minutes * 60, asked.scale, asked.part)
     print(f"seed {options.seed}; {stack.describe()}", flush=True)
     reports = []
     for name in names:
         scenario, control = scenarios.ALL[name]
         print(f"{name}: {(scenario.__doc__ or '').splitlines()[0]}", flush=True)
-        report = carry_out(name, scenario, options, control=control)
+        report = carry_out(
+            name, scenario, options, control=control, longest=LONGEST_SECONDS + options.soak_seconds * options.scale
+        )
         tell(report)
         sys.stdout.flush()
         reports.append(report)

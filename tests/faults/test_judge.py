@@ -15,6 +15,7 @@ from services.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
 from services.runtime.failpoint import PLACES
 from tests.faults.harness import kills, scenarios
 from tests.faults.harness.feed import Plan
+from tests.faults.harness.growth import Sample, growth
 from tests.faults.harness.history import COUNTED, History
 from tests.faults.harness.proxy import command_of
 from tests.faults.harness.run import Report, summary
@@ -144,7 +145,9 @@ def promises(*of: str, **roster: Any) -> list[str]:
     about_it = {"clinic_id": "clinic-1", "visit_date": "2026-11-23", "revision": 1, "doctor": {"doctor_id": "doctor-1"}}
     window = {"arrives_from": "2026-11-23T10:00:00+05:00", "arrives_to": "2026-11-23T10:30:00+05:00"}
     heard = [event("visit.scheduled", about_it | window | {"request_id": each}) for each in of]
-    heard.append(event("visit.closed", {"request_id": "d", "clinic_id": "clinic-1", "revision": 2, "outcome": "served"}))
+    heard.append(
+        event("visit.closed", {"request_id": "d", "clinic_id": "clinic-1", "revision": 2, "outcome": "served"})
+    )
     heard.append(event("roster.published", {"clinic_id": "clinic-1", "date": "2026-11-23", "revision": 1, **roster}))
     return Ledger().judge(heard).get("clash", [])
 
@@ -201,3 +204,28 @@ def test_the_proxy_knows_a_write_from_a_question() -> None:
         body = struct.pack("<i", 0) + b"\0" + bson.encode({command: "calls", "$db": "x"})
         assert command_of(struct.pack("<iiii", 16 + len(body), 1, 0, 2013) + body) == command
     assert command_of(struct.pack("<iiii", 16, 1, 0, 2012)) == ""
+
+
+def held(seconds: int, memory: Callable[[int], float], files: Callable[[int], float]) -> list[Sample]:
+    """Samples every four seconds, in KiB and descriptors, with a peak now and then."""
+    return [
+        Sample(at, round(memory(at)) + (9_000 if at % 60 == 0 else 0), round(files(at)) + (5 if at % 100 == 0 else 0))
+        for at in range(0, seconds, 4)
+    ]
+
+
+@pytest.mark.parametrize("seconds", [120, 900])
+def test_the_soak_tells_a_leak_from_a_warm_up_and_from_noise(seconds: int) -> None:
+    def warm(at: int) -> float:
+        return 100_000 - 20_000 * 0.5 ** (at / 10) + at % 7 * 150
+
+    sound = growth(held(seconds, warm, lambda at: 40 + at % 3))
+    assert sound is not None
+    assert sound.faults == []
+    leak = growth(held(seconds, lambda at: warm(at) + 20_000 * at / seconds, lambda _: 40))
+    assert leak is not None
+    assert [each.split(" went")[0] for each in leak.faults] == ["resident memory"]
+    unclosed = growth(held(seconds, warm, lambda at: 40 + 9 * at / seconds))
+    assert unclosed is not None
+    assert [each.split(" went")[0] for each in unclosed.faults] == ["open files"]
+    assert growth(held(40, warm, lambda _: 40)) is None, "too few to tell"

@@ -31,6 +31,7 @@ from pymongo.errors import PyMongoError
 from services.cli.embedded import free_port, until
 from tests import stack
 from tests.faults.harness.feed import DAY, Feed, Plan
+from tests.faults.harness.growth import Sample
 from tests.faults.harness.history import Findings, History
 from tests.faults.harness.proxy import Proxy
 from tests.world import Process, World, contract_configs, contract_topics
@@ -104,7 +105,11 @@ class Arena:
         self.findings: Findings = {}
         self.kills: Counter[str] = Counter()
         """SIGKILLs, and whatever else was done, by what it was done to."""
-        self.samples: dict[str, list[tuple[float, int, int]]] = {}
+        self.samples: dict[str, list[Sample]] = {}
+        """By replica and process id: what each held, time by time."""
+        self.phases: dict[str, float] = {}
+        """Seconds of the run, by what they went for."""
+        self._phase_began = time.monotonic()
         self._lock = threading.RLock()
         self._keeping = threading.Event()
         self._keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
@@ -119,9 +124,16 @@ class Arena:
         for slot in self.slots:
             self.launch(slot)
         self.wait_ready()
+        self.phase("started")
         self._keeper.start()
         self.feed = Feed(self.world.kafka, self.plan, self.history, self.world.reader, rate, self.seed)
         self.feed.begin()
+
+    def phase(self, name: str) -> None:
+        """What went on until now was this."""
+        now = time.monotonic()
+        self.phases[name] = self.phases.get(name, 0.0) + now - self._phase_began
+        self._phase_began = now
 
     def of(self, service: str, number: int = 0) -> Slot:
         """A replica."""
@@ -168,6 +180,12 @@ class Arena:
             else:
                 if code != 0:
                     self.find("crashed", f"{slot.name} ended with code {code} on SIGTERM")
+
+    def stop_all(self, slots: Sequence[Slot]) -> None:
+        """`stop` these at the same time."""
+        if slots:
+            with ThreadPoolExecutor(len(slots)) as stopping:
+                list(stopping.map(self.stop, slots))
 
     def hold(self, slot: Slot) -> None:
         """SIGSTOP."""
@@ -271,14 +289,14 @@ class Arena:
         self.drain(patience)
         self._keeping.set()
         self._keeper.join(20)
-        for slot in self.slots:
-            if slot.running:
-                self.stop(slot)
+        self.stop_all([slot for slot in self.slots if slot.running])
         self.world.wait_read()
+        self.phase("stopped")
 
     def drain(self, patience: float = 120) -> None:
         """End the load and wait until nothing is on its way any more: lag zero, every end said, nothing owed."""
         assert self.feed is not None
+        self.phase("loaded")
         self.feed.finish()
         end = time.monotonic() + patience
         self.wait_ready(patience=patience)
@@ -290,6 +308,7 @@ class Arena:
                 self.tick(0.5)
         if left:
             self.find("stuck", f"not settled within {patience:.0f} s: {'; '.join(left)}")
+        self.phase("settled")
 
     def _left(self) -> list[str]:
         """What is still on its way, in words."""
@@ -342,7 +361,7 @@ class Arena:
                 status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
                 memory = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
                 files = len(list(Path(f"/proc/{pid}/fd").iterdir()))
-                self.samples.setdefault(f"{slot.name} {pid}", []).append((time.monotonic(), memory, files))
+                self.samples.setdefault(f"{slot.name} {pid}", []).append(Sample(time.monotonic(), memory, files))
 
     def keep(self, directory: Path) -> Path:
         """Copy the logs to where they outlive the run."""

@@ -8,7 +8,7 @@ from datetime import timedelta
 from confluent_kafka import Consumer
 
 from services.contract.topics import read_by
-from tests.faults.harness.arena import SERVICES, Slot, arena, clock
+from tests.faults.harness.arena import SERVICES, arena, clock
 from tests.faults.harness.feed import DAY
 from tests.faults.harness.run import Options, Report
 
@@ -108,10 +108,10 @@ def clock_jumps(options: Options, report: Report) -> None:
         system.start(rate=20)
         for jump in (timedelta(minutes=30), timedelta(minutes=-20), timedelta()):
             system.tick(8)
-            for service in SERVICES:
-                slot: Slot = system.of(service)
+            jumping = [system.of(service) for service in SERVICES]
+            system.stop_all(jumping)
+            for slot in jumping:
                 slot.clock = clock(system.world.now() + jump)
-                system.stop(slot)
                 system.launch(slot)
                 system.kills["clock jumps"] += 1
             system.wait_ready()

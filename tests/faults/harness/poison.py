@@ -307,10 +307,10 @@ def letters_twice(options: Options, report: Report) -> None:
             return {(each["homecall-dead-partition"], each["homecall-dead-offset"]) for each in dead}
 
         system.expect(lambda: len(letters()) == len(failing), "a dead letter of each request that fails", 120)
-        for number in (0, 1):
-            slot = system.of("intake", number)
+        broken = [system.of("intake", number) for number in (0, 1)]
+        system.stop_all(broken)
+        for slot in broken:
             slot.command = SOUND
-            system.stop(slot)
             system.launch(slot)
         for turn in (1, 2):
             said = homecall(system, "dead-letters", "replay", "--yes")
@@ -353,8 +353,7 @@ def day_again(options: Options, report: Report) -> None:
         system.kills["records again"] += len(records)
         _through(system)
         # And from the start, by every group.
-        for slot in system.slots:
-            system.stop(slot)
+        system.stop_all(system.slots)
         admin = AdminClient({"bootstrap.servers": system.world.kafka, "log_level": 1})
         for service in SERVICES:
             places = [TopicPartition(name, number, 0) for name, number in system.world.committed(service)]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
+import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +26,8 @@ class Options:
     seed: int = 7
     soak_seconds: float = 120.0
     scale: float = 1.0
+    part: tuple[int, int] = (1, 1)
+    """Of the failpoints of `kill-at-every-step`: the how manieth part of how many."""
 
 
 @dataclass
@@ -41,6 +45,7 @@ class Report:
     findings: Findings = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    phases: dict[str, float] = field(default_factory=dict)
     skipped: str = ""
     logs: Path | None = None
 
@@ -69,6 +74,9 @@ class Report:
             self.kills[victim] = self.kills.get(victim, 0) + number
         for kind, entries in arena.judge().items():
             self.findings.setdefault(kind, []).extend(entries)
+        arena.phase("judged")
+        for phase, seconds in arena.phases.items():
+            self.phases[phase] = self.phases.get(phase, 0.0) + seconds
         if self.failed:
             self.logs = arena.keep(logs_of(self.seed, self.name))
             (self.logs / "findings.json").write_text(
@@ -79,13 +87,19 @@ class Report:
 Scenario = Callable[[Options, Report], None]
 
 
-def carry_out(name: str, scenario: Scenario, options: Options, *, control: bool) -> Report:
-    """Run one scenario; what it cannot do here is a skip with its reason, what breaks it is a finding."""
+def carry_out(
+    name: str, scenario: Scenario, options: Options, *, control: bool, longest: float | None = None
+) -> Report:
+    """Run one scenario; what it cannot do here is a skip with its reason, what breaks it is a finding.
+
+    So is that it has not ended after ``longest`` seconds: a whole run goes on with the next one.
+    """
     report = Report(name, options.seed, control)
     shutil.rmtree(logs_of(options.seed, name), ignore_errors=True)
     began = time.monotonic()
     try:
-        scenario(options, report)
+        with _at_most(longest):
+            scenario(options, report)
     except pytest.skip.Exception as skip:
         report.skipped = str(skip)
     except (Exception, pytest.fail.Exception) as error:
@@ -93,6 +107,25 @@ def carry_out(name: str, scenario: Scenario, options: Options, *, control: bool)
         report.findings.setdefault("broken off", []).append(f"{type(error).__name__}: {error}")
     report.seconds = time.monotonic() - began
     return report
+
+
+@contextlib.contextmanager
+def _at_most(seconds: float | None) -> Iterator[None]:
+    """Break off what is done here after so many seconds. Of the main thread only."""
+    if seconds is None:
+        yield
+        return
+
+    def over(*_: object) -> None:
+        raise pytest.fail.Exception(f"not at its end after {seconds:.0f} s")
+
+    before = signal.signal(signal.SIGALRM, over)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def tell(report: Report) -> None:
@@ -105,6 +138,7 @@ def tell(report: Report) -> None:
     kills = ", ".join(f"{number} {victim}" for victim, number in sorted(report.kills.items()))
     print(f"  {verdict} in {report.seconds:.0f} s: {report.requests} requests; operations: {operations}")
     print(f"  done to: {kills or 'nothing'}", *(f"; {note}" for note in report.notes), sep="")
+    print("  seconds:", ", ".join(f"{phase} {seconds:.0f}" for phase, seconds in report.phases.items()))
     for kind, entries in report.findings.items():
         print(f"  {kind}: {len(entries)}, as {entries[0][:300]}")
     if report.failed and report.logs is not None:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import statistics
+import json
 import time
 from collections.abc import Callable
 
 from services.contract.topics import REQUESTS
-from tests.faults.harness.arena import Arena, arena
+from tests.faults.harness.arena import SERVICES, Arena, arena, logs_of
+from tests.faults.harness.growth import growth
 from tests.faults.harness.run import Options, Report
 
 SAMPLE_EVERY = 4.0
-MEMORY_SHARE, MEMORY_MIB = 0.15, 8.0
-FILES = 8
-"""What a replica that was never restarted may have grown by, from the second quarter of the run to its last."""
 
 
 def soak(options: Options, report: Report) -> None:
@@ -28,9 +26,15 @@ def soak(options: Options, report: Report) -> None:
             system.rng.choice(faults)(system)
             _tick(system, system.rng.uniform(2, 6))
         _tick(system, 5)
+        ended = time.monotonic()
         system.drain(patience=180)
-        _tick(system, 2 * SAMPLE_EVERY)
+        lag = system.lag()
+        report.notes.append(f"lag {sum(lag.values())} {time.monotonic() - ended:.0f} s after the last fault")
+        if any(lag.values()):
+            system.find("stuck", f"the lag did not go back to zero: {lag}")
+        _tick(system, SAMPLE_EVERY)
         _growth(system, report)
+        _keep(system)
         system.settle()
         report.take(system)
 
@@ -98,27 +102,26 @@ def _cut(system: Arena) -> None:
 
 
 def _growth(system: Arena, report: Report) -> None:
-    notes = []
+    """Judge the replicas that lived through the run: the first of each service, which no fault here ends."""
+    seen = set()
     for name, samples in sorted(system.samples.items()):
-        began, ended = samples[0][0], samples[-1][0]
-        if not name.split()[0].endswith("-0") or len(samples) < 8:
+        replica = name.split()[0]
+        found = growth(samples)
+        if not replica.endswith("-0") or found is None:
             continue
-        quarter = (ended - began) / 4
-        early = [each for each in samples if quarter <= each[0] - began < 2 * quarter]
-        late = [each for each in samples if each[0] - began >= 3 * quarter]
-        memory = [statistics.median(each[1] for each in part) / 1024 for part in (early, late)]
-        files = [statistics.median(each[2] for each in part) for part in (early, late)]
-        notes.append(
-            f"{name.split()[0]} {memory[0]:.0f} to {memory[1]:.0f} MiB, {files[0]:.0f} to {files[1]:.0f} files"
-        )
-        if memory[1] > memory[0] * (1 + MEMORY_SHARE) + MEMORY_MIB:
-            system.find(
-                "grown", f"{name} took {memory[0]:.0f} MiB in the second quarter and {memory[1]:.0f} in the last"
-            )
-        if files[1] > files[0] + FILES:
-            system.find(
-                "grown", f"{name} held {files[0]:.0f} files in the second quarter and {files[1]:.0f} in the last"
-            )
-    if len(notes) < 4:
-        system.find("not reached", f"only {len(notes)} replicas lived through the run: nothing is known of growth")
-    report.notes.append("; ".join(notes))
+        seen.add(replica)
+        report.notes.append(f"{replica} {found.words}")
+        for fault in found.faults:
+            system.find("grown", f"{name}: {fault}")
+    if len(seen) < len(SERVICES):
+        system.find("not reached", f"of {len(seen)} replicas enough is known to tell whether they grow")
+
+
+def _keep(system: Arena) -> None:
+    """The samples themselves, for who wants to see the curves."""
+    directory = logs_of(system.seed, "soak-samples")
+    directory.mkdir(parents=True, exist_ok=True)
+    rows = {
+        name: [[round(each.at, 1), each.memory, each.files] for each in row] for name, row in system.samples.items()
+    }
+    (directory / "samples.json").write_text(json.dumps(rows), encoding="utf-8")
