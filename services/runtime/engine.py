@@ -132,15 +132,15 @@ class Engine(Generic[S]):
         in_hand = {event.cause for event in batch}
         settled = await self._conclude(touched, now, in_hand)
         # Of one aggregate nothing may be heard before what it said earlier and still owes: a withdrawal before the
-        # acceptance, say, that a timer decided and that a crash kept back.
-        owing = {key: _Owing(touched[key], settled.get(key, ()), in_hand) for key in touched if touched[key].unsent}
+        # acceptance, say, that a timer decided, or another process, and that a crash kept back.
+        owing = {key: _Owing(touched[key], settled.get(key, ())) for key in touched if touched[key].unsent}
         for index, target in concerns.items():
             if index in deaths:
                 handled.dead.append((batch[index], deaths[index]))
                 handled.results[index] = "dead"
+            elif target in owing:
+                handled.events.extend(owing[target].up_to(batch[index].cause))
             else:
-                if target in owing:
-                    handled.events.extend(owing[target].before(batch[index].cause))
                 handled.events.extend(touched[target].said(batch[index].cause))
         if owing:
             for key in sorted(owing):
@@ -169,6 +169,8 @@ class Engine(Generic[S]):
     def _decide(
         self, aggregate: Aggregate[S], event: Incoming, now: datetime, deaths: dict[int, Dead], index: int
     ) -> Result:
+        record = event.record
+        aggregate.places[event.cause] = record.topic, record.partition, record.offset
         if aggregate.heard(event.cause):
             return "repeated"
         decision = self.domain.decide(aggregate.state, event, now)
@@ -425,27 +427,32 @@ class Engine(Generic[S]):
 class _Owing(Generic[S]):
     """What an aggregate owes, among the causes of a batch: those owed from before, then those ``settled`` now."""
 
-    def __init__(self, aggregate: Aggregate[S], settled: Sequence[str], in_hand: Collection[str]) -> None:
+    def __init__(self, aggregate: Aggregate[S], settled: Sequence[str]) -> None:
         self.aggregate = aggregate
-        self._in_hand = in_hand
         earlier = [cause for cause in aggregate.unsent if cause not in settled]
         self._order = [*earlier, *settled]
         self._earlier = len(earlier)
+        self._told: set[str] = set()
 
-    def before(self, cause: str) -> list[Outgoing]:
-        """What is to be said before what this cause says; each only once."""
+    def up_to(self, cause: str) -> list[Outgoing]:
+        """What is to be said before what this cause says, and that; each only once."""
         end = self._order.index(cause) if cause in self._order else self._earlier
-        return self._up_to(end)
+        return self._tell([*self._take(end), cause])
 
     def rest(self) -> list[Outgoing]:
         """What is left to be said."""
-        return self._up_to(len(self._order))
+        return self._tell(self._take(len(self._order)))
 
-    def _up_to(self, end: int) -> list[Outgoing]:
+    def _take(self, end: int) -> list[str]:
         now, self._order[:end] = self._order[:end], []
         self._earlier = max(0, self._earlier - end)
-        owed = [cause for cause in now if cause in self.aggregate.unsent and cause not in self._in_hand]
-        return [event for cause in owed for event in self.aggregate.said(cause)]
+        # What was settled with its record in hand is not owed: it is said when its turn comes.
+        return [cause for cause in now if cause in self.aggregate.unsent]
+
+    def _tell(self, causes: Sequence[str]) -> list[Outgoing]:
+        new = [cause for cause in causes if cause not in self._told]
+        self._told.update(new)
+        return [event for cause in new for event in self.aggregate.said(cause)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,11 @@ class Lag:
                 held.offset = offset
                 held.committed_time = times[place] / 1000
 
+    def committed_to(self, place: Place) -> int:
+        """The next record to be committed of a partition, as far as it is known here; else 0."""
+        held = self._held.get(place)
+        return 0 if held is None else held.offset or 0
+
     async def measure(self, consumer: Any) -> None:
         """Set the gauges: one request for the ends of all partitions. Raises ``Transient`` while no broker answers."""
         held = dict(self._held)

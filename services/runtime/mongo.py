@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Generic, TypeVar
@@ -194,6 +194,10 @@ class Collected:
         return [(row["_id"], int(row["count"]), row["oldest"]) for row in found]
 
 
+Place = tuple[str, int, int]
+"""Where a record stands: topic, partition, offset."""
+
+
 @dataclass(slots=True)
 class Parked:
     """An event whose subject is not known yet; ``until`` is when it becomes a dead letter.
@@ -212,9 +216,10 @@ class Parked:
 class Aggregate(Generic[S]):
     """One document: a state, and which cause led to which events.
 
-    ``version`` 0 has not been stored. ``fresh`` are the outcomes that are not stored yet, ``unsent`` the causes
-    (timers, work of another aggregate) whose events no record of the log would bring back, in the order in which they
-    are to be sent.
+    ``version`` 0 has not been stored. ``fresh`` are the outcomes that are not stored yet, ``unsent`` the causes whose
+    events are not known to have been sent, in the order in which they are to be: those of timers and of other
+    aggregates' work, which no record of the log would bring back, then those of records that somebody took and did not
+    get to the end with. ``places`` says where the records of the causes in hand stand.
     """
 
     id: str
@@ -223,6 +228,7 @@ class Aggregate(Generic[S]):
     outcomes: dict[str, list[Outgoing]] = field(default_factory=dict)
     parked: list[Parked] = field(default_factory=list)
     unsent: list[str] = field(default_factory=list)
+    places: dict[str, Place] = field(default_factory=dict)
     fresh: dict[str, list[Outgoing]] = field(default_factory=dict)
     measures: list[Measure] = field(default_factory=list)
     changed: bool = False
@@ -322,6 +328,9 @@ class Aggregates(Generic[S]):
         self._indexes = indexes
         self._over_on = over_on
         self._sealed = sealed
+        self.passed: Callable[[str, int], int] | None = None
+        """By topic and partition, the offset below which all that records led to is known to have been sent. What was
+        stored for a record beyond it is owed by whoever finds it. None for who sends nothing."""
 
     @property
     def schema(self) -> tuple[Collected, Sequence[Index]]:
@@ -448,6 +457,16 @@ class Aggregates(Generic[S]):
             found["sealed"] = " ".join(sorted(keys))
         else:
             gone["sealed"] = ""
+        hot = [
+            f"{topic} {partition} {offset} {cause}"
+            for cause, (topic, partition, offset) in each.places.items()
+            if each.said(cause)
+        ]
+        if hot:
+            found["hot"] = hot
+        elif timers:
+            # What was there before has been sent by now, or is among the unsent.
+            gone["hot"] = ""
         if each.unsent:
             found["unsent_at"] = millis(datetime.now(UTC))
             found["unsent"] = list(each.unsent)
@@ -470,15 +489,26 @@ class Aggregates(Generic[S]):
         return self._state_type(**{name: value for name, value in stored.items() if name in self._known})
 
     def _from_doc(self, doc: Mapping[str, Any]) -> Aggregate[S]:
+        unsent = list(doc.get("unsent", ()))
+        if self.passed is not None:
+            unsent += [cause for cause in _hot(doc.get("hot", ()), self.passed) if cause not in unsent]
         return Aggregate(
             id=doc["_id"],
             version=doc["v"],
             state=self._state_of(doc),
             outcomes={cause: [_event_from_doc(each) for each in events] for cause, events in doc.get("o", {}).items()},
             parked=[_parked_from_doc(each) for each in doc.get("p", ())],
-            unsent=list(doc.get("unsent", ())),
+            unsent=unsent,
             changed_at=moment_of(doc["changed_at"]) if "changed_at" in doc else None,
         )
+
+
+def _hot(kept: Iterable[str], passed: Callable[[str, int], int]) -> Iterator[str]:
+    """The causes, of those that were last stored, whose records nobody is known to have come to the end with."""
+    for each in kept:
+        topic, partition, offset, cause = each.split(" ")
+        if int(offset) >= passed(topic, int(partition)):
+            yield cause
 
 
 def _over_by(last_day: date) -> dict[str, Any]:

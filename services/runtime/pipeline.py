@@ -84,6 +84,8 @@ class Pipeline:
         self._idle = asyncio.Lock()
         self._overlap = overlap
         self._failed = failed
+        self.passed: dict[tuple[str, int], int] = {}
+        """By topic and partition, the offset after the last record whose events were acknowledged here."""
         self._publishing: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
         """The publication of the last batch, and with its commit."""
@@ -122,13 +124,19 @@ class Pipeline:
         failpoint("batch.handled")
         await self.settled()
 
+        offsets: dict[tuple[str, int], int] = {}
+        for record in records:
+            place = (record.topic, record.partition)
+            offsets[place] = max(offsets.get(place, 0), record.offset + 1)
+
         async def publish() -> None:
             await self._publish(handled, dead)
+            self.passed.update(offsets)
             if traced is not None:
                 traced.step("publish")
 
         async def end() -> None:
-            await self._commit(publishing, records, commit)
+            await self._commit(publishing, offsets, commit)
             if traced is not None:
                 traced.step("commit")
                 traced.end(batch_id)
@@ -163,14 +171,12 @@ class Pipeline:
         failpoint("batch.followed")
         metrics.STEP_SECONDS.labels("publish").observe(time.perf_counter() - started)
 
-    async def _commit(self, publishing: asyncio.Task[None], records: Sequence[Record], commit: Commit) -> None:
+    async def _commit(
+        self, publishing: asyncio.Task[None], offsets: Mapping[tuple[str, int], int], commit: Commit
+    ) -> None:
         try:
             await publishing
             started = time.perf_counter()
-            offsets: dict[tuple[str, int], int] = {}
-            for record in records:
-                place = (record.topic, record.partition)
-                offsets[place] = max(offsets.get(place, 0), record.offset + 1)
             await commit(offsets)
             failpoint("batch.committed")
             metrics.STEP_SECONDS.labels("commit").observe(time.perf_counter() - started)

@@ -84,6 +84,8 @@ class Service:
             failed=self._fail,
         )
         self.subscription = Subscription(self.settings, self.name, self.topics, self._on_batch)
+        for engine in self.engines:
+            engine.store.passed = self._passed
         self._tasks: list[asyncio.Task[None]] = []
         self._workers: list[asyncio.Task[None]] = []
         self._log = log(self.name)
@@ -156,6 +158,11 @@ class Service:
             await self._traces.close()
         self.database.close()
         self._log.info("stopped", batch_in_hand="finished" if finished else "given up, uncommitted")
+
+    def _passed(self, topic: str, partition: int) -> int:
+        """The offset below which all that records led to was acknowledged, here or, being committed, elsewhere."""
+        place = (topic, partition)
+        return max(self.pipeline.passed.get(place, 0), self.subscription.lag.committed_to(place))
 
     async def _on_batch(self, records: Sequence[Record], commit: Commit) -> None:
         try:

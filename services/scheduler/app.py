@@ -145,7 +145,9 @@ class SchedulerEngine(Engine[CallState]):
             self._freed = set()
             if unsettled:
                 moved = await self.settle(unsettled, now)
-                handled.events.extend(moved.events)
+                # What this batch says of them stands there already, in its place.
+                said = {event.id for event in handled.events}
+                handled.events.extend(event for event in moved.events if event.id not in said)
                 handled.after.append(moved.told)
             return handled
 

@@ -102,6 +102,25 @@ class StorePromises:
         assert [kept.record for kept in again.parked] == [record, record]
         assert await store.load([]) == {}
 
+    async def test_what_was_stored_for_a_record_is_owed_until_that_is_passed(self, database: Database) -> None:
+        store = tallies(database.collection("t"))
+        one = new(1)
+        for place, cause in enumerate("abc"):
+            one.add(cause * 32, [said(1, cause)] if cause != "b" else [])
+            one.places[cause * 32] = ("homecall.requests.v1", 3, 2**40 + place)
+        await store.save([one])
+        passed = {3: 2**40}
+        store.passed = lambda _, partition: passed[partition]
+        assert (await store.load(ids(1)))[subject(1)].unsent == ["a" * 32, "c" * 32]
+        passed[3] += 1
+        (again,) = (await store.load(ids(1))).values()
+        assert again.unsent == ["c" * 32]
+        await store.sent([again])
+        # Who stores it next has said it first: what was owed then is marked, or done.
+        again.unsent, again.changed = [], True
+        assert await store.save([again]) == set()
+        assert (await store.load(ids(1)))[subject(1)].unsent == []
+
     async def test_further_events_of_a_cause_follow_those_before(self, database: Database) -> None:
         store = tallies(database.collection("t"))
         one = new(1)

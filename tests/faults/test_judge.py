@@ -16,7 +16,7 @@ from services.runtime.failpoint import PLACES
 from tests.faults.harness import kills, scenarios
 from tests.faults.harness.feed import Plan
 from tests.faults.harness.growth import Sample, growth
-from tests.faults.harness.history import COUNTED, History
+from tests.faults.harness.history import COUNTED, History, late
 from tests.faults.harness.proxy import command_of
 from tests.faults.harness.run import Report, summary
 from tests.faults.ledger import Ledger
@@ -138,6 +138,18 @@ def _missed(stage: str) -> dict[str, Any]:
 @pytest.mark.parametrize(("kind", "heard"), DEFECTS.values(), ids=DEFECTS.keys())
 def test_each_defect_is_seen(kind: str, heard: Callable[[], list[Heard]]) -> None:
     assert kind in judged(heard())
+
+
+def test_what_first_comes_late_is_told_from_what_comes_again() -> None:
+    day = a_day(REQUEST)
+    for place, each in enumerate(day):
+        each.offset = place
+    assert late(day) == []
+    again = [Heard(each.topic, each.partition, each.offset + 10, each.key, each.headers, each.value) for each in day]
+    assert late([*again, *day]) == []
+    day[3].offset = 9
+    (found,) = late(day)
+    assert found == f"status.changed {REQUEST['request_id']} came as [2, 1]"
 
 
 def promises(*of: str, **roster: Any) -> list[str]:

@@ -187,6 +187,26 @@ def effects(heard: Iterable[Heard]) -> dict[tuple[str, ...], set[tuple[str, byte
     return found
 
 
+def late(heard: Iterable[Heard]) -> list[str]:
+    """What stands in its topic before something that is numbered lower, where each is said for the first time.
+
+    No consumer is to rely on it: it is what a killed process leaves to its successor, and the successor makes good.
+    """
+    said: dict[tuple[str, str], list[int]] = defaultdict(list)
+    in_order = sorted(heard, key=lambda each: (each.topic, each.partition, each.offset))
+    for each in in_order:
+        if each.type in _EFFECTS and not each.dead:
+            kind, subject, place = (*_effect(each), "")[:3]
+            if place.isdigit():
+                said[kind, subject].append(int(place))
+    found = []
+    for (kind, subject), places in said.items():
+        first = list(dict.fromkeys(places))
+        if first != sorted(first):
+            found.append(f"{kind} {subject} came as {first}")
+    return found
+
+
 _EFFECTS = {
     *_DECISIONS,
     *_VISIT,

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.harness.arena import Arena, logs_of
-from tests.faults.harness.history import COUNTED, Findings
+from tests.faults.harness.history import COUNTED, Findings, late
 
 
 @dataclass
@@ -74,6 +74,9 @@ class Report:
             self.kills[victim] = self.kills.get(victim, 0) + number
         for kind, entries in arena.judge().items():
             self.findings.setdefault(kind, []).extend(entries)
+        behind = late(arena.world.reader.heard)
+        if behind:
+            self.notes.append(f"{len(behind)} said in another order than numbered, as {behind[0]}")
         arena.phase("judged")
         for phase, seconds in arena.phases.items():
             self.phases[phase] = self.phases.get(phase, 0.0) + seconds

@@ -400,6 +400,51 @@ async def test_what_a_timer_owes_is_said_before_what_an_event_says_later() -> No
     assert await runner.hear(word("a"), word("b")) == ["spoken", "a", "b"]
 
 
+async def test_what_another_process_stored_and_may_not_have_sent_is_said_before_what_comes_later() -> None:
+    killed = await Runner().prepared()
+    first, second = word("open"), word("a")
+    await killed.engine.handle([first, second], NOW)
+    # It was killed before it sent them. Its successor reads another topic first.
+    runner = Runner(killed.database)
+    passed = {0: first.record.offset}
+    runner.engine.store.passed = lambda _, partition: passed[partition]
+    handled = await runner.engine.handle([word("b")], NOW)
+    assert reasons(handled.events) == ["open", "a", "b"]
+    # Then the records come again: the same events, under the same ids.
+    again = await runner.engine.handle([first, second], NOW)
+    assert again.events == handled.events
+    for done in (*handled.after, *again.after):
+        await done()
+    # What is known to have been sent is not said again.
+    passed[0] = second.record.offset + 2
+    assert await runner.hear(word("c")) == ["c"]
+    assert await runner.hear(word("d")) == ["c", "d"], "and what was stored since may not have been"
+
+
+async def test_in_one_batch_what_was_decided_first_is_said_first_and_once() -> None:
+    killed = await Runner().prepared()
+    await killed.hear(word("open"))
+    earlier = word("a")
+    await killed.engine.handle([earlier], NOW)
+    runner = Runner(killed.database)
+    runner.engine.store.passed = lambda *_: earlier.record.offset
+    # Between topics there is no order: what the killed one had decided comes again, behind what is new.
+    assert await runner.hear(word("b"), earlier, word("c")) == ["a", "b", "c"]
+
+
+async def test_a_timer_says_first_what_a_batch_may_not_have_sent() -> None:
+    runner = await Runner().prepared()
+    runner.engine.store.passed = lambda *_: 0
+    spoken = word("speak")
+    await runner.engine.handle([word("open"), spoken], NOW)
+    due = await runner.engine.due(LATER)
+    assert reasons(due.events) == ["open", "speak", "spoken"]
+    await runner.engine.sent(due)
+    assert (await runner.engine.due(LATER)).events == []
+    runner.engine.store.passed = None
+    assert (await runner.engine.store.load([subject(1)]))[subject(1)].unsent == []
+
+
 @pytest.mark.parametrize("name", range(8))
 async def test_what_was_begun_before_is_said_before_what_comes_now_and_waits_with_it(name: int) -> None:
     runner = await Runner().prepared()

@@ -137,3 +137,17 @@ async def test_nothing_assigned_asks_nothing(lag: Lag) -> None:
     broker = Broker()
     await lag.measure(broker)
     assert broker.asked == []
+
+
+async def test_where_the_group_stands_is_known_once_it_was_asked_for_or_committed(lag: Lag) -> None:
+    broker = Broker()
+    broker.ends, broker.group = {0: 9, 1: 9}, {0: 5, 1: None}
+    lag.assigned({(TOPIC, 0), (TOPIC, 1)})
+    assert [lag.committed_to((TOPIC, each)) for each in (0, 1, 2)] == [0, 0, 0]
+    await lag.measure(broker)
+    assert [lag.committed_to((TOPIC, each)) for each in (0, 1, 2)] == [5, 0, 0]
+    lag.committed({(TOPIC, 1): 7}, {(TOPIC, 1): 0})
+    assert lag.committed_to((TOPIC, 1)) == 7
+    # Another member may have had it meanwhile.
+    lag.assigned({(TOPIC, 1)})
+    assert lag.committed_to((TOPIC, 1)) == 0

@@ -136,6 +136,15 @@ async def test_decode_handle_publish_after_commit(line: Pipeline, recorder: Reco
     ]
 
 
+async def test_a_record_is_passed_when_what_it_led_to_was_acknowledged(line: Pipeline, recorder: Recorder) -> None:
+    seen: list[dict[tuple[str, int], int]] = []
+    recorder.sending = lambda: seen.append(dict(line.passed))
+    await line.on_batch([record(4), record(3), record(9, partition=1)], recorder.commit)
+    await line.on_batch([record(5)], recorder.commit)
+    assert seen == [{}, {(REQUESTS, 0): 5, (REQUESTS, 1): 10}]
+    assert line.passed == {(REQUESTS, 0): 6, (REQUESTS, 1): 10}
+
+
 async def test_the_causes_come_before_what_they_cause(line: Pipeline, recorder: Recorder) -> None:
     # What a later topic carries was caused by what an earlier one did: within a batch that order may as well hold.
     async def handle(batch: Sequence[Incoming], _: datetime) -> Handled:
