@@ -107,7 +107,10 @@ async def _check(admin: Any) -> list[str]:
     for topic in TOPICS:
         found = there.get(topic.name)
         if found is None or found.get("error_code"):
-            findings.append(f"{topic.name} is missing: run homecall topics create")
+            findings.append(
+                f"{topic.name} is missing, or this user may not see it: run homecall topics create, or give the user "
+                "Describe on it"
+            )
             continue
         counts[topic.name] = len(found["partitions"])
         if topic.partitions == 1 and counts[topic.name] != 1:
@@ -125,15 +128,23 @@ async def _check_configs(admin: Any, topics: list[Topic]) -> list[str]:
     if not topics:
         return []
     findings: list[str] = []
+    unread: dict[str, list[str]] = {}
     wanted = {topic.name: topic.config() for topic in topics}
     answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in wanted])
     for answer in answers:
         for resource in answer.resources:
-            name, entries = resource[3], resource[4]
+            code, reason, _, name, entries = resource
+            if code:
+                unread.setdefault((reason or f"error {code}").rstrip("."), []).append(name)
+                continue
             found = {entry[0]: entry[1] for entry in entries}
             findings += [
                 f"{name} has {key}={found.get(key)}, not {value}"
                 for key, value in wanted[name].items()
                 if found.get(key) != value
             ]
+    findings += [
+        f"the settings of {', '.join(names)} cannot be read ({reason}): give this user DescribeConfigs on them"
+        for reason, names in unread.items()
+    ]
     return findings

@@ -20,7 +20,7 @@ from services.runtime.clock import Clock, SystemClock
 from services.runtime.decision import Decision
 from services.runtime.engine import Concluded, Engine, Handled
 from services.runtime.logs import log
-from services.runtime.mongo import Aggregate, Aggregates, Database, Pages
+from services.runtime.mongo import Aggregate, Aggregates, Database, Pages, millis, moment_of
 from services.runtime.personal import Unreadable, Vault
 from services.runtime.producer import Producer
 from services.runtime.service import Service, refresh_open
@@ -30,6 +30,9 @@ from services.runtime.table import WholeTopic
 from services.standard.calendar import local
 from services.standard.clinics import Clinics
 from services.standard.rules import RuleSets, load_rule_sets
+
+SIGNED = ("portal",)
+"""The channels whose complaints are signed, and held while that cannot be checked."""
 
 
 class Complaints:
@@ -289,6 +292,12 @@ def build(settings: Settings, clock: Clock) -> Service:
         missed = await store.answers_missed_in(local(now).strftime("%Y-%m"))
         for channel in get_args(Channel):
             metrics.ANSWERS_MISSED.labels(channel).set(missed.get(channel, 0))
+        held = {channel: (number, since) for channel, number, since in await store.held()}
+        for channel in SIGNED:
+            number, since = held.get(channel, (0, millis(now)))
+            metrics.HELD_COMPLAINTS.labels(channel).set(number)
+            age = (now - moment_of(since)).total_seconds()
+            metrics.OLDEST_HELD_COMPLAINT_SECONDS.labels(channel).set(max(0.0, age))
 
     metrics.expect_outcomes({"complaint": CHANNELS})
     metrics.expect_decisions("complaint", CHANNELS, ["invalid_complaint"])

@@ -19,9 +19,13 @@ from services.standard.calendar import local
 
 def _indexed(state: ComplaintState) -> dict[str, Any]:
     since = open_since(state)
+    # One that has no term yet is as old as its next try: no age at all.
+    held_since = None if state.held is None else since or datetime.fromisoformat(state.held["try_again_at"])
     return {
         "open_channel": state.channel if since else None,
         "open_since": millis(since) if since else None,
+        "held": state.channel if held_since else None,
+        "held_since": millis(held_since) if held_since else None,
         "clinic": state.clinic_id,
         "about": state.request_id,
         "matter_iin": state.matter.get("iin"),
@@ -62,7 +66,7 @@ class ComplaintStore:
             ComplaintState,
             timer_at=timer_at,
             indexed=_indexed,
-            indexes=[(each, False) for each in ("open_since", "clinic", "about", "matter_iin", "matter_name")],
+            indexes=[(each, False) for each in ("open_since", "held", "clinic", "about", "matter_iin", "matter_name")],
             over_on=over_on,
             sealed=_sealed,
         )
@@ -83,6 +87,10 @@ class ComplaintStore:
     async def open(self, now: datetime) -> list[tuple[str, int, int | None]]:
         """The complaints whose clock runs: (channel, how many, start of the oldest as ``millis``)."""
         return await self.complaints.group({"open_since": {"$lte": millis(now)}}, "open_channel", "open_since")
+
+    async def held(self) -> list[tuple[str, int, int]]:
+        """Complaints whose signature cannot be checked yet: (channel, number, start of the oldest term, ``millis``)."""
+        return await self.complaints.group({"held": {"$exists": True}}, "held", "held_since")
 
     async def of_clinic(self, clinic_id: str) -> list[ComplaintState]:
         """All complaints of a clinic that are known to the database."""
@@ -124,6 +132,7 @@ def schema(database: Database) -> Schema:
     (complaints, of_complaints), (calls, of_calls) = store.complaints.schema, store.calls.schema
     about = "complaints are found by clinic, by the request they are about and by their matter"
     over = "complaints are known to be over, so that homecall erase finds them"
+    held = "held complaints are found by their channel"
     missed = "calls whose answer was missed are counted by clinic and month"
     return Schema(
         database,
@@ -132,6 +141,7 @@ def schema(database: Database) -> Schema:
             Migration("0001-complaints-by-request", about, complaints, store.complaints.derived),
             Migration("0002-complaints-over", over, complaints, store.complaints.derived_over),
             Migration("0003-calls-missed", missed, calls, store.calls.derived),
+            Migration("0004-complaints-held", held, complaints, store.complaints.derived),
         ],
     )
 

@@ -88,6 +88,10 @@ HELD = Gauge("homecall_held", "Requests whose signature cannot be checked for no
 OLDEST_HELD_SECONDS = Gauge(
     "homecall_oldest_held_seconds", "Age of the oldest of these by the statutory clock", ["channel"]
 )
+HELD_COMPLAINTS = Gauge("homecall_held_complaints", "Complaints whose signature cannot be checked for now", ["channel"])
+OLDEST_HELD_COMPLAINT_SECONDS = Gauge(
+    "homecall_oldest_held_complaint_seconds", "Age of the oldest of these, from when its term began", ["channel"]
+)
 DECISIONS = Counter(
     "homecall_decisions_total",
     "Requests by the first decision on them, and complaints turned away; code is the refusal's",

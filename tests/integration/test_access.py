@@ -341,6 +341,18 @@ def test_each_forbidden_act_is_refused(secured: Secured) -> None:
 
 
 @pytest.mark.usefixtures("topics")
+def test_a_check_that_may_not_look_says_which_right_is_wanting(secured: Secured) -> None:
+    done = secured.command("homecall-intake", "topics", "check")
+    assert done.returncode == 1
+    settings = [line for line in done.stdout.splitlines() if line.startswith("the settings of ")]
+    assert len(settings) == 1
+    assert "homecall.requests.v1" in settings[0]
+    assert settings[0].endswith("give this user DescribeConfigs on them")
+    assert "homecall.complaints.v1 is missing, or this user may not see it" in done.stdout
+    assert "None" not in done.stdout
+
+
+@pytest.mark.usefixtures("topics")
 def test_a_wrong_password_or_none_is_no_way_in(secured: Secured) -> None:
     wrong = Secured(secured.plain, secured.address, secured.ca, {"portal": "wrong"}, secured.directory)
     done = wrong.command("portal", "watch", "status", "--seconds", "1")

@@ -17,14 +17,16 @@ from services.complaints.store import ComplaintStore
 from services.contract import topics
 from services.contract.envelope import Incoming, Outgoing, Record, read
 from services.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
-from services.gateways.signatures import Unchecked
+from services.gateways.signatures import Unchecked, Valid
 from services.runtime.clock import SystemClock
 from services.runtime.engine import Engine, Handled
 from services.runtime.failures import MustFinish
+from services.runtime.mongo import millis
 from services.runtime.personal import KeyRing, Vault
 from services.standard.clinics import Clinics
 from tests.unit.complaints.casebook import COMPLAINT, DINARA, RULES, at, clinic, command, incoming, submission
 from tests.unit.complaints.test_domain_with_engine import Table
+from tests.unit.complaints.test_signatures import AWAY, Notary, signed
 from tests.unit.runtime.memory import MemoryDatabase
 
 CALL = "3b1f8e52-6c4d-4a7e-9b0a-1d2e3f405162"
@@ -465,3 +467,15 @@ async def test_a_missed_answer_opens_no_complaint_and_is_counted_for_the_head() 
     assert await office.store.answers_missed("ainabulaq-1") == {}
     assert await office.store.answers_missed_in("2026-11") == {"phone": 1}
     assert await office.store.of_clinic("samal-3") == []
+
+
+async def test_held_complaints_are_counted_with_the_start_of_the_oldest_term_until_they_are_decided() -> None:
+    office = Office()
+    office.engine._verifier = Notary(AWAY)
+    assert await office.store.held() == []
+    await office.hear(signed(), signed(complaint_id=SECOND))
+    registered = at("Tue 2026-11-24 09:40")
+    assert await office.store.held() == [("portal", 2, millis(registered))]
+    office.engine._verifier = Notary(Valid())
+    await office.tick(NOW + timedelta(minutes=1))
+    assert await office.store.held() == []
