@@ -53,7 +53,7 @@ async def loop(name: str, bootstrap: str, mongo_url: str, database: str) -> None
         auto_offset_reset="earliest",
     )
     producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, linger_ms=2, max_batch_size=256 * 1024
+        bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, linger_ms=0, max_batch_size=256 * 1024
     )
     await consumer.start()
     await producer.start()

@@ -146,12 +146,14 @@ class ComplaintEngine(Engine[ComplaintState]):
         self._table = table
         self._verifier = verifier
 
-    async def load(self, targets: Collection[str], batch: Sequence[Incoming]) -> dict[str, Aggregate[ComplaintState]]:
+    async def load(
+        self, targets: Collection[str], batch: Sequence[Incoming], presumed: Mapping[str, Aggregate[ComplaintState]]
+    ) -> dict[str, Aggregate[ComplaintState]]:
         """The complaints of a batch; first the clinics up to their present end where one is unknown."""
         if any(self._clinics.get(event.clinic_id) is None for event in batch):
             # Between topics there is no order: the clinic may have been published a moment ago.
             await self._table.catch_up()
-        loaded = await super().load(targets, batch)
+        loaded = await super().load(targets, batch, presumed)
         # Of some only an early command is kept: their complaint is as new as any.
         known = {name for name, each in loaded.items() if each.state is not None}
         new = [event for event in batch if event.subject in targets and event.subject not in known]

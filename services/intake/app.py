@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -43,6 +44,9 @@ SIGNED = ("portal",)
 """The channels whose requests are signed, and held while that cannot be checked."""
 
 
+_CLAIMS_KEPT = 2_000
+
+
 class Intake:
     """The decisions of ``domain``, bound to the clinics, the rules and the claims of the batch in hand."""
 
@@ -60,7 +64,7 @@ class Intake:
         self._loaded: Mapping[str, Aggregate[RequestState]] = {}
         self._held: dict[str, str] = {}
         self.claims: dict[tuple[str, int, int], str] = {}
-        """By topic, partition and offset, the claims of the batch in hand: each is asked for twice."""
+        """By topic, partition and offset, the claims of the last records: each is asked for several times."""
 
     def look_at(self, loaded: Mapping[str, Aggregate[RequestState]]) -> None:
         """Take the aggregates of a batch: who among them holds a claim, as they stand while it is decided (R11)."""
@@ -94,6 +98,8 @@ class Intake:
         place = (event.record.topic, event.record.partition, event.record.offset)
         claim = self.claims.get(place)
         if claim is None:
+            if len(self.claims) >= _CLAIMS_KEPT:
+                self.claims.clear()
             claim = f"{event.clinic_id}|{self._vault.index('patient', event.data.patient.iin)}"
             self.claims[place] = claim
         return claim
@@ -210,19 +216,34 @@ class IntakeEngine(Engine[RequestState]):
         self._clinics = clinics
         self._known = known
 
-    async def load(self, targets: Collection[str], batch: Sequence[Incoming]) -> dict[str, Aggregate[RequestState]]:
+    def likely_new(self, firsts: Mapping[str, Incoming]) -> Collection[str]:
+        """A request that is submitted, but where the batch has two of one patient: there one looks at the other.
+
+        Nor one that somebody is asked about outside, which is not done for a repetition.
+        """
+        claims = {target: claim for target, event in firsts.items() if (claim := self._intake.claim(event))}
+        often = Counter(claims.values())
+        return [
+            target
+            for target, claim in claims.items()
+            if often[claim] == 1 and not self._outside.asks_about(firsts[target])
+        ]
+
+    async def load(
+        self, targets: Collection[str], batch: Sequence[Incoming], presumed: Mapping[str, Aggregate[RequestState]]
+    ) -> dict[str, Aggregate[RequestState]]:
         if any(event.type == RequestSubmitted.TYPE and self._known.get(event.clinic_id) is None for event in batch):
             # Between topics there is no order: the clinic may have been published a moment ago.
             await self._clinics.catch_up()
-        self._intake.claims.clear()
         claims = {claim for event in batch if event.subject in targets and (claim := self._intake.claim(event))}
         loaded, holders = await asyncio.gather(self.store.load(targets), self._intake_store.holding(claims))
         for each in holders:
             loaded.setdefault(each.id, each)
+        loaded.update(presumed)
         new = [
             event
             for event in batch
-            if event.subject in targets
+            if (event.subject in targets or event.subject in presumed)
             and not _decided(loaded.get(event.subject))
             and isinstance(event.data, RequestSubmitted)
             and self._known.get(event.clinic_id) is not None
@@ -269,7 +290,9 @@ class IntakeEngine(Engine[RequestState]):
         for each in aggregates:
             if each.state is not None:
                 state, said = domain.numbered(each.state, numbers[pages[each.id], each.id])
-                concluded[each.id] = Concluded(state, said)
+                # What has a time of its own is the same bytes at any later hour.
+                certain = all(say.time for _, _, says in said for say in says)
+                concluded[each.id] = Concluded(state, said, certain=certain)
         return concluded
 
 

@@ -11,7 +11,7 @@ from services.contract.events import RequestSubmitted
 from services.contract.types import ZONE
 from services.gateways.identity import Away as Unanswered
 from services.gateways.identity import Found, Identity, NotFound, Result
-from services.gateways.signatures import Away, Invalid, Signed, Verdict, Verifier
+from services.gateways.signatures import Away, Invalid, Signed, Unchecked, Verdict, Verifier
 from services.intake.checks import BadSignature, Checks
 
 
@@ -35,6 +35,11 @@ class Outside:
         await self._verifier.close()
         if self._identity is not None:
             await self._identity.close()
+
+    def asks_about(self, event: Incoming) -> bool:
+        """Whether somebody is asked before this request is decided: then it had better be a new one."""
+        unsigned = isinstance(event.data, RequestSubmitted) and event.data.channel != "portal"
+        return self._identity is not None or not (unsigned or isinstance(self._verifier, Unchecked))
 
     async def check(self, events: Sequence[Incoming], known: Mapping[str, Checks]) -> dict[str, Checks]:
         """What is said of each new request, by its cause; what ``known`` has of them is not asked again."""

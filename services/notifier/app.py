@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import get_args
 
 from services.contract import topics
 from services.contract.envelope import Incoming
-from services.contract.events import ClinicPublished, RequestAccepted, RequestStatus
+from services.contract.events import (
+    ClinicPublished,
+    RequestAccepted,
+    RequestDeferred,
+    RequestRefused,
+    RequestStatus,
+)
 from services.gateways.sms import gateway_from, profile_from
 from services.notifier.domain import Call, Notifier, clinic_facts
 from services.notifier.messages import policy_of
@@ -27,6 +33,9 @@ from services.runtime.table import WholeTopic
 from services.standard.clinics import Clinics
 from services.standard.rules import load_rule_sets
 
+_FIRST_TOLD = {RequestAccepted.TYPE, RequestDeferred.TYPE, RequestRefused.TYPE}
+"""What is said of a request first, as a rule."""
+
 
 class NotifierEngine(Engine[Call]):
     """Knows the clinic of each accepted request before it decides: intake may have heard of it a moment earlier."""
@@ -44,10 +53,15 @@ class NotifierEngine(Engine[Call]):
         self._clinics = clinics
         self._known = known
 
-    async def load(self, targets: Collection[str], batch: Sequence[Incoming]) -> dict[str, Aggregate[Call]]:
+    def likely_new(self, firsts: Mapping[str, Incoming]) -> Collection[str]:
+        return [target for target, event in firsts.items() if event.type in _FIRST_TOLD]
+
+    async def load(
+        self, targets: Collection[str], batch: Sequence[Incoming], presumed: Mapping[str, Aggregate[Call]]
+    ) -> dict[str, Aggregate[Call]]:
         if any(event.type == RequestAccepted.TYPE and self._known.get(event.clinic_id) is None for event in batch):
             await self._clinics.catch_up()
-        return await super().load(targets, batch)
+        return await super().load(targets, batch, presumed)
 
 
 def _take(known: Clinics, event: Incoming) -> None:

@@ -20,6 +20,10 @@ WATCHED: Final[Mapping[str, tuple[str, ...]]] = {"answer": ("desk", "phone", "po
 """The deadlines that are watched here, and the channels that have them."""
 
 
+_REMEMBERED = 1_000
+"""Calls that are kept in memory as they were stored: some 10 KB each."""
+
+
 class Calls(Aggregates[Call]):
     """Calls by ``request_id``."""
 
@@ -35,6 +39,8 @@ class Calls(Aggregates[Call]):
                 (("day", "clinic"), False),
             ],
             over_on=over_on,
+            # Of nearly every call a second event follows the first at once: its visit.
+            remember=_REMEMBERED,
         )
 
     async def open(self, deadline: str, now: datetime) -> list[tuple[str, int, int | None]]:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import bson
@@ -33,6 +34,8 @@ PARKED_FOR = timedelta(hours=24)
 """How long an event waits for its subject before it becomes a dead letter."""
 _WHILE_HELD = datetime(9000, 1, 1, tzinfo=UTC)
 """How long it waits for a subject that is known, and may not be changed yet: as long as that takes."""
+_WARY_BATCHES = 5
+"""For how many batches everything is asked for again, after one in which something was not as presumed."""
 _GRACE_SECONDS = 15
 """Real seconds after which a timer takes up work that a batch began and did not finish."""
 
@@ -41,19 +44,22 @@ _GRACE_SECONDS = 15
 class Handled:
     """What became of a batch: events to send in order, a result per record, dead letters.
 
-    ``after`` is called once all of it was acknowledged, before the offsets are committed.
+    ``after`` is called once all of it was acknowledged, before the offsets are committed; ``beside`` while the events
+    are on their way: what may be stored or not by then, since a replay would say the same.
     """
 
     events: list[Outgoing] = field(default_factory=list)
     results: dict[int, Result] = field(default_factory=dict)
     dead: list[tuple[Incoming, Dead]] = field(default_factory=list)
     after: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    beside: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
     def take(self, part: Handled, places: Sequence[int]) -> None:
         """Add what became of a part of the batch, whose records stand at these places of the whole."""
         self.events.extend(part.events)
         self.dead.extend(part.dead)
         self.after.extend(part.after)
+        self.beside.extend(part.beside)
         self.results.update({places[index]: result for index, result in part.results.items()})
 
 
@@ -65,6 +71,8 @@ class Concluded(Generic[S]):
     said: Sequence[tuple[str, str | None, Sequence[Say]]]
     """(cause, traceparent, what it says)"""
     measures: Sequence[Measure] = ()
+    certain: bool = False
+    """Whether it would be concluded again to the same bytes by what is stored already, whoever did it."""
 
 
 class Domain(Protocol[S]):
@@ -102,6 +110,7 @@ class Engine(Generic[S]):
         self.domain = domain
         self.clock = clock
         self._grace = timedelta(seconds=_GRACE_SECONDS * clock.speed)
+        self._wary = 0
         self._log = log(service)
 
     # ------------------------------------------------------------ a batch
@@ -111,11 +120,12 @@ class Engine(Generic[S]):
         handled = Handled()
         concerns = self._concerns(batch, handled)
         undecided = dict(concerns)
+        presumed = self._presumed(batch, concerns)
         touched: dict[str, Aggregate[S]] = {}
         deaths: dict[int, Dead] = {}
         while undecided:
             started = time.perf_counter()
-            loaded = await self.load(set(undecided.values()), batch)
+            loaded = await self.load(set(undecided.values()) - presumed.keys(), batch, presumed)
             failpoint("batch.loaded")
             started = self._step("load", started)
             for index, target in undecided.items():
@@ -124,13 +134,18 @@ class Engine(Generic[S]):
                 handled.results[index] = self._decide(aggregate, batch[index], now, deaths, index)
             started = self._step("decide", started)
             failpoint("batch.decided")
-            lost = await self._save([each for each in loaded.values() if each.changed])
+            # What was presumed counts once a write has borne it out; what led to none is looked up after all.
+            lost = {key for key in presumed if not loaded[key].changed}
+            lost |= await self._save([each for each in loaded.values() if each.changed])
+            if lost & presumed.keys():
+                self._wary = _WARY_BATCHES
+            presumed = {}
             self._step("store", started)
             failpoint("batch.stored")
             touched.update({key: each for key, each in loaded.items() if key not in lost})
             undecided = {index: target for index, target in undecided.items() if target in lost}
         in_hand = {event.cause for event in batch}
-        settled = await self._conclude(touched, now, in_hand)
+        settled = await self._conclude(touched, now, in_hand, handled)
         # Of one aggregate nothing may be heard before what it said earlier and still owes: a withdrawal before the
         # acceptance, say, that a timer decided, or another process, and that a crash kept back.
         owing = {key: _Owing(touched[key], settled.get(key, ())) for key in touched if touched[key].unsent}
@@ -161,10 +176,37 @@ class Engine(Generic[S]):
                 concerns[index] = target
         return concerns
 
-    async def load(self, targets: Collection[str], batch: Sequence[Incoming]) -> dict[str, Aggregate[S]]:
-        """The aggregates that a batch is about; a service whose decisions look at others loads those too."""
+    def _presumed(self, batch: Sequence[Incoming], concerns: Mapping[int, str]) -> dict[str, Aggregate[S]]:
+        """The aggregates of a batch that need not be asked for: those in memory, and those that are likely new.
+
+        A write shows whether that was so: an insert fails for one that exists, and compare-and-set for one that
+        somebody has changed. After a batch where it was not so, the next few ask.
+        """
+        if self._wary:
+            self._wary -= 1
+            return {}
+        firsts: dict[str, Incoming] = {}
+        for index, target in concerns.items():
+            firsts.setdefault(target, batch[index])
+        presumed = {target: kept for target in firsts if (kept := self.store.remembered(target)) is not None}
+        for target in self.likely_new({key: each for key, each in firsts.items() if key not in presumed}):
+            presumed[target] = Aggregate(target)
+        return presumed
+
+    def likely_new(self, firsts: Mapping[str, Incoming]) -> Collection[str]:
+        """Which aggregates most likely do not exist yet, by the first event of each in the batch."""
+        del firsts
+        return ()
+
+    async def load(
+        self, targets: Collection[str], batch: Sequence[Incoming], presumed: Mapping[str, Aggregate[S]]
+    ) -> dict[str, Aggregate[S]]:
+        """The aggregates that a batch is about, with those that are ``presumed``.
+
+        A service whose decisions look at others loads those too.
+        """
         del batch
-        return await self.store.load(targets)
+        return {**await self.store.load(targets), **presumed}
 
     def _decide(
         self, aggregate: Aggregate[S], event: Incoming, now: datetime, deaths: dict[int, Dead], index: int
@@ -266,17 +308,20 @@ class Engine(Generic[S]):
         raise NotImplementedError  # only reached by a domain with pending states, which overrides it
 
     async def _conclude(
-        self, touched: dict[str, Aggregate[S]], now: datetime, in_hand: Collection[str] = ()
+        self,
+        touched: dict[str, Aggregate[S]],
+        now: datetime,
+        in_hand: Collection[str] = (),
+        handled: Handled | None = None,
     ) -> dict[str, list[str]]:
         """Carry what is pending through the second stage. By id, the causes that were settled, in their order.
 
         A cause that is not ``in_hand`` (a timer's, or one that had waited for its subject) comes with no record that
         would bring its events back: it is marked unsent. Once this has begun, a number may be out: whatever fails but
-        the database is ``MustFinish``.
+        the database is ``MustFinish``. What is ``certain`` of a batch is stored beside its publication.
         """
-        pending = [each for each in touched.values() if each.state is not None and self.domain.pending(each.state)]
         try:
-            return await self._carried_through(pending, touched, now, in_hand)
+            return await self._carried_through(self._pending(touched), touched, now, in_hand, handled)
         except (Transient, MustFinish):
             raise
         except Exception as error:
@@ -288,12 +333,14 @@ class Engine(Generic[S]):
         touched: dict[str, Aggregate[S]],
         now: datetime,
         in_hand: Collection[str],
+        handled: Handled | None = None,
     ) -> dict[str, list[str]]:
         settled: dict[str, list[str]] = {}
         while pending:
             concluded = await self.second_stage(pending, now)
             failpoint("stage.settled")
             done: list[Aggregate[S]] = []
+            later: list[Aggregate[S]] = []
             for aggregate in pending:
                 end = concluded.get(aggregate.id)
                 if end is None:
@@ -307,18 +354,38 @@ class Engine(Generic[S]):
                     aggregate.add(cause, self.say(cause, traceparent, says, now))
                     if says and cause not in in_hand:
                         aggregate.owe(cause)
-                done.append(aggregate)
-            started = time.perf_counter()
-            lost = await self._save(done)
-            self._step("store", started)
-            failpoint("stage.stored")
-            if not lost:
-                break
-            # Somebody else changed them: what they are now is what counts.
-            again = await self.store.load(lost)
-            touched.update(again)
-            pending = [each for each in again.values() if each.state is not None and self.domain.pending(each.state)]
+                sure = handled is not None and end.certain and not aggregate.unsent
+                (later if sure else done).append(aggregate)
+            if later and handled is not None:
+                handled.beside.append(partial(self._store_conclusions, later, now, in_hand))
+            pending = await self._not_stored(done, touched)
         return settled
+
+    async def _not_stored(self, done: Sequence[Aggregate[S]], touched: dict[str, Aggregate[S]]) -> list[Aggregate[S]]:
+        """Store conclusions. Those that somebody else changed meanwhile and that are pending still, as they are now."""
+        if not done:
+            return []
+        started = time.perf_counter()
+        lost = await self._save(done)
+        self._step("store", started)
+        failpoint("stage.stored")
+        again = await self.store.load(lost)
+        touched.update(again)
+        return self._pending(again)
+
+    async def _store_conclusions(self, done: Sequence[Aggregate[S]], now: datetime, in_hand: Collection[str]) -> None:
+        """Store what is being said at this moment. Done again it stores what is not stored yet."""
+        touched: dict[str, Aggregate[S]] = {}
+        try:
+            pending = await self._not_stored([each for each in done if each.changed], touched)
+            await self._carried_through(pending, touched, now, in_hand)
+        except (Transient, MustFinish):
+            raise
+        except Exception as error:
+            raise MustFinish(f"the second stage of {self.service} failed: {type(error).__name__}") from error
+
+    def _pending(self, among: Mapping[str, Aggregate[S]]) -> list[Aggregate[S]]:
+        return [each for each in among.values() if each.state is not None and self.domain.pending(each.state)]
 
     async def _save(self, changed: Sequence[Aggregate[S]]) -> set[str]:
         lost = await self.store.save(changed)

@@ -306,7 +306,7 @@ class Aggregates(Generic[S]):
     ``timer_at`` says when a state's next timer is due, ``indexed`` gives the fields it is found by. Both look at the
     state alone. ``indexes`` are (field, unique): a unique one holds only while the field exists. ``over_on`` is the day
     since when a state's personal data serve nothing any more; None while it is open, or holds none. ``sealed`` are the
-    parts of a state that a vault sealed.
+    parts of a state that a vault sealed. So many as ``remember`` says are kept in memory as they were stored last.
     """
 
     def __init__(
@@ -319,6 +319,7 @@ class Aggregates(Generic[S]):
         indexes: Sequence[Index] = (),
         over_on: Callable[[S], date | None] = lambda _: None,
         sealed: Callable[[S], list[Mapping[str, Any]]] = lambda _: [],
+        remember: int = 0,
     ) -> None:
         self._collection = collection
         self._state_type = state_type
@@ -328,6 +329,8 @@ class Aggregates(Generic[S]):
         self._indexes = indexes
         self._over_on = over_on
         self._sealed = sealed
+        self._remember = remember
+        self._remembered: OrderedDict[str, Aggregate[S]] = OrderedDict()
         self.passed: Callable[[str, int], int] | None = None
         """By topic and partition, the offset below which all that records led to is known to have been sent. What was
         stored for a record beyond it is owed by whoever finds it. None for who sends nothing."""
@@ -431,7 +434,28 @@ class Aggregates(Generic[S]):
                 each.outcomes.update(each.fresh)
                 each.fresh = {}
                 each.changed = False
+                self._keep(each)
         return lost
+
+    def _keep(self, aggregate: Aggregate[S]) -> None:
+        if not self._remember:
+            return
+        self._remembered.pop(aggregate.id, None)
+        if not aggregate.unsent:
+            self._remembered[aggregate.id] = aggregate
+            if len(self._remembered) > self._remember:
+                self._remembered.popitem(last=False)
+
+    def remembered(self, key: str) -> Aggregate[S] | None:
+        """What was stored under this id of late, as far as is known here; whoever gets it has it alone.
+
+        Somebody else may have changed it since: only a write tells.
+        """
+        kept = self._remembered.pop(key, None)
+        if kept is None or kept.changed or kept.fresh:
+            return None  # it was not stored as it stands here
+        kept.places = {}
+        return kept
 
     def _operation(self, each: Aggregate[S], token: str, *, timers: bool) -> InsertOne[Any] | UpdateOne:
         found: dict[str, Any] = {"w": token, "changed_at": millis(datetime.now(UTC))}

@@ -51,10 +51,11 @@ class Pipeline:
     What is away is waited for; a record that fails by itself five times becomes a dead letter; when too large a share
     of the last 1,000 records did, ``TooManyDeadLetters`` ends the service.
 
-    With ``overlap`` a batch is decoded while the events of the one before are on their way, and handled while its
-    offsets are being committed. Nothing is stored before what was said earlier is acknowledged: after a crash another
-    replica may read the records in another order, and would say a second status before the first. ``failed`` is told
-    what made a publication fail for good, which then nobody may be waiting for.
+    With ``overlap`` a batch is decoded and handled while the events of the one before are on their way, unless it has
+    something of the same subject: nothing later of a subject is stored before what was said of it earlier is
+    acknowledged. After a crash another replica may read the records in another order, and would say a second status
+    before the first. Events go out, and offsets are committed, batch after batch. ``failed`` is told what made a
+    publication fail for good, which then nobody may be waiting for.
     """
 
     def __init__(
@@ -88,7 +89,9 @@ class Pipeline:
         """By topic and partition, the offset after the last record whose events were acknowledged here."""
         self._publishing: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
-        """The publication of the last batch, and with its commit."""
+        """The publication of the last batch, and with its commit, and those before."""
+        self._said_of: set[str] = set()
+        """The subjects of the last batch."""
         self._log = log(service)
         self._each: bool = logs_debug()
 
@@ -112,7 +115,9 @@ class Pipeline:
         if traced is not None:
             batch = traced.events
         failpoint("batch.decoded")
-        await self._published()
+        subjects = {event.subject for event in batch}
+        if subjects & self._said_of:
+            await self._published()
         handled = await self._handled(batch)
         dead: list[tuple[Record, str, str, str]] = [
             (record, reason, detail, self.service) for record, reason, detail in unreadable
@@ -122,8 +127,8 @@ class Pipeline:
         if traced is not None:
             traced.step("load, decide, store")
         failpoint("batch.handled")
-        await self.settled()
-
+        await self._published()
+        before = self._ending
         offsets: dict[tuple[str, int], int] = {}
         for record in records:
             place = (record.topic, record.partition)
@@ -136,6 +141,8 @@ class Pipeline:
                 traced.step("publish")
 
         async def end() -> None:
+            if before is not None:
+                await before
             await self._commit(publishing, offsets, commit)
             if traced is not None:
                 traced.step("commit")
@@ -143,6 +150,7 @@ class Pipeline:
             self._count(records, batch, handled, unreadable)
             self.last_progress = time.monotonic()
 
+        self._said_of = subjects
         self._publishing = publishing = asyncio.create_task(publish())
         self._ending = asyncio.create_task(end())
         if handled.after or not self._overlap:
@@ -164,7 +172,11 @@ class Pipeline:
 
     async def _publish(self, handled: Handled, dead: Sequence[tuple[Record, str, str, str]]) -> None:
         started = time.perf_counter()
-        await self.patiently(lambda: self.producer.send(handled.events, dead))
+        work: list[Callable[[], Awaitable[None]]] = [lambda: self.producer.send(handled.events, dead), *handled.beside]
+        done = await asyncio.gather(*(self.patiently(each) for each in work), return_exceptions=True)
+        for failure in done:
+            if failure is not None:
+                raise failure
         failpoint("batch.published")
         for follow_up in handled.after:
             await self.patiently(follow_up)

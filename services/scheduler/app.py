@@ -181,6 +181,9 @@ class SchedulerEngine(Engine[CallState]):
             failpoint("roster.written")
         return keys, handled
 
+    def likely_new(self, firsts: Mapping[str, Incoming]) -> Collection[str]:
+        return [target for target, event in firsts.items() if event.type == RequestAccepted.TYPE]
+
     # ------------------------------------------------------------ places for single calls
 
     async def second_stage(
@@ -190,8 +193,9 @@ class SchedulerEngine(Engine[CallState]):
         states = {each.id: each.state for each in aggregates if each.state is not None}
         open_keys = {day_key(state.clinic_id, state.day) for state in states.values()}
         concluded: dict[str, Concluded[CallState]] = {}
+        trusted = True
         while open_keys:
-            days = await self._days.load_days(open_keys)
+            days = await self._days.load_days(open_keys, trusted=trusted)
             failpoint("day.read")
             await self._by_road(states.values(), days)
             for request_id, state in states.items():
@@ -199,7 +203,10 @@ class SchedulerEngine(Engine[CallState]):
                 if day is not None:
                     concluded[request_id] = _in_the_day(state, day, now)
             self._changed(days.values())
-            open_keys = await self._days.save_days(list(days.values()))
+            # A day as it is in memory is borne out by the write that changes it; without one it is looked up after all.
+            unproven = {key for key, day in days.items() if trusted and not day.changed}
+            trusted = False
+            open_keys = unproven | await self._days.save_days(list(days.values()))
             failpoint("day.written")
             self._freed |= {key for key, day in days.items() if day.dirty is not None}
         return concluded

@@ -101,7 +101,7 @@ class Route:
         latest = min(latest, self.until - service)
         if earliest > latest:
             return []
-        travel = self.travel.seconds
+        travel, alike = self.travel.seconds, self.travel.alike(spot)
         stops, begun, latests = self.stops, self.begun, self._latest
         found: list[Insertion] = []
         before = self.free_at()
@@ -114,7 +114,7 @@ class Route:
                 leave = max(leave + stop.leg, stop.earliest) + stop.service
             if leave > latest:
                 break
-            to_it = travel(before, spot)
+            to_it = travel(before, spot) if alike is None else alike
             arrives = leave + to_it
             if arrives < earliest:
                 arrives = earliest
@@ -124,7 +124,7 @@ class Route:
                 found.append(Insertion(position, arrives, to_it, latest))
                 continue
             following = stops[position]
-            onward = travel(spot, following.spot)
+            onward = travel(spot, following.spot) if alike is None else alike
             bound = latests[position - begun] - service - onward
             if arrives <= bound:
                 found.append(Insertion(position, arrives, to_it + onward - following.leg, min(bound, latest)))

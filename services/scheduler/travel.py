@@ -42,6 +42,10 @@ class Travel:
     table: Mapping[tuple[str, str], int] = field(default_factory=dict)
     routed: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
+    def alike(self, spot: Spot) -> int | None:
+        """How long it takes to a place from any other and back, where nothing tells them apart; else None."""
+        return None if self.routed or self.table or spot.known else self.flat_seconds
+
     def seconds(self, one: Spot, other: Spot) -> int:
         """From one to the other."""
         if self.routed:

@@ -61,7 +61,7 @@ class Services:
     async def hear(self, engine: Any, *events: Incoming, now: str = NOW) -> None:
         """A batch for one service, and all that comes of it."""
         handled = await engine.handle(events, at(now))
-        for done in handled.after:
+        for done in (*handled.beside, *handled.after):
             await done()
         said = [_heard(each) for each in handled.events]
         for heard_by, types in (

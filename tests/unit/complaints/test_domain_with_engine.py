@@ -33,6 +33,9 @@ class MemoryStore:
     async def load(self, ids: Collection[str]) -> dict[str, Aggregate[ComplaintState]]:
         return {each: deepcopy(self.kept[each]) for each in ids if each in self.kept}
 
+    def remembered(self, _: str) -> None:
+        return
+
     async def save(self, aggregates: Sequence[Aggregate[ComplaintState]]) -> set[str]:
         lost = set()
         for each in aggregates:
@@ -101,7 +104,7 @@ class Office:
 
     async def handle(self, *batch: Any, now: datetime = NOW) -> Handled:
         handled: Handled = await self.engine.handle(batch, now)
-        for done in handled.after:
+        for done in (*handled.beside, *handled.after):
             await done()
         return handled
 

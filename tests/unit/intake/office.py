@@ -238,7 +238,7 @@ class Office:
     async def handle(self, *batch: Incoming, now: str = "Mon 2026-11-23 12:00") -> Handled:
         """A batch, with what is done once its events have been acknowledged."""
         handled = await self.engine.handle(batch, at(now))
-        for done in handled.after:
+        for done in (*handled.beside, *handled.after):
             await done()
         return handled
 

@@ -133,10 +133,11 @@ def timer_at(state: Tally) -> datetime | None:
     return datetime.fromisoformat(state.speaks_at) if state.speaks_at else None
 
 
-def tallies(collection: Collected) -> Aggregates[Tally]:
+def tallies(collection: Collected, *, remember: int = 0) -> Aggregates[Tally]:
     return Aggregates(
         collection,
         Tally,
+        remember=remember,
         timer_at=timer_at,
         indexed=lambda state: {"claim": state.claim, "group": "many" if len(state.words) > 1 else "few"},
         indexes=[("claim", True), ("group", False)],
@@ -180,7 +181,7 @@ class Runner:
 
     async def handle(self, *batch: Incoming, now: datetime = NOW) -> Handled:
         handled = await self.engine.handle(batch, now)
-        for done in handled.after:
+        for done in (*handled.beside, *handled.after):
             await done()
         return handled
 

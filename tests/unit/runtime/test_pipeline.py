@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -67,12 +67,15 @@ class Recorder:
         self.handling: Callable[[Sequence[Incoming]], None] = lambda _: None
         self.sending: Callable[[], None] = lambda: None
         self.following: Callable[[], None] | None = None
+        self.beside: Callable[[], Awaitable[None]] | None = None
 
     async def handle(self, batch: Sequence[Incoming], now: datetime) -> Handled:
         assert now.tzinfo is not None
         self.steps.append(("handle", [name(each) for each in batch]))
         self.handling(batch)
         handled = Handled([event(name(each)) for each in batch], dict.fromkeys(range(len(batch)), "handled"))
+        if self.beside is not None:
+            handled.beside.append(self.beside)
         if self.following is not None:
             handled.after.append(self.follow)
         return handled
@@ -355,29 +358,7 @@ def overlapping(recorder: Recorder, producer: Any, failed: Callable[[Exception],
     return Pipeline("intake", recorder, producer, SystemClock(), overlap=True, failed=failed)
 
 
-async def test_a_batch_is_handled_while_the_one_before_is_committed_and_published_after_that(
-    recorder: Recorder,
-) -> None:
-    handled, committed = asyncio.Event(), asyncio.Event()
-
-    async def slowly(offsets: Mapping[tuple[str, int], int]) -> None:
-        await committed.wait()
-        await recorder.commit(offsets)
-
-    line = overlapping(recorder, recorder)
-    await line.on_batch([record(1)], slowly)
-    recorder.handling = lambda _: handled.set()
-    second = asyncio.create_task(line.on_batch([record(2)], recorder.commit))
-    await handled.wait()
-    assert not second.done()
-    committed.set()
-    await second
-    assert await line.finish(1)
-    assert [each[0] for each in recorder.steps] == ["handle", "publish", "handle", "commit", "publish", "commit"]
-    assert recorder.committed == {(REQUESTS, 0): 3}
-
-
-async def test_nothing_is_stored_before_what_was_said_earlier_is_acknowledged(recorder: Recorder) -> None:
+async def test_of_a_subject_nothing_is_stored_before_what_was_said_of_it_is_acknowledged(recorder: Recorder) -> None:
     slow = Slow(recorder)
     line = overlapping(recorder, slow)
     await line.on_batch([record(1)], recorder.commit)
@@ -389,6 +370,73 @@ async def test_nothing_is_stored_before_what_was_said_earlier_is_acknowledged(re
     await second
     assert await line.finish(1)
     assert recorder.committed == {(REQUESTS, 0): 3}
+
+
+async def test_other_subjects_are_handled_meanwhile_and_said_after_it(recorder: Recorder) -> None:
+    slow = Slow(recorder)
+    line = overlapping(recorder, slow)
+    await line.on_batch([record(1)], recorder.commit)
+    await slow.asked.wait()
+    handled = asyncio.Event()
+    recorder.handling = lambda _: handled.set()
+    body = json.loads(record(2).value or b"") | {"request_id": ID.replace("5f0c", "60c5")}
+    other = record(2, value=json.dumps(body).encode())
+    second = asyncio.create_task(line.on_batch([other], recorder.commit))
+    await handled.wait()
+    assert [each[0] for each in recorder.steps] == ["handle", "handle"]
+    slow.go.set()
+    await second
+    assert await line.finish(1)
+    assert [each.id for each in recorder.sent] == ["e1", "e2"]
+    assert recorder.committed == {(REQUESTS, 0): 3}
+
+
+async def test_what_is_stored_beside_a_publication_is_there_before_the_commit(recorder: Recorder) -> None:
+    fail = failing(AWAY)
+
+    async def beside() -> None:
+        recorder.steps.append("beside")
+        fail()
+
+    recorder.beside = beside
+    line = overlapping(recorder, recorder)
+    await line.on_batch([record(1)], recorder.commit)
+    await line.settled()
+    assert [each if isinstance(each, str) else each[0] for each in recorder.steps] == [
+        *("handle", "publish", "beside", "beside", "commit")
+    ]
+
+
+async def test_what_cannot_be_stored_beside_a_publication_is_told_and_nothing_passes_it(recorder: Recorder) -> None:
+    told: list[Exception] = []
+
+    async def beside() -> None:
+        raise ValueError("no store")
+
+    recorder.beside = beside
+    line = overlapping(recorder, recorder, told.append)
+    await line.on_batch([record(1)], recorder.commit)
+    assert not await line.finish(1)
+    assert [str(each) for each in told] == ["no store"]
+    assert recorder.committed == {}
+
+
+async def test_offsets_are_committed_batch_after_batch(recorder: Recorder) -> None:
+    committed = asyncio.Event()
+
+    async def slowly(offsets: Mapping[tuple[str, int], int]) -> None:
+        await committed.wait()
+        await recorder.commit(offsets)
+
+    line = overlapping(recorder, recorder)
+    await line.on_batch([record(1)], slowly)
+    await line.on_batch([record(2)], recorder.commit)
+    finished = asyncio.create_task(line.finish(1))
+    await asyncio.wait([finished], timeout=0.05)
+    assert [each[0] for each in recorder.steps] == ["handle", "publish", "handle", "publish"]
+    committed.set()
+    assert await finished
+    assert [each[1] for each in recorder.steps if each[0] == "commit"] == [{(REQUESTS, 0): 2}, {(REQUESTS, 0): 3}]
 
 
 async def test_what_follows_a_publication_is_done_before_the_next_batch_is_taken(recorder: Recorder) -> None:
