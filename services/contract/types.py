@@ -42,7 +42,7 @@ def iin_check_digit(first_eleven: str) -> int | None:
     """The twelfth digit of an IIN or BIN by its first eleven; None when they can carry none."""
     digits = [int(digit) for digit in first_eleven]
     for weights in (_WEIGHTS_1, _WEIGHTS_2):
-        remainder = sum(map(mul, digits, weights)) % 11
+        remainder: int = sum(map(mul, digits, weights)) % 11
         if remainder < 10:
             return remainder
     return None

@@ -1,12 +1,15 @@
 import de.bwaldvogel.mongo.MongoCollection;
+import de.bwaldvogel.mongo.MongoDatabase;
 import de.bwaldvogel.mongo.MongoServer;
 import de.bwaldvogel.mongo.MongoVersion;
+import de.bwaldvogel.mongo.backend.CollectionOptions;
 import de.bwaldvogel.mongo.backend.CursorRegistry;
 import de.bwaldvogel.mongo.backend.Index;
 import de.bwaldvogel.mongo.backend.IndexKey;
 import de.bwaldvogel.mongo.backend.Missing;
 import de.bwaldvogel.mongo.backend.ValueComparator;
 import de.bwaldvogel.mongo.backend.memory.MemoryBackend;
+import de.bwaldvogel.mongo.backend.memory.MemoryCollection;
 import de.bwaldvogel.mongo.backend.memory.MemoryDatabase;
 import de.bwaldvogel.mongo.backend.memory.index.MemoryUniqueIndex;
 import de.bwaldvogel.mongo.bson.Document;
@@ -23,18 +26,28 @@ import java.util.TreeMap;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.stream.Stream;
 
 /**
- * mongo-java-server in memory, on 127.0.0.1 and the port given, with four changes: it says wire version 13, the oldest
+ * mongo-java-server in memory, on 127.0.0.1 and the port given, with five changes: it says wire version 13, the oldest
  * that today's drivers talk to; a unique index also serves a query that asks for more than the index's own fields,
- * since a compare-and-set on _id and version would read the whole collection otherwise; and an index that is not unique
- * is one, where mongo-java-server itself takes no notice of it and reads everything. And a document that is read is one
- * that was there: without the lock a reader may get its new version with its old state, in the middle of an update, and
- * a compare-and-set by that version passes.
+ * since a compare-and-set on _id and version would read the whole collection otherwise; an index that is not unique is
+ * one, where mongo-java-server itself takes no notice of it and reads everything; and what an aggregation matches first
+ * is found by an index as well. And a document that is read is one that was there: without the lock a reader may get
+ * its new version with its old state, in the middle of an update, and a compare-and-set by that version passes.
  */
 public final class MongoStandIn {
     private static final Set<String> WRITES =
             Set.of("insert", "update", "delete", "findAndModify", "createIndexes", "drop", "dropDatabase");
+
+    /** What the aggregation in hand asks for first; null where it asks for everything. */
+    private static final ThreadLocal<Document> MATCHED = new ThreadLocal<>();
+
+    private static Document firstMatch(Document command) {
+        Object pipeline = command.get("pipeline");
+        Object first = pipeline instanceof List && !((List<?>) pipeline).isEmpty() ? ((List<?>) pipeline).get(0) : null;
+        return first instanceof Document ? (Document) ((Document) first).get("$match") : null;
+    }
 
     public static void main(String[] arguments) {
         MemoryBackend backend = new MemoryBackend() {
@@ -45,9 +58,11 @@ public final class MongoStandIn {
                 String command = message.getDocument().keySet().iterator().next();
                 Lock held = WRITES.contains(command) ? lock.writeLock() : lock.readLock();
                 held.lock();
+                MATCHED.set(firstMatch(message.getDocument()));
                 try {
                     return super.handleMessage(message).cloneDeeply();
                 } finally {
+                    MATCHED.remove();
                     held.unlock();
                 }
             }
@@ -79,6 +94,11 @@ public final class MongoStandIn {
         }
 
         @Override
+        protected MemoryCollection openOrCreateCollection(String name, CollectionOptions options) {
+            return new MatchedCollection(this, name, options, cursorRegistry);
+        }
+
+        @Override
         protected Index<Integer> openOrCreateUniqueIndex(
                 String collection, String name, List<IndexKey> keys, boolean sparse) {
             return new UniqueIndex(name, keys, sparse);
@@ -89,6 +109,19 @@ public final class MongoStandIn {
                 String collection, String name, List<IndexKey> keys, boolean sparse) {
             // Of several fields it goes by the first: what it finds is held against the whole query afterwards.
             return sparse ? new SparseIndex(name, keys) : null;
+        }
+    }
+
+    /** Looks for what an aggregation matches first, where mongo-java-server itself reads everything. */
+    private static final class MatchedCollection extends MemoryCollection {
+        MatchedCollection(MongoDatabase database, String name, CollectionOptions options, CursorRegistry cursors) {
+            super(database, name, options, cursors);
+        }
+
+        @Override
+        public Stream<Document> queryAllAsStream() {
+            Document matched = MATCHED.get();
+            return matched == null ? super.queryAllAsStream() : handleQueryAsStream(matched);
         }
     }
 
