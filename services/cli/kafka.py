@@ -177,15 +177,25 @@ async def connected(client: Any, settings: Settings) -> AsyncIterator[None]:
         try:
             await client.start()
         except OSError as error:
-            raise _away(settings, error) from None
+            raise await _away(settings, error) from None
         logging.getLogger("aiokafka").setLevel(logging.ERROR)
         yield
     except KafkaError as error:
-        raise _away(settings, error) from None
+        raise await _away(settings, error) from None
     finally:
         await stop()
 
 
-def _away(settings: Settings, error: Exception) -> Failure:
+async def _away(settings: Settings, error: Exception) -> Failure:
+    from aiokafka.errors import KafkaConnectionError
+
+    from services.runtime.failures import Refused
+    from services.runtime.producer import connection
+    from services.runtime.reach import why_not
+
+    if isinstance(error, OSError | KafkaConnectionError):
+        why = await why_not(connection(settings), error)
+        if isinstance(why, Refused):
+            return Failure(str(why), code=1)
     where = settings.kafka_bootstrap
     return Failure(f"Kafka at {where} (HOMECALL_KAFKA_BOOTSTRAP): {type(error).__name__}", code=1)

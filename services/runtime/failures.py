@@ -6,9 +6,22 @@ from __future__ import annotations
 class Transient(Exception):
     """Something we depend on is away: the same work may succeed later, with nothing changed."""
 
-    def __init__(self, what: str, cause: BaseException) -> None:
+    def __init__(self, what: str, cause: BaseException, where: str = "") -> None:
+        """``where`` says more, in words of ours."""
         # The driver's own words may quote a document: only the kind of error is kept.
-        super().__init__(f"{what} is away or busy: {type(cause).__name__}")
+        super().__init__(f"{what} is away or busy: {type(cause).__name__}" + (f" ({where})" if where else ""))
+        self.what = what
+
+
+class Refused(Transient):
+    """It answers and will not have us: a setting is wrong, and the message names it.
+
+    At the start of a service that is the end of it; later it is waited out, since who changes a password changes it
+    in two places.
+    """
+
+    def __init__(self, what: str, told: str) -> None:
+        Exception.__init__(self, told)
         self.what = what
 
 

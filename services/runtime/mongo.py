@@ -21,7 +21,7 @@ from services.contract.envelope import Outgoing
 from services.contract.topics import TOPIC_OF_TYPE
 from services.runtime.decision import Dead, Measure
 from services.runtime.failpoint import failpoint
-from services.runtime.failures import Transient
+from services.runtime.failures import Refused, Transient
 from services.runtime.settings import SettingsError
 
 S = TypeVar("S")
@@ -61,14 +61,44 @@ def passing(error: PyMongoError) -> bool:
     return getattr(error, "code", None) in _PASSING_CODES
 
 
+_AUTHENTICATION_FAILED, _UNAUTHORIZED = 18, 13
+
+
+def away(error: PyMongoError) -> Transient | None:
+    """What to raise for an error that the same command may not meet again; None for one that it will.
+
+    ``Refused`` where the database answers and will not have us. The driver's own words stand in neither: they may
+    quote a document, or the address with its password.
+    """
+    code = getattr(error, "code", None)
+    if code == _AUTHENTICATION_FAILED:
+        return Refused("database", "MongoDB refuses the user or the password in HOMECALL_MONGO_URL")
+    if code == _UNAUTHORIZED:
+        return Refused(
+            "database",
+            "MongoDB does not let the user in HOMECALL_MONGO_URL do its work: see homecall access --format mongodb",
+        )
+    if isinstance(error, ConnectionFailure) and "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return Refused(
+            "database", "MongoDB shows a certificate that is not trusted: tlsCAFile and the host in HOMECALL_MONGO_URL"
+        )
+    if isinstance(error, ConnectionFailure) and "SSL handshake failed" in str(error):
+        return Refused(
+            "database",
+            "MongoDB cannot agree with us on TLS: tls and tlsCertificateKeyFile in HOMECALL_MONGO_URL",
+        )
+    return Transient("database", error) if passing(error) else None
+
+
 async def attempt(call: Awaitable[T]) -> T:
-    """Await a database call; what may pass by itself comes out as ``Transient``."""
+    """Await a database call; what may pass by itself comes out as ``Transient``, a refusal as ``Refused``."""
     try:
         return await call
     except PyMongoError as error:
-        if passing(error):
-            raise Transient("database", error) from error
-        raise
+        told = away(error)
+        if told is None:
+            raise
+        raise told from error
 
 
 class Database:
@@ -171,16 +201,18 @@ class Collected:
         try:
             result = await self._raw.bulk_write(list(operations), ordered=False)
         except BulkWriteError as error:
-            if passing(error):
-                raise Transient("database", error) from error
+            told = away(error)
+            if told is not None:
+                raise told from error
             details: Any = error.details or {}
             if all(each.get("code") == _DUPLICATE_KEY for each in details.get("writeErrors", ())):
                 return None
             raise
         except PyMongoError as error:
-            if passing(error):
-                raise Transient("database", error) from error
-            raise
+            told = away(error)
+            if told is None:
+                raise
+            raise told from error
         return int(result.inserted_count + result.matched_count)
 
     async def group(self, match: Mapping[str, Any], by: str, oldest: str) -> list[tuple[Any, int, Any]]:

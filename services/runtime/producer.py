@@ -17,6 +17,7 @@ from services.contract.envelope import Outgoing, Record
 from services.contract.topics import DEAD_LETTERS
 from services.runtime.failpoint import failpoint
 from services.runtime.failures import Transient
+from services.runtime.reach import why_not
 from services.runtime.settings import Settings
 
 _LONGEST_DETAIL = 2_000
@@ -83,7 +84,7 @@ class Producer:
         return self._producer is not None
 
     async def start(self) -> None:
-        """Connect; raises ``Transient`` while no broker answers."""
+        """Connect; raises ``Transient`` while no broker answers, and ``Refused`` where one will not have us."""
         async with self._lock:
             if self._producer is not None:
                 return
@@ -92,7 +93,7 @@ class Producer:
                 await producer.start()
             except (KafkaError, OSError) as error:
                 await producer.stop()
-                raise Transient("broker", error) from error
+                raise await why_not(self._options, error) from error
             self._producer = producer
             self.heard_at = time.monotonic()
 

@@ -18,14 +18,14 @@ from services.runtime.clock import Clock
 from services.runtime.decision import Dead
 from services.runtime.engine import Due, Engine
 from services.runtime.failpoint import failpoint
-from services.runtime.failures import Awaited, Stopped, TooManyDeadLetters, Transient
+from services.runtime.failures import Awaited, Refused, Stopped, TooManyDeadLetters, Transient
 from services.runtime.logs import log
 from services.runtime.mongo import Database, moment_of
 from services.runtime.pipeline import Commit, Handler, Pipeline
 from services.runtime.producer import Producer
 from services.runtime.schema import Schema
 from services.runtime.senders import Senders
-from services.runtime.settings import Settings
+from services.runtime.settings import Settings, SettingsError
 from services.runtime.table import WholeTopic
 from services.runtime.traces import tracing
 
@@ -100,16 +100,13 @@ class Service:
     async def start(self) -> None:
         """Start, waiting for a database or a broker that is away; ready when ``ready`` says so.
 
-        Raises ``TooNew`` where the database is of a newer release.
+        Raises ``TooNew`` where the database is of a newer release, and ``SettingsError`` where it or a broker answers and
+        will not have us.
         """
         self.failed = asyncio.get_running_loop().create_future()
-        patiently = self.pipeline.patiently
-        await patiently(self._look_at_schema)
-        for step in self.prepare:
-            await patiently(step)
-        await patiently(self.producer.start)
-        for table in self.tables:
-            await patiently(table.start)
+        tables = (table.start for table in self.tables)
+        for step in (self._look_at_schema, *self.prepare, self.producer.start, *tables):
+            await self.pipeline.patiently(partial(_accepted, step))
         await self.subscription.start()
         self._tasks = [
             asyncio.create_task(self._every(TICK_SECONDS, self._tick), name=f"{self.name} timers"),
@@ -270,6 +267,13 @@ class Service:
         if not await self.database.ping():
             return False, "the database does not answer"
         return True, f"ready{self._lacks}"
+
+
+async def _accepted(step: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await step()
+    except Refused as error:
+        raise SettingsError(str(error)) from None
 
 
 def refresh_open(

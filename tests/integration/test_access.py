@@ -356,11 +356,46 @@ def test_a_check_that_may_not_look_says_which_right_is_wanting(secured: Secured)
 def test_a_wrong_password_or_none_is_no_way_in(secured: Secured) -> None:
     wrong = Secured(secured.plain, secured.address, secured.ca, {"portal": "wrong"}, secured.directory)
     done = wrong.command("portal", "watch", "status", "--seconds", "1")
-    assert done.returncode != 0
-    assert "HOMECALL_KAFKA_BOOTSTRAP" in done.stderr
-    assert secured.passwords["portal"] not in done.stderr
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines() == [
+        f"homecall: Kafka at {secured.address} (HOMECALL_KAFKA_BOOTSTRAP) refuses the user or the password: "
+        "HOMECALL_KAFKA_USERNAME, HOMECALL_KAFKA_PASSWORD"
+    ]
     right = secured.command("portal", "watch", "status", "--seconds", "1")
     assert right.returncode == 0, right.stderr
+
+
+@pytest.mark.usefixtures("topics")
+@pytest.mark.parametrize(
+    ("setting", "wrong", "named"),
+    [
+        ("HOMECALL_KAFKA_PASSWORD", "wr0ng-passw0rd", "HOMECALL_KAFKA_PASSWORD"),
+        ("HOMECALL_KAFKA_USERNAME", "nobody", "HOMECALL_KAFKA_USERNAME"),
+        ("HOMECALL_KAFKA_CA_FILE", "another authority", "HOMECALL_KAFKA_CA_FILE"),
+    ],
+)
+def test_a_service_that_is_refused_stops_at_its_start_and_names_the_setting(
+    secured: Secured, mongo: stack.Server, tmp_path: Path, setting: str, wrong: str, named: str
+) -> None:
+    """It does not wait as for a broker that is away, and the password is not told."""
+    value = str(Authority(tmp_path).ca) if wrong == "another authority" else wrong
+    env = {name: value for name, value in os.environ.items() if not name.startswith("HOMECALL_")}
+    env |= secured.env("homecall-intake") | {
+        "HOMECALL_ENV": "development",
+        "HOMECALL_SIGNATURES": "off",
+        "HOMECALL_MONGO_URL": mongo.address,
+        "HOMECALL_MONGO_PREFIX": "refused",
+        "HOMECALL_HTTP_PORT": "0",
+        setting: value,
+    }
+    command = [sys.executable, "-m", "services.cli.main", "serve", "intake"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2, done.stderr
+    *_, last = done.stderr.strip().splitlines()
+    assert last.startswith(f"homecall: Kafka at {secured.address} (HOMECALL_KAFKA_BOOTSTRAP) ")
+    assert named in last
+    assert "Traceback" not in done.stderr
+    assert "wr0ng-passw0rd" not in done.stderr
 
 
 @pytest.mark.usefixtures("topics")
