@@ -44,8 +44,8 @@ faults: $(DEV) ## faults under load, judged from outside; ARGS="--list", ARGS="-
 bench-schedule: $(DEV) ## ways to plan a clinic day, side by side; ARGS="--seed 1 --days 3 --json"
 	@$(BIN)/python -m bench.schedule $(ARGS)
 
-containers: $(DEV) ## the image and compose, tried: on an engine of its own and stand-ins where there is none
-	@$(BIN)/python -m tests.containers
+containers: $(DEV) ## the image, fixtures and compose, tried; ARGS="--three-brokers"
+	@$(BIN)/python -m tests.containers $(ARGS)
 
 lock: $(LOCKING) ## the lock files again, from pyproject.toml; ARGS=--upgrade for newer versions
 	@$(COMPILE) --output-file requirements.lock pyproject.toml

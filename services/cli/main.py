@@ -78,6 +78,9 @@ class AccessForm(StrEnum):
     KAFKA_ACLS = "kafka-acls"
     JSON = "json"
     STRIMZI = "strimzi"
+    MONGOSH = "mongosh"
+    MONGODB_JSON = "mongodb-json"
+    MONGODB_OPERATOR = "mongodb-operator"
 
 
 class RouteFormat(StrEnum):
@@ -461,15 +464,19 @@ def dev_sign(
 @app.command()
 def access(
     clinics: Annotated[list[str] | None, typer.Argument(help="the ids of the clinics that get a user each")] = None,
-    form: Annotated[AccessForm, typer.Option("--format", help="a shell script, JSON, or Strimzi's resources")] = (
-        AccessForm.KAFKA_ACLS
-    ),
+    form: Annotated[
+        AccessForm,
+        typer.Option(
+            "--format", help="of Kafka: a shell script, JSON, Strimzi's resources; of MongoDB: the other three"
+        ),
+    ] = AccessForm.KAFKA_ACLS,
     cluster: Annotated[str, typer.Option(help="the cluster's name, for strimzi")] = "homecall",
+    prefix: Annotated[str, typer.Option(help="of the databases, HOMECALL_MONGO_PREFIX")] = "homecall",
 ) -> None:
-    """Print Kafka's users and what each may read and write: the services, the portal, each clinic."""
+    """Print the users of Kafka, or of MongoDB, and what each may do: the services, the portal, each clinic."""
     from services.cli.access import access as run
 
-    run(clinics or [], form.value, cluster)
+    run(clinics or [], form.value, cluster, prefix)
 
 
 @senders_app.command("new")

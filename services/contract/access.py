@@ -1,7 +1,8 @@
-"""Who may read and write which topic: Kafka's access lists, made from the table of topics.
+"""Who may read and write what, and how much of it: Kafka's access lists and quotas, MongoDB's users and roles.
 
-Each party has a user of its own, with what its row of the table says and nothing else. Kafka's lists know topics and
-not keys: that a clinic writes for no other clinic is held by the signatures of senders (`services/runtime/senders.py`).
+Each party has a Kafka user of its own, with what its row of the table of topics says and nothing else. Kafka's lists
+know topics and not keys: that a clinic writes for no other clinic is held by the signatures of senders
+(`services/runtime/senders.py`). Each service has a MongoDB user of its own, for its own database.
 """
 
 from __future__ import annotations
@@ -10,7 +11,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from services.contract.topics import CLINICS, DEAD_LETTERS, SERVICES, TOPICS, Topic, read_by
+from services.contract.topics import (
+    CLINICS,
+    DEAD_LETTERS,
+    INTAKE,
+    NOTIFIER,
+    SCHEDULER,
+    SERVICES,
+    TOPICS,
+    Topic,
+    read_by,
+)
 
 Operation = Literal["Read", "Write", "Describe", "Create", "DescribeConfigs"]
 Resource = Literal["topic", "group", "cluster"]
@@ -30,11 +41,37 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """How much of each broker a user may take; what goes beyond waits, and nobody else's with it.
+
+    Bytes a second written and read, and percent of the time of one thread that answers requests.
+    """
+
+    producer_byte_rate: int
+    consumer_byte_rate: int
+    request_percentage: int
+
+
+KIB, MIB = 1024, 1024 * 1024
+# A request is 2 KiB, a roster of 30 doctors 8 KiB: a clinic's busiest minute fits some hundred times over. Reading is
+# more, since whoever begins reads the region's topics from their beginning.
+QUOTAS = {
+    "clinic": Quota(256 * KIB, 4 * MIB, 25),
+    "region": Quota(256 * KIB, 1 * MIB, 25),
+    "portal": Quota(4 * MIB, 16 * MIB, 100),
+    "contact-centre": Quota(64 * KIB, 16 * MIB, 50),
+    "operators": Quota(4 * MIB, 16 * MIB, 50),
+}
+"""By party. The services have none: what they write and read follows from what the others may."""
+
+
+@dataclass(frozen=True, slots=True)
 class User:
-    """A Kafka user and all that it may do."""
+    """A Kafka user and all that it may do; no ``quota`` is no limit."""
 
     name: str
     grants: tuple[Grant, ...]
+    quota: Quota | None = None
 
 
 def users(clinics: tuple[str, ...] = ()) -> tuple[User, ...]:
@@ -42,8 +79,9 @@ def users(clinics: tuple[str, ...] = ()) -> tuple[User, ...]:
     found = [User(f"homecall-{service}", tuple(_of_service(service))) for service in SERVICES]
     for party in OUTSIDE:
         if party != "clinic":
-            found.append(User(party, tuple(_of_party(party, f"{party}-"))))
-    found += [User(f"clinic-{clinic}", tuple(_of_party("clinic", f"clinic-{clinic}-"))) for clinic in clinics]
+            found.append(User(party, tuple(_of_party(party, f"{party}-")), QUOTAS[party]))
+    for clinic in clinics:
+        found.append(User(f"clinic-{clinic}", tuple(_of_party("clinic", f"clinic-{clinic}-")), QUOTAS["clinic"]))
     return tuple(found)
 
 
@@ -77,3 +115,32 @@ def _on_topics(reads: set[Topic], writes: set[Topic]) -> Iterator[Grant]:
 def _replayed_to(topic: Topic) -> bool:
     """Dead letters are sent again to where they came from: to whatever a service reads."""
     return topic is not DEAD_LETTERS and (topic is CLINICS or any(service in topic.readers for service in SERVICES))
+
+
+Role = Literal["read", "readWrite", "backup"]
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseUser:
+    """A MongoDB user, kept in ``admin``, and its roles: each a role and the database that it is for."""
+
+    name: str
+    roles: tuple[tuple[Role, str], ...]
+
+
+def database_users(prefix: str = "homecall") -> tuple[DatabaseUser, ...]:
+    """The users of the databases with this prefix: each service for its own, and who does what none of them may.
+
+    ``reconcile`` compares three stores and changes none; ``erase`` is for what goes through all of them (erasing, and
+    sealing anew); ``backup`` reads everything.
+    """
+
+    def on(role: Role, *services: str) -> tuple[tuple[Role, str], ...]:
+        return tuple((role, f"{prefix}_{service}") for service in services)
+
+    return (
+        *(DatabaseUser(service, on("readWrite", service)) for service in SERVICES),
+        DatabaseUser("reconcile", on("read", INTAKE, SCHEDULER, NOTIFIER)),
+        DatabaseUser("erase", on("readWrite", *SERVICES)),
+        DatabaseUser("backup", (("backup", "admin"),)),
+    )

@@ -100,8 +100,9 @@ def _install() -> None:
 
 def _our_own(directory: Path) -> Iterator[Engine]:
     host = f"unix://{directory / 'docker.sock'}"
-    # Mapped ports bind 127.0.0.1 alone; without --ip they would bind every address.
-    command = ["dockerd", "--host", host, "--ip", "127.0.0.1"]
+    # Mapped ports bind 127.0.0.1 alone; without --ip they would bind every address. Its bridges are all that it adds to
+    # this machine's network: containers that talk to one another alone need no rules of a firewall, and no forwarding.
+    command = ["dockerd", "--host", host, "--ip", "127.0.0.1", "--iptables=false", "--ip-forward=false"]
     for option, name in (("data-root", "data"), ("exec-root", "exec"), ("pidfile", "pid")):
         command += [f"--{option}", str(directory / name)]
     log = directory / "log"

@@ -7,7 +7,11 @@ image.
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,20 +27,44 @@ CA_FILE = "/etc/ssl/certs/ca-certificates.crt"
 _MERGED = ("bin", "sbin", "lib", "lib64")
 _LEFT_OUT = tuple(f"/usr/share/{name}" for name in ("doc", "man", "locale", "info", "icons", "lintian"))
 
-# Kafka's own image makes its properties of the environment like this: KAFKA_LOG_DIRS is log.dirs.
-KAFKA = """#!/bin/bash
+# Kafka's own images make their properties of the environment like this: KAFKA_LOG_DIRS is log.dirs. The names of the
+# files are those that testcontainers asks of an image.
+KAFKA = {
+    "etc/confluent/docker/bash-config": "",
+    "etc/confluent/docker/configure": """#!/bin/bash
 set -e
 for each in $(compgen -e KAFKA_); do
   case $each in KAFKA_HEAP_OPTS) continue;; esac
   name=${each#KAFKA_}; name=${name,,}; echo "${name//_/.}=${!each}"
-done > /tmp/server.properties
-java=(/usr/lib/jvm/java-17-openjdk-*/bin/java -Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "/opt/kafka/*")
-"${java[@]}" kafka.tools.StorageTool format --ignore-formatted --cluster-id="$CLUSTER_ID" \\
-  --config=/tmp/server.properties
-exec "${java[@]}" kafka.Kafka /tmp/server.properties
-"""
+done > /etc/kafka/kafka.properties
+""",
+    "etc/confluent/docker/launch": """#!/bin/bash
+exec kafka-java kafka.Kafka /etc/kafka/kafka.properties
+""",
+    "usr/bin/kafka-storage": """#!/bin/bash
+exec kafka-java kafka.tools.StorageTool "$@"
+""",
+    "usr/bin/kafka-java": """#!/bin/bash
+exec /usr/lib/jvm/java-17-openjdk-*/bin/java -Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \\
+  -Dlog4j2.configurationFile=/etc/kafka/log4j2.xml -cp "/opt/kafka/*" "$@"
+""",
+    "usr/bin/run-kafka": """#!/bin/bash
+set -e
+/etc/confluent/docker/configure
+kafka-storage format --ignore-formatted --cluster-id="$CLUSTER_ID" --config=/etc/kafka/kafka.properties
+exec /etc/confluent/docker/launch
+""",
+    "etc/kafka/log4j2.xml": (stack.SOURCES / "log4j2.xml").read_text("utf-8"),
+}
+# With a user and a password as MongoDB's image takes them, what asks for them stands before it.
 MONGOD = """#!/bin/bash
-exec nx-27017 --host 0.0.0.0 --port 27017 --data-dir /data/db
+set -e
+if [ -z "$MONGO_INITDB_ROOT_USERNAME" ]; then exec nx-27017 --host 0.0.0.0 --port 27017 --data-dir /data/db; fi
+printf '[{"user": "%s", "pwd": "%s", "roles": [{"role": "root", "db": "admin"}]}]' \\
+  "$MONGO_INITDB_ROOT_USERNAME" "$MONGO_INITDB_ROOT_PASSWORD" > /tmp/users.json
+nx-27017 --host 127.0.0.1 --port 27018 --data-dir /data/db &
+until (</dev/tcp/127.0.0.1/27018) 2>/dev/null; do sleep 0.1; done
+exec python3 /usr/bin/mongo_front.py --listen 0.0.0.0:27017 --to 127.0.0.1:27018 --users /tmp/users.json
 """
 MONGOSH = """#!/bin/bash
 # No shell and no replica set here: whether it listens.
@@ -44,16 +72,51 @@ exec bash -c '</dev/tcp/127.0.0.1/27017'
 """
 
 
-def python(engine: Engine, tag: str) -> None:
-    """In place of the Python image. Its pip trusts what this machine's does."""
-    _image(engine, tag, PYTHON, more=[CA_FILE], changes=[f"ENV PIP_CERT={CA_FILE}"])
+def python(engine: Engine, tag: str) -> bool:
+    """In place of the Python image. Its pip trusts what this machine's does; True where it needs no network either.
+
+    Then the wheels of the lock file lie in it, as `_wheels` got them.
+    """
+    wheels = _wheels()
+    changes = [f"ENV PIP_CERT={CA_FILE}"]
+    changes += ["ENV PIP_NO_INDEX=1 PIP_FIND_LINKS=/wheels"] if wheels else []
+    _image(engine, tag, PYTHON, more=[CA_FILE], trees={"wheels": wheels} if wheels else {}, changes=changes)
+    return wheels is not None
+
+
+def _wheels() -> Path | None:
+    """The directory of the lock file's wheels for Debian's Python, got once; None where they are not to be had.
+
+    They are what pip has in its cache from installing the same lock file here, where it has; a build in a container
+    has none, and gets each of them anew.
+    """
+    version = subprocess.run(
+        ["/usr/bin/python3", "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.strip()
+    lock = stack.ROOT / "requirements.lock"
+    wheels = stack.CACHE / f"wheels-{version}-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}"
+    if not wheels.is_dir():
+        stack.CACHE.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=stack.CACHE) as directory:
+            unfinished = Path(directory) / "wheels"
+            command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "download", "--no-deps"]
+            command += ["--require-hashes", "--only-binary=:all:", "--python-version", version]
+            command += ["--requirement", str(lock), "--dest", str(unfinished)]
+            if subprocess.run(command, capture_output=True, check=False).returncode != 0:
+                return None
+            with contextlib.suppress(OSError):  # another run was first
+                unfinished.rename(wheels)
+    return wheels
 
 
 def kafka(engine: Engine, tag: str) -> None:
-    """In place of Kafka's image: the jars of the tests."""
+    """In place of Kafka's image: the jars of the tests. Good for compose and for testcontainers."""
     jars = stack.kafka_jars()
-    changes = ['ENTRYPOINT ["/usr/bin/run-kafka"]', "VOLUME /var/lib/kafka/data"]
-    _image(engine, tag, JAVA, trees={"opt/kafka": jars}, texts={"usr/bin/run-kafka": KAFKA}, changes=changes)
+    changes = ['CMD ["/usr/bin/run-kafka"]', "VOLUME /var/lib/kafka/data"]
+    _image(engine, tag, JAVA, trees={"opt/kafka": jars}, texts=KAFKA, changes=changes)
 
 
 def mongo(engine: Engine, tag: str, base: str) -> None:
@@ -62,8 +125,10 @@ def mongo(engine: Engine, tag: str, base: str) -> None:
         for name, text in {"mongod": MONGOD, "mongosh": MONGOSH}.items():
             (Path(directory) / name).write_text(text)
             (Path(directory) / name).chmod(0o755)
+        shutil.copy(stack.SOURCES / "mongo_front.py", directory)
         dockerfile = (
-            f"FROM {base}\nUSER 0\nCOPY mongod mongosh /usr/bin/\nWORKDIR /data/db\nENTRYPOINT []\nHEALTHCHECK NONE\n"
+            f"FROM {base}\nUSER 0\nCOPY mongod mongosh mongo_front.py /usr/bin/\nWORKDIR /data/db\nENTRYPOINT []\n"
+            'HEALTHCHECK NONE\nCMD ["mongod"]\n'
         )
         (Path(directory) / "Dockerfile").write_text(dockerfile)
         engine.run("build", "-q", "-t", tag, directory)

@@ -157,6 +157,7 @@ KAFKA_USER: Final = resource(
         "authentication authorization",
         authentication=_SCRAM,
         authorization=of("type acls", type={"const": "simple"}, acls=many(_ACL)),
+        quotas=of("", producerByteRate=WHOLE, consumerByteRate=WHOLE, requestPercentage=WHOLE),
     ),
 )
 SCALED_OBJECT: Final = resource(

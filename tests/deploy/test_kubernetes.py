@@ -219,6 +219,12 @@ def test_topics_and_users_are_made_from_the_table_of_topics() -> None:
     }
 
 
+def test_the_users_of_the_database_are_made_from_the_list_of_services() -> None:
+    made = CliRunner().invoke(app, ["access", "--format", "mongodb-operator"]).stdout
+    text = (KUBERNETES / "mongodb" / "replica-set.yaml").read_text("utf-8")
+    assert text.endswith(f"  users:\n{made}"), "homecall access --format mongodb-operator"
+
+
 def test_the_rules_are_those_of_prometheus(resources: list[Resource]) -> None:
     files = [ROOT / "deploy" / "prometheus" / f"homecall.{name}.yml" for name in ("rules", "alerts")]
     groups = [group for file in files for group in yaml.safe_load(file.read_text("utf-8"))["groups"]]

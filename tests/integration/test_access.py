@@ -11,6 +11,7 @@ import os
 import secrets
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +34,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from typer.testing import CliRunner
 
 from homecall_client import Outgoing, record_of, signed
-from services.cli.access import acl_arguments, as_json
+from services.cli.access import acl_arguments, as_json, quota_arguments
 from services.cli.clinic_day import STARTS_AT, UNKNOWN, Act, make_plan
 from services.cli.embedded import free_port
 from services.cli.main import app
@@ -350,6 +351,35 @@ def test_a_check_that_may_not_look_says_which_right_is_wanting(secured: Secured)
     assert settings[0].endswith("give this user DescribeConfigs on them")
     assert "homecall.complaints.v1 is missing, or this user may not see it" in done.stdout
     assert "None" not in done.stdout
+
+
+@pytest.mark.usefixtures("topics")
+def test_a_clinic_that_floods_is_slowed_down_and_nobody_else_is(secured: Secured) -> None:
+    """By the quotas as they are printed: what a clinic sends beyond its rate waits in its own connection."""
+    (user,) = [user for user in users(CLINICS) if user.name == "clinic-aqqu-5"]
+    assert user.quota is not None
+    arguments = ["kafka.admin.ConfigCommand", "--bootstrap-server", secured.plain, "--alter"]
+    arguments += quota_arguments(user.name, user.quota)
+    done = subprocess.run(stack.kafka_tool(*arguments), capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    def sent(user: str, size: int) -> tuple[float, list[float]]:
+        """How long the broker took for so many bytes, and how long it said to wait."""
+        waits: list[float] = []
+        more = {"throttle_cb": lambda event: waits.append(event.throttle_time), "batch.size": 65_536}
+        producer = Producer(secured.client(user, **more))
+        began = time.monotonic()
+        for number in range(size // 16_384):
+            producer.produce("homecall.visits.v1", secrets.token_bytes(16_384), f"{number}".encode())
+        assert producer.flush(30) == 0
+        return time.monotonic() - began, [wait for wait in waits if wait > 0]
+
+    # The broker counts over eleven seconds, so that much may come at once.
+    burst = 11 * user.quota.producer_byte_rate
+    seconds, waits = sent(user.name, burst + user.quota.producer_byte_rate // 2)
+    assert waits, "the broker held nothing"
+    assert seconds > min(waits) > 0
+    assert sent("clinic-samal-1", 262_144)[1] == []
 
 
 @pytest.mark.usefixtures("topics")

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
-from services.cli.access import FORMS, acl_arguments
+from services.cli.access import FORMS, acl_arguments, quota_arguments
 from services.cli.failure import Failure
 from services.cli.main import app
-from services.contract.access import Grant, users
+from services.contract.access import QUOTAS, Grant, database_users, users
 from services.contract.topics import DEAD_LETTERS, SERVICES, TOPICS
 from services.runtime.senders import read_senders
 
@@ -64,14 +68,82 @@ def test_each_form_says_the_same() -> None:
     assert [each["user"] for each in listed] == [user.name for user in found]
     script = FORMS["kafka-acls"](found, "c")
     strimzi = FORMS["strimzi"](found, "c")
-    for user in found:
+    for user, plain in zip(found, listed, strict=True):
         assert f"User:{user.name} " in script
         assert f"  name: {user.name}\n" in strimzi
+        assert plain["quotas"] == (None if user.quota is None else asdict(user.quota))
+        if user.quota is not None:
+            assert f"quota {' '.join(quota_arguments(user.name, user.quota))}\n" in script
         arguments = [each for line in acl_arguments(user) for each in line]
         for grant in user.grants:
             if grant.resource != "cluster":
                 assert grant.name in arguments
                 assert f"name: {grant.name}," in strimzi
+
+
+def test_who_is_outside_has_a_quota_and_the_services_have_none() -> None:
+    """A flood is held where it comes in; what the services say of it must not be held too."""
+    limited = {name for name, user in USERS.items() if user.quota is not None}
+    assert limited == {name for name in USERS if not name.startswith("homecall-")}
+    assert USERS["clinic-samal-1"].quota == QUOTAS["clinic"]
+    strimzi = {each["metadata"]["name"]: each["spec"] for each in yaml.safe_load_all(FORMS["strimzi"](users(), "c"))}
+    assert strimzi["portal"]["quotas"] == {
+        "producerByteRate": QUOTAS["portal"].producer_byte_rate,
+        "consumerByteRate": QUOTAS["portal"].consumer_byte_rate,
+        "requestPercentage": QUOTAS["portal"].request_percentage,
+    }
+    assert "quotas" not in strimzi["homecall-intake"]
+
+
+def test_each_service_has_its_own_database_and_no_other() -> None:
+    roles = {user.name: user.roles for user in database_users("x")}
+    assert {name: roles[name] for name in SERVICES} == {name: (("readWrite", f"x_{name}"),) for name in SERVICES}
+    assert {role for role, _ in roles["reconcile"]} == {"read"}
+    writers = {name for name, each in roles.items() if len([role for role, _ in each if role == "readWrite"]) > 1}
+    assert writers == {"erase"}
+
+
+def test_the_forms_for_the_databases_say_the_same() -> None:
+    listed = json.loads(RUN.invoke(app, ["access", "--format", "mongodb-json", "--prefix", "x"]).stdout)
+    operators = yaml.safe_load(RUN.invoke(app, ["access", "--format", "mongodb-operator", "--prefix", "x"]).stdout)
+    expected = {user.name: {f"{role} {database}" for role, database in user.roles} for user in database_users("x")}
+    assert {user["user"]: {f"{each['role']} {each['db']}" for each in user["roles"]} for user in listed} == expected
+    assert {user["name"]: {f"{each['name']} {each['db']}" for each in user["roles"]} for user in operators} == expected
+
+
+def test_the_script_for_mongosh_makes_users_and_changes_those_that_are_there(tmp_path: Path) -> None:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("the script is JavaScript, and node is not here")
+    script = RUN.invoke(app, ["access", "--format", "mongosh"]).stdout
+    program = f"""
+const made = [];
+const admin = {{
+  getUser: name => name === "backup" || null,
+  createUser: user => made.push(["create", user]),
+  updateUser: (name, all) => made.push(["update", name, all]),
+}};
+const db = {{ getSiblingDB: () => admin }};
+(() => {{
+{script.replace("const admin = ", "const the_same = ")}
+}})();
+console.log(JSON.stringify(made));
+"""
+    (tmp_path / "run.js").write_text(program, "utf-8")
+    names = [user.name for user in database_users()]
+    env = {f"PASSWORD_{name.upper()}": f"of {name}" for name in names}
+    done = subprocess.run([node, tmp_path / "run.js"], env=env, capture_output=True, text=True, check=True)
+    *created, updated = json.loads(done.stdout)
+    for (kind, made), user in zip(created, database_users(), strict=False):
+        roles = [{"role": role, "db": database} for role, database in user.roles]
+        assert (kind, made) == (
+            "create",
+            {"user": user.name, "pwd": f"of {user.name}", "roles": roles, "mechanisms": ["SCRAM-SHA-256"]},
+        )
+    assert updated[:2] == ["update", "backup"]
+    without = subprocess.run([node, tmp_path / "run.js"], env={}, capture_output=True, text=True, check=False)
+    assert without.returncode != 0
+    assert "PASSWORD_INTAKE is not set" in without.stderr
 
 
 def test_a_clinic_id_that_is_none_is_told() -> None:
