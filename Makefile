@@ -15,7 +15,7 @@ COMPILE := $(LOCKING)/bin/pip-compile --quiet --no-config --no-header --generate
 	--build-deps-for editable --extra embedded --extra traces $(ARGS)
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench bench-schedule faults lock clean containers
+.PHONY: help demo test check bench bench-schedule faults lock clean containers audit sbom
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
@@ -46,6 +46,12 @@ bench-schedule: $(DEV) ## ways to plan a clinic day, side by side; ARGS="--seed 
 
 containers: $(DEV) ## the image, fixtures and compose, tried; ARGS="--three-brokers"
 	@$(BIN)/python -m tests.containers $(ARGS)
+
+audit: $(DEV) ## what is known against the locked versions; ARGS="--advisories DIR" asks nobody
+	@$(BIN)/python -m tests.supply.audit $(ARGS)
+
+sbom: $(DEV) ## a CycloneDX bill of materials of what runs, and its licences, into build/
+	@$(BIN)/python -m tests.supply.sbom $(ARGS)
 
 lock: $(LOCKING) ## the lock files again, from pyproject.toml; ARGS=--upgrade for newer versions
 	@$(COMPILE) --output-file requirements.lock pyproject.toml
