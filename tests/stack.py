@@ -407,7 +407,7 @@ def _kafka_node(
     address = f"127.0.0.1:{port}"
     return Child(
         "Kafka",
-        _with_us(_java(["kafka.Kafka", str(config)], java_options)),
+        with_us(_java(["kafka.Kafka", str(config)], java_options)),
         log,
         ready=lambda: kafka_answers(address),
         # Three at once, or one that looks through its logs after a crash, on a machine that does other work, too.
@@ -499,7 +499,7 @@ def mongo_java(heap: str = "768m") -> Iterator[Server]:
         url = f"mongodb://127.0.0.1:{port}"
         child = Child(
             "mongo-java-server",
-            _with_us(_java(["MongoStandIn", str(port)], (f"-Xmx{heap}", "-XX:+UseSerialGC"))),
+            with_us(_java(["MongoStandIn", str(port)], (f"-Xmx{heap}", "-XX:+UseSerialGC"))),
             Path(directory) / "mongo.log",
             ready=lambda: database_answers(url),
         )
@@ -554,7 +554,7 @@ def _bind(container: Any, inner: int, port: int) -> None:
     container.ports[str(inner)] = ("127.0.0.1", port)
 
 
-def _with_us(command: list[str]) -> list[str]:
+def with_us(command: list[str]) -> list[str]:
     """The command, made to end when our end of its standard input closes, as `Child` asks of it."""
     guard = 'exec 3<&0; (cat <&3 >/dev/null; kill -9 $$) & exec "$@" </dev/null 3<&-'
     return ["sh", "-c", guard, "sh", *command]

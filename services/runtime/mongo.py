@@ -76,7 +76,7 @@ def away(error: PyMongoError) -> Transient | None:
     if code == _UNAUTHORIZED:
         return Refused(
             "database",
-            "MongoDB does not let the user in HOMECALL_MONGO_URL do its work: see homecall access --format mongodb",
+            "MongoDB does not let the user in HOMECALL_MONGO_URL do its work: see homecall access --format mongosh",
         )
     if isinstance(error, ConnectionFailure) and "CERTIFICATE_VERIFY_FAILED" in str(error):
         return Refused(

@@ -129,7 +129,8 @@ def try_the_fixtures(engine: Engine, images: Mapping[str, str]) -> None:
         # Ryuk, which cleans up after them, is an image too; the engine is gone in a moment with all that is in it.
         env |= {"TESTCONTAINERS_RYUK_DISABLED": "true", "TESTCONTAINERS_CONNECTION_MODE": "docker_host"}
         env["TESTCONTAINERS_HOST_OVERRIDE"] = "127.0.0.1"
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *OF_FIXTURES]
+    command = [sys.executable, "-m", "pytest", "-o", "addopts=-q", "-W", "ignore", "-p", "no:cacheprovider"]
+    command += OF_FIXTURES
     done = subprocess.run(
         command, env=env, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
