@@ -100,7 +100,7 @@ def test_each_service_has_its_own_database_and_no_other() -> None:
     assert {name: roles[name] for name in SERVICES} == {name: (("readWrite", f"x_{name}"),) for name in SERVICES}
     assert {role for role, _ in roles["reconcile"]} == {"read"}
     writers = {name for name, each in roles.items() if len([role for role, _ in each if role == "readWrite"]) > 1}
-    assert writers == {"erase"}
+    assert writers == {"erase", "migrate"}
 
 
 def test_the_forms_for_the_databases_say_the_same() -> None:
