@@ -53,9 +53,9 @@ class Quota:
 
 
 KIB, MIB = 1024, 1024 * 1024
-# A request is 2 KiB, a roster of 30 doctors 8 KiB: a clinic gets 64 requests a second, four times the country's peak, and
-# a day's worth that was held up goes through within a minute. Reading is more, since whoever begins reads the region's
-# topics from their beginning.
+# A request is 2 KiB, a roster of 30 doctors 8 KiB: a clinic gets 64 requests a second, four times the country's peak,
+# and a day's worth that was held up goes through within a minute. Reading is more, since whoever begins reads the
+# region's topics from their beginning.
 QUOTAS = {
     "clinic": Quota(128 * KIB, 4 * MIB, 25),
     "region": Quota(256 * KIB, 1 * MIB, 25),

@@ -100,8 +100,8 @@ class Service:
     async def start(self) -> None:
         """Start, waiting for a database or a broker that is away; ready when ``ready`` says so.
 
-        Raises ``TooNew`` where the database is of a newer release, and ``SettingsError`` where it or a broker answers and
-        will not have us.
+        Raises ``TooNew`` where the database is of a newer release, and ``SettingsError`` where it or a broker answers
+        and will not have us.
         """
         self.failed = asyncio.get_running_loop().create_future()
         tables = (table.start for table in self.tables)

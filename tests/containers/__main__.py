@@ -214,7 +214,11 @@ def composed(engine: Engine, images: dict[str, str]) -> Iterator[Up]:
     wanted += ["grafana"] if engine.pulls else []
     wanted += ["kafka-2", "kafka-3"] if "COMPOSE_PROFILES" in images else []
     try:
-        up.compose("up", "-d", "--no-build", *wanted)
+        try:
+            up.compose("up", "-d", "--no-build", *wanted)
+        except subprocess.TimeoutExpired:
+            logs = up.compose("logs", "--tail", "20", check=False)[-6000:]
+            raise RuntimeError(f"compose does not come up:\n{logs}") from None
         say("compose is up")
         yield up
     finally:

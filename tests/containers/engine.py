@@ -40,10 +40,12 @@ class Engine:
         return self._output([self.docker, *command], check, more)
 
     def composed(self, *command: str, check: bool = True, more: Mapping[str, str] | None = None) -> str:
-        """The output of a compose command."""
-        return self._output([*self.compose, *command], check, more)
+        """The output of a compose command. Raises ``TimeoutExpired`` for one that waits for ever, as for a job."""
+        return self._output([*self.compose, *command], check, more, timeout=180)
 
-    def _output(self, command: list[str], check: bool, more: Mapping[str, str] | None) -> str:
+    def _output(
+        self, command: list[str], check: bool, more: Mapping[str, str] | None, timeout: float | None = None
+    ) -> str:
         done = subprocess.run(
             command,
             env=self.environment(more),
@@ -51,6 +53,7 @@ class Engine:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
+            timeout=timeout,
         )
         if check and done.returncode != 0:
             raise RuntimeError(f"{' '.join(command[:6])} …: exit {done.returncode}\n{done.stdout[-4000:]}")
