@@ -14,7 +14,8 @@ from pathlib import Path
 from tests.stack import until
 
 BRIDGE = "docker0"
-PACKAGES = ("docker.io", "iptables", "iproute2", "docker-compose", "python3-venv")
+# The engine; and what the stand-ins are made of.
+PACKAGES = ("docker.io", "iptables", "iproute2", "docker-compose", "python3-venv", "openjdk-17-jre-headless")
 
 
 class NoEngineError(Exception):
@@ -87,18 +88,28 @@ def _compose(docker: str) -> tuple[str, ...]:
 
 
 def _install() -> None:
-    if shutil.which("dockerd") is not None and shutil.which("docker-compose") is not None:
-        return
     if os.getuid() != 0 or shutil.which("apt-get") is None:
         raise NoEngineError("no engine answers, and none can be installed without root and apt-get")
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    command = ["apt-get", "-q", "-y", "install", "--no-install-recommends", *PACKAGES]
+    missing = [name for name in PACKAGES if not _is_installed(name)]
+    if not missing:
+        return
+    command = ["apt-get", "-q", "-y", "install", "--no-install-recommends", *missing]
     # Its own daemon is not to be started: this one listens where we say.
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+    last = ""
     for attempt in (command, ["apt-get", "-q", "update"], command):
-        if subprocess.run(attempt, env=env, check=False, **quiet).returncode == 0 and attempt is command:  # type: ignore[call-overload]
+        done = subprocess.run(
+            attempt, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        )
+        if done.returncode == 0 and attempt is command:
             return
-    raise NoEngineError("no engine answers, and apt-get install docker.io docker-compose fails")
+        last = (done.stdout.strip().splitlines() or ["it says nothing"])[-1]
+    raise NoEngineError(f"no engine answers, and apt-get install {' '.join(missing)} fails: {last}")
+
+
+def _is_installed(package: str) -> bool:
+    asked = ["dpkg-query", "--show", "--showformat", "${db:Status-Status}", package]
+    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout == "installed"
 
 
 def _our_own(directory: Path) -> Iterator[Engine]:
