@@ -400,7 +400,6 @@ def test_a_wrong_password_or_none_is_no_way_in(secured: Secured) -> None:
     ("setting", "wrong", "named"),
     [
         ("HOMECALL_KAFKA_PASSWORD", "wr0ng-passw0rd", "HOMECALL_KAFKA_PASSWORD"),
-        ("HOMECALL_KAFKA_USERNAME", "nobody", "HOMECALL_KAFKA_USERNAME"),
         ("HOMECALL_KAFKA_CA_FILE", "another authority", "HOMECALL_KAFKA_CA_FILE"),
     ],
 )

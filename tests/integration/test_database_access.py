@@ -57,6 +57,8 @@ class Guarded:
     place: str
     authority: Authority
     passwords: Mapping[str, str]
+    asks: Child
+    directory: Path
 
     def url(self, user: str, *more: str, password: str | None = None, ca: Path | None = None) -> str:
         """A user's HOMECALL_MONGO_URL."""
@@ -73,23 +75,22 @@ def passwords() -> dict[str, str]:
 
 
 def front(
-    directory: Path, backend: str, passwords: Mapping[str, str], *, client_certificates: bool
-) -> tuple[Child, str]:
-    """What asks for users before a plain database, not started yet, and where it listens."""
+    directory: Path, backend: str, passwords: Mapping[str, str], port: int, *, client_certificates: bool = False
+) -> Child:
+    """What asks for users before a plain database, not started yet."""
     listed = CliRunner().invoke(app, ["access", "--format", "mongodb-json", "--prefix", PREFIX]).stdout
-    users = directory / "users.json"
+    name = f"front-{secrets.token_hex(4)}"
+    users = directory / f"{name}.json"
     users.write_text(json.dumps([user | {"pwd": passwords[user["user"]]} for user in json.loads(listed)]), "utf-8")
-    place, port = "127.0.0.1", free_port()
-    command = [sys.executable, str(stack.SOURCES / "mongo_front.py"), "--listen", f"{place}:{port}"]
+    command = [sys.executable, str(stack.SOURCES / "mongo_front.py"), "--listen", f"127.0.0.1:{port}"]
     command += ["--to", backend.removeprefix("mongodb://").rstrip("/"), "--users", str(users)]
     command += ["--cert", str(directory / "database.pem")]
     if client_certificates:
         command += ["--client-ca", str(directory / "ca.pem")]
-    log = directory / "front.log"
-    child = Child(
+    log = directory / f"{name}.log"
+    return Child(
         "what asks for users", stack.with_us(command), log, ready=lambda: "waiting" in log.read_text("utf-8", "replace")
     )
-    return child, f"{place}:{port}"
 
 
 @pytest.fixture(scope="module")
@@ -101,10 +102,11 @@ def guarded(
     directory = tmp_path_factory.mktemp("guarded")
     authority = Authority(directory)
     authority.server("database")
-    child, place = front(directory, mongo.address, passwords, client_certificates=False)
+    port = free_port()
+    child = front(directory, mongo.address, passwords, port)
     child.start()
     try:
-        yield Guarded(place, authority, passwords)
+        yield Guarded(f"127.0.0.1:{port}", authority, passwords, child, directory)
     finally:
         child.stop()
 
@@ -146,6 +148,29 @@ def test_the_services_do_their_work_each_with_its_own_user(guarded: Guarded, wor
     assert looked.returncode == 0, looked.stdout + looked.stderr
     erased = command(world.env, guarded.url("erase"), "erase", "--older-than", "400", "--dry-run")
     assert erased.returncode == 0, erased.stdout + erased.stderr
+
+
+def test_a_service_that_runs_waits_while_its_password_is_changed_and_loses_nothing(
+    guarded: Guarded, world: World, mongo: stack.Server
+) -> None:
+    """The database knows the new password before the service does; then the old one is put back."""
+    port = int(guarded.place.rpartition(":")[2])
+    changed = front(guarded.directory, mongo.address, dict.fromkeys(guarded.passwords, "another"), port)
+    request = a_request("samal-1", 2, MONDAY)
+    guarded.asks.stop()
+    changed.start()
+    try:
+        world.publish("request.submitted", request)
+        (intake,) = [process for process in world.processes if process.name == INTAKE]
+        world.wait(lambda: REFUSED in intake.log.read_text("utf-8"), "the log to say why it waits")
+        assert intake.running
+        assert intake.get("/readyz")[0] == 503
+    finally:
+        changed.stop()
+        guarded.asks.start()
+    world.wait(lambda: world.statuses(request["request_id"]) == ["registered", "scheduled"], "what waited to go on")
+    world.settle()
+    assert world.dead() == []
 
 
 async def refusal(url: str, service: str) -> str:
@@ -194,10 +219,11 @@ async def test_a_database_that_asks_for_a_certificate_gets_the_one_in_the_addres
 ) -> None:
     authority = Authority(tmp_path)
     authority.server("database")
-    child, place = front(tmp_path, mongo.address, guarded.passwords, client_certificates=True)
+    port = free_port()
+    child = front(tmp_path, mongo.address, guarded.passwords, port, client_certificates=True)
     child.start()
     try:
-        asking = Guarded(place, authority, guarded.passwords)
+        asking = Guarded(f"127.0.0.1:{port}", authority, guarded.passwords, child, tmp_path)
         ours = authority.server("intake")
         assert await refusal(asking.url(INTAKE, f"tlsCertificateKeyFile={ours}"), INTAKE) == "let in"
         without = MongoClient[dict[str, Any]](asking.url(INTAKE), serverSelectionTimeoutMS=300)
@@ -220,10 +246,9 @@ def ferretdb(tmp_path: Path) -> Iterator[Guarded]:
     listening += ["--listen-addr=", f"--listen-tls=127.0.0.1:{port}", f"--listen-tls-cert-file={pem}"]
     listening += [f"--listen-tls-key-file={pem}", "--debug-addr=-", "--telemetry=disable", "--test-enable-new-auth"]
     listening += ["--setup-database=admin", "--setup-username=intake", f"--setup-password={password}"]
-    found = Guarded(f"127.0.0.1:{port}", authority, {INTAKE: password})
-    child = Child(
-        "FerretDB", stack.with_us(listening), tmp_path / "log", ready=lambda: database_answers(found.url(INTAKE))
-    )
+    address = f"mongodb://intake:{password}@127.0.0.1:{port}/?tls=true&tlsCAFile={authority.ca}"
+    child = Child("FerretDB", stack.with_us(listening), tmp_path / "log", ready=lambda: database_answers(address))
+    found = Guarded(f"127.0.0.1:{port}", authority, {INTAKE: password}, child, tmp_path)
     child.start()
     try:
         yield found
