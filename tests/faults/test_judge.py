@@ -11,6 +11,7 @@ from typing import Any
 import bson
 import pytest
 
+from services.contract.events import ClinicPublished, RequestSubmitted, RosterPublished
 from services.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
 from services.runtime.failpoint import PLACES
 from tests.faults.harness import kills, scenarios
@@ -185,6 +186,16 @@ def test_the_same_seed_sends_the_same() -> None:
         [next(each) for _ in range(500)] for each in events[1:]
     ]
     assert next(Plan(8).events()) != next(Plan(7).events())
+
+
+def test_a_plan_of_any_size_keeps_to_the_contract() -> None:
+    plan = Plan(7, clinics=110, minutes=300)
+    for model, sent in ((ClinicPublished, plan.clinics), (RosterPublished, plan.rosters)):
+        for each in sent:
+            model.model_validate_json(json.dumps(each))
+    for _, (event_type, data) in zip(range(300), plan.events(), strict=False):
+        if event_type == "request.submitted":
+            RequestSubmitted.model_validate_json(json.dumps(data))
 
 
 def test_every_failpoint_is_on_some_services_way() -> None:

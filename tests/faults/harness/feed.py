@@ -60,7 +60,7 @@ class Plan:
         if number % 8 == 7:
             # Open in the night, closing soon after eight: visits whose day is over are due one after the other.
             self.opens[name] = DAY + timedelta(hours=2)
-            day = [["02:00", f"08:{10 + number:02d}"]]
+            day = [["02:00", f"08:{10 + number % 48:02d}"]]
         hours = dict.fromkeys(("mon", "tue", "wed", "thu", "fri"), day)
         return a_clinic(name, hours=hours, oral_confirmation=number % 3 == 0)
 

@@ -11,6 +11,8 @@ from tests.faults.harness.arena import SERVICES, Arena, arena, logs_of
 from tests.faults.harness.growth import growth
 from tests.faults.harness.run import Options, Report
 
+RATE = 12.0
+REQUESTS_PER_CLINIC = 100
 SAMPLE_EVERY = 4.0
 
 
@@ -18,8 +20,9 @@ def soak(options: Options, report: Report) -> None:
     """All faults at random under a steady load: memory flat, file descriptors too, the lag back to zero."""
     with arena(seed=options.seed, brokers=3, proxied=True) as system:
         seconds = options.soak_seconds * options.scale
-        # The openings are spread over the whole run; more clinics, so that their days have room for all.
-        system.start(rate=12, clinics=48, minutes=max(24, round(seconds / 3)))
+        # The openings are spread over the whole run; the more clinics the longer, so that their days have room for all.
+        clinics = max(48, round(seconds * RATE / REQUESTS_PER_CLINIC))
+        system.start(rate=RATE, clinics=clinics, minutes=max(24, round(seconds / 3)))
         began = time.monotonic()
         faults: list[Callable[[Arena], None]] = [_kill, _kill, _hold, _broker, _leader, _pause, _slow, _cut]
         while time.monotonic() - began < seconds:
