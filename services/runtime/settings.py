@@ -107,6 +107,12 @@ class Settings(BaseSettings):
     replan_seconds: float = Field(
         0.2, ge=0, le=10, description="for how long the rest of a clinic's day is planned again each time; 0 never"
     )
+    bookings_held: int = Field(
+        6_000,
+        ge=100,
+        le=1_000_000,
+        description="bookings, of some 4 KB each, that the scheduler keeps in memory with their days; others are read",
+    )
     osrm_url: str | None = Field(None, description="an OSRM server for travel by road, as in http://127.0.0.1:5000")
     osrm_seconds: float = Field(
         0.3, gt=0, le=5, description="how long a promise waits for OSRM; then the straight line serves"

@@ -473,7 +473,7 @@ def build(settings: Settings, clock: Clock) -> Service:
     database = Database(settings.mongo_url, f"{settings.mongo_prefix}_{topics.SCHEDULER}")
     producer = Producer(settings, f"homecall-{topics.SCHEDULER}")
     known = Clinics()
-    store = SchedulerStore(database, lambda clinic_id: domain.dispatch_of(known.get(clinic_id)))
+    store = SchedulerStore(database, lambda clinic_id: domain.dispatch_of(known.get(clinic_id)), settings.bookings_held)
 
     def take(event: Incoming) -> None:
         if isinstance(event.data, ClinicPublished):

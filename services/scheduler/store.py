@@ -23,7 +23,7 @@ from services.scheduler.travel import Spot, straight_km
 
 _DAYS_HELD = 512
 _BOOKINGS_HELD = 6_000
-"""Of all days that are kept in memory: some 4 KB each."""
+"""Of all days that are kept in memory, where the operator says nothing else."""
 
 
 def _indexed(state: CallState) -> dict[str, Any]:
@@ -450,10 +450,15 @@ class SchedulerStore:
 
     Days are kept in memory between batches, with their plans: a query then brings only those that somebody else has
     changed. Who loads days has them alone until they are saved, changed or not; what is never saved is forgotten.
-    ``dispatch`` says how a clinic dispatches.
+    ``dispatch`` says how a clinic dispatches, ``bookings_held`` how many bookings the days in memory may have.
     """
 
-    def __init__(self, database: Database, dispatch: Callable[[str], Dispatch] = lambda _: Dispatch()) -> None:
+    def __init__(
+        self,
+        database: Database,
+        dispatch: Callable[[str], Dispatch] = lambda _: Dispatch(),
+        bookings_held: int = _BOOKINGS_HELD,
+    ) -> None:
         self.calls: Aggregates[CallState] = Aggregates(
             database.collection("calls"),
             CallState,
@@ -469,6 +474,7 @@ class SchedulerStore:
         )
         self._days: Collected = database.collection("days")
         self._dispatch = dispatch
+        self._bookings_held = bookings_held
         self._kept: OrderedDict[str, ClinicDay] = OrderedDict()
 
     async def prepare(self) -> None:
@@ -507,7 +513,7 @@ class SchedulerStore:
         self._kept[day.key] = day
         self._kept.move_to_end(day.key)
         bookings = sum(len(each.bookings) for each in self._kept.values())
-        while len(self._kept) > 1 and (len(self._kept) > _DAYS_HELD or bookings > _BOOKINGS_HELD):
+        while len(self._kept) > 1 and (len(self._kept) > _DAYS_HELD or bookings > self._bookings_held):
             bookings -= len(self._kept.popitem(last=False)[1].bookings)
 
     async def save_days(self, days: Sequence[ClinicDay], *, hold: bool = True) -> set[str]:

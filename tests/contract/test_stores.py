@@ -422,6 +422,18 @@ class StorePromises:
         }
         assert await store.loads(date.fromisoformat(scheduler.FRIDAY) + timedelta(days=1)) == {}
 
+    async def test_no_more_days_are_kept_in_memory_than_they_may_have_bookings(self, database: Database) -> None:
+        store = SchedulerStore(database, bookings_held=3)
+        for clinic in range(3):
+            (day,) = (await store.load_days([f"clinic-{clinic}|{scheduler.FRIDAY}"])).values()
+            day.take_roster(scheduler.roster_event(scheduler.doctor()), f"cause-{clinic}")
+            assert all(day.place(_call(10 * clinic + number), NOW) is not None for number in range(2))
+            await store.save_days([day])
+        # The two of the last one alone: with those of the one before they were four.
+        assert list(store._kept) == [f"clinic-2|{scheduler.FRIDAY}"]
+        again = await store.load_days([f"clinic-{clinic}|{scheduler.FRIDAY}" for clinic in range(3)])
+        assert [len(day.bookings) for day in again.values()] == [2, 2, 2]
+
     async def test_no_place_of_a_day_is_given_twice(self, database: Database) -> None:
         store = SchedulerStore(database)
         key = f"{scheduler.CLINIC}|{scheduler.FRIDAY}"
