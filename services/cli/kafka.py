@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from services.cli.failure import Failure
 from services.contract.envelope import Record
-from services.contract.topics import DEAD_LETTERS, TOPICS, Topic, find
+from services.contract.topics import DEAD_LETTERS, SERVICES, TOPICS, Topic, find
 
 if TYPE_CHECKING:
     from services.runtime.settings import Settings
@@ -108,6 +108,56 @@ async def reading(settings: Settings, topics: Sequence[str], *, from_beginning: 
         consumer.assign(partitions)
         await (consumer.seek_to_beginning() if from_beginning else consumer.seek_to_end())
         yield consumer
+
+
+def group_of(service: str) -> str:
+    """The consumer group that a service's replicas share."""
+    return f"homecall-{service}"
+
+
+async def committed_offsets(settings: Settings) -> dict[str, dict[str, int]]:
+    """By service, the next offset to read of each ``topic/partition``, as its group has committed it."""
+    from aiokafka.admin import AIOKafkaAdminClient
+
+    from services.runtime.producer import connection
+
+    admin = AIOKafkaAdminClient(**connection(settings), client_id="homecall-command", request_timeout_ms=15_000)
+    found: dict[str, dict[str, int]] = {}
+    async with connected(admin, settings):
+        for service in SERVICES:
+            places = await admin.list_consumer_group_offsets(group_of(service))
+            found[service] = {
+                f"{place.topic}/{place.partition}": each.offset
+                for place, each in sorted(places.items())
+                if each.offset >= 0
+            }
+    return found
+
+
+async def members_of(settings: Settings, service: str) -> int:
+    """How many replicas are in a service's group."""
+    from aiokafka.admin import AIOKafkaAdminClient
+
+    from services.runtime.producer import connection
+
+    admin = AIOKafkaAdminClient(**connection(settings), client_id="homecall-command", request_timeout_ms=15_000)
+    async with connected(admin, settings):
+        (found,) = await admin.describe_consumer_groups([group_of(service)])
+        return sum(len(group[5]) for group in found.groups)
+
+
+async def commit_offsets(settings: Settings, service: str, offsets: Mapping[tuple[str, int], int]) -> None:
+    """Set where a service's group goes on, by topic and partition; nobody may be in it."""
+    from aiokafka import AIOKafkaConsumer, TopicPartition
+
+    from services.runtime.producer import connection
+
+    consumer = AIOKafkaConsumer(
+        **connection(settings), client_id="homecall-command", group_id=group_of(service), enable_auto_commit=False
+    )
+    async with connected(consumer, settings):
+        consumer.assign([TopicPartition(*place) for place in offsets])
+        await consumer.commit({TopicPartition(*place): offset for place, offset in offsets.items()})
 
 
 async def read_to_end(

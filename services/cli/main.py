@@ -446,6 +446,53 @@ def migrate(
     run(service.value, check=check, dry_run=dry_run, again=again, as_json=as_json)
 
 
+@app.command()
+def backup(
+    out: Annotated[Path, typer.Option(help="the file to write; it must not be there yet")],
+    no_offsets: Annotated[
+        bool, typer.Option("--no-offsets", help="without where the groups stand: where there is no broker to ask")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="one object")] = False,
+) -> None:
+    """Copy the four databases into one sealed file, beside running services, with where their groups stand."""
+    from services.cli.backup import backup as run
+
+    run(out, no_offsets=no_offsets, as_json=as_json)
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="a file that homecall backup wrote")],
+    check: Annotated[
+        bool, typer.Option("--check", help="only read it to its end: is it whole, do the keys fit")
+    ] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="remove what the databases hold first")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="one object")] = False,
+) -> None:
+    """Put a backup into empty databases, with the services stopped; then run homecall migrate."""
+    from services.cli.backup import restore as run
+
+    run(file, check=check, replace=replace, as_json=as_json)
+
+
+@app.command()
+def recover(
+    file: Annotated[
+        Path | None, typer.Option("--backup", help="the backup that was restored; without: all anew")
+    ] = None,
+    service: Annotated[ServiceName, typer.Option(help="only this service")] = ServiceName.ALL,
+    as_json: Annotated[bool, typer.Option("--json", help="one object")] = False,
+) -> None:
+    """After a restore: handle again what came since the backup, as it was told then; with the services stopped.
+
+    What was told is in the topics, and is not sent again: numbers, windows, statuses and their times stand. Exit 1 if
+    something that was told has not come out again.
+    """
+    from services.cli.recover import recover as run
+
+    run(file, service.value, as_json=as_json)
+
+
 @app.command("dev-sign")
 def dev_sign(
     file: Annotated[str, typer.Argument(help="init, or a file of JSON lines, or - for standard input")],

@@ -47,6 +47,11 @@ class AcceleratedClock:
         # Monotonic from here on: a step of the machine's clock moves nothing.
         self._zero = time.monotonic() - elapsed
 
+    def at(self, real: datetime) -> datetime:
+        """What it showed at a real moment."""
+        ago = (datetime.now(UTC) - real).total_seconds()
+        return self.now() - timedelta(seconds=ago * self.speed)
+
     def now(self) -> datetime:
         return self._start + timedelta(seconds=(time.monotonic() - self._zero) * self.speed)
 
@@ -62,6 +67,29 @@ class SteppedClock(AcceleratedClock):
         ahead = (moment - self.now()).total_seconds()
         if ahead > 0:
             self._zero -= ahead / self.speed
+
+
+class ReplayClock:
+    """Stands where it was set last: for records that are handled again, at the moment at which they came."""
+
+    def __init__(self, of: Clock) -> None:
+        self._of = of
+        self.speed = of.speed
+        self._now = datetime.fromtimestamp(0, UTC)
+
+    def at(self, real: datetime) -> datetime:
+        """What the service's own clock showed at a real moment."""
+        return self._of.at(real) if isinstance(self._of, AcceleratedClock) else real
+
+    def set_to(self, moment: datetime) -> None:
+        """Go on to a moment; never back."""
+        self._now = max(self._now, moment.astimezone(UTC))
+
+    def now(self) -> datetime:
+        return self._now
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
 
 
 _FORM = re.compile(r"(?P<start>[^@]+)(@(?P<speed>\d+(\.\d+)?)(@(?P<anchor>[^@]+))?)?\Z")

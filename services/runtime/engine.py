@@ -26,6 +26,7 @@ from services.runtime.failures import MustFinish, Transient
 from services.runtime.logs import log
 from services.runtime.mongo import Aggregate, Aggregates, Parked
 from services.runtime.personal import Unreadable, Vault
+from services.runtime.recall import Recall
 
 S = TypeVar("S")
 Result = Literal["handled", "repeated", "dead"]
@@ -112,6 +113,8 @@ class Engine(Generic[S]):
         self._grace = timedelta(seconds=_GRACE_SECONDS * clock.speed)
         self._wary = 0
         self._log = log(service)
+        self.recall: Recall | None = None
+        """What was said of records that are handled again after a restore: it comes out as it was."""
 
     # ------------------------------------------------------------ a batch
 
@@ -215,6 +218,7 @@ class Engine(Generic[S]):
         aggregate.places[event.cause] = record.topic, record.partition, record.offset
         if aggregate.heard(event.cause):
             return "repeated"
+        now = self._then(aggregate.id, now)
         decision = self.domain.decide(aggregate.state, event, now)
         if decision.dead is not None:
             deaths[index] = decision.dead
@@ -266,14 +270,15 @@ class Engine(Generic[S]):
                 self._log.error("what waits cannot be opened", subject=aggregate.id, reason=str(error))
                 aggregate.parked.append(kept)
                 continue
-            decision = self.domain.decide(aggregate.state, event, now)
+            then = self._then(aggregate.id, now)
+            decision = self.domain.decide(aggregate.state, event, then)
             if decision.park:
                 aggregate.parked.append(replace(kept, until=_WHILE_HELD))
             elif decision.dead is not None:
                 # Due at once: the timer makes the dead letter, so that a crash between here and there loses nothing.
                 aggregate.parked.append(replace(kept, until=now, dead=decision.dead))
             elif decision.state is not None:
-                self._apply(aggregate, event.cause, event.traceparent, decision, now, under=under)
+                self._apply(aggregate, event.cause, event.traceparent, decision, then, under=under)
                 aggregate.fresh.setdefault(event.cause, [])
 
     def keep(self, aggregate_id: str, event: Incoming) -> dict[str, Any]:
@@ -289,7 +294,7 @@ class Engine(Generic[S]):
 
     def say(self, cause: str, traceparent: str | None, says: Sequence[Say], now: datetime) -> list[Outgoing]:
         """The events that a decision says, with ids derived from the cause."""
-        return [
+        said = [
             outgoing(
                 each.data,
                 service=self.service,
@@ -300,6 +305,21 @@ class Engine(Generic[S]):
             )
             for each in says
         ]
+        return said if self.recall is None else [self.recall.as_said(each) for each in said]
+
+    def _fired(self, subject: str, cause: str, decision: Decision[S], now: datetime) -> bool:
+        """Whether a timer of a record that is handled again did say this, or may be let do what nobody hears of."""
+        assert self.recall is not None
+        if decision.state is None:
+            return False
+        if self.domain.pending(decision.state):
+            return self.recall.waits(subject)
+        says = [outgoing(each.data, service=self.service, cause=cause, time=in_zone(now)) for each in decision.says]
+        return all(self.recall.told(each) for each in says)
+
+    def _then(self, subject: str, now: datetime) -> datetime:
+        """The moment of a decision: now, or, of what is decided again after a restore, when it was first."""
+        return now if self.recall is None else self.recall.told_at(subject, now)
 
     # ------------------------------------------------------------ second stage
 
@@ -424,6 +444,8 @@ class Engine(Generic[S]):
                 continue
             timer = cause_id(f"/homecall/{self.service}", f"{aggregate.id} {aggregate.version}", "timer")
             cause, traceparent = decision.cause or (timer, None)
+            if self.recall is not None and not self._fired(aggregate.id, cause, decision, now):
+                continue
             if decision.state is not None:
                 self._apply(aggregate, cause, traceparent, decision, now)
                 if decision.unpark:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Generic, TypeVar
 from uuid import uuid4
 
+from bson.raw_bson import RawBSONDocument
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import ASCENDING, IndexModel, InsertOne, UpdateOne
 from pymongo.errors import BulkWriteError, ConnectionFailure, PyMongoError, WTimeoutError
@@ -31,6 +32,8 @@ Index = tuple[str | Sequence[str], bool]
 """A field or several, and whether no two documents may have the same there."""
 
 _DUPLICATE_KEY = 11000
+_RAW_AT_ONCE = 200
+"""Documents in one answer: a clinic's day may be a megabyte."""
 
 
 def millis(moment: datetime) -> int:
@@ -140,8 +143,13 @@ class Database:
             return False
         return True
 
+    async def filled(self) -> bool:
+        """Whether any collection has a document."""
+        names = await attempt(self._database.list_collection_names())
+        return any([await attempt(self._database[name].find_one({}, {"_id": 1})) for name in names])
+
     async def drop(self) -> None:
-        """Remove the database: for tests and the demo."""
+        """Remove the database: for tests, the demo and a restore."""
         await attempt(self._client.drop_database(self._database.name))
 
     def close(self) -> None:
@@ -192,6 +200,27 @@ class Collected:
         if limit:
             cursor = cursor.limit(limit)
         return await attempt(cursor.to_list(length=None))
+
+    async def raw(self) -> AsyncIterator[RawBSONDocument]:
+        """Every document as the database has it, in the order of their ids."""
+        options = self._raw.codec_options.with_options(document_class=RawBSONDocument)
+        # In portions by id: a cursor left open for long is closed by the server, and a stand-in answers in one piece.
+        after: Any = None
+        while True:
+            query = {} if after is None else {"_id": {"$gt": after}}
+            self._database.commands += 1
+            cursor = self._raw.with_options(options).find(query).sort("_id", ASCENDING).limit(_RAW_AT_ONCE)
+            found = await attempt(cursor.to_list(length=None))
+            for doc in found:
+                yield doc
+            if len(found) < _RAW_AT_ONCE:
+                return
+            after = found[-1]["_id"]
+
+    async def insert_all(self, docs: Sequence[RawBSONDocument]) -> None:
+        """Insert documents as they are."""
+        self._database.commands += 1
+        await attempt(self._raw.insert_many(docs, ordered=False))
 
     async def write(self, operations: Sequence[InsertOne[Any] | UpdateOne]) -> int | None:
         """One unordered bulk write. The number inserted or matched; None when a key was there already."""
@@ -654,6 +683,40 @@ class Pages:
     def _forget(self, names: Iterable[str]) -> None:
         for name in names:
             self._kept.pop(name, None)
+
+    async def recall(self, told: Mapping[str, Mapping[str, int]]) -> int:
+        """Put numbers that were told into their pages, by page and subject; how many were not there.
+
+        For a store that was restored: nothing else may use it meanwhile. A number that is missing below the last one is
+        left out for good unless its subject asks for it: whoever has it is not known.
+        """
+        put = 0
+        there = await self._read(told)
+        operations: list[InsertOne[Any] | UpdateOne] = []
+        for page, numbers in told.items():
+            before = there.get(page)
+            known = before.numbers if before is not None else {}
+            new = {subject: number for subject, number in numbers.items() if known.get(subject) != number}
+            if not new:
+                continue
+            # What a batch was given and nobody was told is given anew: here a number stands for what was told alone.
+            untold = [subject for subject, number in known.items() if number in new.values() and subject not in new]
+            put += len(new)
+            count = max([*numbers.values(), *(number for name, number in known.items() if name not in untold)])
+            token = uuid4().hex
+            if before is None:
+                operations.append(InsertOne({"_id": page, "v": 1, "w": token, "count": count, "numbers": new}))
+                continue
+            change: dict[str, Any] = {
+                "$set": {"w": token, "count": count} | {f"numbers.{name}": number for name, number in new.items()},
+                "$inc": {"v": 1},
+            }
+            if untold:
+                change["$unset"] = {f"numbers.{name}": "" for name in untold}
+            operations.append(UpdateOne({"_id": page, "v": before.version}, change))
+        self._forget(told)
+        await self._collection.write(operations)
+        return put
 
     async def look(self, pages: Collection[str]) -> dict[str, Page]:
         """Those of these pages that exist, in one query."""

@@ -157,6 +157,10 @@ class Pipeline:
             # What follows the publication may change what the next batch is decided by.
             await self.settled()
 
+    def check(self, event: Incoming) -> None:
+        """Raises ``Unreadable`` for an event whose sender may not send it."""
+        self._senders.check(event)
+
     async def settled(self) -> None:
         """Wait until the last batch is published and committed. Raises what kept it from that, once."""
         ending, self._ending = self._ending, None

@@ -37,7 +37,7 @@ from services.runtime.settings import Settings
 from services.runtime.shelf import Shelf
 from services.runtime.table import WholeTopic
 from services.scheduler import domain
-from services.scheduler.domain import CallState, Unplaced, day_key
+from services.scheduler.domain import CallState, Placed, Unplaced, day_key
 from services.scheduler.improve import problem_of
 from services.scheduler.improver import Improver
 from services.scheduler.routing import order_of_waiting
@@ -201,7 +201,7 @@ class SchedulerEngine(Engine[CallState]):
             for request_id, state in states.items():
                 day = days.get(day_key(state.clinic_id, state.day))
                 if day is not None:
-                    concluded[request_id] = _in_the_day(state, day, now)
+                    concluded[request_id] = in_the_day(state, day, now)
             self._changed(days.values())
             # A day as it is in memory is borne out by the write that changes it; without one it is looked up after all.
             unproven = {key for key, day in days.items() if trusted and not day.changed}
@@ -391,8 +391,17 @@ def _cause(day: ClinicDay) -> Any:
     return "no_roster" if day.roster is None else "no_capacity"
 
 
-def _in_the_day(state: CallState, day: ClinicDay, now: datetime) -> Concluded[CallState]:
-    """Do what a call has pending in its day."""
+def _looked_for(state: CallState, day: ClinicDay, now: datetime) -> Placed | Unplaced:
+    return day.place(domain.call_of(state), now) or Unplaced(_cause(day))
+
+
+def in_the_day(
+    state: CallState,
+    day: ClinicDay,
+    now: datetime,
+    place_of: Callable[[CallState, ClinicDay, datetime], Placed | Unplaced | None] = _looked_for,
+) -> Concluded[CallState]:
+    """Do what a call has pending in its day. Without a ``place_of`` its own it goes on waiting, and says nothing."""
     withdrawn = any(each[2] == "free" for each in state.pending)
     said: list[tuple[str, str | None, list[Say]]] = []
     pending, state = state.pending, replace(state, pending=[])
@@ -407,8 +416,9 @@ def _in_the_day(state: CallState, day: ClinicDay, now: datetime) -> Concluded[Ca
             if day.over(state.request_id, state.outcome or "", datetime.fromisoformat(state.reported_at or ""), now):
                 day.mark_dirty(str(cause), "room")
         elif not withdrawn and state.status == "waiting":
-            place = day.place(domain.call_of(state), now)
-            state, says = domain.settled(state, place or Unplaced(_cause(day)), now=now, reason="no_capacity")
+            place = place_of(state, day, now)
+            if place is not None:
+                state, says = domain.settled(state, place, now=now, reason="no_capacity")
         said.append((str(cause), traceparent, says))
     return Concluded(state, said)
 

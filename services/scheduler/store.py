@@ -145,6 +145,50 @@ class ClinicDay:
             kept.get("why"),
         )
 
+    def book(self, call: Call, placed: Placed) -> None:
+        """Book a call where it was told, whatever the plan would say; after a restore, before ``plan_promises``."""
+        kept: dict[str, Any] = {
+            "from": in_zone(placed.arrives_from),
+            "to": in_zone(placed.arrives_to),
+            "planned_at": in_zone(placed.arrives_from),
+            "ends_at": in_zone(placed.arrives_from + timedelta(minutes=_visit_minutes(self.roster))),
+            "latest_at": None,
+            "doctor": placed.doctor,
+            "basis": placed.basis,
+            "why": placed.why,
+            "child": call.is_child,
+            "district": call.district_id,
+            "urgency": call.urgency,
+            "red_flag": call.red_flag,
+            "accepted_at": in_zone(call.accepted_at),
+            "rank": call.rank,
+        }
+        if call.lat is not None and call.lon is not None:
+            kept |= {"lat": call.lat, "lon": call.lon}
+            self.places = self.date
+            self._put("places", self.places)
+        self.bookings[call.request_id] = kept
+        self._put(f"bookings.{call.request_id}", kept)
+        self._plan = None
+
+    def plan_promises(self) -> None:
+        """Plan each doctor's visits anew in the order in which their windows close, as early as these allow."""
+        minutes = timedelta(minutes=_visit_minutes(self.roster))
+        way = timedelta(minutes=(self.roster or {}).get("travel_minutes", 10))
+        ready: dict[str, datetime] = {}
+        for request_id, kept in sorted(
+            self.bookings.items(), key=lambda each: (each[1]["to"], each[1]["from"], each[0])
+        ):
+            opens, closes = datetime.fromisoformat(kept["from"]), datetime.fromisoformat(kept["to"])
+            doctor_id = kept["doctor"]["doctor_id"]
+            planned = min(max(opens, ready.get(doctor_id, opens)), closes)
+            ready[doctor_id] = planned + minutes + way
+            for name, value in (("planned_at", in_zone(planned)), ("ends_at", in_zone(planned + minutes))):
+                if kept.get(name) != value:
+                    kept[name] = value
+                    self._put(f"bookings.{request_id}.{name}", value)
+        self._plan = None
+
     def free(self, request_id: str, now: datetime) -> bool:
         """Give a place back; whether there was one."""
         if request_id not in self.bookings:
@@ -391,6 +435,11 @@ def _booking(request_id: str, kept: Mapping[str, Any], travel_minutes: int) -> B
         latest_at=latest_at,
         why=kept.get("why"),
     )
+
+
+def _visit_minutes(roster: Mapping[str, Any] | None) -> int:
+    minutes: int = (roster or {}).get("visit_minutes", 20)
+    return minutes
 
 
 def _pairs(routed: Mapping[str, Sequence[Sequence[Any]]]) -> dict[tuple[str, str], int]:
