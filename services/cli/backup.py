@@ -289,7 +289,7 @@ async def _restored(asked: Settings, reader: Reader, *, replace: bool) -> None:
                         f"{database.name} has documents: restore into an empty one (HOMECALL_MONGO_PREFIX), "
                         "or say --replace, which removes them first"
                     )
-                await database.drop()
+                await database.clear()
         for service, collection, docs in reader.portions():
             await databases[service].collection(collection).insert_all(docs)
     finally:

@@ -148,8 +148,13 @@ class Database:
         names = await attempt(self._database.list_collection_names())
         return any([await attempt(self._database[name].find_one({}, {"_id": 1})) for name in names])
 
+    async def clear(self) -> None:
+        """Remove every collection: what a user with readWrite may do, and with it is an empty database."""
+        for name in await attempt(self._database.list_collection_names()):
+            await attempt(self._database.drop_collection(name))
+
     async def drop(self) -> None:
-        """Remove the database: for tests, the demo and a restore."""
+        """Remove the database: for tests and the demo."""
         await attempt(self._client.drop_database(self._database.name))
 
     def close(self) -> None:
