@@ -13,7 +13,6 @@ from pathlib import Path
 
 from tests.stack import until
 
-BRIDGE = "docker0"
 # The engine; and what the stand-ins are made of.
 PACKAGES = ("docker.io", "iptables", "iproute2", "docker-compose", "python3-venv", "openjdk-17-jre-headless")
 
@@ -120,7 +119,7 @@ def _our_own(directory: Path) -> Iterator[Engine]:
     for option, name in (("data-root", "data"), ("exec-root", "exec"), ("pidfile", "pid")):
         command += [f"--{option}", str(directory / name)]
     log = directory / "log"
-    bridged_before = Path("/sys/class/net", BRIDGE).exists()
+    there_before = _bridges()
     with log.open("wb") as out:
         daemon = subprocess.Popen(command, stdout=out, stderr=out)
         try:
@@ -133,8 +132,12 @@ def _our_own(directory: Path) -> Iterator[Engine]:
         finally:
             daemon.terminate()
             daemon.wait(60)
-            # What it leaves behind: a mount in our directory, and its bridge.
+            # What it leaves behind: a mount in our directory, and its bridges.
             left = [["umount", str(directory / "exec" / "netns" / "default")]]
-            left += [] if bridged_before else [["ip", "link", "delete", BRIDGE]]
+            left += [["ip", "link", "delete", name] for name in sorted(_bridges() - there_before)]
             for each in left:
                 subprocess.run(each, capture_output=True, check=False)
+
+
+def _bridges() -> set[str]:
+    return {path.parent.name for path in Path("/sys/class/net").glob("*/bridge")}

@@ -1,16 +1,39 @@
-"""``make containers`` says where it could not be tried, and why."""
+"""``make containers`` passes where an engine is, or can be had; where none can be, it says so and why."""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from tests.containers.__main__ import NOT_TRIED
 from tests.stack import ROOT
 
 COMMAND = [sys.executable, "-m", "tests.containers"]
+
+
+@pytest.mark.skipif(
+    os.environ.get("HOMECALL_TEST_CONTAINERS") != "1",
+    reason="minutes of both cores, and an engine to install: HOMECALL_TEST_CONTAINERS=1 asks for it",
+)
+@pytest.mark.timeout(420)
+def test_the_image_the_fixtures_and_compose_carry_a_request() -> None:
+    """Where this run may not install an engine, or its kernel lets none run, the reason is that of the skip."""
+    with subprocess.Popen(COMMAND, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:
+        try:
+            said, _ = running.communicate(timeout=400)
+        except BaseException:
+            running.terminate()  # it takes down what it brought up
+            raise
+    if running.returncode == NOT_TRIED:
+        pytest.skip(said.strip().splitlines()[-1])
+    assert running.returncode == 0, said
+    assert re.search(r"testcontainers' fixtures: \d+ passed", said), said
+    assert "a request went in, and came out scheduled" in said
 
 
 def test_where_no_engine_can_be_had_it_says_so_and_why(tmp_path: Path) -> None:
