@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, time
+from functools import lru_cache
 from operator import mul
 from typing import Annotated, Any, ClassVar
 from zoneinfo import ZoneInfo
@@ -133,8 +134,10 @@ def _uuid(value: str) -> str:
     return value.lower()
 
 
+@lru_cache(maxsize=4096)
 def in_zone(value: datetime) -> str:
     """RFC 3339 in the clinics' zone: the form of every time that goes out."""
+    # Kept, since a decision writes each of its moments several times: the state, the ruling, the event.
     return value.astimezone(ZONE).isoformat()
 
 
