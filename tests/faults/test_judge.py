@@ -15,7 +15,7 @@ from services.contract.events import ClinicPublished, RequestSubmitted, RosterPu
 from services.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
 from services.runtime.failpoint import PLACES
 from tests.faults.harness import kills, scenarios
-from tests.faults.harness.feed import Plan
+from tests.faults.harness.feed import AT_ONCE, Plan
 from tests.faults.harness.growth import Sample, growth
 from tests.faults.harness.history import COUNTED, History, late
 from tests.faults.harness.proxy import command_of
@@ -196,6 +196,14 @@ def test_a_plan_of_any_size_keeps_to_the_contract() -> None:
     for _, (event_type, data) in zip(range(300), plan.events(), strict=False):
         if event_type == "request.submitted":
             RequestSubmitted.model_validate_json(json.dumps(data))
+
+
+def test_a_steady_plan_has_few_clinics_at_a_time_and_all_in_the_end() -> None:
+    plan = Plan(7, clinics=30, minutes=60, each=20)
+    row = [data["clinic_id"] for _, (_, data) in zip(range(800), plan.events(), strict=False) if "clinic_id" in data]
+    assert len(set(row)) >= len(plan.opens) - 2
+    assert max(len(set(row[place : place + 20])) for place in range(len(row))) <= AT_ONCE + 2
+    assert set(row[:40]).isdisjoint(row[-40:])
 
 
 def test_every_failpoint_is_on_some_services_way() -> None:

@@ -117,9 +117,9 @@ class Arena:
 
     # ------------------------------------------------------------ processes
 
-    def start(self, *, rate: float = 25.0, clinics: int = 24, minutes: int = 14) -> None:
-        """Start the services and, once they are ready, the load."""
-        self.plan = Plan(self.seed, clinics, minutes)
+    def start(self, *, rate: float = 25.0, clinics: int = 24, minutes: int = 14, each: int | None = None) -> None:
+        """Start the services and, once they are ready, the load: see ``Plan``."""
+        self.plan = Plan(self.seed, clinics, minutes, each)
         if self._at is not None:
             self.world.clock = clock(self._at, self._speed)
         for slot in self.slots:
@@ -411,10 +411,12 @@ def arena(
     speed: float = SPEED,
     extra: Mapping[str, str] | None = None,
     directories: Mapping[int, Path] | None = None,
+    heap: str | None = None,
 ) -> Iterator[Arena]:
     """An arena with its servers up and no service started.
 
-    ``durable``: a database that keeps its data over kill -9. ``proxied``: the services reach it through a `Proxy`.
+    ``durable``: a database that keeps its data over kill -9. ``heap``: what one in memory may take, for a long run.
+    ``proxied``: the services reach it through a `Proxy`.
     """
     with contextlib.ExitStack() as closing:
         if brokers == 1:
@@ -426,7 +428,8 @@ def arena(
         servers = ",".join(node.address for node in nodes)
         replication = 1 if brokers == 1 else brokers
         stack.recreate_topics(servers, contract_topics(), contract_configs(), replication)
-        database = closing.enter_context(stack.own_mongo() if durable else stack.shared_mongo())
+        roomy = stack.fast_mongo(heap) if heap is not None else stack.shared_mongo()
+        database = closing.enter_context(stack.own_mongo() if durable else roomy)
         proxy = None
         if proxied:
             proxy = Proxy(database.address, seed)

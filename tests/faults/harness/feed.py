@@ -24,6 +24,7 @@ from tests.world import Heard, Reader, a_clinic, a_doctor, a_request, a_roster, 
 DAY = datetime(2026, 11, 23, tzinfo=ZONE)
 """A Monday; the next days are working days, too."""
 DOCTORS = 9
+AT_ONCE = 8
 BEAT = 0.1
 # Certainly not written: everything else that fails may have been.
 _NOT_WRITTEN = {
@@ -42,10 +43,14 @@ class Plan:
 
     The clinics open one after the other, ``minutes`` after 8:00 at the latest, so that at any time something is due:
     openings of deferred requests and complaints, and, where no answer by word of mouth comes, deadlines.
+
+    With ``each`` a clinic has about so many events and then no more, one clinic after the other, ``AT_ONCE`` of them
+    at a time: however long it goes on, it goes on as it is. Without, all clinics have them from beginning to end.
     """
 
-    def __init__(self, seed: int, clinics: int = 24, minutes: int = 24) -> None:
+    def __init__(self, seed: int, clinics: int = 24, minutes: int = 24, each: int | None = None) -> None:
         self._seed = seed
+        self._each = each
         self._rng = random.Random(seed)
         self.opens = {
             f"clinic-{number:02d}": DAY + timedelta(hours=8, minutes=number * minutes // clinics)
@@ -75,7 +80,8 @@ class Plan:
         number = 0
         while True:
             number += 1
-            clinic = rng.choice(names)
+            first = 0 if self._each is None else max(0, min(number // self._each, len(names) - AT_ONCE))
+            clinic = rng.choice(names if self._each is None else names[first : first + AT_ONCE])
             opens = self.opens[clinic]
             lot = rng.random()
             if lot < 0.03:

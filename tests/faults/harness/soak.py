@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 
 from services.contract.topics import REQUESTS
-from tests.faults.harness.arena import SERVICES, Arena, arena, logs_of
+from tests.faults.harness.arena import SERVICES, SPEED, Arena, arena, logs_of
+from tests.faults.harness.feed import AT_ONCE
 from tests.faults.harness.growth import growth
 from tests.faults.harness.run import Options, Report
 
@@ -20,11 +21,12 @@ def soak(options: Options, report: Report) -> None:
     """All faults at random under a steady load: memory flat, file descriptors too, the lag back to zero."""
     # What the scheduler keeps in memory is full within the warm-up: what grows later than that has no end.
     held = {"HOMECALL_BOOKINGS_HELD": "300"}
-    with arena(seed=options.seed, brokers=3, proxied=True, extra=held) as system:
+    with arena(seed=options.seed, brokers=3, proxied=True, extra=held, heap="4g") as system:
         seconds = options.soak_seconds * options.scale
-        # The openings are spread over the whole run; the more clinics the longer, so that their days have room for all.
-        clinics = max(48, round(seconds * RATE / REQUESTS_PER_CLINIC))
-        system.start(rate=RATE, clinics=clinics, minutes=max(24, round(seconds / 3)))
+        # Steady: clinics open all the time, have their requests, and have none any more.
+        clinics = round(seconds * RATE / REQUESTS_PER_CLINIC) + AT_ONCE
+        minutes = max(24, round(seconds * SPEED / 60))
+        system.start(rate=RATE, clinics=clinics, minutes=minutes, each=REQUESTS_PER_CLINIC)
         began = time.monotonic()
         faults: list[Callable[[Arena], None]] = [_kill, _kill, _hold, _broker, _leader, _pause, _slow, _cut]
         while time.monotonic() - began < seconds:
