@@ -589,8 +589,8 @@ class SchedulerStore:
                     self._hold(day)
         return lost
 
-    async def dirty_days(self, limit: int = 50) -> list[str]:
-        """The keys of the days that are to be settled."""
+    async def dirty_days(self, limit: int = 10) -> list[str]:
+        """The keys of the days that are to be settled: not too many at once, since each is loaded whole."""
         return [
             doc["_id"] for doc in await self._days.find({"dirty": {"$exists": True}}, limit=limit, projection={"v": 1})
         ]
