@@ -20,8 +20,8 @@ WATCHED: Final[Mapping[str, tuple[str, ...]]] = {"answer": ("desk", "phone", "po
 """The deadlines that are watched here, and the channels that have them."""
 
 
-_REMEMBERED = 1_000
-"""Calls that are kept in memory as they were stored: some 10 KB each."""
+_REMEMBERED = 250
+"""Calls that are kept in memory as they were stored, with what was said of them: some 20 KB each."""
 
 
 class Calls(Aggregates[Call]):
