@@ -220,6 +220,8 @@ class _Replay:
             self._handler, self._engines = self._adopts, [self._adopts]
         for engine in self._engines:
             engine.recall = self._recall
+            # What was told is known from the topics: nothing is owed because no group is known to have got past it.
+            engine.store.passed = None
             await self._know(engine)
         numbers = _NUMBERS.get(name)
         if numbers is not None:
@@ -320,7 +322,7 @@ class _Replay:
             return
         handled = await self._handler.handle(batch, self._clock.now())
         await self._send(handled.events)
-        for follow_up in handled.after:
+        for follow_up in (*handled.beside, *handled.after):
             await follow_up()
 
     async def _timers(self) -> None:
