@@ -81,6 +81,7 @@ class Service:
             traces=self._traces,
             senders=Senders(self.settings.senders_file),
             overlap=True,
+            full=self.settings.batch_max,
             failed=self._fail,
         )
         self.subscription = Subscription(self.settings, self.name, self.topics, self._on_batch)

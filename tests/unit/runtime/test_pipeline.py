@@ -391,6 +391,23 @@ async def test_other_subjects_are_handled_meanwhile_and_said_after_it(recorder: 
     assert recorder.committed == {(REQUESTS, 0): 3}
 
 
+@pytest.mark.parametrize(("records", "hurries"), [(25, True), (26, False), (249, False), (250, True)])
+async def test_a_batch_hurries_that_is_small_or_full(recorder: Recorder, records: int, hurries: bool) -> None:
+    slow = Slow(recorder)
+    line = overlapping(recorder, slow)
+    await line.on_batch([record(1)], recorder.commit)
+    await slow.asked.wait()
+    body = json.loads(record(2).value or b"") | {"request_id": ID.replace("5f0c", "60c5")}
+    others = [record(2 + each, value=json.dumps(body).encode()) for each in range(records)]
+    second = asyncio.create_task(line.on_batch(others, recorder.commit))
+    await asyncio.wait([second], timeout=0.05)
+    assert len(recorder.steps) == (2 if hurries else 1)
+    slow.go.set()
+    await second
+    assert await line.finish(1)
+    assert recorder.committed == {(REQUESTS, 0): 2 + records}
+
+
 async def test_what_is_stored_beside_a_publication_is_there_before_the_commit(recorder: Recorder) -> None:
     fail = failing(AWAY)
 
