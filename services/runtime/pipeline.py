@@ -56,7 +56,8 @@ class Pipeline:
     With ``overlap`` a batch is decoded and handled while the events of the one before are on their way, unless it has
     something of the same subject: nothing later of a subject is stored before what was said of it earlier is
     acknowledged. After a crash another replica may read the records in another order, and would say a second status
-    before the first. Events go out, and offsets are committed, batch after batch. ``failed`` is told what made a
+    before the first. A batch that is neither small nor ``full`` waits as well: more records come meanwhile, and larger
+    batches cost less. Events go out, and offsets are committed, batch after batch. ``failed`` is told what made a
     publication fail for good, which then nobody may be waiting for.
     """
 

@@ -147,7 +147,7 @@ class ClinicDay:
 
     def book(self, call: Call, placed: Placed) -> None:
         """Book a call where it was told, whatever the plan would say; after a restore, before ``plan_promises``."""
-        kept: dict[str, Any] = {
+        told: dict[str, Any] = {
             "from": in_zone(placed.arrives_from),
             "to": in_zone(placed.arrives_to),
             "planned_at": in_zone(placed.arrives_from),
@@ -156,19 +156,8 @@ class ClinicDay:
             "doctor": placed.doctor,
             "basis": placed.basis,
             "why": placed.why,
-            "child": call.is_child,
-            "district": call.district_id,
-            "urgency": call.urgency,
-            "red_flag": call.red_flag,
-            "accepted_at": in_zone(call.accepted_at),
-            "rank": call.rank,
         }
-        if call.lat is not None and call.lon is not None:
-            kept |= {"lat": call.lat, "lon": call.lon}
-            self.places = self.date
-            self._put("places", self.places)
-        self.bookings[call.request_id] = kept
-        self._put(f"bookings.{call.request_id}", kept)
+        self._enter(call, told)
         self._plan = None
 
     def plan_promises(self) -> None:
@@ -275,27 +264,31 @@ class ClinicDay:
             kept = self.bookings.get(request_id)
             told = self._told(booking)
             if kept is None:
-                call = calls[request_id]
-                kept = told | {
-                    "child": call.is_child,
-                    "district": call.district_id,
-                    "urgency": call.urgency,
-                    "red_flag": call.red_flag,
-                    "accepted_at": in_zone(call.accepted_at),
-                    "rank": call.rank,
-                }
-                if call.lat is not None and call.lon is not None:
-                    kept |= {"lat": call.lat, "lon": call.lon}
-                    if self.places is None:
-                        self.places = self.date
-                        self._put("places", self.places)
-                self.bookings[request_id] = kept
-                self._put(f"bookings.{request_id}", kept)
+                self._enter(calls[request_id], told)
                 continue
             for name, value in told.items():
                 if kept.get(name) != value:
                     kept[name] = value
                     self._put(f"bookings.{request_id}.{name}", value)
+
+    def _enter(self, call: Call, told: Mapping[str, Any]) -> None:
+        """Write down a new booking: what was told of it, and what of its call the plan goes by."""
+        kept: dict[str, Any] = {
+            **told,
+            "child": call.is_child,
+            "district": call.district_id,
+            "urgency": call.urgency,
+            "red_flag": call.red_flag,
+            "accepted_at": in_zone(call.accepted_at),
+            "rank": call.rank,
+        }
+        if call.lat is not None and call.lon is not None:
+            kept |= {"lat": call.lat, "lon": call.lon}
+            if self.places is None:
+                self.places = self.date
+                self._put("places", self.places)
+        self.bookings[call.request_id] = kept
+        self._put(f"bookings.{call.request_id}", kept)
 
     def _told(self, booking: Booking) -> dict[str, Any]:
         known = self.bookings.get(booking.request_id)
