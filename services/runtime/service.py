@@ -36,6 +36,8 @@ TICK_SECONDS = 0.5
 GAUGE_SECONDS = 5.0
 LOOK_SECONDS = 5.0
 _FINISH_SECONDS = 7.0
+# A TLS connection is closed by both ends, and a broker that is busy or gone does not do its part for half a minute.
+_CLOSE_SECONDS = 2.0
 # Looks in vain, not one that was late: that is no reason to take a service out of use.
 _UNHEARD_SECONDS = 15.0
 _STALLED_SECONDS = 120.0
@@ -140,22 +142,29 @@ class Service:
             self._log.warning("migrations have not been run: run homecall migrate", migrations=missing)
 
     async def stop(self) -> None:
-        """Finish the batch in hand, commit it, leave the group; within 10 s."""
+        """Finish the batch in hand, commit it, leave the group; within 10 s, whatever does not close in time."""
         finished, _ = await asyncio.gather(self.pipeline.finish(_FINISH_SECONDS), self._let_finish())
         for task in (*self._tasks, *self._workers):
             task.cancel()
-        await asyncio.gather(*self._tasks, *self._workers, return_exceptions=True)
-        if self._started:
-            await self.subscription.stop()
-        for table in self.tables:
-            await table.stop()
-        for closing in self.close:
-            await closing()
-        await self.producer.stop()
-        if self._traces is not None:
-            await self._traces.close()
+        closing = asyncio.create_task(self._close(), name=f"{self.name} closes")
+        _, late = await asyncio.wait([closing], timeout=_CLOSE_SECONDS)
         self.database.close()
-        self._log.info("stopped", batch_in_hand="finished" if finished else "given up, uncommitted")
+        batch = "finished" if finished else "given up, uncommitted"
+        if late:
+            # What must not be lost was committed before: only connections are left to the system.
+            self._log.warning("stopped, with connections that did not close in time", batch_in_hand=batch)
+        else:
+            self._log.info("stopped", batch_in_hand=batch)
+
+    async def _close(self) -> None:
+        await asyncio.gather(*self._tasks, *self._workers, return_exceptions=True)
+        leaving = [self.subscription.stop()] if self._started else []
+        ends = await asyncio.gather(*leaving, *(table.stop() for table in self.tables), return_exceptions=True)
+        for closing in (*self.close, self.producer.stop, *([] if self._traces is None else [self._traces.close])):
+            ends += await asyncio.gather(closing(), return_exceptions=True)
+        for error in ends:
+            if isinstance(error, Exception):
+                self._log.warning("not closed in order", error=type(error).__name__, reason=str(error))
 
     def _passed(self, topic: str, partition: int) -> int:
         """The offset below which all that records led to was acknowledged, here or, being committed, elsewhere."""

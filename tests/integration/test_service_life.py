@@ -295,3 +295,19 @@ def test_an_idle_service_says_that_the_broker_is_away_and_that_it_is_back(
             fresh_kafka.start()
         world.wait(lambda: process.get("/readyz")[0] == 200, "it to be ready again", 60)
         assert process.stop() == 0
+
+
+def test_a_broker_that_hangs_does_not_keep_a_service_from_ending(
+    fresh_kafka: stack.Server, mongo: stack.Server
+) -> None:
+    """Its connections stay open and nothing answers on them: leaving the group is not waited for."""
+    with fresh_world(fresh_kafka, mongo) as world:
+        processes = world.start("intake", "scheduler")
+        fresh_kafka.pause()
+        try:
+            stopping = time.monotonic()
+            assert world.stop() == [0, 0]
+            assert time.monotonic() - stopping < STOP_SECONDS
+        finally:
+            fresh_kafka.resume()
+        assert all("did not close in time" in process.log.read_text() for process in processes)

@@ -1,0 +1,57 @@
+"""The end of a service, whatever does not end with it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from services.cli.serve import build
+from services.runtime import service as module
+from services.runtime.clock import clock_from
+from services.runtime.service import Service
+from services.runtime.settings import load_settings
+
+
+@pytest.fixture
+async def service(monkeypatch: pytest.MonkeyPatch) -> Service:
+    monkeypatch.setenv("HOMECALL_ENV", "development")
+    monkeypatch.setattr(module, "_CLOSE_SECONDS", 0.2)
+    settings = load_settings()
+    return build("notifier", settings, clock_from(settings.clock))
+
+
+async def never() -> None:
+    await asyncio.Event().wait()
+
+
+async def failing() -> None:
+    raise ConnectionError("cut")
+
+
+@pytest.mark.parametrize(
+    ("closing", "told"), [(never, "did not close in time"), (failing, "not closed in order")], ids=["hangs", "fails"]
+)
+async def test_what_does_not_close_keeps_nothing_else_open(
+    service: Service,
+    closing: Callable[[], Awaitable[None]],
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    closed: list[str] = []
+
+    async def producer_stops() -> None:
+        closed.append("producer")
+
+    monkeypatch.setattr(service.producer, "stop", producer_stops)
+    monkeypatch.setattr(service.database, "close", lambda: closed.append("database"))
+    service.close = [closing]
+    started = time.monotonic()
+    await service.stop()
+    assert time.monotonic() - started < 2
+    assert closed[-1] == "database"
+    assert ("producer" in closed) == (closing is failing)
+    assert told in capfd.readouterr().out
