@@ -37,6 +37,9 @@ FORMAT: Final = 1
 _PORTION_BYTES: Final = 1_000_000
 """Documents are sealed together up to so many bytes: what a backup and a restore hold in memory, three times over."""
 _LONGEST_FRAME: Final = 64_000_000
+_SUFFIX, _UNFINISHED = ".backup", ".unfinished"
+_FORSAKEN_SECONDS: Final = 3_600
+"""A file that nobody has written to for so long is no longer being written."""
 
 COLLECTIONS: Final[Mapping[str, Sequence[str]]] = {
     # What is written first is copied first: a copy is then as after a crash between the two, which a replay mends.
@@ -195,19 +198,47 @@ def _decoded(frame: bytes) -> dict[str, Any]:
 # ---------------------------------------------------------------- backup
 
 
-def backup(out: Path, *, no_offsets: bool, as_json: bool) -> None:
-    """Copy the four databases into a file that is not there yet; ``Failure`` where that cannot be."""
+def backup(out: Path, *, no_offsets: bool, as_json: bool, keep: int | None = None) -> None:
+    """Copy the four databases into a file that is not there yet; ``Failure`` where that cannot be.
+
+    In a directory the file is named by its time. With ``keep`` so many of those stay there, the newest; the others go
+    once the new one has been read to its end.
+    """
     asked = settings()
+    directory = out
+    if out.is_dir():
+        out = out / f"homecall-{datetime.now(UTC):%Y%m%dT%H%M%SZ}{_SUFFIX}"
+    elif keep is not None:
+        raise Failure(f"{out}: --keep N is for a directory: let --out name one that is there")
     if out.exists():
         raise Failure(f"{out}: is there already: name a new file")
     try:
         vault = Vault.from_settings(asked)
         contents = asyncio.run(_backed_up(asked, vault, out, no_offsets=no_offsets))
+        if keep is not None:
+            if Reader(out, vault).whole() != contents:
+                raise Failure(f"{out}: does not read as it was written: look at the disk; older ones are kept", code=1)
+            _remove_older(directory, keep)
     except SettingsError as error:
         raise Failure(str(error)) from None
     except Transient as error:
         raise Failure(f"the database (HOMECALL_MONGO_URL): {error}; nothing was kept: run it again", code=1) from None
     _tell(out, contents, as_json=as_json)
+
+
+def _remove_older(directory: Path, keep: int) -> None:
+    """Leave so many backups, and nothing that another run began and never finished."""
+    now = datetime.now(UTC).timestamp()
+    with_time = "homecall-" + "[0-9]" * 8 + "T" + "[0-9]" * 6 + f"Z{_SUFFIX}"
+    try:
+        gone = sorted(directory.glob(with_time))[:-keep]
+        gone += [
+            each for each in directory.glob(with_time + _UNFINISHED) if now - each.stat().st_mtime > _FORSAKEN_SECONDS
+        ]
+        for each in gone:
+            each.unlink(missing_ok=True)
+    except OSError as error:
+        raise Failure(f"{directory}: older backups cannot be removed: {error.strerror}", code=1) from None
 
 
 async def _backed_up(asked: Settings, vault: Vault, out: Path, *, no_offsets: bool) -> Contents:
@@ -218,7 +249,7 @@ async def _backed_up(asked: Settings, vault: Vault, out: Path, *, no_offsets: bo
         from services.cli.kafka import committed_offsets
 
         contents.offsets = await committed_offsets(asked)
-    unfinished = out.with_name(f"{out.name}.unfinished")
+    unfinished = out.with_name(out.name + _UNFINISHED)
     try:
         # Nobody else may read it, sealed as it is.
         with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:

@@ -448,7 +448,13 @@ def migrate(
 
 @app.command()
 def backup(
-    out: Annotated[Path, typer.Option(help="the file to write; it must not be there yet")],
+    out: Annotated[
+        Path, typer.Option(help="the file to write, not there yet; or a directory: the file is named by its time")
+    ],
+    keep: Annotated[
+        int | None,
+        typer.Option(min=1, help="read the new file to its end, then leave so many in the directory, the newest"),
+    ] = None,
     no_offsets: Annotated[
         bool, typer.Option("--no-offsets", help="without where the groups stand: where there is no broker to ask")
     ] = False,
@@ -457,7 +463,7 @@ def backup(
     """Copy the four databases into one sealed file, beside running services, with where their groups stand."""
     from services.cli.backup import backup as run
 
-    run(out, no_offsets=no_offsets, as_json=as_json)
+    run(out, no_offsets=no_offsets, as_json=as_json, keep=keep)
 
 
 @app.command()

@@ -75,9 +75,17 @@ class User:
     quota: Quota | None = None
 
 
+_WHERE_GROUPS_STAND = (
+    Grant("topic", "homecall.", ("Describe",), prefixed=True),
+    Grant("group", "homecall-", ("Describe",), prefixed=True),
+)
+"""Sees how far the services are, and no record."""
+
+
 def users(clinics: tuple[str, ...] = ()) -> tuple[User, ...]:
-    """The users of a cluster: the services, who is outside, and one for each of these clinics."""
+    """The users of a cluster: the services, who copies their stores, who is outside, and one for each clinic."""
     found = [User(f"homecall-{service}", tuple(_of_service(service))) for service in SERVICES]
+    found.append(User("homecall-backup", _WHERE_GROUPS_STAND))
     for party in OUTSIDE:
         if party != "clinic":
             found.append(User(party, tuple(_of_party(party, f"{party}-")), QUOTAS[party]))
@@ -101,6 +109,8 @@ def _of_party(party: str, groups: str) -> Iterator[Grant]:
         # Who makes the topics and looks whether they are as they should be.
         yield Grant("cluster", "kafka-cluster", ("Create", "Describe"))
         yield Grant("topic", "homecall.", ("Describe", "DescribeConfigs"), prefixed=True)
+        # How far the services are, for homecall backup and recover.
+        yield Grant("group", "homecall-", ("Describe",), prefixed=True)
     if reads:
         yield Grant("group", groups, ("Read", "Describe"), prefixed=True)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -137,3 +139,51 @@ def test_without_its_keys_it_is_nothing(mongo: stack.Server, shell: str, tmp_pat
     assert homecall("keys", "new")[0] == 0
     code, said = homecall("restore", str(file), "--check")
     assert (code, "does not open with key" in said) == (2, True)
+
+
+def test_a_directory_keeps_the_newest(mongo: stack.Server, shell: str, tmp_path: Path) -> None:
+    del mongo, shell
+    directory = tmp_path / "backups"
+    directory.mkdir()
+    foreign, forsaken, in_hand = (
+        directory / name
+        for name in (
+            "before-upgrade.backup",
+            "homecall-20260101T000000Z.backup.unfinished",
+            "homecall-20260102T000000Z.backup.unfinished",
+        )
+    )
+    older = [directory / f"homecall-2026010{day}T020000Z.backup" for day in (1, 2)]
+    for each in (foreign, forsaken, in_hand, *older):
+        each.write_bytes(b"")
+    os.utime(forsaken, (0, 0))
+    code, said = homecall("backup", "--out", str(directory), "--keep", "2", "--no-offsets", "--json")
+    assert code == 0, said
+    new = Path(json.loads(said)["file"])
+    assert re.fullmatch(r"homecall-\d{8}T\d{6}Z\.backup", new.name)
+    assert set(directory.iterdir()) == {foreign, in_hand, older[1], new}
+    assert homecall("restore", str(new), "--check")[0] == 0
+
+
+def test_older_ones_stay_where_the_new_one_cannot_be_read_back(
+    mongo: stack.Server, shell: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_day(mongo.address, shell)
+    older = tmp_path / "homecall-20260101T020000Z.backup"
+    older.write_bytes(b"")
+    synced = os.fsync
+
+    def a_disk_that_lies(number: int) -> None:
+        os.pwrite(number, b"x" * 40, 2_000)
+        synced(number)
+
+    monkeypatch.setattr(os, "fsync", a_disk_that_lies)
+    code, said = homecall("backup", "--out", str(tmp_path), "--keep", "1", "--no-offsets")
+    assert code != 0, said
+    assert older.exists()
+
+
+def test_only_a_directory_keeps(mongo: stack.Server, shell: str, tmp_path: Path) -> None:
+    del mongo, shell
+    code, said = homecall("backup", "--out", str(tmp_path / "no" / "directory"), "--keep", "3", "--no-offsets")
+    assert (code, "--keep N is for a directory" in said) == (2, True)

@@ -204,6 +204,24 @@ def test_what_is_one_off_is_a_job_that_may_write_every_database_and_is_tried_aga
     assert {(role["name"], role["db"]) for role in roles} == {("readWrite", f"homecall_{name}") for name in SERVICES}
 
 
+def test_backups_are_kept_by_who_may_read_and_no_more(resources: list[Resource]) -> None:
+    pod = kind(resources, "CronJob")["homecall-backup"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    place = container["args"][container["args"].index("--out") + 1]
+    (mount,) = (each["name"] for each in container["volumeMounts"] if each["mountPath"] == place)
+    (claim,) = (each["persistentVolumeClaim"]["claimName"] for each in pod["volumes"] if each["name"] == mount)
+    assert claim in kind(resources, "PersistentVolumeClaim")
+    (database,) = kind(resources, "MongoDBCommunity").values()
+    users = {user["connectionStringSecretName"]: user for user in database["spec"]["users"]}
+    env = {each["name"]: each for each in container["env"]}
+    roles = users[env["HOMECALL_MONGO_URL"]["valueFrom"]["secretKeyRef"]["name"]]["roles"]
+    assert [(role["name"], role["db"]) for role in roles] == [("backup", "admin")]
+    user = kind(resources, "KafkaUser").get(env["HOMECALL_KAFKA_USERNAME"]["value"])
+    if user is not None:
+        operations = {each for acl in user["spec"]["authorization"]["acls"] for each in acl["operations"]}
+        assert operations == {"Describe"}
+
+
 def test_topics_and_users_are_made_from_the_table_of_topics() -> None:
     run = CliRunner()
     topics, listed = (KUBERNETES / "kafka" / f"{name}.yaml" for name in ("topics", "users"))

@@ -87,8 +87,8 @@ class Secured:
             "HOMECALL_KAFKA_CA_FILE": str(self.ca),
         }
 
-    def command(self, user: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        env = {name: value for name, value in os.environ.items() if not name.startswith("HOMECALL_")}
+    def command(self, user: str, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        env = {name: value for name, value in os.environ.items() if not name.startswith("HOMECALL_")} | settings
         command = [sys.executable, "-m", "services.cli.main", *arguments]
         return subprocess.run(
             command, env=env | self.env(user), capture_output=True, text=True, check=False, timeout=60
@@ -339,6 +339,21 @@ def test_each_forbidden_act_is_refused(secured: Secured) -> None:
     assert secured.read("portal", "homecall.status.v1", "portal-cabinet") is None
     assert secured.read("clinic-samal-1", "homecall.journal.v1", "clinic-samal-1-register") is None
     assert secured.command("clinic-samal-1", "topics", "create").returncode != 0
+
+
+@pytest.mark.usefixtures("world")
+def test_who_copies_the_stores_sees_where_the_groups_stand_and_no_record(
+    secured: Secured, mongo: stack.Server, tmp_path: Path
+) -> None:
+    settings = {"HOMECALL_MONGO_URL": mongo.address, "HOMECALL_MONGO_PREFIX": tmp_path.name}
+    for user in ("homecall-backup", "operators"):
+        arguments = ("backup", "--out", str(tmp_path / user), "--json")
+        done = secured.command(user, *arguments, **settings, HOMECALL_ENV="development")
+        assert done.returncode == 0, done.stderr
+        assert set(json.loads(done.stdout)["offsets"]) == set(SERVICES)
+    refused = secured.read("homecall-backup", "homecall.requests.v1", "homecall-backup")
+    assert refused is not None
+    assert refused.code() in {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED}
 
 
 @pytest.mark.usefixtures("topics")
