@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import faulthandler
 import gc
+import os
+import threading
 from importlib import import_module
 from typing import Any
 
@@ -40,6 +43,22 @@ def _few_heaps() -> None:
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
+_END_SECONDS = 9.5
+"""An orderly end takes one. What still goes on then is somebody's thread or connection, and of no more use."""
+
+
+def _end_all_the_same() -> None:
+    """See to it that the process ends within 10 s, whatever holds it: who waits for it would kill it unheard."""
+
+    def end() -> None:
+        faulthandler.dump_traceback(all_threads=True)
+        os._exit(1)
+
+    timer = threading.Timer(_END_SECONDS, end)
+    timer.daemon = True
+    timer.start()
+
+
 def serve(name: str) -> None:
     """Run a service, or all four in one process, until SIGTERM."""
     _few_heaps()
@@ -69,4 +88,4 @@ async def _serve(name: str, settings: Settings, clock: Clock) -> None:
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
     log(name).info("starting", env=settings.env, http=f"{settings.http_host}:{settings.port(name)}")
-    await run(services, settings.http_host, settings.port(name))
+    await run(services, settings.http_host, settings.port(name), ending=_end_all_the_same)

@@ -90,10 +90,10 @@ class _Server(uvicorn.Server):
         return nullcontext()
 
 
-async def run(services: Sequence[Service], host: str, port: int) -> None:
+async def run(services: Sequence[Service], host: str, port: int, *, ending: Callable[[], None] = lambda: None) -> None:
     """Run services until SIGTERM or SIGINT, or until one of them fails; then stop them in order.
 
-    Raises what made a service fail.
+    ``ending`` is called when that begins. Raises what made a service fail.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -117,6 +117,7 @@ async def run(services: Sequence[Service], host: str, port: int) -> None:
                 if failure.done():
                     failure.result()
     finally:
+        ending()
         for service in services:
             service.pipeline.stopping.set()
         starting.cancel()

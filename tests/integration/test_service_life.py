@@ -311,3 +311,35 @@ def test_a_broker_that_hangs_does_not_keep_a_service_from_ending(
         finally:
             fresh_kafka.resume()
         assert all("did not close in time" in process.log.read_text() for process in processes)
+
+
+_HELD_UP = """
+import concurrent.futures, threading
+from services.cli import serve
+serve._END_SECONDS = 1.0
+freeze, held = serve.gc.freeze, concurrent.futures.ThreadPoolExecutor()
+serve.gc.freeze = lambda: (held.submit(threading.Event().wait), freeze())
+serve.serve("notifier")
+"""
+
+
+def test_a_thread_that_never_ends_does_not_keep_the_process(world: World) -> None:
+    """It ends by itself all the same, as failed, and says where each thread was."""
+    service = Process("notifier", world.env, world.directory / "held-up.log", free_port())
+    with service.log.open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-c", _HELD_UP],
+            env={**world.env, "HOMECALL_HTTP_PORT": str(service.port)},
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        stack.wait_until(lambda: service.get("/readyz")[0] == 200, "it to be ready")
+        process.terminate()
+        assert process.wait(STOP_SECONDS) == 1
+    finally:
+        process.kill()
+        process.wait()
+    said = service.log.read_text()
+    assert '"event": "stopped"' in said, "its connections were closed in order"
+    assert "most recent call first" in said
