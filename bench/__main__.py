@@ -70,15 +70,18 @@ def usual(stage: Stage, size: Size) -> dict[str, Any]:
 
 def latency(stage: Stage, size: Size) -> dict[str, Any]:
     """Request to last status, at a steady rate, against three bare loops."""
-    rounds = []
+    rounds, busy = [], []
     for number in range(size.latency_rounds):
         bare, ours = (stage.latencies(each, size.latency_seconds, PER_SECOND) for each in CHAIN)
-        rounds.append([bare, ours])
+        rounds.append([bare.times, ours.times])
+        busy.append([[each.busy, each.cpu_ms] for each in (bare, ours)])
         print(
-            f"latency, round {number + 1}: bare p50 {_at(bare, 50):.0f} p99 {_at(bare, 99):.0f} ms, "
-            f"services p50 {_at(ours, 50):.0f} p99 {_at(ours, 99):.0f} ms"
+            f"latency, round {number + 1}: bare p50 {_at(bare.times, 50):.0f} p99 {_at(bare.times, 99):.0f} ms, "
+            f"services p50 {_at(ours.times, 50):.0f} p99 {_at(ours.times, 99):.0f} ms; "
+            f"the machine is busy {bare.busy:.0%} and {ours.busy:.0%}",
+            flush=True,
         )
-    return {"latency": rounds}
+    return {"latency": rounds, "latency_busy": busy}
 
 
 def grown(stage: Stage, size: Size) -> dict[str, Any]:
@@ -91,7 +94,7 @@ def grown(stage: Stage, size: Size) -> dict[str, Any]:
         there = growth.load(stage.mongo, f"{stage.prefix}_intake", stored)
         loaded = time.perf_counter() - began
         rates = []
-        for _ in range(1 if size is not FULL else 3):
+        for _ in range(1 if size is TINY else 3):
             first += requests
             rates.append(stage.drain(HOP[1], requests, first=first, keep=True).per_second)
         found.append([there, rates])

@@ -98,6 +98,18 @@ def table(raw: dict[str, Any]) -> list[str]:
                 "at most 1.5",
             )
         )
+    if raw.get("latency_busy"):
+        shares, spent = (
+            [_spread([each[side][what] for each in raw["latency_busy"]], form) for side in (0, 1)]
+            for what, form in ((0, ".0%"), (1, ".1f"))
+        )
+        rows.append(
+            (
+                "at that rate, how busy the whole machine is with the services, and with the bare loops",
+                f"{shares[1]} and {shares[0]}; their own: {spent[1]} and {spent[0]} ms of processor a request",
+                "",
+            )
+        )
     rungs = ", ".join(f"{stored:,}: {_spread(rates, ',.0f')}/s" for stored, rates in raw.get("growth", []))
     rows.append(
         ("growth: intake with so many stored, last to first", f"{found['growth_ratio']}: {rungs}", "at least 0.9")

@@ -95,6 +95,18 @@ class Measured:
 
 
 @dataclass
+class Steady:
+    """What came of a steady rate: milliseconds of each request, and how busy it kept the whole machine (0 to 1).
+
+    ``cpu_ms`` are the contender's own processor milliseconds a request.
+    """
+
+    times: list[float]
+    busy: float
+    cpu_ms: float
+
+
+@dataclass
 class Stage:
     """A broker and a database with nothing else on them."""
 
@@ -231,17 +243,20 @@ class Stage:
         per_second = (requests - begin) / max(0.001, ended[-1] - begun[begin])
         return Measured(per_second, cpu / requests * 1000, rss, {each.name: each.startup_s for each in processes})
 
-    def latencies(self, contender: Contender, seconds: float, per_second: float) -> list[float]:
-        """Milliseconds from a request's publication to its last status, at a steady rate."""
+    def latencies(self, contender: Contender, seconds: float, per_second: float) -> Steady:
+        """From a request's publication to its last status, at a steady rate."""
         self.clear()
         self.open()
         warm = int(2 * per_second)
         requests = warm + int(seconds * per_second)
-        with self.running(contender):
+        with self.running(contender) as processes:
+            before, began = sum(each.cpu for each in processes), _worked()
             self.publish(requests, per_second=per_second)
+            cpu, ended_at = sum(each.cpu for each in processes) - before, _worked()
             stack.wait_until(
                 lambda: self.produced(contender.last) >= requests * contender.copies, f"{contender.name} to be through"
             )
+        busy = (ended_at[0] - began[0]) / max(1, ended_at[1] - began[1])
         sent: dict[str, float] = {}
         for record in self.records(REQUESTS.name):
             sent[json.loads(record.value())["request_id"]] = record.timestamp()[1]
@@ -250,7 +265,7 @@ class Stage:
             request_id = record.key().decode()
             ended[request_id] = max(ended.get(request_id, 0), record.timestamp()[1])
         in_order = sorted(sent, key=sent.__getitem__)[warm:]
-        return [ended[each] - sent[each] for each in in_order]
+        return Steady([ended[each] - sent[each] for each in in_order], busy, cpu / requests * 1000)
 
     def produced(self, topic: str) -> int:
         """How many records a topic holds."""
@@ -277,6 +292,13 @@ class Stage:
             return found
         finally:
             consumer.close()
+
+
+def _worked() -> tuple[int, int]:
+    """Ticks that all cores have worked so far, and those that they have had."""
+    ticks = [int(each) for each in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    idle, waiting = ticks[3], ticks[4]
+    return sum(ticks) - idle - waiting, sum(ticks)
 
 
 def _clinics(first: int) -> list[str]:

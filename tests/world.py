@@ -347,7 +347,13 @@ class World:
         self.flush()
 
     def publish_one(
-        self, event_type: str, data: Mapping[str, Any], *, source: str = "/test", event_id: str | None = None
+        self,
+        event_type: str,
+        data: Mapping[str, Any],
+        *,
+        source: str = "/test",
+        event_id: str | None = None,
+        partition: int = -1,
     ) -> None:
         """The same for one event, which is on its way when ``flush`` returns."""
         topic = TOPIC_OF_TYPE[event_type]
@@ -359,14 +365,16 @@ class World:
             "ce_type": TYPE_PREFIX + event_type,
             "content-type": "application/json",
         }
-        self.send(topic.name, value, str(data.get(topic.key, "")), headers)
+        self.send(topic.name, value, str(data.get(topic.key, "")), headers, partition)
 
-    def send(self, topic: str, value: bytes | None, key: str | None, headers: Mapping[str, str | bytes]) -> None:
-        """Put a record into the producer's queue, as it is."""
+    def send(
+        self, topic: str, value: bytes | None, key: str | None, headers: Mapping[str, str | bytes], partition: int = -1
+    ) -> None:
+        """Put a record into the producer's queue, as it is; the partition is that of its key unless given."""
         taken = False
         while not taken:
             try:
-                self._producer.produce(topic, value, key, headers=list(headers.items()))
+                self._producer.produce(topic, value, key, partition, headers=list(headers.items()))
                 taken = True
             except BufferError:
                 self._producer.poll(0.1)

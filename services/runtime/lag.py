@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from services.runtime import metrics
 from services.runtime.failures import Transient
 
 Place = tuple[str, int]
+_ANOTHERS = sys.maxsize
 
 
 @dataclass(slots=True)
@@ -36,12 +38,14 @@ class Lag:
     def __init__(self, service: str) -> None:
         self._service = service
         self._held: dict[Place, _Held] = {}
+        self._joined = False
 
     def assigned(self, places: Collection[Place]) -> None:
         """These partitions, and no others, are in this replica's hands."""
         for topic, partition in self._held.keys() - set(places):
             for gauge in (metrics.LAG_RECORDS, metrics.LAG_SECONDS):
                 gauge.remove(self._service, topic, str(partition))
+        self._joined = True
         now = time.time()
         # Another member may have committed meanwhile: nothing that was known before holds.
         self._held = {place: _Held(now) for place in places}
@@ -58,9 +62,14 @@ class Lag:
                 held.committed_time = times[place] / 1000
 
     def committed_to(self, place: Place) -> int:
-        """The next record to be committed of a partition, as far as it is known here; else 0."""
+        """The next record to be committed of a partition, as far as it is known here; else 0.
+
+        Beyond every record where another member holds it: what its records lead to is that one's to say.
+        """
         held = self._held.get(place)
-        return 0 if held is None else held.offset or 0
+        if held is None:
+            return _ANOTHERS if self._joined else 0
+        return held.offset or 0
 
     async def measure(self, consumer: Any) -> None:
         """Set the gauges: one request for the ends of all partitions. Raises ``Transient`` while no broker answers."""

@@ -450,13 +450,13 @@ class Aggregates(Generic[S]):
         return await self.find({"unsent_at": {"$lte": millis(before)}}, limit=limit, sort="unsent_at")
 
     async def sent(self, aggregates: Sequence[Aggregate[S]]) -> None:
-        """Clear the mark of those whose events were sent, unless they have changed since."""
-        await self._collection.write(
-            [
-                UpdateOne({"_id": each.id, "v": each.version}, {"$unset": {"unsent_at": "", "unsent": ""}})
-                for each in aggregates
-            ]
-        )
+        """Clear the marks of those whose events were sent, unless they have changed since.
+
+        Also what it was stored for: who loads it next must not find it owing once more. Two services would else go on
+        telling each other the same for ever.
+        """
+        sent = {"$unset": {"unsent_at": "", "unsent": "", "hot": ""}}
+        await self._collection.write([UpdateOne({"_id": each.id, "v": each.version}, sent) for each in aggregates])
 
     async def over(self, last_day: date, limit: int) -> list[Aggregate[S]]:
         """Those that were over, and last changed, on that day or before, the oldest first."""

@@ -5,7 +5,7 @@ It knows the contract, and nothing of how the services work.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -44,6 +44,9 @@ _OURS = {
 }
 
 
+MOST_TIMES = 60
+"""How often one event may be said: once more for each replica that was killed with it, and each reading anew. Beyond
+that, two services tell each other the same without end."""
 VISIT = timedelta(minutes=20)
 """What a visit takes where the roster says nothing; the way to it, whatever it takes, comes on top."""
 
@@ -87,7 +90,10 @@ class Ledger:
     complaints: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
 
     def judge(self, heard: Iterable[Heard]) -> dict[str, list[str]]:
-        """What does not add up, by kind: lost, doubled, gap, contradiction, clash, unanswered, gone_back, phantom."""
+        """What does not add up, by kind.
+
+        lost, doubled, gap, contradiction, clash, unanswered, gone_back, phantom, endless.
+        """
         found: dict[str, list[str]] = defaultdict(list)
         by_type: dict[str, list[Heard]] = defaultdict(list)
         rosters: list[Heard] = []
@@ -168,6 +174,10 @@ class Ledger:
 
     def _same_id_same_bytes(self, by_type: Mapping[str, list[Heard]], found: dict[str, list[str]]) -> None:
         seen: dict[str, tuple[str, bytes, dict[str, str]]] = {}
+        times = Counter((each.type, each.id) for events in by_type.values() for each in events)
+        for (event_type, event_id), number in times.items():
+            if number > MOST_TIMES:
+                found["endless"].append(f"{event_type} {event_id} was said {number} times")
         for events in by_type.values():
             for each in events:
                 headers = {name: value for name, value in each.headers.items() if name not in _TRANSPORT}

@@ -77,6 +77,7 @@ def test_a_sound_history_has_no_findings() -> None:
 
 
 DEFECTS: dict[str, tuple[str, Callable[[], list[Heard]]]] = {
+    "said without end": ("endless", lambda: a_day(REQUEST) * 61),
     "acknowledged, and not in its topic": ("lost", lambda: without("request.submitted")),
     "no decision": ("lost", lambda: [a_day(REQUEST)[0]]),
     "no line in the register": ("lost", lambda: without("journal.entry")),

@@ -22,6 +22,7 @@ RAW: dict[str, Any] = {
     "chain": [[_drained(1000, 0.4), _drained(700, cpu, *CHAIN)] for cpu in (2.0, 1.0)],
     "usual": [[50, 2500]],
     "latency": [[[float(ms) for ms in range(1, 101)], [2.0 * ms for ms in range(1, 101)]]],
+    "latency_busy": [[[0.4, 9.0], [0.9, 20.0]], [[0.5, 9.0], [0.8, 21.0]], [[0.5, 9.2], [0.97, 22.0]]],
     "growth": [[1_000, [900.0, 1000.0, 1100.0]], [100_000, [950.0]]],
     "startup_s": {"intake": [2.0, 1.0, 1.5], "complaints": [1.2]},
     "idle_rss_mib": {"intake": 80.0, "complaints": 85.2},
@@ -51,6 +52,12 @@ def test_the_table_holds_the_peak_against_what_a_core_carries() -> None:
     (line,) = [each for each in report.table(RAW) if "all three services" in each]
     assert "1.50 (1.00 to 2.00) ms: a core carries 667/s" in line
     assert "16.7/s, takes 2.5% of a core" in line
+
+
+def test_the_table_says_how_busy_the_machine_was() -> None:
+    (line,) = [each for each in report.table(RAW) if "how busy the whole machine" in each]
+    assert "90% (80% to 97%) and 50% (40% to 50%); their own: 21.0 (20.0 to 22.0) and 9.0 (9.0 to 9.2) ms" in line
+    assert not any("how busy" in each for each in report.table({}))
 
 
 def test_a_percentile_is_one_of_the_values() -> None:

@@ -421,6 +421,19 @@ async def test_what_another_process_stored_and_may_not_have_sent_is_said_before_
     assert await runner.hear(word("d")) == ["c", "d"], "and what was stored since may not have been"
 
 
+async def test_what_was_said_first_is_owed_no_more_wherever_the_group_stands() -> None:
+    """Its record's partition may be another replica's: two services would tell each other the same without end."""
+    runner = await Runner().prepared()
+    runner.engine.store.passed = lambda *_: 0
+    await runner.hear(word("open"), word("a"))
+    handled = await runner.engine.handle([word("b")], NOW)
+    assert reasons(handled.events) == ["open", "a", "b"]
+    for done in handled.after:
+        await done()
+    assert (await runner.engine.store.load([subject(1)]))[subject(1)].unsent == []
+    assert await runner.hear(word("c")) == ["c"]
+
+
 async def test_in_one_batch_what_was_decided_first_is_said_first_and_once() -> None:
     killed = await Runner().prepared()
     await killed.hear(word("open"))

@@ -143,11 +143,20 @@ async def test_where_the_group_stands_is_known_once_it_was_asked_for_or_committe
     broker = Broker()
     broker.ends, broker.group = {0: 9, 1: 9}, {0: 5, 1: None}
     lag.assigned({(TOPIC, 0), (TOPIC, 1)})
-    assert [lag.committed_to((TOPIC, each)) for each in (0, 1, 2)] == [0, 0, 0]
+    assert [lag.committed_to((TOPIC, each)) for each in (0, 1)] == [0, 0]
     await lag.measure(broker)
-    assert [lag.committed_to((TOPIC, each)) for each in (0, 1, 2)] == [5, 0, 0]
+    assert [lag.committed_to((TOPIC, each)) for each in (0, 1)] == [5, 0]
     lag.committed({(TOPIC, 1): 7}, {(TOPIC, 1): 0})
     assert lag.committed_to((TOPIC, 1)) == 7
     # Another member may have had it meanwhile.
     lag.assigned({(TOPIC, 1)})
     assert lag.committed_to((TOPIC, 1)) == 0
+
+
+def test_what_another_member_holds_is_that_ones_to_say(lag: Lag) -> None:
+    assert lag.committed_to((TOPIC, 2)) == 0, "before it has joined a replica knows of no other"
+    lag.assigned({(TOPIC, 0)})
+    assert lag.committed_to((TOPIC, 0)) == 0
+    assert lag.committed_to((TOPIC, 2)) > 10**15, "no offset lies beyond"
+    lag.assigned(set())
+    assert lag.committed_to((TOPIC, 0)) > 10**15
