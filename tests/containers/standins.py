@@ -59,6 +59,8 @@ exec /etc/confluent/docker/launch
 # With a user and a password as MongoDB's image takes them, what asks for them stands before it.
 MONGOD = """#!/bin/bash
 set -e
+# Of one that was killed, and whose number somebody else may have now: it would not start beside that.
+rm -f /tmp/nx_27017.pid
 if [ -z "$MONGO_INITDB_ROOT_USERNAME" ]; then exec nx-27017 --host 0.0.0.0 --port 27017 --data-dir /data/db; fi
 printf '[{"user": "%s", "pwd": "%s", "roles": [{"role": "root", "db": "admin"}]}]' \\
   "$MONGO_INITDB_ROOT_USERNAME" "$MONGO_INITDB_ROOT_PASSWORD" > /tmp/users.json
