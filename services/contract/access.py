@@ -75,17 +75,15 @@ class User:
     quota: Quota | None = None
 
 
-_WHERE_GROUPS_STAND = (
-    Grant("topic", "homecall.", ("Describe",), prefixed=True),
-    Grant("group", "homecall-", ("Describe",), prefixed=True),
-)
-"""Sees how far the services are, and no record."""
+_WHERE_GROUPS_STAND = Grant("group", "homecall-", ("Describe",), prefixed=True)
+"""How far the services are."""
 
 
 def users(clinics: tuple[str, ...] = ()) -> tuple[User, ...]:
     """The users of a cluster: the services, who copies their stores, who is outside, and one for each clinic."""
     found = [User(f"homecall-{service}", tuple(_of_service(service))) for service in SERVICES]
-    found.append(User("homecall-backup", _WHERE_GROUPS_STAND))
+    topics = Grant("topic", "homecall.", ("Describe",), prefixed=True)
+    found.append(User("homecall-backup", (topics, _WHERE_GROUPS_STAND)))
     for party in OUTSIDE:
         if party != "clinic":
             found.append(User(party, tuple(_of_party(party, f"{party}-")), QUOTAS[party]))
@@ -109,8 +107,7 @@ def _of_party(party: str, groups: str) -> Iterator[Grant]:
         # Who makes the topics and looks whether they are as they should be.
         yield Grant("cluster", "kafka-cluster", ("Create", "Describe"))
         yield Grant("topic", "homecall.", ("Describe", "DescribeConfigs"), prefixed=True)
-        # How far the services are, for homecall backup and recover.
-        yield Grant("group", "homecall-", ("Describe",), prefixed=True)
+        yield _WHERE_GROUPS_STAND  # for homecall backup and recover
     if reads:
         yield Grant("group", groups, ("Read", "Describe"), prefixed=True)
 

@@ -164,7 +164,7 @@ class Service:
             ends += await asyncio.gather(closing(), return_exceptions=True)
         for error in ends:
             if isinstance(error, Exception):
-                self._log.warning("not closed in order", error=type(error).__name__, reason=str(error))
+                self._log.warning("not closed in order", error=type(error).__name__)
 
     def _passed(self, topic: str, partition: int) -> int:
         """The offset below which all that records led to was acknowledged, here or, being committed, elsewhere."""
