@@ -10,7 +10,6 @@ import argparse
 import json
 import os
 import platform
-import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,7 +41,7 @@ class Size:
     heap: str
 
 
-FULL = Size("full", 5, 10_000, 1_000, 3, 40, (10_000, 100_000, 1_000_000), "12g")
+FULL = Size("full", 5, 10_000, 1_000, 3, 40, (10_000, 100_000, 1_000_000), "16g")
 QUICK = Size("quick", 2, 5_000, 300, 1, 12, (10_000, 30_000, 100_000), "4g")
 TINY = Size("tiny", 1, 300, 30, 1, 1, (300, 500), "768m")
 """Says nothing about speed: for the test that the benchmark runs."""
@@ -85,21 +84,28 @@ def latency(stage: Stage, size: Size) -> dict[str, Any]:
 
 
 def grown(stage: Stage, size: Size) -> dict[str, Any]:
-    """Intake with more and more requests stored."""
+    """Intake over databases with more and more requests stored, which take turns on one server."""
     requests = max(size.ladder[0] // 3, min(size.requests, 5_000))
-    first, found = 0, []
-    stage.drain(HOP[1], requests, first=first)  # whose documents are the samples
+    first, databases, there = 0, {}, {}
     for stored in size.ladder:
+        stage.prefix = ""  # the databases before stay: this drain has its own, and its documents are the samples
+        stage.drain(HOP[1], requests, first=first)
+        first += requests
         began = time.perf_counter()
-        there = growth.load(stage.mongo, f"{stage.prefix}_intake", stored)
-        loaded = time.perf_counter() - began
-        rates = []
-        for _ in range(1 if size is TINY else 3):
+        databases[stored] = stage.prefix
+        there[stored] = growth.load(stage.mongo, f"{stage.prefix}_intake", stored)
+        print(f"growth: {there[stored]:,} stored in {time.perf_counter() - began:.0f} s", flush=True)
+    rates: dict[int, list[float]] = {stored: [] for stored in size.ladder}
+    for number in range(1 if size is TINY else max(3, size.rounds)):
+        for stored in size.ladder if number % 2 == 0 else reversed(size.ladder):
+            stage.prefix = databases[stored]
+            rates[stored].append(stage.drain(HOP[1], requests, first=first, keep=True).per_second)
             first += requests
-            rates.append(stage.drain(HOP[1], requests, first=first, keep=True).per_second)
-        found.append([there, rates])
-        print(f"growth: {there:,} stored (in {loaded:.0f} s): intake {statistics.median(rates):,.0f}/s")
-    return {"growth": found}
+        now = ", ".join(f"{stored:,}: {rates[stored][-1]:,.0f}/s" for stored in size.ladder)
+        print(f"growth, round {number + 1}: intake with so many stored: {now}", flush=True)
+    for stage.prefix in databases.values():
+        stage.clear()
+    return {"growth": [[there[stored], rates[stored]] for stored in size.ladder]}
 
 
 def replicas(stage: Stage, size: Size) -> dict[str, Any]:

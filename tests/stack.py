@@ -482,7 +482,8 @@ def mongo_nx() -> Iterator[Server]:
 def fast_mongo(heap: str) -> Iterator[Server]:
     """The fastest database at hand, for a benchmark; ``heap`` is how much memory one in memory may take, as in 2g."""
     if mongo_way() == "maven" and _java_compiler():
-        with mongo_java(heap) as server:
+        # All of the heap from the start, most of it for what is stored: growing it collects everything again and again.
+        with mongo_java(heap, f"-Xms{heap}", "-XX:NewRatio=4") as server:
             yield server
     else:
         with shared_mongo() as server:
@@ -490,7 +491,7 @@ def fast_mongo(heap: str) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def mongo_java(heap: str = "768m") -> Iterator[Server]:
+def mongo_java(heap: str = "768m", *options: str) -> Iterator[Server]:
     """mongo-java-server in memory. Skips without Java's compiler or the jars."""
     if not (_maven_is_there() and _java_compiler()):
         pytest.skip("mongo-java-server needs Maven and a Java compiler")
@@ -499,7 +500,7 @@ def mongo_java(heap: str = "768m") -> Iterator[Server]:
         url = f"mongodb://127.0.0.1:{port}"
         child = Child(
             "mongo-java-server",
-            with_us(_java(["MongoStandIn", str(port)], (f"-Xmx{heap}", "-XX:+UseSerialGC"))),
+            with_us(_java(["MongoStandIn", str(port)], (f"-Xmx{heap}", "-XX:+UseSerialGC", *options))),
             Path(directory) / "mongo.log",
             ready=lambda: database_answers(url),
         )

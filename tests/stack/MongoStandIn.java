@@ -23,6 +23,7 @@ import java.util.Map;
 import java.util.NavigableMap;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
@@ -34,11 +35,33 @@ import java.util.stream.Stream;
  * since a compare-and-set on _id and version would read the whole collection otherwise; an index that is not unique is
  * one, where mongo-java-server itself takes no notice of it and reads everything; and what an aggregation matches first
  * is found by an index as well. And a document that is read is one that was there: without the lock a reader may get
- * its new version with its old state, in the middle of an update, and a compare-and-set by that version passes.
+ * its new version with its old state, in the middle of an update, and a compare-and-set by that version passes. The
+ * names of fields are kept once, not once for each document: a million requests take 9 GiB, not 14.
  */
 public final class MongoStandIn {
     private static final Set<String> WRITES =
             Set.of("insert", "update", "delete", "findAndModify", "createIndexes", "drop", "dropDatabase");
+
+    /** Longer ones are ids that serve as names: each of them is another. */
+    private static final int LONGEST_SHARED_NAME = 24;
+
+    private static final Map<String, String> NAMES = new ConcurrentHashMap<>();
+
+    private static Object sharingNames(Object value) {
+        if (value instanceof Document) {
+            Document shared = new Document();
+            ((Document) value).forEach((name, inner) -> shared.put(
+                    name.length() > LONGEST_SHARED_NAME ? name : NAMES.computeIfAbsent(name, any -> name),
+                    sharingNames(inner)));
+            return shared;
+        }
+        if (value instanceof List) {
+            List<Object> shared = new ArrayList<>(((List<?>) value).size());
+            ((List<?>) value).forEach(each -> shared.add(sharingNames(each)));
+            return shared;
+        }
+        return value;
+    }
 
     /** What the aggregation in hand asks for first; null where it asks for everything. */
     private static final ThreadLocal<Document> MATCHED = new ThreadLocal<>();
@@ -56,6 +79,9 @@ public final class MongoStandIn {
             @Override
             public Document handleMessage(MongoMessage message) {
                 String command = message.getDocument().keySet().iterator().next();
+                if (command.equals("insert")) {
+                    message.getDocument().computeIfPresent("documents", (name, given) -> sharingNames(given));
+                }
                 Lock held = WRITES.contains(command) ? lock.writeLock() : lock.readLock();
                 held.lock();
                 MATCHED.set(firstMatch(message.getDocument()));
