@@ -303,13 +303,16 @@ def build(settings: Settings, clock: Clock) -> Service:
 
     metrics.expect_outcomes({"complaint": CHANNELS})
     metrics.expect_decisions("complaint", CHANNELS, ["invalid_complaint"])
+    heard = [topic for topic in topics.read_by(topics.COMPLAINTS) if not topic.whole]
     return Service(
         name=topics.COMPLAINTS,
         settings=settings,
         clock=clock,
         database=database,
         producer=Producer(settings, f"homecall-{topics.COMPLAINTS}"),
-        topics=[topic for topic in topics.read_by(topics.COMPLAINTS) if not topic.whole],
+        topics=heard,
+        # What became of calls is kept for the file of a complaint that may come.
+        calm=[topic for topic in heard if topic is not topics.COMPLAINTS_IN],
         handler=ComplaintsAndCalls(engine, calls),
         engines=[engine, calls],
         tables=[table],

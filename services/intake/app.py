@@ -388,6 +388,7 @@ def build(settings: Settings, clock: Clock) -> Service:
         database=database,
         producer=producer,
         topics=[topic for topic in topics.read_by(topics.INTAKE) if not topic.whole],
+        calm=[topics.SCHEDULE_EVENTS],
         handler=engine,
         engines=[engine],
         tables=[clinics],

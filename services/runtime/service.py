@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -60,6 +60,8 @@ class Service:
     topics: Sequence[Topic]
     handler: Handler
     engines: Sequence[Engine[Any]]
+    calm: Collection[Topic] = ()
+    """Those of ``topics`` whose records nobody waits to see handled: they are taken in together."""
     tables: Sequence[WholeTopic] = ()
     schema: Schema | None = None
     """What its database is to have: it does not start on one that a newer release has changed."""
@@ -86,7 +88,7 @@ class Service:
             full=self.settings.batch_max,
             failed=self._fail,
         )
-        self.subscription = Subscription(self.settings, self.name, self.topics, self._on_batch)
+        self.subscription = Subscription(self.settings, self.name, self.topics, self._on_batch, self.calm)
         for engine in self.engines:
             engine.store.passed = self._passed
         self._tasks: list[asyncio.Task[None]] = []

@@ -1,0 +1,97 @@
+"""What nobody waits for is taken in together: a topic rests for a moment after few of its records came."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from aiokafka import ConsumerRecord, TopicPartition
+from faststream.kafka.message import KafkaAckableMessage
+
+from services.contract.envelope import Record
+from services.contract.topics import REQUESTS, SCHEDULE_EVENTS, Topic
+from services.runtime import broker
+from services.runtime.broker import Subscription
+from services.runtime.pipeline import Commit
+from services.runtime.settings import Settings
+
+OURS = {TopicPartition(topic.name, number) for topic in (REQUESTS, SCHEDULE_EVENTS) for number in range(2)}
+CALM = {place for place in OURS if place.topic == SCHEDULE_EVENTS.name}
+
+
+class Consumer:
+    """Keeps, as aiokafka's does, which of its partitions rest; one that is assigned anew does not."""
+
+    def __init__(self) -> None:
+        self.ours = set(OURS)
+        self.resting: set[TopicPartition] = set()
+        self.runs_again = asyncio.Event()
+
+    def assignment(self) -> set[TopicPartition]:
+        return self.ours
+
+    def paused(self) -> set[TopicPartition]:
+        return self.resting & self.ours
+
+    def pause(self, *places: TopicPartition) -> None:
+        assert self.ours >= set(places), "aiokafka raises for a partition that is another's"
+        self.resting |= set(places)
+
+    def resume(self, *places: TopicPartition) -> None:
+        assert self.ours >= set(places), "aiokafka raises for a partition that is another's"
+        self.resting -= set(places)
+        self.runs_again.set()
+
+
+@pytest.fixture
+def moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(broker, "_CALM_SECONDS", 0.01)
+
+
+async def taken(topic: Topic, number: int, calm: Sequence[Topic] = (SCHEDULE_EVENTS,)) -> Consumer:
+    """A consumer after so many records of a topic came in one batch, with one of another topic."""
+
+    async def on_batch(records: Sequence[Record], commit: Commit) -> None:
+        """Handling them is not looked at here."""
+
+    subscription = Subscription(Settings(), "intake", (REQUESTS, SCHEDULE_EVENTS), on_batch, calm)
+    consumer = Consumer()
+    subscription._subscriber.consumer = consumer
+    came = [consumed(topic, 0, offset) for offset in range(number)]
+    message = KafkaAckableMessage(
+        body=b"", raw_message=(*came, consumed(REQUESTS, 1, 0)), headers={}, consumer=consumer
+    )
+    await subscription._handle(message)
+    return consumer
+
+
+def consumed(topic: Topic, partition: int, offset: int) -> ConsumerRecord:
+    """A record as aiokafka gives it."""
+    return ConsumerRecord(topic.name, partition, offset, 0, 0, b"clinic", b"{}", None, 6, 2, ())
+
+
+@pytest.mark.usefixtures("moment")
+async def test_a_calm_topic_rests_and_runs_again() -> None:
+    consumer = await taken(SCHEDULE_EVENTS, 1)
+    assert consumer.resting == CALM
+    await asyncio.wait_for(consumer.runs_again.wait(), 5)
+    assert consumer.resting == set()
+
+
+async def test_where_many_wait_they_are_taken_at_once() -> None:
+    assert (await taken(SCHEDULE_EVENTS, broker._FEW)).resting == CALM
+    assert (await taken(SCHEDULE_EVENTS, broker._FEW + 1)).resting == set()
+
+
+async def test_what_somebody_waits_for_never_rests() -> None:
+    assert (await taken(REQUESTS, 3)).resting == set()
+    assert (await taken(SCHEDULE_EVENTS, 3, calm=())).resting == set()
+
+
+@pytest.mark.usefixtures("moment")
+async def test_what_went_to_another_member_meanwhile_is_let_alone() -> None:
+    consumer = await taken(SCHEDULE_EVENTS, 1)
+    consumer.ours -= CALM
+    await asyncio.wait_for(consumer.runs_again.wait(), 5)
+    assert consumer.paused() == set()
