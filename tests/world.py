@@ -221,10 +221,12 @@ class Process:
         self.log = log
         self._env = dict(env) | {"HOMECALL_HTTP_PORT": str(port)}
         self._popen: subprocess.Popen[bytes] | None = None
+        self._told_to_end = False
         self.started_at = 0.0
 
     def start(self) -> None:
         self.started_at = time.monotonic()
+        self._told_to_end = False
         with self.log.open("ab") as out:
             self._popen = subprocess.Popen(
                 [sys.executable, "-m", *self._command, "serve", self.name],
@@ -249,6 +251,7 @@ class Process:
         return None if self._popen is None else self._popen.poll()
 
     def signal(self, number: int) -> None:
+        self._told_to_end |= number == signal.SIGTERM
         os.kill(self.pid, number)
 
     def kill(self) -> None:
@@ -260,8 +263,9 @@ class Process:
     def stop(self, patience: float = 12) -> int:
         """SIGTERM, and wait for an orderly end. The exit code."""
         assert self._popen is not None
-        if self.running:
-            self._popen.send_signal(signal.SIGTERM)
+        # Once only: a second one, when the interpreter itself is ending, finds no handler any more.
+        if self.running and not self._told_to_end:
+            self.signal(signal.SIGTERM)
         return self._popen.wait(patience)
 
     def get(self, path: str) -> tuple[int, str]:
