@@ -86,26 +86,26 @@ def latency(stage: Stage, size: Size) -> dict[str, Any]:
 def grown(stage: Stage, size: Size) -> dict[str, Any]:
     """Intake over databases with more and more requests stored, which take turns on one server."""
     requests = max(size.ladder[0] // 3, min(size.requests, 5_000))
-    first, databases, there = 0, {}, {}
-    for stored in size.ladder:
+    first = 0
+    found: list[tuple[str, int, list[float]]] = []
+    for wanted in size.ladder:
         stage.prefix = ""  # the databases before stay: this drain has its own, and its documents are the samples
         stage.drain(HOP[1], requests, first=first)
         first += requests
         began = time.perf_counter()
-        databases[stored] = stage.prefix
-        there[stored] = growth.load(stage.mongo, f"{stage.prefix}_intake", stored)
-        print(f"growth: {there[stored]:,} stored in {time.perf_counter() - began:.0f} s", flush=True)
-    rates: dict[int, list[float]] = {stored: [] for stored in size.ladder}
+        found.append((stage.prefix, growth.load(stage.mongo, f"{stage.prefix}_intake", wanted), []))
+        print(f"growth: {wanted:,} stored in {time.perf_counter() - began:.0f} s", flush=True)
     for number in range(1 if size is TINY else max(3, size.rounds)):
-        for stored in size.ladder if number % 2 == 0 else reversed(size.ladder):
-            stage.prefix = databases[stored]
-            rates[stored].append(stage.drain(HOP[1], requests, first=first, keep=True).per_second)
+        for prefix, _, rates in found if number % 2 == 0 else reversed(found):
+            stage.prefix = prefix
+            rates.append(stage.drain(HOP[1], requests, first=first, keep=True).per_second)
             first += requests
-        now = ", ".join(f"{stored:,}: {rates[stored][-1]:,.0f}/s" for stored in size.ladder)
+        now = ", ".join(f"{there:,}: {rates[-1]:,.0f}/s" for _, there, rates in found)
         print(f"growth, round {number + 1}: intake with so many stored: {now}", flush=True)
-    for stage.prefix in databases.values():
+    for prefix, _, _ in found:
+        stage.prefix = prefix
         stage.clear()
-    return {"growth": [[there[stored], rates[stored]] for stored in size.ladder]}
+    return {"growth": [[there, rates] for _, there, rates in found]}
 
 
 def replicas(stage: Stage, size: Size) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from services.contract.topics import Topic
 from services.runtime import metrics
 from services.runtime.lag import Lag
 from services.runtime.logs import log
-from services.runtime.pipeline import Commit
+from services.runtime.pipeline import FEW, Commit
 from services.runtime.producer import connection
 from services.runtime.settings import Settings
 from services.runtime.table import record_of
@@ -31,10 +31,8 @@ _MAX_POLL_INTERVAL_MS = 300_000
 _REBALANCE_TIMEOUT_MS = 60_000
 # A member hears of a rebalance with its next heartbeat: a long session must not make it late for that.
 _HEARTBEAT_MS = 2_500
-# What nobody waits for comes together every so many seconds, while that is at most so many records: a batch costs about
-# as much for one record as for ten. Where more wait, they are taken as fast as they can be.
+# What nobody waits for comes together every so many seconds. Where more than a few wait, they are taken at once.
 _CALM_SECONDS = 0.2
-_FEW = 25
 # Behind by a day, a service holds that much of each of its partitions: 36 of them at most. A larger record comes alone.
 _PARTITION_FETCH_BYTES = 128 * 1024
 
@@ -130,7 +128,7 @@ class Subscription:
 
     def _let_gather(self, records: Sequence[Record]) -> None:
         """Take nothing of the calm topics for a moment, where few of their records came."""
-        if not 0 < sum(each.topic in self._calm for each in records) <= _FEW:
+        if not 0 < sum(each.topic in self._calm for each in records) <= FEW:
             return
         consumer: Any = self._subscriber.consumer
         consumer.pause(*(place for place in consumer.assignment() if place.topic in self._calm))

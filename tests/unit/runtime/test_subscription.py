@@ -13,7 +13,7 @@ from services.contract.envelope import Record
 from services.contract.topics import REQUESTS, SCHEDULE_EVENTS, Topic
 from services.runtime import broker
 from services.runtime.broker import Subscription
-from services.runtime.pipeline import Commit
+from services.runtime.pipeline import FEW, Commit
 from services.runtime.settings import Settings
 
 OURS = {TopicPartition(topic.name, number) for topic in (REQUESTS, SCHEDULE_EVENTS) for number in range(2)}
@@ -80,8 +80,8 @@ async def test_a_calm_topic_rests_and_runs_again() -> None:
 
 
 async def test_where_many_wait_they_are_taken_at_once() -> None:
-    assert (await taken(SCHEDULE_EVENTS, broker._FEW)).resting == CALM
-    assert (await taken(SCHEDULE_EVENTS, broker._FEW + 1)).resting == set()
+    assert (await taken(SCHEDULE_EVENTS, FEW)).resting == CALM
+    assert (await taken(SCHEDULE_EVENTS, FEW + 1)).resting == set()
 
 
 async def test_what_somebody_waits_for_never_rests() -> None:
@@ -93,5 +93,4 @@ async def test_what_somebody_waits_for_never_rests() -> None:
 async def test_what_went_to_another_member_meanwhile_is_let_alone() -> None:
     consumer = await taken(SCHEDULE_EVENTS, 1)
     consumer.ours -= CALM
-    await asyncio.wait_for(consumer.runs_again.wait(), 5)
-    assert consumer.paused() == set()
+    await asyncio.wait_for(consumer.runs_again.wait(), 5)  # it never would, were one asked for that is another's
