@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from services.runtime.settings import Settings
 
 _SILENCE_SECONDS = 20.0
-_CLOSE_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -234,10 +233,7 @@ async def connected(client: Any, settings: Settings) -> AsyncIterator[None]:
     except KafkaError as error:
         raise await _away(settings, error) from None
     finally:
-        # Nothing is left to be sent or read; and the closing of a connection to a broker that was away may never end.
-        closed, _ = await asyncio.wait([asyncio.ensure_future(stop())], timeout=_CLOSE_SECONDS)
-        for each in closed:
-            each.result()
+        await stop()
 
 
 async def _away(settings: Settings, error: Exception) -> Failure:

@@ -74,9 +74,13 @@ class Homecall:
         return Done(done.returncode, done.stdout.decode().splitlines(), done.stderr.decode())
 
     def started(self, *arguments: str, **more: Any) -> subprocess.Popen[bytes]:
-        """The command, left running."""
+        """The command, left running. It hears Ctrl-C also where these tests do not: in the background of a shell."""
         return subprocess.Popen(
-            [sys.executable, "-m", "services.cli.main", *arguments], stdout=subprocess.PIPE, env=self.env, **more
+            [sys.executable, "-m", "services.cli.main", *arguments],
+            stdout=subprocess.PIPE,
+            env=self.env,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            **more,
         )
 
     def records(self, topic: str) -> list[Record]:
