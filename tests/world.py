@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from confluent_kafka import (
@@ -213,13 +214,20 @@ class Process:
     """A service in a process of its own."""
 
     def __init__(
-        self, name: str, env: Mapping[str, str], log: Path, port: int, command: Sequence[str] = ("services.cli.main",)
+        self,
+        name: str,
+        env: Mapping[str, str],
+        log: Path,
+        port: int,
+        command: Sequence[str] = ("services.cli.main",),
+        failpoint: str = "",
     ) -> None:
         self.name = name
         self._command = command
         self.port = port
         self.log = log
         self._env = dict(env) | {"HOMECALL_HTTP_PORT": str(port)}
+        self._failpoint = failpoint
         self._popen: subprocess.Popen[bytes] | None = None
         self._told_to_end = False
         self.started_at = 0.0
@@ -227,10 +235,13 @@ class Process:
     def start(self) -> None:
         self.started_at = time.monotonic()
         self._told_to_end = False
+        # Of the first start only: whoever starts it again wants it to go on.
+        env = self._env | ({"HOMECALL_FAILPOINT": self._failpoint} if self._failpoint else {})
+        self._failpoint = ""
         with self.log.open("ab") as out:
             self._popen = subprocess.Popen(
                 [sys.executable, "-m", *self._command, "serve", self.name],
-                env=self._env,
+                env=env,
                 stdout=out,
                 stderr=out,
                 start_new_session=True,
@@ -327,13 +338,21 @@ class World:
             env["HOMECALL_CLOCK"] = self.clock
         return env | dict(self.extra)
 
-    def start(self, *names: str, ready: bool = True, command: Sequence[str] = ("services.cli.main",)) -> list[Process]:
-        """Start services, one process each; ``command`` is the module that is run, with its first arguments."""
+    def start(
+        self,
+        *names: str,
+        ready: bool = True,
+        command: Sequence[str] = ("services.cli.main",),
+        failpoints: Mapping[str, str] = MappingProxyType({}),
+    ) -> list[Process]:
+        """Start services, one process each; ``command`` is the module that is run, with its first arguments.
+
+        ``failpoints`` has by service what its processes do at a step, until they are started again.
+        """
         started = []
         for name in names:
-            process = Process(
-                name, self.env, self.directory / f"{name}-{len(self.processes)}.log", free_port(), command
-            )
+            log = self.directory / f"{name}-{len(self.processes)}.log"
+            process = Process(name, self.env, log, free_port(), command, failpoints.get(name, ""))
             process.start()
             self.processes.append(process)
             started.append(process)

@@ -143,11 +143,11 @@ class Arena:
     def launch(self, slot: Slot) -> None:
         """Start a replica, as its slot says."""
         with self._lock:
-            env = self.world.env | ({"HOMECALL_FAILPOINT": slot.failpoint} if slot.failpoint else {})
+            env = self.world.env
             if slot.clock is not None:
                 env["HOMECALL_CLOCK"] = slot.clock
             log = self.world.directory / f"{slot.name}.log"
-            slot.process = Process(slot.service, env, log, free_port(), slot.command)
+            slot.process = Process(slot.service, env, log, free_port(), slot.command, slot.failpoint)
             slot.process.start()
             slot.wanted = True
             self.world.processes.append(slot.process)
