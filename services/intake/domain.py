@@ -35,7 +35,7 @@ from services.contract.types import ZONE, in_zone
 from services.intake.checks import UNASKED, BadSignature, Checks
 from services.intake.facts import facts_as_far_as_readable, facts_of, hidden_in
 from services.runtime.decision import Dead, Decided, Decision, Ended, Measure, Say, Took, replace
-from services.standard.acceptance import Accepted, Deferred, Refused, decide_acceptance, take_up
+from services.standard.acceptance import Accepted, Deferred, Refused, decide_acceptance, held_against_record, take_up
 from services.standard.calendar import NeverOpenError, calendar_version
 from services.standard.clinics import Clinics
 from services.standard.deadlines import answer_clock, queue_clock
@@ -73,6 +73,7 @@ class RequestState:
     due_at: str | None = None
     opens_at: str | None = None
     look_again_at: str | None = None
+    traceparent: str | None = None
     pending: list[list[str | None]] = field(default_factory=list)
     cancelled_by: list[str | None] | None = None
     cancelled_at: str | None = None
@@ -159,8 +160,40 @@ def submitted(
         rules = rule_sets.on(local_date(data.submitted_at))
     except NotCoveredError as error:
         wrong_time = f"{error}: correct submitted_at, and send the request again under a new request_id"
+        # Decided by none; but who must call 103 now is told so all the same (R13).
+        state = replace(state, request=facts | _judged(data, facts, rule_sets.nearest(local_date(data.submitted_at))))
         return _refuse(state, "invalid_request", [FieldError(path="submitted_at", message=wrong_time)])
     state = replace(state, request=facts | _judged(data, facts, rules))
+    decision = _ruled(
+        state,
+        event,
+        data,
+        rules,
+        clinics=clinics,
+        claim=claim,
+        holder=holder,
+        record_time=record_time,
+        now=now,
+        checks=checks,
+    )
+    measures, says = _queue(state, data.queued_at, data.submitted_at, rules)
+    return Decision(decision.state, [*decision.says, *says], [*measures, *decision.measures])
+
+
+def _ruled(
+    state: RequestState,
+    event: Incoming,
+    data: RequestSubmitted,
+    rules: RuleSet,
+    *,
+    clinics: Clinics,
+    claim: str | None,
+    holder: Holder | None,
+    record_time: datetime | None,
+    now: datetime,
+    checks: Checks,
+) -> Decision[RequestState]:
+    """The decision by the rules of the application's date."""
     calendar = clinics.calendar(data.clinic_id, rules)
     if calendar is None:
         ruling = _plain_ruling(rules, ["C3"], data.clinic_id)
@@ -224,7 +257,8 @@ def submitted(
         ]
         because = ruling | {"clauses": [*clauses, elsewhere.clause]}
         return _refuse(state, "not_attached", fields, ruling=because, rules=rules)
-    if holder is not None and holder.visit_date >= local_date(data.submitted_at):
+    moment, _ = held_against_record(data.submitted_at, record_time, rules)
+    if holder is not None and holder.visit_date >= local_date(moment):
         return _refuse(
             state,
             "duplicate",
@@ -241,13 +275,13 @@ def submitted(
         due_at=in_zone(verdict.due_at),
         ask_again_at=in_zone(now + _FIRST_ASK) if checks.identity == "away" else None,
     )
-    measures, says = _queue(data, rules)
     taken: Literal["accepted", "deferred"] = "deferred" if isinstance(verdict, Deferred) else "accepted"
-    measures.append(Decided("request", data.channel, taken, reasons=tuple(dict.fromkeys(data.reasons))))
+    counted = Decided("request", data.channel, taken, reasons=tuple(dict.fromkeys(data.reasons)))
     if isinstance(verdict, Deferred):
-        state = replace(state, status="deferred", opens_at=in_zone(verdict.opens_at))
-        return Decision(state, [_deferred(state), *says], measures)
-    return _accept(state, verdict, max(now, verdict.clock_starts_at), [event.cause, event.traceparent], says, measures)
+        opens_at = in_zone(verdict.opens_at)
+        state = replace(state, status="deferred", opens_at=opens_at, traceparent=event.traceparent)
+        return Decision(state, [_deferred(state)], [counted])
+    return _accept(state, verdict, max(now, verdict.clock_starts_at), [event.cause, event.traceparent], [counted])
 
 
 def _accept(
@@ -255,7 +289,6 @@ def _accept(
     verdict: Accepted,
     accepted_at: datetime,
     cause: list[str | None],
-    says: Sequence[Say] = (),
     measures: Sequence[Measure] = (),
 ) -> Decision[RequestState]:
     state = replace(
@@ -270,7 +303,7 @@ def _accept(
         pending=[cause],
     )
     took = (accepted_at - verdict.clock_starts_at).total_seconds()
-    return Decision(state, says, [*measures, Took(state.channel, "intake", took)])
+    return Decision(state, measures=[*measures, Took(state.channel, "intake", took)])
 
 
 def _deferred(state: RequestState, time: str = "") -> Say:
@@ -299,24 +332,28 @@ def _judged(data: RequestSubmitted, facts: dict[str, Any], rules: RuleSet) -> di
     }
 
 
-def _queue(data: RequestSubmitted, rules: RuleSet) -> tuple[list[Measure], list[Say]]:
-    """The wait to hand in the documents is over when we hear of it: met, or missed and said (C4.2)."""
-    if data.queued_at is None:
+def _queue(
+    state: RequestState, queued_at: datetime | None, submitted_at: datetime, rules: RuleSet
+) -> tuple[list[Measure], list[Say]]:
+    """The wait to hand in the documents is over when we hear of it, whatever comes of them: met, or missed and said
+    (C4.2).
+    """
+    if queued_at is None:
         return [], []
-    clock = queue_clock(channel=data.channel, queued_at=data.queued_at, rules=rules)
+    clock = queue_clock(channel=state.channel, queued_at=queued_at, rules=rules)
     if clock is None:
         return [], []
-    took = (data.submitted_at - data.queued_at).total_seconds()
-    verdict = clock.verdict(data.submitted_at)
-    measures: list[Measure] = [Took(data.channel, "queue", took), Ended("queue", data.channel, verdict)]
+    took = (submitted_at - queued_at).total_seconds()
+    verdict = clock.verdict(submitted_at)
+    measures: list[Measure] = [Took(state.channel, "queue", took), Ended("queue", state.channel, verdict)]
     if verdict == "met":
         return measures, []
     missed = DeadlineMissed(
         subject_kind="request",
-        subject_id=data.request_id,
-        clinic_id=data.clinic_id,
+        subject_id=state.request_id,
+        clinic_id=state.clinic_id,
         deadline="queue",
-        channel=data.channel,
+        channel=state.channel,
         started_at=clock.started_at,
         due_at=clock.due_at,
         limit_seconds=clock.limit_seconds,
@@ -373,14 +410,22 @@ def _refuse_unreadable(event: Incoming, rule_sets: RuleSets) -> Decision[Request
     submitted_at = facts.get("submitted_at")
     # Without a time of application the record's own finds the rules: who must call 103 now is told so all the same.
     asked_at = datetime.fromisoformat(submitted_at) if submitted_at else event.record.recorded_at
+    asked_on = None if asked_at is None else local_date(asked_at)
+    codes = _codes(event.readable.get("reasons"))
+    nearest = rule_sets.nearest(asked_on)
+    urgency = {"urgency": nearest.urgency(codes)} if codes else {}
+    state = replace(state, request=facts | urgency | {"red_flags": list(nearest.red_flags_in(codes))})
     with suppress(NotCoveredError):
-        rules = rule_sets.on(local_date(asked_at)) if asked_at is not None else None
+        rules = rule_sets.on(asked_on) if asked_on is not None else None
     if rules is not None:
-        flags = list(rules.red_flags_in(_codes(event.readable.get("reasons"))))
-        state = replace(state, request=facts | {"red_flags": flags})
         ground = rules.refusal_ground("invalid_request")
         ruling = _plain_ruling(rules, [ground.clause if ground else "R17"], event.clinic_id)
-    return _refuse(state, "invalid_request", event.errors, ruling=ruling, rules=rules)
+    refused = _refuse(state, "invalid_request", event.errors, ruling=ruling, rules=rules)
+    queued_at = datetime.fromisoformat(facts["queued_at"]) if "queued_at" in facts else None
+    if rules is None or asked_at is None or not (submitted_at and state.channel) or (queued_at or asked_at) > asked_at:
+        return refused
+    measures, says = _queue(state, queued_at, asked_at, rules)
+    return Decision(refused.state, [*refused.says, *says], [*measures, *refused.measures])
 
 
 def _codes(reasons: Any) -> list[str]:
@@ -586,6 +631,7 @@ def opening(state: RequestState, *, clinics: Clinics, rule_sets: RuleSets, now: 
                 calendar=calendar,
                 rules=rules,
                 submitted_at=submitted_at,
+                record_time=state.ruling.get("inputs", {}).get("record_time"),
                 flags=tuple(state.request.get("flags", ())),
             )
         except (NeverOpenError, NotCoveredError):
@@ -607,7 +653,7 @@ def opening(state: RequestState, *, clinics: Clinics, rule_sets: RuleSets, now: 
         )
         return Decision(state, [_deferred(state, time=in_zone(opens_at))])
     # The opening is the moment of acceptance, whenever the timer came round to it: a replay says the same.
-    return _accept(state, verdict, opens_at, [cause, None])
+    return _accept(state, verdict, opens_at, [cause, state.traceparent])
 
 
 def _nowhere_to_go(state: RequestState, rules: RuleSet, now: datetime) -> Decision[RequestState]:

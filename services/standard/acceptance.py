@@ -157,18 +157,22 @@ def take_up(
     calendar: ClinicCalendar,
     rules: RuleSet,
     submitted_at: datetime | None = None,
+    record_time: str | None = None,
     flags: tuple[str, ...] = (),
 ) -> Accepted | Deferred:
     """Decide again on a deferred request whose opening has come (C8.2, R6).
 
     Accepted at the opening; deferred once more when that day has meanwhile turned out closed, or opens later (R16).
-    ``rules`` are still those of the date of the application; ``submitted_at`` and ``flags``, where given, go on from
-    the first decision. ``NeverOpenError`` when the clinic has no opening left, ``NotCoveredError`` after 2100.
+    ``rules`` are still those of the date of the application; ``submitted_at``, ``record_time`` as its ruling has it,
+    and ``flags``, where given, go on from the first decision. ``NeverOpenError`` when the clinic has no opening left,
+    ``NotCoveredError`` after 2100.
     """
     opening = local(opening)
     inputs: dict[str, object] = {"channel": channel}
     if submitted_at is not None:
         inputs["submitted_at"] = written(submitted_at)
+    if record_time is not None:
+        inputs["record_time"] = record_time
     inputs["opening"] = written(opening)
     day = calendar.day_of(opening)
     if opening == day.opens_at or day.accepts(opening):

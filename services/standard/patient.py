@@ -23,8 +23,11 @@ def age_years(birth_date: date, on: date) -> int:
 
 
 def is_child(birth_date: date | None, on: date) -> bool:
-    """Whether the patient is under 18 on that date; without a birth date, taken as an adult."""
-    return birth_date is not None and age_years(birth_date, on) < ADULT_AGE
+    """Whether the patient is under 18 on that date; without a birth date, taken as an adult.
+
+    Who was born later is a child: the date, a sender's clock that is a day behind perhaps, is the wrong one of the two.
+    """
+    return birth_date is not None and (birth_date > on or age_years(birth_date, on) < ADULT_AGE)
 
 
 @dataclass(frozen=True)

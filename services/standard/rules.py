@@ -318,6 +318,11 @@ class RuleSets:
         until = f" to {last.valid_until}" if last.valid_until else ""
         raise NotCoveredError(f"no rule set is in force on {day}: there are rules from {first.valid_from}{until}")
 
+    def nearest(self, day: date | None) -> RuleSet:
+        """The set in force on that date, or the nearest: for what no law has to decide, that somebody must call 103."""
+        begun = [rules for rules in self.sets if day is None or rules.valid_from <= day]
+        return begun[-1] if begun else self.sets[0]
+
 
 def load_rule_sets(directory: Path | None = None) -> RuleSets:
     """Read every ``*.toml`` in the directory (the packaged one when none is given).

@@ -17,6 +17,7 @@ from services.gateways.identity import Identity
 from services.gateways.signatures import Unchecked, Verifier
 from services.intake import domain
 from services.intake.app import Intake, IntakeEngine
+from services.intake.checks import UNASKED, Checks
 from services.intake.domain import Holder, RequestState
 from services.intake.outside import Outside
 from services.intake.store import IntakeStore
@@ -107,8 +108,10 @@ def incoming(event_type: str, data: dict[str, Any], *, recorded: datetime | None
     )
 
 
-def submitted(when: str, channel: str = "phone", number: int = 1, **over: Any) -> Incoming:
-    return incoming("request.submitted", request(when, channel, number, **over))
+def submitted(
+    when: str, channel: str = "phone", number: int = 1, *, recorded: datetime | None = None, **over: Any
+) -> Incoming:
+    return incoming("request.submitted", request(when, channel, number, **over), recorded=recorded)
 
 
 def withdrawn(when: str, number: int = 1, clinic_id: str = "samal-3") -> Incoming:
@@ -161,6 +164,7 @@ def decide(
     holder: Holder | None = None,
     record_time: datetime | None = None,
     now: datetime | None = None,
+    checks: Checks = UNASKED,
 ) -> Decision[RequestState]:
     """What the domain decides on ``request.submitted``, heard a second after it was made unless ``now`` says when."""
     heard_at = now
@@ -176,6 +180,7 @@ def decide(
         holder=holder,
         record_time=record_time,
         now=heard_at,
+        checks=checks,
     )
 
 

@@ -6,18 +6,22 @@ from typing import Any
 
 import pytest
 
+from services.intake.domain import Holder
 from tests.unit.intake.office import (
     DINARA,
     Office,
     Said,
     clinic,
     closed,
+    decide,
     known,
     moved_to,
+    refusal,
     request_id,
     submitted,
     withdrawn,
 )
+from tests.unit.standard.local_times import at
 
 # Friday and Saturday of one week, and the Monday after.
 FIRST = "Fri 2026-11-20 10:00"
@@ -43,6 +47,18 @@ async def two(office: Office, first: Any, between: list[Any], second: Any, *, ba
 def batches(request: pytest.FixtureRequest) -> bool:
     found: bool = request.param
     return found
+
+
+def test_r11_r17_a_clock_that_is_ahead_over_midnight_is_held_against_the_records_day() -> None:
+    """The moment is the record's: by it the first one's day is not over yet."""
+    all_day = known(clinic(hours={"mon": [["00:00", "24:00"]], "tue": [["00:00", "24:00"]]}))
+    second = submitted("Tue 2026-11-24 00:00:30", "portal", number=2)
+    holder = Holder(request_id(1), at("Mon 2026-11-23 12:00").date())
+    decision = decide(second, clinics=all_day, holder=holder, record_time=at("Mon 2026-11-23 23:59:30"))
+    assert refusal(decision)["code"] == "duplicate"
+    alone = decide(second, clinics=all_day, holder=holder).state
+    assert alone is not None
+    assert alone.status != "refused"
 
 
 @pytest.mark.parametrize(

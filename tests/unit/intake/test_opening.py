@@ -1,10 +1,13 @@
 """A deferred request at its opening (C8.2, R4 to R6, R16)."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
 from services.runtime.failures import MustFinish
 from services.standard.clinics import Clinics
-from tests.unit.intake.office import Office, clinic, known, request_id, submitted, withdrawn
+from tests.unit.intake.office import Office, clinic, known, request_id, said, submitted, withdrawn
 from tests.unit.standard.local_times import at
 
 NIGHT = "Fri 2026-11-20 19:00"
@@ -27,6 +30,18 @@ async def test_r6_accepted_at_the_opening_and_not_before() -> None:
     assert (accepted.data["register_date"], accepted.data["visit_date"]) == ("2026-11-21", "2026-11-21")
     assert accepted.data["register_number"] == 1
     assert await office.tick("Sat 2026-11-21 09:01") == []
+
+
+async def test_r12_r17_the_last_ruling_keeps_the_records_time_and_the_trace_goes_on() -> None:
+    office = await Office(judge_record_time=True).prepared()
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    recorded = at(NIGHT) + timedelta(seconds=2)
+    await office.hear(replace(submitted(NIGHT, "portal", recorded=recorded), traceparent=trace))
+    due = await office.engine.due(at("Sat 2026-11-21 09:00"))
+    (accepted,) = due.events
+    assert accepted.traceparent == trace
+    inputs = said([accepted])[0].data["ruling"]["inputs"]
+    assert (inputs["submitted_at"], inputs["record_time"]) == (at(NIGHT).isoformat(), recorded.isoformat())
 
 
 async def test_r14_after_an_outage_it_says_what_it_would_have_said() -> None:

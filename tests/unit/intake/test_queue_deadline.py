@@ -1,5 +1,6 @@
 """The wait to hand in the documents (C4.2): met or missed when intake hears of it."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -47,6 +48,33 @@ def test_no_queue_to_measure(channel: str, over: dict[str, Any]) -> None:
     assert [
         each for each in measures if isinstance(each, Ended) or (isinstance(each, Took) and each.stage == "queue")
     ] == []
+
+
+@pytest.mark.parametrize(
+    ("when", "over"),
+    [
+        ("Fri 2026-11-20 19:00", {}),
+        ("Fri 2026-11-20 12:00", {"clinic_id": "nowhere-1"}),
+        ("Fri 2026-11-20 12:00", {"reasons": ["boredom"]}),
+        ("Fri 2026-11-20 12:00", {"patient": {"iin": "850715100001"}}),
+    ],
+    ids=["hours", "clinic", "codes", "schema"],
+)
+@pytest.mark.parametrize(("minutes", "outcome"), [(10, "met"), (11, "missed")])
+def test_c4_2_who_is_refused_has_waited_too(when: str, over: dict[str, Any], minutes: int, outcome: Any) -> None:
+    queued = at(when) - timedelta(minutes=minutes)
+    decision = decide(submitted(when, "desk", queued_at=queued.isoformat(), **over))
+    assert Ended("queue", "desk", outcome) in decision.measures
+    said = [each.data.TYPE for each in decision.says]
+    assert said == ["request.refused", *(["deadline.missed"] if outcome == "missed" else [])]
+
+
+@pytest.mark.parametrize("over", [{"submitted_at": "noon"}, {"queued_at": "2026-11-20T12:01:00+05:00"}])
+def test_no_wait_is_made_up_where_it_cannot_be_read(over: dict[str, Any]) -> None:
+    asked = {"queued_at": at("Fri 2026-11-20 11:00").isoformat(), "patient": {"iin": "850715100001"}} | over
+    decision = decide(submitted("Fri 2026-11-20 12:00", "desk", **asked))
+    assert [each.data.TYPE for each in decision.says] == ["request.refused"]
+    assert not [each for each in decision.measures if isinstance(each, Ended)]
 
 
 async def test_a_missed_queue_is_said_with_the_acceptance_and_again_on_replay() -> None:

@@ -1,11 +1,13 @@
 """What a request is refused on besides the hour, and the flags and urgency that it carries (R13, R15, C3, C9.1)."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from services.contract.events import RefusalCode
+from services.intake.checks import Checks
 from tests.unit.intake.office import DINARA, decide, refusal, submitted
 from tests.unit.standard.local_times import at
 
@@ -89,10 +91,34 @@ def test_r3_r13_a_refusal_carries_the_red_flags_too(when: str, over: dict[str, A
 
 def test_r13_the_records_time_finds_the_red_flags_where_the_applications_cannot_be_read() -> None:
     broken = submitted(NOON, submitted_at="noon", reasons=["chest_pain"])
-    assert refusal(decide(broken))["red_flags"] == []
     stamped = replace(broken, record=replace(broken.record, timestamp=int(at(NOON).timestamp() * 1000)))
-    refused = refusal(decide(stamped))
-    assert (refused["code"], refused["red_flags"]) == ("invalid_request", ["chest_pain"])
+    for each in (broken, stamped):  # a record without a time, too: then by the newest rules
+        refused = refusal(decide(each))
+        assert (refused["code"], refused["red_flags"], refused["urgency"]) == (
+            "invalid_request",
+            ["chest_pain"],
+            "urgent",
+        )
+
+
+@pytest.mark.parametrize("over", [{}, {"patient": {"iin": "850715100001"}}], ids=["sound", "broken"])
+@pytest.mark.parametrize("year", [2001, 2010, 2120])
+def test_r13_red_flags_are_told_where_no_rules_cover_the_date(year: int, over: dict[str, Any]) -> None:
+    # A registrar's computer whose clock was reset: whoever has chest pain is to hear of 103 all the same.
+    lost = f"{year}-01-05T09:00:00+06:00"
+    refused = refusal(decide(submitted(NOON, submitted_at=lost, reasons=["chest_pain"], **over)))
+    assert (refused["code"], refused["red_flags"], refused["urgency"]) == ("invalid_request", ["chest_pain"], "urgent")
+
+
+def test_an_urgency_is_not_made_up_where_no_reason_can_be_read() -> None:
+    assert "urgency" not in refusal(decide(submitted(NOON, reasons="fever")))
+
+
+def test_r15_a_child_whose_birth_the_register_puts_after_the_application_may_be_represented() -> None:
+    born_later = Checks(identity="confirmed", birth_date=at(NOON).date() + timedelta(days=1))
+    decision = decide(submitted(NOON, applicant=by("parent")), checks=born_later)
+    assert decision.state is not None
+    assert decision.state.status == "accepted"
 
 
 def test_an_iin_that_hints_at_another_birth_date_is_a_flag_and_no_refusal() -> None:
