@@ -957,7 +957,7 @@ def _say_status(state: ComplaintState, stage: Stage, draft: Draft, told: dict[st
     if draft["numbered"]:
         registration = {
             "incoming_number": stage["number"],
-            "received_by": state.received_by,
+            "received_by": _received_by(state, draft),
             "answer_due_on": stage["answer_due_on"],
             "answer_due_at": stage["answer_due_at"],
         }
@@ -978,9 +978,14 @@ def _say_status(state: ComplaintState, stage: Stage, draft: Draft, told: dict[st
     return Say(said, sibling=f"{told['status']} {told['sequence']}", time=draft["time"])
 
 
+def _received_by(state: ComplaintState, draft: Draft) -> dict[str, Any] | None:
+    """Who accepted it (C10.2): of what went on to the authority no event says."""
+    return state.received_by if draft["stage"] == 0 else None
+
+
 def _facts(state: ComplaintState, stage: Stage, draft: Draft, told: dict[str, Any]) -> ComplaintFacts:
     numbered = draft["numbered"]
-    received_by = (numbered and state.received_by) or {}
+    received_by = (numbered and _received_by(state, draft)) or {}
     executor = told["executor"] or {}
     answer = told.get("answer") or {}
     return ComplaintFacts(

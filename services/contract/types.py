@@ -7,7 +7,7 @@ and never repeats the value that was sent (it may be personal data).
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from operator import mul
 from typing import Annotated, Any, ClassVar
@@ -134,9 +134,14 @@ def _uuid(value: str) -> str:
     return value.lower()
 
 
-@lru_cache(maxsize=4096)
 def in_zone(value: datetime) -> str:
     """RFC 3339 in the clinics' zone: the form of every time that goes out."""
+    # The zone's two hours of one name are equal to the cache, and are not the same.
+    return _in_zone(value if value.tzinfo is UTC else value.astimezone(UTC))
+
+
+@lru_cache(maxsize=4096)
+def _in_zone(value: datetime) -> str:
     # Kept, since a decision writes each of its moments several times: the state, the ruling, the event.
     return value.astimezone(ZONE).isoformat()
 

@@ -282,7 +282,8 @@ class Notifier:
         if telling.call.clocks.get("answer", {}).get("said") != DeadlineMissed.TYPE:
             telling.change(clocks={})  # its time begins anew with that opening
         telling.change(**_facts(data), opens_at=in_zone(data.opens_at), due_at=in_zone(data.due_at))
-        telling.tell("deferred", opens_at=data.opens_at, deferred_again=known is not None)
+        later = known is not None and known[:10] == in_zone(data.opens_at)[:10]
+        telling.tell("deferred", opens_at=data.opens_at, deferred_again=known is not None, opens_later=later)
 
     def _hold(self, telling: _Telling, data: RequestHeld) -> None:
         """Intake cannot decide yet. It watches the answer's time, says and counts what of it is near or missed; here it

@@ -35,8 +35,9 @@ class StatusFacts:
     """What a text may tell. What is absent is left out of the text, never guessed.
 
     ``clinic_name`` is `language.name(kk, ru)`. Moments have an offset and are told by the clinic's clock. ``minutes``
-    are the whole ones that remain until ``due_at``; with none left, no term is promised. ``deferred_again`` is R16: the
-    opening day named before turned out closed. ``refusal_fields`` are dotted paths.
+    are the whole ones that remain until ``due_at``; with none left, no term is promised. ``deferred_again`` is R16: on
+    the day named before the clinic turned out closed, or, with ``opens_later``, opens later. ``refusal_fields`` are
+    dotted paths.
 
     A ``reschedule_reason``, ``refusal_code``, ``outcome`` or ``doctor_specialty`` that has no wording here gives the
     general sentence: free text is never repeated, since it is in one language and may tell of persons.
@@ -51,6 +52,7 @@ class StatusFacts:
     minutes: int | None = None
     opens_at: datetime | None = None
     deferred_again: bool = False
+    opens_later: bool = False
     visit_date: date | None = None
     arrives_from: datetime | None = None
     arrives_to: datetime | None = None
@@ -204,6 +206,11 @@ _CLOSED_AFTER_ALL: Final = Text(
     "В названный ранее день поликлиника не работает, поэтому рассмотрение заявки перенесено.",
     "The clinic is closed on the day named before, so your request has been moved.",
 )
+_LATER_AFTER_ALL: Final = Text(
+    "Бұрын аталған күні емхана кешірек ашылады, сондықтан өтінішті қарау кейінге қалдырылды.",
+    "В названный ранее день поликлиника открывается позже, поэтому рассмотрение заявки перенесено.",
+    "The clinic opens later on the day named before, so your request has been moved.",
+)
 _TAKEN_UP_AT: Final = Text(
     "Емхана оны жұмыс уақыты басталғанда қарайды: {opens}.",
     "Поликлиника рассмотрит её после открытия: {opens}.",
@@ -230,8 +237,9 @@ def _told_after_opening(facts: StatusFacts) -> Text:
 
 
 def _deferred_until(facts: StatusFacts) -> list[Text | None]:
+    moved = _LATER_AFTER_ALL if facts.opens_later else _CLOSED_AFTER_ALL
     return [
-        _CLOSED_AFTER_ALL if facts.deferred_again else _OUT_OF_HOURS,
+        moved if facts.deferred_again else _OUT_OF_HOURS,
         _TAKEN_UP if facts.opens_at is None else _TAKEN_UP_AT.fill(opens=moment(facts.opens_at)),
         _told_after_opening(facts),
         _unless_emergency(facts, _IN_EMERGENCY),

@@ -44,8 +44,9 @@ _LOOK_AGAIN = timedelta(minutes=10)
 class CallState:
     """A call as the scheduler keeps it. Times are RFC 3339 texts.
 
-    ``day`` is the date it is to be placed on, recorded before it is booked there. ``pending`` lists what is to be done
-    in that day: (cause, traceparent, ``place``, ``free`` or ``over``). ``booking`` is the place that was last said.
+    ``day`` is the date it is to be placed on, recorded before it is booked there; ``asked_on`` that of the application,
+    which chooses the rules (R12), empty where an earlier release stored it. ``pending`` lists what is to be done in
+    that day: (cause, traceparent, ``place``, ``free`` or ``over``). ``booking`` is the place that was last said.
     """
 
     request_id: str
@@ -55,6 +56,7 @@ class CallState:
     day: str
     call: dict[str, Any]
     accepted_at: str
+    asked_on: str = ""
     due_at: str | None = None
     approaching_at: str | None = None
     limit_seconds: int = 0
@@ -155,7 +157,8 @@ def accepted(
         district = district_of(address.text, areas, is_child=is_child)
     day, over_at = data.visit_date, None
     clock: Clock | None = None
-    rules = rule_sets.on(data.register_date)
+    asked_on = (data.submitted_at or data.clock_started_at).astimezone(ZONE).date()
+    rules = rule_sets.on(asked_on)
     calendar = clinics.calendar(data.clinic_id, rules)
     if calendar is not None:
         # A clinic that has closed for good since then still has the call: it stands as waiting, for all to see.
@@ -180,6 +183,7 @@ def accepted(
             **({"lat": address.lat, "lon": address.lon} if address and None not in (address.lat, address.lon) else {}),
         },
         accepted_at=in_zone(data.accepted_at),
+        asked_on=asked_on.isoformat(),
         due_at=in_zone(clock.due_at) if clock else None,
         approaching_at=in_zone(clock.approaching_at) if clock else None,
         limit_seconds=clock.limit_seconds if clock else 0,
@@ -388,7 +392,8 @@ def due(state: CallState, *, clinics: Clinics, rule_sets: RuleSets, now: datetim
 
 def _moved_on(state: CallState, clinics: Clinics, rule_sets: RuleSets, now: datetime) -> CallState:
     day = date.fromisoformat(state.day)
-    calendar = clinics.calendar(state.clinic_id, rule_sets.on(day))
+    rules = rule_sets.on(date.fromisoformat(state.asked_on or state.day))
+    calendar = clinics.calendar(state.clinic_id, rules)
     try:
         new_day = first_day_left(calendar, day, now) if calendar is not None else day
     except (NeverOpenError, NotCoveredError):

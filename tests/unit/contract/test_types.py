@@ -20,6 +20,7 @@ from services.contract.types import (
     Phone,
     Uuid,
     iin_check_digit,
+    in_zone,
     is_moment,
     without_iins,
 )
@@ -103,6 +104,12 @@ def test_a_moment_goes_out_in_the_clinics_zone(text: str, in_almaty: str) -> Non
     assert moment.tzinfo is not None
     assert adapter.dump_json(moment).decode() == f'"{in_almaty}"'
     assert is_moment(text)
+
+
+def test_the_hour_that_came_twice_is_told_apart_whatever_was_written_before() -> None:
+    """On 1 March 2024 Almaty's clocks were put back: 23:30 of the day before came at +06:00, then at +05:00."""
+    twice = [datetime.fromisoformat(f"2024-02-29T23:30:00{offset}").astimezone(ZONE) for offset in ("+06:00", "+05:00")]
+    assert [in_zone(each) for each in twice] == ["2024-02-29T23:30:00+06:00", "2024-02-29T23:30:00+05:00"]
 
 
 @pytest.mark.parametrize(

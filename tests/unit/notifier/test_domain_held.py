@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -132,6 +133,14 @@ def test_r16_deferred_again_its_time_begins_anew() -> None:
     assert open_at(told) == at("08:00:00")
     told.hear(deferred(opens_at=at("24 08:00:00"), due_at=at("24 08:30:00")), "08:20:00")
     assert (open_at(told), [each.status for each in told.statuses]) == (None, ["deferred", "deferred"])
+
+
+@pytest.mark.parametrize(("opens", "why"), [("23 10:00:00", "opens later"), ("24 08:00:00", "is closed")])
+def test_r16_deferred_again_it_is_told_why(opens: str, why: str) -> None:
+    told = Told()
+    told.hear(deferred(), "22 22:10:00")
+    told.hear(deferred(opens_at=at(opens), due_at=at(opens) + timedelta(minutes=30)), "08:00:00")
+    assert f"The clinic {why} on the day named before" in told.statuses[-1].text.en
 
 
 def test_r16_one_whose_clinic_closed_for_good_is_told_of_the_delay() -> None:

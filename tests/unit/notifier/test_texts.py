@@ -91,6 +91,19 @@ STATUS_TEXTS = [
         "In an emergency call 103.",
     ),
     (
+        "deferred",
+        OPENING | {"deferred_again": True, "opens_later": True},
+        "Бұрын аталған күні емхана кешірек ашылады, сондықтан өтінішті қарау кейінге қалдырылды. Емхана оны жұмыс "
+        "уақыты басталғанда қарайды: 2026 жылғы 24 қараша, сейсенбі, 08:00. Дәрігердің қашан келетіні сол күні "
+        "хабарланады (ең кеші – 08:30). Шұғыл жағдайда 103 нөміріне қоңырау шалыңыз.",
+        "В названный ранее день поликлиника открывается позже, поэтому рассмотрение заявки перенесено. Поликлиника "
+        "рассмотрит её после открытия: 24 ноября 2026 года, вторник, 08:00. Время прихода врача сообщим в тот же день "
+        "(до 08:30). В экстренном случае звоните 103.",
+        "The clinic opens later on the day named before, so your request has been moved. The clinic takes it up when "
+        "it opens: Tuesday 24 November 2026, 08:00. You will be told the time of the doctor's visit that day (by "
+        "08:30). In an emergency call 103.",
+    ),
+    (
         "scheduled",
         CALL | VISIT,
         "Дәрігердің келетін уақыты: 2026 жылғы 25 қараша, сәрсенбі, 10:00–10:30. Дәрігер: Сәуле Ахметова, жалпы "
@@ -576,6 +589,7 @@ FACTS = st.builds(
     minutes=optional(st.integers(-5, 120)),
     opens_at=optional(MOMENTS),
     deferred_again=st.booleans(),
+    opens_later=st.booleans(),
     visit_date=optional(st.dates(date(2024, 3, 2), date(2035, 1, 1))),
     arrives_from=optional(MOMENTS),
     arrives_to=optional(MOMENTS),

@@ -1,12 +1,15 @@
 """On which day a call is placed (R13, R14), and until when its visit is due."""
 
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from services.scheduler import domain
 from services.scheduler.domain import timer_at
 from services.standard.clinics import Clinics
+from services.standard.rules import PACKAGED, load_rule_sets
 from tests.unit.scheduler.office import ORDER, RULES, accepted, clinic, known, moment, take, tick
 from tests.unit.standard.local_times import at
 
@@ -116,3 +119,26 @@ def test_a_day_that_was_made_longer_is_waited_for() -> None:
     timer = timer_at(later)
     assert timer is not None
     assert timer > moment("2026-11-20T20:00:00+05:00")
+
+
+def test_r12_the_rules_are_those_of_the_date_of_the_application(tmp_path: Path) -> None:
+    """Deferred over the first day of a new law, a call is still the old one's: also when its day is over in turn."""
+    shutil.copy(PACKAGED / "kz-2015.toml", tmp_path)
+    later = (PACKAGED / "kz-2015.toml").read_text(encoding="utf-8")
+    for old, new in (('"kz-2015"', '"kz-next"'), ("2015-01-01", "2026-12-01"), ('"20:00"', '"17:00"')):
+        assert old in later
+        later = later.replace(old, new)
+    (tmp_path / "kz-next.toml").write_text(later, encoding="utf-8")
+    both = load_rule_sets(tmp_path)
+    first_day = "Tue 2026-12-01 08:00"
+    deferred = accepted(first_day, submitted_at=at("Mon 2026-11-30 19:00").isoformat())
+    for event, closes in ((deferred, "20:00"), (accepted(first_day), "17:00")):
+        decision = domain.accepted(
+            None, event, clinics=known(clinic()), rule_sets=both, order=ORDER, now=at("Tue 2026-12-01 09:00")
+        )
+        assert decision.state is not None
+        assert decision.state.due_at == at(f"Tue 2026-12-01 {closes}").isoformat()
+        unplaced = replace(decision.state, pending=[])
+        over = domain.due(unplaced, clinics=known(clinic()), rule_sets=both, now=at("Tue 2026-12-01 20:00")).state
+        assert over is not None
+        assert (over.day, over.day_over_at) == ("2026-12-02", at(f"Wed 2026-12-02 {closes}").isoformat())
