@@ -309,6 +309,7 @@ class World:
     clock: str | None
     extra: Mapping[str, str] = field(default_factory=dict)
     processes: list[Process] = field(default_factory=list)
+    reads: Sequence[str] = tuple(topic.name for topic in TOPICS)
 
     def __post_init__(self) -> None:
         self._producer = Producer(
@@ -321,7 +322,7 @@ class World:
                 "log_level": 2,
             }
         )
-        self.reader = Reader(self.kafka, [topic.name for topic in TOPICS])
+        self.reader = Reader(self.kafka, self.reads)
         self.reader.start()
 
     @property
@@ -552,11 +553,15 @@ def a_world(
     at: datetime | None = MONDAY,
     speed: float = 1,
     extra: Mapping[str, str] | None = None,
+    reads: Sequence[str] = tuple(topic.name for topic in TOPICS),
 ) -> Iterator[World]:
-    """A world on this broker and database; the services' clock starts at ``at``, or is the machine's."""
+    """A world on this broker and database; the services' clock starts at ``at``, or is the machine's.
+
+    The topics that it ``reads`` must be there.
+    """
     clock = f"{at.isoformat()}@{speed:g}@{datetime.now(UTC).isoformat()}" if at is not None else None
     with tempfile.TemporaryDirectory(prefix="homecall-world-") as directory:
-        world = World(kafka, mongo, Path(directory), prefix, clock, extra or {})
+        world = World(kafka, mongo, Path(directory), prefix, clock, extra or {}, reads=reads)
         try:
             yield world
         finally:

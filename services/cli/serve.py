@@ -19,7 +19,7 @@ from services.contract.topics import SERVICES
 from services.runtime.clock import Clock, clock_from
 from services.runtime.failpoint import arm
 from services.runtime.failures import TooManyDeadLetters, TooNew
-from services.runtime.http import run
+from services.runtime.http import listen, run
 from services.runtime.logs import log, set_up_logs
 from services.runtime.service import Service
 from services.runtime.settings import Settings, SettingsError, load_settings
@@ -81,6 +81,7 @@ def serve(name: str) -> None:
 async def _serve(name: str, settings: Settings, clock: Clock) -> None:
     names = SERVICES if name == "all" else (name,)
     services = [build(each, settings, clock) for each in names]
+    listening = listen(settings.http_host, settings.port(name))
     # What is there now stays: the collector need not look at it again, and a batch makes thousands of objects that
     # reference counting alone will free. By its own thresholds it would look again and again; by much wider ones the
     # notifier grew by some megabytes more.
@@ -88,4 +89,4 @@ async def _serve(name: str, settings: Settings, clock: Clock) -> None:
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
     log(name).info("starting", env=settings.env, http=f"{settings.http_host}:{settings.port(name)}")
-    await run(services, settings.http_host, settings.port(name), ending=_end_all_the_same)
+    await run(services, listening, ending=_end_all_the_same)

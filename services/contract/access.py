@@ -21,6 +21,7 @@ from services.contract.topics import (
     TOPICS,
     Topic,
     read_by,
+    written_by,
 )
 
 Operation = Literal["Read", "Write", "Describe", "Create", "DescribeConfigs"]
@@ -93,7 +94,7 @@ def users(clinics: tuple[str, ...] = ()) -> tuple[User, ...]:
 
 
 def _of_service(service: str) -> Iterator[Grant]:
-    yield from _on_topics(set(read_by(service)), {topic for topic in TOPICS if service in topic.writers})
+    yield from _on_topics(set(read_by(service)), set(written_by(service)))
     yield Grant("group", f"homecall-{service}", ("Read", "Describe"))
 
 

@@ -202,6 +202,11 @@ def read_by(service: str) -> tuple[Topic, ...]:
     return tuple(topic for topic in TOPICS if service in topic.readers)
 
 
+def written_by(service: str) -> tuple[Topic, ...]:
+    """The topics a service writes."""
+    return tuple(topic for topic in TOPICS if service in topic.writers)
+
+
 def find(name: str) -> Topic:
     """A topic by its full name or the short one between ``homecall.`` and ``.v1``; KeyError if there is none."""
     return BY_NAME.get(name) or BY_NAME[f"homecall.{name}.v1"]

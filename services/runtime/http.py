@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from services.runtime.logs import log
 from services.runtime.service import Receiver, Service
+from services.runtime.settings import SettingsError
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -90,19 +92,37 @@ class _Server(uvicorn.Server):
         return nullcontext()
 
 
-async def run(services: Sequence[Service], host: str, port: int, *, ending: Callable[[], None] = lambda: None) -> None:
+def listen(host: str, port: int) -> socket.socket:
+    """A socket bound to the address. Raises ``SettingsError`` for one where nobody can listen."""
+    listening = None
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, kind, protocol)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+    except OSError as error:
+        if listening is not None:
+            listening.close()
+        raise SettingsError(
+            f"nobody can listen on {host}:{port} (HOMECALL_HTTP_HOST, HOMECALL_HTTP_PORT): {error.strerror}"
+        ) from None
+    return listening
+
+
+async def run(
+    services: Sequence[Service], listening: socket.socket, *, ending: Callable[[], None] = lambda: None
+) -> None:
     """Run services until SIGTERM or SIGINT, or until one of them fails; then stop them in order.
 
-    ``ending`` is called when that begins. Raises what made a service fail.
+    ``listening`` is where they are asked how they are. ``ending`` is called when the end begins. Raises what made a
+    service fail.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    server = _Server(
-        uvicorn.Config(application(services), host=host, port=port, log_config=None, lifespan="off", access_log=False)
-    )
-    serving = asyncio.create_task(server.serve())
+    server = _Server(uvicorn.Config(application(services), log_config=None, lifespan="off", access_log=False))
+    serving = asyncio.create_task(server.serve([listening]))
     starting = asyncio.ensure_future(_start(services))
     stopped = asyncio.create_task(stop.wait())
     first: list[asyncio.Future[Any]] = [starting, stopped, serving]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -110,6 +110,19 @@ class Producer:
         with suppress(TimeoutError):
             if await asyncio.wait_for(producer.client.force_metadata_update(), patience):
                 self.heard_at = time.monotonic()
+
+    async def missing(self, topics: Collection[str]) -> list[str]:
+        """Those of these topics that are not there, or that we may not see. Raises ``Transient``.
+
+        Asked of the list of all topics: a broker may make one that is asked for by its name.
+        """
+        if self._producer is None:
+            await self.start()
+        try:
+            known = await self._producer.client.fetch_all_metadata()
+        except (KafkaError, OSError, AttributeError) as error:
+            raise Transient("broker", error) from error
+        return sorted(set(topics) - known.topics())
 
     async def stop(self) -> None:
         producer, self._producer = self._producer, None

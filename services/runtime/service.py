@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from services.contract.envelope import Outgoing, Record
-from services.contract.topics import Topic
+from services.contract.topics import Topic, read_by, written_by
 from services.runtime import metrics
 from services.runtime.broker import Subscription
 from services.runtime.clock import Clock
@@ -110,7 +110,7 @@ class Service:
         """
         self.failed = asyncio.get_running_loop().create_future()
         tables = (table.start for table in self.tables)
-        for step in (self._look_at_schema, *self.prepare, self.producer.start, *tables):
+        for step in (self._look_at_schema, *self.prepare, self.producer.start, self._look_at_topics, *tables):
             await self.pipeline.patiently(partial(_accepted, step))
         await self.subscription.start()
         self._tasks = [
@@ -142,6 +142,17 @@ class Service:
             missing = [each.name for each in found.missing]
             self._lacks = f"; the database lacks {', '.join(missing)}: run homecall migrate"
             self._log.warning("migrations have not been run: run homecall migrate", migrations=missing)
+
+    async def _look_at_topics(self) -> None:
+        """Wait until the topics are there: a broker that makes one in passing gives it settings of its own."""
+        missing = await self.producer.missing({each.name for each in (*read_by(self.name), *written_by(self.name))})
+        self._awaits = ""
+        if missing:
+            self._awaits = (
+                f"{missing[0]} is not there, or this user may not see it: run homecall topics create, or give the "
+                "user what homecall access lists"
+            )
+            raise Awaited(self._awaits)
 
     async def stop(self) -> None:
         """Finish the batch in hand, commit it, leave the group; within 10 s, whatever does not close in time."""

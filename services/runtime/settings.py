@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -21,7 +22,12 @@ from services.runtime.senders import BadSenders, read_senders
 PORTS = {"intake": 8101, "scheduler": 8102, "notifier": 8103, "complaints": 8104, "all": 8100}
 
 
-_HOST_AND_PORT = re.compile(r"\s*[^\s,]+:\d{1,5}\s*\Z")
+_HOST_AND_PORT = re.compile(r"\s*[^\s,]+:(\d{1,5})\s*\Z")
+
+
+def _is_address(text: str) -> bool:
+    found = _HOST_AND_PORT.match(text)
+    return found is not None and 0 < int(found[1]) < 2**16
 
 
 _FILES = (
@@ -172,6 +178,8 @@ class Settings(BaseSettings):
             path = getattr(self, name)
             if path is not None and not path.is_file():
                 raise PydanticCustomError("file", f"HOMECALL_{name.upper()} names no file that can be read")
+        if self.kafka_security != "PLAINTEXT":
+            _look_at_certificates(self.kafka_ca_file, self.kafka_cert_file, self.kafka_key_file)
         if self.senders_file is not None:
             try:
                 read_senders(self.senders_file.read_text("utf-8"))
@@ -180,7 +188,7 @@ class Settings(BaseSettings):
                 raise PydanticCustomError("senders", f"HOMECALL_SENDERS_FILE {why}".replace("{", "{{")) from None
         if self.rules is not None and not self.rules.is_dir():
             raise PydanticCustomError("rules", "HOMECALL_RULES names no directory")
-        if not all(_HOST_AND_PORT.match(each) for each in self.kafka_bootstrap.split(",")):
+        if not all(_is_address(each) for each in self.kafka_bootstrap.split(",")):
             raise PydanticCustomError(
                 "bootstrap", "HOMECALL_KAFKA_BOOTSTRAP must be host:port, several with commas, as in 127.0.0.1:9092"
             )
@@ -226,6 +234,22 @@ class Settings(BaseSettings):
         if len(key) < 32:
             raise SettingsError('HOMECALL_KEYS_FILE must hold {"lookup": "…"} with at least 64 hex digits')
         return key
+
+
+def _look_at_certificates(authority: Path | None, certificate: Path | None, key: Path | None) -> None:
+    try:
+        context = ssl.create_default_context(cafile=authority)
+    except OSError:
+        raise PydanticCustomError("tls", "HOMECALL_KAFKA_CA_FILE holds no certificate in PEM form") from None
+    if certificate is not None:
+        try:
+            # A key that wants a password is none that a service can use: nobody is there to type it.
+            context.load_cert_chain(certificate, key, password="")
+        except (OSError, ValueError):
+            raise PydanticCustomError(
+                "tls",
+                "HOMECALL_KAFKA_CERT_FILE and HOMECALL_KAFKA_KEY_FILE hold no certificate with its key in PEM form",
+            ) from None
 
 
 def load_settings(**over: Any) -> Settings:

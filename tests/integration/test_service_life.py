@@ -14,13 +14,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka.admin import AdminClient
 
 from services.cli.embedded import free_port
-from services.contract.topics import SERVICES
+from services.contract.topics import SERVICES, TOPICS
 from tests import stack
 from tests.integration.conftest import NewWorld, fresh_world
 from tests.sms_gateway import SmsGateway
-from tests.world import MONDAY, Process, World, a_clinic, a_doctor, a_request, a_roster
+from tests.world import (
+    MONDAY,
+    Process,
+    World,
+    a_clinic,
+    a_doctor,
+    a_request,
+    a_roster,
+    a_world,
+    contract_configs,
+    contract_topics,
+)
 
 START_SECONDS = 3.0
 STOP_SECONDS = 10.0
@@ -90,6 +102,7 @@ def test_all_four_run_in_one_process(world: World) -> None:
 # ---- Settings --------------------------------------------------------------------------------------------------------
 
 WRONG = {
+    "a host that is none": ("scheduler", {"HOMECALL_HTTP_HOST": "999.1.1.1"}, "HOMECALL_HTTP_HOST"),
     "no environment": ("intake", {"HOMECALL_ENV": "staging"}, "HOMECALL_ENV"),
     "rsa without authorities, intake": ("intake", {"HOMECALL_SIGNATURES": "rsa"}, "HOMECALL_TRUST_STORE"),
     "rsa by default, complaints": ("complaints", {"HOMECALL_SIGNATURES": None}, "HOMECALL_TRUST_STORE"),
@@ -138,6 +151,25 @@ def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(
     lines = (done.stdout + done.stderr).splitlines()
     assert len(lines) == 1, done.stderr[-2000:]
     assert named in lines[0]
+
+
+# ---- Topics ----------------------------------------------------------------------------------------------------------
+
+
+def test_no_topic_is_made_in_passing(mongo: stack.Server, mongo_prefix: str) -> None:
+    """A broker that makes what it is asked for by name is not asked: the service waits, and says what for."""
+    with stack.own_kafka(properties={"auto.create.topics.enable": "true"}) as kafka:
+        admin = AdminClient({"bootstrap.servers": kafka.address, "log_level": 2})
+        named = [topic.name for topic in TOPICS]
+        with a_world(kafka.address, mongo.address, mongo_prefix, reads=()) as world:
+            processes = world.start(*SERVICES, ready=False)
+            told = "is not there, or this user may not see it: run homecall topics create"
+            world.wait(lambda: all(told in each.get("/readyz")[1] for each in processes), "all to say so")
+            assert admin.list_topics(timeout=10).topics.keys().isdisjoint(named)
+            stack.recreate_topics(kafka.address, contract_topics(), contract_configs())
+            for process in processes:
+                process.wait_ready()
+            assert world.stop() == [0] * len(SERVICES)
 
 
 # ---- The end ---------------------------------------------------------------------------------------------------------

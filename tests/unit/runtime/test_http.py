@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from services.runtime.http import application
+from services.runtime.http import application, listen
+from services.runtime.settings import SettingsError
 
 
 async def ask(method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, str, list[Any]]:
@@ -50,3 +51,12 @@ async def test_what_cannot_be_taken_now_is_to_come_again(caplog: pytest.LogCaptu
     status, told, _ = await ask("POST", "/in", b"fail")
     assert status == 503
     assert "words that nobody" not in told + caplog.text
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "999.1.1.1", "nowhere.invalid"])
+def test_an_address_where_nobody_can_listen_is_named_with_its_settings(host: str) -> None:
+    with listen("127.0.0.1", 0) as taken:
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(SettingsError, match=f"{host}:{port} .HOMECALL_HTTP_HOST, HOMECALL_HTTP_PORT.: .+"):
+            listen(host, port)

@@ -54,6 +54,8 @@ def test_each_service_has_its_port_unless_one_is_set(service: str, port: int) ->
     [
         ("ENV", "staging"),
         ("KAFKA_BOOTSTRAP", ""),
+        ("KAFKA_BOOTSTRAP", "127.0.0.1:99999"),
+        ("KAFKA_BOOTSTRAP", "127.0.0.1:9092,127.0.0.1:0"),
         ("KAFKA_SECURITY", "SASL_PLAINTEXT"),
         ("KAFKA_SESSION_TIMEOUT_MS", "10"),
         ("KAFKA_CA_FILE", "nowhere.pem"),
@@ -95,6 +97,20 @@ def test_settings_that_do_not_go_together(
     line = wrong(monkeypatch, **environment)
     assert named in line
     assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("name", "others"),
+    [
+        ("KAFKA_CA_FILE", {}),
+        ("KAFKA_CERT_FILE", {"KAFKA_KEY_FILE": __file__}),
+        ("KAFKA_CERT_FILE", {}),
+    ],
+)
+def test_a_file_that_holds_no_certificate(monkeypatch: pytest.MonkeyPatch, name: str, others: dict[str, str]) -> None:
+    line = wrong(monkeypatch, **({"KAFKA_SECURITY": "SSL", name: __file__} | others))
+    assert f"HOMECALL_{name}" in line
+    assert "PEM" in line
 
 
 def test_a_line_never_repeats_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
