@@ -14,7 +14,7 @@ from services.cli.kafka import Message, Sent, read_to_end, send, topic_named
 from services.cli.terminal import json_line, print_bytes, print_error, printable, settings
 from services.contract.envelope import Record
 from services.contract.topics import BY_NAME, DEAD_LETTERS
-from services.contract.types import in_zone
+from services.contract.types import in_zone, without_iins
 
 _DEAD = "homecall-dead-"
 
@@ -30,6 +30,12 @@ class Letter:
     partition: str
     offset: str
     service: str
+
+    @property
+    def key(self) -> str | None:
+        """Whose it is by its key, a clinic's or a subject's id; None without one. Nobody's IIN, whatever was sent."""
+        key = self.record.key
+        return None if key is None else without_iins(key.decode("utf-8", "replace"))
 
     @property
     def when(self) -> str | None:
@@ -59,7 +65,7 @@ def show(*, reason: str | None, topic: str | None, as_json: bool, show_value: bo
     if not letters:
         print("no dead letters")
         return
-    head = ("offset", "when", "reason", "service", "from", "detail")
+    head = ("offset", "when", "reason", "service", "from", "key", "detail")
     rows = [head, *(_row(letter) for letter in letters)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(head) - 1)]
     for place, row in enumerate(rows):
@@ -134,7 +140,8 @@ def _by_reason(letters: Iterable[Letter]) -> str:
 
 def _row(letter: Letter) -> tuple[str, ...]:
     source = f"{letter.topic}/{letter.partition}/{letter.offset}"
-    row = (str(letter.record.offset), letter.when or "no time", letter.reason, letter.service, source, letter.detail)
+    when, key = letter.when or "no time", letter.key or "none"
+    row = (str(letter.record.offset), when, letter.reason, letter.service, source, key, letter.detail)
     return tuple(map(printable, row))
 
 
@@ -145,6 +152,7 @@ def _as_json(letter: Letter, show_value: bool) -> dict[str, Any]:
         "reason": letter.reason,
         "detail": letter.detail,
         "service": letter.service,
+        "key": letter.key,
         "from": {"topic": letter.topic, "partition": letter.partition, "offset": letter.offset},
         **({"value": _value(letter)} if show_value else {}),
     }

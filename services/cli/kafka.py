@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from services.cli.failure import Failure
@@ -88,8 +89,10 @@ def _place(outcome: Any) -> Sent | str:
 
 
 @asynccontextmanager
-async def reading(settings: Settings, topics: Sequence[str], *, from_beginning: bool) -> AsyncIterator[Any]:
-    """A consumer of whole topics, in no group, at their beginning or at their present end."""
+async def reading(
+    settings: Settings, topics: Sequence[str], *, from_beginning: bool = False, since: datetime | None = None
+) -> AsyncIterator[Any]:
+    """A consumer of whole topics, in no group: at their beginning, at what was recorded ``since``, or at their end."""
     from aiokafka import AIOKafkaConsumer
 
     from services.runtime.producer import connection
@@ -107,6 +110,11 @@ async def reading(settings: Settings, topics: Sequence[str], *, from_beginning: 
     async with connected(consumer, settings):
         consumer.assign(partitions)
         await (consumer.seek_to_beginning() if from_beginning else consumer.seek_to_end())
+        if since is not None:
+            found = await consumer.offsets_for_times(dict.fromkeys(partitions, int(since.timestamp() * 1000)))
+            for place, each in found.items():
+                if each is not None:
+                    consumer.seek(place, each.offset)
         yield consumer
 
 

@@ -194,6 +194,9 @@ def publish(
 def watch(
     topics: Annotated[list[str], typer.Argument(help="topics, by their full or short names")],
     from_beginning: Annotated[bool, typer.Option("--from-beginning", help="what is there already, too")] = False,
+    since: Annotated[
+        str | None, typer.Option(help="what was recorded since: 15m, 2h or 3d ago, or a time with an offset")
+    ] = None,
     key: Annotated[str | None, typer.Option(help="only records with this key")] = None,
     request: Annotated[str | None, typer.Option(help="only events about the request of this id")] = None,
     count: Annotated[int | None, typer.Option(min=1, help="end after so many; exit 1 if fewer came in time")] = None,
@@ -202,7 +205,7 @@ def watch(
     """Print each event of the topics as a line of JSON, until Ctrl-C."""
     from services.cli.publish import watch as run
 
-    run(topics, from_beginning=from_beginning, key=key, request=request, count=count, seconds=seconds)
+    run(topics, from_beginning=from_beginning, since=since, key=key, request=request, count=count, seconds=seconds)
 
 
 @app.command()

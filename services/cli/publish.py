@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -177,6 +178,7 @@ def watch(
     topic_names: Sequence[str],
     *,
     from_beginning: bool = False,
+    since: str | None = None,
     key: str | None = None,
     request: str | None = None,
     count: int | None = None,
@@ -184,21 +186,35 @@ def watch(
 ) -> None:
     """Print each event as a line of JSON until Ctrl-C, ``count`` events, or ``seconds`` are over.
 
-    ``Failure`` with code 1 when fewer than ``count`` came within ``seconds``.
+    ``since`` is a time with an offset, or how long ago: 15m, 2h, 3d. ``Failure`` for another, and with code 1 when
+    fewer than ``count`` came within ``seconds``.
     """
+    if since is not None and from_beginning:
+        raise Failure("--since and --from-beginning: one of them, not both")
+    start = None if since is None else _moment(since, datetime.now(UTC))
     topics = list(dict.fromkeys(topic_named(name).name for name in topic_names))
     found = settings()
     seen = 0
     with suppress(KeyboardInterrupt):
-        seen = asyncio.run(_watch(found, topics, from_beginning, key, request, count, seconds))
+        seen = asyncio.run(_watch(found, topics, from_beginning, start, key, request, count, seconds))
         if count is not None and seen < count:
             raise Failure(f"{seen} of {count} events came within {seconds:g} s", code=1)
+
+
+def _moment(text: str, now: datetime) -> datetime:
+    ago = re.fullmatch(r"(\d{1,5})([mhd])", text)
+    if ago is not None:
+        return now - int(ago[1]) * {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}[ago[2]]
+    if not is_moment(text):
+        raise Failure("--since: a time with an offset, as in 2026-11-23T09:15:00+05:00, or how long ago: 15m, 2h, 3d")
+    return datetime.fromisoformat(text)
 
 
 async def _watch(
     found: Settings,
     topics: Sequence[str],
     from_beginning: bool,
+    since: datetime | None,
     key: str | None,
     request: str | None,
     count: int | None,
@@ -207,9 +223,10 @@ async def _watch(
     from services.runtime.table import record_of
 
     seen = 0
-    async with reading(found, topics, from_beginning=from_beginning) as consumer:
+    async with reading(found, topics, from_beginning=from_beginning, since=since) as consumer:
         end = None if seconds is None else time.monotonic() + seconds
-        where = "from the beginning" if from_beginning else "from now on"
+        where = f"since {in_zone(since.replace(microsecond=0))}" if since is not None else "from now on"
+        where = "from the beginning" if from_beginning else where
         print_error(f"watching {', '.join(topics)} {where}; Ctrl-C ends it")
         broker = _Broker(consumer)
         while count is None or seen < count:

@@ -73,11 +73,14 @@ class Untried:
     reason: Literal["unreachable", "resting", "busy"]
 
 
+UnknownReason = Literal["timeout", "cut_off", "failing", "unreadable"]
+
+
 @dataclass(frozen=True, slots=True)
 class Unknown:
     """It may have been taken, or not."""
 
-    reason: Literal["timeout", "cut_off", "failing", "unreadable"]
+    reason: UnknownReason
 
 
 Verdict = Taken | Refused | Untried | Unknown

@@ -368,6 +368,7 @@ def build(settings: Settings, clock: Clock) -> Service:
         # Others may have come meanwhile: they wait for the next tick.
         del clinics.bad[: len(heard)]
         for record, reason, _why, _service in letters:
+            metrics.EVENTS.labels(record.topic, "unreadable", "dead").inc()
             metrics.DEAD_LETTERS.labels(record.topic, reason).inc()
 
     async def gauges(now: datetime) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from services.contract import topics
 from services.contract.envelope import Incoming
 from services.contract.events import RequestSubmitted
 from services.contract.types import ZONE
@@ -13,6 +14,7 @@ from services.gateways.identity import Away as Unanswered
 from services.gateways.identity import Found, Identity, NotFound, Result
 from services.gateways.signatures import Away, Invalid, Signed, Unchecked, Verdict, Verifier
 from services.intake.checks import BadSignature, Checks
+from services.runtime.logs import log
 
 
 class Outside:
@@ -67,6 +69,9 @@ class Outside:
             if asked is not None:
                 signed[event.cause] = asked
         verdicts = await self._verifier.verify(list(signed.values())) if signed else []
+        away = [verdict.reason for verdict in verdicts if isinstance(verdict, Away)]
+        if away:
+            log(topics.INTAKE).warning("signatures cannot be checked", held=len(away), reason=away[0])
         return dict(zip(signed, verdicts, strict=True))
 
     def _heard_at(self, event: Incoming) -> datetime | None:

@@ -15,7 +15,7 @@ from services.contract.events import (
     RequestRefused,
     RequestStatus,
 )
-from services.gateways.sms import gateway_from, profile_from
+from services.gateways.sms import UnknownReason, gateway_from, profile_from
 from services.notifier.domain import Call, Notifier, clinic_facts
 from services.notifier.messages import policy_of
 from services.notifier.outbox import Outbox, Reports, Stores
@@ -92,7 +92,8 @@ def build(settings: Settings, clock: Clock) -> Service:
             await outbox.gauges()
 
     metrics.expect_outcomes(WATCHED)
-    metrics.SMS.labels("unknown", "no_outcome")
+    for reason in ("no_outcome", *get_args(UnknownReason)):
+        metrics.SMS.labels("unknown", reason)
     metrics.expect_stages({"scheduling": WATCHED["answer"], "answer": WATCHED["answer"], "service": WATCHED["service"]})
     secret = settings.secret("sms_report_secret")
     return Service(

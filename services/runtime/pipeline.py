@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from structlog.contextvars import bound_contextvars
 
@@ -252,13 +252,14 @@ class Pipeline:
             except (Stopped, MustFinish):
                 raise
             except Exception as error:
-                where = {
-                    "topic": event.record.topic,
-                    "partition": event.record.partition,
-                    "offset": event.record.offset,
-                }
                 self._log.error(
-                    "record failed", tried=tried, type=event.type, error=type(error).__name__, **where, **_about(event)
+                    "record failed",
+                    tried=tried,
+                    type=event.type,
+                    error=type(error).__name__,
+                    **_where(event.record),
+                    **_about(event),
+                    exc_info=error if tried == 1 else None,
                 )
                 if tried == _TRIES:
                     detail = f"{type(error).__name__} at each of {_TRIES} tries: see the service's log, then replay it"
@@ -321,15 +322,11 @@ class Pipeline:
         for record, reason, _ in unreadable:
             metrics.EVENTS.labels(record.topic, "unreadable", "dead").inc()
             metrics.DEAD_LETTERS.labels(record.topic, reason).inc()
-            self._log.warning("dead letter", topic=record.topic, offset=record.offset, reason=reason)
+            self._log.warning("dead letter", reason=reason, **_where(record))
         for event, death in handled.dead:
             metrics.DEAD_LETTERS.labels(event.record.topic, death.reason).inc()
             self._log.warning(
-                "dead letter",
-                topic=event.record.topic,
-                offset=event.record.offset,
-                reason=death.reason,
-                **_about(event),
+                "dead letter", reason=death.reason, clinic=event.clinic_id, **_where(event.record), **_about(event)
             )
         tally: dict[tuple[str, str, Result], int] = {}
         for index, event in enumerate(batch):
@@ -359,6 +356,11 @@ class Pipeline:
         except Exception:
             return False  # it has been told of already
         return True
+
+
+def _where(record: Record) -> dict[str, Any]:
+    """Where a record stands, as a log line says it."""
+    return {"topic": record.topic, "partition": record.partition, "offset": record.offset}
 
 
 def _about(event: Incoming) -> dict[str, str]:

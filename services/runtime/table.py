@@ -161,7 +161,8 @@ class WholeTopic:
         metrics.EVENTS.labels(record.topic, event.type, "handled").inc()
 
     def _refuse(self, record: Record, reason: DeadReason, detail: str) -> None:
-        self._log.warning("cannot be read", topic=record.topic, offset=record.offset, reason=reason, detail=detail)
+        where = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+        self._log.warning("cannot be read", **where, reason=reason, detail=detail)
         self.bad.append((record, reason, detail))
 
     async def stop(self) -> None:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from services.cli.kafka import read_to_end
 from services.contract.asyncapi import document
 from services.contract.envelope import STRUCTURED, Record, read
 from services.contract.topics import CLINICS, DEAD_LETTERS, REQUESTS, STATUS
+from services.contract.types import ZONE
 from services.gateways.rsa_pool import read_trust_store
 from services.gateways.rsa_signatures import RsaChecker
 from services.gateways.signatures import Signed, Valid
@@ -196,6 +198,8 @@ def test_as_is_sends_garbage_and_broken_events_unchecked(homecall: Homecall) -> 
         (("topics", "create", "--replication", "3"), "homecall.rosters.v1, homecall.visits.v1, "),
         (("watch", "requests", "journal"), "homecall.journal.v1 is not there: run homecall topics create"),
         (("watch", "requests", "--count", "1", "--seconds", "0.2"), "0 of 1 events came within 0.2 s"),
+        (("watch", "requests", "--since", "lunch"), "--since: a time with an offset"),
+        (("watch", "requests", "--since", "1h", "--from-beginning"), "one of them, not both"),
         (("dead-letters", "replay", "--offset", "7"), "--offset 7: no dead letter stands there"),
     ],
 )
@@ -265,6 +269,17 @@ def test_watch_finds_a_request_from_the_beginning_in_several_topics(homecall: Ho
     assert [event["key"] for event in keyed.events] == [other] * count
 
 
+def test_watch_tells_what_was_recorded_since_a_moment(homecall: Homecall) -> None:
+    first, second = STATUSES[:2]
+    assert homecall("publish", "status", "-", lines=[first]).code == 0
+    between = datetime.now(ZONE).isoformat()
+    assert homecall("publish", "status", "-", lines=[second]).code == 0
+    ending = ("--seconds", "60", "--count")
+    assert [each["data"] for each in homecall("watch", "status", "--since", between, *ending, "1").events] == [second]
+    both = homecall("watch", "status", "--since", "5m", *ending, "2").events
+    assert [each["data"] for each in both] == [first, second]
+
+
 def test_watch_says_that_the_broker_is_away_and_that_it_is_back(homecall: Homecall, module_kafka: stack.Server) -> None:
     with homecall.started("watch", "requests", stderr=subprocess.PIPE) as watching:
         assert watching.stderr is not None
@@ -318,7 +333,7 @@ def test_dead_letters_are_listed_without_their_values(homecall: Homecall) -> Non
     assert listed.code == 0
     assert [line.split()[0] for line in listed.out] == ["offset", "0", "1", "2"]
     assert "schema" in listed.out[1]
-    assert f"{REQUESTS.name}/4/17" in listed.out[1]
+    assert f"{REQUESTS.name}/4/17  samal-3" in listed.out[1]
     assert "clinic_id must be lower-case letters" in listed.out[1]
     assert listed.out[-1] == "2 dead letters: 1 not_cloudevent, 1 schema"
     assert IIN not in "\n".join(listed.out)
@@ -330,6 +345,7 @@ def test_dead_letters_are_listed_without_their_values(homecall: Homecall) -> Non
         "reason": "schema",
         "detail": "clinic_id must be lower-case letters",
         "service": "intake",
+        "key": "samal-3",
         "from": {"topic": REQUESTS.name, "partition": "4", "offset": "17"},
     }
     (letter,) = homecall("dead-letters", "list", "--json", "--topic", "clinics", "--show-value").events
