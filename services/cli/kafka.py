@@ -95,8 +95,10 @@ async def reading(
     """A consumer of whole topics, in no group: at their beginning, at what was recorded ``since``, or at their end."""
     from aiokafka import AIOKafkaConsumer
 
+    from services.runtime.fetching import make_safe
     from services.runtime.producer import connection
 
+    make_safe()
     partitions = await _partitions(settings, topics)
     consumer = AIOKafkaConsumer(
         **connection(settings),

@@ -346,7 +346,7 @@ def build(settings: Settings, clock: Clock) -> Service:
     store = IntakeStore(database)
     known = Clinics()
     shelf = Shelf(database.collection("clinics"))
-    clinics = WholeTopic(settings, topics.INTAKE, topics.CLINICS, lambda event: _take(known, event), shelf)
+    clinics = WholeTopic(settings, topics.INTAKE, topics.CLINICS, lambda event: _take(known, event), shelf, buries=True)
     intake = Intake(load_rule_sets(settings.rules), known, vault, judge_record_time=judge_record_time)
     engine = IntakeEngine(store, intake, clock, clinics, known, outside, vault)
 

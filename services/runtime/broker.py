@@ -17,6 +17,7 @@ from faststream.kafka.message import KafkaAckableMessage
 from services.contract.envelope import Record
 from services.contract.topics import Topic
 from services.runtime import metrics
+from services.runtime.fetching import make_safe
 from services.runtime.lag import Lag
 from services.runtime.logs import log
 from services.runtime.pipeline import FEW, Commit
@@ -65,6 +66,7 @@ class Subscription:
     def __init__(
         self, settings: Settings, service: str, topics: Sequence[Topic], on_batch: OnBatch, calm: Collection[Topic] = ()
     ) -> None:
+        make_safe()
         self.lag = Lag(service)
         self.assignment = Assignment(self.lag)
         self._log = log(service)

@@ -15,6 +15,7 @@ from services.contract.errors import one_line
 from services.contract.topics import Topic
 from services.runtime import metrics
 from services.runtime.failures import Transient
+from services.runtime.fetching import make_safe
 from services.runtime.logs import log
 from services.runtime.producer import connection
 from services.runtime.senders import Senders
@@ -42,7 +43,10 @@ class WholeTopic:
         topic: Topic,
         take: Callable[[Incoming], None],
         shelf: Shelf | None = None,
+        *,
+        buries: bool = False,
     ) -> None:
+        make_safe()
         self._options = {
             **connection(settings),
             "client_id": f"homecall-{service}-{topic.name}",
@@ -60,8 +64,9 @@ class WholeTopic:
         self._following: asyncio.Task[None] | None = None
         self._reading = asyncio.Lock()
         self._log = log(service)
+        self._buries = buries
         self.bad: list[tuple[Record, DeadReason, str]] = []
-        """What could not be read, for the one service that makes dead letters of it."""
+        """What could not be read, for the one service that ``buries`` it: makes dead letters of it."""
 
     async def start(self) -> None:
         """Read to the present end, then go on following. Raises ``Transient`` while broker or database is away."""
@@ -110,8 +115,15 @@ class WholeTopic:
             try:
                 async with self._reading:
                     await self._read(100)
-            except (KafkaError, OSError) as error:
-                self._log.warning("cannot follow", topic=self.topic.name, error=type(error).__name__)
+            except Exception as error:
+                # Whatever it was: nobody would see that it follows no more.
+                known = isinstance(error, KafkaError | OSError)
+                self._log.warning(
+                    "cannot follow",
+                    topic=self.topic.name,
+                    error=type(error).__name__,
+                    exc_info=None if known else error,
+                )
                 await asyncio.sleep(1)
             # The lock is free for a moment, for who must catch up.
             await asyncio.sleep(0.1)
@@ -163,7 +175,8 @@ class WholeTopic:
     def _refuse(self, record: Record, reason: DeadReason, detail: str) -> None:
         where = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
         self._log.warning("cannot be read", **where, reason=reason, detail=detail)
-        self.bad.append((record, reason, detail))
+        if self._buries:
+            self.bad.append((record, reason, detail))
 
     async def stop(self) -> None:
         if self._following is not None:
