@@ -13,6 +13,7 @@ from services.complaints.domain import CHANNELS, ComplaintState, Held, Opening
 from services.complaints.store import ComplaintStore, schema
 from services.contract import topics
 from services.contract.envelope import Incoming, read
+from services.contract.envelope import Unreadable as NoEvent
 from services.contract.events import Channel, ClinicPublished, ComplaintSubmitted, FieldError
 from services.gateways.signatures import Away, Invalid, Signed, Verifier, verifier_from
 from services.runtime import metrics
@@ -184,7 +185,7 @@ class ComplaintEngine(Engine[ComplaintState]):
         kept = state.held["kept"]
         try:
             return read(self.kept(state.complaint_id, kept["cause"], kept["record"]))
-        except Unreadable as error:
+        except (Unreadable, NoEvent) as error:
             # It must not keep the others from their time; it is tried again, in case the key is put back.
             log(topics.COMPLAINTS).error("a check waits", subject=state.complaint_id, reason=str(error))
             return None

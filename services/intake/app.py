@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 from services.contract import topics
 from services.contract.envelope import Incoming, read
+from services.contract.envelope import Unreadable as NoEvent
 from services.contract.events import ClinicPublished, RefusalCode, RequestSubmitted
 from services.contract.types import ZONE
 from services.gateways.identity import identity_from
@@ -74,7 +75,11 @@ class Intake:
     def kept_event(self, state: RequestState) -> Incoming | None:
         """The event of a held request, as it came; None where it cannot be opened."""
         kept = self._opened(state, "kept", state.kept)
-        return None if kept is None else read(from_bytes(kept))
+        try:
+            return None if kept is None else read(from_bytes(kept))
+        except NoEvent as error:  # for this release, which reads more strictly than the one that kept it
+            log(topics.INTAKE).error("a check waits", subject=state.request_id, reason=str(error))
+            return None
 
     def unconfirmed_iin(self, state: RequestState) -> str | None:
         """The IIN of a patient who is to be asked about again; None where it cannot be opened."""

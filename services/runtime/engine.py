@@ -15,6 +15,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 import bson
 
 from services.contract.envelope import Incoming, Outgoing, Record, outgoing, read
+from services.contract.envelope import Unreadable as NoEvent
 from services.contract.errors import one_line
 from services.contract.ids import cause_id
 from services.contract.types import in_zone
@@ -265,7 +266,7 @@ class Engine(Generic[S]):
         for kept in waiting:
             try:
                 event = read(self.kept(aggregate.id, kept.cause, kept.record))
-            except Unreadable as error:
+            except (Unreadable, NoEvent) as error:  # its key is missing, or another release reads more strictly
                 # Its subject must not fail with it: it goes on waiting, and may be opened by the time it is over.
                 self._log.error("what waits cannot be opened", subject=aggregate.id, reason=str(error))
                 aggregate.parked.append(kept)

@@ -32,6 +32,7 @@ from services.runtime.traces import Traces, trace_id
 _TRIES = 5
 _FIRST_WAIT, _LONGEST_WAIT = 0.1, 10.0
 _SHARE_WINDOW = 1_000
+_MOST_UNCOMMITTED = 8
 FEW = 25
 """Up to so many records a batch costs about as much as for one: it hurries, for the sake of its latency."""
 _ORDER = {topic.name: place for place, topic in enumerate(TOPICS)}
@@ -95,6 +96,8 @@ class Pipeline:
         self._publishing: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
         """The publication of the last batch, and with its commit, and those before."""
+        self._uncommitted = 0
+        """How many batches have not come to that end."""
         self._said_of: set[str] = set()
         """The subjects of the last batch."""
         self._log = log(service)
@@ -146,20 +149,33 @@ class Pipeline:
                 traced.step("publish")
 
         async def end() -> None:
-            if before is not None:
-                await before
-            await self._commit(publishing, offsets, commit)
-            if traced is not None:
-                traced.step("commit")
-                traced.end(batch_id)
-            self._count(records, batch, handled, unreadable)
-            self.last_progress = time.monotonic()
+            try:
+                if before is not None:
+                    await before
+                await publishing
+                await self._commit(offsets, commit)
+                if traced is not None:
+                    traced.step("commit")
+                    traced.end(batch_id)
+                self._count(records, batch, handled, unreadable)
+                self.last_progress = time.monotonic()
+            except Stopped:
+                raise
+            except Exception as error:
+                # Nothing later may be committed past this batch.
+                self.stopping.set()
+                self._failed(error)
+                raise
+            finally:
+                self._uncommitted -= 1
 
+        self._uncommitted += 1
         self._said_of = subjects
         self._publishing = publishing = asyncio.create_task(publish())
         self._ending = asyncio.create_task(end())
-        if handled.after or not self._overlap:
-            # What follows the publication may change what the next batch is decided by.
+        if handled.after or not self._overlap or self._uncommitted >= _MOST_UNCOMMITTED:
+            # What follows the publication may change what the next batch is decided by; and while offsets cannot be
+            # committed, what waits for that must not fill the memory.
             await self.settled()
 
     def check(self, event: Incoming) -> None:
@@ -192,22 +208,11 @@ class Pipeline:
         failpoint("batch.followed")
         metrics.STEP_SECONDS.labels("publish").observe(time.perf_counter() - started)
 
-    async def _commit(
-        self, publishing: asyncio.Task[None], offsets: Mapping[tuple[str, int], int], commit: Commit
-    ) -> None:
-        try:
-            await publishing
-            started = time.perf_counter()
-            await commit(offsets)
-            failpoint("batch.committed")
-            metrics.STEP_SECONDS.labels("commit").observe(time.perf_counter() - started)
-        except Stopped:
-            raise
-        except Exception as error:
-            # Nothing later may be committed past this batch.
-            self.stopping.set()
-            self._failed(error)
-            raise
+    async def _commit(self, offsets: Mapping[tuple[str, int], int], commit: Commit) -> None:
+        started = time.perf_counter()
+        await commit(offsets)
+        failpoint("batch.committed")
+        metrics.STEP_SECONDS.labels("commit").observe(time.perf_counter() - started)
 
     def _decode(self, records: Sequence[Record]) -> tuple[list[Incoming], list[tuple[Record, DeadReason, str]]]:
         started = time.perf_counter()
@@ -274,21 +279,21 @@ class Pipeline:
         """
         tried = 0
         this = object()
-        while True:
-            try:
-                done = await work()
-            except (Transient, MustFinish) as error:
-                tried += 1
-                metrics.RETRIES.labels(self.service).inc()
-                self._blocked.setdefault(this, time.monotonic())
-                if tried in {1, 5} or tried % 20 == 0:
-                    # What must be finished fails for a reason of its own, which only the log can show.
-                    why = error if isinstance(error, MustFinish) else None
-                    self._log.warning("waiting and trying again", tried=tried, reason=str(error), exc_info=why)
-                await self._pause(tried)
-            else:
-                self._blocked.pop(this, None)
-                return done
+        try:
+            while True:
+                try:
+                    return await work()
+                except (Transient, MustFinish) as error:
+                    tried += 1
+                    metrics.RETRIES.labels(self.service).inc()
+                    self._blocked.setdefault(this, time.monotonic())
+                    if tried in {1, 5} or tried % 20 == 0:
+                        # What must be finished fails for a reason of its own, which only the log can show.
+                        why = error if isinstance(error, MustFinish) else None
+                        self._log.warning("waiting and trying again", tried=tried, reason=str(error), exc_info=why)
+                    await self._pause(tried)
+        finally:
+            self._blocked.pop(this, None)
 
     @property
     def blocked_since(self) -> float | None:

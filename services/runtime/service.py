@@ -217,6 +217,13 @@ class Service:
             await asyncio.sleep(seconds)
 
     async def _tick(self) -> None:
+        try:
+            await self._turn()
+        except Transient:
+            self._last_tick = time.monotonic()  # they turn; what they need is away, and a restart would not bring it
+            raise
+
+    async def _turn(self) -> None:
         now = self.clock.now()
         for engine in self.engines:
             # First what is owed: should something new fail, what was stored before still goes out.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -28,6 +28,7 @@ from services.runtime.clock import Clock
 from services.runtime.decision import Dead, Decision, Say
 from services.runtime.engine import Concluded, Due, Engine, Handled
 from services.runtime.failpoint import failpoint
+from services.runtime.failures import Transient
 from services.runtime.logs import log
 from services.runtime.mongo import Aggregate, Database
 from services.runtime.personal import Vault
@@ -85,6 +86,7 @@ class Scheduler:
 
 
 _CHANGES_ENOUGH = 3
+_MOST_WORTH = 1_000
 """After so many changes a day is planned again; after fewer when it has been quiet for ``_QUIET_SECONDS``."""
 _QUIET_SECONDS = 5.0
 
@@ -240,6 +242,8 @@ class SchedulerEngine(Engine[CallState]):
                 change = self._worth.setdefault(day.key, _Changes())
                 change.count += 1
                 change.last = time.monotonic()
+        while len(self._worth) > _MOST_WORTH:  # nobody plans them, or not as fast as they come
+            del self._worth[next(iter(self._worth))]
 
     def worth_planning(self) -> str | None:
         """The day that has changed most since it was planned, once that is enough, or some time ago."""
@@ -296,8 +300,9 @@ class SchedulerEngine(Engine[CallState]):
         The day is stored first, with whom it moved; a crash later finds the day still marked and goes on from there.
         """
         days = await self._replan(keys, now)
+        # An earlier release may have left a cause empty, and no document can have a field of no name.
         moved = {
-            request_id: (day, cause, reason)
+            request_id: (day, cause or request_id, reason)
             for day in days.values()
             for request_id, (cause, reason) in day.moved.items()
         }
@@ -350,10 +355,24 @@ class SchedulerEngine(Engine[CallState]):
             open_ids = lost
         return told
 
-    async def tick(self, now: datetime) -> Moved | None:
-        """Settle the days that a crash, or a timer, left marked."""
-        keys = set(await self._days.dirty_days())
-        return await self.settle(keys, now) if keys else None
+    async def tick(self, now: datetime) -> AsyncIterator[Moved]:
+        """Settle the days that a crash, or a timer, left marked; where that fails, each by itself."""
+        keys = await self._days.dirty_days()
+        together = [set(keys)] if keys else []
+        while together:
+            days = together.pop()
+            try:
+                moved = await self.settle(days, now)
+            except Transient:
+                raise
+            except Exception as error:
+                if len(days) == 1:
+                    why = type(error).__name__
+                    self._log.error("a day cannot be settled", day=min(days), error=why, exc_info=error)
+                else:
+                    together += [{key} for key in sorted(days, reverse=True)]
+            else:
+                yield moved
 
     async def finish(self, days: Mapping[str, ClinicDay], told: Sequence[Aggregate[CallState]]) -> None:
         """Everybody whose place changed has been told: clear the marks."""
@@ -426,13 +445,15 @@ def in_the_day(
 def _replan(day: ClinicDay, waiting: Sequence[CallState], now: datetime) -> None:
     """Take out of a day what no longer holds, then place that and whoever waits: promises first, then by priority."""
     cause, reason = day.dirty or ["", "room"]
+    # A day that nobody had marked, and that holds no longer all the same: its clinic has other ways to go by now, say.
+    cause = cause or cause_id("/homecall/scheduler", f"{day.key} {day.version}", "settled")
     for request_id in day.place_again(now):
         day.tell(request_id, cause, reason)
     calls = {state.request_id: domain.call_of(state) for state in waiting}
     for call in order_of_waiting(calls.values()):
         # One that has a place already was not told of it before a crash.
         if day.place(call, now) is not None:
-            day.tell(call.request_id, cause or call.request_id, reason)
+            day.tell(call.request_id, cause, reason)
     if day.changed and day.dirty is None:
         day.mark_dirty(cause, reason)
 
@@ -521,8 +542,7 @@ def build(settings: Settings, clock: Clock) -> Service:
 
     async def settle(now: datetime) -> None:
         async with engine.lock:
-            moved = await engine.tick(now)
-            if moved is not None:
+            async for moved in engine.tick(now):
                 await producer.send(moved.events)
                 await moved.told()
 

@@ -10,9 +10,10 @@ from typing import Any
 import bson
 import pytest
 
-from services.contract.envelope import Incoming, Outgoing, read
+from services.contract.envelope import Incoming, Outgoing, Record, Unreadable, read
 from services.contract.types import in_zone
 from services.gateways.signatures import Invalid, Valid, Verdict
+from services.intake import app
 from services.intake.domain import RequestState, timer_at
 from services.runtime import metrics
 from services.runtime.failures import MustFinish
@@ -504,3 +505,25 @@ async def test_r1_the_moment_of_the_application_decides_though_it_is_late() -> N
     (accepted,) = await office.tick("Sat 2026-11-21 10:00")
     assert accepted.data["clock_started_at"] == "2026-11-20T17:59:59+05:00"
     assert (accepted.data["register_date"], accepted.data["due_at"]) == ("2026-11-20", "2026-11-20T18:29:59+05:00")
+
+
+async def test_one_that_this_release_cannot_read_waits_and_keeps_no_other_from_its_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Kept by a release that took an event which this one does not: it is tried again, as one without its key is."""
+    first, second = submitted(MADE, "portal"), submitted(MADE, "portal", 2, patient={"iin": DINARA})
+    office, notary = await without_a_verifier(first, second)
+    notary.verdict = Valid()
+
+    def reads(record: Record) -> Incoming:
+        event = read(record)
+        if event.subject == request_id(1):
+            raise Unreadable("unknown_type", "is none of this contract")
+        return event
+
+    monkeypatch.setattr(app, "read", reads)
+    said = await office.tick(morning("10:00:20"))
+    assert [(each.type, each.subject) for each in said if each.type != "request.held"] == [
+        ("request.accepted", request_id(2))
+    ]
+    assert (await office.state()).status == "held"

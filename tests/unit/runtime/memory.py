@@ -151,7 +151,8 @@ def _changed(old: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any
     doc = _copy(old)
     paths = [*change.get("$set", {}), *change.get("$unset", {})]
     for path in paths:
-        # MongoDB refuses a change of a path and of one above it in one update.
+        # MongoDB refuses a field of no name, and a change of a path and of one above it in one update.
+        assert all(path.split(".")), f"a field of no name in {path}"
         assert not any(other != path and other.startswith(f"{path}.") for other in paths), f"paths clash at {path}"
     for path, value in change.get("$set", {}).items():
         *above, last = path.split(".")

@@ -226,6 +226,13 @@ async def test_while_something_is_away_it_is_known(line: Pipeline, recorder: Rec
     assert line.blocked_since is None
 
 
+async def test_a_wait_that_ends_in_another_failure_is_over(line: Pipeline, recorder: Recorder) -> None:
+    """A database that comes back to a batch that it will not have: the service may be ready again."""
+    recorder.handling = failing(AWAY, ValueError("poison"))
+    await line.on_batch([record(1), record(2)], recorder.commit)
+    assert (line.blocked_since, recorder.dead) == (None, [])
+
+
 async def test_what_must_be_finished_is_never_a_dead_letter(line: Pipeline, recorder: Recorder) -> None:
     recorder.handling = failing(*[MustFinish("a number is out")] * 20)
     await line.on_batch([record(1), record(2)], recorder.commit)
@@ -454,6 +461,44 @@ async def test_offsets_are_committed_batch_after_batch(recorder: Recorder) -> No
     committed.set()
     assert await finished
     assert [each[1] for each in recorder.steps if each[0] == "commit"] == [{(REQUESTS, 0): 2}, {(REQUESTS, 0): 3}]
+
+
+async def test_while_offsets_cannot_be_committed_no_more_than_a_few_batches_wait_for_that(recorder: Recorder) -> None:
+    """The coordinator is away, its partitions are served: what waits must not fill the memory."""
+    back = asyncio.Event()
+
+    async def waits(offsets: Mapping[tuple[str, int], int]) -> None:
+        await back.wait()
+        await recorder.commit(offsets)
+
+    line = overlapping(recorder, recorder)
+    batches = iter(range(100))
+
+    async def take_all() -> None:
+        for number in batches:
+            await line.on_batch([record(number + 1)], waits)
+
+    taking = asyncio.create_task(take_all())
+    done, _ = await asyncio.wait([taking], timeout=0.2)
+    assert not done, "all were taken though none could be committed"
+    assert len(recorder.sent) <= 10
+    back.set()
+    await taking
+    assert await line.finish(1)
+    assert recorder.committed == {(REQUESTS, 0): 101}
+
+
+async def test_what_fails_after_a_commit_is_told_and_nothing_passes_it(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Exception] = []
+    line = overlapping(recorder, recorder, told.append)
+    monkeypatch.setattr(line, "_count", failing(ValueError("a label too many")))
+    await line.on_batch([record(1)], recorder.commit)
+    with pytest.raises(ValueError, match="a label"):
+        await line.settled()
+    assert [str(each) for each in told] == ["a label too many"]
+    assert line.stopping.is_set()
 
 
 async def test_what_follows_a_publication_is_done_before_the_next_batch_is_taken(recorder: Recorder) -> None:

@@ -11,6 +11,7 @@ import pytest
 from services.cli.serve import build
 from services.runtime import service as module
 from services.runtime.clock import clock_from
+from services.runtime.failures import Transient
 from services.runtime.service import Service
 from services.runtime.settings import load_settings
 
@@ -29,6 +30,26 @@ async def never() -> None:
 
 async def failing() -> None:
     raise ConnectionError("cut")
+
+
+async def test_timers_that_wait_for_the_database_are_alive_and_one_that_hangs_is_not(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1_000.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+
+    async def away(*_: object) -> None:
+        raise Transient("database", OSError())
+
+    service._last_tick = now[0]
+    monkeypatch.setattr(service.engines[0], "unsent", away)
+    for _ in range(4):
+        now[0] += 60
+        with pytest.raises(Transient):
+            await service._tick()
+    assert service.alive() == (True, "alive")
+    now[0] += 121
+    assert service.alive() == (False, "timers have not turned")
 
 
 @pytest.mark.parametrize(

@@ -35,13 +35,13 @@ def tombstone(offset: int) -> Record:
 class Replica:
     """A service that reads the topic as it stands, over a database of its own that outlives it."""
 
-    def __init__(self, memory: MemoryDatabase) -> None:
+    def __init__(self, memory: MemoryDatabase, *, buries: bool = True) -> None:
         self.known: dict[str, str] = {}
         self.memory = memory
         settings = Settings(_env_file=None, env="development", signatures="off")  # type: ignore[call-arg]  # pydantic-settings' own argument
         shelf = Shelf(memory.collection("clinics").as_collected)
         self.shelf = shelf
-        self.table = WholeTopic(settings, "intake", CLINICS, self._take, shelf)
+        self.table = WholeTopic(settings, "intake", CLINICS, self._take, shelf, buries=buries)
 
     def _take(self, event: Incoming) -> None:
         data: Any = event.data
@@ -122,3 +122,9 @@ async def test_a_clinic_that_was_taken_back_is_gone_after_a_restart() -> None:
     assert (await Replica(memory).start(tombstone(2))).known == {}
     assert list((await Replica(memory).start(tombstone(2), record(3))).known) == ["samal-3"]
     assert list((await Replica(memory).start()).known) == ["samal-3"]
+
+
+async def test_who_buries_nothing_keeps_nothing_of_what_is_bad() -> None:
+    """Three services of four: a clinic that sends the same bad record every hour must not fill their memory."""
+    replica = await Replica(MemoryDatabase(), buries=False).start(record(1, "+7 1"), record(2, None), record(3, None))
+    assert (replica.known, replica.table.bad) == ({"samal-3": "+7 1"}, [])

@@ -205,8 +205,7 @@ class Office:
         before = len(self.published)
         self.published += due.events
         await self.engine.sent(due)
-        moved = await self.engine.tick(at(now))
-        if moved is not None:
+        async for moved in self.engine.tick(at(now)):
             self.published += moved.events
             await moved.told()
         return said(self.published[before:])

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from services.scheduler import app as module
 from services.scheduler.app import _replan
-from services.scheduler.domain import CallState
+from services.scheduler.domain import CallState, dispatch_of
 from services.scheduler.store import ClinicDay
 from tests.unit.scheduler.office import (
     CLINIC,
@@ -15,7 +16,9 @@ from tests.unit.scheduler.office import (
     Office,
     accepted,
     cancelled,
+    clinic,
     doctor,
+    known,
     reported,
     request_id,
     roster,
@@ -204,3 +207,55 @@ async def test_a_crash_after_any_write_ends_in_the_same_place(collection: str, w
         assert (here.status, here.booking, here.pending) == (there.status, there.booking, there.pending)
     assert await office.tick(NOW) == []
     assert await office.store.dirty_days() == []
+
+
+async def test_a_day_that_nobody_marked_and_that_holds_no_longer() -> None:
+    """The clinic publishes slower ways, and its roster once more as it was: who is moved is told, and under a cause."""
+    office = Office(known(clinic(dispatch={"speed_kmh": 60})))
+    office.store._dispatch = lambda clinic_id: dispatch_of(office.clinics.get(clinic_id))
+    doctors = [doctor(each, shift={"from": "09:00", "to": "18:00"}) for each in "ab"]
+    await office.handle(roster(*doctors), now="Fri 2026-11-20 08:30")
+    for number in range(1, 25):
+        place = {"lat": 43.2 + 0.03 * (number % 6), "lon": 76.9 + 0.05 * (number // 6)}
+        address = {"text": "Тал көшесі, 27", "district_id": "d1"} | place
+        await office.handle(accepted("Fri 2026-11-20 08:30", number, address=address), now="Fri 2026-11-20 08:40")
+    office.clinics.take(clinic(dispatch={"speed_kmh": 15}))
+    told = await office.hear(roster(*doctors), now="Fri 2026-11-20 08:50")
+    assert {type_ for type_, _, _ in told} & {"visit.rescheduled", "visit.unplaced"}
+    assert await office.store.dirty_days() == []
+    assert await office.tick("Fri 2026-11-20 08:51") == []
+
+
+async def test_a_day_that_cannot_be_settled_keeps_no_other_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Office()
+    for day in (FRIDAY, SATURDAY):
+        await before.handle(roster(doctor("a"), day=day))
+    for doc in before.memory.collection("days").docs.values():
+        doc["dirty"] = ["cause-1", "room"]
+    office = Office(database=before.memory.as_database)
+    sound = office.engine._replan
+
+    async def replan(keys: set[str], now: datetime) -> dict[str, ClinicDay]:
+        if f"{CLINIC}|{FRIDAY}" in keys:
+            raise ValueError("a day of another release")
+        return await sound(keys, now)
+
+    monkeypatch.setattr(office.engine, "_replan", replan)
+    await office.tick(NOW)
+    assert await office.store.dirty_days() == [f"{CLINIC}|{FRIDAY}"]
+
+
+async def test_days_that_nobody_plans_again_are_not_remembered_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MOST_WORTH", 1)
+    office = Office()
+    for day in (FRIDAY, SATURDAY):
+        await office.handle(roster(doctor("a"), day=day))
+    await office.handle(*CALLS)
+    office.engine._changed([changed_day(FRIDAY), changed_day(SATURDAY)])
+    assert list(office.engine._worth) == [f"{CLINIC}|{SATURDAY}"]
+
+
+def changed_day(day: str) -> ClinicDay:
+    found = ClinicDay(CLINIC, day)
+    found.mark_dirty("cause-1", "room")
+    return found
