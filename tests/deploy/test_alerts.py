@@ -43,6 +43,52 @@ def test_alertmanager_takes_its_configuration() -> None:
     run(amtool, "check-config", ROOT / "deploy" / "alertmanager" / "alertmanager.yml")
 
 
+def _matches(matchers: list[str], labels: dict[str, str]) -> bool:
+    for each in matchers:
+        found = re.fullmatch(r'(\w+)(=~|=)"(.*)"', each)
+        assert found is not None, each
+        name, operator, text = found.groups()
+        if re.fullmatch(text if operator == "=~" else re.escape(text), labels.get(name, "")) is None:
+            return False
+    return True
+
+
+def mutes(one: dict[str, str], other: dict[str, str]) -> bool:
+    """Whether an alert that fires keeps another from being told."""
+    config = yaml.safe_load((ROOT / "deploy" / "alertmanager" / "alertmanager.yml").read_text("utf-8"))
+    return any(
+        _matches(rule["source_matchers"], one)
+        and _matches(rule["target_matchers"], other)
+        and all(one.get(name) == other.get(name) for name in rule["equal"])
+        for rule in config["inhibit_rules"]
+    )
+
+
+ANSWERS = {"alertname": "HomecallAnswersMissedFast", "severity": "page", "deadline": "answer", "channel": "phone"}
+SLOWLY = {"alertname": "HomecallDeadlinesMissedSlowly", "severity": "ticket"}
+MISSED = {"alertname": "HomecallAnswerMissed", "severity": "ticket"}
+GONE = {"alertname": "HomecallServiceGone", "severity": "page", "service": "intake"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        (ANSWERS, SLOWLY | {"deadline": "answer", "channel": "phone"}, True),
+        (ANSWERS, MISSED | {"deadline": "answer", "channel": "phone"}, True),
+        (ANSWERS, SLOWLY | {"deadline": "visit", "channel": "phone"}, False),
+        (ANSWERS, SLOWLY | {"deadline": "answer", "channel": "portal"}, False),
+        (GONE, {"alertname": "HomecallLagging", "severity": "ticket", "service": "intake"}, True),
+        (GONE, {"alertname": "HomecallLagging", "severity": "ticket", "service": "scheduler"}, False),
+        (GONE, SLOWLY | {"deadline": "answer", "channel": "phone"}, False),
+        (GONE, {"alertname": "HomecallLaggingFar", "severity": "page", "service": "intake"}, False),
+    ],
+)
+def test_a_page_mutes_what_follows_from_it_and_nothing_else(
+    one: dict[str, str], other: dict[str, str], expected: bool
+) -> None:
+    assert mutes(one, other) is expected
+
+
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
 def test_the_cases_fire_what_they_should_and_nothing_else(path: Path) -> None:
     run(program("promtool", "prometheus"), "test", "rules", path)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ import yaml
 
 from services.cli import alive
 from services.contract.topics import SERVICES
-from services.runtime.settings import PORTS
+from services.runtime.settings import PORTS, load_settings
 from tests.stack import ROOT
 
 DEPLOY = ROOT / "deploy"
@@ -38,6 +40,19 @@ def test_what_is_ours_runs_with_no_more_rights_than_it_needs(name: str) -> None:
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert "no-new-privileges:true" in service["security_opt"]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_what_is_ours_starts_with_the_settings_that_it_is_given(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for each in [each for each in os.environ if each.startswith("HOMECALL_")]:
+        monkeypatch.delenv(each)
+    monkeypatch.chdir(tmp_path)  # no .env of ours
+    for each, value in COMPOSE["services"][name]["environment"].items():
+        if value is not None:
+            monkeypatch.setenv(each, re.sub(r"\$\{[A-Z_]+:-([^}]*)\}", r"\1", value))
+    assert load_settings().kafka_bootstrap == "kafka:9092"
 
 
 def test_prometheus_looks_for_the_services_by_the_names_that_compose_gives_them() -> None:

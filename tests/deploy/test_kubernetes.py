@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -18,8 +20,9 @@ from typer.testing import CliRunner
 from services.cli.main import app
 from services.contract.access import users
 from services.contract.topics import SERVICES, TOPICS, read_by
-from services.runtime.settings import Settings
+from services.runtime.settings import Settings, SettingsError, load_settings
 from tests.deploy.crds import SCHEMAS
+from tests.tls import Authority
 
 ROOT = Path(__file__).resolve().parents[2]
 KUBERNETES = ROOT / "deploy" / "kubernetes"
@@ -53,14 +56,13 @@ def kustomize() -> str:
 @pytest.fixture(scope="session")
 def rendered(kustomize: str) -> dict[str, list[Resource]]:
     """Each overlay's resources."""
-    found = {}
-    for overlay in OVERLAYS:
-        done = subprocess.run(
-            [kustomize, "build", str(KUBERNETES / "overlays" / overlay)], capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        found[overlay] = [each for each in yaml.safe_load_all(done.stdout) if each]
-    return found
+    return {overlay: built(kustomize, KUBERNETES / "overlays" / overlay) for overlay in OVERLAYS}
+
+
+def built(kustomize: str, directory: Path) -> list[Resource]:
+    done = subprocess.run([kustomize, "build", str(directory)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return [each for each in yaml.safe_load_all(done.stdout) if each]
 
 
 @pytest.fixture(params=OVERLAYS)
@@ -153,6 +155,25 @@ def test_every_network_policy_holds_our_pods_and_no_others(resources: list[Resou
     assert {"strimzi.io/cluster": "homecall"} in targets
 
 
+def test_the_way_in_for_delivery_reports_leads_to_the_notifier_and_no_further(
+    kustomize: str, resources: list[Resource]
+) -> None:
+    added = built(kustomize, KUBERNETES / "reports")
+    for each in added:
+        kubernetes_validate.validate(each, VERSION, strict=True)
+    (service,), (policy,) = kind(added, "Service").values(), kind(added, "NetworkPolicy").values()
+    selected = service["spec"]["selector"].items()
+    assert policy["spec"]["podSelector"]["matchLabels"].items() == selected
+    reached = {
+        name: template for name, template in pods(resources) if selected <= template["metadata"]["labels"].items()
+    }
+    assert reached.keys() == {"homecall-notifier"}
+    (container,) = reached["homecall-notifier"]["spec"]["containers"]
+    open_ports = {port["name"] for port in container["ports"]}
+    assert {port["targetPort"] for port in service["spec"]["ports"]} <= open_ports
+    assert {port["port"] for rule in policy["spec"]["ingress"] for port in rule["ports"]} <= open_ports
+
+
 def test_what_is_mounted_and_set_is_there_or_is_the_operators_to_make(resources: list[Resource]) -> None:
     """Secrets come from Strimzi, from MongoDB's operator, or are named in docs/operations.md as to be made."""
     made = set(kind(resources, "Secret")) | set(kind(resources, "ConfigMap")) | set(kind(resources, "KafkaUser"))
@@ -181,6 +202,72 @@ def test_the_settings_are_settings(resources: list[Resource]) -> None:
     for _, template in pods(resources):
         given |= {each["name"] for container in template["spec"]["containers"] for each in container["env"]}
     assert given - {"SERVICE"} <= known
+
+
+def _files(spec: Resource, maps: dict[str, Resource], certificate: str) -> dict[str, dict[str, str]]:
+    """What stands in each volume of a pod: that of the manifests, else a stand-in of what an operator makes."""
+    made = {
+        "homecall-cluster-ca-cert": {"ca.crt": certificate},
+        "homecall-mongodb-ca": {"ca.crt": certificate},
+        "homecall-keys": {"keys.json": json.dumps({"lookup": "ab" * 32})},
+    }
+    found = {}
+    for volume in spec["volumes"]:
+        name = volume.get("secret", {}).get("secretName") or volume.get("configMap", {}).get("name")
+        found[volume["name"]] = maps[name]["data"] if name in maps else made.get(name, {})
+    return found
+
+
+def _environment(container: Resource, labels: dict[str, str], maps: dict[str, Resource]) -> dict[str, str]:
+    """What a container's process finds, ``env`` before ``envFrom``, with a stand-in for each secret."""
+    given: dict[str, str] = {}
+    for each in container["envFrom"]:
+        given |= maps[each["configMapRef"]["name"]]["data"]
+    for each in container["env"]:
+        source = each.get("valueFrom", {})
+        if "fieldRef" in source:
+            value = labels[source["fieldRef"]["fieldPath"].split("'")[1]]
+        elif "secretKeyRef" in source:
+            is_address = source["secretKeyRef"]["key"].startswith("connectionString")
+            value = "mongodb+srv://user:secret@db.example" if is_address else "secret"
+        else:
+            value = each["value"].replace("$(SERVICE)", given.get("SERVICE", ""))
+        given[each["name"]] = value
+    return given
+
+
+def test_every_container_starts_with_the_settings_that_it_is_given(
+    resources: list[Resource], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in os.environ if name.startswith("HOMECALL_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)  # no .env of ours
+    maps = kind(resources, "ConfigMap")
+    certificate = Authority(tmp_path).ca.read_text("utf-8")
+    for name, template in pods(resources):
+        spec = template["spec"]
+        files = _files(spec, maps, certificate)
+        for container in spec["containers"]:
+            given = _environment(container, template["metadata"]["labels"], maps)
+            for mount in container["volumeMounts"]:
+                place = tmp_path / name / mount["mountPath"].lstrip("/")
+                place.mkdir(parents=True)
+                for file, text in files[mount["name"]].items():
+                    (place / file).write_text(text, "utf-8")
+            with monkeypatch.context() as process:
+                for each, text in given.items():
+                    process.setenv(each, text.replace("/etc/homecall", f"{tmp_path}/{name}/etc/homecall"))
+                try:
+                    settings = load_settings()
+                    settings.personal_key()
+                except SettingsError as error:
+                    pytest.fail(f"{name}: {error}")
+            if settings.kafka_security == "PLAINTEXT":
+                assert container["args"][0] in {"migrate", "erase", "reconcile"}, f"{name} writes to Kafka"
+            else:
+                assert settings.kafka_username in kind(resources, "KafkaUser"), name
+            for directory in (settings.trust_store, settings.crls):
+                assert directory is None or directory.is_dir(), name
 
 
 def test_a_service_reaches_its_own_database_and_no_other(resources: list[Resource]) -> None:
@@ -248,6 +335,18 @@ def test_the_rules_are_those_of_prometheus(resources: list[Resource]) -> None:
     groups = [group for file in files for group in yaml.safe_load(file.read_text("utf-8"))["groups"]]
     told = "python deploy/kubernetes/rules.py > deploy/kubernetes/base/rules.yaml"
     assert kind(resources, "PrometheusRule")["homecall"]["spec"]["groups"] == groups, told
+
+
+def test_a_nightly_job_that_fails_or_never_ends_is_told_of(resources: list[Resource]) -> None:
+    rules = [
+        rule for group in kind(resources, "PrometheusRule")["homecall"]["spec"]["groups"] for rule in group["rules"]
+    ]
+    for alert, label, suffix in (("HomecallJobFailed", "job_name", "-29000003"), ("HomecallJobLate", "cronjob", "")):
+        (expression,) = (rule["expr"] for rule in rules if rule.get("alert") == alert)
+        patterns = re.findall(rf'{label}=~"([^"]+)"', expression)
+        assert patterns
+        for name in kind(resources, "CronJob"):
+            assert all(re.fullmatch(pattern, name + suffix) for pattern in patterns), f"{alert}: {name}"
 
 
 def test_three_zones_keep_what_was_acknowledged(rendered: dict[str, list[Resource]]) -> None:
