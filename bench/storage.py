@@ -61,7 +61,7 @@ def _play(world: World, requests: int) -> None:
     made = [a_request(clinics[number % _CLINICS], number, world.now()) for number in range(requests)]
     for start in range(0, requests, 50):
         world.publish("request.submitted", *made[start : start + 50])
-    answered = lambda: len({each.key for each in world.heard("status.changed") if each.data["status"] == "scheduled"})  # noqa: E731
+    answered = lambda: len({each.key for each in world.heard("status.changed") if each.data["status"] == "scheduled"})  # noqa: E731  # as short as it is, it reads best here
     until(lambda: answered() >= requests, 300)
     assert answered() == requests, f"only {answered()} of {requests} were answered"
     reports = [

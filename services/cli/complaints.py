@@ -324,7 +324,7 @@ def print_table(rows: Sequence[Listed]) -> None:
         ("linked", "left"),
         ("complaint", "left"),
     ):
-        table.add_column(name, justify=justify, no_wrap=name in {"number", "registered", "due", "complaint"})  # type: ignore[arg-type]
+        table.add_column(name, justify=justify, no_wrap=name in {"number", "registered", "due", "complaint"})  # type: ignore[arg-type]  # the value is one of its words
     for row in rows:
         cells = (
             row.number or "-",

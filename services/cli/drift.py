@@ -53,7 +53,6 @@ WAYS_OUT: Final[Mapping[str, str]] = {
 """Every kind of difference, and what to do about it; docs/operations.md says how."""
 
 _FINISHED: Final = frozenset({"completed", "not_completed"})
-_ENTERED: Final = frozenset({"accepted", "cancelled", "closed"})
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,13 @@ import asyncio
 import faulthandler
 import logging
 import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from services.gateways.signatures import Away, Signed, Verdict
+from services.runtime.workers import begin_worker
 
 if TYPE_CHECKING:
     from services.gateways.rsa_signatures import RsaChecker
@@ -108,22 +106,13 @@ _checker: RsaChecker | None = None
 
 def _begin(authorities: list[bytes], crls: Path | None, ocsp: str | None) -> None:
     """Make a worker ready: nothing is left to load for the first signature."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the service ends its workers itself
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    begin_worker()
     # pyHanko logs what it finds wrong, with the names and the IIN in the certificate.
     logging.disable(logging.CRITICAL)
     from services.gateways.rsa_signatures import RsaChecker
 
     global _checker
     _checker = RsaChecker(authorities, crls, ocsp)
-
-
-def _end_with_parent() -> None:
-    """A worker whose service was killed would wait for ever: it holds both ends of its queue."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(0)
 
 
 def _check(chunk: list[Signed]) -> list[Verdict]:

@@ -9,7 +9,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any, Generic, TypeVar
 from uuid import uuid4
 
@@ -749,13 +749,3 @@ class Page:
 
     count: int
     numbers: Mapping[str, int]
-
-
-async def wait_for_database(database: Database, seconds: float) -> bool:
-    """Whether the database answered within so many seconds."""
-    end = datetime.now(UTC) + timedelta(seconds=seconds)
-    while datetime.now(UTC) < end:
-        if await database.ping():
-            return True
-        await asyncio.sleep(0.2)
-    return False

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
-import signal
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 
 from services.runtime.logs import log
+from services.runtime.workers import begin_worker
 from services.scheduler.improve import Problem
 
 Routes = list[list[int]]
@@ -91,14 +90,5 @@ class Improver:
 
 
 def _begin() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the service ends its worker itself
+    begin_worker()
     os.nice(10)  # promises come first, on a machine with few cores too
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """A worker whose service was killed would wait for ever: it holds both ends of its queue."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(0)

@@ -33,7 +33,7 @@ class FiveDayWeek(Kazakhstan):
 class SixDayWeek(FiveDayWeek):
     """Sunday alone is free: a holiday on Sunday moves to the next working day, one on Saturday stays."""
 
-    weekend = {SUN}  # noqa: RUF012
+    weekend = {SUN}  # noqa: RUF012  # the library's own form
     moved = SUN_TO_NEXT_WORKDAY
 
 

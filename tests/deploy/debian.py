@@ -47,4 +47,4 @@ def _unpack(package: str, to: Path) -> None:
 
 def _apt(command: list[str], directory: Path) -> int:
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    return subprocess.run(["apt-get", "-q", *command], cwd=directory, check=False, **quiet).returncode  # type: ignore[call-overload]
+    return subprocess.run(["apt-get", "-q", *command], cwd=directory, check=False, **quiet).returncode  # type: ignore[call-overload]  # the same for each call

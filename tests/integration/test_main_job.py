@@ -27,7 +27,6 @@ SUBMITTED = OPENING + timedelta(seconds=5)
 SUNDAY_NIGHT = OPENING - timedelta(hours=10)
 TODAY = MONDAY.date()
 LANGUAGES = ("kk", "ru", "en")
-OUR_TYPES = ("request.", "visit.", "deadline.", "status.", "journal.", "complaint.status-changed")
 
 
 @pytest.fixture(scope="module")
@@ -646,7 +645,7 @@ def test_an_iin_stands_nowhere_but_on_topics_that_may_hold_it(world: World) -> N
         assert not pattern.search(envelope), each.type
         if not BY_NAME[each.topic].personal_ids:
             assert not pattern.search(each.value.decode()), each.type
-    seen: Callable[[str], bool] = lambda text: bool(pattern.search(text))  # noqa: E731
+    seen: Callable[[str], bool] = lambda text: bool(pattern.search(text))  # noqa: E731  # as short as it is, it reads best here
     for process in world.processes:
         assert not seen(process.log.read_text()), process.name
         assert not seen(process.get("/metrics")[1]), process.name

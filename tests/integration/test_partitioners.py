@@ -27,7 +27,7 @@ def test_what_another_replica_has_said_is_not_said_again_without_end(new_world: 
             if number >= REQUESTS.partitions:
                 world.publish("request.submitted", request)
             answered = ["registered", "scheduled"]
-            world.wait(lambda: world.statuses(request["request_id"])[:2] == answered, "its answer")  # noqa: B023
+            world.wait(lambda: world.statuses(request["request_id"])[:2] == answered, "its answer")  # noqa: B023  # called before the loop goes on
         world.settle("intake", "scheduler", "notifier")
         said = Counter(each.id for each in world.heard("request.accepted", "visit.scheduled"))
         assert len(said) == 2 * len(requests)

@@ -72,7 +72,7 @@ class Slot:
     def held(self) -> bool:
         """Whether it stands still under SIGSTOP."""
         try:
-            return self.running and _state_of(self.process.pid) == "T"  # type: ignore[union-attr]
+            return self.running and _state_of(self.process.pid) == "T"  # type: ignore[union-attr]  # it is there by now
         except OSError:
             return False
 

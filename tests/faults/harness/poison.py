@@ -58,7 +58,7 @@ def _json(data: Any) -> bytes:
 def _twice(data: dict[str, Any]) -> bytes:
     """A structured event one of whose keys stands twice."""
     event = {"specversion": "1.0", "id": str(uuid.uuid4()), "source": "/faults"}
-    event |= {"type": TYPE_PREFIX + RequestSubmitted.TYPE, "data": data}  # type: ignore[dict-item]
+    event |= {"type": TYPE_PREFIX + RequestSubmitted.TYPE, "data": data}  # type: ignore[dict-item]  # a dictionary of JSON
     return _json(event)[:-1] + b', "id": "another"}'
 
 
@@ -196,7 +196,7 @@ def garbage(options: Options, report: Report) -> None:
                         kinds[number // round(1 / SHARE) % len(kinds)], _request(system.plan, number + 50_000)
                     )
                 data = _request(system.plan, number)
-                system.feed.send(RequestSubmitted.TYPE, data)  # type: ignore[union-attr]
+                system.feed.send(RequestSubmitted.TYPE, data)  # type: ignore[union-attr]  # it is there by now
                 wanted.append(data["request_id"])
             done = _Done(system.world.reader.heard, wanted)
             system.expect(done, f"the {len(wanted)} requests of a round to be answered", 120)

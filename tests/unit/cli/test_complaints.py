@@ -143,7 +143,7 @@ async def test_one_whose_signature_cannot_be_checked_is_in_the_list() -> None:
         "limit_seconds": 1,
         "said": "",
     }
-    state = ComplaintState(COMPLAINT, "samal-3", "held", channel="portal", held=held)  # type: ignore[arg-type]
+    state = ComplaintState(COMPLAINT, "samal-3", "held", channel="portal", held=held)  # type: ignore[arg-type]  # the value is one of its words
     (row,) = listed([state], at("Wed 2026-11-25 09:00"), CLINIC, RULES)
     assert (row.status, row.left, row.open, row.number) == ("held", 4, True, "")
 

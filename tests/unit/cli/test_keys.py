@@ -22,7 +22,7 @@ def read(file: Path) -> dict[str, Any]:
 
 
 def vault(file: Path) -> Vault:
-    return Vault.from_settings(Settings(_env_file=None, env="production", keys_file=file))  # type: ignore[call-arg]
+    return Vault.from_settings(Settings(_env_file=None, env="production", keys_file=file))  # type: ignore[call-arg]  # pydantic-settings' own argument
 
 
 @pytest.fixture

@@ -606,7 +606,7 @@ async def test_no_proxy_of_the_environment_gets_an_iin(gateway: Gateway, monkeyp
 
 def of(identity: str, env: str = "development") -> Settings:
     keys = Path(__file__)  # any file: it is not read here
-    return Settings(_env_file=None, env=env, identity=identity, keys_file=keys)  # type: ignore[call-arg, arg-type]
+    return Settings(_env_file=None, env=env, identity=identity, keys_file=keys)  # type: ignore[call-arg, arg-type]  # pydantic-settings' own argument
 
 
 def test_off_is_no_port() -> None:

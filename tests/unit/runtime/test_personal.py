@@ -30,7 +30,7 @@ VAULT = Vault(ring())
 
 
 def settings(keys_file: Path | None, env: str = "production") -> Settings:
-    return Settings(_env_file=None, env=env, keys_file=keys_file)  # type: ignore[call-arg, arg-type]
+    return Settings(_env_file=None, env=env, keys_file=keys_file)  # type: ignore[call-arg, arg-type]  # pydantic-settings' own argument
 
 
 def keys_file(directory: Path, content: Any, mode: int = 0o600) -> Path:
@@ -216,7 +216,7 @@ def test_a_good_file_is_taken(tmp_path: Path) -> None:
 
 def test_the_key_to_look_up_by_is_the_one_that_the_settings_read(tmp_path: Path) -> None:
     of_file = settings(keys_file(tmp_path, GOOD))
-    assert key_ring(keys_object(of_file.keys_file.read_text())).lookup == of_file.personal_key()  # type: ignore[union-attr]
+    assert key_ring(keys_object(of_file.keys_file.read_text())).lookup == of_file.personal_key()  # type: ignore[union-attr]  # it is there by now
 
 
 SECRET = "5ec4e7" * 11  # 66 digits: too many for a key

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator, Sequence
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from services.contract.envelope import Incoming, Record
+from services.runtime import traces
 from services.runtime.traces import Traces
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -24,8 +27,8 @@ def event(cause: str = "cause-1", traceparent: str | None = PARENT) -> Incoming:
 class Sent:
     """A service's traces, and the spans that it sent."""
 
-    def __init__(self, service: str = "intake", share: float = 0) -> None:
-        self._exporter = InMemorySpanExporter()
+    def __init__(self, service: str = "intake", share: float = 0, exporter: InMemorySpanExporter | None = None) -> None:
+        self._exporter = exporter or InMemorySpanExporter()
         self.traces = Traces(service, self._exporter, share=share)
 
     def carry_out(self, *events: Incoming) -> Sequence[Incoming]:
@@ -101,6 +104,27 @@ def test_a_share_of_what_comes_without_a_trace_begins_one_the_same_on_replay() -
     sent.traces._provider.shutdown()
 
 
-async def test_the_end_does_not_wait_for_a_collector_that_is_away(sent: Sent) -> None:
+class Hanging(InMemorySpanExporter):
+    """A collector that takes spans and does not answer until it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.answers = threading.Event(), threading.Event()
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        self.asked.set()
+        self.answers.wait(30)
+        return super().export(spans)
+
+
+async def test_the_end_does_not_wait_for_a_collector_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(traces, "_SHUTDOWN_SECONDS", 0.1)
+    collector = Hanging()
+    sent = Sent(exporter=collector)
     sent.carry_out(event())
-    await sent.traces.close()
+    try:
+        await sent.traces.close()
+        assert collector.asked.is_set(), "it was asked, at least"
+        assert collector.get_finished_spans() == ()
+    finally:
+        collector.answers.set()

@@ -110,7 +110,7 @@ async def test_200_requests_of_different_clinics_are_one_bulk_write_of_days_that
         asked.append("write")
         return await write(*args, **options)
 
-    days.find, days.write = counted_find, counted_write  # type: ignore[method-assign]
+    days.find, days.write = counted_find, counted_write  # type: ignore[method-assign]  # a double in its place
     calls = [accepted(number=number, clinic_id=each) for number, each in enumerate(ids, 1)]
     told = await office.hear(*calls)
     assert [event_type for event_type, _, _ in told] == ["visit.scheduled"] * 200
@@ -135,11 +135,11 @@ async def test_what_is_booked_while_a_settled_day_is_still_being_told_is_not_los
     write = days.write
 
     async def meanwhile(operations: Any) -> Any:
-        days.write = write  # type: ignore[method-assign]
+        days.write = write  # type: ignore[method-assign]  # a double in its place
         await office.hear(accepted(number=2))
         return await write(operations)
 
-    days.write = meanwhile  # type: ignore[method-assign]
+    days.write = meanwhile  # type: ignore[method-assign]  # a double in its place
     for done in settled.after:
         await done()
     await office.tick(NOW)

@@ -15,7 +15,7 @@ from tests.unit.standard.local_times import ALMATY, RULES
 DAYS = st.dates(date(2015, 1, 10), date(2098, 12, 31))
 MOMENTS = st.datetimes(
     datetime(2015, 1, 10),  # noqa: DTZ001  # the strategy adds the zone
-    datetime(2098, 12, 31),  # noqa: DTZ001
+    datetime(2098, 12, 31),  # noqa: DTZ001  # the strategy adds the zone
     timezones=st.sampled_from([UTC, ALMATY, timezone(timedelta(hours=-9)), timezone(timedelta(hours=14))]),
 )
 CHANNELS = st.sampled_from(["desk", "phone", "portal"])
@@ -40,8 +40,8 @@ def clinics(draw: st.DrawFn) -> dict[str, object]:
     }
 
 
-def calendar_of(clinic: dict[str, object], *, also_closed: set[date] = frozenset()) -> ClinicCalendar:  # type: ignore[assignment]
-    return ClinicCalendar(RULES, **{**clinic, "closed_dates": {*clinic["closed_dates"], *also_closed}})  # type: ignore[misc, arg-type]
+def calendar_of(clinic: dict[str, object], *, also_closed: set[date] = frozenset()) -> ClinicCalendar:  # type: ignore[assignment]  # a frozen set is one
+    return ClinicCalendar(RULES, **{**clinic, "closed_dates": {*clinic["closed_dates"], *also_closed}})  # type: ignore[misc, arg-type]  # made-up parts of a clinic
 
 
 MOMENTS_2026 = MOMENTS.map(lambda moment: moment.replace(year=2026, day=min(moment.day, 28)))

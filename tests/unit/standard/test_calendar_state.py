@@ -127,7 +127,7 @@ def decrees(monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]  #
     calendar_module.state_days.cache_clear()
 
 
-def test_r8_a_correction_moves_an_estimated_kurban_ait(decrees) -> None:  # type: ignore[no-untyped-def]
+def test_r8_a_correction_moves_an_estimated_kurban_ait(decrees) -> None:  # type: ignore[no-untyped-def]  # the table above has the types
     estimated = next(day for day, found in state_days(2028, "six-day").items() if "Eid al-Adha" in found.name)
     announced = estimated + timedelta(days=1)
     assert (state_works(estimated, "six-day"), state_works(announced, "six-day")) == (REST, WORKS)
@@ -140,7 +140,7 @@ def test_r8_a_correction_moves_an_estimated_kurban_ait(decrees) -> None:  # type
     assert (state_works(estimated, "six-day"), state_works(announced, "six-day")) == (WORKS, REST)
 
 
-def test_r8_a_swap_may_reach_into_the_year_before(decrees) -> None:  # type: ignore[no-untyped-def]
+def test_r8_a_swap_may_reach_into_the_year_before(decrees) -> None:  # type: ignore[no-untyped-def]  # the table above has the types
     decrees(swaps=(Swap(off=on("Mon 2028-01-03"), works=on("Sun 2027-12-26")),))
     assert state_works(on("Sun 2027-12-26"), "six-day")
     assert not state_works(on("Mon 2028-01-03"), "six-day")

@@ -87,7 +87,7 @@ def test_r8_a_swapped_in_sunday_is_closed_where_the_clinic_does_not_work_on_that
     ],
 )
 @pytest.mark.parametrize("day", ["Sun 2026-11-22", "Wed 2026-12-16"])
-def test_extra_working_dates_have_their_hours_or_saturdays(own_hours, extra, expected: str, day: str) -> None:  # type: ignore[no-untyped-def]
+def test_extra_working_dates_have_their_hours_or_saturdays(own_hours, extra, expected: str, day: str) -> None:  # type: ignore[no-untyped-def]  # the table above has the types
     calendar = ClinicCalendar(RULES, hours=own_hours, working_dates=[(on(day), extra)])
     assert told(calendar, day) == expected
 
@@ -106,7 +106,7 @@ def test_closed_dates_are_closed_whatever_else_holds() -> None:
         ({"mon": hours("08:00-08:00")}, "hours.mon: 08:00 is not after 08:00"),
     ],
 )
-def test_hours_that_are_wrong_are_named(own_hours, said: str) -> None:  # type: ignore[no-untyped-def]
+def test_hours_that_are_wrong_are_named(own_hours, said: str) -> None:  # type: ignore[no-untyped-def]  # the table above has the types
     with pytest.raises(ValueError, match=said):
         ClinicCalendar(RULES, hours=own_hours)
 

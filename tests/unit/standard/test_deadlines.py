@@ -16,7 +16,7 @@ START = at("Fri 2026-11-20 10:00")
 @pytest.mark.parametrize(
     ("make", "start"), [(queue_clock, "queued_at"), (service_clock, "service_started_at")], ids=["C4.2", "C4.3"]
 )
-def test_c4_2_c4_3_ten_minutes_of_queue_and_of_service(make, start: str, channel: str) -> None:  # type: ignore[no-untyped-def]
+def test_c4_2_c4_3_ten_minutes_of_queue_and_of_service(make, start: str, channel: str) -> None:  # type: ignore[no-untyped-def]  # the table above has the types
     clock = make(channel=channel, rules=RULES, **{start: START})
     assert clock == Clock(
         deadline="queue" if make is queue_clock else "service",
