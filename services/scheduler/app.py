@@ -176,9 +176,10 @@ class SchedulerEngine(Engine[CallState]):
                 if day is None:
                     continue
                 if isinstance(data, RosterPublished):
-                    day.take_roster(data, event.cause)
+                    day.take_roster(data, event.cause, event.traceparent)
                 else:
-                    day.take_unavailable(data.doctor_id, datetime.combine(data.date, data.frm, ZONE), event.cause)
+                    since = datetime.combine(data.date, data.frm, ZONE)
+                    day.take_unavailable(data.doctor_id, since, event.cause, event.traceparent)
             open_keys = await self._days.save_days(list(days.values()))
             failpoint("roster.written")
         return keys, handled
@@ -348,7 +349,7 @@ class SchedulerEngine(Engine[CallState]):
                     aggregate.state = state
                     aggregate.changed = True
                     if says:
-                        aggregate.add(cause, self.say(cause, None, says, now))
+                        aggregate.add(cause, self.say(cause, day.trace, says, now))
                         aggregate.owe(cause)
             lost = await self._save([each for each in calls.values() if each.changed])
             told.extend(each for each in calls.values() if each.id not in lost and each.unsent)
@@ -429,11 +430,11 @@ def in_the_day(
         if what == "free":
             if day.free(state.request_id, now):
                 # Room has appeared: whoever waits is looked at once this is stored.
-                day.mark_dirty(str(cause), "room")
+                day.mark_dirty(str(cause), "room", traceparent)
             state, says = domain.given_back(state)
         elif what == "over":
             if day.over(state.request_id, state.outcome or "", datetime.fromisoformat(state.reported_at or ""), now):
-                day.mark_dirty(str(cause), "room")
+                day.mark_dirty(str(cause), "room", traceparent)
         elif not withdrawn and state.status == "waiting":
             place = place_of(state, day, now)
             if place is not None:

@@ -55,6 +55,8 @@ class ClinicDay:
     bookings: dict[str, dict[str, Any]] = field(default_factory=dict)
     moved: dict[str, list[str]] = field(default_factory=dict)
     dirty: list[str] | None = None
+    trace: str | None = None
+    """The traceparent of what marked it, for what is said of that."""
     changed_at: datetime | None = None
     """When it was last stored, by the real clock."""
     routed: dict[str, list[list[Any]]] = field(default_factory=dict)
@@ -75,16 +77,16 @@ class ClinicDay:
 
     # -------------------------------------------------------- roster
 
-    def take_roster(self, event: RosterPublished, cause: str) -> None:
+    def take_roster(self, event: RosterPublished, cause: str, traceparent: str | None = None) -> None:
         """Take a roster with a higher revision; bookings survive. A lower or equal one is history."""
         if self.roster is not None and event.revision <= self.roster["revision"]:
             return
         self.roster = event.model_dump(mode="json", by_alias=True, exclude_none=True)
         self._put("roster", self.roster)
         self._plan = None
-        self.mark_dirty(cause, "roster_changed")
+        self.mark_dirty(cause, "roster_changed", traceparent)
 
-    def take_unavailable(self, doctor_id: str, since: datetime, cause: str) -> None:
+    def take_unavailable(self, doctor_id: str, since: datetime, cause: str, traceparent: str | None = None) -> None:
         """From ``since`` on the doctor makes no more visits that day; the earliest such time holds."""
         known = {each[0]: each[1] for each in self.unavailable}
         if doctor_id in known and datetime.fromisoformat(known[doctor_id]) <= since:
@@ -93,18 +95,27 @@ class ClinicDay:
         self.unavailable = [[each, at] for each, at in known.items()]
         self._put("unavailable", self.unavailable)
         self._plan = None
-        self.mark_dirty(cause, "doctor_unavailable")
+        self.mark_dirty(cause, "doctor_unavailable", traceparent)
 
-    def mark_dirty(self, cause: str, reason: str) -> None:
+    def mark_dirty(self, cause: str, reason: str, traceparent: str | None = None) -> None:
         """Have the day settled, because of this cause."""
         self.dirty = [cause, reason]
         self._put("dirty", self.dirty)
+        self._trace(traceparent)
+
+    def _trace(self, traceparent: str | None) -> None:
+        if traceparent is not None:
+            self._put("trace", traceparent)
+        elif self.trace is not None:
+            self._drop("trace")
+        self.trace = traceparent
 
     def clean(self) -> None:
         """The day is settled and everybody has been told."""
         self.dirty = None
         self.moved = {}
         self._drop("dirty")
+        self._trace(None)
         self._put("moved", self.moved)
 
     # -------------------------------------------------------- places
@@ -380,6 +391,8 @@ class ClinicDay:
                 doc["places"] = self.places
             if self.dirty is not None:
                 doc["dirty"] = self.dirty
+            if self.trace is not None:
+                doc["trace"] = self.trace
             return InsertOne(doc)
         stored = {"w": token, "changed_at": millis(datetime.now(UTC))}
         change: dict[str, Any] = {"$set": self._paths() | stored, "$inc": {"v": 1}}
@@ -477,6 +490,7 @@ def _day(doc: Mapping[str, Any], dispatch: Dispatch) -> ClinicDay:
         bookings=doc.get("bookings") or {},
         moved=doc.get("moved") or {},
         dirty=doc.get("dirty"),
+        trace=doc.get("trace"),
         routed=doc.get("routed") or {},
         places=doc.get("places"),
         dispatch=dispatch,

@@ -1,5 +1,6 @@
 """A day settled anew: after a roster, a drop-out, a withdrawal; promises first, then whoever waits by priority."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -112,6 +113,25 @@ async def test_a_roster_and_a_call_in_one_batch(first: str) -> None:
     office = Office()
     batch = [roster(doctor()), accepted()] if first == "roster" else [accepted(), roster(doctor())]
     assert names(await office.hear(*batch)) == [("visit.scheduled", "call 1")]
+
+
+@pytest.mark.parametrize("killed", [False, True])
+async def test_what_a_roster_or_a_drop_out_moves_goes_on_with_its_trace(killed: bool) -> None:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    office = Office()
+    await office.handle(roster(doctor("a"), doctor("b", districts=[])), accepted())
+    dropped = replace(unavailable("a", "09:00"), traceparent=trace)
+    if killed:
+        # The day is marked, and nobody is told before another process finds it.
+        await office.engine._take_rosters({0: dropped})
+        office = Office(database=office.memory.as_database)
+        await office.tick(NOW)
+    else:
+        await office.handle(dropped)
+    assert [(each.type, each.traceparent) for each in office.published][-1] == ("visit.rescheduled", trace)
+    # Settled, it is over: what moves the day next is not of that trace.
+    (day,) = (await office.store.load_days([f"{CLINIC}|{FRIDAY}"])).values()
+    assert (day.dirty, day.trace) == (None, None)
 
 
 async def test_a_doctor_drops_out_and_the_visits_move() -> None:
