@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 import time
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from aiokafka import codec
@@ -56,11 +57,13 @@ class _Batch:
         return getattr(self._batch, name)
 
     def __iter__(self) -> Iterator[Any]:
+        read = 0
         try:
-            records = list(self._batch)
+            for record in self._batch:
+                read += 1
+                yield record
         except UnicodeDecodeError:
-            records = list(DefaultRecordBatch(legible(self._raw)))
-        return iter(records)
+            yield from islice(DefaultRecordBatch(legible(self._raw)), read, None)
 
     def __next__(self) -> Any:
         return next(self._batch)
