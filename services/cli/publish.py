@@ -225,8 +225,9 @@ async def _watch(
     seen = 0
     async with reading(found, topics, from_beginning=from_beginning, since=since) as consumer:
         end = None if seconds is None else time.monotonic() + seconds
-        where = f"since {in_zone(since.replace(microsecond=0))}" if since is not None else "from now on"
-        where = "from the beginning" if from_beginning else where
+        where = "from the beginning" if from_beginning else "from now on"
+        if since is not None:
+            where = f"since {in_zone(since.replace(microsecond=0))}"
         print_error(f"watching {', '.join(topics)} {where}; Ctrl-C ends it")
         broker = _Broker(consumer)
         while count is None or seen < count:

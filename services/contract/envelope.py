@@ -50,6 +50,11 @@ class Record:
     timestamp: int = 0
 
     @property
+    def place(self) -> dict[str, str | int]:
+        """Where it stands, as a line of a log says it."""
+        return {"topic": self.topic, "partition": self.partition, "offset": self.offset}
+
+    @property
     def recorded_at(self) -> datetime | None:
         """The record's time in UTC; None where its publisher set none, or one that is no time (R17)."""
         try:

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from structlog.contextvars import bound_contextvars
 
@@ -262,7 +262,7 @@ class Pipeline:
                     tried=tried,
                     type=event.type,
                     error=type(error).__name__,
-                    **_where(event.record),
+                    **event.record.place,
                     **_about(event),
                     exc_info=error if tried == 1 else None,
                 )
@@ -327,11 +327,11 @@ class Pipeline:
         for record, reason, _ in unreadable:
             metrics.EVENTS.labels(record.topic, "unreadable", "dead").inc()
             metrics.DEAD_LETTERS.labels(record.topic, reason).inc()
-            self._log.warning("dead letter", reason=reason, **_where(record))
+            self._log.warning("dead letter", reason=reason, **record.place)
         for event, death in handled.dead:
             metrics.DEAD_LETTERS.labels(event.record.topic, death.reason).inc()
             self._log.warning(
-                "dead letter", reason=death.reason, clinic=event.clinic_id, **_where(event.record), **_about(event)
+                "dead letter", reason=death.reason, clinic=event.clinic_id, **event.record.place, **_about(event)
             )
         tally: dict[tuple[str, str, Result], int] = {}
         for index, event in enumerate(batch):
@@ -361,11 +361,6 @@ class Pipeline:
         except Exception:
             return False  # it has been told of already
         return True
-
-
-def _where(record: Record) -> dict[str, Any]:
-    """Where a record stands, as a log line says it."""
-    return {"topic": record.topic, "partition": record.partition, "offset": record.offset}
 
 
 def _about(event: Incoming) -> dict[str, str]:

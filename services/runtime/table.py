@@ -173,8 +173,7 @@ class WholeTopic:
         metrics.EVENTS.labels(record.topic, event.type, "handled").inc()
 
     def _refuse(self, record: Record, reason: DeadReason, detail: str) -> None:
-        where = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
-        self._log.warning("cannot be read", **where, reason=reason, detail=detail)
+        self._log.warning("cannot be read", **record.place, reason=reason, detail=detail)
         if self._buries:
             self.bad.append((record, reason, detail))
 
