@@ -9,6 +9,8 @@ DEV  := $(VENV)/.installed-dev
 PIP  := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # The project itself, from here; whatever it needs came with its hash from the lock file before.
 PROJECT := --no-index --no-deps --no-build-isolation --editable .
+# Most tests wait for servers more than they compute: three processes keep two cores busy. One file stays in one process.
+BESIDE ?= --numprocesses 3 --dist loadfile --no-loadscope-reorder
 LOCKING := .stack/pip-tools
 COMPILE := $(LOCKING)/bin/pip-compile --quiet --no-config --no-header --generate-hashes --allow-unsafe --strip-extras \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options \
@@ -24,7 +26,7 @@ demo: $(DEMO) ## a clinic day on the embedded broker and database; ARGS="--reque
 	@$(BIN)/homecall demo $(ARGS)
 
 test: $(DEV) ## all tests; ARGS="tests/unit -k calendar"
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(BESIDE) $(ARGS)
 
 check: $(DEV) ## style, types, imports, lock files
 	$(BIN)/ruff check .

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import hypothesis
 import pytest
 from pymongo import MongoClient
 
-from tests import stack
+from tests import stack, turns
+
+# The longest files first, so that no process is left with one of them at the end.
+_LONGEST_FIRST = ("faults", "integration", "deploy", "contract", "supply", "unit")
 
 # A property is judged by what it gives, not by how busy the machine is.
 hypothesis.settings.register_profile("homecall", deadline=None)
@@ -22,6 +25,37 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None:
         reporter.write_line(stack.describe())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    tests = stack.ROOT / "tests"
+
+    def place(item: pytest.Item) -> int:
+        room = item.path.relative_to(tests).parts[0] if item.path.is_relative_to(tests) else ""
+        return _LONGEST_FIRST.index(room) if room in _LONGEST_FIRST else len(_LONGEST_FIRST)
+
+    items.sort(key=place)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    # Outside everything else: the time limit of a test does not count how long it waits for its turn.
+    with turns.turn(alone=item.get_closest_marker("alone") is not None):
+        return (yield)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print each figure that a test measured (the fixture ``figure``), also when it passed."""
+    for report in terminalreporter.stats.get("passed", ()):
+        for name, value in report.user_properties if report.when == "call" else ():
+            if name == "measured":
+                terminalreporter.write_line(f"measured: {value}")
+
+
+@pytest.fixture
+def figure(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Says a figure that was measured; it is printed at the end of the run."""
+    return lambda line: record_property("measured", line)
 
 
 @pytest.fixture(scope="session")

@@ -45,18 +45,3 @@ def new_world(kafka: stack.Server, mongo: stack.Server) -> NewWorld:
         return fresh_world(kafka, options.pop("mongo", mongo), **options)
 
     return make
-
-
-@pytest.fixture
-def figure(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """Says a figure that was measured, also when the test passes."""
-
-    def say(line: str) -> None:
-        plugins = request.config.pluginmanager
-        reporter, capture = plugins.get_plugin("terminalreporter"), plugins.get_plugin("capturemanager")
-        if reporter is not None and capture is not None:
-            with capture.global_and_fixture_disabled():
-                reporter.ensure_newline()
-                reporter.write_line(f"measured: {line}")
-
-    return say
