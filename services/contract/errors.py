@@ -35,8 +35,8 @@ _SAID = {
     "finite_number": "must be a finite number",
     "bool_type": "must be true or false",
     "bool_parsing": "must be true or false",
-    "greater_than_equal": "must be at least {ge:g}",
-    "less_than_equal": "must be at most {le:g}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
     "list_type": "must be a list: put it in square brackets",
     "dict_type": _AN_OBJECT,
     "model_type": _AN_OBJECT,
@@ -91,6 +91,8 @@ def _message(kind: str, location: tuple[int | str, ...], detail: Any) -> str:
         return str(detail["msg"])
     field = next((part for part in reversed(location) if isinstance(part, str)), "")
     context = detail.get("ctx", {})
+    # A limit stands in full: 9223372036854775807 is no 9.22337e+18.
+    context = {name: f"{value:g}" if isinstance(value, float) else value for name, value in context.items()}
     rule = _SAID.get(kind, _ANY_OTHER)
     if kind in ("string_too_short", "too_short") and context["min_length"] == 1:
         rule = "must not be empty"

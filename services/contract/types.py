@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time
-from functools import lru_cache
+from functools import cache, lru_cache
 from operator import mul
 from typing import Annotated, Any, ClassVar
 from zoneinfo import ZoneInfo
@@ -24,6 +24,7 @@ from pydantic import (
     TypeAdapter,
     ValidationError,
     WithJsonSchema,
+    model_validator,
 )
 from pydantic_core import PydanticCustomError
 
@@ -35,6 +36,9 @@ _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z", re.ASCII)
 _HH_MM = re.compile(r"([01]\d|2[0-3]):[0-5]\d\Z|24:00\Z", re.ASCII)
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
+# Blanks of all scripts, and the marks without a width that copied text brings along.
+_VISIBLE = re.compile(r"[^\s\u00ad\u115f\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff]")
+_NOBODYS = "0" * 12
 _WEIGHTS_1 = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11)
 _WEIGHTS_2 = (3, 4, 5, 6, 7, 8, 9, 10, 11, 1, 2)
 
@@ -70,13 +74,22 @@ def _is_iin(text: str) -> bool:
     return dated and iin_check_digit(digits[:11]) == int(digits[11])
 
 
+def is_absent(value: Any) -> bool:
+    """Whether a field with this value counts as left out: ``null``, or a text with nothing to see in it."""
+    return value is None or (isinstance(value, str) and not _VISIBLE.search(value))
+
+
 def _iin(value: str) -> str:
     if len(value) != 12 or not (value.isascii() and value.isdigit()):
         raise PydanticCustomError("iin_form", "must be an IIN: exactly 12 digits, no spaces")
     if iin_check_digit(value[:11]) != int(value[11]):
         raise PydanticCustomError(
-            "iin_check", "fails the IIN's check digit: read it again from the document and send it anew"
+            "iin_check", "fails the IIN's check digit: read it again from the document and send it again"
         )
+    # The check digit lets it pass, and it is what people type who have no IIN to hand. Other dates and centuries that
+    # cannot be are no proof: since 2013 the digits of a date are only a hint.
+    if value == _NOBODYS:
+        raise PydanticCustomError("iin_nobodys", "is nobody's IIN: read the patient's own from the document")
     return value
 
 
@@ -169,6 +182,11 @@ Moment = Annotated[
 _MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
 
 
+def can_be_said(moment: datetime) -> bool:
+    """Whether an event can hold this time: a deadline after a time in the last minute of 2150 lies beyond."""
+    return 2000 <= moment.astimezone(ZONE).year <= 2150
+
+
 def is_moment(text: str) -> bool:
     """Whether the text is a time as events have it."""
     try:
@@ -225,15 +243,39 @@ Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
 LongText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000)]
 Phone = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=40, pattern=r"^[0-9+()\- ]+$")]
+GREATEST = 2**63 - 1
+"""The greatest whole number that the stores keep exactly: a signed integer of 64 bits."""
+Count = Annotated[int, Field(ge=0, le=GREATEST)]
+Whole = Annotated[int, Field(ge=-GREATEST, le=GREATEST)]
+Ordinal = Annotated[int, Field(ge=1, le=GREATEST)]
 Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
 Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
 
 
 class Part(BaseModel):
-    """A part of an event. Unknown fields are ignored, as the contract says."""
+    """A part of an event. Unknown fields are ignored, as the contract says.
 
-    # A traceback of a failed check must not quote what was sent.
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    A field that may be left out counts as left out where it is ``null`` or a blank text.
+    """
+
+    # A traceback of a failed check must not quote what was sent. No number is NaN or infinite.
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_what_is_absent(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        optional = _optional_names(cls)
+        absent = [name for name, value in data.items() if is_absent(value) and name in optional]
+        return {name: value for name, value in data.items() if name not in absent} if absent else data
+
+
+@cache
+def _optional_names(model: type[BaseModel]) -> frozenset[str]:
+    """The names on the wire of the fields that may be left out."""
+    fields = model.model_fields.items()
+    return frozenset(each for name, info in fields if not info.is_required() for each in (name, info.alias or name))
 
 
 class Event(Part):

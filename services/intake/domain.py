@@ -31,7 +31,7 @@ from services.contract.events import (
     VisitScheduled,
 )
 from services.contract.ids import cause_id
-from services.contract.types import ZONE, in_zone
+from services.contract.types import ZONE, can_be_said, in_zone
 from services.intake.checks import UNASKED, BadSignature, Checks
 from services.intake.facts import facts_as_far_as_readable, facts_of, hidden_in
 from services.runtime.decision import Dead, Decided, Decision, Ended, Measure, Say, Took, replace
@@ -341,7 +341,7 @@ def _queue(
     if queued_at is None:
         return [], []
     clock = queue_clock(channel=state.channel, queued_at=queued_at, rules=rules)
-    if clock is None:
+    if clock is None or not can_be_said(clock.due_at):
         return [], []
     took = (submitted_at - queued_at).total_seconds()
     verdict = clock.verdict(submitted_at)
@@ -393,7 +393,7 @@ def _refuse(
             "fields": [each.model_dump() for each in fields],
             "existing_request_id": existing_request_id,
             "next_acceptance_at": next_acceptance_at,
-            "due_at": due_at,
+            "due_at": due_at if due_at is not None and can_be_said(due_at) else None,
             "ruling": ruling,
         }
     )

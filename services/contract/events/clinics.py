@@ -118,7 +118,8 @@ class ClinicPublished(Event):
             raise PydanticCustomError(
                 "weekday", "must have no keys but mon, tue, wed, thu, fri, sat, sun; leave out a day that is closed"
             )
-        return hours
+        # A day with null is a day that is left out.
+        return {day: pairs for day, pairs in hours.items() if pairs is not None} if isinstance(hours, dict) else hours
 
     @field_validator("hours")
     @classmethod

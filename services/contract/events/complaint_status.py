@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from services.contract.events.shared import AnswerBy, ComplaintStage, ComplaintStatus, FieldError, Official, Trilingual
-from services.contract.types import ClinicId, Day, Event, Moment, Part, Uuid
+from services.contract.types import ClinicId, Day, Event, Moment, Ordinal, Part, Uuid
 
 
 class NextStep(Part):
@@ -42,7 +42,7 @@ class ComplaintStatusChanged(Event):
 
     complaint_id: Uuid
     clinic_id: ClinicId
-    sequence: int = Field(ge=1)
+    sequence: Ordinal
     stage: ComplaintStage
     status: ComplaintStatus
     occurred_at: Moment

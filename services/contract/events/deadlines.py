@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from services.contract.events.shared import DeadlineName
-from services.contract.types import ClinicId, Event, Moment, Uuid
+from services.contract.types import ClinicId, Count, Event, Moment, Uuid
 
 
 class DeadlineEvent(Event):
@@ -20,7 +20,7 @@ class DeadlineEvent(Event):
     channel: str
     started_at: Moment
     due_at: Moment
-    limit_seconds: int
+    limit_seconds: Count
     stage: str
 
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from services.contract.events.shared import Channel, FieldError, Language, RefusalCode, StaffMember
-from services.contract.types import AnyDay, ClinicId, Day, Event, Moment, Part, Uuid
+from services.contract.types import AnyDay, ClinicId, Count, Day, Event, Moment, Ordinal, Part, Uuid
 
 
 class PatientFacts(Part):
@@ -19,7 +19,7 @@ class PatientFacts(Part):
     phone: str | None = None
     language: Language | None = None
     sms: bool | None = None
-    age_years: int | None = None
+    age_years: Count | None = None
 
 
 class AuthorityFacts(Part):
@@ -92,7 +92,7 @@ class RequestAccepted(RequestEvent):
     TYPE: ClassVar[str] = "request.accepted"
 
     register_date: Day
-    register_number: int = Field(ge=1)
+    register_number: Ordinal
     accepted_at: Moment
     clock_started_at: Moment
     due_at: Moment
@@ -126,7 +126,7 @@ class RequestCancelled(RequestEvent):
     TYPE: ClassVar[str] = "request.cancelled"
 
     register_date: Day | None = None
-    register_number: int | None = None
+    register_number: Ordinal | None = None
     at: Moment
     reason: str
 

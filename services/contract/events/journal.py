@@ -9,7 +9,7 @@ from pydantic import Field
 from services.contract.events.intake_events import AddressFacts
 from services.contract.events.schedule_events import VisitDoctor
 from services.contract.events.shared import StaffMember, Trilingual
-from services.contract.types import ClinicId, Day, Event, Moment, Part, Uuid
+from services.contract.types import ClinicId, Day, Event, Moment, Ordinal, Part, Uuid
 
 
 class RefusalCodeOnly(Part):
@@ -26,8 +26,8 @@ class JournalEntry(Event):
 
     clinic_id: ClinicId
     register_date: Day
-    register_number: int | None = None
-    revision: int = Field(ge=1)
+    register_number: Ordinal | None = None
+    revision: Ordinal
     request_id: Uuid
     channel: str
     patient_name: str

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, FailFast, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from services.contract.events.shared import Interval, Specialty
-from services.contract.types import ClinicId, ClockTime, Day, Event, Id, Latitude, Line, Longitude, Name, Part
+from services.contract.types import ClinicId, ClockTime, Count, Day, Event, Id, Latitude, Line, Longitude, Name, Part
 
 
 class Place(Part):
@@ -39,7 +39,7 @@ class RosterPublished(Event):
 
     clinic_id: ClinicId
     date: Day
-    revision: int = Field(ge=0)
+    revision: Count
     doctors: list[RosterDoctor] = Field(max_length=1000)
     visit_minutes: int = Field(default=20, ge=1, le=480)
     travel_minutes: int = Field(default=10, ge=0, le=480)

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from services.contract.events.shared import Basis, Outcome, Specialty
-from services.contract.types import ClinicId, Day, Event, Moment, Part, Uuid
+from services.contract.types import ClinicId, Day, Event, Moment, Ordinal, Part, Uuid, Whole
 
 
 class VisitDoctor(Part):
@@ -23,7 +23,7 @@ class OtherDoctor(Part):
 
     doctor_id: str
     basis: Basis
-    wait_minutes: int
+    wait_minutes: Whole
     extra_travel_minutes: float
     load: float
     cost_minutes: float
@@ -38,7 +38,7 @@ class VisitChoice(Part):
 
     by: str
     basis: Basis
-    wait_minutes: int | None = None
+    wait_minutes: Whole | None = None
     extra_travel_minutes: float | None = None
     load: float | None = None
     cost_minutes: float | None = None
@@ -53,7 +53,7 @@ class VisitEvent(Event):
     request_id: Uuid
     clinic_id: ClinicId
     visit_id: Uuid | None = None
-    revision: int = Field(ge=1)
+    revision: Ordinal
 
 
 class VisitScheduled(VisitEvent):

@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from services.contract.events.shared import FieldError, RequestStatus, Trilingual
-from services.contract.types import ClinicId, Day, Event, Moment, Part, Uuid
+from services.contract.types import ClinicId, Day, Event, Moment, Ordinal, Part, Uuid
 
 
 class VisitTimes(Part):
@@ -37,11 +37,11 @@ class StatusChanged(Event):
     request_id: Uuid
     clinic_id: ClinicId
     channel: str
-    sequence: int = Field(ge=1)
+    sequence: Ordinal
     status: RequestStatus
     occurred_at: Moment
     text: Trilingual
-    register_number: int | None = None
+    register_number: Ordinal | None = None
     due_at: Moment | None = None
     visit: VisitTimes | None = None
     refusal: Refusal | None = None
