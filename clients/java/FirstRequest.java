@@ -57,7 +57,8 @@ public class FirstRequest {
 
         Map<String, Object> listening = Map.of(
             ConsumerConfig.BOOTSTRAP_SERVERS_CONFIG, bootstrap,
-            ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false);
+            ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false,
+            ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
         try (var consumer = new KafkaConsumer<>(listening, new StringDeserializer(), new StringDeserializer())) {
             List<TopicPartition> places = consumer.partitionsFor("homecall.status.v1").stream()
                 .map(each -> new TopicPartition(each.topic(), each.partition()))

@@ -43,6 +43,7 @@ from services.contract.types import ZONE, Event
 from services.gateways.canonical import canonical
 from services.gateways.dev_authority import CRLS, TRUST_STORE, DevAuthority
 from services.runtime.clock import SteppedClock
+from services.runtime.consuming import ISOLATION
 from services.runtime.logs import set_up_logs
 from services.runtime.service import Service
 from services.runtime.settings import Settings
@@ -201,6 +202,7 @@ async def _listening(stack: Stack, day: _Day) -> AsyncIterator[None]:
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
+        isolation_level=ISOLATION,
         fetch_max_wait_ms=_FETCH_MS,
     )
     await consumer.start()

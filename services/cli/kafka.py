@@ -95,17 +95,11 @@ async def reading(
     """A consumer of whole topics, in no group: at their beginning, at what was recorded ``since``, or at their end."""
     from aiokafka import AIOKafkaConsumer
 
-    from services.runtime.fetching import make_safe
-    from services.runtime.producer import connection
+    from services.runtime.consuming import consumer_options
 
-    make_safe()
     partitions = await _partitions(settings, topics)
     consumer = AIOKafkaConsumer(
-        **connection(settings),
-        client_id="homecall-command",
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
+        **consumer_options(settings, "homecall-command"),
         fetch_max_wait_ms=100,
         max_partition_fetch_bytes=2 * DEAD_LETTERS.max_message_bytes,
     )
@@ -160,11 +154,9 @@ async def commit_offsets(settings: Settings, service: str, offsets: Mapping[tupl
     """Set where a service's group goes on, by topic and partition; nobody may be in it."""
     from aiokafka import AIOKafkaConsumer, TopicPartition
 
-    from services.runtime.producer import connection
+    from services.runtime.consuming import consumer_options
 
-    consumer = AIOKafkaConsumer(
-        **connection(settings), client_id="homecall-command", group_id=group_of(service), enable_auto_commit=False
-    )
+    consumer = AIOKafkaConsumer(**{**consumer_options(settings, "homecall-command"), "group_id": group_of(service)})
     async with connected(consumer, settings):
         consumer.assign([TopicPartition(*place) for place in offsets])
         await consumer.commit({TopicPartition(*place): offset for place, offset in offsets.items()})
@@ -177,13 +169,15 @@ async def read_to_end(
 
     ``Failure`` when the broker falls silent on the way.
     """
+    from services.runtime.consuming import ToEnd
     from services.runtime.table import record_of
 
     records: list[Record] = []
     async with reading(settings, topics, from_beginning=True) as consumer:
         ends: Mapping[Any, int] = await consumer.end_offsets(consumer.assignment())
+        there = ToEnd(consumer, ends)
         heard_at = time.monotonic()
-        while any([await consumer.position(place) < end for place, end in ends.items()]):
+        while await there.left():
             for place, found in (await consumer.getmany(timeout_ms=200)).items():
                 heard_at = time.monotonic()
                 taken = (take(record_of(raw)) for raw in found if raw.offset < ends[place])

@@ -28,6 +28,7 @@ from services.cli.terminal import json_line, print_bytes, print_error, settings
 from services.contract.envelope import Incoming, Outgoing, Record, Unreadable, read
 from services.contract.topics import COMPLAINTS, INTAKE, NOTIFIER, SCHEDULE_EVENTS, SCHEDULER, SERVICES, TOPICS, read_by
 from services.runtime.clock import AcceleratedClock, ReplayClock, clock_from
+from services.runtime.consuming import ToEnd
 from services.runtime.engine import Engine
 from services.runtime.failures import Awaited, TooNew, Transient
 from services.runtime.mongo import Pages
@@ -466,6 +467,7 @@ class _Reading:
             self.ends[key] = ends[place]
             if at[place] < ends[place]:
                 self._left.add(key)
+        self._to_end = ToEnd(self._consumer, {place: ends[place] for place in places})
 
     async def _fill(self) -> None:
         """Have a record of each partition that has any left: only then is it known which came first."""
@@ -478,9 +480,7 @@ class _Reading:
                 key = (place.topic, place.partition)
                 self._heads[key].extend(record_of(raw) for raw in raws if raw.offset < self.ends[key])
                 silent_since = time.monotonic()
-            for key in lacking:
-                if await self._consumer.position(TopicPartition(*key)) >= self.ends[key]:
-                    self._left.discard(key)
+            self._left &= {(place.topic, place.partition) for place in await self._to_end.left()}
             if time.monotonic() - silent_since > _SILENCE_SECONDS:
                 raise Failure("the broker has fallen silent: begin again", code=1)
 

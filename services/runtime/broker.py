@@ -17,6 +17,7 @@ from faststream.kafka.message import KafkaAckableMessage
 from services.contract.envelope import Record
 from services.contract.topics import Topic
 from services.runtime import metrics
+from services.runtime.consuming import ISOLATION
 from services.runtime.fetching import make_safe
 from services.runtime.lag import Lag
 from services.runtime.logs import log
@@ -95,6 +96,7 @@ class Subscription:
             batch_timeout_ms=settings.batch_wait_ms,
             ack_policy=AckPolicy.MANUAL,
             auto_offset_reset="earliest",
+            isolation_level=ISOLATION,
             partition_assignment_strategy=(RangePartitionAssignor,),
             session_timeout_ms=settings.kafka_session_timeout_ms,
             heartbeat_interval_ms=min(_HEARTBEAT_MS, settings.kafka_session_timeout_ms // 4),

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import struct
 import time
+from collections import deque
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from aiokafka import codec
 from aiokafka.consumer import fetcher
@@ -26,6 +28,12 @@ _AGAIN_SECONDS = 10.0
 _FRAME, _ATTRIBUTES, _COUNT, _RECORDS = 12, 21, 57, 61
 _CODEC_BITS = 0x07
 _DECODERS = {1: codec.gzip_decode, 2: codec.snappy_decode, 3: codec.lz4_decode, 4: codec.zstd_decode}
+
+_ANSWERS_KEPT = 256
+_answers_with_data: WeakKeyDictionary[Any, deque[int]] = WeakKeyDictionary()
+"""By assignment, when the newest fetch responses with data came, as aiokafka stamps them (milliseconds)."""
+_handed_out: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
+"""By aiokafka's state of a partition, the offset after the last record that the application got from it."""
 
 
 class _Records:
@@ -113,9 +121,19 @@ class _Result(fetcher.FetchResult):  # type: ignore[misc]  # aiokafka has no typ
     def __init__(self, tp: Any, **parts: Any) -> None:
         super().__init__(tp, **parts)
         self._again_at = 0.0
+        came_at = self._assignment.state_value(tp).timestamp
+        if came_at is not None:
+            _answers_with_data.setdefault(self._assignment, deque(maxlen=_ANSWERS_KEPT)).append(came_at)
 
     def getall(self, max_records: int | None = None) -> list[Any]:
         """The next records, up to so many."""
+        records = self._unpacked(max_records)
+        if records:
+            # In one step with the position: whoever looks at both must not find one without the other.
+            _handed_out[self._assignment.state_value(self._topic_partition)] = records[-1].offset + 1
+        return records
+
+    def _unpacked(self, max_records: int | None) -> list[Any]:
         if self._again_at:
             if time.monotonic() >= self._again_at:
                 self._partition_records = None  # fetched again from where it stands
@@ -151,3 +169,57 @@ def make_safe() -> None:
     """Put both in their places; needed once in a process, before the first consumer fetches."""
     fetcher.MemoryRecords = _Records
     fetcher.FetchResult = _Result
+
+
+def _state(consumer: Any, place: Any) -> Any:
+    """aiokafka's state of a partition that a consumer holds; None while it has no position there."""
+    subscription = consumer._subscription.subscription
+    assignment = None if subscription is None else subscription.assignment
+    state = None if assignment is None else assignment.state_value(place)
+    return None if state is None or not state.has_valid_position else state
+
+
+def position_at_rest(consumer: Any, place: Any, committed: int) -> int | None:
+    """Where a consumer stands that has handed out no record beyond ``committed``; None while one is on its way.
+
+    aiokafka moves its position when it hands records out, so it tells what is handled only at rest. Then what lies
+    between ``committed`` and the position is no record: a transaction's marker, aborted records, deleted ones.
+    """
+    state = _state(consumer, place)
+    if state is None or _handed_out.get(state, 0) > committed:
+        return None
+    return int(state.position)
+
+
+def high_watermark(consumer: Any, place: Any) -> int:
+    """The partition's end as of the last fetch, with records of transactions still open; 0 before the first."""
+    state = _state(consumer, place)
+    return 0 if state is None else int(state.highwater or 0)
+
+
+class Silences:
+    """Finds where nothing is left to read although the end lies ahead: compaction may remove a topic's last records.
+
+    A fetch that brings nothing does not tell by itself, since another partition may have used up the response. Only a
+    response without any data does, of a fetch from where the consumer still stands.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[Any, tuple[int, int]] = {}
+        """By partition, where the consumer stood when it was looked at, and the time of the last response then."""
+
+    def reach(self, consumer: Any, place: Any) -> int:
+        """The offset below which there is nothing left to read; 0 where that is not known."""
+        state = _state(consumer, place)
+        if state is None or state.timestamp is None:
+            return 0
+        position, seen_at = self._seen.setdefault(place, (state.position, state.timestamp))
+        if position != state.position:
+            self._seen[place] = state.position, state.timestamp
+            return 0
+        full = _answers_with_data.get(consumer._subscription.subscription.assignment, deque[int]())
+        forgotten = len(full) == _ANSWERS_KEPT and state.timestamp < full[0]
+        if state.timestamp == seen_at or state.timestamp in full or forgotten:
+            return 0
+        # Brokers of before transactions, and stand-ins, give no last stable offset.
+        return int(state.highwater if state.lso in (None, -1) else state.lso)

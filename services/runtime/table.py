@@ -14,10 +14,9 @@ from services.contract.envelope import DeadReason, Incoming, Record, Unreadable,
 from services.contract.errors import one_line
 from services.contract.topics import Topic
 from services.runtime import metrics
+from services.runtime.consuming import ToEnd, consumer_options
 from services.runtime.failures import Transient
-from services.runtime.fetching import make_safe
 from services.runtime.logs import log
-from services.runtime.producer import connection
 from services.runtime.senders import Senders
 from services.runtime.settings import Settings
 from services.runtime.shelf import Shelf
@@ -46,14 +45,7 @@ class WholeTopic:
         *,
         buries: bool = False,
     ) -> None:
-        make_safe()
-        self._options = {
-            **connection(settings),
-            "client_id": f"homecall-{service}-{topic.name}",
-            "group_id": None,
-            "enable_auto_commit": False,
-            "auto_offset_reset": "earliest",
-        }
+        self._settings = settings
         self.topic = topic
         self._service = service
         self._take = take
@@ -73,7 +65,7 @@ class WholeTopic:
         self._seen.clear()
         if self._shelf is not None:
             await self._shelf.look()
-        consumer = AIOKafkaConsumer(**self._options)
+        consumer = AIOKafkaConsumer(**consumer_options(self._settings, f"homecall-{self._service}-{self.topic.name}"))
         try:
             await consumer.start()
             partitions = await self._partitions(consumer)
@@ -104,8 +96,8 @@ class WholeTopic:
             raise Transient("broker", RuntimeError())
         async with self._reading:
             try:
-                ends = await self._consumer.end_offsets(self._consumer.assignment())
-                while any([await self._consumer.position(place) < end for place, end in ends.items()]):
+                reading = ToEnd(self._consumer, await self._consumer.end_offsets(self._consumer.assignment()))
+                while await reading.left():
                     await self._read(200)
             except (KafkaError, OSError) as error:
                 raise Transient("broker", error) from error

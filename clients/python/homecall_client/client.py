@@ -150,7 +150,11 @@ class Homecall:
 
     async def _events(self, *, from_beginning: bool) -> AsyncGenerator[list[Event], None]:
         consumer = AIOKafkaConsumer(
-            **self._options, group_id=None, enable_auto_commit=False, auto_offset_reset="earliest"
+            **self._options,
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
         )
         await consumer.start()
         try:

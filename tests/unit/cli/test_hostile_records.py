@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import date
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -89,6 +90,8 @@ async def test_a_broker_that_falls_silent_half_way_ends_the_command(monkeypatch:
 async def _silent(*_: Any, **__: Any) -> AsyncIterator[Any]:
     class Silent:
         """A consumer of one partition whose records never come."""
+
+        _subscription = SimpleNamespace(subscription=None)
 
         def assignment(self) -> set[int]:
             return {0}

@@ -48,6 +48,7 @@ class Partition:
     def __init__(self) -> None:
         self.position = 0
         self.paused = False
+        self.timestamp: int | None = None
 
     def consumed_to(self, position: int) -> None:
         self.position = position
