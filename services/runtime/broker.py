@@ -72,6 +72,7 @@ class Subscription:
         self.assignment = Assignment(self.lag)
         self._log = log(service)
         self._on_batch = on_batch
+        self._committing = asyncio.Lock()
         self._calm = {topic.name for topic in calm}
         options = connection(settings)
         servers = options.pop("bootstrap_servers").split(",")
@@ -117,18 +118,36 @@ class Subscription:
         records = [record_of(each) for each in raw]
 
         async def commit(offsets: Mapping[tuple[str, int], int]) -> None:
-            try:
-                await consumer.commit({TopicPartition(*place): offset for place, offset in offsets.items()})
-            except (KafkaError, IllegalStateError) as error:
-                # The partition is another member's by now: the batch comes again there and finds its outcomes.
-                for topic in {topic for topic, _ in offsets}:
-                    metrics.COMMIT_FAILURES.labels(topic).inc()
-                self._log.warning("offsets not committed; the batch comes again", error=type(error).__name__)
-            else:
-                self.lag.committed(offsets, {(each.topic, each.partition): each.timestamp for each in records})
+            async with self._committing:
+                if await self._commit(consumer, offsets):
+                    self.lag.committed(offsets, {(each.topic, each.partition): each.timestamp for each in records})
 
         self._let_gather(records)
         await self._on_batch(records, commit)
+
+    async def _commit(self, consumer: Any, offsets: Mapping[tuple[str, int], int]) -> bool:
+        """Commit offsets, while nobody else does; whether that went through."""
+        try:
+            await consumer.commit({TopicPartition(*place): offset for place, offset in offsets.items()})
+        except (KafkaError, IllegalStateError) as error:
+            # The partition is another member's by now: the batch comes again there and finds its outcomes.
+            for topic in {topic for topic, _ in offsets}:
+                metrics.COMMIT_FAILURES.labels(topic).inc()
+            self._log.warning("offsets not committed; the batch comes again", error=type(error).__name__)
+            return False
+        return True
+
+    async def _commit_at_rest(self) -> None:
+        """Commit where the consumer stands: behind a transaction's marker, aborted or deleted records.
+
+        Else they would count as waiting for as long as no record follows.
+        """
+        consumer: Any = self._subscriber.consumer
+        # Looked at while no other commit is on its way: it must not come after a later one.
+        async with self._committing:
+            offsets = self.lag.beyond(consumer)
+            if offsets and await self._commit(consumer, offsets):
+                self.lag.moved(offsets)
 
     def _let_gather(self, records: Sequence[Record]) -> None:
         """Take nothing of the calm topics for a moment, where few of their records came."""
@@ -142,6 +161,7 @@ class Subscription:
     async def measure_lag(self) -> None:
         """Set the gauges of how far this replica is behind. Raises ``Transient`` while no broker answers."""
         if self.assignment.joined:
+            await self._commit_at_rest()
             await self.lag.measure(self._subscriber.consumer)
 
     async def start(self) -> None:

@@ -13,6 +13,7 @@ from aiokafka.errors import IllegalStateError, KafkaError
 
 from services.runtime import metrics
 from services.runtime.failures import Transient
+from services.runtime.fetching import Silences, high_watermark, position_at_rest
 
 Place = tuple[str, int]
 _ANOTHERS = sys.maxsize
@@ -38,6 +39,7 @@ class Lag:
     def __init__(self, service: str) -> None:
         self._service = service
         self._held: dict[Place, _Held] = {}
+        self._silences = Silences()
         self._joined = False
 
     def assigned(self, places: Collection[Place]) -> None:
@@ -49,6 +51,7 @@ class Lag:
         now = time.time()
         # Another member may have committed meanwhile: nothing that was known before holds.
         self._held = {place: _Held(now) for place in places}
+        self._silences = Silences()
         for place in places:
             self._show(place, 0, 0.0)
 
@@ -61,6 +64,23 @@ class Lag:
                 held.offset = offset
                 held.committed_time = times[place] / 1000
 
+    def beyond(self, consumer: Any) -> dict[Place, int]:
+        """Where the consumer stands beyond what is committed, with no record between: that may be committed, too."""
+        found: dict[Place, int] = {}
+        for place, held in self._held.items():
+            if held.offset is not None:
+                position = position_at_rest(consumer, TopicPartition(*place), held.offset)
+                if position is not None and position > held.offset:
+                    found[place] = position
+        return found
+
+    def moved(self, offsets: Mapping[Place, int]) -> None:
+        """These offsets were committed, as ``beyond`` gave them: no record came with them."""
+        for place, offset in offsets.items():
+            held = self._held.get(place)
+            if held is not None and held.offset is not None:
+                held.offset = max(held.offset, offset)
+
     def committed_to(self, place: Place) -> int:
         """The next record to be committed of a partition, as far as it is known here; else 0.
 
@@ -72,7 +92,11 @@ class Lag:
         return held.offset or 0
 
     async def measure(self, consumer: Any) -> None:
-        """Set the gauges: one request for the ends of all partitions. Raises ``Transient`` while no broker answers."""
+        """Set the gauges: one request for the ends of all partitions. Raises ``Transient`` while no broker answers.
+
+        Those are the last stable offsets. What a transaction holds up that is still open lies behind them, up to the
+        high watermark, and counts as well.
+        """
         held = dict(self._held)
         if not held:
             return
@@ -84,7 +108,11 @@ class Lag:
         now = time.time()
         for place, each in held.items():
             if self._held.get(place) is each and each.offset is not None:
-                self._compare(place, each, ends[TopicPartition(*place)], now)
+                at = TopicPartition(*place)
+                done = each.offset
+                if position_at_rest(consumer, at, done) is not None:
+                    done = max(done, self._silences.reach(consumer, at))
+                self._compare(place, each, max(ends[at], high_watermark(consumer, at)) - done, now)
         metrics.LAST_READ.labels(self._service, "broker").set(now)
 
     async def _find_starts(self, consumer: Any, places: Collection[Place]) -> None:
@@ -107,10 +135,8 @@ class Lag:
         if held is not None and held.offset is None:
             held.offset = offset
 
-    def _compare(self, place: Place, held: _Held, end: int, now: float) -> None:
-        assert held.offset is not None
-        behind = max(0, end - held.offset)
-        if behind == 0:
+    def _compare(self, place: Place, held: _Held, behind: int, now: float) -> None:
+        if behind <= 0:
             held.since, held.caught_up = now, True
             self._show(place, 0, 0.0)
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +19,8 @@ TOPIC = "homecall.requests.v1"
 
 class Broker:
     """A consumer's questions about offsets, answered from plain numbers; each kind of question is counted."""
+
+    _subscription = SimpleNamespace(subscription=None)
 
     def __init__(self) -> None:
         self.ends: dict[int, int] = {}
