@@ -222,7 +222,7 @@ def backup(out: Path, *, no_offsets: bool, as_json: bool, keep: int | None = Non
     except SettingsError as error:
         raise Failure(str(error)) from None
     except Transient as error:
-        raise Failure(f"the database (HOMECALL_MONGO_URL): {error}; nothing was kept: run it again", code=1) from None
+        raise Failure(f"{error}; nothing was kept: run it again", code=1) from None
     _tell(out, contents, as_json=as_json)
 
 
@@ -305,7 +305,7 @@ def restore(file: Path, *, check: bool, replace: bool, as_json: bool) -> None:
     except SettingsError as error:
         raise Failure(str(error)) from None
     except Transient as error:
-        told = f"the database (HOMECALL_MONGO_URL): {error}; begin again with --replace"
+        told = f"{error}; begin again with --replace"
         raise Failure(told, code=1) from None
     _tell(file, contents, as_json=as_json)
 

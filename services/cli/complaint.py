@@ -207,7 +207,7 @@ def _asked_for(asked: Settings, complaint_id: str) -> _Found:
     try:
         found = asyncio.run(_found(asked, complaint_id.strip().lower()))
     except Transient as error:
-        raise Failure(f"the database (HOMECALL_MONGO_URL): {error}", code=1) from None
+        raise Failure(f"{error}", code=1) from None
     if found is None:
         raise Failure(
             f"no complaint {complaint_id} is known: check the id (homecall complaints lists them), "

@@ -75,7 +75,7 @@ def complaints(clinic_id: str, *, only_open: bool, form: ListFormat) -> None:
     try:
         states, missed, clinic = asyncio.run(_found(asked, clinic_id))
     except Transient as error:
-        raise Failure(f"the database (HOMECALL_MONGO_URL): {error}", code=1) from None
+        raise Failure(f"{error}", code=1) from None
     if clinic is None:
         raise Failure(
             f"{clinic_id} has not been published in {CLINICS.name}: check the id, or publish the clinic", code=1

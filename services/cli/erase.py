@@ -81,7 +81,7 @@ def erase(days: int, service: str, *, dry_run: bool, yes: bool) -> None:
     try:
         asyncio.run(_all(asked, ERASURES if service == "all" else {service: ERASURES[service]}, last_day, dry_run))
     except Transient as error:
-        raise Failure(f"the database (HOMECALL_MONGO_URL): {error}; run it again, it goes on there", code=1) from None
+        raise Failure(f"{error}; run it again, it goes on there", code=1) from None
 
 
 async def _all(asked: Settings, erasures: Mapping[str, Erasure], last_day: date, dry_run: bool) -> None:

@@ -34,7 +34,7 @@ def explain_request(request_id: str, *, as_json: bool) -> None:
         documents = asyncio.run(_documents(request_id.lower()))
         about = asyncio.run(_complaints_about(request_id.lower()))
     except Transient as error:
-        raise Failure(f"the database (HOMECALL_MONGO_URL): {error}", code=1) from None
+        raise Failure(f"{error}", code=1) from None
     steps = life(documents, about)
     if not steps:
         raise Failure(f"no store knows the request {request_id}: look at the dead letters, or check the id", code=1)

@@ -577,13 +577,16 @@ def asyncapi(
 
 def main() -> None:
     """Run the command; what the operator can mend is told in one line."""
-    from services.cli.failure import Failure
+    from services.cli.failure import Failure, of_dependency
 
     try:
         app()
-    except Failure as error:
-        print(f"homecall: {error}", file=sys.stderr)
-        sys.exit(error.code)
+    except Exception as error:
+        told = error if isinstance(error, Failure) else of_dependency(error)
+        if told is None:
+            raise
+        print(f"homecall: {told}", file=sys.stderr)
+        sys.exit(told.code)
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ def migrate(service: str, *, check: bool, dry_run: bool, again: bool, as_json: b
     try:
         found = asyncio.run(_all(asked, schemas, check=check, dry_run=dry_run, again=again))
     except Transient as error:
-        raise Failure(f"the database (HOMECALL_MONGO_URL): {error}; run it again, it goes on there", code=1) from None
+        raise Failure(f"{error}; run it again, it goes on there", code=1) from None
     wanting = sum(each.wanting for each in found.values())
     if as_json:
         services = {name: asdict(each) | {"wanting": each.wanting} for name, each in found.items()}

@@ -29,6 +29,7 @@ from services.runtime import metrics
 from services.runtime.clock import clock_from
 from services.runtime.failures import Transient
 from services.runtime.mongo import Database
+from services.runtime.mongo_errors import outage, place_of
 from services.runtime.settings import Settings
 from services.scheduler.domain import day_key
 from services.scheduler.store import SchedulerStore
@@ -191,12 +192,12 @@ def _portions(clinics: Mapping[str, int]) -> Iterator[list[str]]:
 
 @asynccontextmanager
 async def stores_of(found: Settings) -> AsyncIterator[Stores]:
-    """The stores, closed in the end. Raises ``Transient`` while a database is away."""
+    """The stores, closed in the end. Raises ``Transient`` while a database is unavailable."""
     stores = Stores(found)
     try:
         yield stores
     except PyMongoError as error:
-        raise Transient("database", error) from error
+        raise outage(error, place_of(found.mongo_url)) from error
     finally:
         stores.close()
 
@@ -230,7 +231,7 @@ def reconcile(
     try:
         total = asyncio.run(_once(found, asked, _Json() if as_json else _Lines()))
     except Transient as error:
-        raise Failure(f"the database (HOMECALL_MONGO_URL): {error}") from None
+        raise Failure(f"{error}") from None
     if textfile is not None:
         _write(textfile)
     if total.differences:
@@ -373,7 +374,7 @@ def _go_on(found: Settings, ask: Callable[[], Asked], every: float, port: int, t
                 known = told.found
             except Transient as error:
                 metrics.RECONCILE_FAILURES.inc()
-                print_error(f"not compared: the database (HOMECALL_MONGO_URL): {error}; tried again in {every:g} s")
+                print_error(f"not compared: {error}; tried again in {every:g} s")
             if textfile is not None:
                 _write(textfile)
             time.sleep(every)

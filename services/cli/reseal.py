@@ -48,7 +48,7 @@ def reseal() -> None:
     except SettingsError as error:
         raise Failure(str(error)) from None
     except Transient as error:
-        raise Failure(f"the database (HOMECALL_MONGO_URL): {error}; run it again, it goes on there", code=1) from None
+        raise Failure(f"{error}; run it again, it goes on there", code=1) from None
     if left:
         raise Failure(f"{left} do not open with the keys of HOMECALL_KEYS_FILE: put back the one they need", code=1)
 

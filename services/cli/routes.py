@@ -47,7 +47,7 @@ def routes(clinic_id: str, on: str, *, form: RouteFormat, language: PageLanguage
     try:
         found = asyncio.run(_read(settings(), clinic_id, day))
     except Transient as error:
-        raise Failure(f"the database (HOMECALL_MONGO_URL): {error}", code=1) from None
+        raise Failure(f"{error}", code=1) from None
     if found is None:
         raise Failure(f"{clinic_id} has neither a roster nor calls for {day.isoformat()}", code=1)
     document = written(found, form, language)

@@ -31,7 +31,7 @@ def change(*, stopped: bool) -> None:
     except SettingsError as error:
         raise Failure(str(error)) from None
     except Transient as error:
-        raise Failure(f"the database (HOMECALL_MONGO_URL): {error}; run it again", code=1) from None
+        raise Failure(f"{error}; run it again", code=1) from None
     print(f"{len(known)} {'get no messages any more' if stopped else 'may get messages'}")
     wrong = [place for place, number in enumerate(numbers, start=1) if number is None]
     if wrong or not numbers:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 
 class Transient(Exception):
-    """Something we depend on is away: the same work may succeed later, with nothing changed."""
+    """A dependency is unavailable: the same work may succeed later, with nothing changed."""
 
-    def __init__(self, what: str, cause: BaseException, where: str = "") -> None:
-        """``where`` says more, in words of ours."""
-        # The driver's own words may quote a document: only the kind of error is kept.
-        super().__init__(f"{what} is away or busy: {type(cause).__name__}" + (f" ({where})" if where else ""))
+    def __init__(self, what: str, cause: BaseException, where: str = "", *, code: str = "") -> None:
+        """``where`` is the address and the setting it stands in, ``code`` the server's code for the error."""
+        # The driver's own text may quote a document: only the kind of error is kept.
+        kind = type(cause).__name__ + (f", {code}" if code else "")
+        super().__init__(f"{what} is unavailable or busy: {kind}" + (f" ({where})" if where else ""))
         self.what = what
 
 

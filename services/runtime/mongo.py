@@ -16,13 +16,14 @@ from uuid import uuid4
 from bson.raw_bson import RawBSONDocument
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import ASCENDING, IndexModel, InsertOne, UpdateOne
-from pymongo.errors import BulkWriteError, ConnectionFailure, PyMongoError, WTimeoutError
+from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
 
 from services.contract.envelope import Outgoing
 from services.contract.topics import TOPIC_OF_TYPE
 from services.runtime.decision import Dead, Measure
 from services.runtime.failpoint import failpoint
-from services.runtime.failures import Refused, Transient
+from services.runtime.failures import Awaited
+from services.runtime.mongo_errors import DUPLICATE_KEY, caused_by_document, only_duplicates, outage, place_of
 from services.runtime.settings import SettingsError
 
 S = TypeVar("S")
@@ -31,7 +32,6 @@ T = TypeVar("T")
 Index = tuple[str | Sequence[str], bool]
 """A field or several, and whether no two documents may have the same there."""
 
-_DUPLICATE_KEY = 11000
 _RAW_AT_ONCE = 200
 """Documents in one answer: a clinic's day may be a megabyte."""
 
@@ -47,61 +47,6 @@ def millis(moment: datetime) -> int:
 def moment_of(milliseconds: int) -> datetime:
     """The moment that ``millis`` gave."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
-
-
-# The server is stepping down, starting, shutting down or out of time: the same write may succeed in a moment.
-_PASSING_CODES = frozenset({6, 7, 24, 50, 64, 89, 91, 112, 189, 202, 262, 9001, 10107, 11600, 11602, 13435, 13436})
-
-
-def passing(error: PyMongoError) -> bool:
-    """Whether the same command may succeed later with nothing changed."""
-    if isinstance(error, ConnectionFailure | WTimeoutError):
-        return True
-    if isinstance(error, BulkWriteError):
-        details: Any = error.details or {}
-        codes = {each.get("code") for each in details.get("writeErrors", ())}
-        return bool(details.get("writeConcernErrors")) or bool(codes & _PASSING_CODES)
-    return getattr(error, "code", None) in _PASSING_CODES
-
-
-_AUTHENTICATION_FAILED, _UNAUTHORIZED = 18, 13
-
-
-def away(error: PyMongoError) -> Transient | None:
-    """What to raise for an error that the same command may not meet again; None for one that it will.
-
-    ``Refused`` where the database answers and will not have us. The driver's own words stand in neither: they may
-    quote a document, or the address with its password.
-    """
-    code = getattr(error, "code", None)
-    if code == _AUTHENTICATION_FAILED:
-        return Refused("database", "MongoDB refuses the user or the password in HOMECALL_MONGO_URL")
-    if code == _UNAUTHORIZED:
-        return Refused(
-            "database",
-            "MongoDB does not let the user in HOMECALL_MONGO_URL do its work: see homecall access --format mongosh",
-        )
-    if isinstance(error, ConnectionFailure) and "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return Refused(
-            "database", "MongoDB shows a certificate that is not trusted: tlsCAFile and the host in HOMECALL_MONGO_URL"
-        )
-    if isinstance(error, ConnectionFailure) and "SSL handshake failed" in str(error):
-        return Refused(
-            "database",
-            "MongoDB cannot agree with us on TLS: tls and tlsCertificateKeyFile in HOMECALL_MONGO_URL",
-        )
-    return Transient("database", error) if passing(error) else None
-
-
-async def attempt(call: Awaitable[T]) -> T:
-    """Await a database call; what may pass by itself comes out as ``Transient``, a refusal as ``Refused``."""
-    try:
-        return await call
-    except PyMongoError as error:
-        told = away(error)
-        if told is None:
-            raise
-        raise told from error
 
 
 class Database:
@@ -128,6 +73,8 @@ class Database:
             ) from None
         self._database = self._client[name]
         self.name = name
+        self.place = place_of(url)
+        """Its address without user and password, and the setting it stands in."""
         self.commands = 0
         """Commands sent so far: one query or one bulk write each."""
 
@@ -135,8 +82,25 @@ class Database:
         """A collection of this database."""
         return Collected(self, self._database[name])
 
+    async def attempt(self, call: Awaitable[T]) -> T:
+        """Await a call of the driver.
+
+        Raises ``Transient`` for an error to retry, ``Refused`` where the server rejects us, and the driver's own error
+        where a document caused it.
+        """
+        try:
+            return await call
+        except PyMongoError as error:
+            if caused_by_document(error):
+                raise
+            raise outage(error, self.place) from error
+
+    def unavailable(self, error: Exception) -> Exception:
+        """An error as it counts where no document was written: every error of the database is an outage."""
+        return outage(error, self.place) if isinstance(error, PyMongoError) else error
+
     async def ping(self) -> bool:
-        """Whether the database answers now."""
+        """Whether a server answers within 2 s. It may still refuse all work: see ``Probe``."""
         try:
             await asyncio.wait_for(self._database.command("ping"), 2)
         except (PyMongoError, TimeoutError):
@@ -145,17 +109,17 @@ class Database:
 
     async def filled(self) -> bool:
         """Whether any collection has a document."""
-        names = await attempt(self._database.list_collection_names())
-        return any([await attempt(self._database[name].find_one({}, {"_id": 1})) for name in names])
+        names = await self.attempt(self._database.list_collection_names())
+        return any([await self.attempt(self._database[name].find_one({}, {"_id": 1})) for name in names])
 
     async def clear(self) -> None:
         """Remove every collection: what a user with readWrite may do, and with it is an empty database."""
-        for name in await attempt(self._database.list_collection_names()):
-            await attempt(self._database.drop_collection(name))
+        for name in await self.attempt(self._database.list_collection_names()):
+            await self.attempt(self._database.drop_collection(name))
 
     async def drop(self) -> None:
         """Remove the database: for tests and the demo."""
-        await attempt(self._client.drop_database(self._database.name))
+        await self.attempt(self._client.drop_database(self._database.name))
 
     def close(self) -> None:
         self._client.close()
@@ -172,11 +136,14 @@ class Collected:
     async def index_keys(self) -> set[tuple[str, ...]]:
         """The fields of each index that is there."""
         # By what they are on: not every server keeps the names that it was given.
-        found = await attempt(self._raw.index_information())
+        found = await self._database.attempt(self._raw.index_information())
         return {tuple(name for name, _ in each["key"]) for each in found.values()}
 
     async def ensure_indexes(self, indexes: Iterable[Index]) -> None:
-        """Create the indexes that are missing: (field or fields, unique). All are sparse."""
+        """Create the indexes that are missing: (field or fields, unique). All are sparse.
+
+        Raises ``Awaited`` where documents that are there do not allow a unique one.
+        """
         models = [
             IndexModel(
                 [(name, ASCENDING) for name in ([names] if isinstance(names, str) else names)],
@@ -186,8 +153,17 @@ class Collected:
             )
             for names, unique in indexes
         ]
-        if models:
-            await attempt(self._raw.create_indexes(models))
+        if not models:
+            return
+        try:
+            await self._database.attempt(self._raw.create_indexes(models))
+        except OperationFailure as error:
+            if error.code in DUPLICATE_KEY:
+                raise Awaited(
+                    f"an index of {self._database.name}.{self.name} cannot be made, since documents there have the "
+                    f"same key: restore a backup, or ask for help ({self._database.place})"
+                ) from error
+            raise self._database.unavailable(error) from error
 
     async def find(
         self,
@@ -204,7 +180,7 @@ class Collected:
             cursor = cursor.sort(sort, ASCENDING)
         if limit:
             cursor = cursor.limit(limit)
-        return await attempt(cursor.to_list(length=None))
+        return await self._database.attempt(cursor.to_list(length=None))
 
     async def raw(self) -> AsyncIterator[RawBSONDocument]:
         """Every document as the database has it, in the order of their ids."""
@@ -215,7 +191,7 @@ class Collected:
             query = {} if after is None else {"_id": {"$gt": after}}
             self._database.commands += 1
             cursor = self._raw.with_options(options).find(query).sort("_id", ASCENDING).limit(_RAW_AT_ONCE)
-            found = await attempt(cursor.to_list(length=None))
+            found = await self._database.attempt(cursor.to_list(length=None))
             for doc in found:
                 yield doc
             if len(found) < _RAW_AT_ONCE:
@@ -225,7 +201,7 @@ class Collected:
     async def insert_all(self, docs: Sequence[RawBSONDocument]) -> None:
         """Insert documents as they are."""
         self._database.commands += 1
-        await attempt(self._raw.insert_many(docs, ordered=False))
+        await self._database.attempt(self._raw.insert_many(docs, ordered=False))
 
     async def write(self, operations: Sequence[InsertOne[Any] | UpdateOne]) -> int | None:
         """One unordered bulk write. The number inserted or matched; None when a key was there already."""
@@ -233,20 +209,11 @@ class Collected:
             return 0
         self._database.commands += 1
         try:
-            result = await self._raw.bulk_write(list(operations), ordered=False)
+            result = await self._database.attempt(self._raw.bulk_write(list(operations), ordered=False))
         except BulkWriteError as error:
-            told = away(error)
-            if told is not None:
-                raise told from error
-            details: Any = error.details or {}
-            if all(each.get("code") == _DUPLICATE_KEY for each in details.get("writeErrors", ())):
+            if only_duplicates(error):
                 return None
             raise
-        except PyMongoError as error:
-            told = away(error)
-            if told is None:
-                raise
-            raise told from error
         return int(result.inserted_count + result.matched_count)
 
     async def group(self, match: Mapping[str, Any], by: str, oldest: str) -> list[tuple[Any, int, Any]]:
@@ -256,7 +223,7 @@ class Collected:
             {"$match": dict(match)},
             {"$group": {"_id": f"${by}", "count": {"$sum": 1}, "oldest": {"$min": f"${oldest}"}}},
         ]
-        found = await attempt(self._raw.aggregate(pipeline).to_list(length=None))
+        found = await self._database.attempt(self._raw.aggregate(pipeline).to_list(length=None))
         return [(row["_id"], int(row["count"]), row["oldest"]) for row in found]
 
 

@@ -52,7 +52,8 @@ class Pipeline:
     """The six steps, with what to do when one of them fails.
 
     What is away is waited for; a record that fails by itself five times becomes a dead letter; when too large a share
-    of the last 1,000 records did, ``TooManyDeadLetters`` ends the service.
+    of the last 1,000 records did, ``TooManyDeadLetters`` ends the service. ``works`` raises ``Transient`` while the
+    database does not work for anything: no record is given up before it has passed.
 
     With ``overlap`` a batch is decoded and handled while the events of the one before are on their way, unless it has
     something of the same subject: nothing later of a subject is stored before what was said of it earlier is
@@ -75,13 +76,14 @@ class Pipeline:
         overlap: bool = False,
         full: int = 250,
         failed: Callable[[Exception], None] = lambda _: None,
+        works: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.service = service
         self.handler = handler
         self.producer = producer
         self.clock = clock
         self.stopping = asyncio.Event()
-        self._blocked: dict[object, float] = {}
+        self._blocked: dict[object, tuple[float, str]] = {}
         self.last_progress = time.monotonic()
         self._max_share = dead_letter_max_share
         self._traces = traces
@@ -91,6 +93,7 @@ class Pipeline:
         self._overlap = overlap
         self._full = full
         self._failed = failed
+        self._works = works
         self.passed: dict[tuple[str, int], int] = {}
         """By topic and partition, the offset after the last record whose events were acknowledged here."""
         self._publishing: asyncio.Task[None] | None = None
@@ -251,7 +254,9 @@ class Pipeline:
         return together
 
     async def _alone(self, event: Incoming) -> Handled:
-        for tried in range(1, _TRIES + 1):
+        tried = 0
+        while True:
+            tried += 1
             try:
                 return await self.patiently(lambda: self.handler.handle([event], self.clock.now()))
             except (Stopped, MustFinish):
@@ -266,11 +271,29 @@ class Pipeline:
                     **_about(event),
                     exc_info=error if tried == 1 else None,
                 )
-                if tried == _TRIES:
-                    detail = f"{type(error).__name__} at each of {_TRIES} tries: see the service's log, then replay it"
-                    return Handled(dead=[(event, Dead("handler_failed", detail))], results={0: "dead"})
+                if tried >= _TRIES:
+                    if await self._work_otherwise():
+                        detail = (
+                            f"{type(error).__name__} at each of {tried} tries: see the service's log, then replay it"
+                        )
+                        return Handled(dead=[(event, Dead("handler_failed", detail))], results={0: "dead"})
+                    tried = 0
                 await self._pause(tried)
-        raise AssertionError("unreachable")
+
+    async def _work_otherwise(self) -> bool:
+        """Whether the database works for what has nothing to do with the record at hand.
+
+        Where it does not, this waits until it does: then the record may not have been at fault, and is tried again.
+        """
+        if self._works is None:
+            return True
+        try:
+            await self._works()
+        except Transient as error:
+            self._log.warning("record kept: the database fails for everything", reason=str(error))
+            await self.patiently(self._works)
+            return False
+        return True
 
     async def patiently(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do work until nothing that it depends on is away, with capped backoff and jitter.
@@ -286,7 +309,8 @@ class Pipeline:
                 except (Transient, MustFinish) as error:
                     tried += 1
                     metrics.RETRIES.labels(self.service).inc()
-                    self._blocked.setdefault(this, time.monotonic())
+                    since, _ = self._blocked.get(this, (time.monotonic(), ""))
+                    self._blocked[this] = since, str(error)
                     if tried in {1, 5} or tried % 20 == 0:
                         # What must be finished fails for a reason of its own, which only the log can show.
                         why = error if isinstance(error, MustFinish) else None
@@ -298,7 +322,12 @@ class Pipeline:
     @property
     def blocked_since(self) -> float | None:
         """Monotonic seconds since when something that we depend on is away; None while work goes on."""
-        return min(self._blocked.values(), default=None)
+        return min((since for since, _ in self._blocked.values()), default=None)
+
+    @property
+    def blocked_by(self) -> str:
+        """What the work that waits longest waits for; empty while nothing waits."""
+        return min(self._blocked.values(), default=(0.0, ""))[1]
 
     async def _pause(self, tried: int) -> None:
         seconds = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(tried, 10)) * random.uniform(0.5, 1)

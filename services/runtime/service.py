@@ -22,6 +22,7 @@ from services.runtime.failures import Awaited, Refused, Stopped, TooManyDeadLett
 from services.runtime.logs import log
 from services.runtime.mongo import Database, moment_of
 from services.runtime.pipeline import Commit, Handler, Pipeline
+from services.runtime.probe import Probe
 from services.runtime.producer import Producer
 from services.runtime.schema import Schema
 from services.runtime.senders import Senders
@@ -76,6 +77,7 @@ class Service:
 
     def __post_init__(self) -> None:
         self._traces = tracing(self.settings, self.name)
+        self._probe = Probe(self.database)
         self.pipeline = Pipeline(
             self.name,
             self.handler,
@@ -87,6 +89,7 @@ class Service:
             overlap=True,
             full=self.settings.batch_max,
             failed=self._fail,
+            works=self._probe.check,
         )
         self.subscription = Subscription(self.settings, self.name, self.topics, self._on_batch, self.calm)
         for engine in self.engines:
@@ -98,6 +101,8 @@ class Service:
         self._started = False
         self._awaits = ""
         self._lacks = ""
+        self._waiting: dict[str, str] = {}
+        """Of the timers and workers, what each waits for now."""
         metrics.start_at_zero(
             self.name, [each.name for each in (*self.topics, *(table.topic for table in self.tables))]
         )
@@ -111,21 +116,32 @@ class Service:
         self.failed = asyncio.get_running_loop().create_future()
         tables = (table.start for table in self.tables)
         for step in (self._look_at_schema, *self.prepare, self.producer.start, self._look_at_topics, *tables):
-            await self.pipeline.patiently(partial(_accepted, step))
+            await self.pipeline.patiently(partial(self._accepted, step))
         await self.subscription.start()
         self._tasks = [
-            asyncio.create_task(self._every(TICK_SECONDS, self._tick), name=f"{self.name} timers"),
+            asyncio.create_task(self._every(TICK_SECONDS, self._tick, "timers"), name=f"{self.name} timers"),
             asyncio.create_task(self._every(GAUGE_SECONDS, self._gauge), name=f"{self.name} gauges"),
             asyncio.create_task(self._every(GAUGE_SECONDS, self.subscription.measure_lag), name=f"{self.name} lag"),
             asyncio.create_task(self._every(LOOK_SECONDS, self._look), name=f"{self.name} looks for the broker"),
         ]
         self._workers = [
-            asyncio.create_task(self._every(TICK_SECONDS, partial(self._work, worker)), name=f"{self.name} worker")
-            for worker in self.workers
+            asyncio.create_task(
+                self._every(TICK_SECONDS, partial(self._work, worker), f"worker {number}"), name=f"{self.name} worker"
+            )
+            for number, worker in enumerate(self.workers)
         ]
         self._started = True
         metrics.LAST_COMMIT.labels(self.name).set(time.time())
         self._log.info("started", topics=[topic.name for topic in self.topics])
+
+    async def _accepted(self, step: Callable[[], Awaitable[None]]) -> None:
+        """A step of the start. No record is at hand that could be at fault: every error of the database is retried."""
+        try:
+            await step()
+        except Refused as error:
+            raise SettingsError(str(error)) from None
+        except Exception as error:
+            raise self.database.unavailable(error) from error
 
     async def _look_at_schema(self) -> None:
         if self.schema is None:
@@ -161,6 +177,7 @@ class Service:
             task.cancel()
         closing = asyncio.create_task(self._close(), name=f"{self.name} closes")
         _, late = await asyncio.wait([closing], timeout=_CLOSE_SECONDS)
+        self._probe.close()
         self.database.close()
         batch = "finished" if finished else "given up, uncommitted"
         if late:
@@ -205,14 +222,19 @@ class Service:
 
     # ------------------------------------------------------------ timers and gauges
 
-    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]], waits: str = "") -> None:
+        """Do work every so many seconds. Under the name ``waits``, readiness says what it waits for."""
         while not self.pipeline.stopping.is_set():
             try:
                 await work()
+                self._waiting.pop(waits, None)
             except Transient as error:
                 self._log.warning("timers wait", reason=str(error))
+                if waits:
+                    self._waiting[waits] = str(error)
             except Exception as error:
                 # A timer's work is in the store and comes again with the next tick; the log says what is in its way.
+                self._waiting.pop(waits, None)
                 self._log.error("timer failed", error=type(error).__name__, exc_info=error)
             await asyncio.sleep(seconds)
 
@@ -281,8 +303,8 @@ class Service:
         if not self._started:
             if self._awaits:
                 return False, f"starting: {self._awaits}"
-            away = self.pipeline.blocked_since is not None
-            return False, "starting: the database or the broker is away" if away else "starting"
+            waits_for = self.pipeline.blocked_by
+            return False, f"starting: {waits_for}" if waits_for else "starting"
         if self.pipeline.stopping.is_set():
             return False, "stopping"
         if not self.subscription.assignment.joined:
@@ -293,17 +315,13 @@ class Service:
         if unheard > _UNHEARD_SECONDS:
             return False, f"the broker has not answered for {unheard:.0f} s"
         if self.pipeline.blocked_since is not None:
-            return False, "a batch waits for the database or the broker"
-        if not await self.database.ping():
-            return False, "the database does not answer"
+            return False, f"a batch waits for the database or the broker: {self.pipeline.blocked_by}"
+        problem = await self._probe.problem()
+        if problem is not None:
+            return False, f"the database does not answer: {problem}"
+        if self._waiting:
+            return False, f"timers wait: {next(iter(self._waiting.values()))}"
         return True, f"ready{self._lacks}"
-
-
-async def _accepted(step: Callable[[], Awaitable[None]]) -> None:
-    try:
-        await step()
-    except Refused as error:
-        raise SettingsError(str(error)) from None
 
 
 def refresh_open(

@@ -1,4 +1,4 @@
-"""A proxy before the database that answers slowly, or cuts a connection after a write and before its answer.
+"""A proxy before the database that answers slowly, with errors, or cuts a connection between a write and its answer.
 
 It knows as much of the wire protocol as that takes: where a message ends, and which command it carries.
 """
@@ -11,7 +11,11 @@ import random
 import struct
 import threading
 from collections import Counter
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlparse
+
+import bson
 
 _HEADER = struct.Struct("<iiii")
 _OP_MSG = 2013
@@ -27,10 +31,18 @@ def command_of(message: bytes) -> str:
     return message[26 : message.index(b"\0", 26)].decode("ascii", "replace")
 
 
+def reply_to(question: bytes, document: dict[str, Any]) -> bytes:
+    """An answer to a message, as OP_MSG."""
+    request_id = _HEADER.unpack_from(question)[1]
+    body = struct.pack("<I", 0) + b"\0" + bson.encode(document)
+    return _HEADER.pack(_HEADER.size + len(body), 0, request_id, _OP_MSG) + body
+
+
 class Proxy:
     """Stands before a database on 127.0.0.1, in a thread of its own, until ``close``.
 
     ``slow`` is how many seconds each answer is held back, at most; ``cut_share`` of the writes lose their answer.
+    ``instead`` gives, for a command, the answer that the client gets and the database never sees; None passes it on.
     """
 
     def __init__(self, upstream: str, seed: int) -> None:
@@ -39,6 +51,7 @@ class Proxy:
         self._rng = random.Random(seed)
         self.slow = 0.0
         self.cut_share = 0.0
+        self.instead: Callable[[str], dict[str, Any] | None] = lambda _: None
         self.cut: Counter[str] = Counter()
         """How many answers were cut, by command."""
         self._loop = asyncio.new_event_loop()
@@ -92,10 +105,15 @@ class Proxy:
         try:
             while True:
                 question = await _message(reader)
+                command = command_of(question)
+                ours = self.instead(command) if command else None
+                if ours is not None:
+                    writer.write(reply_to(question, ours))
+                    await writer.drain()
+                    continue
                 to_there.write(question)
                 await to_there.drain()
                 answer = await _message(there)
-                command = command_of(question)
                 if command in WRITES and self._rng.random() < self.cut_share:
                     # It is written, and the server has said so: nobody here will ever hear of it.
                     self.cut[command] += 1

@@ -291,6 +291,89 @@ async def test_a_failure_quotes_nothing_of_the_record(line: Pipeline, recorder: 
     assert details == ["ValueError at each of 5 tries: see the service's log, then replay it"]
 
 
+# ---- before a record is given up, something else must have worked
+
+
+class Works:
+    """Whether the database works for what has nothing to do with a record: fails for so many times, then works."""
+
+    def __init__(self, fails: int) -> None:
+        self.fails = fails
+        self.asked = 0
+
+    async def __call__(self) -> None:
+        self.asked += 1
+        if self.asked <= self.fails:
+            raise AWAY
+
+
+@pytest.mark.parametrize("fails", [0, 1, 4])
+async def test_no_record_is_given_up_while_the_database_fails_for_everything(recorder: Recorder, fails: int) -> None:
+    """Each record that fails is tried five times more once the database works for something else."""
+    producer: Any = recorder
+    works = Works(fails)
+    line = Pipeline("intake", recorder, producer, SystemClock(), works=works)
+
+    def poison(batch: Sequence[Incoming]) -> None:
+        assert recorder.dead == []
+        if any(name(each) == "e2" for each in batch):
+            raise KeyError("e2")
+
+    recorder.handling = poison
+    await line.on_batch([record(1), record(2), record(3)], recorder.commit)
+    assert recorder.dead == [(2, "handler_failed", "intake")]
+    alone = [names for step, names in recorder.steps if step == "handle" and names == ["e2"]]
+    assert len(alone) == (5 if fails == 0 else 10)
+    assert works.asked == (1 if fails == 0 else fails + 2)
+    assert line.blocked_since is None
+
+
+async def test_a_record_that_failed_with_the_database_is_handled_once_it_is_back(recorder: Recorder) -> None:
+    """The errors look like the record's own, and are not: nothing is dead, and nothing is passed."""
+    producer: Any = recorder
+    works = Works(3)
+    line = Pipeline("intake", recorder, producer, SystemClock(), works=works)
+
+    def failing_server(_: object) -> None:
+        if works.asked < 4:
+            raise ValueError("code 2 of a server that fails for everything")
+
+    recorder.handling = failing_server
+    await line.on_batch([record(1), record(2)], recorder.commit)
+    assert recorder.dead == []
+    assert [each.id for each in recorder.sent] == ["e1", "e2"]
+    assert recorder.committed == {(REQUESTS, 0): 3}
+
+
+async def test_a_record_is_kept_when_the_service_stops_while_nothing_works(recorder: Recorder) -> None:
+    producer: Any = recorder
+
+    async def works() -> None:
+        line.stopping.set()
+        raise AWAY
+
+    line = Pipeline("intake", recorder, producer, SystemClock(), works=works)
+    recorder.handling = failing(*[ValueError()] * 50)
+    with pytest.raises(Stopped):
+        await line.on_batch([record(1)], recorder.commit)
+    assert (recorder.dead, recorder.committed) == ([], {})
+
+
+async def test_what_is_waited_for_is_told(line: Pipeline, recorder: Recorder) -> None:
+    told: list[str] = []
+
+    def away(_: object) -> None:
+        told.append(line.blocked_by)
+        if len(told) < 3:
+            raise Transient("database", ConnectionError(), "10.0.0.7:27017, HOMECALL_MONGO_URL", code="code 133")
+
+    recorder.handling = away
+    await line.on_batch([record(1)], recorder.commit)
+    said = "database is unavailable or busy: ConnectionError, code 133 (10.0.0.7:27017, HOMECALL_MONGO_URL)"
+    assert told == ["", said, said]
+    assert line.blocked_by == ""
+
+
 # ---- the end
 
 
