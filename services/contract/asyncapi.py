@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-from functools import cache
 from importlib import metadata, resources
 from inspect import cleandoc
 from typing import Any
 
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue, models_json_schema
-from pydantic_core import core_schema
-
 from services.contract.envelope import STRUCTURED
 from services.contract.events import MODELS
 from services.contract.ids import event_id
+from services.contract.schemas import schemas
 from services.contract.topics import (
     DEAD_LETTERS,
     SERVICES,
@@ -70,9 +67,7 @@ def document() -> dict[str, Any]:
             "version": metadata.version("homecall"),
             "description": _ABOUT.strip(),
             "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
-            "tags": [
-                {"name": service, "description": f"What the {service} service hears and says."} for service in SERVICES
-            ],
+            "tags": [{"name": service, "description": f"What {service} reads and writes."} for service in SERVICES],
         },
         "defaultContentType": "application/json",
         "servers": {
@@ -95,7 +90,7 @@ def document() -> dict[str, Any]:
                 **{event_type: _message(event_type) for event_type in MODELS},
                 _DEAD_LETTER: _dead_letter(),
             },
-            "schemas": _schemas(),
+            "schemas": schemas(),
         },
     }
 
@@ -105,11 +100,6 @@ _DEAD_LETTER = "dead-letter"
 
 def _short(topic: Topic) -> str:
     return topic.name.removeprefix("homecall.").removesuffix(".v1")
-
-
-def _ours(topic: Topic) -> bool:
-    """Whether the services alone write the topic."""
-    return set(topic.writers) <= set(SERVICES)
 
 
 def _names(parties: tuple[str, ...]) -> str:
@@ -156,15 +146,20 @@ def _operations() -> list[tuple[str, dict[str, Any]]]:
     for service in SERVICES:
         for topic in read_by(service):
             group = {} if topic.whole else {"groupId": {"type": "string", "const": f"homecall-{service}"}}
-            receives = _operation("receive", service, topic, f"{service} hears: {topic.about}")
+            receives = _operation("receive", service, topic, f"{service} reads: {topic.about}")
             if group:
                 receives["bindings"] = {"kafka": {**group, **_KAFKA}}
             operations.append((f"{service}.receives.{_short(topic)}", receives))
         for topic in TOPICS:
             if service in topic.writers:
-                sends = _operation("send", service, topic, f"{service} says: {topic.about}")
+                sends = _operation("send", service, topic, f"{service} writes: {topic.about}")
                 operations.append((f"{service}.sends.{_short(topic)}", sends))
     return operations
+
+
+_SENDS = "Binary mode, keyed as the channel says. A crash may repeat a record, with the same `ce_source` and `ce_id`."
+_READS = "Each partition has one reader at a time, in the service's consumer group; a record is handled at least once."
+_READS_WHOLE = "Every replica reads the whole topic, without a consumer group, and keeps the newest of each key."
 
 
 def _operation(action: str, service: str, topic: Topic, summary: str) -> dict[str, Any]:
@@ -173,6 +168,7 @@ def _operation(action: str, service: str, topic: Topic, summary: str) -> dict[st
         "action": action,
         "title": f"{service} {action}s {_short(topic)}",
         "summary": summary,
+        "description": _SENDS if action == "send" else _READS_WHOLE if topic.whole else _READS,
         "channel": {"$ref": channel},
         "messages": [{"$ref": f"{channel}/messages/{name}"} for name in _messages_of(topic)],
         "tags": [{"name": service}],
@@ -185,8 +181,9 @@ _TEXT = {"type": "string", "minLength": 1, "maxLength": 1024}
 _TRACEPARENT = {
     "type": "string",
     "pattern": "^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$",
-    "description": "W3C Trace Context; passed on to what the event causes.",
+    "description": "W3C Trace Context; passed on to the events that this one causes.",
 }
+_EXAMPLE_TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 def _message(event_type: str) -> dict[str, Any]:
@@ -208,27 +205,49 @@ def _message(event_type: str) -> dict[str, Any]:
 
 def _headers(event_type: str) -> dict[str, Any]:
     required = ["ce_specversion", "ce_id", "ce_source", "ce_type"]
-    if _ours(TOPIC_OF_TYPE[event_type]):
+    if TOPIC_OF_TYPE[event_type].ours:
         required += ["ce_time", "ce_subject", "content-type"]
+    example = _example(event_type, golden(event_type)["valid"][0])["headers"]
+    subject = MODELS[event_type].SUBJECT
+    described: dict[str, dict[str, Any]] = {
+        "ce_specversion": {
+            "type": "string",
+            "const": "1.0",
+            "description": "Version of the CloudEvents specification: always 1.0.",
+        },
+        "ce_id": {
+            **_TEXT,
+            "description": "Id of the event, unique for its `ce_source`. Send a retry under the same id.",
+        },
+        "ce_source": {
+            **_TEXT,
+            "description": "The system that sends, as a URI reference. It stays the same.",
+        },
+        "ce_type": {
+            "type": "string",
+            "const": TYPE_PREFIX + event_type,
+            "description": "Type of the event. It selects the schema of the data.",
+        },
+        "ce_time": {
+            "type": "string",
+            "format": "date-time",
+            "description": "When it happened, RFC 3339 with an offset. No decision depends on it.",
+        },
+        "ce_subject": {"type": "string", "description": f"What the event is about: its `{subject}`."},
+        "content-type": {
+            "type": "string",
+            "description": f"`application/json` in binary mode, `{STRUCTURED}` in structured mode.",
+        },
+        "traceparent": _TRACEPARENT,
+    }
     return {
+        "title": f"{MODELS[event_type].__name__}Headers",
         "type": "object",
+        "description": f"Headers of a `{event_type}` record in binary mode.",
         "required": required,
         "properties": {
-            "ce_specversion": {"type": "string", "const": "1.0"},
-            "ce_id": {**_TEXT, "description": "With `ce_source` it names the event: the same pair is the same event."},
-            "ce_source": {**_TEXT, "description": "The system that sends: a URI reference of its own choice."},
-            "ce_type": {"type": "string", "const": TYPE_PREFIX + event_type},
-            "ce_time": {
-                "type": "string",
-                "format": "date-time",
-                "description": "When it happened; nothing depends on it.",
-            },
-            "ce_subject": {"type": "string", "description": f"The `{MODELS[event_type].SUBJECT}`."},
-            "content-type": {
-                "type": "string",
-                "description": f"`application/json`; `{STRUCTURED}` in structured mode.",
-            },
-            "traceparent": _TRACEPARENT,
+            name: {**schema, "examples": [example.get(name, _EXAMPLE_TRACEPARENT)]}
+            for name, schema in described.items()
         },
     }
 
@@ -254,7 +273,7 @@ def _example(event_type: str, example: dict[str, Any]) -> dict[str, Any]:
 
 def _example_source(event_type: str, data: dict[str, Any]) -> str:
     topic = TOPIC_OF_TYPE[event_type]
-    if _ours(topic):
+    if topic.ours:
         return f"/homecall/{topic.writers[0]}"
     return "urn:portal" if data.get("channel") == "portal" else f"urn:clinic:{data['clinic_id']}"
 
@@ -275,78 +294,33 @@ def _dead_letter() -> dict[str, Any]:
         ),
         "contentType": "application/octet-stream",
         "headers": {
+            "title": "DeadLetterHeaders",
             "type": "object",
+            "description": "Why the record could not be handled, and where it came from.",
             "required": [f"homecall-dead-{name}" for name in _DEAD_HEADERS],
             "properties": {
-                f"homecall-dead-{name}": {"type": "string", "description": about}
-                for name, about in _DEAD_HEADERS.items()
+                f"homecall-dead-{name}": {"type": "string", "description": about, "examples": [example]}
+                for name, (about, example) in _DEAD_HEADERS.items()
             },
         },
-        "payload": {"description": "Any bytes."},
+        "payload": {
+            "title": "DeadLetterValue",
+            "type": "string",
+            "format": "binary",
+            "description": "The bytes of the record as they came, whatever they are.",
+        },
         "x-personal-ids": True,
     }
 
 
 _DEAD_HEADERS = {
-    "reason": "One of the reasons above.",
-    "detail": "What was wrong and the way out, in one line, with nothing of what was sent.",
-    "topic": "The topic it came from.",
-    "partition": "Its partition there, in decimal digits.",
-    "offset": "Its offset there, in decimal digits.",
-    "service": "Who gave it up.",
+    "reason": ("Why, as a code: one of the reasons in the description of this message.", "schema"),
+    "detail": (
+        "What was wrong and the way out, in one line, with nothing of what was sent.",
+        "at: must be an RFC 3339 time with seconds and an offset, as in 2026-11-23T09:15:00+05:00",
+    ),
+    "topic": ("The topic that the record came from.", "homecall.visits.v1"),
+    "partition": ("Partition of the record in that topic, in decimal digits.", "3"),
+    "offset": ("Offset of the record in that partition, in decimal digits.", "4711"),
+    "service": ("The service that gave the record up.", "scheduler"),
 }
-
-
-# ---------------------------------------------------------------- schemas
-
-
-class _Draft7(GenerateJsonSchema):
-    """JSON Schema as AsyncAPI takes it: draft 07, no titles made of field names.
-
-    What we send (serialization) has no nulls, and always has the fields whose default is a value.
-    """
-
-    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002  # the base class's signature
-        return False
-
-    def tuple_schema(self, schema: core_schema.TupleSchema) -> JsonSchemaValue:
-        made = super().tuple_schema(schema)
-        if "prefixItems" in made:
-            made["items"] = made.pop("prefixItems")
-        return made
-
-    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
-        return (
-            self.generate_inner(schema["schema"]) if self.mode == "serialization" else super().nullable_schema(schema)
-        )
-
-    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        made = super().default_schema(schema)
-        if made.get("default", ...) is None:
-            del made["default"]
-        return made
-
-    def field_is_required(
-        self,
-        field: core_schema.ModelField | core_schema.DataclassField | core_schema.TypedDictField,
-        total: bool,
-    ) -> bool:
-        inner = field["schema"]
-        if self.mode == "serialization" and inner["type"] == "default":
-            return inner.get("default", ...) is not None
-        return super().field_is_required(field, total)
-
-
-@cache
-def _generated() -> dict[str, Any]:
-    modes: list[tuple[Any, JsonSchemaMode]] = [
-        (model, "serialization" if _ours(TOPIC_OF_TYPE[event_type]) else "validation")
-        for event_type, model in MODELS.items()
-    ]
-    _, made = models_json_schema(modes, ref_template="#/components/schemas/{model}", schema_generator=_Draft7)
-    return made
-
-
-def _schemas() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(json.dumps(_generated()["$defs"]))
-    return found

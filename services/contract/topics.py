@@ -40,6 +40,11 @@ class Topic:
         return self.compacted
 
     @property
+    def ours(self) -> bool:
+        """Whether the services alone write the topic."""
+        return set(self.writers) <= set(SERVICES)
+
+    @property
     def max_message_bytes(self) -> int:
         return MAX_MESSAGE_BYTES + (DEAD_LETTER_HEADROOM if self is DEAD_LETTERS else 0)
 

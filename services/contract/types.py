@@ -7,6 +7,7 @@ and never repeats the value that was sent (it may be personal data).
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import cache, lru_cache
 from operator import mul
@@ -19,6 +20,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     PlainSerializer,
     StringConstraints,
     TypeAdapter,
@@ -26,7 +28,8 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 
 ZONE = ZoneInfo("Asia/Almaty")
 """The zone of local clock times, and of every time in an event of ours."""
@@ -163,6 +166,21 @@ def _clock_text(value: time) -> str:
     return "24:00" if value == time.max else value.strftime("%H:%M")
 
 
+FORMAT = "x-format"
+"""Key of a type's format in its JSON Schema; the document appends it to the description of each field of that type."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Format and example of a type, for the documentation of every field that uses it. Validation ignores it."""
+
+    format: str
+    example: Any
+
+    def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {**handler(core_schema), FORMAT: self.format, "examples": [self.example]}
+
+
 Moment = Annotated[
     datetime,
     BeforeValidator(_rfc3339),
@@ -173,9 +191,9 @@ Moment = Annotated[
             "type": "string",
             "format": "date-time",
             "pattern": r"^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})$",
-            "examples": ["2026-11-23T09:15:00+05:00"],
         }
     ),
+    Shape("RFC 3339 with seconds and an offset from UTC.", "2026-11-23T09:15:00+05:00"),
 ]
 """A moment: RFC 3339 with an offset; goes out in the clinics' zone."""
 
@@ -201,15 +219,22 @@ Day = Annotated[
     date,
     BeforeValidator(_plain_date),
     AfterValidator(_day_in_range),
-    WithJsonSchema(_DATE_SCHEMA | {"examples": ["2026-11-23"]}),
+    WithJsonSchema(_DATE_SCHEMA),
+    Shape("Date, YYYY-MM-DD.", "2026-11-23"),
 ]
-AnyDay = Annotated[date, BeforeValidator(_plain_date), WithJsonSchema(_DATE_SCHEMA | {"examples": ["9999-12-31"]})]
-"""A date that is only compared, never reckoned with: 9999-12-31 is how many systems write "no end"."""
+AnyDay = Annotated[
+    date,
+    BeforeValidator(_plain_date),
+    WithJsonSchema(_DATE_SCHEMA),
+    Shape("Date, YYYY-MM-DD; 9999-12-31 means no end.", "2027-12-31"),
+]
+"""A date that is only compared, never calculated with: 9999-12-31 is how many systems write "no end"."""
 ClockTime = Annotated[
     time,
     BeforeValidator(_clock_time),
     PlainSerializer(_clock_text, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "pattern": r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$", "examples": ["08:00"]}),
+    WithJsonSchema({"type": "string", "pattern": r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$"}),
+    Shape("Local time HH:MM; 24:00 is the midnight that ends the day.", "08:00"),
 ]
 Iin = Annotated[
     str,
@@ -218,10 +243,9 @@ Iin = Annotated[
         {
             "type": "string",
             "pattern": "^[0-9]{12}$",
-            "description": "An IIN: twelve digits, the last of which is its check digit.",
-            "examples": ["850715100000"],
         }
     ),
+    Shape("Twelve digits, the last one the check digit.", "850715100000"),
 ]
 Uuid = Annotated[
     str,
@@ -231,13 +255,21 @@ Uuid = Annotated[
             "type": "string",
             "format": "uuid",
             "pattern": "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
-            "examples": ["5f0c1d2e-7a1b-4c3d-8e9f-0a1b2c3d4e5f"],
         }
     ),
+    Shape("UUID.", "5f0c1d2e-7a1b-4c3d-8e9f-0a1b2c3d4e5f"),
 ]
 CLINIC_ID = re.compile(r"^[a-z0-9-]{1,40}$")
-ClinicId = Annotated[str, StringConstraints(pattern=CLINIC_ID.pattern)]
-Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+ClinicId = Annotated[
+    str,
+    StringConstraints(pattern=CLINIC_ID.pattern),
+    Shape("Lower-case letters, digits and hyphens, at most 40.", "samal-3"),
+]
+Code = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$"),
+    Shape("Lower-case letters, digits and underscores, a letter first.", "fever_above_38"),
+]
 Id = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
@@ -248,8 +280,12 @@ GREATEST = 2**63 - 1
 Count = Annotated[int, Field(ge=0, le=GREATEST)]
 Whole = Annotated[int, Field(ge=-GREATEST, le=GREATEST)]
 Ordinal = Annotated[int, Field(ge=1, le=GREATEST)]
-Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
-Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
+Latitude = Annotated[
+    float, Field(ge=-90, le=90, allow_inf_nan=False), Shape("Degrees north, WGS 84, as a decimal number.", 43.2401)
+]
+Longitude = Annotated[
+    float, Field(ge=-180, le=180, allow_inf_nan=False), Shape("Degrees east, WGS 84, as a decimal number.", 76.8912)
+]
 
 
 class Part(BaseModel):

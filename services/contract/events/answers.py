@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from pydantic import Field
+
 from services.contract.events.shared import StaffMember
 from services.contract.types import ClinicId, Event, Moment, Uuid
 
@@ -14,7 +16,13 @@ class AnswerGiven(Event):
     TYPE: ClassVar[str] = "answer.given"
     SUBJECT: ClassVar[str] = "request_id"
 
-    request_id: Uuid
-    clinic_id: ClinicId
-    at: Moment
-    given_by: StaffMember
+    request_id: Uuid = Field(description="The request that was answered.")
+    clinic_id: ClinicId = Field(description="The clinic of the request. Key of the record.")
+    at: Moment = Field(
+        description=(
+            "When the applicant was told the day and time of the visit (C6.1). It ends the deadline `service`, and "
+            "`answer` where the clinic has `oral_confirmation`."
+        ),
+        examples=["2026-11-23T09:17:40+05:00"],
+    )
+    given_by: StaffMember = Field(description="The staff member who gave the answer; the register shows the name.")

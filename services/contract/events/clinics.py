@@ -16,22 +16,44 @@ from services.contract.types import ClinicId, ClockTime, Day, Event, Id, Line, N
 class ClinicName(Part):
     """The clinic's name as people know it, in Kazakh and Russian."""
 
-    kk: Name
-    ru: Name
+    kk: Name = Field(
+        description="The clinic's name in Kazakh. Texts to patients quote it as it is.",
+        examples=["№ 3 «Самал» қалалық емханасы"],
+    )
+    ru: Name = Field(
+        description="The clinic's name in Russian. Texts in Russian and English quote it as it is.",
+        examples=["Городская поликлиника № 3 «Самал»"],
+    )
 
 
 class Head(Part):
     """The head of the clinic, to whom complaints go (C10.1)."""
 
-    full_name: Name
+    full_name: Name = Field(
+        description="Full name of the clinic's head. Complaints to the clinic are addressed to this person (C10.1).",
+        examples=["Жұмаділова Гүлнәр Бекқызы"],
+    )
 
 
 class District(Part):
     """A part of the clinic's area: addresses that begin with one of ``addresses`` belong to it."""
 
-    district_id: Id
-    kind: Literal["adult", "child", "mixed"]
-    addresses: Annotated[list[Line], Field(max_length=10_000), FailFast()] = Field(default_factory=list)
+    district_id: Id = Field(
+        description="The clinic's own id of the district. Rosters and addresses refer to it.", examples=["3-01"]
+    )
+    kind: Literal["adult", "child", "mixed"] = Field(
+        description=(
+            "Whom the district serves: adults, children, or both. A child's call goes to a `child` or `mixed` district."
+        ),
+    )
+    addresses: Annotated[list[Line], Field(max_length=10_000), FailFast()] = Field(
+        default_factory=list,
+        description=(
+            "Beginnings of the addresses that belong to the district. An address without `district_id` is matched by "
+            "them."
+        ),
+        examples=[["Алматы, Тал көшесі", "Алматы, улица Тал"]],
+    )
 
 
 Pair = tuple[ClockTime, ClockTime]
@@ -52,8 +74,14 @@ def _pairs_in_order(pairs: list[tuple[time, time]], where: str) -> list[tuple[ti
 class WorkingDate(Part):
     """A date on which the clinic works beside its week; without hours, Saturday's."""
 
-    date: Day
-    hours: Pairs | None = None
+    date: Day = Field(
+        description="A date on which the clinic works although its week says it is closed.", examples=["2027-01-10"]
+    )
+    hours: Pairs | None = Field(
+        default=None,
+        description="Working hours of that date, as pairs of opening and closing time. Absent: Saturday's hours.",
+        examples=[[["10:00", "13:00"]]],
+    )
 
     @field_validator("hours")
     @classmethod
@@ -66,9 +94,18 @@ class DistrictTravel(Part):
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
-    frm: Id = Field(alias="from")
-    to: Id
-    minutes: int = Field(ge=0, le=480)
+    frm: Id = Field(
+        alias="from",
+        description="District where the journey starts: a `district_id` of this clinic.",
+        examples=["3-01"],
+    )
+    to: Id = Field(description="District where the journey ends: a `district_id` of this clinic.", examples=["3-02"])
+    minutes: int = Field(
+        ge=0,
+        le=480,
+        description="Travel time in minutes. It also holds for the way back, unless that pair has its own entry.",
+        examples=[12],
+    )
 
 
 class Dispatch(Part):
@@ -80,14 +117,63 @@ class Dispatch(Part):
     the district's own, and than the one who was named.
     """
 
-    window_minutes: int | None = Field(default=None, ge=15, le=480)
-    lead_minutes: int | None = Field(default=None, ge=0, le=240)
-    urgent_within_minutes: int | None = Field(default=None, ge=0, le=240)
-    road_factor: float | None = Field(default=None, ge=1, le=5)
-    speed_kmh: float | None = Field(default=None, ge=1, le=150)
-    district_weight_minutes: float | None = Field(default=None, ge=0, le=240)
-    change_weight_minutes: float | None = Field(default=None, ge=0, le=240)
-    travel_table: Annotated[list[DistrictTravel], Field(max_length=10_000)] = Field(default_factory=list)
+    window_minutes: int | None = Field(
+        default=None,
+        ge=15,
+        le=480,
+        description=(
+            "Width in minutes of the arrival window that the patient is promised (`arrives_from` to `arrives_to`)."
+        ),
+        examples=[120],
+    )
+    lead_minutes: int | None = Field(
+        default=None,
+        ge=0,
+        le=240,
+        description=(
+            "Minutes between the answer and the earliest start of the arrival window, for calls that are not urgent."
+        ),
+        examples=[30],
+    )
+    urgent_within_minutes: int | None = Field(
+        default=None,
+        ge=0,
+        le=240,
+        description="Minutes within which an urgent call should be reached. The scheduler moves other visits for it.",
+        examples=[60],
+    )
+    road_factor: float | None = Field(
+        default=None,
+        ge=1,
+        le=5,
+        description="Length of the road divided by the straight line; travel times are estimated with it.",
+        examples=[1.3],
+    )
+    speed_kmh: float | None = Field(
+        default=None,
+        ge=1,
+        le=150,
+        description="Average speed of a doctor between two visits, in kilometres per hour.",
+        examples=[25],
+    )
+    district_weight_minutes: float | None = Field(
+        default=None,
+        ge=0,
+        le=240,
+        description="Minutes of travel that another doctor must save before a visit leaves its district's own doctor.",
+        examples=[10],
+    )
+    change_weight_minutes: float | None = Field(
+        default=None,
+        ge=0,
+        le=240,
+        description="Minutes of travel that another doctor must save before a promised visit changes its doctor.",
+        examples=[15],
+    )
+    travel_table: Annotated[list[DistrictTravel], Field(max_length=10_000)] = Field(
+        default_factory=list,
+        description="Known travel times between districts. They replace the estimate from distance and speed.",
+    )
 
 
 class ClinicPublished(Event):
@@ -96,19 +182,68 @@ class ClinicPublished(Event):
     TYPE: ClassVar[str] = "clinic.published"
     SUBJECT: ClassVar[str] = "clinic_id"
 
-    clinic_id: ClinicId
-    name: ClinicName
-    region: Line
-    address: Line
-    phone: Phone
-    head: Head
-    hours: dict[Weekday, Pairs] | None = None
-    closed_dates: Annotated[list[Day], Field(max_length=1000)] = Field(default_factory=list)
-    working_dates: Annotated[list[WorkingDate], Field(max_length=1000)] = Field(default_factory=list)
-    districts: Annotated[list[District], Field(max_length=1000)] = Field(default_factory=list)
-    attachment_required: bool = False
-    oral_confirmation: bool = False
-    dispatch: Dispatch | None = None
+    clinic_id: ClinicId = Field(
+        description=(
+            "Id of the clinic, chosen by the region. Key of the record; every other event of this clinic carries it."
+        ),
+        examples=["samal-3"],
+    )
+    name: ClinicName = Field(
+        description="The clinic's name as patients know it, quoted in statuses, letters and the register."
+    )
+    region: Line = Field(description="Region or city of the clinic, as printed in its documents.", examples=["Алматы"])
+    address: Line = Field(
+        description="Postal address of the clinic, where complaints are handed in and answers handed over (C10.5).",
+        examples=["Алматы, Тал көшесі, 14"],
+    )
+    phone: Phone = Field(
+        description="Phone number of the registry, quoted in texts to patients.", examples=["+7 727 000 03 03"]
+    )
+    head: Head = Field(description="The head of the clinic, to whom complaints are addressed (C10.1).")
+    hours: dict[Weekday, Pairs] | None = Field(
+        default=None,
+        description=(
+            "Working hours by weekday: pairs of opening and closing time. A weekday that is absent is closed; without "
+            "`hours` the standard's week applies (C8.1). Calls are accepted until 2 hours before the last closing "
+            "(C4.5)."
+        ),
+        examples=[{"mon": [["08:00", "20:00"]], "sat": [["09:00", "14:00"]]}],
+    )
+    closed_dates: Annotated[list[Day], Field(max_length=1000)] = Field(
+        default_factory=list,
+        description=(
+            "Dates on which the clinic is closed although its week says otherwise. Public holidays are known and need "
+            "no entry."
+        ),
+        examples=[["2026-12-31"]],
+    )
+    working_dates: Annotated[list[WorkingDate], Field(max_length=1000)] = Field(
+        default_factory=list,
+        description="Dates on which the clinic works although its week or a holiday says it is closed.",
+    )
+    districts: Annotated[list[District], Field(max_length=1000)] = Field(
+        default_factory=list,
+        description="The clinic's districts. A visit goes first to a doctor of the patient's district.",
+    )
+    attachment_required: bool = Field(
+        default=False,
+        description=(
+            "Whether only attached patients are served. Used only where the rule set in force has the refusal "
+            "`not_attached`."
+        ),
+        examples=[False],
+    )
+    oral_confirmation: bool = Field(
+        default=False,
+        description=(
+            "True: the answer's deadline is met only by `answer.given`, not by the time set by the scheduler (C6.1)."
+        ),
+        examples=[False],
+    )
+    dispatch: Dispatch | None = Field(
+        default=None,
+        description="Settings of the scheduler for this clinic. What is absent has the scheduler's default.",
+    )
 
     @field_validator("hours", mode="before")
     @classmethod

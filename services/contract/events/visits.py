@@ -16,8 +16,16 @@ class VisitReported(Event):
     TYPE: ClassVar[str] = "visit.reported"
     SUBJECT: ClassVar[str] = "request_id"
 
-    request_id: Uuid
-    clinic_id: ClinicId
-    at: Moment
-    outcome: Outcome
-    note: Annotated[str, Field(max_length=5000)] | None = None
+    request_id: Uuid = Field(description="The request whose visit ended.")
+    clinic_id: ClinicId = Field(description="The clinic of the request. Key of the record.")
+    at: Moment = Field(
+        description="When the visit ended. It meets the deadline `visit`.", examples=["2026-11-23T12:05:00+05:00"]
+    )
+    outcome: Outcome = Field(
+        description="How the visit ended. The status becomes `completed` or `not_completed` accordingly."
+    )
+    note: Annotated[str, Field(max_length=5000)] | None = Field(
+        default=None,
+        description="Free text of the doctor for the clinic. IINs in it are masked.",
+        examples=["Дәрі тағайындалды"],
+    )
