@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import cache, lru_cache
+from math import inf, isfinite
 from operator import mul
 from typing import Annotated, Any, ClassVar
 from zoneinfo import ZoneInfo
@@ -280,11 +281,44 @@ GREATEST = 2**63 - 1
 Count = Annotated[int, Field(ge=0, le=GREATEST)]
 Whole = Annotated[int, Field(ge=-GREATEST, le=GREATEST)]
 Ordinal = Annotated[int, Field(ge=1, le=GREATEST)]
+
+
+def _degrees(value: Any) -> Any:
+    """A coordinate, whatever was sent: the location is optional, and must not cost anybody a doctor.
+
+    What is no number is infinite, which no place is: it was given, and is not believed.
+    """
+    if value is None:
+        return None
+    if isinstance(value, int | float | str) and not isinstance(value, bool):
+        try:
+            degrees = float(value)
+        except (ValueError, OverflowError):
+            return inf
+        return degrees if isfinite(degrees) else inf
+    return inf
+
+
+def _finite(value: float) -> float | None:
+    return value if isfinite(value) else None
+
+
 Latitude = Annotated[
-    float, Field(ge=-90, le=90, allow_inf_nan=False), Shape("Degrees north, WGS 84, as a decimal number.", 43.2401)
+    float,
+    Field(allow_inf_nan=True),
+    BeforeValidator(_degrees),
+    PlainSerializer(_finite, return_type=float | None, when_used="json"),
+    WithJsonSchema({"type": "number", "minimum": -90, "maximum": 90}),
+    Shape("Degrees north, WGS 84, as a decimal number.", 43.2401),
 ]
+"""The schema is for publishers: other values are taken too, and are not believed (``standard.places``)."""
 Longitude = Annotated[
-    float, Field(ge=-180, le=180, allow_inf_nan=False), Shape("Degrees east, WGS 84, as a decimal number.", 76.8912)
+    float,
+    Field(allow_inf_nan=True),
+    BeforeValidator(_degrees),
+    PlainSerializer(_finite, return_type=float | None, when_used="json"),
+    WithJsonSchema({"type": "number", "minimum": -180, "maximum": 180}),
+    Shape("Degrees east, WGS 84, as a decimal number.", 76.8912),
 ]
 
 

@@ -40,6 +40,7 @@ from services.standard.calendar import NeverOpenError, calendar_version
 from services.standard.clinics import Clinics
 from services.standard.deadlines import answer_clock, queue_clock
 from services.standard.patient import age_years, iin_mismatch, is_child
+from services.standard.places import LOCATION_IMPLAUSIBLE, implausible
 from services.standard.rules import NotCoveredError, RuleSet, RuleSets
 
 _FIRST_TRY, _LONGEST_TRY = timedelta(seconds=15), timedelta(minutes=2)
@@ -328,8 +329,13 @@ def _judged(data: RequestSubmitted, facts: dict[str, Any], rules: RuleSet) -> di
         "patient": shown,
         "urgency": rules.urgency(data.reasons),
         "red_flags": list(rules.red_flags_in(data.reasons)),
-        "flags": ["iin_mismatch"] if mismatch else [],
+        "flags": [*(["iin_mismatch"] if mismatch else []), *_flags_of_place(data.address.lat, data.address.lon)],
     }
+
+
+def _flags_of_place(lat: float | None, lon: float | None) -> list[str]:
+    """Coordinates that cannot be true are shown as they were sent, count as none, and refuse nobody."""
+    return [LOCATION_IMPLAUSIBLE] if implausible(lat, lon) else []
 
 
 def _queue(
@@ -414,7 +420,12 @@ def _refuse_unreadable(event: Incoming, rule_sets: RuleSets) -> Decision[Request
     codes = _codes(event.readable.get("reasons"))
     nearest = rule_sets.nearest(asked_on)
     urgency = {"urgency": nearest.urgency(codes)} if codes else {}
-    state = replace(state, request=facts | urgency | {"red_flags": list(nearest.red_flags_in(codes))})
+    place = facts.get("address", {})
+    judged = {
+        "red_flags": list(nearest.red_flags_in(codes)),
+        "flags": _flags_of_place(place.get("lat"), place.get("lon")),
+    }
+    state = replace(state, request=facts | urgency | judged)
     with suppress(NotCoveredError):
         rules = rule_sets.on(asked_on) if asked_on is not None else None
     if rules is not None:

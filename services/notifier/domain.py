@@ -373,6 +373,9 @@ class Notifier:
         if not call.answer_confirmed:
             telling.end(telling.at)
         visit = data.model_dump(mode="json", include={"visit_date", "arrives_from", "arrives_to", "doctor"})
+        flags = call.person.get("flags", [])
+        if more := [flag for flag in data.flags if flag not in flags]:
+            telling.change(person=call.person | {"flags": [*flags, *more]})
         telling.change(visit=visit, visit_told=True, unplaced=False)
         # A visit that nobody was told of before is no other one, whatever the scheduler had planned meanwhile.
         moved = isinstance(data, VisitRescheduled) and not first

@@ -45,6 +45,7 @@ from services.scheduler.routing import order_of_waiting
 from services.scheduler.store import ClinicDay, SchedulerStore, schema
 from services.scheduler.waiting import packaged_waiting_order
 from services.standard.clinics import Clinics
+from services.standard.places import implausible
 from services.standard.rules import load_rule_sets
 
 CHANNELS = ("desk", "phone", "portal")
@@ -161,6 +162,13 @@ class SchedulerEngine(Engine[CallState]):
             if isinstance(event.data, RosterPublished | DoctorUnavailable):
                 keys.add(day_key(event.data.clinic_id, event.data.date.isoformat()))
                 handled.results[index] = "handled"
+                if isinstance(event.data, RosterPublished) and (doctors := _implausible_starts(event.data)):
+                    self._log.warning(
+                        "a roster's starts cannot be true",
+                        clinic_id=event.data.clinic_id,
+                        date=event.data.date.isoformat(),
+                        doctors=doctors,
+                    )
             else:
                 handled.dead.append((event, Dead("schema", one_line(event.errors))))
                 handled.results[index] = "dead"
@@ -405,6 +413,12 @@ class Moved:
     async def told(self) -> None:
         """The events were acknowledged."""
         await self._engine.finish(self._days, self._told)
+
+
+def _implausible_starts(roster: RosterPublished) -> int:
+    """How many doctors of a roster are said to begin their day where nobody can."""
+    starts = [each.start for each in roster.doctors if each.start is not None]
+    return sum(implausible(each.lat, each.lon) for each in starts)
 
 
 def _cause(day: ClinicDay) -> Any:

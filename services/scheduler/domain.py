@@ -34,6 +34,7 @@ from services.standard.calendar import ClinicCalendar, NeverOpenError, after
 from services.standard.clinics import Clinics
 from services.standard.deadlines import Clock, visit_clock
 from services.standard.patient import ADULT_AGE
+from services.standard.places import LOCATION_IMPLAUSIBLE, located
 from services.standard.rules import NotCoveredError, RuleSets
 
 _LOOK_AGAIN = timedelta(minutes=10)
@@ -180,7 +181,7 @@ def accepted(
             "urgency": data.urgency or "same_day",
             "red_flag": bool(data.red_flags),
             "rank": order.rank(red_flag=bool(data.red_flags), urgency=data.urgency or "same_day", age_years=age),
-            **({"lat": address.lat, "lon": address.lon} if address and None not in (address.lat, address.lon) else {}),
+            **_coordinates(data),
         },
         accepted_at=in_zone(data.accepted_at),
         asked_on=asked_on.isoformat(),
@@ -191,6 +192,14 @@ def accepted(
         pending=[[event.cause, event.traceparent, "place"]],
     )
     return Decision(state)
+
+
+def _coordinates(data: RequestAccepted) -> dict[str, float]:
+    """Where the call is, if that is believed; an event of an earlier release has no flag, and is judged here."""
+    if data.address is None or LOCATION_IMPLAUSIBLE in data.flags:
+        return {}
+    place = located(data.address.lat, data.address.lon)
+    return {"lat": place[0], "lon": place[1]} if place is not None else {}
 
 
 def first_day_left(calendar: ClinicCalendar, day: date, now: datetime) -> date:
@@ -283,6 +292,7 @@ class Placed:
     doctor: dict[str, Any]
     basis: str
     why: dict[str, Any] | None = None
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -321,6 +331,7 @@ def settled(
                 **{name: value for name, value in booking.items() if name != "day"},
                 "reason": (reason or "no_capacity") if state.promised else None,
                 "why": place.why,
+                "flags": list(place.flags),
             }
         )
         placed = replace(

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from math import atan2
+from statistics import median
 
 from services.scheduler.route import Stop
 from services.scheduler.routing import Day, _seconds, _suitable
@@ -89,7 +90,8 @@ def _part(day: Day, doctors: Sequence[str], part: int) -> list[str]:
         return list(doctors)
     centres = {each: _centre([stop.spot for stop in day.routes[each].open]) for each in doctors}
     known = [centre for centre in centres.values() if centre is not None]
-    lat, lon = (sum(each[axis] for each in known) / len(known) if known else 0.0 for axis in (0, 1))
+    # The middle one, not the mean: a single place far away would put all others into one direction.
+    lat, lon = (median(each[axis] for each in known) if known else 0.0 for axis in (0, 1))
 
     def around(doctor_id: str) -> tuple[bool, float, str]:
         centre = centres[doctor_id]
@@ -105,7 +107,7 @@ def _centre(spots: Sequence[Spot]) -> tuple[float, float] | None:
     known = [(spot.lat, spot.lon) for spot in spots if spot.lat is not None and spot.lon is not None]
     if not known:
         return None
-    return sum(lat for lat, _ in known) / len(known), sum(lon for _, lon in known) / len(known)
+    return median(lat for lat, _ in known), median(lon for _, lon in known)
 
 
 def _extra(day: Day, doctor_id: str, stop: Stop, keep_doctors: bool) -> int:

@@ -137,7 +137,7 @@ class Call:
     @property
     def spot(self) -> Spot:
         """Where it is."""
-        return Spot(self.request_id, self.lat, self.lon, self.district_id)
+        return Spot.of(self.request_id, self.lat, self.lon, self.district_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,13 +191,14 @@ class Day:
         self._doctors = {doctor.doctor_id: doctor for doctor in roster.doctors} if roster else {}
         flat = (roster.travel_minutes if roster else 10) * 60
         rules = self.dispatch
-        self.travel = Travel(flat, rules.road_factor, rules.speed_kmh, rules.table, self._routed)
+        farthest = _longest_way(roster) if roster else _DAY
+        self.travel = Travel(flat, rules.road_factor, rules.speed_kmh, rules.table, self._routed, farthest)
         self._routes = {}
         for doctor_id in [*self._doctors, *(each for each in stops if each not in self._doctors)]:
             doctor = self._doctors.get(doctor_id)
             lat, lon = (doctor.start if doctor and doctor.start else None) or (None, None)
             self._routes[doctor_id] = Route(
-                Spot(start_key(doctor_id), lat, lon),
+                Spot.of(start_key(doctor_id), lat, lon),
                 _seconds(doctor.shift_from) if doctor else 0,
                 self._until(doctor) if doctor else 0,
                 self.travel,
@@ -241,6 +242,13 @@ class Day:
         return [route.start for route in self._routes.values()] + [
             stop.spot for route in self._routes.values() for stop in route.stops
         ]
+
+    def out_of_reach(self, spot: Spot) -> bool:
+        """Whether a spot's coordinates are too far from most places of the day to be true."""
+        if not spot.known:
+            return False
+        known = [each for each in self.spots() if each.known and each.key != spot.key]
+        return 2 * sum(self.travel.too_far(each, spot) for each in known) > len(known)
 
     # ------------------------------------------------------------ what changes it
 
@@ -663,6 +671,15 @@ class Day:
                 "over": [],
             },
         )
+
+
+_DAY = 86_400
+
+
+def _longest_way(roster: Roster) -> int:
+    """What can be driven within a shift, with time left for a visit: seconds, by the roster's longest shift."""
+    longest = max((_seconds(each.shift_to) - _seconds(each.shift_from) for each in roster.doctors), default=_DAY)
+    return max(0, longest - roster.visit_minutes * 60)
 
 
 def start_key(doctor_id: str) -> str:

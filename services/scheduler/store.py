@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -20,6 +20,7 @@ from services.scheduler.improve import Problem, adopt
 from services.scheduler.retention import over_on
 from services.scheduler.routing import Booking, Call, Day, Dispatch, Doctor, Roster
 from services.scheduler.travel import Spot, straight_km
+from services.standard.places import LOCATION_IMPLAUSIBLE, located
 
 _DAYS_HELD = 512
 _BOOKINGS_HELD = 6_000
@@ -138,9 +139,15 @@ class ClinicDay:
     def place(self, call: Call, now: datetime) -> Placed | None:
         """A place for the call: the one it has, or a new one. None when the day has none."""
         if call.request_id not in self.bookings:
+            implausible = self.plan.out_of_reach(call.spot)
+            if implausible:
+                call = replace(call, lat=None, lon=None)
             if not isinstance(self.plan.place(call, now), Booking):
                 return None
             self._keep({call.request_id: call})
+            if implausible:
+                self.bookings[call.request_id]["implausible"] = True
+                self._put(f"bookings.{call.request_id}.implausible", True)
         return self.placed(call.request_id)
 
     def placed(self, request_id: str) -> Placed | None:
@@ -154,6 +161,7 @@ class ClinicDay:
             kept["doctor"],
             kept["basis"],
             kept.get("why"),
+            (LOCATION_IMPLAUSIBLE,) if kept.get("implausible") else (),
         )
 
     def book(self, call: Call, placed: Placed) -> None:
@@ -248,7 +256,7 @@ class ClinicDay:
         known = {
             spot.key: (spot.lat, spot.lon)
             for spot in self.plan.spots()
-            if spot.lat is not None and spot.lon is not None
+            if spot.lat is not None and spot.lon is not None and not self.plan.travel.too_far(call.spot, spot)
         }
         nearest = sorted(known, key=lambda key: (straight_km(lat, lon, *known[key]), key))
         return (lat, lon), {key: known[key] for key in nearest}
@@ -293,7 +301,7 @@ class ClinicDay:
             "accepted_at": in_zone(call.accepted_at),
             "rank": call.rank,
         }
-        if call.lat is not None and call.lon is not None:
+        if call.spot.known:
             kept |= {"lat": call.lat, "lon": call.lon}
             if self.places is None:
                 self.places = self.date
@@ -437,7 +445,7 @@ def _booking(request_id: str, kept: Mapping[str, Any], travel_minutes: int) -> B
         urgent=kept["urgency"] == "urgent",
         basis=kept["basis"],
         is_child=kept["child"],
-        spot=Spot(request_id, kept.get("lat"), kept.get("lon"), kept["district"]),
+        spot=Spot.of(request_id, kept.get("lat"), kept.get("lon"), kept["district"]),
         latest_at=latest_at,
         why=kept.get("why"),
     )
@@ -471,7 +479,7 @@ def _roster(kept: dict[str, Any], day: str) -> Roster:
                 shift_to=datetime.combine(on, each.shift.to, ZONE),
                 max_visits=each.max_visits,
                 on_duty=each.on_duty,
-                start=(each.start.lat, each.start.lon) if each.start is not None else None,
+                start=located(each.start.lat, each.start.lon) if each.start is not None else None,
             )
             for each in roster.doctors
         ),

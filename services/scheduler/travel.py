@@ -1,7 +1,8 @@
 """How long it takes to drive from one place to another. Pure: whatever was asked outside is passed in.
 
 In this order: what a router said of this very pair, the clinic's table of its districts, the straight line between
-coordinates, and the roster's flat ``travel_minutes`` where a place has none. Whole seconds, rounded up.
+coordinates, and the roster's flat ``travel_minutes`` where a place has none that can be true. Whole seconds, rounded
+up.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import ceil, cos, radians, sqrt
+
+from services.standard.places import located
 
 _KM_PER_DEGREE = 111.195  # of a great circle, on a sphere of 6,371 km
 
@@ -27,13 +30,20 @@ class Spot:
         """Whether it has coordinates."""
         return self.lat is not None and self.lon is not None
 
+    @classmethod
+    def of(cls, key: str, lat: float | None, lon: float | None, district_id: str | None = None) -> Spot:
+        """A place with the coordinates that were given for it, where they are believed."""
+        place = located(lat, lon)
+        return cls(key, None, None, district_id) if place is None else cls(key, place[0], place[1], district_id)
+
 
 @dataclass(frozen=True, slots=True)
 class Travel:
     """A clinic's travel times of one day.
 
     ``table`` holds seconds between districts; one direction serves for both where the other is not given. ``routed``
-    holds what a router said, by the keys of two spots.
+    holds what a router said, by the keys of two spots. Coordinates that are more than ``farthest_seconds`` apart cannot
+    both be true: ``flat_seconds`` serves, as if there were none.
     """
 
     flat_seconds: int = 600
@@ -41,6 +51,7 @@ class Travel:
     speed_kmh: float = 20.0
     table: Mapping[tuple[str, str], int] = field(default_factory=dict)
     routed: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    farthest_seconds: int = 86_400
 
     def alike(self, spot: Spot) -> int | None:
         """How long it takes to a place from any other and back, where nothing tells them apart; else None."""
@@ -57,10 +68,20 @@ class Travel:
             listed = self.table.get(pair, self.table.get(pair[::-1]))
             if listed is not None:
                 return listed
+        straight = self._straight(one, other)
+        return ceil(straight) if straight is not None and straight <= self.farthest_seconds else self.flat_seconds
+
+    def too_far(self, one: Spot, other: Spot) -> bool:
+        """Whether their coordinates are too far apart for both to be true."""
+        straight = self._straight(one, other)
+        return straight is not None and straight > self.farthest_seconds
+
+    def _straight(self, one: Spot, other: Spot) -> float | None:
+        """Seconds along the straight line, where both have coordinates."""
         lat, lon, to_lat, to_lon = one.lat, one.lon, other.lat, other.lon
         if lat is None or lon is None or to_lat is None or to_lon is None:
-            return self.flat_seconds
-        return ceil(straight_km(lat, lon, to_lat, to_lon) * self.road_factor / self.speed_kmh * 3600)
+            return None
+        return straight_km(lat, lon, to_lat, to_lon) * self.road_factor / self.speed_kmh * 3600
 
 
 def straight_km(lat: float, lon: float, to_lat: float, to_lon: float) -> float:

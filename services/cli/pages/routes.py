@@ -18,6 +18,7 @@ from services.cli.pages.words import PageLanguage, coded, said
 from services.contract import language as spoken
 from services.contract.events import AddressFacts
 from services.contract.language import Text
+from services.standard.places import located
 
 Spot = tuple[float, float]
 """Latitude and longitude in degrees."""
@@ -171,7 +172,7 @@ def _stop(
     planned_at, ends_at = _planned(kept)
     facts = request.get("facts", {})
     patient, where, reasons = _who(request)
-    spot = (kept["lat"], kept["lon"]) if "lat" in kept else None
+    spot = located(kept.get("lat"), kept.get("lon"))
     return Stop(
         order=order,
         request_id=request_id,

@@ -154,6 +154,9 @@ FLAG_WORDS: Final[Mapping[str, Text]] = {
         "ИИН не сходится с датой рождения или полом",
         "IIN does not fit the birth date or sex",
     ),
+    "location_implausible": Text(
+        "координаттар шындыққа сай емес", "координаты неправдоподобны", "coordinates cannot be true"
+    ),
 }
 REFUSALS: Final[Mapping[str, Text]] = {
     "invalid_request": Text(

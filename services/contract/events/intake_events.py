@@ -180,8 +180,9 @@ class RequestEvent(Event):
     flags: list[str] = Field(
         default_factory=list,
         description=(
-            "What was noticed and did not lead to a refusal: `clock_ahead`, `identity_unconfirmed`, `iin_mismatch`. "
-            "More may come; ignore unknown ones."
+            "What was noticed and did not lead to a refusal: `clock_ahead`, `identity_unconfirmed`, `iin_mismatch`, "
+            "`location_implausible` (coordinates that cannot be true: shown as sent, and planned without). More may "
+            "come; ignore unknown ones."
         ),
         examples=[["iin_mismatch"]],
     )

@@ -142,7 +142,8 @@ class Address(Part):
     lat: Latitude | None = Field(
         default=None,
         description=(
-            "Latitude of the address. With `lon` it gives the travel time; absent, the district or a flat time is used."
+            "Latitude of the address. With `lon` it gives the travel time; absent, or where it cannot be true, the "
+            "district or a flat time is used."
         ),
         examples=[43.2401],
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import ConfigDict, FailFast, Field, field_validator
+from pydantic import BeforeValidator, ConfigDict, FailFast, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from services.contract.events.shared import Interval, Specialty
@@ -12,10 +12,15 @@ from services.contract.types import ClinicId, ClockTime, Count, Day, Event, Id, 
 
 
 class Place(Part):
-    """A point on the map: WGS 84, in degrees."""
+    """A point on the map: WGS 84, in degrees. One that cannot be true counts as none (``standard.places``)."""
 
-    lat: Latitude = Field(description="Latitude of the place.", examples=[43.2389])
-    lon: Longitude = Field(description="Longitude of the place.", examples=[76.8897])
+    lat: Latitude | None = Field(default=None, description="Latitude of the place.", examples=[43.2389])
+    lon: Longitude | None = Field(default=None, description="Longitude of the place.", examples=[76.8897])
+
+
+def _readable_place(value: Any) -> Any:
+    # Optional, and no reason to be without a roster.
+    return value if isinstance(value, dict | Place) else None
 
 
 class RosterDoctor(Part):
@@ -49,8 +54,12 @@ class RosterDoctor(Part):
         description="Whether the doctor also takes calls of other districts when their own doctors are full.",
         examples=[False],
     )
-    start: Place | None = Field(
-        default=None, description="Where the doctor's route starts. Absent: the first journey takes `travel_minutes`."
+    start: Annotated[Place | None, BeforeValidator(_readable_place)] = Field(
+        default=None,
+        description=(
+            "Where the doctor's route starts. Absent, or coordinates that cannot be true: the first journey takes "
+            "`travel_minutes`."
+        ),
     )
 
 

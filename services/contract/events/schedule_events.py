@@ -116,6 +116,14 @@ class VisitScheduled(VisitEvent):
     why: VisitChoice | None = Field(
         default=None, description="What the choice of doctor and time rests on, to be checked and explained."
     )
+    flags: list[str] = Field(
+        default_factory=list,
+        description=(
+            "What was noticed in planning: `location_implausible`, the coordinates are too far away to be reached in a "
+            "shift, and the visit is planned without them."
+        ),
+        examples=[[]],
+    )
 
 
 class VisitRescheduled(VisitScheduled):

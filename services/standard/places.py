@@ -1,0 +1,73 @@
+"""Which coordinates are believed. Pure.
+
+Coordinates are optional and often wrong: 0/0 from an empty form, latitude and longitude exchanged, a geocoder's guess
+in another country. What cannot be true counts as no coordinates: a wrong one must cost nobody a doctor.
+"""
+
+from __future__ import annotations
+
+LOCATION_IMPLAUSIBLE = "location_implausible"
+"""The flag of a request whose coordinates cannot be true."""
+
+AROUND_KAZAKHSTAN: tuple[tuple[float, float], ...] = (
+    (40.0, 67.0),
+    (40.0, 70.0),
+    (41.5, 73.0),
+    (41.8, 77.0),
+    (41.2, 80.0),
+    (42.0, 81.7),
+    (44.3, 82.0),
+    (44.8, 84.0),
+    (46.2, 84.0),
+    (46.2, 86.8),
+    (48.0, 88.5),
+    (50.4, 88.5),
+    (51.8, 86.0),
+    (52.2, 81.0),
+    (55.3, 77.5),
+    (56.2, 72.0),
+    (56.2, 68.0),
+    (55.0, 60.0),
+    (52.0, 58.5),
+    (52.6, 50.0),
+    (51.4, 46.3),
+    (49.6, 45.6),
+    (47.6, 45.6),
+    (45.4, 48.0),
+    (43.4, 49.0),
+    (41.0, 51.5),
+    (40.4, 55.0),
+    (40.4, 57.0),
+    (43.5, 57.5),
+    (42.5, 61.0),
+    (41.0, 65.0),
+)
+"""A line around Kazakhstan, in degrees (latitude, longitude), 60 to 220 km outside its border and coast.
+
+Coarse on purpose: it has to tell another country from a village at the border, and never costs that village its place.
+"""
+
+
+def located(lat: float | None, lon: float | None) -> tuple[float, float] | None:
+    """The coordinates, where both are there and lie in Kazakhstan or near its border; else None."""
+    if lat is None or lon is None or not _inside(lat, lon):
+        return None
+    return lat, lon
+
+
+def implausible(lat: float | None, lon: float | None) -> bool:
+    """Whether coordinates were given that are not believed; also one without the other."""
+    return (lat is not None or lon is not None) and located(lat, lon) is None
+
+
+def _inside(lat: float, lon: float) -> bool:
+    """Whether the point lies within the line: a ray to the east crosses it an odd number of times."""
+    inside = False
+    before_lat, before_lon = AROUND_KAZAKHSTAN[-1]
+    for to_lat, to_lon in AROUND_KAZAKHSTAN:
+        # No number (NaN) is on no side of anything.
+        if (before_lat > lat) != (to_lat > lat):
+            crosses_at = before_lon + (lat - before_lat) / (to_lat - before_lat) * (to_lon - before_lon)
+            inside ^= lon < crosses_at
+        before_lat, before_lon = to_lat, to_lon
+    return inside
