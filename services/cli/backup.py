@@ -26,7 +26,7 @@ import bson
 from bson.raw_bson import RawBSONDocument
 
 from services.cli.failure import Failure
-from services.cli.terminal import json_line, print_bytes, settings
+from services.cli.terminal import counted, json_line, print_bytes, settings
 from services.contract.topics import COMPLAINTS, INTAKE, NOTIFIER, SCHEDULER
 from services.runtime.failures import Transient
 from services.runtime.mongo import Database
@@ -335,4 +335,5 @@ def _tell(file: Path, contents: Contents, *, as_json: bool) -> None:
         return
     for name, count in told["collections"].items():
         print(f"{name}: {count}")
-    print(f"{file}: {told['documents']} documents of {contents.at}, {contents.bytes} bytes, SHA-256 {contents.sha256}")
+    documents = counted(told["documents"], "document")
+    print(f"{file}: {documents} of {contents.at}, {contents.bytes} bytes, SHA-256 {contents.sha256}")

@@ -11,12 +11,13 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Literal
 
 from services.cli.failure import Failure
 from services.cli.kafka import read_to_end
 from services.cli.pages.as_csv import guarded
-from services.cli.terminal import print_bytes, print_error, settings
+from services.cli.table import Column, print_table
+from services.cli.terminal import counted, print_bytes, print_error, printable, settings
 from services.complaints.domain import ComplaintState, Held, open_since, same_matter
 from services.complaints.store import ComplaintStore
 from services.contract.envelope import Record, Unreadable, read
@@ -87,7 +88,7 @@ def complaints(clinic_id: str, *, only_open: bool, form: ListFormat) -> None:
         for line in [summary(rows), missed_line(missed)]:
             print_error(line)
         return
-    print_table(shown)
+    print_complaints(shown)
     print_bytes(f"{summary(rows)}\n{missed_line(missed)}\n".encode())
 
 
@@ -260,10 +261,7 @@ def summary(rows: Sequence[Listed]) -> str:
     """How many there are, open and overdue, and of how many matters: linked ones are one."""
     still = [each for each in rows if each.open]
     overdue = sum(each.overdue for each in rows)
-    return (
-        f"complaints: {len(rows)}, about {_matters(rows)} {'matter' if _matters(rows) == 1 else 'matters'}; "
-        f"{len(still)} open, {overdue} overdue"
-    )
+    return f"complaints: {len(rows)}, about {counted(_matters(rows), 'matter')}; {len(still)} open, {overdue} overdue"
 
 
 def _matters(rows: Sequence[Listed]) -> int:
@@ -301,32 +299,24 @@ def status_of(row: Listed) -> str:
     return f"{row.status}, overdue" if row.overdue else row.status
 
 
-def print_table(rows: Sequence[Listed]) -> None:
-    """The list for a terminal; elsewhere with no line broken."""
-    from rich.console import Console
-    from rich.table import Table
+_COLUMNS = (
+    Column("number"),
+    Column("stage", folds=2),
+    Column("status"),
+    Column("registered", folds=4),
+    Column("age", folds=3, right=True),
+    Column("due", folds=1),
+    Column("left", right=True),
+    Column("executor", folds=5),
+    Column("linked", folds=7),
+    Column("complaint", folds=6),
+)
 
-    if not rows:
-        return
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=240)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name, justify in (
-        ("number", "left"),
-        ("stage", "left"),
-        ("status", "left"),
-        ("registered", "left"),
-        ("age", "right"),
-        ("due", "left"),
-        ("left", "right"),
-        ("executor", "left"),
-        ("linked", "left"),
-        ("complaint", "left"),
-    ):
-        table.add_column(name, justify=justify, no_wrap=name in {"number", "registered", "due", "complaint"})  # type: ignore[arg-type]  # the value is one of its words
-    for row in rows:
-        cells = (
+
+def print_complaints(rows: Sequence[Listed]) -> None:
+    """The list. On a terminal what does not fit into a line stands under it; elsewhere no line is broken."""
+    cells = [
+        (
             row.number or "-",
             row.stage,
             status_of(row),
@@ -338,14 +328,13 @@ def print_table(rows: Sequence[Listed]) -> None:
             ", ".join(row.linked) or "-",
             row.complaint_id,
         )
-        table.add_row(*map(_plain, cells), style="bold red" if row.overdue else None if row.open else "dim")
-    console.print(table)
-
-
-def _plain(text: str) -> Any:
-    from rich.text import Text
-
-    return Text(text)
+        for row in rows
+    ]
+    print_table(
+        _COLUMNS,
+        [tuple(map(printable, each)) for each in cells],
+        styles=["bold red" if row.overdue else "" if row.open else "dim" for row in rows],
+    )
 
 
 _HEAD = (

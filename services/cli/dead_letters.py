@@ -7,16 +7,26 @@ import sys
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 from services.cli.failure import Failure
 from services.cli.kafka import Message, Sent, read_to_end, send, topic_named
-from services.cli.terminal import json_line, print_bytes, print_error, printable, settings
-from services.contract.envelope import Record
+from services.cli.table import Column, print_table
+from services.cli.terminal import counted, did_you_mean, json_line, print_bytes, print_error, printable, settings
+from services.contract.envelope import DeadReason, Record
 from services.contract.topics import BY_NAME, DEAD_LETTERS
 from services.contract.types import in_zone, without_iins
 
 _DEAD = "homecall-dead-"
+_COLUMNS = (
+    Column("offset", folds=0),
+    Column("when", folds=2),
+    Column("reason", folds=0),
+    Column("service", folds=3),
+    Column("from", folds=1),
+    Column("key", folds=4),
+    Column("detail", folds=5),
+)
 
 
 @dataclass(frozen=True)
@@ -65,14 +75,9 @@ def show(*, reason: str | None, topic: str | None, as_json: bool, show_value: bo
     if not letters:
         print("no dead letters")
         return
-    head = ("offset", "when", "reason", "service", "from", "key", "detail")
-    rows = [head, *(_row(letter) for letter in letters)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(head) - 1)]
-    for place, row in enumerate(rows):
-        print("  ".join([*(text.ljust(width) for text, width in zip(row, widths, strict=False)), row[-1]]).rstrip())
-        if show_value and place:
-            print(f"    {printable(_value(letters[place - 1]))}")
-    print(f"{len(letters)} dead letters: {_by_reason(letters)}")
+    under = [[f"    {printable(_value(letter))}"] if show_value else [] for letter in letters]
+    print_table(_COLUMNS, [_row(letter) for letter in letters], under=under)
+    print(f"{counted(len(letters), 'dead letter')}: {_by_reason(letters)}")
 
 
 def replay(*, reason: str | None, topic: str | None, offsets: Collection[int], yes: bool) -> None:
@@ -99,9 +104,10 @@ def replay(*, reason: str | None, topic: str | None, offsets: Collection[int], y
             sent += 1
         else:
             print_error(f"offset {letter.record.offset}: {place}")
-    print(f"{sent} of {len(letters)} dead letters sent again")
+    print(f"{sent} of {counted(len(letters), 'dead letter')} sent again")
     if sent < len(letters):
-        raise Failure(f"{len(letters) - sent} dead letters were not sent", code=1)
+        left = len(letters) - sent
+        raise Failure(f"{counted(left, 'dead letter')} {'was' if left == 1 else 'were'} not sent", code=1)
 
 
 def _ask(letters: list[Letter]) -> None:
@@ -114,6 +120,11 @@ def _ask(letters: list[Letter]) -> None:
 def _chosen(reason: str | None, topic: str | None, offsets: Collection[int], *, values: bool) -> list[Letter]:
     """The letters that were asked for; without ``values``, which may be a megabyte each, where nobody looks at them."""
     source = topic_named(topic).name if topic is not None else None
+    if reason is not None and reason not in get_args(DeadReason):
+        reasons = get_args(DeadReason)
+        raise Failure(
+            f"--reason {reason}: is no such reason{did_you_mean(reason, reasons)}: they are {', '.join(reasons)}"
+        )
     there: set[int] = set()
 
     def take(record: Record) -> Record | None:

@@ -37,6 +37,7 @@ from services.cli.ledger import HEARD, Ledger
 from services.cli.reconcile import Asked, stores_of
 from services.cli.screen import Screen, screen_for, show_findings, show_summary
 from services.cli.serve import build
+from services.cli.terminal import counted
 from services.contract.events import StatusChanged, VisitScheduled
 from services.contract.topics import SERVICES, TOPICS
 from services.contract.types import ZONE, Event
@@ -105,7 +106,7 @@ def run(requests: int, seed: int, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(summary.as_dict()), flush=True)
     if findings:
-        raise Failure(f"demo: {len(findings)} finding(s), listed above; {where}", code=1)
+        raise Failure(f"demo: {counted(len(findings), 'finding')}, listed above; {where}", code=1)
 
 
 def _whole_day(requests: int, seed: int, console: Console, log: TextIO) -> Ledger:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from services.cli.failure import Failure
-from services.cli.terminal import numbered_lines, print_bytes, print_error
+from services.cli.terminal import counted, numbered_lines, print_bytes, print_error
 
 if TYPE_CHECKING:
     from services.gateways.dev_authority import DevAuthority
@@ -34,7 +34,10 @@ def dev_sign(file: str, directory: Path, iin: str | None) -> None:
         except ValueError as error:
             print_error(f"line {number}: {error}")
     if signed < total:
-        raise Failure(f"{total - signed} of {total} lines were not signed", code=1)
+        raise Failure(
+            f"{total - signed} of {counted(total, 'line')} {'was' if total - signed == 1 else 'were'} not signed",
+            code=1,
+        )
 
 
 def signed_line(authority: DevAuthority, line: bytes, iin: str | None = None) -> bytes:

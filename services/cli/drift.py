@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Final
 
+from services.cli.terminal import counted
 from services.intake.domain import RequestState, awaits_number
 from services.notifier.domain import Call as Told
 from services.runtime.mongo import Aggregate, Page
@@ -263,7 +264,11 @@ class _Judging:
         for store, kept in stores.items():
             aggregate = kept.get(request_id)
             if aggregate is not None and aggregate.unsent:
-                yield "unsent", store, f"{len(aggregate.unsent)} outcome(s) are stored and not known to have been sent"
+                yield (
+                    "unsent",
+                    store,
+                    f"{counted(len(aggregate.unsent), 'outcome')} stored and not known to have been sent",
+                )
         call = _state(self._facts.calls, request_id)
         if call is not None and is_pending(call):
             yield "unfinished", "scheduler", "waits for something to be done in its day"
@@ -338,7 +343,10 @@ class _Judging:
         for first, end in _runs(sorted(set(range(1, last + 1)) - by_number.keys())):
             find("number_gap", f"nobody has number {first if first == end else f'{first} to {end}'}")
         if page.count < last:
-            find("number_gap", f"the page counts {page.count} numbers, and {last} is given: the next would be doubled")
+            find(
+                "number_gap",
+                f"the page counts {counted(page.count, 'number')}, and {last} is given: the next would be doubled",
+            )
 
     def bookings(self, clinic_id: str) -> None:
         """The doctors' day: each booking of a call that is booked there."""

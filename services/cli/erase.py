@@ -16,7 +16,7 @@ from typing import Any
 import typer
 
 from services.cli.failure import Failure
-from services.cli.terminal import settings
+from services.cli.terminal import counted, settings
 from services.complaints import retention as complaints
 from services.complaints.store import ComplaintStore
 from services.contract.envelope import Outgoing
@@ -84,19 +84,29 @@ def erase(days: int, service: str, *, dry_run: bool, yes: bool) -> None:
         raise Failure(f"{error}; run it again, it goes on there", code=1) from None
 
 
+def _counted(number: int, erasure: Erasure) -> str:
+    return counted(number, erasure.what.removesuffix("s"), erasure.what)
+
+
 async def _all(asked: Settings, erasures: Mapping[str, Erasure], last_day: date, dry_run: bool) -> None:
     for service, erasure in erasures.items():
         database = Database(asked.mongo_url, f"{asked.mongo_prefix}_{service}")
         try:
             store = erasure.store(database)
             if dry_run:
-                print(f"{service}: {await store.count_over(last_day)} {erasure.what} over by {last_day} to be erased")
+                print(
+                    f"{service}: {_counted(await store.count_over(last_day), erasure)} over by {last_day} to be erased"
+                )
             else:
                 erased, left = await erase_from(store, erasure, last_day)
                 if erasure.also is not None:
                     await erasure.also(database, last_day)
-                later = f"; {left} have events still to be sent: run it again later" if left else ""
-                print(f"{service}: {erased} {erasure.what} over by {last_day} erased{later}")
+                later = (
+                    f"; {left} {'has' if left == 1 else 'have'} events still to be sent: run it again later"
+                    if left
+                    else ""
+                )
+                print(f"{service}: {_counted(erased, erasure)} over by {last_day} erased{later}")
         finally:
             database.close()
 

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
 from services.cli.failure import Failure
-from services.cli.terminal import json_line, numbered_lines, print_bytes, settings
+from services.cli.terminal import counted, json_line, numbered_lines, print_bytes, settings
 from services.contract.envelope import Incoming, Record, Unreadable, read
 from services.contract.errors import field_errors, one_line
 from services.contract.events import ClinicPublished, ComplaintSubmitted, FieldError, RequestRefused, RequestSubmitted
@@ -53,12 +53,12 @@ class _Unanswered(Exception):
     """Why there is no ruling on a line, and the way out."""
 
 
-def explain(file: str) -> None:
+def explain(file: str, *, unsigned: bool = False) -> None:
     """Print a JSON line for each of the file's; ``Failure`` with code 1 at the end if any had no ruling."""
     asked = settings()
     try:
         rule_sets = load_rule_sets(asked.rules)
-        check = _check_of(asked)
+        check = None if unsigned else _check_of(asked)
     except (RuleSetError, SettingsError) as error:
         raise Failure(str(error)) from None
     total = unanswered = 0
@@ -69,7 +69,10 @@ def explain(file: str) -> None:
         total += len(some)
         unanswered += sum("error" in answer for answer in some)
     if unanswered:
-        raise Failure(f"{unanswered} of {total} lines have no ruling: see their error", code=1)
+        raise Failure(
+            f"{unanswered} of {counted(total, 'line')} {'has' if unanswered == 1 else 'have'} no ruling: see the error",
+            code=1,
+        )
 
 
 def _check_of(asked: Settings) -> Check | None:

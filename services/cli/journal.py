@@ -18,7 +18,7 @@ from services.cli.failure import Failure
 from services.cli.kafka import read_to_end
 from services.cli.pages.register import Heard, Register, printed, register_of
 from services.cli.pages.words import PageLanguage
-from services.cli.terminal import no_pdf_for_a_terminal, print_error, settings, write_out
+from services.cli.terminal import counted, no_pdf_for_a_terminal, print_error, settings, write_out
 from services.contract.envelope import Record, Unreadable, read
 from services.contract.events import ClinicPublished, JournalEntry
 from services.contract.topics import CLINICS, JOURNAL
@@ -43,7 +43,8 @@ def journal(clinic_id: str, on: str, *, form: PageFormat, language: PageLanguage
     register, unreadable = register_from(records, clinic_id, day)
     if unreadable:
         print_error(
-            f"{unreadable} record(s) of {clinic_id} could not be read and are left out: see homecall watch journal"
+            f"{counted(unreadable, 'record')} of {clinic_id} could not be read and "
+            f"{'is' if unreadable == 1 else 'are'} left out: see homecall watch journal"
         )
     if register is None:
         raise Failure(f"{clinic_id} has no entries for {day.isoformat()} in {JOURNAL.name}", code=1)

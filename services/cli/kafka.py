@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -12,8 +13,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from services.cli.failure import Failure
+from services.cli.terminal import did_you_mean
 from services.contract.envelope import Record
-from services.contract.topics import DEAD_LETTERS, SERVICES, TOPICS, Topic, find
+from services.contract.topics import DEAD_LETTERS, SERVICES, TOPIC_OF_TYPE, TOPICS, TYPE_PREFIX, Topic, find
 
 if TYPE_CHECKING:
     from services.runtime.settings import Settings
@@ -44,8 +46,20 @@ def topic_named(name: str) -> Topic:
     try:
         return find(name)
     except KeyError:
-        short = ", ".join(topic.name.removeprefix("homecall.").removesuffix(".v1") for topic in TOPICS)
-        raise Failure(f"{name} is no topic of the contract: they are {short}") from None
+        short = [topic.name.removeprefix("homecall.").removesuffix(".v1") for topic in TOPICS]
+        raise Failure(
+            f"{name} is no topic of the contract{_nearest_topic(name, short)}: they are {', '.join(short)}"
+        ) from None
+
+
+def _nearest_topic(name: str, short: Sequence[str]) -> str:
+    """What was probably meant: also by an event's type, or by a full name that is nearly right."""
+    event_type = name.lower().removeprefix(TYPE_PREFIX)
+    if event_type in TOPIC_OF_TYPE:
+        carries = TOPIC_OF_TYPE[event_type].name
+        return f" ({event_type} goes to {carries.removeprefix('homecall.').removesuffix('.v1')})"
+    plain = re.sub(r"^homecall[.-]|[.-]v\d+$", "", name.lower()).replace("_", "-")
+    return did_you_mean(plain, short)
 
 
 async def send(settings: Settings, messages: Sequence[Message]) -> list[Sent | str]:

@@ -33,7 +33,8 @@ def new(file: Path | None, *, standby: bool) -> None:
     path = _path(file)
     with _replaced(path) as keys:
         name = add_key(keys, datetime.now(UTC).year, standby=standby)
-    print(f"{path}: added key {name}; {keys['current']} seals, all {len(keys['keys'])} open")
+    opening = "it alone opens" if len(keys["keys"]) == 1 else f"all {len(keys['keys'])} open"
+    print(f"{path}: added key {name}; {keys['current']} seals, {opening}")
     if keys["current"] != name:
         print(f"give the file to each service and restart it, then: homecall keys use {name}")
     elif len(keys["keys"]) > 1:

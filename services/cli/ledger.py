@@ -16,6 +16,7 @@ from datetime import date, datetime, timedelta
 from typing import Literal, NamedTuple
 
 from services.cli.clinic_day import Act
+from services.cli.terminal import counted
 from services.contract.envelope import Record, Unreadable, read
 from services.contract.events import (
     ComplaintStatusChanged,
@@ -461,9 +462,14 @@ def _judge(fate: Fate) -> Iterable[Finding]:
     if fate.expected and fate.became != fate.expected:
         yield Finding("lost", f"{name} had to be {fate.expected}, and was {fate.became}")
     if fate.accepted > 1 or len(fate.numbers) > 1:
-        yield Finding("doubled", f"{name} was accepted {fate.accepted} times, under {len(fate.numbers)} numbers")
+        yield Finding(
+            "doubled",
+            f"{name} was accepted {counted(fate.accepted, 'time')}, under {counted(len(fate.numbers), 'number')}",
+        )
     if fate.refused and (fate.refused > 1 or fate.accepted or fate.cancelled):
-        yield Finding("doubled", f"{name} was refused {fate.refused} times, accepted {fate.accepted} times")
+        yield Finding(
+            "doubled", f"{name} was refused {counted(fate.refused, 'time')}, accepted {counted(fate.accepted, 'time')}"
+        )
     if fate.cancelled > 1:
         yield Finding("doubled", f"{name} was cancelled {fate.cancelled} times")
     if fate.withdrawal_sent and not fate.cancelled:

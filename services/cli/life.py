@@ -9,11 +9,20 @@ from datetime import datetime
 from typing import Any
 
 from services.cli.failure import Failure
-from services.cli.terminal import json_line, print_bytes, settings
+from services.cli.table import Column, print_table
+from services.cli.terminal import json_line, print_bytes, printable, settings
 from services.contract.topics import COMPLAINTS, INTAKE, NOTIFIER, SCHEDULER
 from services.runtime.failures import Transient
 from services.runtime.mongo import Database
 
+_COLUMNS = (
+    Column("time"),
+    Column("service", folds=2),
+    Column("step"),
+    Column("clauses", folds=3),
+    Column("verdict", folds=1),
+    Column("facts", folds=4),
+)
 MESSAGES = "messages"
 """The notifier's documents of what was sent by SMS."""
 
@@ -38,8 +47,11 @@ def explain_request(request_id: str, *, as_json: bool) -> None:
     steps = life(documents, about)
     if not steps:
         raise Failure(f"no store knows the request {request_id}: look at the dead letters, or check the id", code=1)
-    for step in steps:
-        print_bytes(json_line(step) if as_json else (_line(step) + "\n").encode())
+    if as_json:
+        for step in steps:
+            print_bytes(json_line(step))
+        return
+    print_table(_COLUMNS, [_row(step) for step in steps], header=False)
 
 
 async def _documents(request_id: str) -> dict[str, dict[str, Any]]:
@@ -165,11 +177,11 @@ def _why(why: dict[str, Any]) -> str:
     return "; ".join([why["by"], *facts, *([f"over {' '.join(over)}"] if over else [])])
 
 
-def _line(step: dict[str, Any]) -> str:
+def _row(step: dict[str, Any]) -> tuple[str, ...]:
     apart = {"time", "service", "step", "clauses", "verdict", "ruling"}
     shown = {name: value for name, value in step.items() if name not in apart}
     if isinstance(why := shown.get("why"), dict):
         shown["why"] = _why(why)
     told = ", ".join(f"{name} {', '.join(each) if isinstance(each, list) else each}" for name, each in shown.items())
     clauses, verdict = " ".join(step["clauses"]), step["verdict"] or ""
-    return f"{step['time']}  {step['service']:<10}  {step['step']:<24}  {clauses:<24}  {verdict:<20}  {told}"
+    return tuple(map(printable, (step["time"], step["service"], step["step"], clauses, verdict, told)))

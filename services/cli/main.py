@@ -92,6 +92,14 @@ class RouteFormat(StrEnum):
     GEOJSON = "geojson"
 
 
+class ExampleChannel(StrEnum):
+    """By which way an example comes."""
+
+    DESK = "desk"
+    PHONE = "phone"
+    PORTAL = "portal"
+
+
 class ServiceName(StrEnum):
     """What can be served."""
 
@@ -100,6 +108,24 @@ class ServiceName(StrEnum):
     NOTIFIER = "notifier"
     COMPLAINTS = "complaints"
     ALL = "all"
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"homecall {version('homecall')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="print name and version", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Calling a doctor to the home: the services, and the tools around them."""
+    del version
 
 
 @app.command()
@@ -209,9 +235,40 @@ def watch(
 
 
 @app.command()
+def example(
+    kind: Annotated[
+        str,
+        typer.Argument(
+            help="clinic, roster, unavailable, request, withdrawal, visit, answer, complaint, assigned, executed, "
+            "answered, refused, escalated; or id: only a new id"
+        ),
+    ],
+    own_id: Annotated[
+        str | None, typer.Option("--id", help="the request's or complaint's id, if not a new one")
+    ] = None,
+    request: Annotated[str | None, typer.Option(help="the request_id that it is about")] = None,
+    clinic: Annotated[str, typer.Option(help="the clinic_id")] = "samal-1",
+    channel: Annotated[ExampleChannel, typer.Option(help="of a request; portal: of a complaint, too")] = (
+        ExampleChannel.PHONE
+    ),
+) -> None:
+    """Print an event that is right now, as a line for homecall publish: an open clinic, today's roster, a request.
+
+    At night and on days off the clinic has a working date of its own. What comes through the portal is signed next,
+    with homecall dev-sign. The same --id is the same patient.
+    """
+    from services.cli.example import example as run
+
+    run(kind, own=own_id, request=request, clinic_id=clinic, channel=channel.value)
+
+
+@app.command()
 def explain(
     file: Annotated[str | None, typer.Argument(help="JSON lines; - for standard input")] = None,
     request: Annotated[str | None, typer.Option(help="a request_id: its whole life, from the stores")] = None,
+    unsigned: Annotated[
+        bool, typer.Option("--unsigned", help="judge no signatures, whatever the settings say")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="with --request: a line of JSON for each step")] = False,
 ) -> None:
     """Print the ruling on each request or complaint of a file, with no server; exit 1 if a line has none.
@@ -228,7 +285,7 @@ def explain(
         raise typer.BadParameter("name a file, - for standard input, or --request ID")
     from services.cli.explain import explain as run
 
-    run(file)
+    run(file, unsigned=unsigned)
 
 
 @app.command()

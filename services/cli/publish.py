@@ -18,7 +18,7 @@ from pydantic_core import from_json, to_json
 
 from services.cli.failure import Failure
 from services.cli.kafka import Message, Sent, answers, reading, send, topic_named
-from services.cli.terminal import json_line, numbered_lines, print_bytes, print_error, settings
+from services.cli.terminal import counted, json_line, numbered_lines, print_bytes, print_error, settings
 from services.contract.envelope import STRUCTURED, Record, Unreadable, read
 from services.contract.errors import one_line
 from services.contract.events import MODELS
@@ -81,7 +81,9 @@ def publish(
             print_error(f"line {number}: {place}")
     print(f"{sent} sent to {topic.name}")
     if sent < total:
-        raise Failure(f"{total - sent} of {total} lines were not sent", code=1)
+        raise Failure(
+            f"{total - sent} of {counted(total, 'line')} {'was' if total - sent == 1 else 'were'} not sent", code=1
+        )
 
 
 def _signing(sender: str | None, key: Path | None) -> Callable[[Message], Message]:
@@ -198,7 +200,7 @@ def watch(
     with suppress(KeyboardInterrupt):
         seen = asyncio.run(_watch(found, topics, from_beginning, start, key, request, count, seconds))
         if count is not None and seen < count:
-            raise Failure(f"{seen} of {count} events came within {seconds:g} s", code=1)
+            raise Failure(f"{seen} of {counted(count, 'event')} came within {seconds:g} s", code=1)
 
 
 def _moment(text: str, now: datetime) -> datetime:

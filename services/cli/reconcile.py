@@ -20,7 +20,7 @@ from pymongo.errors import PyMongoError
 
 from services.cli.drift import WAYS_OUT, Counts, Difference, Facts, Judged, judge
 from services.cli.failure import Failure
-from services.cli.terminal import json_line, print_bytes, print_error, settings
+from services.cli.terminal import counted, json_line, print_bytes, print_error, settings
 from services.contract.topics import INTAKE, NOTIFIER, SCHEDULER
 from services.contract.types import ZONE, Day
 from services.intake.store import IntakeStore
@@ -235,7 +235,7 @@ def reconcile(
     if textfile is not None:
         _write(textfile)
     if total.differences:
-        raise Failure(f"{total.differences} difference(s) between the stores", code=1)
+        raise Failure(f"{counted(total.differences, 'difference')} between the stores", code=1)
 
 
 def _asked(
@@ -312,11 +312,12 @@ class _Lines:
         until = "on" if asked.last == date.max else f"to {asked.last}"
         days = f"from {asked.first} {until}" if asked.first != asked.last else f"{asked.first}"
         print_error(
-            f"{days}, {len(total.clinics)} clinic(s): {counts.requests} requests, {counts.accepted} accepted, "
-            f"{counts.numbers} numbers, {counts.entries} entries, {counts.statuses} with statuses, "
-            f"{counts.bookings} bookings, {counts.waiting} waiting, {counts.withdrawn} withdrawn, "
+            f"{days}, {counted(len(total.clinics), 'clinic')}: {counted(counts.requests, 'request')}, "
+            f"{counts.accepted} accepted, {counted(counts.numbers, 'number')}, "
+            f"{counted(counts.entries, 'entry', 'entries')}, {counts.statuses} with statuses, "
+            f"{counted(counts.bookings, 'booking')}, {counts.waiting} waiting, {counts.withdrawn} withdrawn, "
             f"{counts.closed} closed; {counts.settling} too young to be judged; "
-            f"{total.differences or 'no'} difference(s), {seconds:.1f} s"
+            f"{counted(total.differences, 'difference') if total.differences else 'no differences'}, {seconds:.1f} s"
         )
 
 

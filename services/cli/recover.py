@@ -24,7 +24,7 @@ from services.cli.backup import Reader
 from services.cli.failure import Failure
 from services.cli.kafka import commit_offsets, committed_offsets, members_of, reading
 from services.cli.serve import build
-from services.cli.terminal import json_line, print_bytes, print_error, settings
+from services.cli.terminal import counted, json_line, print_bytes, print_error, settings
 from services.contract.envelope import Incoming, Outgoing, Record, Unreadable, read
 from services.contract.topics import COMPLAINTS, INTAKE, NOTIFIER, SCHEDULE_EVENTS, SCHEDULER, SERVICES, TOPICS, read_by
 from services.runtime.clock import AcceleratedClock, ReplayClock, clock_from
@@ -94,12 +94,17 @@ def recover(backup: Path | None, service: str, *, as_json: bool) -> None:
             _print(name, each)
     left = sum(sum(each.silent.values()) for each in found.values())
     if left:
-        raise Failure(f"{left} event(s) were told and have not come out again: look with homecall reconcile", code=1)
+        raise Failure(
+            f"{counted(left, 'event')} {'was' if left == 1 else 'were'} told before and did not come out again: "
+            "look with homecall reconcile",
+            code=1,
+        )
 
 
 def _print(name: str, found: Recovered) -> None:
     print(
-        f"{name}: {found.records} records handled again; {sum(found.as_told.values())} events as they were told, "
+        f"{name}: {counted(found.records, 'record')} handled again; "
+        f"{counted(sum(found.as_told.values()), 'event')} as told before, "
         f"{sum(found.otherwise.values())} otherwise, {sum(found.new.values())} new, "
         f"{sum(found.silent.values())} not again"
     )
@@ -273,7 +278,7 @@ class _Replay:
                     events.append(event)
                 if self._done.records - told >= _TOLD_EVERY:
                     told = self._done.records
-                    print_error(f"{self._service.name}: {told} records, up to {moment}")
+                    print_error(f"{self._service.name}: {counted(told, 'record')}, up to {moment}")
         await self._adopt(adopting, None)
         await self._timers()
         early = await self._caught_up(early)

@@ -21,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from services.cli.ledger import Fate, Finding, Ledger, Summary
+from services.cli.terminal import counted
 from services.contract.events import StatusChanged
 from services.contract.types import ZONE
 
@@ -203,7 +204,8 @@ class LiveScreen:
         bar.add_column(justify="right")
         bar.add_row(
             ProgressBar(total=max(1, self._total), completed=len(self._ledger.fates)),
-            f"{len(self._ledger.fates)} of {self._total} requests in, {time.monotonic() - self._began:.0f} s",
+            f"{len(self._ledger.fates)} of {counted(self._total, 'request')} in, "
+            f"{time.monotonic() - self._began:.0f} s",
         )
         return bar
 
@@ -316,7 +318,9 @@ class PlainScreen:
         self._shown_at = time.monotonic()
         counts = Counter(stands(fate) for fate in self._ledger.fates.values())
         parts = [f"{count} {name}" for name in _STANDS if (count := counts[name])]
-        self._say(now, f"{len(self._ledger.fates)} of {self._total} requests in: {', '.join(parts) or 'none'}")
+        self._say(
+            now, f"{len(self._ledger.fates)} of {counted(self._total, 'request')} in: {', '.join(parts) or 'none'}"
+        )
         clocks = running(self._ledger, now)
         if clocks:
             _, fate, elapsed = clocks[0]

@@ -14,7 +14,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from services.cli.failure import Failure
+from services.cli.table import Column, print_table
+from services.cli.terminal import counted
 from services.runtime.senders import ANY_CLINIC, BadSenders, read_senders
+
+_COLUMNS = (Column("sender"), Column("clinics", folds=1), Column("types", folds=2), Column("keys", right=True))
 
 
 def new(name: str, file: Path, private: Path, clinics: Sequence[str], types: Sequence[str]) -> None:
@@ -38,15 +42,17 @@ def new(name: str, file: Path, private: Path, clinics: Sequence[str], types: Seq
     _write_private(private, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     _replace(file, text)
     whose = "every clinic" if ANY_CLINIC in entry["clinics"] else ", ".join(entry["clinics"])
-    print(f"{file}: {name} writes for {whose}, {len(entry['keys'])} key(s)")
+    print(f"{file}: {name} writes for {whose}, {counted(len(entry['keys']), 'key')}")
     print(f"{private}: the private key; give it to the sender and to nobody else")
 
 
 def show(file: Path) -> None:
     """Print the senders with their clinics and types."""
-    for name, entry in _listed(file)["senders"].items():
-        types = ", ".join(entry.get("types", [])) or "all types"
-        print(f"{name}\t{', '.join(entry['clinics'])}\t{types}\t{len(entry['keys'])} key(s)")
+    rows = [
+        (name, ", ".join(entry["clinics"]), ", ".join(entry.get("types", [])) or "all types", str(len(entry["keys"])))
+        for name, entry in _listed(file)["senders"].items()
+    ]
+    print_table(_COLUMNS, rows)
 
 
 def _listed(file: Path) -> dict[str, Any]:

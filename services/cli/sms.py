@@ -7,7 +7,7 @@ import sys
 from datetime import UTC, datetime
 
 from services.cli.failure import Failure
-from services.cli.terminal import settings
+from services.cli.terminal import counted, settings
 from services.contract.topics import NOTIFIER
 from services.notifier.mobile import mobile_number
 from services.notifier.outbox import OPT_OUT
@@ -32,7 +32,8 @@ def change(*, stopped: bool) -> None:
         raise Failure(str(error)) from None
     except Transient as error:
         raise Failure(f"{error}; run it again", code=1) from None
-    print(f"{len(known)} {'get no messages any more' if stopped else 'may get messages'}")
+    gets = "get" if len(known) != 1 else "gets"
+    print(f"{counted(len(known), 'number')} {f'{gets} no messages any more' if stopped else 'may get messages'}")
     wrong = [place for place, number in enumerate(numbers, start=1) if number is None]
     if wrong or not numbers:
         which = f"line {', '.join(map(str, wrong))}: no mobile number of Kazakhstan" if wrong else "no number was given"

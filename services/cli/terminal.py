@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,7 +57,9 @@ def print_bytes(line: bytes) -> None:
 def no_pdf_for_a_terminal(form: str, output: Path | None) -> None:
     """``Failure`` where a PDF would be printed on a terminal."""
     if form == "pdf" and output is None and sys.stdout.isatty():
-        raise Failure("a PDF is nothing for a terminal: add -o FILE")
+        raise Failure(
+            "a PDF cannot be shown on a terminal: write it to a file with -o FILE.pdf, or choose --format html"
+        )
 
 
 def write_out(document: bytes, output: Path | None) -> None:
@@ -74,6 +76,19 @@ def write_out(document: bytes, output: Path | None) -> None:
 def print_error(line: str) -> None:
     """Print one line for a person, where it does not mix with the output."""
     print(line, file=sys.stderr, flush=True)
+
+
+def counted(number: int, one: str, several: str | None = None) -> str:
+    """How many of something: ``1 clinic``, ``2 clinics``; ``several`` where an s does not make the plural."""
+    return f"{number} {one if number == 1 else several or one + 's'}"
+
+
+def did_you_mean(name: str, names: Sequence[str]) -> str:
+    """`` (did you mean X?)`` with the nearest of the names; nothing where none is near."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(name.lower(), names, n=1, cutoff=0.6)
+    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def printable(text: str) -> str:

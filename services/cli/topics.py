@@ -7,7 +7,7 @@ from typing import Any
 
 from services.cli.failure import Failure
 from services.cli.kafka import connected
-from services.cli.terminal import settings
+from services.cli.terminal import counted, settings
 from services.contract.topics import TOPICS, Topic
 from services.runtime.producer import connection
 from services.runtime.settings import Settings
@@ -29,7 +29,7 @@ def check() -> None:
     for finding in findings:
         print(finding)
     if findings:
-        raise Failure(f"{len(findings)} difference(s) from the contract", code=1)
+        raise Failure(f"{counted(len(findings), 'difference')} from the contract", code=1)
     print(f"all {len(TOPICS)} topics are as the contract has them")
 
 

@@ -436,8 +436,8 @@ def test_nothing_differs_is_exit_0_and_says_what_was_compared(broken: Broken, tm
     _aged(broken)
     done = _run(broken, "--from", "2026-11-20", "--textfile", str(tmp_path / "reconcile.prom"))
     assert (done.exit_code, done.stdout) == (0, "")
-    assert "from 2026-11-20 on, 2 clinic(s): 8 requests, 6 accepted, 6 numbers" in done.stderr
-    assert "0 too young to be judged; no difference(s)" in done.stderr
+    assert "from 2026-11-20 on, 2 clinics: 8 requests, 6 accepted, 6 numbers" in done.stderr
+    assert "0 too young to be judged; no differences" in done.stderr
     drift = _samples((tmp_path / "reconcile.prom").read_text(), "homecall_reconcile_drift")
     assert {labels["kind"]: value for labels, value in drift} == dict.fromkeys(WAYS_OUT, 0)
 
@@ -454,7 +454,7 @@ def test_a_difference_is_a_line_exit_1_and_a_gauge_above_nought(broken: Broken, 
         "have notifier read intake-events and schedule-events again from that day on"
     )
     assert "status_missing" in status
-    assert str(done.exception) == "2 difference(s) between the stores"
+    assert str(done.exception) == "2 differences between the stores"
     text = (tmp_path / "reconcile.prom").read_text()
     drift = _samples(text, "homecall_reconcile_drift")
     assert {labels["kind"] for labels, value in drift if value} == {"entry_missing", "status_missing"}

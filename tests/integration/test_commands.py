@@ -197,7 +197,7 @@ def test_as_is_sends_garbage_and_broken_events_unchecked(homecall: Homecall) -> 
         (("publish", "dead-letters", "-"), "--as-is"),
         (("topics", "create", "--replication", "3"), "homecall.rosters.v1, homecall.visits.v1, "),
         (("watch", "requests", "journal"), "homecall.journal.v1 is not there: run homecall topics create"),
-        (("watch", "requests", "--count", "1", "--seconds", "0.2"), "0 of 1 events came within 0.2 s"),
+        (("watch", "requests", "--count", "1", "--seconds", "0.2"), "0 of 1 event came within 0.2 s"),
         (("watch", "requests", "--since", "lunch"), "--since: a time with an offset"),
         (("watch", "requests", "--since", "1h", "--from-beginning"), "one of them, not both"),
         (("dead-letters", "replay", "--offset", "7"), "--offset 7: no dead letter stands there"),
@@ -359,7 +359,7 @@ def test_dead_letters_are_listed_without_their_values(homecall: Homecall) -> Non
 def test_a_replay_sends_the_record_as_it_first_came_each_time(homecall: Homecall, letters: list[Record]) -> None:
     for _ in range(2):
         done = homecall("dead-letters", "replay", "--reason", "schema")
-        assert (done.code, done.out) == (0, ["1 of 1 dead letters sent again"])
+        assert (done.code, done.out) == (0, ["1 of 1 dead letter sent again"])
     first, again = homecall.records(REQUESTS.name)
     assert first.key == again.key == letters[0].key
     assert first.value == again.value == BROKEN
@@ -374,7 +374,7 @@ def test_a_replay_sends_the_record_as_it_first_came_each_time(homecall: Homecall
 def test_a_letter_that_lost_its_value_is_not_sent_as_a_tombstone(homecall: Homecall) -> None:
     bury(homecall, (Record(CLINICS.name, 0, 3, b"samal-3", None), "not_json", "too large to be kept here", "intake"))
     done = homecall("dead-letters", "replay")
-    assert (done.code, done.out) == (1, ["0 of 1 dead letters sent again"])
+    assert (done.code, done.out) == (1, ["0 of 1 dead letter sent again"])
     assert done.said.splitlines()[0].startswith("offset 0: holds no value")
     assert homecall.records(CLINICS.name) == []
 

@@ -104,7 +104,7 @@ def test_a_record_that_is_no_entry_is_counted_and_the_rest_is_written(bootstrap:
     done = homecall(bootstrap, "journal", CLINIC.clinic_id, DAY, "--format", "csv")
     assert done.code == 0
     assert len(done.out.splitlines()) == 2
-    assert "1 record(s) of samal-3 could not be read" in done.said
+    assert "1 record of samal-3 could not be read" in done.said
 
 
 def test_a_day_without_entries_is_one_line(bootstrap: str, tmp_path: Path) -> None:

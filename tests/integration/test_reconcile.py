@@ -68,7 +68,7 @@ def test_an_entry_that_was_lost_is_found_and_made_anew_by_reading_again(new_worl
             code, told, said = reconciled(world, "--settle", "0")
             assert (code, told["drift"]) == (1, {"entry_missing": 1, "status_missing": 1})
             assert {each["request_id"] for each in told["differences"]} == {lost}
-            assert said == "homecall: 2 difference(s) between the stores\n"
+            assert said == "homecall: 2 differences between the stores\n"
 
             port = free_port()
             going_on = [sys.executable, "-m", "services.cli.main", "reconcile", CLINIC, DAY]

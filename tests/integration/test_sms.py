@@ -127,12 +127,12 @@ def test_a_number_that_opted_out_by_the_command_gets_none(world: World, gateway:
         )
 
     done = sms("stop", "8 701 003 00 17", "+7 727 250 00 00")
-    assert (done.returncode, done.stdout) == (1, "1 get no messages any more\n")
+    assert (done.returncode, done.stdout) == (1, "1 number gets no messages any more\n")
     assert done.stderr == "homecall: line 2: no mobile number of Kazakhstan; write one a line, as +7 701 …\n"
     first = request(3)
     world.publish("request.submitted", first)
     world.wait(settled(world, first["request_id"], "scheduled", "failed"), "the message to be dropped")
-    assert sms("allow", "8 701 003 00 17").stdout == "1 may get messages\n"
+    assert sms("allow", "8 701 003 00 17").stdout == "1 number may get messages\n"
     second = request(4, phone="8 701 003 00 17")
     world.publish("request.submitted", second)
     world.wait(settled(world, second["request_id"], "scheduled", "sent"), "the message to be sent")

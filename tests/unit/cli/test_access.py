@@ -170,7 +170,7 @@ def test_a_sender_gets_a_key_and_later_one_more(tmp_path: Path) -> None:
     assert again.clinics == {"samal-1"}
     assert (tmp_path / "one.pem").stat().st_mode & 0o777 == 0o600
     shown = RUN.invoke(app, ["senders", "list", "--file", str(tmp_path / "senders.json")]).stdout
-    assert "samal-1\tsamal-1\tall types\t2 key(s)" in shown
+    assert ["samal-1", "samal-1", "all", "types", "2"] in [line.split() for line in shown.splitlines()]
 
 
 def test_a_private_key_is_never_written_over_and_nothing_else_changes(tmp_path: Path) -> None:

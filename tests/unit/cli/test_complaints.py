@@ -15,7 +15,7 @@ import pytest
 from pypdf import PdfReader
 
 from services.cli.complaint import file_of, text_of
-from services.cli.complaints import Listed, as_csv, clinic_among, listed, missed_line, print_table, summary
+from services.cli.complaints import Listed, as_csv, clinic_among, listed, missed_line, print_complaints, summary
 from services.cli.life import life
 from services.cli.pages import letter_html, letter_pdf, letter_words
 from services.cli.pages.letters import Letter, NotThere, receipt, reply, stage_of
@@ -184,7 +184,7 @@ async def test_csv_is_guarded_and_whole() -> None:
 
 
 async def test_the_table_breaks_no_line_and_names_no_complainant(capsys: pytest.CaptureFixture[str]) -> None:
-    print_table(await the_list(await an_office()))
+    print_complaints(await the_list(await an_office()))
     head, *lines = capsys.readouterr().out.splitlines()
     assert head.split() == [
         "number",

@@ -342,7 +342,7 @@ def test_the_command_answers_in_order_and_exits_1_after_a_bad_line(tmp_path: Pat
     assert code == 1
     assert [next(iter(answer)) for answer in answered] == ["decision", "error", "registered_on"]
     assert answered[1]["line"] == 3
-    assert said == "homecall: 1 of 3 lines have no ruling: see their error\n"
+    assert said == "homecall: 1 of 3 lines has no ruling: see the error\n"
 
     code, answered, said = run(tmp_path, request_line, complaint_line)
     assert (code, len(answered), said) == (0, 2, "")

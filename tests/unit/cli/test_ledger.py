@@ -251,7 +251,7 @@ def _nothing_came(played: Played) -> None:
         (_no_answer, "unanswered: request * has no answer; its status is registered"),
         (_not_taken_up, "unanswered: request * was deferred and not taken up"),
         (_more_promises_than_fit, "doubled: doctor gp-1 has too many visits from 23 October 09:00 on"),
-        (_accepted_and_refused, "doubled: request * was refused 1 times, accepted 1 times"),
+        (_accepted_and_refused, "doubled: request * was refused 1 time, accepted 1 time"),
         (_withdrawal_ignored, "lost: the withdrawal of request *"),
         (_other_words, "doubled: one status.changed of * was said twice in different words"),
         (_invented, "doubled: status.changed of a request that nobody sent: *"),

@@ -1,6 +1,6 @@
 """``homecall explain --request`` shows why a doctor and a time were chosen, and over whom."""
 
-from services.cli.life import _line, life
+from services.cli.life import _row, life
 from services.contract.topics import SCHEDULER
 from tests.unit.scheduler.office import Office, accepted, doctor, request_id, roster
 
@@ -18,4 +18,4 @@ async def test_the_choice_is_told_with_what_it_was_chosen_over() -> None:
         10.0,
     )
     assert [(each["doctor_id"], each["basis"]) for each in step["why"]["over"]] == [("b", "least_loaded")]
-    assert "why least travel; extra travel minutes 10.0; load 0.0; over b (+10.0 minutes)" in _line(step)
+    assert "why least travel; extra travel minutes 10.0; load 0.0; over b (+10.0 minutes)" in _row(step)[-1]
