@@ -73,6 +73,8 @@ class Service:
     receives: Mapping[str, Receiver] = field(default_factory=dict)
     close: Sequence[Callable[[], Awaitable[None]]] = ()
     gauges: Callable[[datetime], Awaitable[None]] | None = None
+    notes: Sequence[Callable[[], str]] = ()
+    """What each says is wrong beside the service, or nothing: readiness repeats it, and the service is ready."""
     failed: asyncio.Future[None] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -321,7 +323,8 @@ class Service:
             return False, f"the database does not answer: {problem}"
         if self._waiting:
             return False, f"timers wait: {next(iter(self._waiting.values()))}"
-        return True, f"ready{self._lacks}"
+        noted = "".join(f"; {note}" for each in self.notes if (note := each()))
+        return True, f"ready{self._lacks}{noted}"
 
 
 def refresh_open(

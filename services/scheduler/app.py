@@ -22,7 +22,7 @@ from services.contract.events import (
 )
 from services.contract.ids import cause_id
 from services.contract.types import ZONE
-from services.gateways.osrm import OsrmTable
+from services.gateways.osrm import osrm_from
 from services.runtime import metrics
 from services.runtime.clock import Clock
 from services.runtime.decision import Dead, Decision, Say
@@ -235,12 +235,20 @@ class SchedulerEngine(Engine[CallState]):
             if (day := days.get(day_key(state.clinic_id, state.day))) is not None
             and any(each[2] == "place" for each in state.pending)
             and (call := domain.call_of(state)).spot.known
+            and not day.plan.out_of_reach(call.spot)
             and call.request_id not in day.bookings
             and call.request_id not in day.routed
         ]
-        answers = await asyncio.gather(*(self._roads.ways(*day.around(call)) for day, call in asked))
+        answers = await asyncio.gather(
+            *(self._roads.ways(*day.around(call)) for day, call in asked), return_exceptions=True
+        )
         for (day, call), ways in zip(asked, answers, strict=True):
-            if ways:
+            if isinstance(ways, Exception):
+                # A router is an improvement: whatever is wrong with it stops nobody's visit.
+                self._log.error("travel times by road are not used", error=type(ways).__name__, exc_info=ways)
+            elif isinstance(ways, BaseException):
+                raise ways
+            elif ways:
                 day.take_routed(call.request_id, ways)
 
     # ------------------------------------------------------------ planning again
@@ -526,7 +534,7 @@ def build(settings: Settings, clock: Clock) -> Service:
             known.take(event.data)
 
     clinics = WholeTopic(settings, topics.SCHEDULER, topics.CLINICS, take, Shelf(database.collection("clinics")))
-    roads = OsrmTable(settings.osrm_url, settings.osrm_seconds) if settings.osrm_url else None
+    roads = osrm_from(settings)
     engine = SchedulerEngine(store, Scheduler(settings, known), clock, clinics, known, vault, roads)
     improver = Improver(settings.replan_seconds)
     planning: set[asyncio.Task[None]] = set()
@@ -587,4 +595,5 @@ def build(settings: Settings, clock: Clock) -> Service:
         ticks=[settle, clinics.keep, plan_again],
         close=[close],
         gauges=gauges,
+        notes=[] if roads is None else [roads.note],
     )

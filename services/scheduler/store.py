@@ -13,14 +13,15 @@ from pymongo import InsertOne, UpdateOne
 
 from services.contract.events import RosterPublished
 from services.contract.types import ZONE, in_zone
+from services.gateways.osrm import LONGEST_SECONDS
 from services.runtime.mongo import Aggregate, Aggregates, Collected, Database, Index, millis, moment_of
 from services.runtime.schema import Migration, Schema
 from services.scheduler.domain import CallState, Placed, day_key, timer_at
 from services.scheduler.improve import Problem, adopt
 from services.scheduler.retention import over_on
 from services.scheduler.routing import Booking, Call, Day, Dispatch, Doctor, Roster
-from services.scheduler.travel import Spot, straight_km
-from services.standard.places import LOCATION_IMPLAUSIBLE, located
+from services.scheduler.travel import Spot
+from services.standard.places import LOCATION_IMPLAUSIBLE, located, straight_km
 
 _DAYS_HELD = 512
 _BOOKINGS_HELD = 6_000
@@ -460,7 +461,9 @@ def _pairs(routed: Mapping[str, Sequence[Sequence[Any]]]) -> dict[tuple[str, str
     pairs: dict[tuple[str, str], int] = {}
     for request_id, ways in routed.items():
         for key, there, back in ways:
-            pairs[request_id, key], pairs[key, request_id] = there, back
+            # An earlier release kept whatever the router had said.
+            if min(there, back) >= 0 and max(there, back) <= LONGEST_SECONDS:
+                pairs[request_id, key], pairs[key, request_id] = there, back
     return pairs
 
 

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import ceil, cos, radians, sqrt
+from math import ceil
 
-from services.standard.places import located
-
-_KM_PER_DEGREE = 111.195  # of a great circle, on a sphere of 6,371 km
+from services.standard.places import located, straight_km
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +80,3 @@ class Travel:
         if lat is None or lon is None or to_lat is None or to_lon is None:
             return None
         return straight_km(lat, lon, to_lat, to_lon) * self.road_factor / self.speed_kmh * 3600
-
-
-def straight_km(lat: float, lon: float, to_lat: float, to_lon: float) -> float:
-    """The straight line between two points, as if the map were flat there: good to a few metres within a region."""
-    across = (to_lon - lon) * cos(radians((lat + to_lat) / 2))
-    up = to_lat - lat
-    return sqrt(across * across + up * up) * _KM_PER_DEGREE

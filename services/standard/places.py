@@ -1,10 +1,14 @@
-"""Which coordinates are believed. Pure.
+"""Which coordinates are believed, and how far apart they are. Pure.
 
 Coordinates are optional and often wrong: 0/0 from an empty form, latitude and longitude exchanged, a geocoder's guess
 in another country. What cannot be true counts as no coordinates: a wrong one must cost nobody a doctor.
 """
 
 from __future__ import annotations
+
+from math import cos, radians, sqrt
+
+_KM_PER_DEGREE = 111.195  # of a great circle, on a sphere of 6,371 km
 
 LOCATION_IMPLAUSIBLE = "location_implausible"
 """The flag of a request whose coordinates cannot be true."""
@@ -71,3 +75,10 @@ def _inside(lat: float, lon: float) -> bool:
             inside ^= lon < crosses_at
         before_lat, before_lon = to_lat, to_lon
     return inside
+
+
+def straight_km(lat: float, lon: float, to_lat: float, to_lon: float) -> float:
+    """The straight line between two points, as if the map were flat there: good to a few metres within a region."""
+    across = (to_lon - lon) * cos(radians((lat + to_lat) / 2))
+    up = to_lat - lat
+    return sqrt(across * across + up * up) * _KM_PER_DEGREE

@@ -76,3 +76,27 @@ async def test_what_does_not_close_keeps_nothing_else_open(
     assert closed[-1] == "database"
     assert ("producer" in closed) == (closing is failing)
     assert told in capfd.readouterr().out
+
+
+async def test_readiness_names_the_routing_server_and_is_ready_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOMECALL_ENV", "development")
+    monkeypatch.setenv("HOMECALL_OSRM_URL", "http://127.0.0.1:1")
+    settings = load_settings()
+    scheduler = build("scheduler", settings, clock_from(settings.clock))
+
+    async def no_problem() -> None:
+        return None
+
+    scheduler._started = True
+    monkeypatch.setattr(scheduler.subscription.assignment, "joined", True)
+    monkeypatch.setattr(type(scheduler.producer), "healthy", True)
+    scheduler.producer.heard_at = time.monotonic()
+    monkeypatch.setattr(scheduler._probe, "problem", no_problem)
+    assert await scheduler.ready() == (True, "ready")
+    roads = scheduler.engines[0]._roads  # type: ignore[attr-defined]  # the scheduler's own
+    for _ in range(3):
+        assert await roads.ways((43.2, 76.9), {"a": (43.3, 76.9)}) == {}
+    good, text = await scheduler.ready()
+    assert good
+    assert text.startswith("ready; the routing server (HOMECALL_OSRM_URL) cannot be asked (ConnectError)")
+    await roads.close()

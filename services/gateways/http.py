@@ -1,0 +1,49 @@
+"""How gateways are called over HTTP: what holds for every client, whatever it asks.
+
+No proxy and no ``.netrc`` of the environment: what is asked goes where the setting says, and nowhere else. No redirect
+is followed, for the same reason. Answers are read uncompressed and only up to a limit: a few bytes could unpack to
+gigabytes. A call has one time limit for all of it, which is the caller's: httpx's own are for each step.
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import httpx
+
+
+class TooLong(Exception):
+    """An answer is longer than its limit."""
+
+
+def client(
+    *, at_once: int, base_url: str = "", accept: str = "application/json", transport: httpx.AsyncBaseTransport | None
+) -> httpx.AsyncClient:
+    """A client that calls one gateway over at most ``at_once`` connections; ``transport`` None: the network."""
+    import httpx
+
+    return httpx.AsyncClient(
+        base_url=base_url,
+        transport=transport
+        or httpx.AsyncHTTPTransport(
+            # The machine's own certificates, to which an operator adds the national authority's.
+            verify=ssl.create_default_context(),
+            limits=httpx.Limits(max_connections=at_once, max_keepalive_connections=at_once),
+        ),
+        trust_env=False,
+        follow_redirects=False,
+        headers={"accept": accept, "accept-encoding": "identity"},
+        timeout=None,
+    )
+
+
+async def body_of(response: httpx.Response, most_bytes: int) -> bytes:
+    """The whole body of an answer that is being read. Raises ``TooLong`` beyond the limit."""
+    body = bytearray()
+    async for part in response.aiter_raw():
+        body += part
+        if len(body) > most_bytes:
+            raise TooLong
+    return bytes(body)
