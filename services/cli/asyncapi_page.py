@@ -10,6 +10,7 @@ from importlib import resources
 from typing import Any
 
 from services.contract.asyncapi import document
+from services.contract.types import GREATEST
 
 _SCHEMA = "#/components/schemas/"
 _BOUNDS = {
@@ -19,7 +20,6 @@ _BOUNDS = {
     "maxItems": "at most {} entries",
     "minimum": "at least {}",
     "maximum": "at most {}",
-    "pattern": "matches <code>{}</code>",
 }
 _EMPTY = ("minLength", "minItems")
 
@@ -78,8 +78,8 @@ def _message(spec: Mapping[str, Any], name: str, message: Mapping[str, Any]) -> 
     yield f"<article><h3 id='{_id('message', name)}'>{_text(name)}</h3>{_prose(message['description'])}"
     payload = message["payload"]
     if "$ref" in payload:
-        yield _fields(_named(spec, payload["$ref"]))
-    yield "<details><summary>Headers</summary>" + _fields(message["headers"]) + "</details>"
+        yield _fields(spec, _named(spec, payload["$ref"]))
+    yield "<details><summary>Headers</summary>" + _fields(spec, message["headers"]) + "</details>"
     for example in message.get("examples", ()):
         yield f"<details><summary>Example: {_text(example['summary'])}</summary><pre>{_record(example)}</pre></details>"
     yield "</article>"
@@ -90,11 +90,11 @@ def _record(example: Mapping[str, Any]) -> str:
     return _text(headers + "\n\n" + json.dumps(example["payload"], ensure_ascii=False, indent=2))
 
 
-def _fields(schema: Mapping[str, Any]) -> str:
+def _fields(spec: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
     required = set(schema.get("required", ()))
     rows = [
         f"<tr><td><code>{_text(name)}</code></td><td>{_kind(field)}</td>"
-        f"<td>{'always' if name in required else ''}</td><td>{_about(field)}</td></tr>"
+        f"<td>{'always' if name in required else ''}</td><td>{_about(spec, field)}</td></tr>"
         for name, field in schema.get("properties", {}).items()
     ]
     if not rows:
@@ -119,21 +119,32 @@ def _kind(schema: Mapping[str, Any]) -> str:
     return _text(f"{kind}, {schema['format']}" if "format" in schema else str(kind))
 
 
-def _about(schema: Mapping[str, Any]) -> str:
-    """What a field is, in words: its description, its values, its bounds."""
+def _about(spec: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
+    """What a field is, in words: its description, its values, its bounds, an example."""
     real = [each for each in schema.get("anyOf", ()) if each.get("type") != "null"]
-    own = {**(real[0] if len(real) == 1 else {}), **schema}
-    said = [_marked(own["description"])] if "description" in own else []
+    only = real[0] if len(real) == 1 else {}
+    listed = _named(spec, only["$ref"]) if "$ref" in only else {}
+    own = {**{key: listed[key] for key in ("enum", "const") if key in listed}, **only, **schema}
     values = [own["const"]] if "const" in own else own.get("enum", ())
-    if values:
-        said.append("one of " * (len(values) > 1) + ", ".join(f"<code>{_text(str(value))}</code>" for value in values))
-    # A format says the same as its pattern, and says it better.
-    told = [name for name in _BOUNDS if name in own and not (name == "pattern" and "format" in own)]
-    bounds = ["not empty" if own[name] == 1 and name in _EMPTY else _bound(name, own[name]) for name in told]
-    said += [", ".join(bounds)] if bounds else []
+    rules = ["one of " * (len(values) > 1) + ", ".join(map(_value, values))] if values else []
+    rules += ["not empty" if own[name] == 1 and name in _EMPTY else _bound(name, own[name]) for name in _told(own)]
     if own.get("default") is not None:
-        said.append(f"default <code>{_text(json.dumps(own['default'], ensure_ascii=False))}</code>")
-    return "; ".join(said)
+        rules.append(f"default {_value(own['default'])}")
+    said = [_marked(own["description"])] if "description" in own else []
+    said += [f"{', '.join(rules)[0].upper()}{', '.join(rules)[1:]}."] if rules else []
+    example = own.get("examples", [None])[0]
+    if not values and isinstance(example, str | int | float) and not isinstance(example, bool):
+        said.append(f"<span class='example'>Example: {_value(example)}</span>")
+    return " ".join(said)
+
+
+def _told(schema: Mapping[str, Any]) -> list[str]:
+    """The bounds worth a word: not that of a 64-bit integer."""
+    return [name for name in _BOUNDS if name in schema and schema[name] != GREATEST]
+
+
+def _value(value: Any) -> str:
+    return f"<code>{_text(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))}</code>"
 
 
 def _bound(name: str, value: Any) -> str:
@@ -145,7 +156,7 @@ def _shape(spec: Mapping[str, Any], name: str) -> Iterator[str]:
     yield f"<article><h3 id='{_id('shape', name)}'>{_text(name)}</h3>"
     if "description" in schema:
         yield _prose(schema["description"])
-    yield (_fields(schema) or f"<p>{_kind(schema)}; {_about(schema)}</p>") + "</article>"
+    yield (_fields(spec, schema) or f"<p>{_kind(schema)}; {_about(spec, schema)}</p>") + "</article>"
 
 
 def _shared(spec: Mapping[str, Any]) -> list[str]:
