@@ -6,8 +6,6 @@ It reads the complaints' database, and the clinic's days from Kafka. No complain
 from __future__ import annotations
 
 import asyncio
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -15,7 +13,7 @@ from typing import Literal
 
 from services.cli.failure import Failure
 from services.cli.kafka import read_to_end
-from services.cli.pages.as_csv import guarded
+from services.cli.pages.spreadsheet import written
 from services.cli.table import Column, print_table
 from services.cli.terminal import counted, print_bytes, print_error, printable, settings
 from services.complaints.domain import ComplaintState, Held, open_since, same_matter
@@ -33,7 +31,6 @@ from services.standard.rules import RuleSet, RuleSets, load_rule_sets
 
 ListFormat = Literal["table", "csv"]
 _WAITING = ("delivered", "escalated", "held")
-_BYTE_ORDER_MARK = "\ufeff"
 
 
 @dataclass(frozen=True)
@@ -357,31 +354,30 @@ _HEAD = (
 
 
 def as_csv(rows: Sequence[Listed]) -> bytes:
-    """The list as CSV: UTF-8 with a byte order mark, RFC 4180, guarded as the register's."""
-    text = io.StringIO(newline="")
-    lines = csv.writer(text, lineterminator="\r\n")
-    lines.writerow(_HEAD)
-    for row in rows:
-        cells = (
-            row.number,
-            row.stage,
-            row.status,
-            "yes" if row.overdue else "no",
-            _text(row.registered_on),
-            "" if row.age is None else str(row.age),
-            _text(row.due_on),
-            "" if row.left is None else str(row.left),
-            row.executor,
-            row.position,
-            row.channel,
-            row.complaint_id,
-            row.request_id,
-            " ".join(row.linked),
-            " ".join(row.earlier),
-        )
-        # A number that is less than none is no formula.
-        lines.writerow([cell if cell.lstrip("-").isdigit() else guarded(cell) for cell in cells])
-    return (_BYTE_ORDER_MARK + text.getvalue()).encode()
+    """The list as CSV, a row for each complaint."""
+    return written(
+        _HEAD,
+        (
+            (
+                row.number,
+                row.stage,
+                row.status,
+                "yes" if row.overdue else "no",
+                _text(row.registered_on),
+                "" if row.age is None else row.age,
+                _text(row.due_on),
+                "" if row.left is None else row.left,
+                row.executor,
+                row.position,
+                row.channel,
+                row.complaint_id,
+                row.request_id,
+                " ".join(row.linked),
+                " ".join(row.earlier),
+            )
+            for row in rows
+        ),
+    )
 
 
 def _text(day: date | None) -> str:

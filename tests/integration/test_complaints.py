@@ -116,7 +116,7 @@ def homecall(world: World, *arguments: str) -> tuple[int, bytes, str]:
 def rows(world: World, *arguments: str) -> tuple[dict[str, dict[str, str]], str]:
     code, out, said = homecall(world, "complaints", CLINIC, "--format", "csv", *arguments)
     assert code == 0, said
-    found = csv.DictReader(io.StringIO(out.decode().removeprefix("\ufeff")))
+    found = csv.DictReader(io.StringIO(out.decode().removeprefix("\ufeff")), delimiter=";")
     return {each["complaint_id"]: each for each in found}, said
 
 

@@ -78,7 +78,7 @@ def test_the_page_of_a_clinic_s_day_in_every_format(bootstrap: str, tmp_path: Pa
 
     done = homecall(bootstrap, "journal", CLINIC.clinic_id, DAY, "--format", "csv", "--language", "ru")
     assert (done.code, done.said) == (0, "numbers without an entry: 1-16: print it again once they are there\n")
-    head, accepted, refused = csv.reader(io.StringIO(done.out.decode("utf-8-sig"), newline=""))
+    head, accepted, refused = csv.reader(io.StringIO(done.out.decode("utf-8-sig"), newline=""), delimiter=";")
     named = dict(zip(head, accepted, strict=True))
     assert (named["№"], named["ФИО пациента"], named["Исход"]) == ("17", FIRST.patient_name, "осмотрен")
     assert (named["Врач"], named["Время записи ответа"]) == ("Левченко Артём Витальевич", f"{DAY} 09:01:00")

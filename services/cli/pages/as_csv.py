@@ -1,18 +1,12 @@
-"""The register as CSV: UTF-8 with a byte order mark, RFC 4180, a row for each call. Pure.
-
-A cell that begins with ``=``, ``+``, ``-``, ``@`` or an apostrophe gets an apostrophe before it, telephones included: a
-spreadsheet would reckon with it (``+7-700…`` would show a difference), or run it. Whoever reads the file by program
-takes one apostrophe off the beginning of a cell.
-"""
+"""The register as CSV, a row for each call. Pure."""
 
 from __future__ import annotations
 
-import csv
-import io
 from datetime import datetime
 
 from services.cli.pages import words
 from services.cli.pages.register import Call, Register, clean, flags, outcome, reasons, refusal, told_by, window
+from services.cli.pages.spreadsheet import written
 from services.cli.pages.words import PageLanguage, coded, said
 from services.contract.language import local
 
@@ -42,22 +36,12 @@ _HEAD = (
     words.MOVED_AT,
     words.MOVED_FROM,
 )
-_BYTE_ORDER_MARK = "\ufeff"
-_GUARDED = ("=", "+", "-", "@", "'")
 
 
 def write(register: Register, language: PageLanguage) -> bytes:
     """The accepted calls by their numbers, then the refused; times are local, ``2026-11-23 09:14:05``."""
-    text = io.StringIO(newline="")
-    rows = csv.writer(text, lineterminator="\r\n")
-    rows.writerow(said(head, language) for head in _HEAD)
-    rows.writerows([guarded(cell) for cell in _row(call, language)] for call in (*register.accepted, *register.refused))
-    return (_BYTE_ORDER_MARK + text.getvalue()).encode()
-
-
-def guarded(cell: str) -> str:
-    """The cell, so that no spreadsheet takes it for a formula."""
-    return f"'{cell}" if cell.startswith(_GUARDED) else cell
+    head = (said(each, language) for each in _HEAD)
+    return written(head, (_row(call, language) for call in (*register.accepted, *register.refused)))
 
 
 def _row(call: Call, language: PageLanguage) -> tuple[str, ...]:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from typing import Any, Final
 
 from services.cli.pages import routes as sheet
 from services.cli.pages import words
-from services.cli.pages.as_csv import guarded
 from services.cli.pages.register import address, clean
 from services.cli.pages.routes import DayRoutes, Route, Stop
+from services.cli.pages.spreadsheet import written
 from services.cli.pages.words import PageLanguage, coded, said
 from services.contract.types import in_zone
 
@@ -32,14 +30,9 @@ _HEAD: Final = (
 
 
 def as_csv(day: DayRoutes, language: PageLanguage) -> bytes:
-    """A row for each visit: UTF-8 with a byte order mark, RFC 4180, cells guarded as in the register's."""
-    out = io.StringIO(newline="")
-    rows = csv.writer(out)
-    rows.writerow([said(head, language) for head in _HEAD])
-    for route in day.routes:
-        for stop in route.stops:
-            rows.writerow([guarded(cell) for cell in _cells(route, stop, language)])
-    return b"\xef\xbb\xbf" + out.getvalue().encode()
+    """A row for each visit."""
+    head = (said(each, language) for each in _HEAD)
+    return written(head, (_cells(route, stop, language) for route in day.routes for stop in route.stops))
 
 
 def _cells(route: Route, stop: Stop, language: PageLanguage) -> tuple[str, ...]:

@@ -161,8 +161,8 @@ async def test_csv_is_guarded_and_whole() -> None:
     office = Office()
     await office.hear(complaint(), command("assigned", "Tue 2026-11-24 10:00", executor=MARAT | {"position": "=1+1"}))
     written = as_csv(await the_list(office, at("Wed 2026-12-02 09:00"))).decode()
-    assert written.startswith("\ufeffnumber,stage,status,overdue,")
-    (row,) = csv.DictReader(io.StringIO(written.removeprefix("\ufeff")))
+    assert written.startswith("\ufeffnumber;stage;status;overdue;")
+    (row,) = csv.DictReader(io.StringIO(written.removeprefix("\ufeff")), delimiter=";")
     assert row == {
         "number": "2026-1",
         "stage": "clinic",

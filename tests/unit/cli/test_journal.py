@@ -180,7 +180,7 @@ def rows_of(page: PrintedPage, table: int = 0) -> list[tuple[Cell, ...] | str]:
 
 def read_csv(document: bytes) -> list[list[str]]:
     assert document.startswith(b"\xef\xbb\xbf")
-    return list(csv.reader(io.StringIO(document.decode("utf-8-sig"), newline=""), strict=True))
+    return list(csv.reader(io.StringIO(document.decode("utf-8-sig"), newline=""), delimiter=";", strict=True))
 
 
 # ---------------------------------------------------------------- which entries hold
@@ -639,13 +639,6 @@ def test_no_cell_of_csv_is_a_formula(text: str) -> None:
     assert sum(cell == f"'{shown}" for cell in cells) >= 16
 
 
-@given(st.text(max_size=30))
-def test_one_apostrophe_less_gives_the_cell_back(text: str) -> None:
-    guarded = as_csv.guarded(text)
-    assert guarded[:1] not in {"=", "+", "-", "@"}
-    assert guarded.removeprefix("'") == text
-
-
 # ---------------------------------------------------------------- the command
 
 
@@ -684,7 +677,7 @@ def test_of_a_visit_that_was_moved_the_time_told_before_stands_there_too() -> No
         assert (call.moved_at, call.moved_from) == (at("09:04"), (at("15:00"), at("15:30")))
     ((_, _, _, _, _, _, cell, *_),) = printed(registered(told), "ru").tables[0].rows
     assert cell[1:] == ("23.11.2026, 17:00–17:30", "перенесено 09:04", "прежнее время: 23.11.2026, 15:00–15:30")
-    head, row = csv.reader(io.StringIO(as_csv.write(registered(told), "ru").decode("utf-8-sig")))
+    head, row = csv.reader(io.StringIO(as_csv.write(registered(told), "ru").decode("utf-8-sig")), delimiter=";")
     moved = dict(zip(head, row, strict=True))
     assert (moved["Время переноса"], moved["Прежнее время визита"]) == (
         "2026-11-23 09:04:00",

@@ -140,7 +140,7 @@ def test_what_came_from_outside_is_text_and_nothing_else() -> None:
 
 
 def test_a_spreadsheet_runs_nothing() -> None:
-    rows = list(csv.reader(io.StringIO(told(a_day(requests={"r1": request(1, note="=1+1")}), "csv"))))
+    rows = list(csv.reader(io.StringIO(told(a_day(requests={"r1": request(1, note="=1+1")}), "csv")), delimiter=";"))
     assert len(rows) == 5
     assert all(cell[:1] not in {"=", "+", "-", "@"} for row in rows for cell in row)
 
