@@ -7,7 +7,7 @@ out. As in `texts`, nothing of the patient's stands in a text.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Final
 
@@ -23,15 +23,31 @@ _LATIN: Final = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
     "abcdefghijklmnopqrstuvwxyzäöñüà"
 )
-"""What has one septet in the GSM alphabet; one other letter, and the whole message is in UCS-2."""
+"""What has one septet in the GSM alphabet; one letter of neither set, and the whole message is in UCS-2."""
+_LATIN_PAIRS: Final = frozenset("^{}\\[~]|€\f")
+"""What has two septets there: an escape and a letter."""
 
 
 def parts(text: str) -> int:
-    """How many messages a text takes on the way."""
-    if set(text) <= _LATIN:
-        return 1 if len(text) <= _ONE_LATIN_PART else -(-len(text) // _LATIN_PART)
-    units = len(text.encode("utf-16-le")) // 2
-    return 1 if units <= _ONE_PART else -(-units // PART)
+    """How many messages a text takes on the way.
+
+    A letter that takes two units stays whole: where one unit is left in a part, it goes to the next part.
+    """
+    if set(text) <= _LATIN | _LATIN_PAIRS:
+        return _cut([2 if letter in _LATIN_PAIRS else 1 for letter in text], _ONE_LATIN_PART, _LATIN_PART)
+    return _cut([2 if letter > "\uffff" else 1 for letter in text], _ONE_PART, PART)
+
+
+def _cut(units: Sequence[int], alone: int, part: int) -> int:
+    """Into how many parts letters of so many units are cut; a single part holds more, since it has no header."""
+    if sum(units) <= alone:
+        return 1
+    count, used = 1, 0
+    for each in units:
+        if used + each > part:
+            count, used = count + 1, 0
+        used += each
+    return count
 
 
 def sms_text(status: RequestStatus, facts: StatusFacts, language: Language) -> str:

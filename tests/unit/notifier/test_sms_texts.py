@@ -7,6 +7,8 @@ from datetime import date, datetime
 from typing import Any, get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.contract.events import Language, RefusalCode, RequestStatus
 from services.contract.language import name
@@ -110,3 +112,62 @@ def test_what_does_not_fit_is_left_out_and_the_rest_is_kept_whole() -> None:
 )
 def test_parts_are_counted_as_the_network_does(text: str, number: int) -> None:
     assert parts(text) == number
+
+
+PAIRS = "^{}\\[~]|€"
+"""Two septets each in the GSM alphabet: an escape and a letter."""
+
+
+def plainly_cut(text: str, units: list[int], alone: int, part: int) -> list[str]:
+    """The messages of a text, letter by letter."""
+    if sum(units) <= alone:
+        return [text]
+    cut, room = [""], part
+    for letter, each in zip(text, units, strict=True):
+        if each > room:
+            cut.append("")
+            room = part
+        cut[-1] += letter
+        room -= each
+    return cut
+
+
+def cyrillic(text: str) -> int:
+    return len(plainly_cut(text, [len(letter.encode("utf-16-le")) // 2 for letter in text], 70, 67))
+
+
+def latin(text: str) -> int:
+    return len(plainly_cut(text, [2 if letter in PAIRS else 1 for letter in text], 160, 153))
+
+
+@given(st.text(st.sampled_from("жқ😀𝒳"), min_size=1, max_size=300))
+def test_parts_in_ucs2_are_those_of_a_plain_cut(text: str) -> None:
+    assert parts(text) == cyrillic(text)
+
+
+@given(st.text(st.sampled_from("az€[]"), min_size=1, max_size=500))
+def test_parts_in_the_gsm_alphabet_are_those_of_a_plain_cut(text: str) -> None:
+    assert parts(text) == latin(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ж" * 70, 1),
+        ("ж" * 71, 2),
+        ("ж" * 134, 2),
+        ("ж" * 135, 3),
+        ("ж" * 68 + "😀", 1),
+        ("ж" * 69 + "😀", 2),
+        ("ж" * 65 + "😀" + "ж" * 67, 2),
+        ("ж" * 66 + "😀" + "ж" * 65, 2),
+        ("ж" * 66 + "😀" + "ж" * 66, 3),  # 134 units, but the pair leaves the last unit of the first part free
+        ("a" * 160, 1),
+        ("a" * 158 + "€", 1),
+        ("a" * 159 + "€", 2),
+        ("a" * 152 + "€" + "a" * 151, 2),
+        ("a" * 152 + "€" + "a" * 152, 3),  # likewise with an escape at septet 153
+    ],
+)
+def test_a_letter_of_two_units_is_never_split(text: str, expected: int) -> None:
+    assert parts(text) == expected
