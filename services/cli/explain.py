@@ -8,20 +8,22 @@ store, by the lists of ``HOMECALL_CRLS`` if there are any.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import islice
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from services.cli.failure import Failure
 from services.cli.terminal import counted, json_line, numbered_lines, print_bytes, settings
 from services.contract.envelope import Incoming, Record, Unreadable, read
 from services.contract.errors import field_errors, one_line
 from services.contract.events import ClinicPublished, ComplaintSubmitted, FieldError, RequestRefused, RequestSubmitted
+from services.contract.strict_json import DEEPEST, Flaw, parse
 from services.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
 from services.contract.types import in_zone
 from services.gateways.signatures import Away, Invalid, Signed, Verdict
@@ -103,12 +105,17 @@ def answers(
 
 def _answer(line: bytes, rule_sets: RuleSets, check: Check | None) -> dict[str, Any]:
     try:
-        asked = from_json(line)
+        parsed = parse(line, deepest=DEEPEST + 1)
     except ValueError:
         raise _Unanswered("the line is not JSON in UTF-8") from None
+    asked = parsed.value
+    of_data = [replace(each, path=each.path.removeprefix("data.")) for each in parsed.flaws if _is_in_data(each)]
+    others = [f"{each.path} {each.message}" for each in parsed.flaws if not _is_in_data(each)]
+    if others:
+        raise _Unanswered("; ".join(others))
     if not isinstance(asked, dict) or "data" not in asked:
         raise _Unanswered('a line is an object: {"type": "request.submitted", "data": {…}, "clinic": {…}}')
-    event = _event(asked)
+    event = _event(asked, of_data)
     clinics = _clinics(event, asked.get("clinic"))
     verdict = _verdict(event, check)
     if event.type == RequestSubmitted.TYPE:
@@ -130,7 +137,11 @@ def _verdict(event: Incoming, check: Check | None) -> Verdict | None:
     return verdict
 
 
-def _event(asked: dict[str, Any]) -> Incoming:
+def _is_in_data(flaw: Flaw) -> bool:
+    return flaw.path.startswith("data.")
+
+
+def _event(asked: dict[str, Any], flaws: Sequence[Flaw] = ()) -> Incoming:
     """The event as a service would read it from its topic."""
     name = asked.get("type")
     event_type = name.removeprefix(TYPE_PREFIX) if isinstance(name, str) else ""
@@ -140,7 +151,7 @@ def _event(asked: dict[str, Any]) -> Incoming:
     value = to_json(asked["data"])
     binary_mode = tuple((f"ce_{name}", text.encode()) for name, text in headers.items())
     try:
-        return read(Record(TOPIC_OF_TYPE[event_type].name, 0, 0, None, value, binary_mode))
+        return read(Record(TOPIC_OF_TYPE[event_type].name, 0, 0, None, value, binary_mode), flaws=flaws)
     except Unreadable as error:
         # Without its ids nobody could be answered: a service makes a dead letter of it.
         raise _Unanswered(f"data: {error.reason}: {error.detail}") from None

@@ -20,9 +20,10 @@ from services.cli.failure import Failure
 from services.cli.kafka import Message, Sent, answers, reading, send, topic_named
 from services.cli.terminal import counted, json_line, numbered_lines, print_bytes, print_error, settings
 from services.contract.envelope import STRUCTURED, Record, Unreadable, read
-from services.contract.errors import one_line
+from services.contract.errors import MOST_ERRORS, one_line
 from services.contract.events import MODELS
 from services.contract.ids import cause_id, event_id
+from services.contract.strict_json import DEEPEST, Parsed, parse
 from services.contract.topics import DEAD_LETTERS, TYPE_PREFIX, Topic
 from services.contract.types import in_zone, is_moment
 
@@ -111,16 +112,26 @@ def _signing(sender: str | None, key: Path | None) -> Callable[[Message], Messag
 def message_of(topic: Topic, line: bytes, *, source: str, now: str, as_is: bool) -> Message:
     """A line as the record that it stands for. ``now`` is the ``ce_time`` of an event that brings none."""
     try:
-        parsed = from_json(line)
+        found = parse(line, deepest=DEEPEST + 1)
     except ValueError:
-        parsed = None
+        found = Parsed(None)
         if not as_is:
             raise _Wrong("is not JSON in UTF-8: write each event on a line of its own") from None
+    if found.flaws and not as_is:
+        raise _Wrong("; ".join(f"{each.path} {each.message}" for each in found.flaws[:MOST_ERRORS]))
+    parsed = _leniently(line) if found.flaws else found.value
     data, headers, value = _event(topic, line, parsed, source, now)
     if not as_is:
         return Message(topic.name, _checked_key(topic, headers, value), value, headers)
     key = data.get(topic.key) if isinstance(data, dict) else None
     return Message(topic.name, key.encode() if isinstance(key, str) else None, value, headers)
+
+
+def _leniently(line: bytes) -> Any:
+    try:
+        return from_json(line)
+    except ValueError:
+        return None
 
 
 def _event(

@@ -48,7 +48,10 @@ def said(event_type: str, data: Mapping[str, Any]) -> dict[str, Any]:
     if place:
         # It may be somebody's home. The texts end a sentence with it: services/complaints/texts.py.
         found["text"] = {name: text.replace(f": {place}.", ": ***.") for name, text in found["text"].items()}
-    return found | _emptied(found, answer="text", refusal="grounds")
+    if found.get("refusal"):
+        # A blank text counts as left out when the event is read.
+        found["refusal"] = {name: value for name, value in found["refusal"].items() if name != "grounds"}
+    return found | _emptied(found, answer="text")
 
 
 def _stage(stage: Stage) -> Stage:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import base64
 import json
 import re
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated, Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import from_json
 
-from services.contract.errors import field_errors, one_line
+from services.contract.errors import MOST_ERRORS, field_errors, one_line
 from services.contract.events import MODELS, FieldError
 from services.contract.ids import cause_id, event_id
+from services.contract.strict_json import DEEPEST, TWICE, Flaw, Parsed, parse
 from services.contract.topics import BY_NAME, TOPIC_OF_TYPE, TYPE_PREFIX
 from services.contract.types import Event, is_moment
 
@@ -144,8 +145,8 @@ def outgoing(
     )
 
 
-def read(record: Record) -> Incoming:
-    """Read a record into the event it is.
+def read(record: Record, *, flaws: Sequence[Flaw] = ()) -> Incoming:
+    """Read a record into the event it is. ``flaws`` are those of the JSON that its value was taken from, if any.
 
     Raises ``Unreadable`` with the dead letter's reason: ``not_json``, ``not_cloudevent``, ``unknown_type``, or
     ``schema`` where the ids of the subject and the clinic cannot be read either. A record whose schema is broken but
@@ -156,14 +157,14 @@ def read(record: Record) -> Incoming:
     headers = _headers(record)
     content_type = headers.get("content-type", "").split(";")[0].strip().lower()
     if content_type == STRUCTURED:
-        attributes, value = _structured(record.value)
+        attributes, value, flaws = _structured(record.value)
     elif content_type.startswith("application/cloudevents"):
         raise Unreadable("not_cloudevent", "batched or non-JSON CloudEvents are not taken: send one event per record")
     else:
         value = record.value
         attributes = {name[3:]: text for name, text in headers.items() if name.startswith("ce_")}
         if not attributes or any(name not in attributes for name in _REQUIRED):
-            _json(value)  # what is not even JSON is called that
+            _is_json(value)
             missing = [f"ce_{name}" for name in _REQUIRED if name not in attributes]
             raise Unreadable(
                 "not_cloudevent",
@@ -174,18 +175,18 @@ def read(record: Record) -> Incoming:
     event_type = attributes["type"].removeprefix(TYPE_PREFIX)
     topic = BY_NAME.get(record.topic)
     if not attributes["type"].startswith(TYPE_PREFIX) or event_type not in MODELS:
-        _json(value)
+        _is_json(value)
         raise Unreadable(
             "unknown_type",
             f"ce_type is none of this contract: it is {TYPE_PREFIX} and a type, as in {TYPE_PREFIX}request.submitted",
         )
     if topic is not None and event_type not in topic.types:
-        _json(value)
+        _is_json(value)
         raise Unreadable(
             "unknown_type",
             f"{event_type} does not belong on {record.topic}: send it to {TOPIC_OF_TYPE[event_type].name}",
         )
-    return _incoming(record, attributes, headers.get("traceparent"), event_type, value)
+    return _incoming(record, attributes, headers.get("traceparent"), event_type, value, flaws)
 
 
 def _headers(record: Record) -> dict[str, str]:
@@ -193,22 +194,33 @@ def _headers(record: Record) -> dict[str, str]:
     return {name.lower(): (value or b"").decode("utf-8", "replace") for name, value in record.headers}
 
 
-def _json(value: bytes) -> Any:
+def _json(value: bytes, *, around: int = 0) -> Parsed:
+    """The JSON of a value, with so many levels around the data. ``Unreadable`` where there is none."""
     try:
-        return from_json(value)
+        return parse(value, deepest=DEEPEST + around)
     except ValueError as error:
         raise Unreadable("not_json", _NOT_JSON) from error
 
 
-def _structured(value: bytes) -> tuple[dict[str, str], bytes]:
-    parsed = _json(value)
+def _is_json(value: bytes) -> None:
+    """What is not even JSON is called that, whatever else is wrong with the record."""
+    flaws = [flaw for flaw in _json(value).flaws if not flaw.is_json]
+    if flaws:
+        raise _no_json(flaws)
+
+
+def _structured(value: bytes) -> tuple[dict[str, str], bytes, list[Flaw]]:
+    """The attributes of a structured event, its data, and what is wrong with these."""
+    read_as = _json(value, around=1)
+    parsed = read_as.value
+    outside = [flaw for flaw in read_as.flaws if not flaw.path.startswith("data.")]
+    if any(flaw.message == TWICE for flaw in outside):
+        # Two readers may each take another of the two values: nobody could say what was signed.
+        raise Unreadable("not_cloudevent", "a key stands twice in one object: send each once")
+    if outside:
+        raise _no_json(outside)
     if not isinstance(parsed, dict):
         raise Unreadable("not_cloudevent", "a structured CloudEvent is a JSON object with its attributes and data")
-    try:
-        json.loads(value, object_pairs_hook=_each_key_once)
-    except (ValueError, RecursionError) as error:
-        # Two readers may each take another of the two values: nobody could say what was signed.
-        raise Unreadable("not_cloudevent", "a key stands twice in one object: send each once") from error
     missing = [name for name in (*_REQUIRED, "data") if name not in parsed]
     if "data" in missing and "data_base64" in parsed:
         missing.remove("data")
@@ -216,18 +228,23 @@ def _structured(value: bytes) -> tuple[dict[str, str], bytes]:
         raise Unreadable("not_cloudevent", f"the attributes {', '.join(missing)} are missing from the structured event")
     attributes = {name: text for name, text in parsed.items() if isinstance(text, str) and name != "data"}
     if "data" in parsed:
-        return attributes, json.dumps(parsed["data"], ensure_ascii=False).encode("utf-8", "surrogatepass")
+        flaws = [replace(flaw, path=flaw.path.removeprefix("data.")) for flaw in read_as.flaws]
+        return attributes, json.dumps(parsed["data"], ensure_ascii=False).encode(), flaws
     try:
-        return attributes, base64.b64decode(attributes.get("data_base64", ""), validate=True)
+        return attributes, base64.b64decode(attributes.get("data_base64", ""), validate=True), []
     except ValueError as error:
-        raise Unreadable("not_cloudevent", "data_base64 is not base64: encode the event's data anew") from error
+        raise Unreadable("not_cloudevent", "data_base64 is not base64: encode the event's data again") from error
 
 
-def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError
-    return found
+def _no_json(flaws: Iterable[Flaw]) -> Unreadable:
+    """A value with these flaws, and with no ids to answer under."""
+    if all(flaw.is_json for flaw in flaws):
+        return Unreadable("schema", one_line(_errors(flaws)))
+    return Unreadable("not_json", f"{_NOT_JSON} ({one_line(_errors(flaws))})")
+
+
+def _errors(flaws: Iterable[Flaw]) -> list[FieldError]:
+    return [FieldError(path=flaw.path, message=flaw.message) for flaw in flaws][:MOST_ERRORS]
 
 
 def _check(attributes: dict[str, str]) -> None:
@@ -239,7 +256,12 @@ def _check(attributes: dict[str, str]) -> None:
 
 
 def _incoming(
-    record: Record, attributes: dict[str, str], traceparent: str | None, event_type: str, value: bytes
+    record: Record,
+    attributes: dict[str, str],
+    traceparent: str | None,
+    event_type: str,
+    value: bytes,
+    flaws: Sequence[Flaw],
 ) -> Incoming:
     model = MODELS[event_type]
     cause = cause_id(attributes["source"], attributes["id"], event_type)
@@ -249,23 +271,23 @@ def _incoming(
     time = attributes.get("time")
     if time is not None and not is_moment(time):
         time = None
-    try:
-        data = model.model_validate_json(value)
-    except ValidationError as error:
-        if error.errors(include_url=False, include_input=False)[0]["type"] == "json_invalid":
-            raise Unreadable("not_json", _NOT_JSON) from error
-        errors = field_errors(error)
-        parsed = _json(value)
-        readable = parsed if isinstance(parsed, dict) else {}
-        subject = _readable_id(model, readable, model.SUBJECT)
-        clinic_id = _readable_id(model, readable, "clinic_id")
-        if subject is None or clinic_id is None:
-            raise Unreadable("schema", one_line(errors)) from error
-        return Incoming(
-            record, cause, event_type, subject, clinic_id, time, traceparent, None, value, tuple(errors), readable
-        )
-    clinic_id = str(getattr(data, "clinic_id", ""))
-    return Incoming(record, cause, event_type, data.subject, clinic_id, time, traceparent, data, value)
+    parsed = _json(value)
+    flaws = [*flaws, *parsed.flaws]
+    errors = _errors(flaws)
+    if not flaws:
+        try:
+            data = model.model_validate_json(value)
+        except ValidationError as error:
+            errors = field_errors(error)
+        else:
+            clinic_id = str(getattr(data, "clinic_id", ""))
+            return Incoming(record, cause, event_type, data.subject, clinic_id, time, traceparent, data, value)
+    readable = parsed.value if isinstance(parsed.value, dict) else {}
+    subject = _readable_id(model, readable, model.SUBJECT)
+    clinic = _readable_id(model, readable, "clinic_id")
+    if subject is None or clinic is None:
+        raise _no_json(flaws) if flaws else Unreadable("schema", one_line(errors))
+    return Incoming(record, cause, event_type, subject, clinic, time, traceparent, None, value, tuple(errors), readable)
 
 
 @cache

@@ -67,7 +67,7 @@ _OF_FIELD = {
     ("temperature_c", "less_than_equal"): "must be in degrees Celsius, 25 to 45",
 }
 
-_MOST_ERRORS = 20
+MOST_ERRORS = 20
 
 
 def field_errors(error: ValidationError) -> list[FieldError]:
@@ -77,7 +77,7 @@ def field_errors(error: ValidationError) -> list[FieldError]:
     raised, such as a field that another field asks for.
     """
     found: list[FieldError] = []
-    for detail in error.errors(include_url=False, include_input=False, include_context=True)[:_MOST_ERRORS]:
+    for detail in error.errors(include_url=False, include_input=False, include_context=True)[:MOST_ERRORS]:
         kind, location = detail["type"], detail["loc"]
         if kind.startswith("at:"):
             location = (*location, kind.removeprefix("at:"))

@@ -7,20 +7,14 @@ number or a letter is escaped do not matter, and everything else does.
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from typing import Any
 
 import rfc8785
 
-_SAFE_INTEGER = 2**53 - 1
-_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}\Z")
+from services.contract.strict_json import LONE_SURROGATE, NO_NUMBER, TOO_BIG, TOO_DEEP, TWICE, said_key
 
-_TWICE = "stands twice in one object: send each key once, or nobody could say what was signed"
-_TOO_BIG = "is a number that an IEEE 754 double does not hold exactly: send it as a text"
-_NO_NUMBER = "is no number of JSON: send a finite one"
-_TOO_DEEP = "is nested too deeply to be read: send a flatter object"
-_LONE_SURROGATE = "holds half of a surrogate pair: send whole characters"
+_SAFE_INTEGER = 2**53 - 1
 
 
 class NotCanonical(Exception):
@@ -54,7 +48,7 @@ def canonical(data: bytes) -> bytes:
     except ValueError:
         raise NotCanonical("data", "is not JSON in UTF-8: send RFC 8259 JSON") from None
     except RecursionError:
-        raise NotCanonical("data", _TOO_DEEP) from None
+        raise NotCanonical("data", TOO_DEEP) from None
     if not isinstance(parsed, dict | _Flaw):
         raise NotCanonical("data", "must be an object: put its fields in braces")
     if isinstance(parsed, dict):
@@ -62,7 +56,7 @@ def canonical(data: bytes) -> bytes:
     try:
         return rfc8785.dumps(parsed)  # type: ignore[arg-type]  # a flaw is refused there, and named below
     except RecursionError:
-        raise NotCanonical("data", _TOO_DEEP) from None
+        raise NotCanonical("data", TOO_DEEP) from None
     except ValueError:
         raise _named(parsed) from None
 
@@ -73,22 +67,22 @@ def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Flaw:
         return found
     seen: set[str] = set()
     twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]  # None
-    return _Flaw(_TWICE, key=twice)
+    return _Flaw(TWICE, key=twice)
 
 
 def _integer(text: str) -> int | float | _Flaw:
     if len(text) > 22:
-        return _Flaw(_TOO_BIG)  # the form has no whole numbers of more than 21 digits
+        return _Flaw(TOO_BIG)  # the form has no whole numbers of more than 21 digits
     number = int(text)
     if abs(number) <= _SAFE_INTEGER:
         return number
     # Beyond, a reader with doubles and one with long integers agree only on what a double is itself written as.
     nearest = float(number)
-    return nearest if rfc8785.dumps(nearest) == text.encode() else _Flaw(_TOO_BIG)
+    return nearest if rfc8785.dumps(nearest) == text.encode() else _Flaw(TOO_BIG)
 
 
 def _constant(_: str) -> _Flaw:
-    return _Flaw(_NO_NUMBER)
+    return _Flaw(NO_NUMBER)
 
 
 def _named(parsed: Any) -> NotCanonical:
@@ -96,7 +90,7 @@ def _named(parsed: Any) -> NotCanonical:
     try:
         found = _first_flaw(parsed, ())
     except RecursionError:
-        return NotCanonical("data", _TOO_DEEP)
+        return NotCanonical("data", TOO_DEEP)
     if found is None:
         return NotCanonical("data", "has no canonical form (RFC 8785)")
     path, message = found
@@ -105,18 +99,18 @@ def _named(parsed: Any) -> NotCanonical:
 
 def _first_flaw(value: Any, path: tuple[str, ...]) -> tuple[tuple[str, ...], str] | None:
     if isinstance(value, _Flaw):
-        return (path if value.key is None else (*path, _said(value.key))), value.message
+        return (path if value.key is None else (*path, said_key(value.key))), value.message
     if isinstance(value, float) and value in (float("inf"), float("-inf")):
-        return path, _TOO_BIG
+        return path, TOO_BIG
     if isinstance(value, str):
-        return None if _whole(value) else (path, _LONE_SURROGATE)
+        return None if _whole(value) else (path, LONE_SURROGATE)
     if isinstance(value, list):
         inner = ((str(place), item) for place, item in enumerate(value))
     elif isinstance(value, dict):
         broken = next((key for key in value if not _whole(key)), None)
         if broken is not None:
-            return (*path, _said(broken)), _LONE_SURROGATE
-        inner = ((_said(key), item) for key, item in value.items())
+            return (*path, said_key(broken)), LONE_SURROGATE
+        inner = ((said_key(key), item) for key, item in value.items())
     else:
         return None
     return next((flaw for name, item in inner if (flaw := _first_flaw(item, (*path, name)))), None)
@@ -128,8 +122,3 @@ def _whole(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _said(key: str) -> str:
-    """A key as a message may name it: one that is no plain word might be anything, personal data too."""
-    return key if _PLAIN_KEY.match(key) else "…"

@@ -127,7 +127,10 @@ def record_of(
     key = data.get(name)
     if not isinstance(key, str) or not key:
         raise NotAnEventError(f"{name} must be a text: it is the record's key")
-    value = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
+    try:
+        value = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    except ValueError:
+        raise NotAnEventError("data must be JSON in UTF-8: no NaN, no infinity, no half of a surrogate pair") from None
     attributes = {
         "specversion": "1.0",
         "id": event_id or str(uuid5(_NAMESPACE, f"{source}\n{event_type}\n{json.dumps(data, sort_keys=True)}")),
@@ -147,9 +150,9 @@ def event_of(headers: Sequence[tuple[str, bytes | None]], value: bytes | None) -
     """The event that a record carries, in binary or structured mode; raises ``NotAnEventError`` where it is none."""
     named = {name.lower(): (text or b"").decode("utf-8", "replace") for name, text in headers}
     try:
-        parsed = json.loads(value or b"")
-    except ValueError:
-        raise NotAnEventError("the value is no JSON in UTF-8") from None
+        parsed = json.loads((value or b"").decode(), parse_constant=_no_constant, object_pairs_hook=_each_key_once)
+    except (ValueError, RecursionError):
+        raise NotAnEventError("the value is no JSON in UTF-8 that all would read alike") from None
     attributes: Mapping[str, Any] = {name.removeprefix("ce_"): text for name, text in named.items()}
     if named.get("content-type", "").startswith(STRUCTURED) and isinstance(parsed, dict):
         attributes, parsed = parsed, parsed.get("data")
@@ -163,6 +166,17 @@ def event_of(headers: Sequence[tuple[str, bytes | None]], value: bytes | None) -
         time=attributes.get("time"),
         data=parsed,
     )
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(name)
+
+
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice")
+    return found
 
 
 class Statuses:

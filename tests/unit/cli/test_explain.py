@@ -309,6 +309,20 @@ def test_a_line_with_no_ruling_says_why(line: bytes, said: str) -> None:
     assert "\n" not in answer["error"]
 
 
+@pytest.mark.parametrize("raw", ["NaN", "1e400", "9" * 5000, '"\\ud800"', '"a", "x_more": 1', "[" * 500 + "]" * 500])
+def test_r1_a_request_that_two_would_read_differently_is_refused_as_by_the_service(raw: str) -> None:
+    data = json.dumps(a_request("Mon 2026-11-23 10:00") | {"x_more": "@@"}, ensure_ascii=False).replace('"@@"', raw)
+    answer = ask_raw(f'{{"type": "request.submitted", "data": {data}}}'.encode())
+    assert (answer["decision"], answer["code"]) == ("refused", "invalid_request")
+    assert answer["fields"][0]["path"].startswith("x_more")
+
+
+def test_a_clinic_that_two_would_read_differently_has_no_ruling() -> None:
+    clinic = json.dumps({"type": "request.submitted", "data": a_request("Mon 2026-11-23 10:00"), "clinic": {"x": 0}})
+    answer = ask_raw(clinic.replace('{"x": 0}', '{"x": NaN}').encode())
+    assert "clinic.x is no number of JSON" in answer["error"]
+
+
 def test_a_fault_of_ours_costs_its_own_line_only(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails_on_a_desk(state: None, event: Any, **facts: Any) -> Any:
         if event.data.channel == "desk":

@@ -93,6 +93,9 @@ def test_what_is_no_event_is_said_and_not_guessed(value: bytes | None) -> None:
         ("request.submitted", {}, "clinic_id must be a text"),
         ("complaint.submitted", {"clinic_id": "c"}, "complaint_id must be a text"),
         ("request.submitted", {"clinic_id": 7}, "clinic_id must be a text"),
+        ("request.submitted", {"clinic_id": "c", "x": float("nan")}, "no NaN"),
+        ("request.submitted", {"clinic_id": "c", "x": [float("inf")]}, "no infinity"),
+        ("request.submitted", {"clinic_id": "c", "x": "\ud800"}, "surrogate"),
     ],
 )
 def test_what_cannot_be_sent_is_said_at_once(event_type: str, data: dict[str, Any], told: str) -> None:

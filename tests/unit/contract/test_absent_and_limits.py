@@ -214,7 +214,7 @@ def test_a_revision_that_64_bits_hold_is_taken_as_it_is(revision: int) -> None:
 def test_the_limit_is_named_in_full() -> None:
     event = received("roster.published", with_value(full("roster.published"), (), "revision", 2**63))
     assert event.errors[0].path == "revision"
-    assert "9223372036854775807" in event.errors[0].message or "too large" in event.errors[0].message
+    assert "9223372036854775807" in event.errors[0].message
 
 
 # ---------------------------------------------------------------- times at the edges

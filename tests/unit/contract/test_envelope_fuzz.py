@@ -107,7 +107,7 @@ def test_a_sound_request_with_bits_flipped(seed: int) -> None:
     [
         (b"[" * 200_000, "not_json"),
         (b'{"a":' * 200_000, "not_json"),
-        (b"9" * 100_000, "not_json"),
+        (b"9" * 100_000, "schema"),
         (b'{"request_id": ' + b"1e999999" + b"}", "schema"),
         (b'"\\ud800"', "not_json"),
         (b"\xef\xbb\xbf{}", "not_json"),

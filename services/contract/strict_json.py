@@ -1,0 +1,186 @@
+"""The one reading of JSON for all that comes in: what two readers could understand differently is a flaw with a path.
+
+The rules are those under which data have an RFC 8785 form (``services/gateways/canonical.py``), so what a service reads
+is what was signed. Whole numbers may have 64 bits here: only a signature needs them to fit a double.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+TWICE = "stands twice in one object: send each key once, or nobody could say what was signed"
+TOO_BIG = "is a number that an IEEE 754 double does not hold exactly: send it as a text"
+NO_NUMBER = "is no number of JSON: send a finite one"
+TOO_DEEP = "is nested too deeply to be read: send a flatter object"
+LONE_SURROGATE = "holds half of a surrogate pair: send whole characters"
+_NOT_UTF8 = "is no text in UTF-8: send the event in UTF-8"
+_TOO_LONG = "is a number that 64 bits do not hold: it may be at most 9223372036854775807"
+
+DEEPEST = 100
+"""How many lists and objects may stand in one another."""
+
+_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}\Z")
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
+# An unfinished text counts to the end, so that no text is looked through twice.
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
+_CUT = "9" * 64
+"""Stands in a text where something was nested too deeply."""
+_LONGEST_PATH = 12
+_NOTHING: Any = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """Where something cannot be read in one way, dotted, and what is wrong with it.
+
+    ``is_json`` is false where it is not even JSON in UTF-8 to all readers.
+    """
+
+    path: str
+    message: str
+    is_json: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A JSON text as it was read. Fields with a flaw are left out of ``value``."""
+
+    value: Any
+    flaws: tuple[Flaw, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Bad:
+    """Stands in a tree for what has a flaw."""
+
+    message: str
+    is_json: bool = True
+
+
+def parse(text: bytes, *, deepest: int = DEEPEST) -> Parsed:
+    """Read JSON. ``ValueError`` where no object can be made out: then there is nothing to name a field in."""
+    readable = text.decode("utf-8", "surrogateescape")
+    reader = _Reader()
+    try:
+        tree = json.loads(
+            _flattened(readable, deepest),
+            object_pairs_hook=reader.pairs,
+            parse_int=reader.integer,
+            parse_float=reader.fraction,
+            parse_constant=reader.constant,
+        )
+    except RecursionError:
+        raise ValueError("nests too deep") from None
+    # What holds neither bad bytes nor escapes of half a pair has no half of one.
+    if not reader.found and not _HALF.search(readable) and not _has_bad_bytes(readable):
+        return Parsed(tree)
+    flaws: list[Flaw] = []
+    value = _sound(tree, (), flaws)
+    return Parsed(None if value is _NOTHING else value, tuple(flaws))
+
+
+def said_key(key: str) -> str:
+    """A key as a message may name it: one that is no plain word might be anything, personal data too."""
+    return key if _PLAIN_KEY.match(key) and sum(map(str.isdigit, key)) < 12 else "…"
+
+
+class _Reader:
+    """The hooks of the parser; ``found`` says whether any of them had to mark something."""
+
+    def __init__(self) -> None:
+        self.found = False
+
+    def _bad(self, message: str, *, is_json: bool = True) -> _Bad:
+        self.found = True
+        return _Bad(message, is_json)
+
+    def pairs(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            seen: set[str] = set()
+            for key, _ in pairs:
+                if key in seen:
+                    found[key] = self._bad(TWICE)
+                seen.add(key)
+        return found
+
+    def integer(self, text: str) -> int | _Bad:
+        if len(text) <= 20:
+            number = int(text)
+            if -(2**63) <= number < 2**63:
+                return number
+        return self._bad(TOO_DEEP, is_json=False) if text == _CUT else self._bad(_TOO_LONG)
+
+    def fraction(self, text: str) -> float | _Bad:
+        number = float(text)
+        return number if abs(number) != float("inf") else self._bad(TOO_BIG)
+
+    def constant(self, _: str) -> _Bad:
+        return self._bad(NO_NUMBER, is_json=False)
+
+
+def _has_bad_bytes(text: str) -> bool:
+    return not text.isascii() and re.search("[\udc80-\udcff]", text) is not None
+
+
+def _flattened(text: str, deepest: int) -> str:
+    """The text with a mark in place of what is nested too deeply, so that the rest can be read."""
+    if text.count("[") + text.count("{") <= deepest:
+        return text
+    kept: list[str] = []
+    depth = since = 0
+    for token in _TOKEN.finditer(text):
+        if token[0] in ("[", "{"):
+            depth += 1
+            if depth == deepest + 1:
+                kept.append(text[since : token.start()])
+        elif token[0] in ("]", "}"):
+            depth -= 1
+            if depth == deepest:
+                kept.append(_CUT)
+                since = token.end()
+    if depth > deepest:  # never closed: no JSON, as the parser will say
+        return "".join(kept)
+    return "".join([*kept, text[since:]]) if kept else text
+
+
+def _sound(value: Any, path: tuple[str, ...], flaws: list[Flaw]) -> Any:
+    """The tree without what has a flaw, each of which is noted with its path."""
+
+    def note(message: str, *more: str, is_json: bool = True) -> Any:
+        where = (*path, *more)
+        shown = where if len(where) <= _LONGEST_PATH else (*where[:_LONGEST_PATH], "…")
+        flaws.append(Flaw(".".join(shown) or "data", message, is_json))
+        return _NOTHING
+
+    if isinstance(value, _Bad):
+        return note(value.message, is_json=value.is_json)
+    if isinstance(value, str):
+        broken = _broken(value)
+        return note(broken, is_json=False) if broken else value
+    if isinstance(value, list):
+        items = [_sound(item, (*path, str(place)), flaws) for place, item in enumerate(value)]
+        return [item for item in items if item is not _NOTHING]
+    if not isinstance(value, dict):
+        return value
+    found = {}
+    for key, item in value.items():
+        broken = _broken(key)
+        if broken:
+            note(broken, "…", is_json=False)
+            continue
+        sound = _sound(item, (*path, said_key(key)), flaws)
+        if sound is not _NOTHING:
+            found[key] = sound
+    return found
+
+
+def _broken(text: str) -> str | None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return _NOT_UTF8 if _has_bad_bytes(text) else LONE_SURROGATE
+    return None
