@@ -18,6 +18,7 @@ from services.contract.envelope import Record
 from services.contract.topics import Topic
 from services.runtime import metrics
 from services.runtime.consuming import ISOLATION
+from services.runtime.failures import Transient
 from services.runtime.fetching import make_safe
 from services.runtime.lag import Lag
 from services.runtime.logs import log
@@ -35,6 +36,7 @@ _REBALANCE_TIMEOUT_MS = 60_000
 _HEARTBEAT_MS = 2_500
 # What nobody waits for comes together every so many seconds. Where more than a few wait, they are taken at once.
 _CALM_SECONDS = 0.2
+_ASK_SECONDS = 5.0
 # Behind by a day, a service holds that much of each of its partitions: 36 of them at most. A larger record comes alone.
 _PARTITION_FETCH_BYTES = 128 * 1024
 
@@ -163,6 +165,19 @@ class Subscription:
         if self.assignment.joined:
             await self._commit_at_rest()
             await self.lag.measure(self._subscriber.consumer)
+
+    async def learn_committed(self, places: Collection[tuple[str, int]]) -> None:
+        """Ask how far the group has committed these partitions, whoever holds them. Raises ``Transient``."""
+        consumer: Any = self._subscriber.consumer
+        if consumer is None:
+            return
+        try:
+            # The client itself would wait for a coordinator for ever.
+            async with asyncio.timeout(_ASK_SECONDS):
+                await self.lag.learn_committed(consumer, places)
+        except Exception as error:
+            # Whatever the client raises: a record must not count as failed because of a question to the broker.
+            raise Transient("broker", error) from error
 
     async def start(self) -> None:
         await self._broker.start()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -16,7 +15,6 @@ from services.runtime.failures import Transient
 from services.runtime.fetching import Silences, high_watermark, position_at_rest
 
 Place = tuple[str, int]
-_ANOTHERS = sys.maxsize
 
 
 @dataclass(slots=True)
@@ -40,14 +38,14 @@ class Lag:
         self._service = service
         self._held: dict[Place, _Held] = {}
         self._silences = Silences()
-        self._joined = False
+        self._asked: dict[Place, int] = {}
+        """What the group had committed of partitions when it was asked for: it only grows."""
 
     def assigned(self, places: Collection[Place]) -> None:
         """These partitions, and no others, are in this replica's hands."""
         for topic, partition in self._held.keys() - set(places):
             for gauge in (metrics.LAG_RECORDS, metrics.LAG_SECONDS):
                 gauge.remove(self._service, topic, str(partition))
-        self._joined = True
         now = time.time()
         # Another member may have committed meanwhile: nothing that was known before holds.
         self._held = {place: _Held(now) for place in places}
@@ -82,14 +80,21 @@ class Lag:
                 held.offset = max(held.offset, offset)
 
     def committed_to(self, place: Place) -> int:
-        """The next record to be committed of a partition, as far as it is known here; else 0.
-
-        Beyond every record where another member holds it: what its records lead to is that one's to say.
-        """
+        """The next record to be committed of a partition, as far as it is known here; else 0."""
         held = self._held.get(place)
-        if held is None:
-            return _ANOTHERS if self._joined else 0
-        return held.offset or 0
+        return max(self._asked.get(place, 0), 0 if held is None else held.offset or 0)
+
+    async def learn_committed(self, consumer: Any, places: Collection[Place]) -> None:
+        """Ask for ``committed_to`` of those partitions that this member does not know by itself: one request."""
+        unknown = [place for place in places if (held := self._held.get(place)) is None or held.offset is None]
+        if not unknown:
+            return
+        # The public way asks for one partition at a time.
+        found = await consumer._coordinator.fetch_committed_offsets([TopicPartition(*place) for place in unknown])
+        for at, each in found.items():
+            place = (at.topic, at.partition)
+            self._asked[place] = max(self._asked.get(place, 0), each.offset)
+            self._starts_at(place, each.offset)
 
     async def measure(self, consumer: Any) -> None:
         """Set the gauges: one request for the ends of all partitions. Raises ``Transient`` while no broker answers.

@@ -367,6 +367,8 @@ class Aggregates(Generic[S]):
         self.passed: Callable[[str, int], int] | None = None
         """By topic and partition, the offset below which all that records led to is known to have been sent. What was
         stored for a record beyond it is owed by whoever finds it. None for who sends nothing."""
+        self.learn_passed: Callable[[Collection[tuple[str, int]]], Awaitable[None]] | None = None
+        """Asks the broker for what ``passed`` does not know of these partitions. Raises ``Transient``."""
 
     @property
     def schema(self) -> tuple[Collected, Sequence[Index]]:
@@ -398,7 +400,21 @@ class Aggregates(Generic[S]):
 
     async def find(self, query: Mapping[str, Any], *, limit: int = 0, sort: str | None = None) -> list[Aggregate[S]]:
         """Those that match a query on ``_id`` or an indexed field."""
-        return [self._from_doc(doc) for doc in await self._collection.find(query, limit=limit, sort=sort)]
+        found = await self._collection.find(query, limit=limit, sort=sort)
+        # After the query: what is committed by then was sent before it was read here.
+        await self._learn_passed(found)
+        return [self._from_doc(doc) for doc in found]
+
+    async def _learn_passed(self, docs: Iterable[Mapping[str, Any]]) -> None:
+        """Find out whether events that seem unsent were sent by another replica: one request for all documents."""
+        if self.passed is None or self.learn_passed is None:
+            return
+        marks = (mark for doc in docs for mark in _marks(doc.get("hot", ())))
+        doubtful = {
+            (topic, partition) for topic, partition, offset, _ in marks if offset >= self.passed(topic, partition)
+        }
+        if doubtful:
+            await self.learn_passed(doubtful)
 
     async def look(self, query: Mapping[str, Any], without: Sequence[str]) -> list[Aggregate[S]]:
         """The same for who only looks: without what was said, what is parked, and these fields of the state.
@@ -562,10 +578,16 @@ class Aggregates(Generic[S]):
 
 def _hot(kept: Iterable[str], passed: Callable[[str, int], int]) -> Iterator[str]:
     """The causes, of those that were last stored, whose records nobody is known to have come to the end with."""
+    for topic, partition, offset, cause in _marks(kept):
+        if offset >= passed(topic, partition):
+            yield cause
+
+
+def _marks(kept: Iterable[str]) -> Iterator[tuple[str, int, int, str]]:
+    """Where the records of what was last stored stand, and their causes."""
     for each in kept:
         topic, partition, offset, cause = each.split(" ")
-        if int(offset) >= passed(topic, int(partition)):
-            yield cause
+        yield topic, int(partition), int(offset), cause
 
 
 def _over_by(last_day: date) -> dict[str, Any]:

@@ -96,6 +96,7 @@ class Service:
         self.subscription = Subscription(self.settings, self.name, self.topics, self._on_batch, self.calm)
         for engine in self.engines:
             engine.store.passed = self._passed
+            engine.store.learn_passed = self.subscription.learn_committed
         self._tasks: list[asyncio.Task[None]] = []
         self._workers: list[asyncio.Task[None]] = []
         self._log = log(self.name)
@@ -199,7 +200,7 @@ class Service:
                 self._log.warning("not closed in order", error=type(error).__name__)
 
     def _passed(self, topic: str, partition: int) -> int:
-        """The offset below which all that records led to was acknowledged, here or, being committed, elsewhere."""
+        """The offset below which all that records led to was acknowledged, here or, as it is committed, elsewhere."""
         place = (topic, partition)
         return max(self.pipeline.passed.get(place, 0), self.subscription.lag.committed_to(place))
 

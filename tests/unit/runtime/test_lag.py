@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from aiokafka.errors import KafkaConnectionError
+from aiokafka.structs import OffsetAndMetadata
 from prometheus_client import REGISTRY
 
 from services.runtime.failures import Transient
@@ -37,6 +38,15 @@ class Broker:
     async def beginning_offsets(self, places: list[Any]) -> dict[Any, int]:
         self.asked.append("beginnings")
         return dict.fromkeys(places, 0)
+
+    @property
+    def _coordinator(self) -> Broker:
+        return self
+
+    async def fetch_committed_offsets(self, places: list[Any]) -> dict[Any, Any]:
+        self.asked.append(" ".join(["committed", *(str(place.partition) for place in places)]))
+        found = {place: self.group[place.partition] for place in places}
+        return {place: OffsetAndMetadata(each, "") for place, each in found.items() if each is not None}
 
     async def committed(self, place: Any) -> int | None:
         self.asked.append("committed")
@@ -156,10 +166,22 @@ async def test_where_the_group_stands_is_known_once_it_was_asked_for_or_committe
     assert lag.committed_to((TOPIC, 1)) == 0
 
 
-def test_what_another_member_holds_is_that_ones_to_say(lag: Lag) -> None:
-    assert lag.committed_to((TOPIC, 2)) == 0, "before it has joined a replica knows of no other"
+async def test_what_another_member_has_committed_is_asked_for_in_one_request(lag: Lag) -> None:
+    broker = Broker()
+    broker.group = {0: 5, 1: 4, 2: None}
+    places = [(TOPIC, each) for each in range(3)]
     lag.assigned({(TOPIC, 0)})
-    assert lag.committed_to((TOPIC, 0)) == 0
-    assert lag.committed_to((TOPIC, 2)) > 10**15, "no offset lies beyond"
-    lag.assigned(set())
-    assert lag.committed_to((TOPIC, 0)) > 10**15
+    assert [lag.committed_to(place) for place in places] == [0, 0, 0]
+    await lag.learn_committed(broker, places)
+    assert broker.asked == ["committed 0 1 2"]
+    assert [lag.committed_to(place) for place in places] == [5, 4, 0]
+    # Of its own partition a member knows it by itself.
+    broker.group[1] = 6
+    await lag.learn_committed(broker, places[:2])
+    assert broker.asked[1:] == ["committed 1"]
+    assert lag.committed_to(places[1]) == 6
+    await lag.learn_committed(broker, places[:1])
+    assert len(broker.asked) == 2
+    # It only grows, whoever holds the partition then.
+    lag.assigned({(TOPIC, 1)})
+    assert lag.committed_to(places[1]) == 6
