@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import get_args
@@ -16,7 +17,7 @@ from services.contract.events import (
     RequestStatus,
 )
 from services.gateways.sms import UnknownReason, gateway_from, profile_from
-from services.notifier.domain import Call, Notifier, clinic_facts
+from services.notifier.domain import Call, Notifier, Waits, clinic_facts
 from services.notifier.messages import policy_of
 from services.notifier.outbox import Outbox, Reports, Stores
 from services.notifier.store import WATCHED, Calls, Mailings, OptOuts, Receipts, schema
@@ -88,6 +89,9 @@ def build(settings: Settings, clock: Clock) -> Service:
     async def gauges(now: datetime) -> None:
         for deadline, channels in WATCHED.items():
             refresh_open(deadline, await calls.open(deadline, now), channels, now)
+        near = await calls.near_limit(now)
+        for channel, waits_for in itertools.product(WATCHED["answer"], get_args(Waits)):
+            metrics.OPEN_NEAR_LIMIT.labels("answer", channel, waits_for).set(near.get((channel, waits_for), 0))
         if outbox is not None:
             await outbox.gauges()
 

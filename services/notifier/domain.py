@@ -143,6 +143,25 @@ def open_since(call: Call, deadline: str) -> datetime | None:
     return datetime.fromisoformat(clock["started_at"]) if clock else None
 
 
+Waits = Literal["decision", "schedule", "place", "clinic"]
+"""What an open answer waits for: intake's decision, the scheduler's, a place in a doctor's day, or the clinic's staff,
+who give it aloud. The first three do not come without the system or without somebody who helps it."""
+
+
+def answer_waits(call: Call) -> tuple[datetime, datetime, Waits] | None:
+    """Of an answer that is open: when half of its time is used, when all of it is, and what it waits for."""
+    clock = call.clocks.get("answer")
+    if clock is None:
+        return None
+    started_at, due_at = datetime.fromisoformat(clock["started_at"]), datetime.fromisoformat(clock["due_at"])
+    half = started_at + (due_at - started_at) / 2
+    if clock.get("held"):
+        return half, due_at, "decision"
+    if call.visit is not None:
+        return half, due_at, "clinic"
+    return half, due_at, "place" if call.unplaced else "schedule"
+
+
 def day_of(call: Call) -> date | None:
     """The day in whose register the call stands, or will stand by what is known; None before anything is."""
     day = call.register_date or call.opens_at

@@ -10,7 +10,7 @@ from pymongo import InsertOne, UpdateOne
 
 from services.gateways.sms import Reported
 from services.notifier import messages
-from services.notifier.domain import Call, day_of, open_since, timer_at
+from services.notifier.domain import Call, answer_waits, day_of, open_since, timer_at
 from services.notifier.messages import Mailing
 from services.notifier.retention import over_on
 from services.runtime.mongo import Aggregate, Aggregates, Database, millis
@@ -36,6 +36,7 @@ class Calls(Aggregates[Call]):
             indexes=[
                 ("notices_at", False),
                 *((_since(deadline), False) for deadline in WATCHED),
+                ("answer_half_at", False),
                 (("day", "clinic"), False),
             ],
             over_on=over_on,
@@ -49,6 +50,16 @@ class Calls(Aggregates[Call]):
         One that is held at night has a clock that starts with the opening.
         """
         return await self.group({_since(deadline): {"$lte": millis(now)}}, "open_channel", _since(deadline))
+
+    async def near_limit(self, now: datetime) -> dict[tuple[str, str], int]:
+        """How many open answers have used half of their time and not all of it, by channel and what they wait for."""
+        near = {"answer_half_at": {"$lte": millis(now)}, "answer_due_at": {"$gt": millis(now)}}
+        rows = await self.group(near, "answer_waits", "answer_half_at")
+        found: dict[tuple[str, str], int] = {}
+        for told, count, _ in rows:
+            channel, _, waits_for = told.partition(" ")
+            found[channel, waits_for] = count
+        return found
 
     # -------------------------------------------------------- to be compared with other stores
 
@@ -201,7 +212,11 @@ def _since(deadline: str) -> str:
 def _indexed(call: Call) -> dict[str, Any]:
     starts = {deadline: open_since(call, deadline) for deadline in WATCHED}
     day = day_of(call)
+    half_at, due_at, waits_for = answer_waits(call) or (None, None, None)
     return {
+        "answer_half_at": None if half_at is None else millis(half_at),
+        "answer_due_at": None if due_at is None else millis(due_at),
+        "answer_waits": None if waits_for is None else f"{call.channel} {waits_for}",
         "day": None if day is None else day.toordinal(),
         "clinic": call.clinic_id,
         "open_channel": call.channel if call.clocks else None,

@@ -35,6 +35,12 @@ OPEN = Gauge(
 OLDEST_OPEN_SECONDS = Gauge(
     "homecall_oldest_open_seconds", "Age of the oldest open one by the statutory clock", ["deadline", "channel"]
 )
+OPEN_NEAR_LIMIT = Gauge(
+    "homecall_open_near_limit",
+    "Open answers that have used half of their time and not all of it, by what they wait for: decision (of intake), "
+    "schedule, place (in a doctor's day), clinic (who gives it aloud); the same on every replica",
+    ["deadline", "channel", "waits_for"],
+)
 EVENTS = Counter("homecall_events_total", "Records by what became of them", ["topic", "type", "result"])
 EVENT_AGE_SECONDS = Gauge("homecall_event_age_seconds", "Age of the newest record handled", ["topic"])
 DEAD_LETTERS = Counter("homecall_dead_letters_total", "Records sent to the dead letters", ["topic", "reason"])
@@ -112,6 +118,20 @@ LAST_READ = Gauge(
     "homecall_last_read_timestamp_seconds",
     "When the gauges that are read from the store, or from the broker, were last read; seconds since 1970",
     ["service", "source"],
+)
+CERTIFICATE_EXPIRES = Gauge(
+    "homecall_certificate_expires_timestamp_seconds",
+    "When what a replica's files hold expires, seconds since 1970. Kind: trust, crl (of each authority the newest full "
+    "list), broker_ca, database_ca, client_cert, database_cert; name: the authority, or the file",
+    ["kind", "name"],
+)
+CERTIFICATE_ISSUED = Gauge(
+    "homecall_certificate_issued_timestamp_seconds",
+    "From when it is valid, or when the list was issued; seconds since 1970",
+    ["kind", "name"],
+)
+CERTIFICATES_UNREADABLE = Gauge(
+    "homecall_certificate_unreadable_files", "Files among these that cannot be read", ["kind"]
 )
 # Of the partitions that this replica holds: sum or max over replicas.
 LAG_RECORDS = Gauge(

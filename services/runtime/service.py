@@ -17,6 +17,7 @@ from services.runtime.broker import Subscription
 from services.runtime.clock import Clock
 from services.runtime.decision import Dead
 from services.runtime.engine import Due, Engine
+from services.runtime.expiry import Expiry
 from services.runtime.failpoint import failpoint
 from services.runtime.failures import Awaited, Refused, Stopped, TooManyDeadLetters, Transient
 from services.runtime.logs import log
@@ -80,6 +81,7 @@ class Service:
     def __post_init__(self) -> None:
         self._traces = tracing(self.settings, self.name)
         self._probe = Probe(self.database)
+        self._expiry = Expiry(self.settings)
         self.pipeline = Pipeline(
             self.name,
             self.handler,
@@ -287,6 +289,7 @@ class Service:
 
     async def _gauge(self) -> None:
         metrics.READY.labels(self.name).set((await self.ready())[0])
+        await asyncio.to_thread(self._expiry.look)
         if self.gauges is not None:
             await self.gauges(self.clock.now())
             metrics.LAST_READ.labels(self.name, "store").set(time.time())

@@ -6,9 +6,10 @@ import pytest
 
 from services.contract.events import DeadlineMissed
 from services.contract.types import Event
-from services.notifier.domain import Notifier, open_since, timer_at
+from services.notifier.domain import ClinicFacts, Notifier, answer_waits, open_since, timer_at
 from services.standard.rules import RuleSets
 from tests.unit.notifier.calls import (
+    CLINIC,
     CONFIRMING,
     REQUEST,
     RULES,
@@ -434,3 +435,30 @@ def test_what_is_open_is_open_from_the_start_of_its_clock_to_the_answer() -> Non
 def test_both_ends_of_a_spoken_answer_are_measured(how: dict[str, Any], steps: Steps, spoken: dict[str, float]) -> None:
     """Whichever ends the clock (C6.1): the entry in the register, and the oral answer."""
     assert told_of(steps, **how).spoken == spoken
+
+
+@pytest.mark.parametrize(
+    ("clinic", "channel", "history", "waits_for"),
+    [
+        (CLINIC, "phone", [], "schedule"),
+        (CLINIC, "phone", [("09:00:06", unplaced())], "place"),
+        (CLINIC, "phone", [("09:00:06", scheduled())], None),
+        (CLINIC, "phone", [("09:00:06", unplaced()), ("09:05:00", scheduled(2))], None),
+        (CLINIC, "phone", [("09:12:00", None)], "schedule"),
+        (CLINIC, "portal", [], "schedule"),
+        (CLINIC, "phone", [("09:01:00", cancelled())], None),
+        (CONFIRMING, "phone", [], "schedule"),
+        (CONFIRMING, "phone", [("09:00:06", scheduled())], "clinic"),
+        (CONFIRMING, "desk", [("09:00:06", scheduled()), ("09:05:00", answer())], None),
+        (CONFIRMING, "portal", [("09:00:06", scheduled())], None),
+        (CONFIRMING, "phone", [("09:00:06", unplaced())], "place"),
+    ],
+)
+def test_what_an_open_answer_waits_for(
+    clinic: ClinicFacts, channel: str, history: Steps, waits_for: str | None
+) -> None:
+    """Half of its time is 5 minutes at the clinic and 15 through the portal."""
+    state = told_of([("09:00:05", accepted(channel)), *history], clinic=clinic).state
+    assert state is not None
+    half, due = ("09:15:00", "09:30:00") if channel == "portal" else ("09:05:00", "09:10:00")
+    assert answer_waits(state) == (None if waits_for is None else (at(half), at(due), waits_for))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from services.contract.events import RequestHeld, RequestIdentityChecked
 from services.contract.types import Event
-from services.notifier.domain import Notifier, open_since, timer_at
+from services.notifier.domain import Notifier, answer_waits, open_since, timer_at
 from tests.unit.notifier.calls import (
     CLINIC,
     CONFIRMING,
@@ -275,3 +275,12 @@ def test_any_order_and_any_repetition(data: st.DataObject, topics: Topics, clini
     assert told.deadlines == []
     assert [each for each in told.ended if each[0] == "answer"] == []
     assert True not in [each.on_time for each in told.statuses]
+
+
+def test_a_held_request_waits_for_its_decision_and_then_for_a_place() -> None:
+    told = Told()
+    told.hear(held(deadline="running"), "09:00:16")
+    assert told.state is not None
+    assert answer_waits(told.state) == (at("09:15:00"), at("09:30:00"), "decision")
+    told.hear(accepted(), "09:10:00")
+    assert answer_waits(told.state) == (at("09:15:00"), at("09:30:00"), "schedule")
