@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from tests.stack import ROOT
 
 PROMETHEUS = ROOT / "deploy" / "prometheus"
 RULES, ALERTS = PROMETHEUS / "homecall.rules.yml", PROMETHEUS / "homecall.alerts.yml"
+BASE = "https://docs.homecall.example/runbooks.md"
 CASES = sorted((PROMETHEUS / "tests").glob("*.yml"))
 
 
@@ -65,6 +67,7 @@ def mutes(one: dict[str, str], other: dict[str, str]) -> bool:
 
 
 ANSWERS = {"alertname": "HomecallAnswersMissedFast", "severity": "page", "deadline": "answer", "channel": "phone"}
+TRIAL = {"namespace": "homecall-trial"}
 SLOWLY = {"alertname": "HomecallDeadlinesMissedSlowly", "severity": "ticket"}
 MISSED = {"alertname": "HomecallAnswerMissed", "severity": "ticket"}
 GONE = {"alertname": "HomecallServiceGone", "severity": "page", "service": "intake"}
@@ -80,6 +83,9 @@ GONE = {"alertname": "HomecallServiceGone", "severity": "page", "service": "inta
         (GONE, {"alertname": "HomecallLagging", "severity": "ticket", "service": "intake"}, True),
         (GONE, {"alertname": "HomecallLagging", "severity": "ticket", "service": "scheduler"}, False),
         (GONE, SLOWLY | {"deadline": "answer", "channel": "phone"}, False),
+        (GONE | TRIAL, {"alertname": "HomecallLagging", "severity": "ticket", "service": "intake"}, False),
+        (ANSWERS | TRIAL, MISSED | TRIAL | {"deadline": "answer", "channel": "phone"}, True),
+        (ANSWERS | TRIAL, MISSED | {"deadline": "answer", "channel": "phone"}, False),
         (GONE, {"alertname": "HomecallLaggingFar", "severity": "page", "service": "intake"}, False),
     ],
 )
@@ -113,12 +119,46 @@ def test_every_alert_says_how_bad_it_is_and_where_to_read_on() -> None:
         assert each["labels"]["severity"] in {"page", "ticket", "none"}, each["alert"]
         assert each["annotations"]["summary"], each["alert"]
         where, _, anchor = each["annotations"]["runbook_url"].partition("#")
-        assert where == "docs/runbooks.md"
+        assert where == BASE, "one base for all, that is set in one place"
         assert anchor in sections, f"{each['alert']}: docs/runbooks.md has no section {anchor}"
         mentioned = each["alert"] in sections[anchor] or each["alert"].removesuffix("Long") in sections[anchor]
         assert mentioned, f"{each['alert']} is not named in its section"
     named = set(re.findall(r"`(Homecall\w+)`", page))
     assert named <= {each["alert"] for each in rules(ALERTS)}
+
+
+def test_every_alert_says_how_much_and_what_to_do_first() -> None:
+    for each in rules(ALERTS):
+        severity, notes = each["labels"]["severity"], each["annotations"]
+        if severity != "none":
+            assert re.search(r"\bFirst: \S", notes["description"]), each["alert"]
+        if severity == "page":
+            assert re.search(r"\d|\$value", notes["description"] + notes["summary"]), f"{each['alert']}: no number"
+
+
+def test_every_rule_keeps_namespaces_apart() -> None:
+    """A trial beside production adds to no sum of it, and hides nothing that is missing there."""
+    for each in [*rules(RULES), *rules(ALERTS)]:
+        name = each.get("alert", each.get("record"))
+        for kind, labels in re.findall(r"\b(by|on|ignoring|without) \(([^()]*)\)", each["expr"]):
+            assert kind in {"by", "on"}, name
+            # Against a constant, the calendar, or what has no namespace at all.
+            is_constant = labels in {"", "deadline", "deadline, channel", "year"} and kind == "on"
+            assert "namespace" in labels.split(", ") or is_constant, f"{name}: {kind} ({labels})"
+        for aggregation in re.findall(r"\b(?:sum|max|min|avg|count|group)\s*\(", each["expr"]):
+            pytest.fail(f"{name}: {aggregation} … over all namespaces")
+    for rule in yaml.safe_load((ROOT / "deploy/alertmanager/alertmanager.yml").read_text("utf-8"))["inhibit_rules"]:
+        assert "namespace" in rule["equal"]
+
+
+def test_every_panel_asks_for_one_namespace() -> None:
+    for path in sorted((ROOT / "deploy" / "grafana" / "dashboards").glob("*.json")):
+        board = json.loads(path.read_text("utf-8"))
+        assert [each["name"] for each in board["templating"]["list"]] == ["namespace"]
+        for panel in board["panels"]:
+            for target in panel.get("targets", ()):
+                for selector in re.findall(r"\b(?:homecall[_:][\w:]+|ALERTS)(\{[^}]*\})?", target["expr"]):
+                    assert re.search(r'namespace=~?"\$namespace\|?"', selector), f"{path.stem}: {panel['title']}"
 
 
 def test_every_metric_in_a_rule_is_one_of_ours() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -96,3 +97,17 @@ def test_the_image_is_nobodys_and_what_builds_stays_behind() -> None:
     assert "USER 10001:10001" in last
     assert any(line.startswith("HEALTHCHECK") and "services.cli.alive" in line for line in last)
     assert not any("pip install" in line or "apt-get" in line for line in last)
+
+
+def test_the_address_of_the_runbooks_can_be_set(tmp_path: Path) -> None:
+    """What Prometheus' container does before it starts, with its places here."""
+    script = COMPOSE["services"]["prometheus"]["entrypoint"][-2].replace("$$", "$")
+    script = script.replace("/etc/prometheus", str(DEPLOY / "prometheus")).replace("/tmp", str(tmp_path))
+    script = script.replace("exec prometheus", "echo")
+    env = {**os.environ, "HOMECALL_RUNBOOKS": "https://wiki.example.kz/homecall?page=1"}
+    done = subprocess.run(["sh", "-ec", script, "sh", "--given"], env=env, capture_output=True, text=True, check=True)
+    assert done.stdout == "--given\n"
+    groups = yaml.safe_load((tmp_path / "homecall.alerts.yml").read_text("utf-8"))["groups"]
+    links = [rule["annotations"]["runbook_url"] for group in groups for rule in group["rules"]]
+    assert {link.partition("#")[0] for link in links} == {env["HOMECALL_RUNBOOKS"]}
+    assert (tmp_path / "prometheus.yml").is_file()

@@ -337,6 +337,25 @@ def test_the_rules_are_those_of_prometheus(resources: list[Resource]) -> None:
     assert kind(resources, "PrometheusRule")["homecall"]["spec"]["groups"] == groups, told
 
 
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_runbooks_address_is_set_in_one_place(kustomize: str, tmp_path: Path, overlay: str) -> None:
+    copy = tmp_path / "kubernetes"
+    shutil.copytree(KUBERNETES, copy)
+    place = copy / "overlays" / overlay / "runbooks.yaml"
+    text = place.read_text("utf-8")
+    base = yaml.safe_load(text)["data"]["base"]
+    place.write_text(text.replace(base, "https://wiki.example.kz/homecall"), "utf-8")
+    resources = built(kustomize, copy / "overlays" / overlay)
+    rules = [
+        rule for group in kind(resources, "PrometheusRule")["homecall"]["spec"]["groups"] for rule in group["rules"]
+    ]
+    links = [rule["annotations"]["runbook_url"] for rule in rules if "alert" in rule]
+    assert len(links) > 30
+    assert {link.partition("#")[0] for link in links} == {"https://wiki.example.kz/homecall"}
+    assert all(link.partition("#")[2] for link in links)
+    assert "homecall-runbooks" not in kind(resources, "ConfigMap"), "it is not applied"
+
+
 def test_a_nightly_job_that_fails_or_never_ends_is_told_of(resources: list[Resource]) -> None:
     rules = [
         rule for group in kind(resources, "PrometheusRule")["homecall"]["spec"]["groups"] for rule in group["rules"]
