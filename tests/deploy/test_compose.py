@@ -102,7 +102,7 @@ def test_the_image_is_nobodys_and_what_builds_stays_behind() -> None:
 def test_the_address_of_the_runbooks_can_be_set(tmp_path: Path) -> None:
     """What Prometheus' container does before it starts, with its places here."""
     script = COMPOSE["services"]["prometheus"]["entrypoint"][-2].replace("$$", "$")
-    script = script.replace("/etc/prometheus", str(DEPLOY / "prometheus")).replace("/tmp", str(tmp_path))
+    script = script.replace("/tmp", str(tmp_path)).replace("/etc/prometheus", str(DEPLOY / "prometheus"))
     script = script.replace("exec prometheus", "echo")
     env = {**os.environ, "HOMECALL_RUNBOOKS": "https://wiki.example.kz/homecall?page=1"}
     done = subprocess.run(["sh", "-ec", script, "sh", "--given"], env=env, capture_output=True, text=True, check=True)

@@ -157,9 +157,7 @@ def test_a_directory_that_is_away_is_one_unreadable_file(settings: Settings, tmp
     assert unreadable()["trust"] == 1
 
 
-def test_a_file_that_does_not_change_is_read_once(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_does_not_change_is_read_once(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     expiry = Expiry(settings)
     expiry.look()
     monkeypatch.setattr(Path, "read_bytes", lambda _: pytest.fail("read again"))
@@ -168,7 +166,7 @@ def test_a_file_that_does_not_change_is_read_once(
 
 
 @pytest.mark.parametrize("security", ["PLAINTEXT", "SASL_SSL", "SSL"])
-def test_what_is_not_used_is_not_shown(security: str, settings: Settings, tmp_path: Path) -> None:
+def test_what_is_not_used_is_not_shown(security: str, settings: Settings) -> None:
     off = settings.model_copy(
         update={"kafka_security": security, "signatures": "off", "mongo_url": "mongodb://127.0.0.1:27017"}
     )
