@@ -65,7 +65,7 @@ def test_no_rule_waits_for_an_interval_that_the_set_up_does_not_say() -> None:
 
 
 def test_a_further_page_does_not_wait_for_the_group_of_another() -> None:
-    """An alert that joins a group which was told waits for group_interval: so channel and namespace are of the group."""
+    """An alert that joins a group which was told waits for group_interval: so the group is by channel, too."""
     route = config("alertmanager/alertmanager.yml")["route"]
     assert {"namespace", "alertname", "service", "channel"} <= set(route["group_by"])
     (pager,) = (each for each in route["routes"] if each["matchers"] == ['severity="page"'])
