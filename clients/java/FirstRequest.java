@@ -1,3 +1,4 @@
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -6,6 +7,9 @@ import java.time.OffsetDateTime;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
@@ -14,6 +18,7 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
@@ -23,22 +28,59 @@ import org.apache.kafka.common.serialization.StringSerializer;
  *
  * <pre>java -cp 'jars/*' FirstRequest.java 127.0.0.1:9092 request.json</pre>
  *
- * The file holds the data of one request.submitted. Prints each status; ends with 0 at the answer, with 1 when none came
- * within ten minutes.
+ * The file holds the data of one request.submitted, or the line that {@code homecall example request} prints. Prints each
+ * status; ends with 0 at the answer, with 1 when none came within ten minutes or Kafka does not answer, and with 2 when
+ * it was called wrongly.
  */
 public class FirstRequest {
 
     private static final Duration PATIENCE = Duration.ofMinutes(10);
+    private static final Duration CONNECTING = Duration.ofSeconds(5);
+    private static final String USAGE = """
+        usage: java -cp 'jars/*' FirstRequest.java BOOTSTRAP FILE, as in 127.0.0.1:9092 request.json
+        FILE: the data of one request.submitted; "homecall example request > request.json" makes one""";
 
     public static void main(String[] arguments) throws Exception {
+        if (arguments.length != 2) {
+            end(2, USAGE);
+        }
         String bootstrap = arguments[0];
-        String data = Files.readString(Path.of(arguments[1]), StandardCharsets.UTF_8);
+        String data = "";
+        try {
+            data = data(Files.readString(Path.of(arguments[1]), StandardCharsets.UTF_8));
+        } catch (IOException error) {
+            end(2, arguments[1] + ": cannot be read\n" + USAGE);
+        }
+        try {
+            System.exit(send(bootstrap, data) ? 0 : 1);
+        } catch (IllegalArgumentException error) {
+            end(2, error.getMessage() + "\n" + USAGE);
+        } catch (KafkaException error) {
+            silent(bootstrap, error);
+        }
+    }
+
+    private static void end(int code, String said) {
+        System.err.println(said);
+        System.exit(code);
+    }
+
+    /** One line, at once: closing a client that has no broker takes half a minute. */
+    private static void silent(String bootstrap, Exception error) {
+        end(1, "Kafka at " + bootstrap + " did not answer: " + error.getMessage() + " Check the address. The embedded "
+            + "broker of homecall up does not work with Java's client: start a Kafka, as with "
+            + "docker compose -f deploy/compose.yaml up");
+    }
+
+    private static boolean send(String bootstrap, String data) throws InterruptedException {
         String requestId = text(data, "request_id");
 
         Map<String, Object> sending = Map.of(
             ProducerConfig.BOOTSTRAP_SERVERS_CONFIG, bootstrap,
             ProducerConfig.ACKS_CONFIG, "all",
-            ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, true);
+            ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, true,
+            // Who waits at the desk is to learn soon that there is no Kafka: the default is a minute.
+            ProducerConfig.MAX_BLOCK_MS_CONFIG, (int) CONNECTING.toMillis());
         try (var producer = new KafkaProducer<>(sending, new StringSerializer(), new StringSerializer())) {
             // The key is the clinic's id, and the partition the default one: all of a clinic's records stay in order.
             var record = new ProducerRecord<>("homecall.requests.v1", text(data, "clinic_id"), data);
@@ -52,7 +94,12 @@ public class FirstRequest {
             header(record, "ce_time", OffsetDateTime.now().toString());
             header(record, "ce_subject", requestId);
             header(record, "content-type", "application/json");
-            producer.send(record).get();
+            try {
+                producer.send(record).get(CONNECTING.toSeconds(), TimeUnit.SECONDS);
+            } catch (ExecutionException | TimeoutException error) {
+                silent(bootstrap, error);
+            }
+            System.err.println("sent " + requestId + "; waiting for its answer");
         }
 
         Map<String, Object> listening = Map.of(
@@ -60,7 +107,7 @@ public class FirstRequest {
             ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false,
             ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
         try (var consumer = new KafkaConsumer<>(listening, new StringDeserializer(), new StringDeserializer())) {
-            List<TopicPartition> places = consumer.partitionsFor("homecall.status.v1").stream()
+            List<TopicPartition> places = consumer.partitionsFor("homecall.status.v1", CONNECTING).stream()
                 .map(each -> new TopicPartition(each.topic(), each.partition()))
                 .toList();
             consumer.assign(places);
@@ -77,16 +124,23 @@ public class FirstRequest {
                     String status = text(record.value(), "status");
                     System.out.println(sequence + " " + status);
                     if (List.of("scheduled", "rescheduled", "refused").contains(status)) {
-                        return;
+                        return true;
                     }
                 }
             }
         }
-        System.exit(1);
+        System.err.println("no answer within " + PATIENCE.toMinutes() + " minutes");
+        return false;
     }
 
     private static void header(ProducerRecord<String, String> record, String name, String value) {
         record.headers().add(name, value.getBytes(StandardCharsets.UTF_8));
+    }
+
+    /** The data of an event: the file as it is, or what stands under "data" in a line for homecall publish. */
+    private static String data(String text) {
+        Matcher wrapped = Pattern.compile("(?s)\\s*\\{\\s*\"type\".*?\"data\"\\s*:\\s*(\\{.*\\})\\s*\\}\\s*").matcher(text);
+        return wrapped.matches() ? wrapped.group(1) : text;
     }
 
     /** A field of the outermost object. A real system reads JSON with a library; this one wants none. */
@@ -97,7 +151,7 @@ public class FirstRequest {
     private static String found(String json, String pattern) {
         Matcher matcher = Pattern.compile(pattern).matcher(json);
         if (!matcher.find()) {
-            throw new IllegalArgumentException("no " + pattern + " in the JSON");
+            throw new IllegalArgumentException("the file has no " + pattern.split("\"")[1] + ": is it a request.submitted?");
         }
         return matcher.group(1);
     }

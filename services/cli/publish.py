@@ -250,6 +250,8 @@ async def _watch(
             batch = await consumer.getmany(timeout_ms=min(left_ms, _LONGEST_POLL_MS))
             await broker.look(heard=bool(batch))
             records = (record_of(raw) for each in batch.values() for raw in each)
+            if since is not None:
+                records = (each for each in records if each.recorded_at is None or each.recorded_at >= since)
             # Partitions have no order among them; by time is how they read best.
             for record in sorted(records, key=lambda each: each.timestamp):
                 event = told(record)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import aclosing
 from datetime import timedelta
@@ -13,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from homecall_client import Homecall, NoAnswerError
+from services.cli.embedded import embedded_broker
+from services.contract.topics import REQUESTS, STATUS
 from tests import stack
 from tests.integration.conftest import NewWorld
 from tests.world import MONDAY, World, a_clinic, a_doctor, a_request, a_roster
@@ -73,11 +76,64 @@ async def test_an_answer_that_does_not_come_is_said(world: World) -> None:
             await homecall.answer(NOBODY, within=0.5)
 
 
-def test_java_needs_nothing_but_kafkas_client(world: World, tmp_path: Path) -> None:
-    program = stack.ROOT / "clients" / "java" / "FirstRequest.java"
+JAVA = stack.ROOT / "clients" / "java"
+PROGRAM = JAVA / "FirstRequest.java"
+
+
+def java(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = stack.java_source(PROGRAM, *arguments)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_java_needs_nothing_but_kafkas_client(world: World, tmp_path: Path, wrapped: bool) -> None:
     request = tmp_path / "request.json"
-    request.write_text(json.dumps(a_request("samal-1", 90, MONDAY)), "utf-8")
-    command = stack.java_source(program, world.kafka, str(request))
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    data = a_request("samal-1", 91 if wrapped else 90, MONDAY)
+    # As homecall example prints it, or the data alone.
+    request.write_text(json.dumps({"type": "request.submitted", "data": data} if wrapped else data), "utf-8")
+    done = java(world.kafka, str(request))
     assert done.returncode == 0, done.stderr
     assert done.stdout.split("\n")[:2] == ["1 registered", "2 scheduled"]
+
+
+def test_java_says_how_it_is_called_and_what_cannot_be_read(tmp_path: Path) -> None:
+    no_request = tmp_path / "clinic.json"
+    no_request.write_text("{}", "utf-8")
+    for arguments, said in (
+        ((), "usage: "),
+        (("127.0.0.1:1", "nowhere.json"), "nowhere.json: cannot be read"),
+        (("127.0.0.1:1", str(no_request)), "the file has no request_id"),
+    ):
+        done = java(*arguments)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith(said)
+        assert "homecall example request > request.json" in done.stderr
+
+
+def test_java_says_within_seconds_that_the_embedded_broker_is_not_for_it(tmp_path: Path) -> None:
+    request = tmp_path / "request.json"
+    request.write_text(json.dumps(a_request("samal-1", 92, MONDAY)), "utf-8")
+    child, address = embedded_broker(tmp_path, {REQUESTS.name: 1, STATUS.name: 1})
+    child.start()
+    try:
+        began = time.monotonic()
+        done = java(address(), str(request))
+        took = time.monotonic() - began
+    finally:
+        child.stop()
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"Kafka at {address()} did not answer")
+    assert "embedded broker of homecall up does not work with Java's client: start a Kafka" in line
+    assert took < 30, "five seconds, and what the compiler takes on a busy machine"
+
+
+def test_the_jars_of_the_java_client_are_those_that_its_pom_names(tmp_path: Path) -> None:
+    stack.java_source(PROGRAM)  # skips where there is no Maven
+    command = ["mvn", "-B", "-q", "dependency:copy-dependencies", f"-DoutputDirectory={tmp_path / 'jars'}"]
+    assert " ".join(command[:4]) in (JAVA / "README.md").read_text("utf-8")
+    subprocess.run(command, cwd=JAVA, check=True, timeout=300)
+    run = ["java", "-cp", f"{tmp_path}/jars/*", str(PROGRAM)]
+    done = subprocess.run(run, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 2
+    assert done.stderr.startswith("usage: "), "compiled with these jars, and with no complaint of a logger"

@@ -10,8 +10,8 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from services.cli.embedded import database_answers
 from services.cli.kafka import read_to_end
 from services.contract.asyncapi import document
 from services.contract.envelope import STRUCTURED, Record, read
-from services.contract.topics import CLINICS, DEAD_LETTERS, REQUESTS, STATUS
+from services.contract.topics import CLINICS, DEAD_LETTERS, REQUESTS, STATUS, TOPICS
 from services.contract.types import ZONE
 from services.gateways.rsa_pool import read_trust_store
 from services.gateways.rsa_signatures import RsaChecker
@@ -57,11 +57,12 @@ class Homecall:
     """The command, run as its user does, in a process of its own."""
 
     bootstrap: str
+    more: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def env(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("HOMECALL_")}
-        return kept | {"HOMECALL_KAFKA_BOOTSTRAP": self.bootstrap}
+        return kept | {"HOMECALL_KAFKA_BOOTSTRAP": self.bootstrap} | self.more
 
     def __call__(self, *arguments: str, lines: Sequence[Any] = ()) -> Done:
         text = b"\n".join(line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines)
@@ -415,6 +416,27 @@ def test_a_wrong_setting_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     assert done.said.count("\n") == 1
 
 
+def what_it_has_no_api_for_is_one_line_or_works(homecall: Homecall, mongo_url: str, tmp_path: Path) -> None:
+    """The embedded broker has no admin API."""
+    assert homecall("topics", "create").out == [f"exists  {topic.name}" for topic in TOPICS]
+    checked = homecall("topics", "check")
+    assert (checked.code, checked.out) == (0, [f"all {len(TOPICS)} topics are as the contract has them"])
+    assert checked.said == (
+        "the embedded broker of homecall up has no settings of topics: only names and partitions are compared\n"
+    )
+    keys = str(tmp_path / "keys.json")
+    assert homecall("keys", "new", "--file", keys).code == 0
+    with_database = Homecall(homecall.bootstrap, {"HOMECALL_MONGO_URL": mongo_url, "HOMECALL_KEYS_FILE": keys})
+    backed_up = with_database("backup", "--out", str(tmp_path / "copy.homecall"))
+    assert (backed_up.code, backed_up.said) == (0, "")
+    assert with_database("restore", str(tmp_path / "copy.homecall"), "--check").code == 0
+    recovered = with_database("recover")
+    assert recovered.code == 1
+    assert recovered.said == (
+        "homecall: the embedded broker of homecall up cannot say whether intake still runs: do this on Kafka\n"
+    )
+
+
 @pytest.fixture
 def up(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     with Homecall("").started("up", "--directory", str(tmp_path / "kept"), stderr=subprocess.PIPE) as process:
@@ -434,6 +456,9 @@ def test_up_prints_where_it_is_and_ends_both_on_ctrl_c(up: subprocess.Popen[byte
     assert on_it("publish", "clinics", "-", "--quiet", lines=[CLINIC]).code == 0
     (event,) = on_it("watch", "clinics", "--from-beginning", "--count", "1", "--seconds", "30").events
     assert event["data"] == CLINIC
+    (event,) = on_it("watch", "clinics", "--since", "5m", "--count", "1", "--seconds", "30").events
+    assert event["data"] == CLINIC
+    what_it_has_no_api_for_is_one_line_or_works(on_it, exported["HOMECALL_MONGO_URL"], tmp_path)
 
     while "dev-sign" not in (line := up.stdout.readline().decode()):
         assert line, "it does not say how a request of the portal is signed"
