@@ -69,6 +69,7 @@ clean: ## whatever was made here, the virtual environment and the cached jars to
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
+	@echo "Making a virtual environment in $(VENV) …"
 	@for python in python3.11 python3.12 python3.13 python3; do \
 		if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 			exec $$python -m venv $(VENV); \
@@ -77,11 +78,13 @@ $(BIN)/python:
 	echo "no Python 3.11 or later found as python3.11, python3.12, python3.13 or python3: install one" >&2; exit 1
 
 $(DEMO): requirements.lock pyproject.toml | $(BIN)/python
+	@echo "Installing Homecall and its packages into $(VENV), once: one to five minutes …"
 	@$(PIP) install --require-hashes --requirement requirements.lock
 	@$(PIP) install $(PROJECT)
 	@touch $@
 
 $(DEV): requirements-dev.lock pyproject.toml | $(BIN)/python
+	@echo "Installing Homecall, its packages and the tools for development into $(VENV), once: some minutes …"
 	@$(PIP) install --require-hashes --requirement requirements-dev.lock
 	@$(PIP) install $(PROJECT)
 	@touch $@ $(DEMO)

@@ -178,6 +178,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
     asked = parser.parse_args()
     size = QUICK if asked.quick else TINY if asked.tiny else FULL
+    stack.settle_environment()
     RAW.parent.mkdir(parents=True, exist_ok=True)
     raw: dict[str, Any] = json.loads(RAW.read_text()) if asked.only and RAW.exists() else {}
     print(stack.describe())

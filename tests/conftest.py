@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -21,7 +22,13 @@ hypothesis.settings.load_profile("homecall")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Say what this run is on; not as a report header, which -q hides."""
+    """Settle what this run is on, and say it; not as a report header, which -q hides."""
+    capture = session.config.pluginmanager.get_plugin("capturemanager")
+    with capture.global_and_fixture_disabled() if capture is not None else contextlib.nullcontext():
+        try:
+            stack.settle_environment()
+        except SystemExit as refusal:
+            pytest.exit(str(refusal), returncode=pytest.ExitCode.USAGE_ERROR)
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None:
         reporter.write_line(stack.describe())

@@ -1,6 +1,7 @@
 """Where the tests' Kafka and MongoDB come from: the first of these that is there.
 
-1. environment: ``HOMECALL_KAFKA_BOOTSTRAP`` and ``HOMECALL_MONGO_URL``, each for itself.
+1. environment: ``HOMECALL_KAFKA_BOOTSTRAP`` and ``HOMECALL_MONGO_URL``, each for itself, with
+   ``HOMECALL_TEST_USE_ENV=1``: the tests empty its topics. 0: leave them alone. Without it, `settle_environment` asks.
 2. docker: testcontainers, on a local engine that has, or can get, the images ``HOMECALL_TEST_KAFKA_IMAGE`` and
    ``HOMECALL_TEST_MONGO_IMAGE``.
 3. maven: real Apache Kafka from its jars, one node on 127.0.0.1, kept in ``.stack/``; and mongo-java-server.
@@ -38,6 +39,7 @@ import contextlib
 import functools
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -120,6 +122,37 @@ class Server:
 
 
 # ---- Which way -------------------------------------------------------------------------------------------------------
+
+
+def settle_environment() -> None:
+    """Decide, before anything starts, whether what the environment names is for tests. Raises ``SystemExit``.
+
+    A shell may name a broker and a database for other work, as the walk-through's does, and tests empty the topics.
+    """
+    named = [name for name in ("HOMECALL_KAFKA_BOOTSTRAP", "HOMECALL_MONGO_URL") if name in os.environ]
+    choice = os.environ.get("HOMECALL_TEST_USE_ENV")
+    if not named or choice == "1" or "HOMECALL_TEST_STACK" in os.environ:
+        return
+    if choice != "0":
+        which = " and ".join(f"{name}={_without_password(os.environ[name])}" for name in named)
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise SystemExit(
+                f"{which} set in this shell: set HOMECALL_TEST_USE_ENV=1 to run the tests there, which empties its "
+                "topics, or HOMECALL_TEST_USE_ENV=0 to run them on a broker and a database of their own"
+            )
+        sys.stderr.write(f"{which} set in this shell. The tests empty the topics there. Use them? [y/N] ")
+        sys.stderr.flush()
+        if sys.stdin.readline().strip().lower() in {"y", "yes"}:
+            os.environ["HOMECALL_TEST_USE_ENV"] = "1"
+            return
+        sys.stderr.write("The tests run on a broker and a database of their own.\n")
+    # The rest of such a shell's settings, too: they go with those servers.
+    for name in [name for name in os.environ if name.startswith("HOMECALL_") and not name.startswith("HOMECALL_TEST_")]:
+        del os.environ[name]
+
+
+def _without_password(address: str) -> str:
+    return re.sub(r"//[^@/]*@", "//…@", address)
 
 
 def kafka_way() -> str:

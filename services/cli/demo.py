@@ -81,6 +81,7 @@ def run(requests: int, seed: int, *, as_json: bool) -> None:
             stream.reconfigure(errors="replace")
     # With --json, standard output is the object alone.
     console = Console(stderr=as_json, highlight=False)
+    console.print("A clinic's day, with seven clinics: about a minute. Writing what clinics and patients send …")
     descriptor, name = tempfile.mkstemp(prefix="homecall-demo-", suffix=".log")
     log_path = Path(name)
     where = f"the services' log is {log_path}"

@@ -115,6 +115,12 @@ def running(ledger: Ledger, now: datetime) -> list[tuple[float, Fate, timedelta]
     return sorted(clocks, key=lambda clock: -clock[0])
 
 
+def other_limits(ledger: Ledger) -> str:
+    """The limits but that of the answer that were missed, each with how often; empty where none was."""
+    missed = [(name, count) for (name, kind), count in sorted(ledger.deadlines.items()) if kind == "missed" and count]
+    return ", ".join(f"{name} {count}" for name, count in missed if name != "answer")
+
+
 def slowest_answer(ledger: Ledger, channel: str) -> timedelta | None:
     """The longest time from the start of the clock to the answer in a channel so far, by the service clock."""
     took = [
@@ -237,7 +243,7 @@ def _counted(title: str, counts: Counts) -> RenderableType:
     table.add_column()
     table.add_column(justify="right")
     for name, count, style in counts:
-        table.add_row(Text(name, style=style), Text(str(count), style=style if count else "dim"))
+        table.add_row(Text(name, style=style if count else "dim"), Text(str(count), style=style if count else "dim"))
     return table
 
 
@@ -261,9 +267,11 @@ def _clocks(ledger: Ledger, now: datetime) -> RenderableType:
             str(answered),
             minutes(slowest_answer(ledger, channel)),
         )
-    missed = [f"{name} {count}" for (name, kind), count in sorted(ledger.deadlines.items()) if kind == "missed"]
-    note = f"deadlines missed: {', '.join(missed) or 'none'}"
-    return Group(table, Text(note, style="red" if missed else "dim"))
+    late = ledger.deadlines["answer", "missed"]
+    note = Text(f"answers too late: {late or 'none'}", style="red" if late else "dim")
+    others = other_limits(ledger)
+    # What people waited before they applied is the clinic's matter, and no fault of the day's account.
+    return Group(table, note, Text(f"other limits missed: {others}" if others else "", style="dim"))
 
 
 def _slowest(ledger: Ledger, now: datetime, shown: int) -> RenderableType:
@@ -356,6 +364,7 @@ def show_summary(console: Console, summary: Summary, ledger: Ledger) -> None:
     slow = {channel: minutes(slowest_answer(ledger, channel)) for channel in _CHANNELS}
     unsigned = sum(fate.code == "signature_invalid" for fate in ledger.fates.values())
     turned_away = sum("refused" in statuses for statuses in ledger.complaints.values())
+    others = other_limits(ledger)
     early = sum(bool(fate.cancelled) and not fate.answered for fate in ledger.fates.values())
     rows: Sequence[tuple[str, object, str]] = (
         ("requests", summary.requests, "accepted at once, deferred or refused"),
@@ -373,6 +382,11 @@ def show_summary(console: Console, summary: Summary, ledger: Ledger) -> None:
             "slowest by the service clock: " + ", ".join(f"{k} {v}" for k, v in slow.items()),
         ),
         ("  missed", summary.missed, "10 minutes at the desk and by phone, 30 through the portal"),
+        *(
+            [("other limits missed", others, "as the clinics stated them: queue: over 10 minutes before being served")]
+            if others
+            else []
+        ),
         (
             "complaints registered",
             summary.complaints,

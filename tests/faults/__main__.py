@@ -51,6 +51,7 @@ def main() -> int:
             kind = "control " if control else "scenario"
             print(f"{kind}  {name:22}  {(scenario.__doc__ or '').splitlines()[0]}")
         return 0
+    stack.settle_environment()
     names = asked.scenario or list(scenarios.ALL)
     unknown = [name for name in names if name not in scenarios.ALL]
     if unknown:
