@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 from services.cli.failure import Failure
 from services.cli.kafka import read_to_end
@@ -130,12 +131,13 @@ def listed(
     """
     linked = _links([each for each in states if each.stages])
     calendars: dict[str, ClinicCalendar] = {}
+    zone = ZoneInfo(clinic.zone)
     rows = []
     for each in states:
         came_at = each.held["started_at"] if each.held else each.stages[-1]["came_at"] if each.stages else None
         if each.held is None and came_at is None:
             continue
-        rules = rule_sets.on(local(datetime.fromisoformat(came_at) if came_at else now).date())
+        rules = rule_sets.on(local(datetime.fromisoformat(came_at) if came_at else now, zone).date())
         calendar = calendars.setdefault(rules.id, calendar_of(clinic, rules))
         rows.append(
             _held(each, each.held, now, calendar, rules)
@@ -180,12 +182,12 @@ def _listed(
 ) -> Listed:
     stage = state.stages[-1]
     week = rules.complaint_term(stage["stage"]).week
-    today = local(now).date()
+    today = local(now, calendar.zone).date()
     runs = open_since(state) is not None
-    registered_on = _date(stage["registered_at"])
-    due_at = _moment(stage["answer_due_at"])
+    registered_on = _date(stage["registered_at"], calendar.zone)
+    due_at = _moment(stage["answer_due_at"], calendar.zone)
     ended = stage["answer"] or stage["refusal"] or {}
-    until = today if runs else _date(ended.get("at")) or today
+    until = today if runs else _date(ended.get("at"), calendar.zone) or today
     executor = stage["executors"][-1] if stage["executors"] else {"full_name": "", "position": ""}
     return Listed(
         complaint_id=state.complaint_id,
@@ -196,11 +198,11 @@ def _listed(
         overdue=runs and due_at is not None and now > due_at,
         channel=state.channel,
         registered_on=registered_on,
-        registers_at=_moment(stage["registers_at"]),
+        registers_at=_moment(stage["registers_at"], calendar.zone),
         age=None if registered_on is None else calendar.working_days_between(registered_on, until, week),
-        due_on=None if due_at is None else local(due_at).date(),
+        due_on=None if due_at is None else due_at.date(),
         due_at=due_at,
-        left=calendar.working_days_between(today, local(due_at).date(), week) if runs and due_at else None,
+        left=calendar.working_days_between(today, due_at.date(), week) if runs and due_at else None,
         executor=executor["full_name"],
         position=executor["position"],
         request_id=state.request_id or "",
@@ -221,10 +223,10 @@ def name_of(state: ComplaintState) -> str:
 
 def _held(state: ComplaintState, held: Held, now: datetime, calendar: ClinicCalendar, rules: RuleSet) -> Listed:
     """One whose signature cannot be checked yet: it has no number, and its term runs."""
-    due_at = _moment(held["due_at"])
-    started_on = _date(held["started_at"])
+    due_at = _moment(held["due_at"], calendar.zone)
+    started_on = _date(held["started_at"], calendar.zone)
     week = rules.complaint_term(held["stage"]).week
-    today = local(now).date()
+    today = local(now, calendar.zone).date()
     return Listed(
         complaint_id=state.complaint_id,
         number="",
@@ -236,9 +238,9 @@ def _held(state: ComplaintState, held: Held, now: datetime, calendar: ClinicCale
         registered_on=None,
         registers_at=None,
         age=None if started_on is None else calendar.working_days_between(started_on, today, week),
-        due_on=None if due_at is None else local(due_at).date(),
+        due_on=None if due_at is None else due_at.date(),
         due_at=due_at,
-        left=None if due_at is None else calendar.working_days_between(today, local(due_at).date(), week),
+        left=None if due_at is None else calendar.working_days_between(today, due_at.date(), week),
         executor="",
         position="",
         request_id="",
@@ -246,12 +248,12 @@ def _held(state: ComplaintState, held: Held, now: datetime, calendar: ClinicCale
     )
 
 
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
+def _moment(text: str | None, zone: ZoneInfo) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text).astimezone(zone)
 
 
-def _date(text: str | None) -> date | None:
-    return None if text is None else local(datetime.fromisoformat(text)).date()
+def _date(text: str | None, zone: ZoneInfo) -> date | None:
+    return None if text is None else local(datetime.fromisoformat(text), zone).date()
 
 
 def summary(rows: Sequence[Listed]) -> str:
@@ -317,7 +319,7 @@ def print_complaints(rows: Sequence[Listed]) -> None:
             row.number or "-",
             row.stage,
             status_of(row),
-            _text(row.registered_on) or (f"{local(row.registers_at):%d.%m %H:%M}" if row.registers_at else "-"),
+            _text(row.registered_on) or (f"{row.registers_at:%d.%m %H:%M}" if row.registers_at else "-"),
             "-" if row.age is None else str(row.age),
             _text(row.due_on) or "-",
             "-" if row.left is None else str(row.left),

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import islice
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 from pydantic_core import to_json
@@ -199,6 +200,7 @@ def _request(event: Incoming, clinics: Clinics, rule_sets: RuleSets, verdict: Ve
     state, said = decision.state, [say.data for say in decision.says]
     assert state is not None  # a request that was never heard of is always decided on
     ruling = state.ruling or None
+    zone = clinics.zone(event.clinic_id)
     refused = next((data for data in said if isinstance(data, RequestRefused)), None)
     if refused is not None:
         opening = refused.next_acceptance_at
@@ -206,17 +208,22 @@ def _request(event: Incoming, clinics: Clinics, rule_sets: RuleSets, verdict: Ve
             "decision": "refused",
             "code": refused.code,
             "fields": [each.model_dump() for each in refused.fields],
-            "next_acceptance_at": in_zone(opening) if opening else None,
+            "next_acceptance_at": _told(opening, zone),
             "ruling": ruling,
         }
     return {
         "decision": state.status,
-        **({"opens_at": state.opens_at} if state.status == "deferred" else {}),
-        "clock_starts_at": state.clock_started_at,
-        "due_at": state.due_at,
+        **({"opens_at": _told(state.opens_at, zone)} if state.status == "deferred" else {}),
+        "clock_starts_at": _told(state.clock_started_at, zone),
+        "due_at": _told(state.due_at, zone),
         "visit_date": state.visit_date,
         "ruling": ruling,
     }
+
+
+def _told(moment: datetime | str | None, zone: ZoneInfo) -> str | None:
+    """A time as events have it: in the clinic's zone (R20)."""
+    return None if moment is None else in_zone(datetime.fromisoformat(str(moment)), zone)
 
 
 def _complaint(event: Incoming, clinics: Clinics, rule_sets: RuleSets, verdict: Verdict | None) -> dict[str, Any]:
@@ -239,7 +246,7 @@ def _complaint(event: Incoming, clinics: Clinics, rule_sets: RuleSets, verdict: 
 def _term(complaint: ComplaintSubmitted, clinics: Clinics, rule_sets: RuleSets) -> Term | None:
     """The complaint's term; None where it is refused."""
     try:
-        rules = rule_sets.on(local(complaint.submitted_at).date())
+        rules = rule_sets.on(local(complaint.submitted_at, clinics.zone(complaint.clinic_id)).date())
         calendar = clinics.calendar(complaint.clinic_id, rules)
         if calendar is None:
             return None

@@ -22,12 +22,11 @@ from services.intake.store import IntakeStore
 from services.runtime.failures import Transient
 from services.runtime.mongo import Database
 from services.runtime.shelf import Shelf
-from services.scheduler.domain import day_key
+from services.scheduler.domain import day_key, dispatch_of
 from services.scheduler.store import ClinicDay, SchedulerStore
 from services.standard.patient import age_years
 
 if TYPE_CHECKING:
-    from services.contract.language import Text
     from services.runtime.settings import Settings
 
 RouteFormat = Literal["pdf", "html", "csv", "geojson"]
@@ -76,7 +75,8 @@ async def _read(asked: Settings, clinic_id: str, day: date) -> DayRoutes | None:
     intake = Database(asked.mongo_url, f"{asked.mongo_prefix}_{INTAKE}")
     try:
         key = day_key(clinic_id, day.isoformat())
-        store = SchedulerStore(scheduler)
+        clinic = await _published(scheduler, clinic_id)
+        store = SchedulerStore(scheduler, lambda _clinic_id: dispatch_of(clinic))
         planned = (await store.load_days([key]))[key]
         waiting = {
             each.state.request_id: each.state.cause or "no_capacity"
@@ -87,14 +87,13 @@ async def _read(asked: Settings, clinic_id: str, day: date) -> DayRoutes | None:
             return None
         calls = await store.calls.load(set(planned.bookings))
         requests = await IntakeStore(intake).requests.load({*planned.bookings, *waiting})
-        clinic = await _name(scheduler, clinic_id)
     finally:
         scheduler.close()
         intake.close()
     states = {request_id: each.state for request_id, each in requests.items() if each.state is not None}
     return routes_of(
         clinic_id,
-        clinic,
+        None if clinic is None else name(clinic.name.kk, clinic.name.ru),
         day,
         doctors=_doctors(planned),
         bookings=planned.bookings,
@@ -113,6 +112,7 @@ async def _read(asked: Settings, clinic_id: str, day: date) -> DayRoutes | None:
             if each.state is not None and each.state.outcome
         },
         waiting=waiting,
+        zone=dispatch_of(clinic).zone,
     )
 
 
@@ -140,8 +140,8 @@ def _age(facts: dict[str, Any], on: date) -> int | None:
     return None if born is None else age_years(date.fromisoformat(born), on)
 
 
-async def _name(scheduler: Database, clinic_id: str) -> Text | None:
-    """The clinic's name, as the scheduler keeps the clinic's last good record."""
+async def _published(scheduler: Database, clinic_id: str) -> ClinicPublished | None:
+    """The clinic's last good record, as the scheduler keeps it."""
     record = await Shelf(scheduler.collection("clinics")).kept(clinic_id)
     if record is None:
         return None
@@ -149,4 +149,4 @@ async def _name(scheduler: Database, clinic_id: str) -> Text | None:
         published = read(record).data
     except Unreadable:
         return None
-    return name(published.name.kk, published.name.ru) if isinstance(published, ClinicPublished) else None
+    return published if isinstance(published, ClinicPublished) else None

@@ -139,7 +139,7 @@ class ComplaintEngine(Engine[ComplaintState]):
         vault: Vault | None = None,
         matters: Matters | None = None,
     ) -> None:
-        super().__init__(topics.COMPLAINTS, store, complaints, clock, vault)
+        super().__init__(topics.COMPLAINTS, store, complaints, clock, vault, complaints.clinics.zone)
         self._pages = pages
         self._matters = matters
         self._complaints = complaints

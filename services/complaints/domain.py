@@ -36,7 +36,7 @@ from services.contract.ids import cause_id
 from services.contract.types import in_zone, without_iins
 from services.runtime.decision import Dead, Decided, Decision, Ended, Measure, Say
 from services.standard.acceptance import ClockAheadError
-from services.standard.calendar import NeverOpenError, local
+from services.standard.calendar import ClinicCalendar, NeverOpenError, local
 from services.standard.clinics import Clinics
 from services.standard.complaints import Term, complaint_term
 from services.standard.deadlines import complaint_clock
@@ -453,14 +453,15 @@ def _submitted(
     state = _kept(data, clinics)
     state.matter = dict(matter)
     try:
-        rules = rule_sets.on(local(data.submitted_at).date())
+        rules = rule_sets.on(local(data.submitted_at, clinics.zone(data.clinic_id)).date())
         term = _term(state, data.addressed_to, data.submitted_at, clinics, rules, record_time)
     except ClockAheadError as error:
         return _refuse(event, [_at_submission(f"{error}, and send the complaint again")], now)
     except NotCoveredError as error:
         return _refuse(event, [_at_submission(f"{error}: correct submitted_at, and send the complaint again")], now)
     if kept is not None:
-        return Decision(_hold(state, data.addressed_to, kept, term, rules, now))
+        calendar = clinics.calendar(data.clinic_id, rules)
+        return Decision(_hold(state, data.addressed_to, kept, term, rules, calendar, now))
     course = _Course(state, clinics, rule_sets)
     came_at = data.submitted_at if record_time is None else min(data.submitted_at, record_time)
     course.open("delivered", data.addressed_to, came_at, rules, term)
@@ -475,10 +476,13 @@ def _hold(
     kept: dict[str, Any],
     term: Term | None,
     rules: RuleSet,
+    calendar: ClinicCalendar | None,
     now: datetime,
 ) -> ComplaintState:
     """A complaint whose signature cannot be checked now: neither registered nor refused, its term running (C10.4)."""
-    clock = None if term is None else complaint_clock(channel=state.channel, term=term, rules=rules)
+    clock = None
+    if term is not None:
+        clock = complaint_clock(channel=state.channel, term=term, rules=rules, calendar=calendar)
     held = Held(
         kept=kept,
         try_again_at=in_zone(now + _FIRST_TRY),
@@ -707,7 +711,7 @@ class _Course:
             Stage(
                 stage=name,
                 grounds=grounds,
-                came_at=in_zone(came_at),
+                came_at=in_zone(came_at, self._clinics.zone(self.state.clinic_id)),
                 registers_at=None,
                 look_again_at=None,
                 registered_at=None,
@@ -750,7 +754,9 @@ class _Course:
         if term.registered_at > until:
             stage["registers_at"] = in_zone(term.registered_at)
             return False
-        clock = complaint_clock(channel=self.state.channel, term=term, rules=self._rules())
+        rules = self._rules()
+        calendar = self._clinics.calendar(self.state.clinic_id, rules)
+        clock = complaint_clock(channel=self.state.channel, term=term, rules=rules, calendar=calendar)
         stage["registered_at"] = in_zone(term.registered_at)
         stage["answer_due_on"] = term.answer_due_on.isoformat()
         stage["answer_due_at"] = in_zone(term.answer_due_at)
@@ -905,7 +911,7 @@ class _Course:
             raise _NotInOrder("the complaint is with the quality authority already: the next step is the court (C11)")
         grounds = _in_words("grounds", data.grounds)
         try:
-            rules = self._rule_sets.on(local(moment).date())
+            rules = self._rule_sets.on(local(moment, self._clinics.zone(self.state.clinic_id)).date())
             term = _term(self.state, "quality_authority", moment, self._clinics, rules)
         except NotCoveredError as error:
             raise _NotInOrder(f"at: {error}: correct it and send {data.TYPE} again") from error
@@ -1031,5 +1037,6 @@ def _same(full_name: str) -> str:
 
 
 def _date(moment: str | None) -> date:
+    """The date of a moment that is kept in its clinic's zone."""
     assert moment is not None
-    return local(datetime.fromisoformat(moment)).date()
+    return datetime.fromisoformat(moment).date()

@@ -35,8 +35,9 @@ structured mode (`content-type: {STRUCTURED}`, one event per record). The servic
 the default of Java's and aiokafka's producers (librdkafka: `partitioner=murmur2_random`). No key and no header may
 carry personal data. IINs travel on the channels marked `x-personal-ids` and on no other.
 
-**Times** are RFC 3339 with an offset from UTC, local clock times `HH:MM`, weekdays `mon` to `sun`, all in
-Asia/Almaty. Fields that are not known here are ignored; fields may be added.
+**Times** are RFC 3339 with an offset from UTC, local clock times `HH:MM`, weekdays `mon` to `sun`, all in the clinic's
+zone (`zone` of `clinic.published`, Asia/Almaty without one). Fields that are not known here are ignored; fields may be
+added.
 
 **Delivery** is at least once. Drop what you have seen (by `ce_source` and `ce_id`), and order by `sequence` or
 `revision`, never by offset: a lower one that comes late is history.

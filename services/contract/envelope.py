@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -18,7 +19,7 @@ from services.contract.events import MODELS, FieldError
 from services.contract.ids import cause_id, event_id
 from services.contract.strict_json import DEEPEST, TWICE, Flaw, Parsed, parse
 from services.contract.topics import BY_NAME, TOPIC_OF_TYPE, TYPE_PREFIX
-from services.contract.types import Event, is_moment
+from services.contract.types import ZONE, Event, in_zone, is_moment
 
 DeadReason = Literal[
     "not_json",
@@ -128,9 +129,19 @@ class Outgoing:
 
 
 def outgoing(
-    data: Event, *, service: str, cause: str, time: str, sibling: str = "", traceparent: str | None = None
+    data: Event,
+    *,
+    service: str,
+    cause: str,
+    time: str,
+    sibling: str = "",
+    traceparent: str | None = None,
+    zone: ZoneInfo = ZONE,
 ) -> Outgoing:
-    """The event of ours that says ``data``, caused by ``cause``. ``time`` is RFC 3339, and part of what is stored."""
+    """The event of ours that says ``data``, caused by ``cause``. ``time`` is RFC 3339, and part of what is stored.
+
+    ``zone`` is that of the clinic: every time goes out in it (R20).
+    """
     topic = TOPIC_OF_TYPE[data.TYPE]
     return Outgoing(
         topic=topic.name,
@@ -139,8 +150,9 @@ def outgoing(
         id=event_id(cause, data.TYPE, data.subject, sibling),
         source=f"/homecall/{service}",
         subject=data.subject,
-        time=time,
-        value=data.to_json(),
+        # Most clinics have the default zone, in which ``time`` is written already.
+        time=time if zone is ZONE else in_zone(datetime.fromisoformat(time), zone),
+        value=data.to_json(zone),
         traceparent=traceparent,
     )
 

@@ -117,10 +117,13 @@ def on_day(on: date) -> Text:
 
 
 def local(at: datetime) -> datetime:
-    """The moment by the clinic's clock. Raises ValueError when ``at`` has no offset."""
+    """The moment by the clinic's clock: in the zone that it carries by name, else in Asia/Almaty (R20).
+
+    Raises ValueError when ``at`` has no offset.
+    """
     if at.tzinfo is None:
         raise ValueError("time: has no offset from UTC; give it one, such as +05:00")
-    return at.astimezone(_ZONE)
+    return at if isinstance(at.tzinfo, ZoneInfo) else at.astimezone(_ZONE)
 
 
 def clock(at: datetime) -> str:

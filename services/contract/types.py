@@ -13,7 +13,7 @@ from functools import cache, lru_cache
 from math import inf, isfinite
 from operator import mul
 from typing import Annotated, Any, ClassVar
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
     AfterValidator,
@@ -23,6 +23,7 @@ from pydantic import (
     Field,
     GetJsonSchemaHandler,
     PlainSerializer,
+    SerializationInfo,
     StringConstraints,
     TypeAdapter,
     ValidationError,
@@ -33,7 +34,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
 ZONE = ZoneInfo("Asia/Almaty")
-"""The zone of local clock times, and of every time in an event of ours."""
+"""The zone of a clinic that names none, and of what is no clinic's own (R20)."""
 
 # ASCII: a digit of another script is a digit to Python, and to none of the parsers behind these forms.
 _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})\Z", re.ASCII)
@@ -151,16 +152,38 @@ def _uuid(value: str) -> str:
     return value.lower()
 
 
-def in_zone(value: datetime) -> str:
-    """RFC 3339 in the clinics' zone: the form of every time that goes out."""
+def in_zone(value: datetime, zone: ZoneInfo | None = None) -> str:
+    """RFC 3339 in ``zone``. Without one: in the zone of a moment that a clinic's calendar made, else in Asia/Almaty."""
+    own = value.tzinfo
+    if zone is None:
+        zone = own if isinstance(own, ZoneInfo) else ZONE
     # The zone's two hours of one name are equal to the cache, and are not the same.
-    return _in_zone(value if value.tzinfo is UTC else value.astimezone(UTC))
+    return _in_zone(value if own is UTC else value.astimezone(UTC), zone)
 
 
 @lru_cache(maxsize=4096)
-def _in_zone(value: datetime) -> str:
+def _in_zone(value: datetime, zone: ZoneInfo) -> str:
     # Kept, since a decision writes each of its moments several times: the state, the ruling, the event.
-    return value.astimezone(ZONE).isoformat()
+    return value.astimezone(zone).isoformat()
+
+
+def _written(value: datetime, info: SerializationInfo) -> str:
+    """A moment as JSON has it: in the zone of the event's clinic, where the writer names it."""
+    return in_zone(value, info.context["zone"] if info.context else None)
+
+
+@cache
+def zone_names() -> frozenset[str]:
+    """Every zone that the IANA database knows, without the machine's own and the one that stands for none."""
+    return frozenset(available_timezones() - {"localtime", "Factory"})
+
+
+def _zone_name(value: str) -> str:
+    if value not in zone_names():
+        raise PydanticCustomError(
+            "zone", "must be the name of a zone in the IANA database, as in Asia/Aqtobe; leave it out for Asia/Almaty"
+        )
+    return value
 
 
 def _clock_text(value: time) -> str:
@@ -186,7 +209,7 @@ Moment = Annotated[
     datetime,
     BeforeValidator(_rfc3339),
     AfterValidator(_year_in_range),
-    PlainSerializer(in_zone, return_type=str, when_used="json"),
+    PlainSerializer(_written, return_type=str, when_used="json"),
     WithJsonSchema(
         {
             "type": "string",
@@ -196,7 +219,13 @@ Moment = Annotated[
     ),
     Shape("RFC 3339 with seconds and an offset from UTC.", "2026-11-23T09:15:00+05:00"),
 ]
-"""A moment: RFC 3339 with an offset; goes out in the clinics' zone."""
+"""A moment: RFC 3339 with an offset; goes out in the clinic's zone."""
+ZoneName = Annotated[
+    str,
+    AfterValidator(_zone_name),
+    Shape("Name of a zone in the IANA time zone database.", "Asia/Aqtobe"),
+]
+"""An IANA zone. Judged by the database at hand: one with no data for a name does not take it."""
 
 _MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
 
@@ -362,6 +391,9 @@ class Event(Part):
         """The id of what the event is about."""
         return str(getattr(self, self.SUBJECT))
 
-    def to_json(self) -> bytes:
-        """The value of the record: no nulls, fields in the order of the model, so the same event is the same bytes."""
-        return self.model_dump_json(exclude_none=True, by_alias=True).encode()
+    def to_json(self, zone: ZoneInfo = ZONE) -> bytes:
+        """The value of the record: no nulls, fields in the order of the model, so the same event is the same bytes.
+
+        Times are written in ``zone``, that of the clinic (R20).
+        """
+        return self.model_dump_json(exclude_none=True, by_alias=True, context={"zone": zone}).encode()

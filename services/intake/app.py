@@ -214,7 +214,7 @@ class IntakeEngine(Engine[RequestState]):
         outside: Outside,
         vault: Vault | None = None,
     ) -> None:
-        super().__init__(topics.INTAKE, store.requests, intake, clock, vault)
+        super().__init__(topics.INTAKE, store.requests, intake, clock, vault, known.zone)
         self._outside = outside
         self._intake_store = store
         self._intake = intake
@@ -340,16 +340,17 @@ def build(settings: Settings, clock: Clock) -> Service:
     vault = Vault.from_settings(settings)
     # Under another clock than the world's, a record's time says nothing about the event's (R17).
     judge_record_time = isinstance(clock, SystemClock)
+    known = Clinics()
     outside = Outside(
         verifier_from(settings),
         identity_from(settings),
         wait_seconds=settings.identity_wait_seconds,
         judge_record_time=judge_record_time,
+        zone_of=known.zone,
     )
     database = Database(settings.mongo_url, f"{settings.mongo_prefix}_{topics.INTAKE}")
     producer = Producer(settings, f"homecall-{topics.INTAKE}")
     store = IntakeStore(database)
-    known = Clinics()
     shelf = Shelf(database.collection("clinics"))
     clinics = WholeTopic(settings, topics.INTAKE, topics.CLINICS, lambda event: _take(known, event), shelf, buries=True)
     intake = Intake(load_rule_sets(settings.rules), known, vault, judge_record_time=judge_record_time)

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Literal, cast
+from zoneinfo import ZoneInfo
 
 from services.contract.envelope import Incoming
 from services.contract.events import (
@@ -36,7 +37,7 @@ from services.intake.checks import UNASKED, BadSignature, Checks
 from services.intake.facts import facts_as_far_as_readable, facts_of, hidden_in
 from services.runtime.decision import Dead, Decided, Decision, Ended, Measure, Say, Took, replace
 from services.standard.acceptance import Accepted, Deferred, Refused, decide_acceptance, held_against_record, take_up
-from services.standard.calendar import NeverOpenError, calendar_version
+from services.standard.calendar import ClinicCalendar, NeverOpenError, calendar_version
 from services.standard.clinics import Clinics
 from services.standard.deadlines import answer_clock, queue_clock
 from services.standard.patient import age_years, iin_mismatch, is_child
@@ -122,11 +123,11 @@ def day_of(state: RequestState) -> date | None:
     if state.register_date or state.opens_at:
         return date.fromisoformat((state.register_date or state.opens_at or "")[:10])
     submitted_at = state.request.get("submitted_at")
-    return None if submitted_at is None else local_date(datetime.fromisoformat(submitted_at))
+    return None if submitted_at is None else local_date(datetime.fromisoformat(submitted_at), ZONE)
 
 
-def local_date(moment: datetime) -> date:
-    return moment.astimezone(ZONE).date()
+def local_date(moment: datetime, zone: ZoneInfo) -> date:
+    return moment.astimezone(zone).date()
 
 
 # ---------------------------------------------------------------- a request comes
@@ -154,17 +155,19 @@ def submitted(
         return Decision() if state.clinic_id == event.clinic_id else _other_clinics(event)
     data = event.data
     if not isinstance(data, RequestSubmitted):
-        return _refuse_unreadable(event, rule_sets)
+        return _refuse_unreadable(event, rule_sets, clinics.zone(event.clinic_id))
     facts = facts_of(data)
+    zone = clinics.zone(data.clinic_id)
+    asked_on = local_date(data.submitted_at, zone)
     state = RequestState(data.request_id, data.clinic_id, "refused", data.channel, facts)
     try:
-        rules = rule_sets.on(local_date(data.submitted_at))
+        rules = rule_sets.on(asked_on)
     except NotCoveredError as error:
         wrong_time = f"{error}: correct submitted_at, and send the request again under a new request_id"
         # Decided by none; but who must call 103 now is told so all the same (R13).
-        state = replace(state, request=facts | _judged(data, facts, rule_sets.nearest(local_date(data.submitted_at))))
+        state = replace(state, request=facts | _judged(data, facts, rule_sets.nearest(asked_on), asked_on))
         return _refuse(state, "invalid_request", [FieldError(path="submitted_at", message=wrong_time)])
-    state = replace(state, request=facts | _judged(data, facts, rules))
+    state = replace(state, request=facts | _judged(data, facts, rules, asked_on))
     decision = _ruled(
         state,
         event,
@@ -199,6 +202,7 @@ def _ruled(
     if calendar is None:
         ruling = _plain_ruling(rules, ["C3"], data.clinic_id)
         return _refuse(state, "unknown_clinic", [_UNKNOWN_CLINIC], ruling=ruling, rules=rules)
+    asked_on = local_date(data.submitted_at, calendar.zone)
     verdict = decide_acceptance(
         channel=data.channel,
         submitted_at=data.submitted_at,
@@ -221,7 +225,7 @@ def _ruled(
         )
     # Also a refusal is due by the clock that runs: at night, by that of the opening (R6).
     state = replace(state, clock_started_at=in_zone(verdict.clock_starts_at))
-    wrong = _wrong_codes(data, rules) or _wrong_birth_date(data)
+    wrong = _wrong_codes(data, rules) or _wrong_birth_date(data, asked_on)
     if wrong:
         return _refuse(state, "invalid_request", wrong, ruling=ruling, rules=rules)
     if isinstance(checks.signature, BadSignature):
@@ -230,7 +234,7 @@ def _ruled(
         signed = ruling | {"clauses": [*clauses, "C9.2"], "inputs": inputs}
         return _refuse(state, "signature_invalid", [bad], ruling=signed, rules=rules)
     if checks.signature == "away":
-        return Decision(_held(state, verdict, rules, now))
+        return Decision(_held(state, verdict, rules, calendar, now))
     if checks.identity == "not_found":
         unknown = FieldError(path="patient.iin", message="is not in the state register of persons: read it again")
         return _refuse(
@@ -245,8 +249,8 @@ def _ruled(
         )
         because = ruling | {"clauses": [*clauses, "C9.3", unreliable.clause]}
         return _refuse(state, unreliable.code, [differs], ruling=because, rules=rules)
-    state = replace(state, request=_identified(state.request, data, checks))
-    unauthorised = _wrong_authority(data, data.patient.birth_date or checks.birth_date)
+    state = replace(state, request=_identified(state.request, data, checks, asked_on))
+    unauthorised = _wrong_authority(data, data.patient.birth_date or checks.birth_date, asked_on)
     if unauthorised:
         return _refuse(
             state, "authority_invalid", unauthorised, ruling=ruling | {"clauses": [*clauses, "R15"]}, rules=rules
@@ -259,7 +263,7 @@ def _ruled(
         because = ruling | {"clauses": [*clauses, elsewhere.clause]}
         return _refuse(state, "not_attached", fields, ruling=because, rules=rules)
     moment, _ = held_against_record(data.submitted_at, record_time, rules)
-    if holder is not None and holder.visit_date >= local_date(moment):
+    if holder is not None and holder.visit_date >= local_date(moment, calendar.zone):
         return _refuse(
             state,
             "duplicate",
@@ -318,13 +322,13 @@ def _common(state: RequestState) -> dict[str, Any]:
     return {**state.request, "request_id": state.request_id, "clinic_id": state.clinic_id}
 
 
-def _judged(data: RequestSubmitted, facts: dict[str, Any], rules: RuleSet) -> dict[str, Any]:
+def _judged(data: RequestSubmitted, facts: dict[str, Any], rules: RuleSet, asked_on: date) -> dict[str, Any]:
     """What intake adds to a request's facts, refused ones too (R13, R15): age, urgency, red flags, flags."""
     patient = data.patient
     mismatch = iin_mismatch(patient.iin, birth_date=patient.birth_date, sex=patient.sex)
     shown = facts["patient"]
-    if patient.birth_date is not None and not _wrong_birth_date(data):
-        shown = shown | {"age_years": age_years(patient.birth_date, local_date(data.submitted_at))}
+    if patient.birth_date is not None and not _wrong_birth_date(data, asked_on):
+        shown = shown | {"age_years": age_years(patient.birth_date, asked_on)}
     return {
         "patient": shown,
         "urgency": rules.urgency(data.reasons),
@@ -407,7 +411,7 @@ def _refuse(
     return Decision(replace(state, status="refused", ruling=ruling or {}), [Say(refused)], [counted])
 
 
-def _refuse_unreadable(event: Incoming, rule_sets: RuleSets) -> Decision[RequestState]:
+def _refuse_unreadable(event: Incoming, rule_sets: RuleSets, zone: ZoneInfo) -> Decision[RequestState]:
     """A request that breaks its schema but whose ids are sound is refused, not buried: its sender hears why."""
     facts = facts_as_far_as_readable(event.readable)
     state = RequestState(event.subject, event.clinic_id, "refused", facts.get("channel", ""), facts)
@@ -416,7 +420,7 @@ def _refuse_unreadable(event: Incoming, rule_sets: RuleSets) -> Decision[Request
     submitted_at = facts.get("submitted_at")
     # Without a time of application the record's own finds the rules: who must call 103 now is told so all the same.
     asked_at = datetime.fromisoformat(submitted_at) if submitted_at else event.record.recorded_at
-    asked_on = None if asked_at is None else local_date(asked_at)
+    asked_on = None if asked_at is None else local_date(asked_at, zone)
     codes = _codes(event.readable.get("reasons"))
     nearest = rule_sets.nearest(asked_on)
     urgency = {"urgency": nearest.urgency(codes)} if codes else {}
@@ -464,19 +468,19 @@ def _wrong_codes(data: RequestSubmitted, rules: RuleSet) -> list[FieldError]:
     ]
 
 
-def _wrong_birth_date(data: RequestSubmitted) -> list[FieldError]:
-    if data.patient.birth_date is None or data.patient.birth_date <= local_date(data.submitted_at):
+def _wrong_birth_date(data: RequestSubmitted, asked_on: date) -> list[FieldError]:
+    if data.patient.birth_date is None or data.patient.birth_date <= asked_on:
         return []
     return [FieldError(path="patient.birth_date", message="lies after the application: correct it")]
 
 
-def _wrong_authority(data: RequestSubmitted, birth_date: date | None) -> list[FieldError]:
+def _wrong_authority(data: RequestSubmitted, birth_date: date | None, asked_on: date) -> list[FieldError]:
     """Who may stand in for the patient: by power of attorney, or a minor's parent or guardian (C9.1, R15)."""
     if data.applicant is None:
         return []
     authority = data.applicant.authority
     wrong: list[FieldError] = []
-    if authority.valid_until is not None and authority.valid_until < local_date(data.submitted_at):
+    if authority.valid_until is not None and authority.valid_until < asked_on:
         wrong.append(
             FieldError(path="applicant.authority.valid_until", message="is past: send an authority that is in force")
         )
@@ -485,7 +489,7 @@ def _wrong_authority(data: RequestSubmitted, birth_date: date | None) -> list[Fi
             wrong.append(
                 FieldError(path="applicant.authority.number", message="is required with a power of attorney: add it")
             )
-    elif not is_child(birth_date, local_date(data.submitted_at)):
+    elif not is_child(birth_date, asked_on):
         said = "of a patient under 18 only: send patient.birth_date, or a power of attorney"
         wrong.append(FieldError(path="applicant.authority.kind", message=f"{authority.kind} is an authority {said}"))
     return wrong
@@ -503,13 +507,13 @@ def _other_clinics(event: Incoming) -> Decision[RequestState]:
 # ---------------------------------------------------------------- checks that could not be made
 
 
-def _identified(request: dict[str, Any], data: RequestSubmitted, checks: Checks) -> dict[str, Any]:
+def _identified(request: dict[str, Any], data: RequestSubmitted, checks: Checks, asked_on: date) -> dict[str, Any]:
     """The facts with what the register of persons said: an age that the event left out, and the flags (C9.3, R15)."""
     flags = list(request["flags"])
     if checks.birth_date is not None and data.patient.birth_date is None:
-        on = local_date(data.submitted_at)
-        if checks.birth_date <= on:
-            request = request | {"patient": request["patient"] | {"age_years": age_years(checks.birth_date, on)}}
+        if checks.birth_date <= asked_on:
+            age = age_years(checks.birth_date, asked_on)
+            request = request | {"patient": request["patient"] | {"age_years": age}}
         if "iin_mismatch" not in flags and iin_mismatch(data.patient.iin, birth_date=checks.birth_date):
             flags.append("iin_mismatch")
     if checks.unconfirmed:
@@ -517,9 +521,11 @@ def _identified(request: dict[str, Any], data: RequestSubmitted, checks: Checks)
     return request | {"flags": flags}
 
 
-def _held(state: RequestState, verdict: Accepted | Deferred, rules: RuleSet, now: datetime) -> RequestState:
+def _held(
+    state: RequestState, verdict: Accepted | Deferred, rules: RuleSet, calendar: ClinicCalendar, now: datetime
+) -> RequestState:
     """A request whose signature cannot be checked now: neither accepted nor refused, its clock running (C4.4)."""
-    clock = answer_clock(channel=state.channel, clock_starts_at=verdict.clock_starts_at, rules=rules)
+    clock = answer_clock(channel=state.channel, clock_starts_at=verdict.clock_starts_at, rules=rules, calendar=calendar)
     return replace(
         state,
         status="held",
@@ -631,7 +637,7 @@ def opening(state: RequestState, *, clinics: Clinics, rule_sets: RuleSets, now: 
     assert state.opens_at is not None
     opens_at = datetime.fromisoformat(state.opens_at)
     submitted_at = datetime.fromisoformat(state.request["submitted_at"])
-    rules = rule_sets.on(local_date(submitted_at))
+    rules = rule_sets.on(local_date(submitted_at, clinics.zone(state.clinic_id)))
     calendar = clinics.calendar(state.clinic_id, rules)
     verdict: Accepted | Deferred | None = None
     if calendar is not None:
@@ -648,7 +654,7 @@ def opening(state: RequestState, *, clinics: Clinics, rule_sets: RuleSets, now: 
         except (NeverOpenError, NotCoveredError):
             verdict = None
     if verdict is None:
-        return _nowhere_to_go(state, rules, now)
+        return _nowhere_to_go(state, rules, calendar, now)
     state = replace(state, look_again_at=None)
     cause = cause_id("/homecall/intake", f"{state.request_id} {state.opens_at}", "opening")
     if isinstance(verdict, Deferred):
@@ -667,12 +673,19 @@ def opening(state: RequestState, *, clinics: Clinics, rule_sets: RuleSets, now: 
     return _accept(state, verdict, opens_at, [cause, state.traceparent])
 
 
-def _nowhere_to_go(state: RequestState, rules: RuleSet, now: datetime) -> Decision[RequestState]:
+def _nowhere_to_go(
+    state: RequestState, rules: RuleSet, calendar: ClinicCalendar | None, now: datetime
+) -> Decision[RequestState]:
     """The clinic has no opening left, or is not known any more: look again later, and let the time that was promised
     run. It is near and missed as any other: somebody has to call the patient (R16).
     """
     assert state.opens_at is not None
-    clock = answer_clock(channel=state.channel, clock_starts_at=datetime.fromisoformat(state.opens_at), rules=rules)
+    clock = answer_clock(
+        channel=state.channel,
+        clock_starts_at=datetime.fromisoformat(state.opens_at),
+        rules=rules,
+        calendar=calendar,
+    )
     state = replace(
         state,
         clock_started_at=in_zone(clock.started_at),

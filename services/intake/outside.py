@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from services.contract import topics
 from services.contract.envelope import Incoming
@@ -21,8 +22,15 @@ class Outside:
     """Both gateways, asked once per batch and at the same time. Neither ever raises; neither is waited for too long."""
 
     def __init__(
-        self, verifier: Verifier, identity: Identity | None, *, wait_seconds: float, judge_record_time: bool = False
+        self,
+        verifier: Verifier,
+        identity: Identity | None,
+        *,
+        wait_seconds: float,
+        judge_record_time: bool = False,
+        zone_of: Callable[[str], ZoneInfo] = lambda _clinic_id: ZONE,
     ) -> None:
+        self._zone_of = zone_of
         self._verifier = verifier
         self._judge_record_time = judge_record_time
         self._identity = identity
@@ -52,7 +60,9 @@ class Outside:
             verdicts, results = await asyncio.gather(self._signatures(asked), self._identities(asked, self._identity))
         found = {each.cause: known[each.cause] for each in events if each.cause in known}
         for event in asked:
-            found[event.cause] = checks_of(event, verdicts.get(event.cause), results.get(event.cause))
+            found[event.cause] = checks_of(
+                event, verdicts.get(event.cause), results.get(event.cause), self._zone_of(event.clinic_id)
+            )
         return found
 
     async def ask(self, iins: Mapping[str, str]) -> dict[str, str]:
@@ -102,7 +112,7 @@ def _identity(result: Result | None) -> str:
     return "away" if isinstance(result, Unanswered) else "no_consent"
 
 
-def checks_of(event: Incoming, verdict: Verdict | None, result: Result | None = None) -> Checks:
+def checks_of(event: Incoming, verdict: Verdict | None, result: Result | None = None, zone: ZoneInfo = ZONE) -> Checks:
     """What a decision takes from what was said of a request."""
     signature: BadSignature | str | None = None
     if isinstance(verdict, Invalid):
@@ -114,7 +124,7 @@ def checks_of(event: Incoming, verdict: Verdict | None, result: Result | None = 
     if isinstance(result, Found) and isinstance(event.data, RequestSubmitted):
         birth_date = result.person.birth_date
         if not isinstance(result.attachment, Unanswered):
-            on = event.data.submitted_at.astimezone(ZONE).date()
+            on = event.data.submitted_at.astimezone(zone).date()
             here = result.attachment
             attached = here is not None and here.clinic_id == event.clinic_id and here.holds_on(on)
     return Checks(

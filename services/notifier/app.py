@@ -50,7 +50,7 @@ class NotifierEngine(Engine[Call]):
         known: Clinics,
         vault: Vault | None = None,
     ) -> None:
-        super().__init__(topics.NOTIFIER, store, domain, clock, vault)
+        super().__init__(topics.NOTIFIER, store, domain, clock, vault, known.zone)
         self._clinics = clinics
         self._known = known
 
@@ -60,9 +60,15 @@ class NotifierEngine(Engine[Call]):
     async def load(
         self, targets: Collection[str], batch: Sequence[Incoming], presumed: Mapping[str, Aggregate[Call]]
     ) -> dict[str, Aggregate[Call]]:
-        if any(event.type == RequestAccepted.TYPE and self._known.get(event.clinic_id) is None for event in batch):
+        if any(_tells_of_clinic(event) and self._known.get(event.clinic_id) is None for event in batch):
             await self._clinics.catch_up()
         return await super().load(targets, batch, presumed)
+
+
+def _tells_of_clinic(event: Incoming) -> bool:
+    """Whether what is told of the event names the clinic or a time by its clock."""
+    data = event.data
+    return event.type in _FIRST_TOLD and not (isinstance(data, RequestRefused) and data.code == "unknown_clinic")
 
 
 def _take(known: Clinics, event: Incoming) -> None:
@@ -83,6 +89,7 @@ def build(settings: Settings, clock: Clock) -> Service:
         load_rule_sets(settings.rules),
         lambda clinic_id: clinic_facts(clinic_id, known.get(clinic_id)),
         sms_statuses=outbox.policy.statuses if outbox else (),
+        calendar=known.calendar,
     )
     engine = NotifierEngine(calls, notifier, clock, clinics, known, vault)
 

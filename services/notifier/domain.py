@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, Literal
+from zoneinfo import ZoneInfo
 
 from services.contract import language
 from services.contract.envelope import Incoming
@@ -41,12 +42,15 @@ from services.notifier.messages import of_use_until
 from services.notifier.sms_texts import sms_text
 from services.notifier.texts import StatusFacts, oral_answer, status_text
 from services.runtime.decision import Dead, Decision, Ended, Measure, Say, Took, replace
-from services.standard.deadlines import Clock, service_clock
+from services.standard.calendar import ClinicCalendar
+from services.standard.deadlines import Clock, near_at, service_clock
 from services.standard.rules import NotCoveredError, RuleSet, RuleSets
 
 UNKNOWN_CHANNEL: Final = "unknown"
 """The channel of a refused request that named none that could be read."""
 
+_SHARE: Final = 0.8
+"""When the answer's time is near, where no law covers the date (R18)."""
 _SPOKEN: Final = frozenset({"desk", "phone"})
 _FINISHED: Final = frozenset({"completed", "not_completed"})
 _WITH_VISIT: Final = frozenset({"scheduled", "rescheduled", *_FINISHED})
@@ -62,6 +66,7 @@ class ClinicFacts:
     name: language.Text
     phone: str | None = None
     oral_confirmation: bool = False
+    zone: ZoneInfo = ZONE
 
 
 def clinic_facts(clinic_id: str, published: ClinicPublished | None) -> ClinicFacts:
@@ -72,6 +77,7 @@ def clinic_facts(clinic_id: str, published: ClinicPublished | None) -> ClinicFac
         name=language.name(published.name.kk, published.name.ru),
         phone=published.phone,
         oral_confirmation=published.oral_confirmation,
+        zone=ZoneInfo(published.zone),
     )
 
 
@@ -172,10 +178,15 @@ class Notifier:
     """The decisions, bound to the rule sets in force, to what is known of clinics, and to what goes out by SMS."""
 
     def __init__(
-        self, rules: RuleSets, clinic: Callable[[str], ClinicFacts], sms_statuses: Collection[str] = ()
+        self,
+        rules: RuleSets,
+        clinic: Callable[[str], ClinicFacts],
+        sms_statuses: Collection[str] = (),
+        calendar: Callable[[str, RuleSet], ClinicCalendar | None] = lambda _clinic_id, _rules: None,
     ) -> None:
         self._rules = rules
         self._clinic = clinic
+        self._calendar = calendar
         self._sms_statuses = sms_statuses
 
     def target(self, event: Incoming) -> str | None:
@@ -278,7 +289,7 @@ class Notifier:
 
     def _accept(self, telling: _Telling, data: RequestAccepted) -> None:
         channel = data.channel or UNKNOWN_CHANNEL
-        rules = self._rules_of(data.submitted_at or data.clock_started_at)
+        rules = self._rules_of(data.submitted_at or data.clock_started_at, telling.clinic.zone)
         telling.change(
             **_facts(data),
             register_date=data.register_date.isoformat(),
@@ -288,8 +299,9 @@ class Notifier:
             clock_started_at=in_zone(data.clock_started_at),
             answer_confirmed=telling.clinic.oral_confirmation and channel in _SPOKEN,
         )
-        telling.start(_answer(channel, data.clock_started_at, data.due_at, rules))
-        telling.start(_service(data, rules))
+        calendar = self._calendar_of(data, rules)
+        telling.start(_answer(channel, data.clock_started_at, data.due_at, rules, calendar))
+        telling.start(_service(data, rules, calendar))
         telling.tell("registered")
         telling.enter()
 
@@ -300,8 +312,9 @@ class Notifier:
             return
         if telling.call.clocks.get("answer", {}).get("said") != DeadlineMissed.TYPE:
             telling.change(clocks={})  # its time begins anew with that opening
-        telling.change(**_facts(data), opens_at=in_zone(data.opens_at), due_at=in_zone(data.due_at))
-        later = known is not None and known[:10] == in_zone(data.opens_at)[:10]
+        opens_at = in_zone(data.opens_at, telling.clinic.zone)
+        telling.change(**_facts(data), opens_at=opens_at, due_at=in_zone(data.due_at))
+        later = known is not None and known[:10] == opens_at[:10]
         telling.tell("deferred", opens_at=data.opens_at, deferred_again=known is not None, opens_later=later)
 
     def _hold(self, telling: _Telling, data: RequestHeld) -> None:
@@ -313,9 +326,10 @@ class Notifier:
         if before == DeadlineMissed.TYPE:
             return
         said = {"missed": DeadlineMissed.TYPE, "approaching": DeadlineApproaching.TYPE}.get(data.deadline, before)
-        rules = self._rules_of(data.submitted_at or data.clock_started_at)
+        rules = self._rules_of(data.submitted_at or data.clock_started_at, telling.clinic.zone)
         telling.change(channel=channel)
-        telling.start(_answer(channel, data.clock_started_at, data.due_at, rules))
+        calendar = self._calendar_of(data, rules)
+        telling.start(_answer(channel, data.clock_started_at, data.due_at, rules, calendar))
         telling.leave_to_intake("answer", said)
         if data.deadline == "missed":
             telling.change(**_facts(data), due_at=in_zone(data.due_at))
@@ -342,11 +356,11 @@ class Notifier:
         )
         telling.change(
             **_facts(data),
-            register_date=(data.submitted_at or telling.at).astimezone(ZONE).date().isoformat(),
+            register_date=(data.submitted_at or telling.at).astimezone(telling.clinic.zone).date().isoformat(),
             due_at=in_zone(data.due_at) if data.due_at else telling.call.due_at,
             refusal=refusal.model_dump(mode="json", exclude_none=True),
         )
-        rules = self._rules_of(data.submitted_at or telling.at)
+        rules = self._rules_of(data.submitted_at or telling.at, telling.clinic.zone)
         # Without a channel and a time of submission that could be read there is no limit to hold it against.
         started_at, due_at = _maybe(telling.call.opens_at) or data.submitted_at, _maybe(telling.call.due_at)
         if data.channel is not None and started_at is not None and due_at is not None:
@@ -355,8 +369,8 @@ class Notifier:
                 limit = timedelta(seconds=rules.answer_limit(data.channel).seconds)
                 started_at = min(due_at.astimezone(UTC) - limit, telling.at)
             telling.change(clock_started_at=in_zone(started_at))
-            telling.start(_answer(data.channel, started_at, due_at, rules))
-        telling.start(_service(data, rules))
+            telling.start(_answer(data.channel, started_at, due_at, rules, None))
+        telling.start(_service(data, rules, None))
         telling.end(telling.at)
         telling.spoken("entry", telling.at)
         telling.tell(
@@ -433,10 +447,13 @@ class Notifier:
             telling.end(data.at)
         telling.enter()
 
-    def _rules_of(self, application: datetime) -> RuleSet | None:
+    def _calendar_of(self, data: RequestEvent, rules: RuleSet | None) -> ClinicCalendar | None:
+        return None if rules is None else self._calendar(data.clinic_id, rules)
+
+    def _rules_of(self, application: datetime, zone: ZoneInfo) -> RuleSet | None:
         """The rules of the day of the application (R12); none for a date, of a refused request, that no law covers."""
         try:
-            return self._rules.on(application.astimezone(ZONE).date())
+            return self._rules.on(application.astimezone(zone).date())
         except NotCoveredError:
             return None
 
@@ -519,6 +536,7 @@ class _Telling:
             "use_until": in_zone(until),
             "needed_by": in_zone(until) if visit is None else visit["arrives_from"],
             "asked_at": call.reader.get("asked_at"),
+            **({} if self.clinic.zone is ZONE else {"zone": self.clinic.zone.key}),
         }
         self.change(notices=[*call.notices, notice])
 
@@ -560,15 +578,18 @@ class _Telling:
                 "doctor_name": visit["doctor"]["full_name"],
                 "doctor_specialty": visit["doctor"]["specialty"],
             }
+        minutes = None if due_at is None else int(_seconds(at, due_at) // 60)
+        more = more | {"due_at": due_at}
+        # People are told by their clinic's clock (R20).
+        here = {name: each.astimezone(self.clinic.zone) for name, each in more.items() if isinstance(each, datetime)}
         return StatusFacts(
             emergency=call.emergency,
             channel=call.channel,
             clinic_name=self.clinic.name,
             clinic_phone=self.clinic.phone,
             register_number=call.register_number,
-            due_at=due_at,
-            minutes=None if due_at is None else int(_seconds(at, due_at) // 60),
-            **more,
+            minutes=minutes,
+            **more | here,
         )
 
     def _visit(self, status: RequestStatus) -> dict[str, Any] | None:
@@ -680,17 +701,22 @@ def _facts(data: RequestEvent) -> dict[str, Any]:
     }
 
 
-def _service(data: RequestEvent, rules: RuleSet | None) -> Clock | None:
+def _service(data: RequestEvent, rules: RuleSet | None, calendar: ClinicCalendar | None) -> Clock | None:
     """The time of being served (C4.3); none through the portal, or where its start is not known."""
     if data.channel is None or data.service_started_at is None or rules is None:
         return None
-    return service_clock(channel=data.channel, service_started_at=data.service_started_at, rules=rules)
+    return service_clock(
+        channel=data.channel, service_started_at=data.service_started_at, rules=rules, calendar=calendar
+    )
 
 
-def _answer(channel: str, started_at: datetime, due_at: datetime, rules: RuleSet | None) -> Clock:
+def _answer(
+    channel: str, started_at: datetime, due_at: datetime, rules: RuleSet | None, calendar: ClinicCalendar | None
+) -> Clock:
     """The time to the answer, as intake has said it (C4.1, C4.4, R6)."""
-    clock = Clock("answer", channel, started_at, due_at, max(0, int(_seconds(started_at, due_at))))
-    return replace(clock, approaching_share=rules.approaching.share) if rules else clock
+    share = _SHARE if rules is None else rules.approaching.share
+    near = near_at(started_at, due_at, share, calendar)
+    return Clock("answer", channel, started_at, due_at, max(0, int(_seconds(started_at, due_at))), near)
 
 
 def _staff(member: StaffMember) -> dict[str, Any]:

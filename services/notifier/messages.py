@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 from typing import Any, Final, Literal
+from zoneinfo import ZoneInfo
 
 from services.contract.types import ZONE, in_zone
 
@@ -34,17 +35,17 @@ class Policy:
     settle: timedelta = timedelta(0)
     """How long ``registered`` waits for the answer to replace it: mostly that comes within seconds."""
 
-    def quiet_until(self, at: datetime) -> datetime | None:
-        """When the quiet hours in which ``at`` falls are over; None where it falls in none."""
+    def quiet_until(self, at: datetime, zone: ZoneInfo = ZONE) -> datetime | None:
+        """When the quiet hours in which ``at`` falls by the zone's clock are over; None where it falls in none."""
         if self.quiet is None:
             return None
-        local = at.astimezone(ZONE)
+        local = at.astimezone(zone)
         begins, ends = self.quiet
         clock = local.time()
         inside = begins <= clock < ends if begins < ends else clock >= begins or clock < ends
         if not inside:
             return None
-        end = datetime.combine(local.date(), ends, ZONE)
+        end = datetime.combine(local.date(), ends, zone)
         return end if end > local else end + timedelta(days=1)
 
 
@@ -146,6 +147,7 @@ def _created(notice: Mapping[str, Any], policy: Policy) -> dict[str, Any]:
         "asked_at": notice["asked_at"],
         "at": {"created": in_zone(at)},
         "gateway_id": None,
+        **({"zone": notice["zone"]} if "zone" in notice else {}),
     }
     settles = notice["status"] == "registered" and not urgent
     may_go_at = in_zone(_not_in_quiet_hours(message, at + policy.settle if settles else at, policy))
@@ -158,7 +160,7 @@ def _not_in_quiet_hours(message: Mapping[str, Any], at: datetime, policy: Policy
     Quiet hours hold up nothing that is urgent (call 103 now), nothing that somebody who has just applied waits for, and
     nothing that would come too late after them, as a visit before their end.
     """
-    until = policy.quiet_until(at)
+    until = policy.quiet_until(at, ZoneInfo(message.get("zone", ZONE.key)))
     if until is None or message["urgent"] or _moment(message["needed_by"]) <= until:
         return at
     if message["asked_at"] is not None and at - _moment(message["asked_at"]) <= JUST_ASKED:

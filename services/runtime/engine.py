@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Generic, Literal, Protocol, TypeVar
+from zoneinfo import ZoneInfo
 
 import bson
 
@@ -18,7 +19,7 @@ from services.contract.envelope import Incoming, Outgoing, Record, outgoing, rea
 from services.contract.envelope import Unreadable as NoEvent
 from services.contract.errors import one_line
 from services.contract.ids import cause_id
-from services.contract.types import in_zone
+from services.contract.types import ZONE, Event, in_zone
 from services.runtime import metrics
 from services.runtime.clock import Clock
 from services.runtime.decision import Dead, Decision, Measure, Say
@@ -100,13 +101,21 @@ class Engine(Generic[S]):
     """Carries a batch through load, decide and store, and the timers through decide and store.
 
     A service with a second aggregate (a register page, a roster) overrides ``second_stage``. Events that wait for their
-    subject are kept sealed; as they came where there is no ``vault``, which is for tests.
+    subject are kept sealed; as they came where there is no ``vault``, which is for tests. ``zone_of`` finds a clinic's
+    zone, in which the times of its events go out (R20).
     """
 
     def __init__(
-        self, service: str, store: Aggregates[S], domain: Domain[S], clock: Clock, vault: Vault | None = None
+        self,
+        service: str,
+        store: Aggregates[S],
+        domain: Domain[S],
+        clock: Clock,
+        vault: Vault | None = None,
+        zone_of: Callable[[str], ZoneInfo] = lambda _clinic_id: ZONE,
     ) -> None:
         self.service = service
+        self._zone_of = zone_of
         self._vault = vault
         self.store = store
         self.domain = domain
@@ -303,10 +312,14 @@ class Engine(Generic[S]):
                 time=each.time or in_zone(now),
                 sibling=each.sibling,
                 traceparent=traceparent,
+                zone=self._zone(each.data),
             )
             for each in says
         ]
         return said if self.recall is None else [self.recall.as_said(each) for each in said]
+
+    def _zone(self, data: Event) -> ZoneInfo:
+        return self._zone_of(str(getattr(data, "clinic_id", "")))
 
     def _fired(self, subject: str, cause: str, decision: Decision[S], now: datetime) -> bool:
         """Whether a timer of a record that is handled again did say this, or may be let do what nobody hears of."""

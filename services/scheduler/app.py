@@ -122,7 +122,7 @@ class SchedulerEngine(Engine[CallState]):
         vault: Vault | None = None,
         roads: Roads | None = None,
     ) -> None:
-        super().__init__(topics.SCHEDULER, store.calls, scheduler, clock, vault)
+        super().__init__(topics.SCHEDULER, store.calls, scheduler, clock, vault, known.zone)
         self._roads = roads
         self._days = store
         self._clinics = clinics
@@ -137,7 +137,8 @@ class SchedulerEngine(Engine[CallState]):
     async def handle(self, batch: Sequence[Incoming], now: datetime) -> Handled:
         async with self.lock:
             if any(
-                isinstance(each.data, RequestAccepted) and self._known.get(each.clinic_id) is None for each in batch
+                isinstance(each.data, RequestAccepted | DoctorUnavailable) and self._known.get(each.clinic_id) is None
+                for each in batch
             ):
                 await self._clinics.catch_up()
             rosters = {index: each for index, each in enumerate(batch) if each.type in _ROSTER_TYPES}
@@ -186,7 +187,7 @@ class SchedulerEngine(Engine[CallState]):
                 if isinstance(data, RosterPublished):
                     day.take_roster(data, event.cause, event.traceparent)
                 else:
-                    since = datetime.combine(data.date, data.frm, ZONE)
+                    since = datetime.combine(data.date, data.frm, self._known.zone(data.clinic_id))
                     day.take_unavailable(data.doctor_id, since, event.cause, event.traceparent)
             open_keys = await self._days.save_days(list(days.values()))
             failpoint("roster.written")

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from services.contract.envelope import Incoming
 from services.contract.events import (
@@ -115,9 +116,10 @@ def call_of(state: CallState) -> Call:
 
 def dispatch_of(clinic: ClinicPublished | None) -> Dispatch:
     """How a clinic dispatches: what it published, and our defaults for the rest."""
+    zone = ZONE if clinic is None else ZoneInfo(clinic.zone)
     said = clinic.dispatch if clinic is not None else None
     if said is None:
-        return Dispatch()
+        return Dispatch(zone=zone)
     given: dict[str, Any] = {
         "window": said.window_minutes,
         "lead": said.lead_minutes,
@@ -128,7 +130,7 @@ def dispatch_of(clinic: ClinicPublished | None) -> Dispatch:
         "change_weight": said.change_weight_minutes,
     }
     table = {(each.frm, each.to): each.minutes * 60 for each in said.travel_table}
-    return Dispatch(table=table, **{name: value for name, value in given.items() if value is not None})
+    return Dispatch(zone=zone, table=table, **{name: value for name, value in given.items() if value is not None})
 
 
 # ---------------------------------------------------------------- events
@@ -158,7 +160,7 @@ def accepted(
         district = district_of(address.text, areas, is_child=is_child)
     day, over_at = data.visit_date, None
     clock: Clock | None = None
-    asked_on = (data.submitted_at or data.clock_started_at).astimezone(ZONE).date()
+    asked_on = (data.submitted_at or data.clock_started_at).astimezone(clinics.zone(data.clinic_id)).date()
     rules = rule_sets.on(asked_on)
     calendar = clinics.calendar(data.clinic_id, rules)
     if calendar is not None:
@@ -207,9 +209,10 @@ def first_day_left(calendar: ClinicCalendar, day: date, now: datetime) -> date:
     closes_at = calendar.day(day).closes_at
     if closes_at is not None and now < closes_at:
         return day
-    if closes_at is None and now.astimezone(ZONE).date() <= day:
+    today = now.astimezone(calendar.zone).date()
+    if closes_at is None and today <= day:
         return calendar.next_working_day(day)
-    today = max(day, now.astimezone(ZONE).date())
+    today = max(day, today)
     closes_today = calendar.day(today).closes_at
     if closes_today is not None and now < closes_today:
         return today

@@ -15,7 +15,9 @@ from datetime import UTC, datetime, tzinfo
 from itertools import islice
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
+from zoneinfo import ZoneInfo
 
+from services.contract.types import ZONE
 from services.scheduler.route import Insertion, Route, Stop
 from services.scheduler.travel import Spot, Travel
 
@@ -77,6 +79,7 @@ class Dispatch:
     district's own; ``specialty_weight`` instead of a child's own kind of doctor. ``change_weight`` is what planning
     again must save to send another doctor than was named, and again if it is not the district's. ``wait_weight`` is
     what a minute of waiting costs in minutes of travel, ``load_weight`` what a doctor's whole day of visits does.
+    ``zone`` is that of the shifts' clock times.
     """
 
     window: int = 120
@@ -92,6 +95,7 @@ class Dispatch:
     load_weight: float = 20.0
     table: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """Seconds between districts."""
+    zone: ZoneInfo = ZONE
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 from pymongo import InsertOne, UpdateOne
 
 from services.contract.events import RosterPublished
-from services.contract.types import ZONE, in_zone
+from services.contract.types import in_zone
 from services.gateways.osrm import LONGEST_SECONDS
 from services.runtime.mongo import Aggregate, Aggregates, Collected, Database, Index, millis, moment_of
 from services.runtime.schema import Migration, Schema
@@ -126,7 +127,7 @@ class ClinicDay:
     def plan(self) -> Day:
         """The day as routing sees it: made once, then kept up with every change."""
         if self._plan is None:
-            roster = _roster(self.roster, self.date) if self.roster is not None else None
+            roster = _roster(self.roster, self.date, self.dispatch.zone) if self.roster is not None else None
             travel_minutes = roster.travel_minutes if roster is not None else 0
             self._plan = Day(
                 roster,
@@ -467,7 +468,7 @@ def _pairs(routed: Mapping[str, Sequence[Sequence[Any]]]) -> dict[tuple[str, str
     return pairs
 
 
-def _roster(kept: dict[str, Any], day: str) -> Roster:
+def _roster(kept: dict[str, Any], day: str, zone: ZoneInfo) -> Roster:
     roster = RosterPublished.model_validate(kept)
     on = date.fromisoformat(day)
     return Roster(
@@ -478,8 +479,8 @@ def _roster(kept: dict[str, Any], day: str) -> Roster:
                 full_name=each.full_name,
                 specialty=each.specialty,
                 districts=frozenset(each.districts),
-                shift_from=datetime.combine(on, each.shift.frm, ZONE),
-                shift_to=datetime.combine(on, each.shift.to, ZONE),
+                shift_from=datetime.combine(on, each.shift.frm, zone),
+                shift_to=datetime.combine(on, each.shift.to, zone),
                 max_visits=each.max_visits,
                 on_duty=each.on_duty,
                 start=located(each.start.lat, each.start.lon) if each.start is not None else None,

@@ -96,13 +96,15 @@ def decide_acceptance(
     inputs: dict[str, object] = {"channel": channel}
     clauses = ["R1"]
     try:
-        inputs["submitted_at"] = written(local(submitted_at))
+        zone = calendar.zone
+        inputs["submitted_at"] = written(local(submitted_at, zone), zone)
         if record_time is not None:
             clauses.append(rules.clock_tolerance.clause)
-            inputs["record_time"] = written(record_time)
+            inputs["record_time"] = written(record_time, zone)
         moment, flags = held_against_record(submitted_at, record_time, rules)
-        inputs["decided_by"] = written(local(moment))
-        return _decide(channel, local(moment), calendar, rules, flags, clauses, inputs)
+        moment = local(moment, zone)
+        inputs["decided_by"] = written(moment, zone)
+        return _decide(channel, moment, calendar, rules, flags, clauses, inputs)
     except ClockAheadError as error:
         wrong = f"{error}, and send the request again under a new request_id"
     except NotCoveredError as error:
@@ -167,13 +169,14 @@ def take_up(
     and ``flags``, where given, go on from the first decision. ``NeverOpenError`` when the clinic has no opening left,
     ``NotCoveredError`` after 2100.
     """
-    opening = local(opening)
+    zone = calendar.zone
+    opening = local(opening, zone)
     inputs: dict[str, object] = {"channel": channel}
     if submitted_at is not None:
-        inputs["submitted_at"] = written(submitted_at)
+        inputs["submitted_at"] = written(submitted_at, zone)
     if record_time is not None:
         inputs["record_time"] = record_time
-    inputs["opening"] = written(opening)
+    inputs["opening"] = written(opening, zone)
     day = calendar.day_of(opening)
     if opening == day.opens_at or day.accepts(opening):
         return _accepted(channel, opening, day, calendar, rules, flags, ["C8.2", "R6", "R1"], inputs)

@@ -1,6 +1,6 @@
 """The working calendar: the state's weeks, and a clinic's own days on top of them (C4.5, C4.6, C8.1, R7, R8).
 
-All times that come out are aware, in the zone ``Asia/Almaty``; moments that go in may have any offset.
+All times that come out are aware, in the clinic's zone (R20); moments that go in may have any offset.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,6 +14,7 @@ from services.standard.decrees import packaged_decrees
 from services.standard.rules import WEEKDAYS, Interval, NotCoveredError, RuleSet, Week
 
 ALMATY = ZoneInfo("Asia/Almaty")
+"""The zone of a clinic that names none (R20)."""
 
 FIRST_YEAR, LAST_YEAR = 2015, 2100
 
@@ -29,12 +30,12 @@ class NeverOpenError(ValueError):
     """No day within reach on which the clinic is open."""
 
 
-def local(moment: datetime) -> datetime:
+def local(moment: datetime, zone: ZoneInfo = ALMATY) -> datetime:
     """The moment in the clinic's zone. ``ValueError`` without an offset, ``NotCoveredError`` outside the calendar."""
     if moment.utcoffset() is None:
         raise ValueError("a time without an offset names no moment")
     try:
-        here = moment.astimezone(UTC).astimezone(ALMATY)
+        here = moment.astimezone(UTC).astimezone(zone)
     except OverflowError as error:
         raise _not_covered(moment.date()) from error
     if not FIRST_YEAR <= here.year <= LAST_YEAR:
@@ -42,9 +43,13 @@ def local(moment: datetime) -> datetime:
     return here
 
 
-def after(moment: datetime, span: timedelta) -> datetime:
-    """The moment that much later, in the clinic's zone: elapsed time, whatever the zone's offset does meanwhile."""
-    return (moment.astimezone(UTC) + span).astimezone(ALMATY)
+def after(moment: datetime, span: timedelta, zone: ZoneInfo | None = None) -> datetime:
+    """The moment that much later, in ``zone``: elapsed time, whatever the zone's offset does meanwhile.
+
+    Without ``zone``: in the zone of a moment that a calendar made, else in Asia/Almaty.
+    """
+    own = moment.tzinfo if isinstance(moment.tzinfo, ZoneInfo) else ALMATY
+    return (moment.astimezone(UTC) + span).astimezone(zone or own)
 
 
 def calendar_version() -> str:
@@ -177,9 +182,13 @@ def _clock_text(end: time) -> str:
     return "24:00" if end == time.max else f"{end:%H:%M}"
 
 
-def _midnight_after(day: date) -> datetime:
-    """24:00 of a day, which is kept as its last microsecond, is the next day's first moment."""
-    return datetime.combine(day + _DAY, time.min, ALMATY)
+def _at(day: date, clock: time, zone: ZoneInfo) -> datetime:
+    """A clock time of a day; 24:00, which is kept as the day's last microsecond, is the next day's first moment.
+
+    A time that the clock skips (its offset changes) is the moment at which the clock would have shown it before.
+    """
+    moment = datetime.combine(day + _DAY, time.min, zone) if clock == time.max else datetime.combine(day, clock, zone)
+    return moment.astimezone(UTC).astimezone(zone)
 
 
 def _within(start: datetime | None, moment: datetime, end: datetime | None) -> bool:
@@ -193,18 +202,20 @@ class ClinicCalendar:
     ``hours``: weekday (``mon`` to ``sun``) to intervals of local time, a day that is absent is closed; the rule set's
     when none are given. ``closed_dates`` are closed whatever else holds. ``working_dates`` are open, with the hours
     given or Saturday's (the clinic's own, or the rule set's where it has none). ``ValueError`` names hours that are
-    wrong.
+    wrong. ``zone`` is the clinic's (R20).
     """
 
     def __init__(
         self,
         rules: RuleSet,
         *,
+        zone: ZoneInfo = ALMATY,
         hours: Mapping[str, Sequence[Interval]] | None = None,
         closed_dates: Iterable[date] = (),
         working_dates: Iterable[tuple[date, Sequence[Interval] | None]] = (),
     ) -> None:
         self.rules = rules
+        self.zone = zone
         self._week: Week = rules.calls.week
         self._cut_off = timedelta(minutes=rules.cut_off.minutes_before_closing)
         self._basis = "standard" if hours is None else "clinic"
@@ -228,7 +239,7 @@ class ClinicCalendar:
 
     def day_of(self, moment: datetime) -> ClinicDay:
         """The clinic's day in which the moment lies. ``NotCoveredError`` outside 2015 to 2100."""
-        return self.day(local(moment).date())
+        return self.day(local(moment, self.zone).date())
 
     def next_opening(self, moment: datetime) -> datetime:
         """The first opening later than the moment. ``NeverOpenError`` when there is none within 400 days."""
@@ -241,7 +252,7 @@ class ClinicCalendar:
         ``NeverOpenError`` when there is none within 400 days.
         """
         if self.day_of(moment).accepts(moment):
-            return local(moment)
+            return local(moment, self.zone)
         return self._first_opening(moment, accepting=True)
 
     def next_working_day(self, day: date) -> date:
@@ -278,8 +289,26 @@ class ClinicCalendar:
         assert closes_at is not None  # the search yields open days only
         return closes_at
 
+    def last_working_day_before(self, day: date, since: date, week: Week = "six-day") -> ClinicDay | None:
+        """The last working day, counted as above, that is earlier than ``day`` and not earlier than ``since``."""
+        days = (self.day(day - _DAY * n) for n in range(1, (day - since).days + 1))
+        return next((each for each in days if self._counts(each, week)), None)
+
+    def open_spans(self, start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
+        """When the clinic is open between two moments, in order; breaks between intervals count as open."""
+        begins, ends = start.astimezone(UTC), end.astimezone(UTC)
+        date_, last = local(start, self.zone).date(), local(end, self.zone).date()
+        while date_ <= last:
+            day = self.day(date_)
+            if day.opens_at is not None and day.closes_at is not None:
+                opens = max(begins, day.opens_at.astimezone(UTC))
+                closes = min(ends, day.closes_at.astimezone(UTC))
+                if opens < closes:
+                    yield opens.astimezone(self.zone), closes.astimezone(self.zone)
+            date_ += _DAY
+
     def _first_opening(self, moment: datetime, *, accepting: bool) -> datetime:
-        yesterday = local(moment).date() - _DAY
+        yesterday = local(moment, self.zone).date() - _DAY
         return next(
             day.opens_at
             for day in self._open_days_after(yesterday)
@@ -320,13 +349,13 @@ class ClinicCalendar:
         if not intervals:
             return ClinicDay(day, "day off", name=name)
         last = max(end for _, end in intervals)
-        closes_at = _midnight_after(day) if last == time.max else datetime.combine(day, last, ALMATY)
+        closes_at = _at(day, last, self.zone)
         return ClinicDay(
             date=day,
             basis=basis,
             intervals=intervals,
             name=name,
-            opens_at=datetime.combine(day, intervals[0][0], ALMATY),
+            opens_at=_at(day, intervals[0][0], self.zone),
             cut_off=after(closes_at, -self._cut_off),
             closes_at=closes_at,
         )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 from services.contract.events import ClinicPublished
-from services.standard.calendar import ClinicCalendar
+from services.standard.calendar import ALMATY, ClinicCalendar
 from services.standard.rules import RuleSet
 
 
@@ -11,6 +13,7 @@ def calendar_of(clinic: ClinicPublished, rules: RuleSet) -> ClinicCalendar:
     """The calendar of a clinic under a rule set (C8.1, R8)."""
     return ClinicCalendar(
         rules,
+        zone=ZoneInfo(clinic.zone),
         hours=None if clinic.hours is None else dict(clinic.hours.items()),
         closed_dates=clinic.closed_dates,
         working_dates=[(extra.date, extra.hours) for extra in clinic.working_dates],
@@ -33,6 +36,11 @@ class Clinics:
     def get(self, clinic_id: str) -> ClinicPublished | None:
         """The clinic of that id, if it is known."""
         return self._clinics.get(clinic_id)
+
+    def zone(self, clinic_id: str) -> ZoneInfo:
+        """The clinic's zone (R20); the default one of a clinic that is not known."""
+        clinic = self._clinics.get(clinic_id)
+        return ALMATY if clinic is None else ZoneInfo(clinic.zone)
 
     def asks_for_attachment(self, clinic_id: str) -> bool:
         """Whether the clinic takes only patients who are attached to it, where the law lets it (R12)."""

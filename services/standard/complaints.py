@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 from services.standard.acceptance import held_against_record
 from services.standard.calendar import ClinicCalendar, local
-from services.standard.rules import RuleSet
+from services.standard.rules import RuleSet, Week
 from services.standard.rulings import Ruling, days_used, ruling, written
 
 
@@ -17,6 +17,7 @@ class Term:
     registered_on: date
     answer_due_on: date
     answer_due_at: datetime
+    week: Week
     flags: tuple[str, ...]
     ruling: Ruling
 
@@ -39,9 +40,10 @@ def complaint_term(
     that is none.
     """
     term = rules.complaint_term(addressed_to)
-    stated = local(submitted_at)
+    zone = calendar.zone
+    stated = local(submitted_at, zone)
     moment, flags = held_against_record(submitted_at, record_time, rules)
-    moment = local(moment)
+    moment = local(moment, zone)
     day = calendar.day_of(moment)
     at_once = day.works_at(moment)
     registered_at = moment if at_once else calendar.next_opening(moment)
@@ -50,9 +52,9 @@ def complaint_term(
     inputs: dict[str, object] = {
         "addressed_to": addressed_to,
         "channel": channel,
-        "submitted_at": written(stated),
-        **({} if record_time is None else {"record_time": written(record_time)}),
-        "registered_at": written(registered_at),
+        "submitted_at": written(stated, zone),
+        **({} if record_time is None else {"record_time": written(record_time, zone)}),
+        "registered_at": written(registered_at, zone),
         "working_days": term.working_days,
         "week": term.week,
         "days": days_used(calendar, day.date, due_on),
@@ -71,6 +73,7 @@ def complaint_term(
         registered_on=registered_on,
         answer_due_on=due_on,
         answer_due_at=calendar.closing_on(due_on),
+        week=term.week,
         flags=flags,
         ruling=ruling(rules, clauses, inputs),
     )

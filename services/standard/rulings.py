@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from services.standard.calendar import ALMATY, ClinicCalendar, calendar_version
 from services.standard.rules import RuleSet
@@ -36,9 +37,9 @@ def ruling(rules: RuleSet, clauses: Iterable[str], inputs: Mapping[str, object])
     return Ruling(rules.id, tuple(dict.fromkeys(clauses)), calendar_version(), inputs)
 
 
-def written(moment: datetime) -> str:
+def written(moment: datetime, zone: ZoneInfo = ALMATY) -> str:
     """A moment as rulings write it: RFC 3339, in the clinic's zone."""
-    return moment.astimezone(ALMATY).isoformat()
+    return moment.astimezone(UTC).astimezone(zone).isoformat()
 
 
 def days_used(calendar: ClinicCalendar, first: date, last: date) -> list[dict[str, object]]:

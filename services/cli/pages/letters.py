@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from services.cli.pages import letter_words as words
 from services.cli.pages.register import NOTHING, clean, short_day
@@ -78,8 +79,8 @@ def receipt(
     ``linked`` are the incoming numbers of the complaints it is linked with. ``NotThere`` before its registration, and
     once its personal data was erased.
     """
-    stage = _stage(state, place)
-    registered_at = _registered(stage)
+    stage, zone = _stage(state, place), ZoneInfo(clinic.zone)
+    registered_at = _registered(stage, zone)
     # Who accepted what went on to the authority no event says: that is written in by hand.
     received_by = state.received_by if place == 0 else None
     who = _official(received_by) if received_by else _BLANK
@@ -88,7 +89,7 @@ def receipt(
     about: list[Pair] = [
         (said(words.FROM, language), clean(state.complainant["full_name"])),
         (said(words.TO, language), said(words.ADDRESSEES[stage["stage"]], language)),
-        (said(words.CAME, language), said(spoken.moment(datetime.fromisoformat(stage["came_at"])), language)),
+        (said(words.CAME, language), said(spoken.moment(_moment(stage["came_at"], zone)), language)),
     ]
     if place == 0:
         about.append((said(words.CAME_BY, language), coded(words.CHANNELS, state.channel, language)))
@@ -98,7 +99,7 @@ def receipt(
         about.append((said(words.LINKED, language), ", ".join(f"№ {number}" for number in linked)))
     answer = (
         (said(words.TERM, language), said(spoken.working_days(stage["term_days"]), language)),
-        (said(words.DUE, language), said(spoken.moment(_moment(stage["answer_due_at"])), language)),
+        (said(words.DUE, language), said(spoken.moment(_moment(stage["answer_due_at"], zone)), language)),
         (said(words.WHERE, language), _where(state, language)),
     )
     return Letter(
@@ -133,8 +134,8 @@ def reply(state: ComplaintState, place: int, clinic: ClinicPublished, language: 
 
     ``NotThere`` as long as there is neither, and once its personal data was erased.
     """
-    stage = _stage(state, place)
-    registered_at = _registered(stage)
+    stage, zone = _stage(state, place), ZoneInfo(clinic.zone)
+    registered_at = _registered(stage, zone)
     outcome = stage["answer"] or stage["refusal"]
     if outcome is None:
         raise NotThere(
@@ -142,7 +143,7 @@ def reply(state: ComplaintState, place: int, clinic: ClinicPublished, language: 
             f"it is due on {stage['answer_due_on']}; homecall complaint shows where it stands"
         )
     number = str(stage["number"])
-    at = datetime.fromisoformat(outcome.get("at") or str(stage["answer_due_at"]))
+    at = _moment(outcome.get("at") or stage["answer_due_at"], zone)
     answered = stage["answer"] is not None
     opening = words.CONSIDERED if answered else words.NOT_CONSIDERED
     first = (
@@ -160,7 +161,7 @@ def reply(state: ComplaintState, place: int, clinic: ClinicPublished, language: 
     if measures := [" ".join(_paragraphs(each["measures"])) for each in stage["measures"]]:
         parts.append(Part(said(words.MEASURES, language), points=tuple(measures)))
     if state.call is not None and state.call["deadlines"]:
-        parts.append(_times(state.call, language))
+        parts.append(_times(state.call, language, zone))
     parts.append(Part(said(words.NEXT, language), points=_next(stage, language)))
     notes = []
     if answered:
@@ -213,16 +214,17 @@ def _stage(state: ComplaintState, place: int) -> Stage:
     return state.stages[place]
 
 
-def _registered(stage: Stage) -> datetime:
+def _registered(stage: Stage, zone: ZoneInfo) -> datetime:
     if stage["registered_at"] is None or stage["number"] is None:
         when = f", that is at {stage['registers_at']} (R9a)" if stage["registers_at"] else ""
         raise NotThere(f"the complaint is not registered yet: print it when it is{when}")
-    return spoken.local(datetime.fromisoformat(stage["registered_at"]))
+    return _moment(stage["registered_at"], zone)
 
 
-def _moment(text: str | None) -> datetime:
+def _moment(text: str | None, zone: ZoneInfo) -> datetime:
+    """In the clinic's zone (R20)."""
     assert text is not None, "a registered stage has a term"
-    return datetime.fromisoformat(text)
+    return datetime.fromisoformat(text).astimezone(zone)
 
 
 def _official(of: Mapping[str, Any]) -> str:
@@ -264,24 +266,24 @@ def _next(stage: Stage, language: PageLanguage) -> tuple[str, ...]:
     return tuple(each["text"][language] for each in next_steps(stage["stage"], stage["quality_authority_days"]))
 
 
-def _times(call: KeptCall, language: PageLanguage) -> Part:
+def _times(call: KeptCall, language: PageLanguage, zone: ZoneInfo) -> Part:
     rows = tuple(
         (
             coded(words.DEADLINES, each["deadline"], language),
-            *(_time(each[name]) for name in ("started_at", "due_at", "ended_at")),
+            *(_time(each[name], zone) for name in ("started_at", "due_at", "ended_at")),
             coded(words.VERDICTS, each["verdict"], language),
         )
         for each in call["deadlines"]
     )
     head = (words.DEADLINE, words.STARTED, words.DUE_AT, words.ENDED, words.VERDICT)
-    heading = words.TIMES.fill(at=_time(call["as_of"]))
+    heading = words.TIMES.fill(at=_time(call["as_of"], zone))
     return Part(said(heading, language), head=tuple(said(each, language) for each in head), rows=rows)
 
 
-def _time(text: str | None) -> str:
+def _time(text: str | None, zone: ZoneInfo) -> str:
     if text is None:
         return NOTHING
-    at = datetime.fromisoformat(text)
+    at = _moment(text, zone)
     return f"{short_day(at)} {spoken.clock(at)}"
 
 

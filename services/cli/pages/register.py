@@ -8,11 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 from services.cli.pages import words
 from services.cli.pages.words import PageLanguage, coded, said
 from services.contract import language as spoken
 from services.contract.events import AddressFacts, ClinicPublished, JournalEntry
+from services.contract.types import ZONE
 
 NOTHING = "—"
 """What stands where there is nothing to say: it was not forgotten, and nobody writes it in later."""
@@ -85,10 +87,11 @@ def register_of(clinic_id: str, clinic: ClinicPublished | None, on: date, heard:
 
     Of each request the highest ``revision`` holds, and says which day it belongs to.
     """
+    zone = ZONE if clinic is None else ZoneInfo(clinic.zone)
     by_request: dict[str, list[Heard]] = {}
     for each in heard:
         if each.entry.clinic_id == clinic_id:
-            by_request.setdefault(each.entry.request_id, []).append(each)
+            by_request.setdefault(each.entry.request_id, []).append(_in_zone(each, zone))
     calls = [call for call in map(_call, by_request.values()) if call.entry.register_date == on]
     if not calls:
         return None
@@ -100,6 +103,15 @@ def register_of(clinic_id: str, clinic: ClinicPublished | None, on: date, heard:
         accepted=tuple(call for call in calls if call.entry.register_number is not None),
         refused=tuple(call for call in calls if call.entry.register_number is None),
     )
+
+
+_TIMES = ("accepted_at", "arrives_from", "arrives_to", "answered_at")
+
+
+def _in_zone(heard: Heard, zone: ZoneInfo) -> Heard:
+    """The entry with its times by the clinic's clock (R20): the page tells them as they stand."""
+    times = {name: at.astimezone(zone) for name in _TIMES if (at := getattr(heard.entry, name)) is not None}
+    return Heard(heard.entry.model_copy(update=times), heard.at.astimezone(zone))
 
 
 def _call(heard: list[Heard]) -> Call:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from math import cos, radians
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from services.cli.pages import words
 from services.cli.pages.register import NOTHING, address, clean, short_day
@@ -18,6 +19,7 @@ from services.cli.pages.words import PageLanguage, coded, said
 from services.contract import language as spoken
 from services.contract.events import AddressFacts
 from services.contract.language import Text
+from services.contract.types import ZONE
 from services.standard.places import located
 
 Spot = tuple[float, float]
@@ -124,12 +126,14 @@ def routes_of(
     requests: Mapping[str, Mapping[str, Any]],
     outcomes: Mapping[str, str],
     waiting: Mapping[str, str],
+    zone: ZoneInfo = ZONE,
 ) -> DayRoutes:
     """The lists, from the roster's doctors, the day's bookings, and what is known of each request.
 
     ``doctors`` are those of the roster as it was published; ``bookings`` the schedule's, by request; ``requests`` the
     facts of each (``facts``, ``age``, ``register_number``); ``waiting`` the cause by request. A doctor who is booked
-    and no more in the roster has a list as well, behind the others: the visits are promised.
+    and no more in the roster has a list as well, behind the others: the visits are promised. Times are told in
+    ``zone``, the clinic's.
     """
     by_doctor: dict[str, list[str]] = {str(doctor["doctor_id"]): [] for doctor in doctors}
     for request_id in bookings:
@@ -137,10 +141,10 @@ def routes_of(
     known = {str(doctor["doctor_id"]): doctor for doctor in doctors}
     routes = []
     for doctor_id, booked in by_doctor.items():
-        booked.sort(key=lambda each: (_planned(bookings[each])[0], each))
+        booked.sort(key=lambda each: (_planned(bookings[each], zone)[0], each))
         doctor = known.get(doctor_id) or bookings[booked[0]]["doctor"]
         stops = tuple(
-            _stop(place, each, bookings[each], requests.get(each, {}), outcomes.get(each))
+            _stop(place, each, bookings[each], requests.get(each, {}), outcomes.get(each), zone)
             for place, each in enumerate(booked, start=1)
         )
         routes.append(
@@ -150,7 +154,7 @@ def routes_of(
                 specialty=str(doctor["specialty"]),
                 shift=doctor.get("shift_times"),
                 start=doctor.get("start_spot"),
-                away_from=unavailable.get(doctor_id),
+                away_from=away_from.astimezone(zone) if (away_from := unavailable.get(doctor_id)) else None,
                 stops=stops,
             )
         )
@@ -160,16 +164,21 @@ def routes_of(
     return DayRoutes(clinic_id, clinic, day, tuple(routes), unplaced)
 
 
-def _planned(kept: Mapping[str, Any]) -> tuple[datetime, datetime]:
+def _planned(kept: Mapping[str, Any], zone: ZoneInfo) -> tuple[datetime, datetime]:
     # A booking of before there were routes is a fixed slot.
-    begins = datetime.fromisoformat(kept.get("planned_at") or kept["from"])
-    return begins, datetime.fromisoformat(kept.get("ends_at") or kept["to"])
+    begins, ends = kept.get("planned_at") or kept["from"], kept.get("ends_at") or kept["to"]
+    return datetime.fromisoformat(begins).astimezone(zone), datetime.fromisoformat(ends).astimezone(zone)
 
 
 def _stop(
-    order: int, request_id: str, kept: Mapping[str, Any], request: Mapping[str, Any], outcome: str | None
+    order: int,
+    request_id: str,
+    kept: Mapping[str, Any],
+    request: Mapping[str, Any],
+    outcome: str | None,
+    zone: ZoneInfo,
 ) -> Stop:
-    planned_at, ends_at = _planned(kept)
+    planned_at, ends_at = _planned(kept, zone)
     facts = request.get("facts", {})
     patient, where, reasons = _who(request)
     spot = located(kept.get("lat"), kept.get("lon"))
@@ -178,8 +187,8 @@ def _stop(
         request_id=request_id,
         planned_at=planned_at,
         ends_at=ends_at,
-        arrives_from=datetime.fromisoformat(kept["from"]),
-        arrives_to=datetime.fromisoformat(kept["to"]),
+        arrives_from=datetime.fromisoformat(kept["from"]).astimezone(zone),
+        arrives_to=datetime.fromisoformat(kept["to"]).astimezone(zone),
         patient=patient,
         phone=str((facts.get("patient") or {}).get("phone") or (facts.get("applicant") or {}).get("phone") or ""),
         age=request.get("age"),

@@ -10,7 +10,20 @@ from pydantic import ConfigDict, FailFast, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from services.contract.events.shared import ENDS_TOO_EARLY, Weekday
-from services.contract.types import ClinicId, ClockTime, Day, Event, Id, Line, Name, Part, Phone
+from services.contract.types import (
+    ZONE,
+    ClinicId,
+    ClockTime,
+    Count,
+    Day,
+    Event,
+    Id,
+    Line,
+    Name,
+    Part,
+    Phone,
+    ZoneName,
+)
 
 
 class ClinicName(Part):
@@ -239,6 +252,22 @@ class ClinicPublished(Event):
             "True: the answer's deadline is met only by `answer.given`, not by the time set by the scheduler (C6.1)."
         ),
         examples=[False],
+    )
+    zone: ZoneName = Field(
+        default=ZONE.key,
+        description=(
+            "Time zone of the clinic: of its hours and dates, of its doctors' shifts, and of every time in what is "
+            "said of it. Before 2024-03-01 the western regions had another one than the rest of the country."
+        ),
+        examples=["Asia/Aqtobe"],
+    )
+    revision: Count | None = Field(
+        default=None,
+        description=(
+            "Version of the clinic. A higher one replaces a lower, whenever it was sent. Where one of two records has "
+            "none, `ce_time` decides. A record that is older by that is ignored."
+        ),
+        examples=[1],
     )
     dispatch: Dispatch | None = Field(
         default=None,

@@ -21,7 +21,7 @@ from tests.unit.complaints.casebook import (
 
 MORNING = "Tue 2026-11-24 09:40"
 DUE = "Mon 2026-11-30 20:00"
-APPROACHING = at(MORNING) + (at(DUE) - at(MORNING)) * 0.8
+APPROACHING = at("Sat 2026-11-28 13:20")  # 80 % of the clinic's open time (R18)
 
 
 def _book(when: str = MORNING, **more: Any) -> Casebook:
@@ -140,7 +140,7 @@ def test_both_stages_count_once_each() -> None:
 
 def test_what_is_escalated_outside_working_hours_is_registered_at_the_opening() -> None:
     book = _assigned()
-    assert book.hear(command("escalated", "Sat 2026-11-28 15:00")) == "escalated"
+    assert book.hear(command("escalated", "Sat 2026-11-28 15:00")) == "approaching escalated"
     status = book.statuses()[-1]
     assert (status.stage, status.incoming_number, status.answer_due_on) == ("quality_authority", None, None)
     assert book.tick("Mon 2026-11-30 08:00") == "registered"

@@ -24,7 +24,7 @@ def test_c4_2_c4_3_ten_minutes_of_queue_and_of_service(make, start: str, channel
         started_at=START,
         due_at=at("Fri 2026-11-20 10:10"),
         limit_seconds=600,
-        approaching_share=0.8,
+        approaching_at=at("Fri 2026-11-20 10:08"),
     )
 
 
@@ -107,7 +107,7 @@ def test_c10_4_r9_a_complaint_runs_from_registration_to_closing_time_of_its_last
         calendar=STANDARD,
         rules=RULES,
     )
-    clock = complaint_clock(channel="in_person", term=term, rules=RULES)
+    clock = complaint_clock(channel="in_person", term=term, rules=RULES, calendar=STANDARD)
     assert (clock.deadline, clock.started_at, clock.due_at) == (
         "complaint",
         at("Mon 2026-11-23 10:00"),
