@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.contract.topics import INTAKE_EVENTS, REQUESTS
+from services.contract.topics import INTAKE_EVENTS, REQUESTS, STATUS
 from tests.integration.conftest import NewWorld
 from tests.world import MONDAY, World, a_clinic, a_request
 
@@ -17,7 +17,7 @@ CLINICS = [f"clinic-{number}" for number in range(12)]
 
 @pytest.fixture
 def world(new_world: NewWorld) -> Iterator[World]:
-    with new_world(reads=[INTAKE_EVENTS.name]) as world:
+    with new_world(reads=[INTAKE_EVENTS.name, STATUS.name]) as world:
         yield world
 
 
@@ -32,7 +32,7 @@ def said_of(world: World) -> dict[str, list[str]]:
 def test_a_request_read_after_its_opening_is_deferred_before_it_is_accepted(world: World) -> None:
     """Submitted in the night and read in the morning: the timer that takes it up is due as soon as it is stored."""
     world.publish("clinic.published", *(a_clinic(clinic) for clinic in CLINICS))
-    world.start("intake")
+    world.start("intake", "notifier")
     (held,) = world.start("intake", failpoints={"intake": "batch.stored:stop"})
     world.wait(lambda: world.members("intake") == 2, "both to share the partitions")
     night = [a_request(clinic, 1, MONDAY - timedelta(hours=6), "portal") for clinic in CLINICS]
@@ -57,3 +57,5 @@ def test_a_request_read_after_its_opening_is_deferred_before_it_is_accepted(worl
     world.wait(lambda: set(said_of(world)) == wanted, "something of every request")
     world.wait(lambda: all(len(said) == 2 for said in said_of(world).values()), "both events of every request")
     assert said_of(world) == {each: ["request.deferred", "request.accepted"] for each in wanted}
+    world.wait(lambda: all(len(world.statuses(each)) >= 2 for each in wanted), "the statuses of every request")
+    assert {tuple(world.statuses(each)[:2]) for each in wanted} == {("deferred", "registered")}
