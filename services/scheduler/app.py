@@ -236,7 +236,7 @@ class SchedulerEngine(Engine[CallState]):
             if (day := days.get(day_key(state.clinic_id, state.day))) is not None
             and any(each[2] == "place" for each in state.pending)
             and (call := domain.call_of(state)).spot.known
-            and not day.plan.out_of_reach(call.spot)
+            and not day.out_of_reach(call)
             and call.request_id not in day.bookings
             and call.request_id not in day.routed
         ]

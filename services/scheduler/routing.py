@@ -247,12 +247,25 @@ class Day:
             stop.spot for route in self._routes.values() for stop in route.stops
         ]
 
-    def out_of_reach(self, spot: Spot) -> bool:
-        """Whether a spot's coordinates are too far from most places of the day to be true."""
+    def out_of_reach(self, spot: Spot, others: Sequence[Spot] = ()) -> bool:
+        """Whether a spot's coordinates are too far from the day's places, and from these visits, to be true.
+
+        Near a doctor's start they are true. Far from all starts they are not, unless most visits, and two at least, are
+        near them: then it is the starts that are wrong. Without starts most visits decide, of two or more: of one
+        nobody knows whether it is the wrong one.
+        """
         if not spot.known:
             return False
-        known = [each for each in self.spots() if each.known and each.key != spot.key]
-        return 2 * sum(self.travel.too_far(each, spot) for each in known) > len(known)
+        starts = [route.start for route in self._routes.values() if route.start.known]
+        if not all(self.travel.too_far(each, spot) for each in starts):
+            return False
+        visits = [stop.spot for route in self._routes.values() for stop in route.stops]
+        known = [each for each in (*visits, *others) if each.known and each.key != spot.key]
+        far = sum(self.travel.too_far(each, spot) for each in known)
+        near = len(known) - far
+        if starts:
+            return near < 2 or near <= far
+        return len(known) >= 2 and far > near
 
     # ------------------------------------------------------------ what changes it
 

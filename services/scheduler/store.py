@@ -141,16 +141,23 @@ class ClinicDay:
     def place(self, call: Call, now: datetime) -> Placed | None:
         """A place for the call: the one it has, or a new one. None when the day has none."""
         if call.request_id not in self.bookings:
-            implausible = self.plan.out_of_reach(call.spot)
+            implausible = [call.lat, call.lon] if self.out_of_reach(call) else None
             if implausible:
                 call = replace(call, lat=None, lon=None)
             if not isinstance(self.plan.place(call, now), Booking):
                 return None
             self._keep({call.request_id: call})
             if implausible:
-                self.bookings[call.request_id]["implausible"] = True
-                self._put(f"bookings.{call.request_id}.implausible", True)
+                # Nobody drives by them. They are kept to judge the next call: it may be the others that are wrong.
+                self.bookings[call.request_id]["implausible"] = implausible
+                self._put(f"bookings.{call.request_id}.implausible", implausible)
+                self._holds_places()
         return self.placed(call.request_id)
+
+    def out_of_reach(self, call: Call) -> bool:
+        """Whether a call's coordinates are too far from most places of the day to be true."""
+        flagged = {each: kept["implausible"] for each, kept in self.bookings.items() if "implausible" in kept}
+        return self.plan.out_of_reach(call.spot, [Spot(each, lat, lon) for each, (lat, lon) in flagged.items()])
 
     def placed(self, request_id: str) -> Placed | None:
         """The place that a call has."""
@@ -266,7 +273,7 @@ class ClinicDay:
     def forget_places(self) -> None:
         """Keep no coordinates: the day is long over."""
         for request_id, kept in self.bookings.items():
-            for name in ("lat", "lon"):
+            for name in ("lat", "lon", "implausible"):
                 if kept.pop(name, None) is not None:
                     self._drop(f"bookings.{request_id}.{name}")
         self.routed, self.places, self._plan = {}, None, None
@@ -305,11 +312,15 @@ class ClinicDay:
         }
         if call.spot.known:
             kept |= {"lat": call.lat, "lon": call.lon}
-            if self.places is None:
-                self.places = self.date
-                self._put("places", self.places)
+            self._holds_places()
         self.bookings[call.request_id] = kept
         self._put(f"bookings.{call.request_id}", kept)
+
+    def _holds_places(self) -> None:
+        """Note that the day holds coordinates of patients' homes, to be erased one day."""
+        if self.places is None:
+            self.places = self.date
+            self._put("places", self.places)
 
     def _told(self, booking: Booking) -> dict[str, Any]:
         known = self.bookings.get(booking.request_id)

@@ -11,6 +11,7 @@ from services.scheduler.route import Route
 from services.scheduler.travel import Spot, Travel
 from services.standard.places import located
 from tests.unit.scheduler.office import CLINIC, FRIDAY, Office, accepted, doctor, request_id, roster, said
+from tests.unit.standard.local_times import at
 
 NOW = "Fri 2026-11-20 10:00"
 DAY = f"{CLINIC}|{FRIDAY}"
@@ -89,6 +90,41 @@ async def test_what_is_out_of_reach_is_flagged_with_the_visit() -> None:
     day = (await office.store.load_days([DAY]))[DAY]
     assert "lat" not in day.bookings[request_id(1)]
     assert day.bookings[request_id(2)]["lat"] == HOME[0]
+
+
+async def flags_of(*places: tuple[float, float], start: tuple[float, float] | None = None) -> list[bool]:
+    office = Office()
+    line = doctor(shift=ALL_DAY) | ({"start": {"lat": start[0], "lon": start[1]}} if start else {})
+    await office.hear(roster(line))
+    for number, place in enumerate(places, 1):
+        await office.hear(at_place(number, place))
+    return [data["flags"] == [FLAG] for _, _, data in said(office.published)]
+
+
+async def test_one_that_is_wrong_makes_none_of_the_others_wrong() -> None:
+    """Whichever comes first: a visit alone tells nothing of the next, a start in another city only of the first two."""
+    town = [HOME, (43.22, 76.95), (43.25, 76.91), (43.26, 76.93)]
+    assert await flags_of(*town) == [False] * 4
+    assert await flags_of(AKTAU, *town) == [False] * 5
+    assert await flags_of(*town, AKTAU) == [False] * 4 + [True]
+    assert await flags_of(AKTAU, *town, AKTAU) == [False] * 5 + [True]
+    assert await flags_of(AKTAU, *town, AKTAU, start=HOME) == [True] + [False] * 4 + [True]
+    assert await flags_of(*town, start=AKTAU) == [True, True, False, False]
+    assert await flags_of(AKTAU, AKTAU, *town, start=HOME) == [True, True] + [False] * 4
+
+
+async def test_two_false_places_are_no_way_to_each_other() -> None:
+    """Aktau and Zhanaozen, 140 km apart: for a doctor in Almaty both are as good as none."""
+    both, start = [AKTAU, (43.34, 52.86)], {"lat": HOME[0], "lon": HOME[1]}
+    assert await day_of(*both, HOME, start=start) == await day_of(None, None, HOME, start=start)
+
+
+async def test_what_is_kept_of_a_false_place_is_erased_with_the_others() -> None:
+    office = Office()
+    await office.hear(roster(doctor(shift=ALL_DAY, start={"lat": HOME[0], "lon": HOME[1]})), at_place(1, AKTAU))
+    assert await office.store.forget_places(at(NOW).date()) == 1
+    (doc,) = office.memory.collection("days").docs.values()
+    assert "implausible" not in doc["bookings"][request_id(1)]
 
 
 async def test_the_flag_is_still_said_when_the_visit_is_moved() -> None:
