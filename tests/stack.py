@@ -61,7 +61,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ROOT / "tests" / "stack"
 CACHE = ROOT / ".stack"
 
-KAFKA_IMAGE = os.environ.get("HOMECALL_TEST_KAFKA_IMAGE", "confluentinc/cp-kafka:7.6.0")
+KAFKA_IMAGE = os.environ.get("HOMECALL_TEST_KAFKA_IMAGE", "apache/kafka:4.3.1")
 MONGO_IMAGE = os.environ.get("HOMECALL_TEST_MONGO_IMAGE", "mongo:8.0")
 WAYS = ("environment", "docker", "maven", "pip")
 
@@ -453,22 +453,35 @@ def _cluster_id() -> str:
 
 
 def _docker_kafka(closing: contextlib.ExitStack) -> Server:
-    from testcontainers.kafka import KafkaContainer
+    from testcontainers.core.container import DockerContainer
 
+    # The same port on both sides: the broker reaches itself by the address that it gives to clients.
     port = free_port()
-    container = KafkaContainer(KAFKA_IMAGE).with_kraft()
-    _bind(container, 9093, port)
+    container = DockerContainer(KAFKA_IMAGE)
+    _bind(container, port, port)
     for name, value in {
+        "CLUSTER_ID": _cluster_id(),
+        "KAFKA_PROCESS_ROLES": "broker,controller",
+        "KAFKA_NODE_ID": "1",
+        "KAFKA_LISTENERS": f"PLAINTEXT://:{port},CONTROLLER://:19093",
+        "KAFKA_ADVERTISED_LISTENERS": f"PLAINTEXT://127.0.0.1:{port}",
+        "KAFKA_CONTROLLER_LISTENER_NAMES": "CONTROLLER",
+        "KAFKA_CONTROLLER_QUORUM_VOTERS": "1@localhost:19093",
+        "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "KAFKA_LOG_DIRS": "/var/lib/kafka/data",
         "KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false",
         "KAFKA_NUM_PARTITIONS": "6",
         "KAFKA_GROUP_MIN_SESSION_TIMEOUT_MS": "1000",
+        "KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS": "0",
+        "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR": "1",
         "KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR": "1",
         "KAFKA_TRANSACTION_STATE_LOG_MIN_ISR": "1",
     }.items():
         container.with_env(name, value)
     closing.callback(container.stop)
-    container.start(timeout=120)
+    container.start()
     address = f"127.0.0.1:{port}"
+    wait_until(lambda: kafka_answers(address), "Kafka's container answers", patience=120)
     return Server(address, "docker", _Container(container.get_wrapped_container(), lambda: kafka_answers(address)))
 
 

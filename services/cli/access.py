@@ -88,7 +88,7 @@ def as_strimzi(found: Sequence[User], cluster: str) -> str:
 
 def _kafka_user(user: User, cluster: str) -> str:
     head = f"""---
-apiVersion: kafka.strimzi.io/v1beta2
+apiVersion: kafka.strimzi.io/v1
 kind: KafkaUser
 metadata:
   name: {user.name}

@@ -41,7 +41,7 @@ def manifest(replication: int, cluster: str) -> None:
 def _kafka_topic(topic: Topic, replication: int, cluster: str) -> str:
     config = "".join(f'    {name}: "{value}"\n' for name, value in topic.config().items())
     return f"""---
-apiVersion: kafka.strimzi.io/v1beta2
+apiVersion: kafka.strimzi.io/v1
 kind: KafkaTopic
 metadata:
   name: {topic.name}

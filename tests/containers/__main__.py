@@ -40,7 +40,7 @@ STOOD_IN_FOR = (
     "which is not MongoDB); Grafana is left out"
 )
 STAND_INS = {
-    "KAFKA_IMAGE": "standin/kafka:7.6.0",
+    "KAFKA_IMAGE": "standin/kafka:4.3.1",
     "MONGO_IMAGE": "standin/mongo:8.0",
     "PROMETHEUS_IMAGE": "standin/prometheus:2",
     "ALERTMANAGER_IMAGE": "standin/alertmanager:0",

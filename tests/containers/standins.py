@@ -27,18 +27,16 @@ CA_FILE = "/etc/ssl/certs/ca-certificates.crt"
 _MERGED = ("bin", "sbin", "lib", "lib64")
 _LEFT_OUT = tuple(f"/usr/share/{name}" for name in ("doc", "man", "locale", "info", "icons", "lintian"))
 
-# Kafka's own images make their properties of the environment like this: KAFKA_LOG_DIRS is log.dirs. The names of the
-# files are those that testcontainers asks of an image.
+# Kafka's own image makes its properties of the environment like this: KAFKA_LOG_DIRS is log.dirs.
 KAFKA = {
-    "etc/confluent/docker/bash-config": "",
-    "etc/confluent/docker/configure": """#!/bin/bash
+    "etc/kafka/docker/configure": """#!/bin/bash
 set -e
 for each in $(compgen -e KAFKA_); do
   case $each in KAFKA_HEAP_OPTS) continue;; esac
   name=${each#KAFKA_}; name=${name,,}; echo "${name//_/.}=${!each}"
 done > /etc/kafka/kafka.properties
 """,
-    "etc/confluent/docker/launch": """#!/bin/bash
+    "etc/kafka/docker/launch": """#!/bin/bash
 exec kafka-java kafka.Kafka /etc/kafka/kafka.properties
 """,
     "usr/bin/kafka-storage": """#!/bin/bash
@@ -48,11 +46,11 @@ exec kafka-java kafka.tools.StorageTool "$@"
 exec /usr/lib/jvm/java-17-openjdk-*/bin/java -Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \\
   -Dlog4j2.configurationFile=/etc/kafka/log4j2.xml -cp "/opt/kafka/*" "$@"
 """,
-    "usr/bin/run-kafka": """#!/bin/bash
+    "etc/kafka/docker/run": """#!/bin/bash
 set -e
-/etc/confluent/docker/configure
+/etc/kafka/docker/configure
 kafka-storage format --ignore-formatted --cluster-id="$CLUSTER_ID" --config=/etc/kafka/kafka.properties
-exec /etc/confluent/docker/launch
+exec /etc/kafka/docker/launch
 """,
     "etc/kafka/log4j2.xml": (stack.SOURCES / "log4j2.xml").read_text("utf-8"),
 }
@@ -117,7 +115,7 @@ def _wheels() -> Path | None:
 def kafka(engine: Engine, tag: str) -> None:
     """In place of Kafka's image: the jars of the tests. Good for compose and for testcontainers."""
     jars = stack.kafka_jars()
-    changes = ['CMD ["/usr/bin/run-kafka"]', "VOLUME /var/lib/kafka/data"]
+    changes = ['CMD ["/etc/kafka/docker/run"]', "VOLUME /var/lib/kafka/data"]
     _image(engine, tag, JAVA, trees={"opt/kafka": jars}, texts=KAFKA, changes=changes)
 
 

@@ -1,6 +1,6 @@
 """JSON Schemas of the operators' resources, for the fields in use here; whatever else stands there is an error.
 
-Written from the operators' own references: Strimzi 0.47 (v1beta2), MongoDB's community operator (v1), KEDA 2.17
+Written from the operators' own references: Strimzi 1.2 (v1), MongoDB's community operator (v1), KEDA 2.17
 (v1alpha1), Prometheus Operator (v1).
 """
 
@@ -54,7 +54,7 @@ _CONFIG: Final[Schema] = {"type": "object", "additionalProperties": {"type": ["s
 _SCRAM: Final = of("type", type={"const": "scram-sha-512"})
 
 KAFKA: Final = resource(
-    "kafka.strimzi.io/v1beta2",
+    "kafka.strimzi.io/v1",
     "Kafka",
     of(
         "kafka",
@@ -97,7 +97,7 @@ KAFKA: Final = resource(
     ),
 )
 KAFKA_NODE_POOL: Final = resource(
-    "kafka.strimzi.io/v1beta2",
+    "kafka.strimzi.io/v1",
     "KafkaNodePool",
     of(
         "replicas roles storage",
@@ -122,7 +122,7 @@ KAFKA_NODE_POOL: Final = resource(
     ),
 )
 KAFKA_TOPIC: Final = resource(
-    "kafka.strimzi.io/v1beta2",
+    "kafka.strimzi.io/v1",
     "KafkaTopic",
     of("partitions replicas", partitions=WHOLE, replicas=WHOLE, config=_CONFIG),
 )
@@ -151,7 +151,7 @@ _ACL: Final = of(
     ),
 )
 KAFKA_USER: Final = resource(
-    "kafka.strimzi.io/v1beta2",
+    "kafka.strimzi.io/v1",
     "KafkaUser",
     of(
         "authentication authorization",

@@ -14,6 +14,7 @@ import yaml
 from services.cli import alive
 from services.contract.topics import SERVICES
 from services.runtime.settings import PORTS, load_settings
+from tests.containers.__main__ import STAND_INS
 from tests.stack import ROOT
 
 DEPLOY = ROOT / "deploy"
@@ -111,3 +112,45 @@ def test_the_address_of_the_runbooks_can_be_set(tmp_path: Path) -> None:
     links = [rule["annotations"]["runbook_url"] for group in groups for rule in group["rules"]]
     assert {link.partition("#")[0] for link in links} == {env["HOMECALL_RUNBOOKS"]}
     assert (tmp_path / "prometheus.yml").is_file()
+
+
+def test_everything_runs_on_one_version_of_kafka() -> None:
+    jars = re.search(r"<version>(4[\d.]+)</version>", (ROOT / "tests" / "stack" / "pom.xml").read_text("utf-8"))
+    assert jars is not None
+    cluster = yaml.safe_load_all((DEPLOY / "kubernetes" / "kafka" / "cluster.yaml").read_text("utf-8"))
+    (kafka,) = (each["spec"]["kafka"] for each in cluster if each["kind"] == "Kafka")
+    images = {each["image"] for name, each in COMPOSE["services"].items() if name.startswith("kafka")}
+    assert images == {f"${{KAFKA_IMAGE:-apache/kafka:{jars[1]}}}"}
+    assert kafka["version"] == jars[1]
+    assert f'"apache/kafka:{jars[1]}"' in (ROOT / "tests" / "stack.py").read_text("utf-8")
+    assert f"the same version, {jars[1]}" in (ROOT / "docs" / "operations.md").read_text("utf-8")
+    assert STAND_INS["KAFKA_IMAGE"].endswith(f":{jars[1]}")
+
+
+def test_prometheus_keeps_the_days_that_the_budget_looks_back_to() -> None:
+    rules = (DEPLOY / "prometheus" / "homecall.rules.yml").read_text("utf-8")
+    longest = max(int(days) for days in re.findall(r"\[(\d+)d\]", rules))
+    (kept,) = re.findall(r"retention\.time=(\d+)d", " ".join(COMPOSE["services"]["prometheus"]["command"]))
+    assert int(kept) >= longest + 5
+    for page in ("docs/operations.md", "deploy/kubernetes/base/monitoring.yaml"):
+        assert f"retention: {kept}d" in (ROOT / page).read_text("utf-8"), page
+
+
+def test_grafana_lets_nobody_in_without_a_password_that_stands_nowhere_here(tmp_path: Path) -> None:
+    grafana = COMPOSE["services"]["grafana"]
+    assert grafana["environment"]["GF_AUTH_ANONYMOUS_ENABLED"] == "false"
+    assert grafana["environment"]["GF_SECURITY_ADMIN_PASSWORD"] == "${GRAFANA_PASSWORD:-}"
+    script = grafana["entrypoint"][-1].replace("$$", "$").replace("/var/lib/grafana", str(tmp_path))
+    script = script.replace("exec /run.sh", "printenv GF_SECURITY_ADMIN_PASSWORD")
+
+    def started(given: str) -> str:
+        env = {"PATH": os.environ["PATH"], "GF_SECURITY_ADMIN_PASSWORD": given}
+        return subprocess.run(["sh", "-ec", script], env=env, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert started("given-outside") == "given-outside"
+    assert not list(tmp_path.iterdir())
+    made = started("")
+    assert len(made) > 20
+    assert started("") == made, "kept over a restart"
+    (kept,) = tmp_path.iterdir()
+    assert kept.stat().st_mode & 0o077 == 0

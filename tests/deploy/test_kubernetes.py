@@ -309,6 +309,23 @@ def test_backups_are_kept_by_who_may_read_and_no_more(resources: list[Resource])
         assert operations == {"Describe"}
 
 
+def test_the_backups_volume_holds_all_that_are_kept(rendered: dict[str, list[Resource]]) -> None:
+    """docs/capacity.md: those and the one being written, none larger than a member's volume."""
+    resources = rendered["production"]
+    (database,) = kind(resources, "MongoDBCommunity").values()
+    (claim,) = database["spec"]["statefulSet"]["spec"]["volumeClaimTemplates"]
+    pod = kind(resources, "CronJob")["homecall-backup"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    arguments = pod["containers"][0]["args"]
+    kept = int(arguments[arguments.index("--keep") + 1])
+
+    def gigabytes(spec: Resource) -> int:
+        return int(spec["resources"]["requests"]["storage"].removesuffix("Gi"))
+
+    backups = kind(resources, "PersistentVolumeClaim")["homecall-backups"]["spec"]
+    assert gigabytes(backups) >= (kept + 1) * gigabytes(claim["spec"])
+    assert f"{gigabytes(backups):,} GiB" in (ROOT / "docs" / "capacity.md").read_text("utf-8")
+
+
 def test_topics_and_users_are_made_from_the_table_of_topics() -> None:
     run = CliRunner()
     topics, listed = (KUBERNETES / "kafka" / f"{name}.yaml" for name in ("topics", "users"))
