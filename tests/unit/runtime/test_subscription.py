@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.errors import IllegalStateError, KafkaConnectionError
+from aiokafka.structs import OffsetAndMetadata
 from faststream.kafka.message import KafkaAckableMessage
 
 from services.contract.envelope import Record
 from services.contract.topics import REQUESTS, SCHEDULE_EVENTS, Topic
 from services.runtime import broker
 from services.runtime.broker import Subscription
+from services.runtime.failures import Transient
 from services.runtime.pipeline import FEW, Commit
 from services.runtime.settings import Settings
 
@@ -94,3 +97,61 @@ async def test_what_went_to_another_member_meanwhile_is_let_alone() -> None:
     consumer = await taken(SCHEDULE_EVENTS, 1)
     consumer.ours -= CALM
     await asyncio.wait_for(consumer.runs_again.wait(), 5)  # it never would, were one asked for that is another's
+
+
+# ---------------------------------------------------------------- asking how far the group is
+
+
+class Asked:
+    """A consumer whose group coordinator does as it is told."""
+
+    def __init__(self, answer: Callable[[], Awaitable[dict[TopicPartition, OffsetAndMetadata]]]) -> None:
+        self._answer = answer
+        self._coordinator = self
+
+    async def fetch_committed_offsets(self, _: Sequence[TopicPartition]) -> dict[TopicPartition, OffsetAndMetadata]:
+        return await self._answer()
+
+
+async def asking(answer: Callable[[], Awaitable[dict[TopicPartition, OffsetAndMetadata]]] | None) -> int:
+    """What is known of a partition after it was asked for."""
+
+    async def on_batch(records: Sequence[Record], commit: Commit) -> None:
+        """None comes."""
+
+    subscription = Subscription(Settings(), "intake", (REQUESTS,), on_batch)
+    subscription._subscriber.consumer = None if answer is None else Asked(answer)
+    await subscription.learn_committed([(REQUESTS.name, 3)])
+    return subscription.lag.committed_to((REQUESTS.name, 3))
+
+
+async def test_the_group_is_asked_how_far_it_is() -> None:
+    async def answer() -> dict[TopicPartition, OffsetAndMetadata]:
+        return {TopicPartition(REQUESTS.name, 3): OffsetAndMetadata(7, "")}
+
+    assert await asking(answer) == 7
+    assert await asking(None) == 0, "before there is a consumer, nothing is known to be sent"
+
+
+@pytest.mark.parametrize(
+    "error", [KafkaConnectionError(), IllegalStateError(), OSError(), RuntimeError("the transport is closed")]
+)
+async def test_a_question_that_fails_is_asked_again_whatever_the_client_raises(error: Exception) -> None:
+    async def answer() -> dict[TopicPartition, OffsetAndMetadata]:
+        raise error
+
+    with pytest.raises(Transient):
+        await asking(answer)
+
+
+async def test_a_coordinator_that_does_not_answer_is_not_waited_for_without_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(broker, "_ASK_SECONDS", 0.01)
+
+    async def answer() -> dict[TopicPartition, OffsetAndMetadata]:
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable")
+
+    with pytest.raises(Transient):
+        await asking(answer)
