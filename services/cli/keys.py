@@ -15,7 +15,9 @@ from typing import Any
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.cli.failure import Failure
+from services.contract.encoding import NotUtf8, decoded
 from services.runtime.personal import BadKeys, key_ring, keys_object
+from services.runtime.settings import DOTENV, SettingsError, check_dotenv
 
 Keys = dict[str, Any]
 
@@ -23,7 +25,9 @@ Keys = dict[str, Any]
 class _Where(BaseSettings):
     """The file's setting alone: the whole of the settings would not load before the file is there."""
 
-    model_config = SettingsConfigDict(env_prefix="HOMECALL_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="HOMECALL_", env_file=DOTENV, env_file_encoding="utf-8-sig", extra="ignore"
+    )
 
     keys_file: Path | None = None
 
@@ -78,8 +82,16 @@ def next_id(held: Iterable[str], year: int) -> str:
     return f"{year}-{max((int(match[1]) for name in held if (match := form.match(name))), default=0) + 1}"
 
 
+def _named() -> Path | None:
+    try:
+        check_dotenv()
+    except SettingsError as error:
+        raise Failure(str(error)) from None
+    return _Where().keys_file
+
+
 def _path(file: Path | None) -> Path:
-    path = file or _Where().keys_file
+    path = file or _named()
     if path is None:
         raise Failure("name the file: --file, or HOMECALL_KEYS_FILE")
     # What a link points to is replaced, not the link.
@@ -117,11 +129,11 @@ def _replaced(path: Path) -> Iterator[Keys]:
 
 def _read(path: Path) -> Keys:
     try:
-        return keys_object(path.read_bytes().decode())
+        return keys_object(decoded(path.read_bytes()))
     except FileNotFoundError:
         return {}
-    except UnicodeDecodeError:
-        raise BadKeys("is not JSON") from None
+    except NotUtf8 as error:
+        raise BadKeys(str(error)) from None
 
 
 def _like(path: Path, handle: int) -> None:

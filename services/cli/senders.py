@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from services.cli.failure import Failure
 from services.cli.table import Column, print_table
 from services.cli.terminal import counted
+from services.contract.encoding import NotUtf8, decoded
 from services.runtime.senders import ANY_CLINIC, BadSenders, read_senders
 
 _COLUMNS = (Column("sender"), Column("clinics", folds=1), Column("types", folds=2), Column("keys", right=True))
@@ -58,9 +59,11 @@ def show(file: Path) -> None:
 def _listed(file: Path) -> dict[str, Any]:
     if not file.exists():
         return {"senders": {}}
-    text = file.read_text("utf-8")
     try:
+        text = decoded(file.read_bytes())
         read_senders(text)
+    except NotUtf8 as error:
+        raise Failure(f"{file} {error}") from None
     except BadSenders as error:
         raise Failure(f"{file}: {error}") from None
     found: dict[str, Any] = json.loads(text)

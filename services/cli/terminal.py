@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from services.cli.failure import Failure
+from services.contract.encoding import other_encoding, refusal
 
 if TYPE_CHECKING:
     from services.runtime.settings import Settings
@@ -34,6 +35,8 @@ def numbered_lines(file: str) -> Iterator[tuple[int, bytes]]:
     try:
         with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as stream:
             for number, raw in enumerate(stream, start=1):
+                if number == 1 and (encoding := other_encoding(raw[:2])):
+                    raise Failure(f"{'the input' if file == '-' else file}: {refusal(encoding)}")
                 line = (raw.removeprefix(_BYTE_ORDER_MARK) if number == 1 else raw).strip()
                 if line:
                     yield number, line

@@ -6,6 +6,7 @@ The event loop stays free and the service small: neither pyHanko nor anything th
 from __future__ import annotations
 
 import asyncio
+import codecs
 import faulthandler
 import logging
 import multiprocessing
@@ -166,7 +167,7 @@ def read_trust_store(directory: Path | None) -> list[bytes]:
         for path in sorted(directory.iterdir()):
             if path.suffix.lower() not in _CERTIFICATE_SUFFIXES or not path.is_file():
                 continue
-            content = path.read_bytes()
+            content = path.read_bytes().removeprefix(codecs.BOM_UTF8)
             try:
                 if content.lstrip().startswith(b"-----BEGIN"):
                     certificates = x509.load_pem_x509_certificates(content)

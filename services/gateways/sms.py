@@ -21,6 +21,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, get_args
 
+from services.contract.encoding import NotUtf8, decoded
 from services.gateways.breaker import Breaker
 from services.gateways.identity import wrong_address
 from services.runtime import metrics
@@ -134,8 +135,10 @@ class Profile:
     def read(cls, file: Path) -> Profile:
         """The packaged one with what the file has in place of it. Raises ``SettingsError`` with one line."""
         try:
-            given = tomllib.loads(file.read_text("utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+            given = tomllib.loads(decoded(file.read_bytes()))
+        except NotUtf8 as error:
+            raise SettingsError(f"HOMECALL_SMS_PROFILE {error}") from None
+        except (OSError, tomllib.TOMLDecodeError):
             raise SettingsError("HOMECALL_SMS_PROFILE names a file that is no TOML, or cannot be read") from None
         found: dict[str, Any] = {name: dict(section) for name, section in _sections().items()}
         for name, section in given.items():

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from services.contract.encoding import NotUtf8, decoded
 from services.runtime.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -196,6 +197,6 @@ def _read(file: Path, *, guarded: bool) -> str:
     if guarded and os.name == "posix" and mode & (stat.S_IWGRP | stat.S_IRWXO):
         raise BadKeys("is open to others than its owner and group: chmod 600 it (or 640; in Kubernetes defaultMode)")
     try:
-        return content.decode()
-    except UnicodeDecodeError:
-        raise BadKeys("is not JSON") from None
+        return decoded(content)
+    except NotUtf8 as error:
+        raise BadKeys(str(error)) from None

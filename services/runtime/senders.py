@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from services.contract.encoding import NotUtf8, decoded
 from services.contract.envelope import Incoming, Unreadable
 from services.contract.topics import SERVICES, TOPIC_OF_TYPE
 from services.runtime.logs import log
@@ -72,7 +73,7 @@ class Senders:
         self._changed: float | None = None
         self._known: dict[str, Sender] = {}
         if path is not None:
-            self._changed, self._known = path.stat().st_mtime, read_senders(path.read_text("utf-8"))
+            self._changed, self._known = path.stat().st_mtime, read_senders(decoded(path.read_bytes()))
 
     def check(self, event: Incoming) -> None:
         """Raises ``Unreadable`` with reason ``unauthorised`` for an event that its sender may not send."""
@@ -104,10 +105,10 @@ class Senders:
         try:
             changed = path.stat().st_mtime
             if changed != self._changed:
-                self._known = read_senders(path.read_text("utf-8"))
+                self._known = read_senders(decoded(path.read_bytes()))
                 self._changed = changed
                 log("senders").info("the list of senders was read again", senders=len(self._known))
-        except (OSError, BadSenders) as error:
+        except (OSError, BadSenders, NotUtf8) as error:
             # Those known so far go on; a clinic that joins waits until the file is right.
             log("senders").error("the list of senders cannot be read", error=type(error).__name__, reason=str(error))
 

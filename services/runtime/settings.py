@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.contract.encoding import NotUtf8, decoded
 from services.runtime.clock import clock_from
 from services.runtime.failpoint import check as check_failpoint
 from services.runtime.senders import BadSenders, read_senders
@@ -36,15 +37,36 @@ _FILES = (
 )
 
 
+DOTENV = ".env"
+"""Read from the directory that a command is started in."""
+
+
 class SettingsError(Exception):
     """A setting that is wrong or missing, in one line."""
+
+
+def check_dotenv() -> None:
+    """Raise ``SettingsError`` where there is a ``.env`` that cannot be read."""
+    path = Path(DOTENV)
+    try:
+        if path.is_file():
+            decoded(path.read_bytes())
+    except NotUtf8 as error:
+        raise SettingsError(f"{path.absolute()} {error}") from None
+    except OSError as error:
+        raise SettingsError(f"{path.absolute()} cannot be read: {error.strerror}") from None
 
 
 class Settings(BaseSettings):
     """The settings, with the contract's names and defaults."""
 
     model_config = SettingsConfigDict(
-        env_prefix="HOMECALL_", env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
+        env_prefix="HOMECALL_",
+        env_file=DOTENV,
+        env_file_encoding="utf-8-sig",
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     env: Literal["production", "development"] = Field("production", description="production or development")
@@ -154,7 +176,7 @@ class Settings(BaseSettings):
             try:
                 clock_from(self.clock)
             except ValueError as error:
-                raise PydanticCustomError("clock", str(error).replace("{", "{{")) from None
+                raise PydanticCustomError("clock", str(error)) from None
         if self.failpoint is not None:
             if self.env != "development":
                 raise PydanticCustomError(
@@ -165,7 +187,7 @@ class Settings(BaseSettings):
             try:
                 check_failpoint(self.failpoint)
             except ValueError as error:
-                raise PydanticCustomError("failpoint", str(error).replace("{", "{{")) from None
+                raise PydanticCustomError("failpoint", str(error)) from None
         if self.signatures == "off" and self.env != "development":
             raise PydanticCustomError(
                 "signatures", "HOMECALL_SIGNATURES=off is for development only: set rsa or ncanode, or development"
@@ -182,10 +204,11 @@ class Settings(BaseSettings):
             _look_at_certificates(self.kafka_ca_file, self.kafka_cert_file, self.kafka_key_file)
         if self.senders_file is not None:
             try:
-                read_senders(self.senders_file.read_text("utf-8"))
+                read_senders(decoded(self.senders_file.read_bytes()))
             except (OSError, ValueError, BadSenders) as error:
-                why = str(error) if isinstance(error, BadSenders) else "names no file that can be read"
-                raise PydanticCustomError("senders", f"HOMECALL_SENDERS_FILE {why}".replace("{", "{{")) from None
+                known = isinstance(error, BadSenders | NotUtf8)
+                why = str(error) if known else "names no file that can be read"
+                raise PydanticCustomError("senders", f"HOMECALL_SENDERS_FILE {why}") from None
         if self.rules is not None and not self.rules.is_dir():
             raise PydanticCustomError("rules", "HOMECALL_RULES names no directory")
         if not all(_is_address(each) for each in self.kafka_bootstrap.split(",")):
@@ -209,8 +232,10 @@ class Settings(BaseSettings):
         if given is not None:
             raise SettingsError(f"{setting} and {setting}_FILE are both set: take one away")
         try:
-            text = str(file.read_text("utf-8")).strip()
-        except (OSError, ValueError):
+            text = decoded(file.read_bytes()).strip()
+        except NotUtf8 as error:
+            raise SettingsError(f"{setting}_FILE {error}") from None
+        except OSError:
             text = ""
         if not text:
             raise SettingsError(f"{setting}_FILE names a file that is empty or cannot be read")
@@ -228,7 +253,9 @@ class Settings(BaseSettings):
                 "HOMECALL_KEYS_FILE is missing: in production it names the file with the personal data keys"
             )
         try:
-            key = bytes.fromhex(json.loads(self.keys_file.read_text())["lookup"])
+            key = bytes.fromhex(json.loads(decoded(self.keys_file.read_bytes()))["lookup"])
+        except NotUtf8 as error:
+            raise SettingsError(f"HOMECALL_KEYS_FILE {error}") from None
         except (ValueError, KeyError, TypeError, OSError):
             key = b""
         if len(key) < 32:
@@ -254,6 +281,8 @@ def _look_at_certificates(authority: Path | None, certificate: Path | None, key:
 
 def load_settings(**over: Any) -> Settings:
     """The settings of this process; raises ``SettingsError`` with one line that names the first wrong one."""
+    if "_env_file" not in over:
+        check_dotenv()
     try:
         return Settings(**over)
     except ValidationError as error:

@@ -7,6 +7,8 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 
+from services.contract.encoding import decoded
+
 PACKAGED = Path(__file__).parent / "data" / "decrees" / "kz.toml"
 
 
@@ -49,7 +51,7 @@ def read_decrees(path: Path) -> Decrees:
     years: set[int] = set()
     swaps: list[Swap] = []
     corrections: list[Correction] = []
-    for entry in tomllib.loads(content.decode("utf-8"))["years"]:
+    for entry in tomllib.loads(decoded(content))["years"]:
         year = entry["year"]
         if year in years:
             raise ValueError(f"{path.name}: {year} has two entries; put them into one")

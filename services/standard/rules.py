@@ -25,6 +25,8 @@ from pydantic import (
     model_validator,
 )
 
+from services.contract.encoding import NotUtf8, decoded
+
 PACKAGED = Path(__file__).parent / "data" / "rules"
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -369,8 +371,10 @@ def _hold_apart(path: Path, earlier: RuleSet, next_path: Path, later: RuleSet) -
 
 def _read(path: Path) -> RuleSet:
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+        content = tomllib.loads(decoded(path.read_bytes()))
+    except NotUtf8 as error:
+        raise RuleSetError(f"rules file {path.name}: {error}") from None
+    except OSError as error:
         raise RuleSetError(f"rules file {path.name}: cannot be read: {_one_line(error)}") from error
     except tomllib.TOMLDecodeError as error:
         raise RuleSetError(f"rules file {path.name}: not TOML: {_one_line(error)}") from error

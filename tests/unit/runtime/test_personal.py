@@ -266,7 +266,7 @@ def test_a_wrong_file_stops_the_start_with_one_line(tmp_path: Path, content: Any
 def test_a_file_that_is_no_text_stops_the_start(tmp_path: Path) -> None:
     file = keys_file(tmp_path, "")
     file.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(SettingsError, match="HOMECALL_KEYS_FILE: is not JSON"):
+    with pytest.raises(SettingsError, match="HOMECALL_KEYS_FILE: is in UTF-16, not in UTF-8"):
         Vault.from_settings(settings(file))
 
 

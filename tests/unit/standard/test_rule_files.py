@@ -223,7 +223,7 @@ def test_a_missing_or_empty_directory_is_named(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_text_is_named(directory: Path) -> None:
     (directory / "broken.toml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(RuleSetError, match=r"^rules file broken\.toml: cannot be read"):
+    with pytest.raises(RuleSetError, match=r"^rules file broken\.toml: is in UTF-16, not in UTF-8"):
         load_rule_sets(directory)
 
 
