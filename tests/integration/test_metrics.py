@@ -254,13 +254,17 @@ def test_each_outcome_is_counted_once_also_when_all_comes_again(world: World) ->
 def test_what_is_open_is_shown_and_goes_back_to_none(world: World) -> None:
     open_answer = {"deadline": "answer", "channel": "phone"}
     open_visit = {"deadline": "visit", "channel": "phone"}
-    waiting = a_request(FULL, 1, MONDAY, "phone")
+    # Six of its ten minutes are over when it comes.
+    waiting = a_request(FULL, 1, MONDAY - timedelta(minutes=6), "phone")
     world.publish("request.submitted", waiting)
     # No roster: its answer and its visit are open.
     world.wait(lambda: value(world, "notifier", "homecall_open", **open_answer) == 1, "one open answer")
     world.wait(lambda: value(world, "scheduler", "homecall_open", **open_visit) == 1, "one open visit")
     assert value(world, "notifier", "homecall_oldest_open_seconds", **open_answer) > 0
     assert value(world, "scheduler", "homecall_unplaced", cause="no_roster") == 1
+    near = {"deadline": "answer", "channel": "phone", "waits_for": "place"}
+    world.wait(lambda: value(world, "notifier", "homecall_open_near_limit", **near) == 1, "near its limit")
+    assert sum(samples(world, "notifier", "homecall_open_near_limit").values()) == 1
 
     world.publish("roster.published", a_roster(FULL, TODAY, [a_doctor("doc")]))
     world.wait(lambda: last(world, waiting) == "scheduled", "scheduled")
@@ -271,6 +275,7 @@ def test_what_is_open_is_shown_and_goes_back_to_none(world: World) -> None:
             f"nothing open in {service}",
         )
         assert set(samples(world, service, "homecall_oldest_open_seconds").values()) <= {0.0}
+    assert set(samples(world, "notifier", "homecall_open_near_limit").values()) == {0.0}
     assert samples(world, "notifier", "homecall_open").keys() >= {tuple(sorted(open_answer.items()))}
 
 
