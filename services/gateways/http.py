@@ -8,6 +8,7 @@ gigabytes. A call has one time limit for all of it, which is the caller's: httpx
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,23 +20,33 @@ class TooLong(Exception):
 
 
 def client(
-    *, at_once: int, base_url: str = "", accept: str = "application/json", transport: httpx.AsyncBaseTransport | None
+    *,
+    at_once: int,
+    base_url: str = "",
+    headers: Mapping[str, str] | None = None,
+    idle_seconds: float = 5.0,
+    connect_seconds: float | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
 ) -> httpx.AsyncClient:
-    """A client that calls one gateway over at most ``at_once`` connections; ``transport`` None: the network."""
+    """A client that calls one gateway over at most ``at_once`` connections; ``transport`` None: the network.
+
+    A connection is kept for ``idle_seconds`` after a call; 0 keeps none.
+    """
     import httpx
 
+    kept = at_once if idle_seconds else 0
     return httpx.AsyncClient(
         base_url=base_url,
         transport=transport
         or httpx.AsyncHTTPTransport(
             # The machine's own certificates, to which an operator adds the national authority's.
             verify=ssl.create_default_context(),
-            limits=httpx.Limits(max_connections=at_once, max_keepalive_connections=at_once),
+            limits=httpx.Limits(max_connections=at_once, max_keepalive_connections=kept, keepalive_expiry=idle_seconds),
         ),
         trust_env=False,
         follow_redirects=False,
-        headers={"accept": accept, "accept-encoding": "identity"},
-        timeout=None,
+        headers={"accept": "application/json", **(headers or {}), "accept-encoding": "identity"},
+        timeout=httpx.Timeout(None, connect=connect_seconds),
     )
 
 

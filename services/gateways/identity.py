@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from services.contract.types import AnyDay, Day, Id, Line, Name
 from services.gateways.breaker import Breaker
+from services.gateways.http import TooLong, body_of, client
 from services.runtime.logs import log
 from services.runtime.settings import Settings, SettingsError
 
@@ -223,29 +223,13 @@ class HttpIdentity:
         draw: Callable[[float, float], float] = random.uniform,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        import httpx
-
         self._limits = limits
         self._draw = draw
         self._breaker = Breaker(failures=limits.failures, rest_seconds=limits.rest_seconds, clock=clock)
         self._free = asyncio.Semaphore(limits.at_once)
         self._given_up: set[asyncio.Task[None]] = set()
         self._trouble: frozenset[Reason] = frozenset()
-        self._client = httpx.AsyncClient(
-            base_url=url,
-            transport=transport
-            or httpx.AsyncHTTPTransport(
-                # The machine's own certificates, to which an operator adds the national authority's.
-                verify=ssl.create_default_context(),
-                limits=httpx.Limits(max_connections=limits.at_once, max_keepalive_connections=limits.at_once),
-            ),
-            # No proxy of the environment: an IIN goes where the setting says, and nowhere else.
-            trust_env=False,
-            # Compressed answers could grow without bound as they are unpacked.
-            headers={"accept": "application/json", "accept-encoding": "identity"},
-            # Each call has one limit for all of it, in _exchange: httpx's own are for each step.
-            timeout=None,
-        )
+        self._client = client(at_once=limits.at_once, base_url=url, transport=transport)
 
     async def look_up(self, iins: Sequence[str], *, within: float) -> list[Result]:
         round_ = _Round()
@@ -372,12 +356,9 @@ class HttpIdentity:
                     raise _NoAnswer("failing", again=True)
                 if response.status_code != httpx.codes.OK:
                     raise _NoAnswer("refused")
-                body = b""
-                async for part in response.aiter_raw():
-                    body += part
-                    if len(body) > _MOST_BYTES:
-                        raise _NoAnswer("unreadable")
-                return body
+                return await body_of(response, _MOST_BYTES)
+        except TooLong:
+            raise _NoAnswer("unreadable") from None
         except TimeoutError:
             raise _NoAnswer("timeout", again=True) from None
         except httpx.TransportError:

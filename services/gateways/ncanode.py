@@ -19,7 +19,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import random
-import ssl
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from services.gateways.breaker import Breaker
 from services.gateways.canonical import NotCanonical, canonical
 from services.gateways.cms import Refused, opened
+from services.gateways.http import TooLong, body_of, client
 from services.gateways.signatures import Away, Invalid, Signed, Valid, Verdict
 
 if TYPE_CHECKING:
@@ -163,17 +163,7 @@ class NcaNode:
         self._breaker = Breaker(failures=limits.failures, rest_seconds=limits.rest_seconds, clock=clock)
         self._free = asyncio.Semaphore(limits.at_once)
         self._address = url.rstrip("/") + "/cms/verify"
-        self._client = httpx.AsyncClient(
-            # The machine's own certificates, to which an operator adds those of the NCANode it runs.
-            verify=ssl.create_default_context(),
-            # No proxy and no .netrc of the environment: who signed what goes where the setting says, and nowhere else.
-            trust_env=False,
-            # Compressed answers could grow without bound as they are unpacked.
-            headers={"accept": "application/json", "accept-encoding": "identity"},
-            # Each call has one limit for all of it, in _exchange: httpx's own are for each step.
-            timeout=None,
-            limits=httpx.Limits(max_connections=limits.at_once, max_keepalive_connections=limits.at_once),
-        )
+        self._client = client(at_once=limits.at_once)
 
     async def start(self) -> None:
         return
@@ -238,11 +228,9 @@ class NcaNode:
             ):
                 if response.status_code >= 500 or response.status_code == httpx.codes.TOO_MANY_REQUESTS:
                     raise _NoAnswer(f"NCANode answers with status {response.status_code}", again=True)
-                body = b""
-                async for part in response.aiter_raw():
-                    body += part
-                    if len(body) > _MOST_BYTES:
-                        raise _NoAnswer("NCANode's answer is longer than 1 MiB")
+                body = await body_of(response, _MOST_BYTES)
+        except TooLong:
+            raise _NoAnswer("NCANode's answer is longer than 1 MiB") from None
         except TimeoutError:
             raise _NoAnswer("NCANode did not answer in time", again=True) from None
         except httpx.TransportError:

@@ -10,7 +10,6 @@ Loaded by the workers of ``rsa_pool``, and only where OCSP is asked for.
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,6 +34,7 @@ from pyhanko_certvalidator.revinfo.archival import OCSPContainer
 from pyhanko_certvalidator.revinfo.validate_ocsp import verify_ocsp_response
 
 from services.gateways.breaker import Breaker
+from services.gateways.http import TooLong, body_of, client
 
 _MOST_BYTES = 64 * 1024
 _MOST_RESPONDERS = 2
@@ -114,16 +114,11 @@ class Ocsp:
 
     async def _exchange(self, address: str, question: bytes) -> bytes:
         if self._client is None:
-            self._client = httpx.AsyncClient(
-                verify=ssl.create_default_context(),
-                # No proxy and no .netrc of the environment, and no other place than the one named.
-                trust_env=False,
-                follow_redirects=False,
-                headers={"content-type": "application/ocsp-request", "accept-encoding": "identity"},
-                # One limit for all of a call, below: httpx's own are for each step.
-                timeout=None,
+            self._client = client(
+                at_once=32,
+                headers={"content-type": "application/ocsp-request", "accept": "*/*"},
                 # A connection that a responder has meanwhile closed would look like a responder that is away.
-                limits=httpx.Limits(max_connections=32, max_keepalive_connections=0),
+                idle_seconds=0,
             )
         try:
             async with (
@@ -132,12 +127,9 @@ class Ocsp:
             ):
                 if response.status_code != httpx.codes.OK:
                     raise Unanswered(f"the OCSP responder answers with status {response.status_code}")
-                body = b""
-                async for part in response.aiter_raw():
-                    body += part
-                    if len(body) > _MOST_BYTES:
-                        raise Unanswered("the OCSP responder's answer is longer than 64 KiB")
-                return body
+                return await body_of(response, _MOST_BYTES)
+        except TooLong:
+            raise Unanswered("the OCSP responder's answer is longer than 64 KiB") from None
         except TimeoutError:
             raise Unanswered("the OCSP responder did not answer in time") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError):

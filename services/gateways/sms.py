@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import ssl
 import time
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, get_args
 
 from services.contract.encoding import NotUtf8, decoded
 from services.gateways.breaker import Breaker
+from services.gateways.http import TooLong, body_of, client
 from services.gateways.identity import wrong_address
 from services.runtime import metrics
 from services.runtime.logs import log
@@ -261,7 +261,6 @@ class HttpSms:
         clock: Callable[[], float] = time.monotonic,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        import httpx
 
         self._url = url
         self._who = {"login": login, "password": password, "sender": sender}
@@ -272,21 +271,12 @@ class HttpSms:
         self._trouble: frozenset[str] = frozenset()
         # A message is begun within one wait of the round's start, and ends within another.
         self.longest_seconds = 2 * limits.wait_seconds
-        self._client = httpx.AsyncClient(
-            transport=transport
-            or httpx.AsyncHTTPTransport(
-                verify=ssl.create_default_context(),
-                limits=httpx.Limits(
-                    max_connections=limits.at_once,
-                    max_keepalive_connections=limits.at_once,
-                    # A connection that the gateway closes as we write on it leaves a message unknown: old ones go.
-                    keepalive_expiry=2.0,
-                ),
-            ),
-            # No proxy of the environment: a phone goes where the setting says, and nowhere else.
-            trust_env=False,
-            headers={"accept": "application/json", "accept-encoding": "identity"},
-            timeout=httpx.Timeout(None, connect=min(limits.connect_seconds, limits.wait_seconds)),
+        self._client = client(
+            at_once=limits.at_once,
+            # A connection that the gateway closes as we write on it leaves a message unknown: old ones go.
+            idle_seconds=2.0,
+            connect_seconds=min(limits.connect_seconds, limits.wait_seconds),
+            transport=transport,
         )
 
     def room(self) -> int:
@@ -334,12 +324,9 @@ class HttpSms:
                 asyncio.timeout(self._limits.wait_seconds),
                 self._client.stream("POST", self._url, content=body, headers=headers) as response,
             ):
-                answer = b""
-                async for part in response.aiter_raw():
-                    answer += part
-                    if len(answer) > _MOST_BYTES:
-                        return Unknown("unreadable")
-                return self._profile.verdict(response.status_code, answer)
+                return self._profile.verdict(response.status_code, await body_of(response, _MOST_BYTES))
+        except TooLong:
+            return Unknown("unreadable")
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
             return Untried("unreachable")
         except TimeoutError:

@@ -300,13 +300,3 @@ def test_any_other_stops_the_start_and_is_not_repeated(url: str) -> None:
 
 def test_in_development_http_elsewhere_will_do() -> None:
     assert osrm_from(settings("http://osrm.example.kz", "development")) is not None
-
-
-def test_no_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    from services.gateways.http import client
-
-    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
-    made = client(at_once=1, transport=None)
-    assert not made.trust_env
-    assert not made.follow_redirects
-    assert made._mounts == {}
