@@ -59,6 +59,12 @@ def name(kk: str, ru: str) -> Text:
     return Text(plain(kk), plain(ru), plain(ru))
 
 
+def number(value: float) -> Text:
+    """A decimal number: «38,7» in Kazakh and Russian, "38.7" in English."""
+    written = f"{value:g}"
+    return Text(written.replace(".", ","), written.replace(".", ","), written)
+
+
 NOTHING: Final = Text("", "", "")
 """What fills a place in a sentence that is left out."""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
+from services.cli.pages.markup import STYLE, marked_up
 from services.cli.pages.register import Cell, Column, PrintedPage, Signature, Table
 
 _STYLE = Path(__file__).with_name("register.css")
@@ -24,14 +25,14 @@ def _document(page: PrintedPage) -> Iterator[str]:
     yield "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
     yield '<meta name="viewport" content="width=device-width">'
     yield f"<title>{escape(page.title)}, {escape(page.clinic)}, {escape(page.day)}</title>"
-    yield f"<style>\n{_STYLE.read_text(encoding='utf-8')}</style>"
+    yield f"<style>\n{_STYLE.read_text(encoding='utf-8')}{STYLE}</style>"
     yield "</head>"
     yield "<body>"
     yield "<header>"
     yield f"<h1>{escape(page.title)}</h1>"
     yield f'<p class="clinic">{escape(page.clinic)}</p>'
     if page.contacts:
-        yield f"<p>{escape(page.contacts)}</p>"
+        yield f"<p>{marked_up(page.contacts)}</p>"
     yield f'<p class="day">{escape(page.day)}</p>'
     yield "</header>"
     for table in page.tables:
@@ -69,7 +70,7 @@ def _table(table: Table, kind: str) -> Iterator[str]:
 def _cell(cell: Cell, column: Column) -> str:
     kinds = " ".join(kind for kind, holds in (("bold", column.bold), ("centred", column.centred)) if holds)
     begin = f'<td class="{kinds}">' if kinds else "<td>"
-    return f"{begin}{'<br>'.join(map(escape, cell))}</td>"
+    return f"{begin}{'<br>'.join(map(marked_up, cell))}</td>"
 
 
 def _signature(line: Signature) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache, lru_cache
+from itertools import accumulate
 from pathlib import Path
 
 from reportlab.lib.pagesizes import A4, landscape
@@ -19,6 +20,7 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
+from services.cli.pages.markup import unbroken
 from services.cli.pages.register import Cell, Column, PrintedPage, Signature
 from services.contract.language import local
 
@@ -198,14 +200,26 @@ class _Flow:
 
 
 def _laid_out(columns: Iterable[Column], width: float) -> list[tuple[Column, float, float]]:
-    """Each column with its left edge and its width."""
+    """Each column with its left edge and its width: its share, and at least what no word of its head is wider than."""
     columns = list(columns)
-    share = width / sum(column.width for column in columns)
-    placed, left = [], _LEFT
-    for column in columns:
-        placed.append((column, left, column.width * share))
-        left += column.width * share
-    return placed
+    least = [_widest_word(column.head) + 2 * _PAD for column in columns]
+    least = least if sum(least) <= width else [0.0] * len(columns)
+    widths = [0.0] * len(columns)
+    free, shares = width, [float(column.width) for column in columns]
+    # Those that need more than their share get it, and the others share what is left.
+    while any(not each for each in widths):
+        share = free / (sum(shares) or 1)
+        short = [place for place, each in enumerate(shares) if each and each * share < least[place]]
+        for place in short or [place for place, each in enumerate(shares) if each]:
+            widths[place] = least[place] if short else shares[place] * share
+            shares[place] = 0.0
+        free = width - sum(widths)
+    lefts = accumulate(widths, initial=_LEFT)
+    return list(zip(columns, lefts, widths, strict=False))
+
+
+def _widest_word(text: str) -> float:
+    return max((_width_of(word, BOLD, _SMALL) for word in drawable(text, BOLD).split(" ")), default=0.0)
 
 
 def _head(columns: Sequence[tuple[Column, float, float]]) -> _Strip:
@@ -318,8 +332,9 @@ def _width_of(text: str, font: str, size: float) -> float:
 
 
 def drawable(text: str, font: str) -> str:
-    """The text with ``U+FFFD`` for each character that the font has not: something stood there."""
-    return "".join(letter if ord(letter) in glyphs(font) else "\ufffd" for letter in unicodedata.normalize("NFC", text))
+    """The text with ``U+FFFD`` for each character that the font has not, and with its phone numbers on one line."""
+    composed = unbroken(unicodedata.normalize("NFC", text))
+    return "".join(letter if ord(letter) in glyphs(font) else "\ufffd" for letter in composed)
 
 
 def _draw(canvas: Canvas, strip: _Strip, top: float) -> None:

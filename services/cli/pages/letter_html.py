@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 
 from services.cli.pages.letters import Letter, Pair, Part
+from services.cli.pages.markup import STYLE, marked_up
 
 _STYLE = Path(__file__).with_name("letter.css")
 
@@ -24,12 +25,12 @@ def _document(letter: Letter) -> Iterator[str]:
     yield "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
     yield '<meta name="viewport" content="width=device-width">'
     yield f"<title>{escape(letter.title)}</title>"
-    yield f"<style>\n{_STYLE.read_text(encoding='utf-8')}</style>"
+    yield f"<style>\n{_STYLE.read_text(encoding='utf-8')}{STYLE}</style>"
     yield "</head>"
     yield "<body>"
     yield "<header>"
     yield f'<div><p class="organisation">{escape(letter.organisation)}</p>'
-    yield f'<p class="small">{escape(letter.contacts)}</p>' if letter.contacts else ""
+    yield f'<p class="small">{marked_up(letter.contacts)}</p>' if letter.contacts else ""
     yield from (f"<p>{escape(each)}</p>" for each in letter.references)
     yield "</div><div>"
     if letter.stamp:
@@ -45,7 +46,7 @@ def _document(letter: Letter) -> Iterator[str]:
     yield f"<p><u></u><small>{escape(letter.captions[0])}</small></p>"
     yield f"<p><u>{escape(letter.signed_by)}</u><small>{escape(letter.captions[1])}</small></p>"
     yield "</div>"
-    yield from (f'<p class="small">{escape(each)}</p>' for each in letter.notes)
+    yield from (f'<p class="small">{marked_up(each)}</p>' for each in letter.notes)
     yield f'<p class="small subject">{escape(letter.subject)}</p>'
     yield "</section>"
     yield "</body>"
@@ -66,13 +67,13 @@ def _part(part: Part) -> Iterator[str]:
         yield "<tbody>"
         yield from (f"<tr>{''.join(f'<td>{escape(each)}</td>' for each in row)}</tr>" for row in part.rows)
         yield "</tbody></table>"
-    yield from (f"<p>{escape(each)}</p>" for each in part.paragraphs)
+    yield from (f"<p>{marked_up(each)}</p>" for each in part.paragraphs)
     if part.points:
-        yield f"<ul>{''.join(f'<li>{escape(each)}</li>' for each in part.points)}</ul>"
+        yield f"<ul>{''.join(f'<li>{marked_up(each)}</li>' for each in part.points)}</ul>"
     yield "</section>"
 
 
 def _pairs(pairs: Sequence[Pair], kind: str) -> Iterator[str]:
     yield f'<table class="{kind}"><tbody>'
-    yield from (f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>' for name, value in pairs)
+    yield from (f'<tr><th scope="row">{escape(name)}</th><td>{marked_up(value)}</td></tr>' for name, value in pairs)
     yield "</tbody></table>"

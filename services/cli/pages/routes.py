@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from math import cos, radians
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -50,6 +49,7 @@ NORTH: Final = Text("С", "С", "N")
 DRAWN: Final = Text(
     "Жүру реті түзу сызықтармен көрсетілген", "Порядок объезда показан прямыми", "The order, drawn as straight lines"
 )
+TEMPERATURE: Final = Text("{degrees}\u00a0°C", "{degrees}\u00a0°C", "{degrees}\u00a0°C")
 CHILD_AGE: Final = 18
 
 
@@ -267,6 +267,11 @@ def not_drawn(route: Route, language: PageLanguage) -> str:
     return said(NO_MAP.fill(numbers=", ".join(missing)), language) if missing else ""
 
 
+def running(day: DayRoutes, route: Route | None, language: PageLanguage) -> str:
+    """What each page of a list bears: the clinic, the day and the doctor; without a doctor, the calls that wait."""
+    return f"{title_of(day, language)} · {heading(route, language) if route else said(WAITING, language)}"
+
+
 def title_of(day: DayRoutes, language: PageLanguage) -> str:
     """The page's title, with the clinic and the day."""
     return f"{said(TITLE, language)}: {day.named(language)}, {short_day(day.day)}"
@@ -280,7 +285,9 @@ def _age(stop: Stop, language: PageLanguage) -> str:
 
 def _reasons(codes: Sequence[str], language: PageLanguage, temperature_c: float | None) -> str:
     told = [clean(coded(words.REASON_WORDS, code, language)) for code in codes]
-    return ", ".join(told + ([f"{temperature_c:g} °C"] if temperature_c is not None else []))
+    if temperature_c is not None:
+        told.append(said(TEMPERATURE.fill(degrees=spoken.number(temperature_c)), language))
+    return ", ".join(told)
 
 
 def _marks(stop: Stop, language: PageLanguage) -> str:
@@ -292,42 +299,3 @@ def _marks(stop: Stop, language: PageLanguage) -> str:
 
 def _outcome(stop: Stop, language: PageLanguage) -> str:
     return "" if stop.outcome is None else clean(coded(words.OUTCOMES, stop.outcome, language))
-
-
-# ---------------------------------------------------------------- as a plan
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A route on a sheet of ``width`` by ``height``: the start, then each visit that has coordinates.
-
-    ``points`` are (label, x, y), y upwards; ``km`` is the length of the scale bar and ``bar`` its width on the sheet.
-    """
-
-    points: tuple[tuple[str, float, float], ...]
-    km: float
-    bar: float
-
-
-_KM_PER_DEGREE = 111.32
-_NICE_KM = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)
-
-
-def drawn(route: Route, width: float, height: float, margin: float = 18.0) -> Drawn | None:
-    """The route's plan to scale, north up; None where fewer than two spots are known."""
-    spots = [("", route.start)] if route.start is not None else []
-    spots += [(str(stop.order), stop.spot) for stop in route.stops if stop.spot is not None]
-    known = [(label, spot) for label, spot in spots if spot is not None]
-    if len(known) < 2:
-        return None
-    middle = sum(spot[0] for _, spot in known) / len(known)
-    flat = [(label, spot[1] * cos(radians(middle)), spot[0]) for label, spot in known]
-    left, right = min(x for _, x, _ in flat), max(x for _, x, _ in flat)
-    low, high = min(y for *_, y in flat), max(y for *_, y in flat)
-    across, up = max(right - left, 1e-4), max(high - low, 1e-4)
-    scale = min((width - 2 * margin) / across, (height - 2 * margin) / up)
-    aside, above = (width - across * scale) / 2, (height - up * scale) / 2
-    points = tuple((label, aside + (x - left) * scale, above + (y - low) * scale) for label, x, y in flat)
-    per_km = scale / _KM_PER_DEGREE
-    km = max((each for each in _NICE_KM if each * per_km <= width / 3), default=_NICE_KM[0])
-    return Drawn(points, km, km * per_km)

@@ -7,7 +7,9 @@ from html import escape
 from pathlib import Path
 
 from services.cli.pages import routes as sheet
-from services.cli.pages.routes import DayRoutes, Drawn, Route
+from services.cli.pages.markup import STYLE, marked_up
+from services.cli.pages.plan import RADIUS, Drawn, drawn
+from services.cli.pages.routes import DayRoutes, Route
 from services.cli.pages.words import PageLanguage, said
 
 _STYLE = Path(__file__).with_name("routes.css")
@@ -28,7 +30,7 @@ def _document(day: DayRoutes, language: PageLanguage) -> Iterator[str]:
     yield "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
     yield '<meta name="viewport" content="width=device-width">'
     yield f"<title>{title}</title>"
-    yield f"<style>\n{_STYLE.read_text(encoding='utf-8')}</style>"
+    yield f"<style>\n{_STYLE.read_text(encoding='utf-8')}{STYLE}</style>"
     yield "</head>"
     yield "<body>"
     for route in day.routes:
@@ -37,10 +39,13 @@ def _document(day: DayRoutes, language: PageLanguage) -> Iterator[str]:
         yield f"<h1>{escape(sheet.heading(route, language))}</h1>"
         yield f"<p>{escape(sheet.summary(route, language))}</p>"
         if route.stops:
-            yield from _table(route, language)
-        plan = sheet.drawn(route, _WIDTH, _HEIGHT)
+            yield from _table(day, route, language)
+        plan = drawn(route, _WIDTH, _HEIGHT)
         if plan is not None:
+            # On a page of its own it still says whose route it is.
+            yield f"<figure><figcaption>{escape(sheet.running(day, route, language))}</figcaption>"
             yield from _plan(plan, language)
+            yield "</figure>"
         if missing := sheet.not_drawn(route, language):
             yield f"<p><small>{escape(missing)}</small></p>"
         yield "</section>"
@@ -56,12 +61,15 @@ def _document(day: DayRoutes, language: PageLanguage) -> Iterator[str]:
     yield "</html>"
 
 
-def _table(route: Route, language: PageLanguage) -> Iterator[str]:
+def _table(day: DayRoutes, route: Route, language: PageLanguage) -> Iterator[str]:
     yield "<table>"
-    yield f"<thead><tr>{''.join(f'<th>{escape(said(head, language))}</th>' for head in sheet.HEAD)}</tr></thead>"
+    # Printed, the head is repeated on each page, and with it whose list it is.
+    running = escape(sheet.running(day, route, language))
+    yield f'<thead><tr class="running"><td colspan="{len(sheet.HEAD)}">{running}</td></tr>'
+    yield f"<tr>{''.join(f'<th>{escape(said(head, language))}</th>' for head in sheet.HEAD)}</tr></thead>"
     yield "<tbody>"
     for stop in route.stops:
-        cells = "".join(f"<td>{'<br>'.join(map(escape, cell))}</td>" for cell in sheet.row(stop, language))
+        cells = "".join(f"<td>{'<br>'.join(map(marked_up, cell))}</td>" for cell in sheet.row(stop, language))
         yield f'<tr class="urgent">{cells}</tr>' if stop.urgent else f"<tr>{cells}</tr>"
     yield "</tbody>"
     yield "</table>"
@@ -74,13 +82,16 @@ def _plan(plan: Drawn, language: PageLanguage) -> Iterator[str]:
     line = " ".join(f"{x:.1f},{y_of(y):.1f}" for _, x, y in plan.points)
     yield f'<svg viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" role="img" aria-label="{escape(said(sheet.DRAWN, language))}">'
     yield f'<polyline points="{line}"/>'
-    for label, x, y in plan.points:
+    for (x, y), (to_x, to_y) in plan.moved():
+        yield f'<path class="leader" d="M{x:.1f} {y_of(y):.1f} L{to_x:.1f} {y_of(to_y):.1f}"/>'
+        yield f'<circle class="place" cx="{x:.1f}" cy="{y_of(y):.1f}" r="1.8"/>'
+    for label, x, y in plan.markers:
         if label:
-            yield f'<circle cx="{x:.1f}" cy="{y_of(y):.1f}" r="8"/>'
+            yield f'<circle cx="{x:.1f}" cy="{y_of(y):.1f}" r="{RADIUS:g}"/>'
             yield f'<text x="{x:.1f}" y="{y_of(y) + 3.5:.1f}">{escape(label)}</text>'
         else:
             yield f'<rect x="{x - 6:.1f}" y="{y_of(y) - 6:.1f}" width="12" height="12"/>'
     yield f'<path d="M8 {_HEIGHT - 8:g} h{plan.bar:.1f}"/>'
-    yield f'<text class="scale" x="8" y="{_HEIGHT - 12:g}">{plan.km:g} km</text>'
-    yield f'<text class="scale" x="{_WIDTH - 14:g}" y="14">{escape(said(sheet.NORTH, language))} ↑</text>'
+    yield f'<text class="scale" x="8" y="{_HEIGHT - 12:g}">{escape(said(plan.distance, language))}</text>'
+    yield f'<text class="north" x="{_WIDTH - 8:g}" y="15">{escape(said(sheet.NORTH, language))} ↑</text>'
     yield "</svg>"

@@ -10,6 +10,7 @@ from reportlab.graphics.shapes import Circle, Drawing, Line, PolyLine, Rect, Str
 from reportlab.lib.colors import Color, black, white
 from reportlab.lib.pagesizes import A4, landscape
 from reportlab.lib.styles import ParagraphStyle
+from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import (
     BaseDocTemplate,
@@ -26,7 +27,8 @@ from reportlab.platypus import (
 
 from services.cli.pages import routes as sheet
 from services.cli.pages.as_pdf import BOLD, PLAIN, drawable, register_fonts
-from services.cli.pages.routes import DayRoutes, Drawn, Route
+from services.cli.pages.plan import RADIUS, Drawn, drawn
+from services.cli.pages.routes import DayRoutes, Route
 from services.cli.pages.words import PageLanguage, said
 
 _MARGIN, _FOOT = 34.0, 40.0
@@ -60,7 +62,7 @@ def write(day: DayRoutes, language: PageLanguage) -> bytes:
         subject="",
     )
     frame = Frame(_MARGIN, _FOOT, _ROOM, _HEIGHT - _MARGIN - _FOOT, 0, 0, 0, 0)
-    document.addPageTemplates([PageTemplate("list", [frame])])
+    document.addPageTemplates([PageTemplate("list", [frame], onPageEnd=_running)])
     document.build(_story(day, title, language), canvasmaker=_Numbered)
     return out.getvalue()
 
@@ -85,12 +87,44 @@ class _Numbered(Canvas):  # type: ignore[misc]  # reportlab ships no types
         super().save()
 
 
+class _Of(Flowable):  # type: ignore[misc]  # reportlab ships no types
+    """Takes no room: from this page on, each page bears this text; the first has it in its title."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._text = text
+
+    def wrap(self, *_: float) -> tuple[float, float]:
+        return 0.0, 0.0
+
+    def draw(self) -> None:
+        self.canv.homecall_running = (self._text, self.canv.getPageNumber())
+
+
+def _running(canvas: Canvas, _: object) -> None:
+    text, first = canvas.homecall_running
+    if canvas.getPageNumber() > first:
+        canvas.setFont(PLAIN, 8)
+        canvas.setFillColor(_GREY)
+        canvas.drawString(_MARGIN, _HEIGHT - _MARGIN + 8, _fitting(drawable(text, PLAIN), 8))
+
+
+def _fitting(text: str, size: float) -> str:
+    """The text on one line; what is longer than the page is wide ends with three dots."""
+    if stringWidth(text, PLAIN, size) <= _ROOM:
+        return text
+    while stringWidth(f"{text}…", PLAIN, size) > _ROOM:
+        text = text[:-1]
+    return f"{text}…"
+
+
 def _story(day: DayRoutes, title: str, language: PageLanguage) -> list[Flowable]:
     story: list[Flowable] = []
     for route in day.routes:
         if story:
             story.append(PageBreak())
         story += [
+            _Of(sheet.running(day, route, language)),
             _paragraph(title, _RUNNING),
             _paragraph(sheet.heading(route, language), _TITLE),
             _paragraph(sheet.summary(route, language), _TEXT),
@@ -98,7 +132,7 @@ def _story(day: DayRoutes, title: str, language: PageLanguage) -> list[Flowable]
         ]
         if route.stops:
             story.append(_table(route, language))
-        plan = sheet.drawn(route, _PLAN_WIDTH, _PLAN_HEIGHT)
+        plan = drawn(route, _PLAN_WIDTH, _PLAN_HEIGHT)
         missing = sheet.not_drawn(route, language)
         under = [_paragraph(missing, _TEXT)] if missing else []
         if plan is not None:
@@ -107,10 +141,11 @@ def _story(day: DayRoutes, title: str, language: PageLanguage) -> list[Flowable]
             story += under
     if day.waiting:
         story += [PageBreak()] if story else []
+        story.append(_Of(sheet.running(day, None, language)))
         story += [_paragraph(title, _RUNNING), _paragraph(said(sheet.WAITING, language), _TITLE), Spacer(1, 5)]
         lines = (sheet.waiting_line(call, language) for call in day.waiting)
         story += [_paragraph(f"{place}. {line}", _TEXT) for place, line in enumerate(lines, start=1)]
-    return story or [_paragraph(title, _TITLE)]
+    return story or [_Of(title), _paragraph(title, _TITLE)]
 
 
 def _table(route: Route, language: PageLanguage) -> Table:
@@ -140,14 +175,17 @@ def _drawing(plan: Drawn, language: PageLanguage) -> Drawing:
     drawing = Drawing(_PLAN_WIDTH, _PLAN_HEIGHT)
     drawing.add(Rect(0, 0, _PLAN_WIDTH, _PLAN_HEIGHT, fillColor=None, strokeColor=_GREY, strokeWidth=0.5))
     drawing.add(PolyLine([value for _, x, y in plan.points for value in (x, y)], strokeColor=_GREY, strokeWidth=1.2))
-    for label, x, y in plan.points:
+    for (x, y), (to_x, to_y) in plan.moved():
+        drawing.add(Line(x, y, to_x, to_y, strokeColor=_GREY, strokeWidth=0.5))
+        drawing.add(Circle(x, y, 1.6, fillColor=black, strokeColor=black))
+    for label, x, y in plan.markers:
         if label:
-            drawing.add(Circle(x, y, 7, fillColor=white, strokeColor=black, strokeWidth=0.8))
+            drawing.add(Circle(x, y, RADIUS, fillColor=white, strokeColor=black, strokeWidth=0.8))
             drawing.add(String(x, y - 2.6, label, fontName=BOLD, fontSize=7.5, textAnchor="middle"))
         else:
             drawing.add(Rect(x - 5, y - 5, 10, 10, fillColor=black, strokeColor=black))
     drawing.add(Line(8, 8, 8 + plan.bar, 8, strokeColor=black, strokeWidth=1.5))
-    drawing.add(String(8, 12, f"{plan.km:g} km", fontName=PLAIN, fontSize=7.5))
+    drawing.add(String(8, 12, said(plan.distance, language), fontName=PLAIN, fontSize=7.5))
     north = f"{said(sheet.NORTH, language)} ↑"
     drawing.add(String(_PLAN_WIDTH - 8, _PLAN_HEIGHT - 12, north, fontName=PLAIN, fontSize=8, textAnchor="end"))
     return drawing

@@ -101,7 +101,9 @@ SPECIALTIES: Final[Mapping[str, Text]] = {
     "paediatrician": Text("педиатр", "педиатр", "paediatrician"),
 }
 REASON_WORDS: Final[Mapping[str, Text]] = {
-    "fever_above_38": Text("дене қызуы 38 °C-тан жоғары", "температура тела выше 38 °C", "fever above 38 °C"),
+    "fever_above_38": Text(
+        "дене қызуы 38\u00a0°C-тан жоғары", "температура тела выше 38\u00a0°C", "fever above 38\u00a0°C"
+    ),
     "high_blood_pressure_with_malaise": Text(
         "қан қысымының көтерілуі, жалпы жағдайдың нашарлауы",
         "повышение давления с ухудшением самочувствия",

@@ -21,7 +21,8 @@ from pypdf import PdfReader
 from services.cli import journal
 from services.cli.failure import Failure
 from services.cli.pages import as_csv, as_html, as_pdf, words
-from services.cli.pages.register import Cell, Heard, PrintedPage, Register, printed, register_of
+from services.cli.pages.markup import unbroken
+from services.cli.pages.register import Cell, Column, Heard, PrintedPage, Register, printed, register_of
 from services.cli.pages.words import PageLanguage
 from services.contract.events import ClinicPublished, JournalEntry, Outcome, RefusalCode, Specialty
 from services.contract.language import Text, day
@@ -576,7 +577,7 @@ def test_html_shows_what_the_page_says(language: PageLanguage) -> None:
     parsed.feed(document)
     assert ("html", {"lang": language}) in parsed.tags
     for line in all_text(page).splitlines():
-        assert line in parsed.text
+        assert unbroken(line) in parsed.text
     assert sum(tag == "tr" for tag, _ in parsed.tags) == 3 + sum(
         len(table.rows) for table in (*page.tables, page.totals)
     )
@@ -696,3 +697,33 @@ def test_a_name_that_is_too_long_is_broken_behind_its_hyphen() -> None:
     name = "Әбдірахманқызы-Нұрмұхамбетова Гүлбаршын"
     assert as_pdf._wrapped(name, as_pdf.BOLD, 6.6, 85) == ["Әбдірахманқызы-", "Нұрмұхамбетова", "Гүлбаршын"]
     assert "".join(as_pdf._wrapped("-" * 60, as_pdf.BOLD, 6.6, 85)) == "-" * 60
+
+
+# ---------------------------------------------------------------- heads
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_word_of_a_head_is_divided_in_pdf(language: PageLanguage) -> None:
+    page = printed(a_day(), language)
+    for table in (*page.tables, page.totals):
+        heads = [column.head.split() for column in table.columns]
+        drawn = as_pdf._head(as_pdf._laid_out(table.columns, as_pdf._WIDTH))
+        assert [" ".join(run.text for run in box.runs).split() for box in drawn.boxes] == heads
+        right = drawn.boxes[-1].left + drawn.boxes[-1].width
+        assert right == pytest.approx(as_pdf._LEFT + as_pdf._WIDTH), "the table is as wide as the page"
+
+
+def test_a_column_is_as_wide_as_the_longest_word_of_its_head() -> None:
+    columns = [Column("Дәрігердіңмамандығыұзақ", 1), Column("№", 10), Column("Мекенжайы, телефоны", 90)]
+    laid_out = as_pdf._laid_out(columns, 300.0)
+    assert [" ".join(run.text for run in box.runs) for box in as_pdf._head(laid_out).boxes] == [
+        column.head for column in columns
+    ]
+    assert sum(width for *_, width in laid_out) == pytest.approx(300.0)
+
+
+def test_no_word_of_a_head_is_divided_in_html() -> None:
+    style = as_html.write(printed(a_day(), "kk")).decode()
+    (heads,) = re.findall(r"^th \{(.*)\}$", style, re.MULTILINE)
+    assert "overflow-wrap: normal" in heads
+    assert "hyphens: manual" in heads

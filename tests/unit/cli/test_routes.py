@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from datetime import date, datetime, timedelta
 from math import dist
 from typing import Any
@@ -12,7 +13,8 @@ from typing import Any
 import pytest
 from pypdf import PdfReader
 
-from services.cli.pages.routes import DayRoutes, drawn, not_drawn, routes_of
+from services.cli.pages.plan import RADIUS, drawn
+from services.cli.pages.routes import DayRoutes, not_drawn, routes_of
 from services.cli.routes import written
 from services.contract.language import Text
 from services.contract.types import ZONE, in_zone
@@ -126,7 +128,10 @@ def test_each_doctor_begins_a_page_and_pages_are_numbered() -> None:
     texts = [page.extract_text() for page in pages]
     assert f"{len(pages)} / {len(pages)}" in texts[-1]
     for name in ("Әлімханова", "Бейсенов", "Якубова"):
-        assert sum(name in text for text in texts) == 1
+        assert any(name in text for text in texts)
+        assert all(text.count(name) <= 1 for text in texts)
+    # Each page says whose list it is, and of which clinic.
+    assert all("№ 1 «Самал» емханасы" in text and re.search("Әлімханова|Бейсенов|Якубова", text) for text in texts)
     # The head of the table is on each page of a long list.
     assert sum("Мекенжайы" in text for text in texts) == sum("Абай" in text for text in texts) > 1
 
@@ -173,3 +178,71 @@ def test_where_nothing_can_be_drawn_it_is_said() -> None:
     assert "2" in not_drawn(day.routes[0], "ru")
     assert drawn(day.routes[2], 500, 300) is None
     assert drawn(day.routes[1], 500, 300) is None
+
+
+WHOLE = {"html": "\u00a0", "pdf": " "}
+"""A no-break space: as it stands in HTML, and as it is read from a PDF."""
+
+
+def many_at_one_place(count: int, spread: float) -> DayRoutes:
+    bookings = {
+        f"r{n}": booking(
+            "a", f"{9 + n // 30:02}:{n % 30 * 2:02}", lat=43.25 + n % 7 * spread, lon=76.92 + n % 5 * spread
+        )
+        for n in range(1, count + 1)
+    }
+    return a_day(bookings=bookings, requests={name: request(n) for n, name in enumerate(bookings, 1)}, waiting={})
+
+
+@pytest.mark.parametrize("count", [2, 3, 10, 40])
+@pytest.mark.parametrize("spread", [0.0, 0.0001, 0.0004, 0.01])
+@pytest.mark.parametrize("size", [(520.0, 270.0), (560.0, 300.0)])
+def test_no_number_of_the_plan_covers_another(count: int, spread: float, size: tuple[float, float]) -> None:
+    plan = drawn(many_at_one_place(count, spread).routes[0], *size)
+    assert plan is not None
+    spots = [(x, y) for _, x, y in plan.markers]
+    assert len(spots) == count + 1
+    assert min(dist(one, other) for place, one in enumerate(spots) for other in spots[:place]) >= 2 * RADIUS
+    assert all(RADIUS <= x <= size[0] - RADIUS and RADIUS <= y <= size[1] - RADIUS for x, y in spots[1:])
+    # Where a number stands beside its place, a line leads to it.
+    moved = [point for point, marker in zip(plan.points, plan.markers, strict=True) if point != marker]
+    assert [place for place, _ in plan.moved()] == [(x, y) for _, x, y in moved]
+
+
+def test_numbers_that_have_room_stand_at_their_place() -> None:
+    plan = drawn(a_day().routes[0], 500, 300)
+    assert plan is not None
+    assert plan.markers[:2] == plan.points[:2]
+
+
+@pytest.mark.parametrize("form", ["pdf", "html"])
+@pytest.mark.parametrize(("language", "degrees"), [("kk", "38,7"), ("ru", "38,7"), ("en", "38.7")])
+def test_a_temperature_is_written_as_the_language_has_it_and_stays_whole(
+    form: str, language: str, degrees: str
+) -> None:
+    assert f"{degrees}{WHOLE[form]}°C" in told(a_day(), form, language)
+
+
+@pytest.mark.parametrize("form", ["pdf", "html"])
+@pytest.mark.parametrize(("language", "unit"), [("kk", "км"), ("ru", "км"), ("en", "km")])
+def test_the_scale_is_in_the_language(form: str, language: str, unit: str) -> None:
+    near = a_day(bookings={"r1": booking("a", "09:00", lat=43.241, lon=76.901)})
+    for day in (a_day(), near):
+        found = re.findall(rf"(\d+(?:[.,]\d)?){WHOLE[form]}(км|km)", told(day, form, language))
+        assert found
+        assert {each for _, each in found} == {unit}
+        assert all("." not in number if unit == "км" else "," not in number for number, _ in found)
+
+
+def test_the_north_arrow_ends_within_the_plan() -> None:
+    found = re.search(r'<text class="north" x="([\d.]+)" y="([\d.]+)">С ↑', told(a_day(), "html", "ru"))
+    assert found is not None
+    assert float(found[1]) <= 560
+    assert "text.north { text-anchor: end;" in told(a_day(), "html", "ru")
+
+
+def test_a_phone_is_not_divided() -> None:
+    asked = request(1, patient={"full_name": "Науқас", "phone": "+7 700 000-00-01"})
+    day = a_day(requests={"r1": asked})
+    assert '<span class="whole">+7\u00a0700\u00a0000-00-01</span>' in told(day, "html", "ru")
+    assert "+7 700 000-00-01" in told(day, "pdf", "ru"), "on one line"
