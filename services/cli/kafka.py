@@ -263,7 +263,7 @@ async def _partitions(settings: Settings, topics: Sequence[str] | set[str]) -> l
 @asynccontextmanager
 async def connected(client: Any, settings: Settings) -> AsyncIterator[None]:
     """A client of aiokafka's, started and in the end stopped; ``Failure`` in one line where the broker is away."""
-    from aiokafka.errors import KafkaError
+    from aiokafka.errors import ConsumerStoppedError, KafkaError
 
     stop = client.close if hasattr(client, "close") else client.stop
     # What the client logs while it connects is said below, in one line.
@@ -275,7 +275,9 @@ async def connected(client: Any, settings: Settings) -> AsyncIterator[None]:
             raise await _away(settings, error) from None
         logging.getLogger("aiokafka").setLevel(logging.ERROR)
         yield
-    except KafkaError as error:
+    except (KafkaError, RuntimeError, EOFError, TimeoutError, ConnectionError, ConsumerStoppedError) as error:
+        if isinstance(error, BrokenPipeError):
+            raise  # whoever reads what is printed has gone: nothing of the broker's
         raise await _away(settings, error) from None
     finally:
         await stop()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import IllegalStateError, KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.kafka.message import KafkaAckableMessage
@@ -20,10 +20,12 @@ from services.runtime import metrics
 from services.runtime.consuming import ISOLATION
 from services.runtime.failures import Transient
 from services.runtime.fetching import make_safe
+from services.runtime.kafka_errors import MOVED, asked, ended
 from services.runtime.lag import Lag
 from services.runtime.logs import log
 from services.runtime.pipeline import FEW, Commit
 from services.runtime.producer import connection
+from services.runtime.reach import why_not
 from services.runtime.settings import Settings
 from services.runtime.table import record_of
 
@@ -39,6 +41,7 @@ _CALM_SECONDS = 0.2
 _ASK_SECONDS = 5.0
 # Behind by a day, a service holds that much of each of its partitions: 36 of them at most. A larger record comes alone.
 _PARTITION_FETCH_BYTES = 128 * 1024
+_STOP_SECONDS = 10.0
 
 
 class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
@@ -47,6 +50,8 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
     def __init__(self, lag: Lag) -> None:
         self.joined = False
         self.partitions: set[TopicPartition] = set()
+        self.times = 0
+        """How often partitions were assigned: what was taken under an earlier assignment comes again."""
         self._lag = lag
 
     async def on_partitions_revoked(self, _revoked: set[TopicPartition]) -> None:
@@ -54,6 +59,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         self.joined = True
+        self.times += 1
         self.partitions = set(assigned)
         self._lag.assigned({(place.topic, place.partition) for place in assigned})
         for topic in {place.topic for place in assigned}:
@@ -70,14 +76,17 @@ class Subscription:
         self, settings: Settings, service: str, topics: Sequence[Topic], on_batch: OnBatch, calm: Collection[Topic] = ()
     ) -> None:
         make_safe()
-        self.lag = Lag(service)
+        self.lag = Lag(service, settings.kafka_bootstrap)
+        self._bootstrap = settings.kafka_bootstrap
+        self._options = options = connection(settings)
         self.assignment = Assignment(self.lag)
         self._log = log(service)
         self._on_batch = on_batch
         self._committing = asyncio.Lock()
+        self._started = False
+        self._handling = False
         self._calm = {topic.name for topic in calm}
-        options = connection(settings)
-        servers = options.pop("bootstrap_servers").split(",")
+        servers = options["bootstrap_servers"].split(",")
         security = _security(settings)
         self._broker = KafkaBroker(
             servers,
@@ -119,25 +128,51 @@ class Subscription:
         consumer: Any = self._subscriber.consumer
         records = [record_of(each) for each in raw]
 
+        taken_under = self.assignment.times
+        tried = 0
+
         async def commit(offsets: Mapping[tuple[str, int], int]) -> None:
+            nonlocal tried
+            tried += 1
             async with self._committing:
-                if await self._commit(consumer, offsets):
+                if tried > 1 and self.assignment.times != taken_under:
+                    # The answer to an earlier try was lost, and somebody may have committed later offsets since.
+                    self._not_committed(offsets, "Reassigned")
+                elif await self._commit(consumer, offsets):
                     self.lag.committed(offsets, {(each.topic, each.partition): each.timestamp for each in records})
 
         self._let_gather(records)
-        await self._on_batch(records, commit)
+        self._handling = True
+        try:
+            await self._on_batch(records, commit)
+        finally:
+            self._handling = False
 
     async def _commit(self, consumer: Any, offsets: Mapping[tuple[str, int], int]) -> bool:
-        """Commit offsets, while nobody else does; whether that went through."""
+        """Commit offsets, while nobody else does; False where that is not ours to do any more.
+
+        Raises ``Transient`` for whatever else the client raises: the same commit is to be tried again.
+        """
+        named = {TopicPartition(*place): offset for place, offset in offsets.items()}
         try:
-            await consumer.commit({TopicPartition(*place): offset for place, offset in offsets.items()})
-        except (KafkaError, IllegalStateError) as error:
-            # The partition is another member's by now: the batch comes again there and finds its outcomes.
-            for topic in {topic for topic, _ in offsets}:
-                metrics.COMMIT_FAILURES.labels(topic).inc()
-            self._log.warning("offsets not committed; the batch comes again", error=type(error).__name__)
-            return False
+            await asked(consumer.commit(named), self._bootstrap)
+        except Transient as error:
+            if isinstance(error.__cause__, MOVED):
+                # The partition is another member's by now: the batch comes again there and finds its outcomes.
+                self._not_committed(offsets, type(error.__cause__).__name__)
+                return False
+            self._count_failure(offsets)
+            raise
         return True
+
+    def _not_committed(self, offsets: Mapping[tuple[str, int], int], error: str) -> None:
+        self._count_failure(offsets)
+        self._log.warning("offsets not committed; the batch comes again", error=error)
+
+    @staticmethod
+    def _count_failure(offsets: Mapping[tuple[str, int], int]) -> None:
+        for topic in {topic for topic, _ in offsets}:
+            metrics.COMMIT_FAILURES.labels(topic).inc()
 
     async def _commit_at_rest(self) -> None:
         """Commit where the consumer stands: behind a transaction's marker, aborted or deleted records.
@@ -162,7 +197,7 @@ class Subscription:
 
     async def measure_lag(self) -> None:
         """Set the gauges of how far this replica is behind. Raises ``Transient`` while no broker answers."""
-        if self.assignment.joined:
+        if self.assignment.joined and self._subscriber.consumer is not None:
             await self._commit_at_rest()
             await self.lag.measure(self._subscriber.consumer)
 
@@ -180,10 +215,48 @@ class Subscription:
             raise Transient("broker", error) from error
 
     async def start(self) -> None:
-        await self._broker.start()
+        """Join the group. Raises ``Transient`` while no broker lets us, and ``Refused`` where one rejects us."""
+        try:
+            await asked(self._broker.start(), self._bootstrap)
+        except Transient as error:
+            await self._leave()
+            raise await why_not(self._options, error.__cause__ or error) from error
+        self._started = True
+
+    async def look(self) -> None:
+        """Replace the client where one of its background tasks has ended: it would never read again.
+
+        A batch in hand is finished first. Raises ``Transient`` while no broker can be reached.
+        """
+        if not self._started or self._handling:
+            return
+        broken = self._broken()
+        if broken is None:
+            return
+        self._log.error("a Kafka client is replaced", client="consumer", error=broken)
+        self.assignment.joined = False
+        await self._leave()
+        await asked(self._subscriber.start(), self._bootstrap)
+
+    def _broken(self) -> str | None:
+        """What of the client has ended that should not have; None where all goes on."""
+        consumer: Any = self._subscriber.consumer
+        if consumer is None:
+            return "it could not be started again"
+        if all(task.done() for task in self._subscriber.tasks):
+            return "the loop that reads"
+        return ended(consumer)
+
+    async def _leave(self) -> None:
+        for task in list(self._subscriber.tasks):
+            task.cancel()
+        with suppress(Transient):  # whatever it raises: it is not used again
+            await asked(asyncio.wait_for(self._subscriber.stop(), _STOP_SECONDS), self._bootstrap)
+        self._subscriber.consumer = None
 
     async def stop(self) -> None:
         """Leave the group."""
+        self._started = False
         await self._broker.stop()
 
 

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import TopicPartition
-from aiokafka.errors import IllegalStateError, KafkaError
 
 from services.runtime import metrics
-from services.runtime.failures import Transient
 from services.runtime.fetching import Silences, high_watermark, position_at_rest
+from services.runtime.kafka_errors import asked
 
 Place = tuple[str, int]
 
@@ -34,8 +33,9 @@ class _Held:
 class Lag:
     """Follows what is committed, and compares it with the ends of the partitions when asked to."""
 
-    def __init__(self, service: str) -> None:
+    def __init__(self, service: str, bootstrap: str = "") -> None:
         self._service = service
+        self._bootstrap = bootstrap
         self._held: dict[Place, _Held] = {}
         self._silences = Silences()
         self._asked: dict[Place, int] = {}
@@ -105,11 +105,9 @@ class Lag:
         held = dict(self._held)
         if not held:
             return
-        try:
-            ends = await consumer.end_offsets([TopicPartition(*place) for place in held])
-            await self._find_starts(consumer, [place for place, each in held.items() if each.offset is None])
-        except (KafkaError, IllegalStateError, OSError) as error:
-            raise Transient("broker", error) from error
+        ends = await asked(consumer.end_offsets([TopicPartition(*place) for place in held]), self._bootstrap)
+        starts = self._find_starts(consumer, [place for place, each in held.items() if each.offset is None])
+        await asked(starts, self._bootstrap)
         now = time.time()
         for place, each in held.items():
             if self._held.get(place) is each and each.offset is not None:

@@ -39,7 +39,7 @@ _ORDER = {topic.name: place for place, topic in enumerate(TOPICS)}
 
 T = TypeVar("T")
 Commit = Callable[[Mapping[tuple[str, int], int]], Awaitable[None]]
-"""Commits the next offset to read of each (topic, partition)."""
+"""Commits the next offset to read of each (topic, partition). Raises ``Transient`` where it is to be tried again."""
 
 
 class Handler(Protocol):
@@ -213,7 +213,7 @@ class Pipeline:
 
     async def _commit(self, offsets: Mapping[tuple[str, int], int], commit: Commit) -> None:
         started = time.perf_counter()
-        await commit(offsets)
+        await self.patiently(lambda: commit(offsets))
         failpoint("batch.committed")
         metrics.STEP_SECONDS.labels("commit").observe(time.perf_counter() - started)
 

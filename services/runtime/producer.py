@@ -11,20 +11,24 @@ from dataclasses import replace
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import MessageSizeTooLargeError
 
 from services.contract.envelope import Outgoing, Record
 from services.contract.topics import DEAD_LETTERS
 from services.runtime.failpoint import failpoint
 from services.runtime.failures import Transient
+from services.runtime.kafka_errors import TOO_LARGE, asked, ended, is_ours, make_connections_safe, place, while_running
+from services.runtime.logs import log
 from services.runtime.reach import why_not
 from services.runtime.settings import Settings
 
 _LONGEST_DETAIL = 2_000
+_STOP_SECONDS = 10.0
 
 
 def connection(settings: Settings) -> dict[str, Any]:
     """How aiokafka reaches the brokers that the settings name."""
+    make_connections_safe()
     options: dict[str, Any] = {
         "bootstrap_servers": settings.kafka_bootstrap,
         "security_protocol": settings.kafka_security,
@@ -57,7 +61,7 @@ def dead_letter_headers(record: Record, reason: str, detail: str, service: str) 
 
 
 class Producer:
-    """Sends events and dead letters; after a failure it is made anew, since a broken sequence does not mend."""
+    """Sends events and dead letters; after a failure it is replaced, since a broken sequence does not mend."""
 
     def __init__(self, settings: Settings, client_id: str) -> None:
         self._options = {
@@ -71,6 +75,7 @@ class Producer:
             "max_request_size": DEAD_LETTERS.max_message_bytes,
             "request_timeout_ms": 15_000,
         }
+        self._bootstrap = settings.kafka_bootstrap
         self._producer: Any = None
         self._lock = asyncio.Lock()
         self.awaits = 0
@@ -90,25 +95,39 @@ class Producer:
                 return
             producer = AIOKafkaProducer(**self._options)
             try:
-                await producer.start()
-            except (KafkaError, OSError) as error:
-                await producer.stop()
-                raise await why_not(self._options, error) from error
+                await asked(producer.start(), self._bootstrap)
+            except Transient as error:
+                with suppress(Transient):
+                    await asked(asyncio.wait_for(producer.stop(), _STOP_SECONDS), self._bootstrap)
+                raise await why_not(self._options, error.__cause__ or error) from error
             self._producer = producer
             self.heard_at = time.monotonic()
 
     async def look(self, patience: float) -> None:
         """Ask the brokers for a sign of life, and wait so many seconds for it: who has nothing to send hears of none.
 
-        Raises ``Transient`` while none can be reached to connect anew.
+        Raises ``Transient`` while none can be reached to connect again.
         """
+        if (producer := self._producer) is not None and (task := ended(producer)) is not None:
+            log("kafka").error("a Kafka client is replaced", client="producer", error=task)
+            await self._renew(producer)
         if self._producer is None:
             await self.start()
         producer = self._producer
         if producer is None:
             return
         with suppress(TimeoutError):
-            if await asyncio.wait_for(producer.client.force_metadata_update(), patience):
+            try:
+                found = await asyncio.wait_for(producer.client.force_metadata_update(), patience)
+            except TimeoutError:
+                raise
+            except asyncio.CancelledError:
+                if is_ours():
+                    raise
+                return  # inside the client: whether it is of use shows with the next look
+            except Exception as error:
+                raise Transient("broker", error, place(self._bootstrap)) from error
+            if found:
                 self.heard_at = time.monotonic()
 
     async def missing(self, topics: Collection[str]) -> list[str]:
@@ -118,10 +137,10 @@ class Producer:
         """
         if self._producer is None:
             await self.start()
-        try:
-            known = await self._producer.client.fetch_all_metadata()
-        except (KafkaError, OSError, AttributeError) as error:
-            raise Transient("broker", error) from error
+        producer = self._producer
+        if producer is None:
+            raise Transient("broker", ConnectionError(), place(self._bootstrap))
+        known = await asked(producer.client.fetch_all_metadata(), self._bootstrap)
         return sorted(set(topics) - known.topics())
 
     async def stop(self) -> None:
@@ -136,37 +155,45 @@ class Producer:
         """
         if not events and not dead:
             return
+        messages = [(event, event.headers()) for event in events]
         if self._producer is None:
             await self.start()
         producer = self._producer
-        futures = []
+        if producer is None:  # it broke for somebody else meanwhile
+            raise Transient("broker", ConnectionError(), place(self._bootstrap))
         try:
-            for event in events:
-                futures.append(
-                    await producer.send(event.topic, event.value, key=event.key.encode(), headers=event.headers())
-                )
+            await asked(self._deliver(producer, messages, dead), self._bootstrap)
+        except Transient:
+            await self._renew(producer)
+            raise
+        self.heard_at = time.monotonic()
+
+    async def _deliver(
+        self,
+        producer: Any,
+        messages: Sequence[tuple[Outgoing, Any]],
+        dead: Sequence[tuple[Record, str, str, str]],
+    ) -> None:
+        futures: list[Any] = []
+        try:
+            for event, headers in messages:
+                futures.append(await producer.send(event.topic, event.value, key=event.key.encode(), headers=headers))
             for record, reason, detail, service in dead:
                 futures.append(await _bury(producer, record, reason, detail, service))
             failpoint("publish.queued")
             self.awaits += 1
-            await asyncio.gather(*futures)
-            self.heard_at = time.monotonic()
-        except MessageSizeTooLargeError:
-            await asyncio.gather(*futures, return_exceptions=True)
+            await while_running(producer, asyncio.gather(*futures))
+        except TOO_LARGE:
+            await while_running(producer, asyncio.gather(*futures, return_exceptions=True))
             raise
-        except (KafkaError, OSError, AttributeError) as error:
-            await asyncio.gather(*futures, return_exceptions=True)
-            await self._renew(producer)
-            raise Transient("broker", error) from error
 
     async def _renew(self, broken: Any) -> None:
         async with self._lock:
             if self._producer is broken:
                 self._producer = None
-                try:
-                    await asyncio.wait_for(broken.stop(), 10)
-                except (KafkaError, TimeoutError, OSError):
-                    return
+                # Whatever it raises: it is not used again.
+                with suppress(Transient):
+                    await asked(asyncio.wait_for(broken.stop(), _STOP_SECONDS), self._bootstrap)
 
 
 async def _bury(producer: Any, record: Record, reason: str, detail: str, service: str) -> Any:

@@ -40,6 +40,8 @@ async def why_not(options: Mapping[str, Any], error: BaseException) -> Transient
             if told is not None:
                 return Refused("broker", f"Kafka at {host}:{port} (HOMECALL_KAFKA_BOOTSTRAP) {told}")
             found.append(f"{host}:{port}: {_kind(problem)}")
+    if isinstance(error, Transient):
+        return error  # refused by name, or a topic that is missing
     return Transient("broker", error, f"HOMECALL_KAFKA_BOOTSTRAP, {'; '.join(found)}")
 
 

@@ -122,12 +122,15 @@ class Service:
         tables = (table.start for table in self.tables)
         for step in (self._look_at_schema, *self.prepare, self.producer.start, self._look_at_topics, *tables):
             await self.pipeline.patiently(partial(self._accepted, step))
-        await self.subscription.start()
+        await self.pipeline.patiently(partial(self._accepted, self.subscription.start))
         self._tasks = [
             asyncio.create_task(self._every(TICK_SECONDS, self._tick, "timers"), name=f"{self.name} timers"),
             asyncio.create_task(self._every(GAUGE_SECONDS, self._gauge), name=f"{self.name} gauges"),
             asyncio.create_task(self._every(GAUGE_SECONDS, self.subscription.measure_lag), name=f"{self.name} lag"),
             asyncio.create_task(self._every(LOOK_SECONDS, self._look), name=f"{self.name} looks for the broker"),
+            asyncio.create_task(
+                self._every(LOOK_SECONDS, self.subscription.look), name=f"{self.name} keeps its client"
+            ),
         ]
         self._workers = [
             asyncio.create_task(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 
 from services.contract.envelope import DeadReason, Incoming, Record, Unreadable, read
 from services.contract.errors import one_line
@@ -16,10 +16,14 @@ from services.contract.topics import Topic
 from services.runtime import metrics
 from services.runtime.consuming import ToEnd, consumer_options
 from services.runtime.failures import Transient
+from services.runtime.kafka_errors import asked, ended, place
 from services.runtime.logs import log
 from services.runtime.senders import Senders
 from services.runtime.settings import Settings
 from services.runtime.shelf import Shelf
+
+T = TypeVar("T")
+_STOP_SECONDS = 10.0
 
 
 def record_of(raw: Any) -> Record:
@@ -55,6 +59,8 @@ class WholeTopic:
         self._consumer: Any = None
         self._following: asyncio.Task[None] | None = None
         self._reading = asyncio.Lock()
+        self._next: dict[TopicPartition, int] = {}
+        """By partition, the offset after the last record that was read."""
         self._log = log(service)
         self._buries = buries
         self.bad: list[tuple[Record, DeadReason, str]] = []
@@ -65,20 +71,50 @@ class WholeTopic:
         self._seen.clear()
         if self._shelf is not None:
             await self._shelf.look()
-        consumer = AIOKafkaConsumer(**consumer_options(self._settings, f"homecall-{self._service}-{self.topic.name}"))
+        consumer = self._client()
+        self._next.clear()
         try:
-            await consumer.start()
-            partitions = await self._partitions(consumer)
-            consumer.assign([TopicPartition(self.topic.name, number) for number in partitions])
-            await consumer.seek_to_beginning()
+            await self._asked(self._assign(consumer))
             self._consumer = consumer
             await self.catch_up()
             await self.fill()
-        except (KafkaError, OSError, Transient) as error:
+        except Exception:
             self._consumer = None
-            await consumer.stop()
-            raise error if isinstance(error, Transient) else Transient("broker", error) from error
+            await self._discard(consumer)
+            raise
         self._following = asyncio.create_task(self._follow(), name=f"{self._service} follows {self.topic.name}")
+
+    def _client(self) -> Any:
+        return AIOKafkaConsumer(**consumer_options(self._settings, f"homecall-{self._service}-{self.topic.name}"))
+
+    async def _asked(self, work: Awaitable[T]) -> T:
+        return await asked(work, self._settings.kafka_bootstrap)
+
+    async def _assign(self, consumer: Any) -> None:
+        """Start a consumer on the whole topic, where the last one stood, or at the beginning."""
+        await consumer.start()
+        places = [TopicPartition(self.topic.name, number) for number in await self._partitions(consumer)]
+        consumer.assign(places)
+        await consumer.seek_to_beginning()
+        for each in places:
+            if each in self._next:
+                consumer.seek(each, self._next[each])
+
+    async def _replace(self, task: str) -> None:
+        """Go on with another client, where a background task of this one has ended: it would never read again."""
+        self._log.error("a Kafka client is replaced", client=self.topic.name, error=task)
+        consumer = self._client()
+        try:
+            await self._asked(self._assign(consumer))
+        except Transient:
+            await self._discard(consumer)
+            raise
+        broken, self._consumer = self._consumer, consumer
+        await self._discard(broken)
+
+    async def _discard(self, consumer: Any) -> None:
+        with suppress(Transient):  # whatever it raises: it is not used again
+            await self._asked(asyncio.wait_for(consumer.stop(), _STOP_SECONDS))
 
     async def _partitions(self, consumer: Any) -> list[int]:
         found = consumer.partitions_for_topic(self.topic.name)
@@ -87,33 +123,35 @@ class WholeTopic:
             await consumer._client.force_metadata_update()
             found = consumer.partitions_for_topic(self.topic.name)
         if not found:
-            raise Transient("broker", LookupError(self.topic.name))
+            raise Transient("broker", LookupError(self.topic.name), place(self._settings.kafka_bootstrap))
         return sorted(found)
 
     async def catch_up(self) -> None:
         """Read up to what is the end now."""
         if self._consumer is None:
-            raise Transient("broker", RuntimeError())
+            raise Transient("broker", RuntimeError(), place(self._settings.kafka_bootstrap))
         async with self._reading:
-            try:
-                reading = ToEnd(self._consumer, await self._consumer.end_offsets(self._consumer.assignment()))
-                while await reading.left():
-                    await self._read(200)
-            except (KafkaError, OSError) as error:
-                raise Transient("broker", error) from error
+            consumer = self._consumer
+            reading = ToEnd(consumer, await self._asked(consumer.end_offsets(consumer.assignment())))
+            while await self._asked(reading.left()):
+                await self._read(200)
+                if (task := ended(consumer)) is not None:  # it would read nothing for ever
+                    raise Transient("broker", RuntimeError(), f"{task} of the client has ended")
 
     async def _follow(self) -> None:
         while True:
             try:
                 async with self._reading:
+                    if (task := ended(self._consumer)) is not None:
+                        await self._replace(task)
                     await self._read(100)
             except Exception as error:
                 # Whatever it was: nobody would see that it follows no more.
-                known = isinstance(error, KafkaError | OSError)
+                known = isinstance(error, Transient)
                 self._log.warning(
                     "cannot follow",
                     topic=self.topic.name,
-                    error=type(error).__name__,
+                    error=str(error) if known else type(error).__name__,
                     exc_info=None if known else error,
                 )
                 await asyncio.sleep(1)
@@ -121,9 +159,11 @@ class WholeTopic:
             await asyncio.sleep(0.1)
 
     async def _read(self, timeout_ms: int) -> None:
-        for records in (await self._consumer.getmany(timeout_ms=timeout_ms)).values():
+        found: Mapping[Any, Any] = await self._asked(self._consumer.getmany(timeout_ms=timeout_ms))
+        for at, records in found.items():
             for raw in records:
                 self._one(record_of(raw))
+                self._next[at] = raw.offset + 1
 
     async def keep(self, _: datetime) -> None:
         """Put on the shelf what has come since: at each tick."""

@@ -13,9 +13,12 @@ from pathlib import Path
 import pytest
 
 from services.contract.topics import REQUESTS
+from services.runtime.logs import set_up_logs
 from tests import stack
+from tests.faults.harness import cuts
 from tests.faults.harness.arena import Arena, arena
 from tests.faults.harness.run import Options, Report
+from tests.world import contract_configs, contract_topics
 
 RATE = 15.0
 
@@ -32,6 +35,15 @@ def killed(options: Options, report: Report) -> None:
         system.tick(5)
         system.settle()
         report.take(system)
+
+
+def commits_cut(options: Options, report: Report) -> None:
+    """Connections closed while a hundred commits are on their way; at every tenth the broker: kill -9."""
+    set_up_logs("error")  # each record is a dead letter, and that is no news
+    with stack.own_kafka() as broker:
+        stack.recreate_topics(broker.address, contract_topics(), contract_configs())
+        cuts.run(broker, max(10, round(100 * options.scale)), kill_every=10)
+    report.kills["broker"] = max(1, round(9 * options.scale))
 
 
 def leader_killed(options: Options, report: Report) -> None:

@@ -10,6 +10,7 @@ SCENARIOS: dict[str, Scenario] = {
     "kill-at-random": kills.at_random,
     "zombie": kills.zombie,
     "broker-killed": brokers.killed,
+    "commits-cut": brokers.commits_cut,
     "leader-killed": brokers.leader_killed,
     "two-of-three": brokers.two_of_three,
     "rolling-restart": brokers.rolling_restart,
