@@ -65,6 +65,15 @@ def number(value: float) -> Text:
     return Text(written.replace(".", ","), written.replace(".", ","), written)
 
 
+def clinic_labelled(name: Text) -> Text:
+    """A clinic's name after the word for it: «Поликлиника: «Самал»»; a name that has the word stands alone."""
+    return Text(
+        name.kk if any(word in name.kk.lower() for word in ("емхана", "клиника")) else f"Емхана: {name.kk}",
+        name.ru if "клиник" in name.ru.lower() else f"Поликлиника: {name.ru}",
+        name.en if "clinic" in name.en.lower() else f"Clinic: {name.en}",
+    )
+
+
 NOTHING: Final = Text("", "", "")
 """What fills a place in a sentence that is left out."""
 

@@ -16,6 +16,7 @@ from services.contract.language import (
     CONTACT_CENTRE,
     NOTHING,
     Text,
+    clinic_labelled,
     clock,
     day,
     field_names,
@@ -123,10 +124,8 @@ _CALL_AGAIN: Final = Text(
 )
 _SORRY: Final = Text("Кешірім сұраймыз.", "Приносим извинения.", "We apologise.")
 
-_CLINIC_AND_PHONE: Final = Text(
-    "Емхана: {name}, тел. {phone}.", "Поликлиника: {name}, тел. {phone}.", "Clinic: {name}, tel. {phone}."
-)
-_CLINIC: Final = Text("Емхана: {name}.", "Поликлиника: {name}.", "Clinic: {name}.")
+_CLINIC_AND_PHONE: Final = Text("{name}, тел. {phone}.", "{name}, тел. {phone}.", "{name}, tel. {phone}.")
+_CLINIC: Final = Text("{name}.", "{name}.", "{name}.")
 _CLINIC_PHONE: Final = Text("Емхананың телефоны: {phone}.", "Телефон поликлиники: {phone}.", "Clinic's phone: {phone}.")
 
 
@@ -134,9 +133,8 @@ def _clinic(facts: StatusFacts) -> Text | None:
     phone = plain(facts.clinic_phone)
     if facts.clinic_name is None:
         return _CLINIC_PHONE.fill(phone=phone) if phone else None
-    if phone:
-        return _CLINIC_AND_PHONE.fill(name=facts.clinic_name, phone=phone)
-    return _CLINIC.fill(name=facts.clinic_name)
+    name = clinic_labelled(facts.clinic_name)
+    return _CLINIC_AND_PHONE.fill(name=name, phone=phone) if phone else _CLINIC.fill(name=name)
 
 
 def _unless_emergency(facts: StatusFacts, sentence: Text) -> Text | None:

@@ -39,8 +39,8 @@ VISIT: dict[str, typing.Any] = {
 }
 OPENING: dict[str, typing.Any] = {"opens_at": at("2026-11-24T08:00"), "due_at": at("2026-11-24T08:30")}
 
-KK_CLINIC = "Емхана: № 5 қалалық емхана, тел. +7 700 000 00 05."
-RU_CLINIC = "Поликлиника: Городская поликлиника № 5, тел. +7 700 000 00 05."
+KK_CLINIC = "№ 5 қалалық емхана, тел. +7 700 000 00 05."
+RU_CLINIC = "Городская поликлиника № 5, тел. +7 700 000 00 05."
 EN_CLINIC = "Clinic: Городская поликлиника № 5, tel. +7 700 000 00 05."
 
 STATUS_TEXTS = [
@@ -467,7 +467,7 @@ def test_names_come_on_one_line_and_with_one_full_stop() -> None:
     facts = StatusFacts(
         doctor_name=" Ахметова \n С.  Т.", clinic_name=language.name("№ 5\nемхана", " Поликлиника  № 5 ")
     )
-    assert status_text("scheduled", facts).ru.endswith(" Врач: Ахметова С. Т. Поликлиника: Поликлиника № 5.")
+    assert status_text("scheduled", facts).ru.endswith(" Врач: Ахметова С. Т. Поликлиника № 5.")
 
 
 # Fields ---------------------------------------------------------------------------------------------------------------
@@ -630,3 +630,35 @@ def test_texts_are_short(status: RequestStatus, code: str) -> None:
         outcome="served",
     )
     assert max(map(len, _all(status_text(status, facts)))) <= 300
+
+
+@pytest.mark.parametrize(
+    ("kk", "ru", "said"),
+    [
+        (
+            "№ 1 «Самал» емханасы",
+            "Поликлиника № 1 «Самал»",
+            ("№ 1 «Самал» емханасы.", "Поликлиника № 1 «Самал».", "Clinic: Поликлиника № 1 «Самал»."),
+        ),
+        (
+            "ҚАЛАЛЫҚ ЕМХАНА № 5",
+            "ГОРОДСКАЯ ПОЛИКЛИНИКА № 5",
+            ("ҚАЛАЛЫҚ ЕМХАНА № 5.", "ГОРОДСКАЯ ПОЛИКЛИНИКА № 5.", "Clinic: ГОРОДСКАЯ ПОЛИКЛИНИКА № 5."),
+        ),
+        (
+            "«Самал» клиникасы",
+            "Клиника «Самал»",
+            ("«Самал» клиникасы.", "Клиника «Самал».", "Clinic: Клиника «Самал»."),
+        ),
+        ("«Самал»", "«Самал»", ("Емхана: «Самал».", "Поликлиника: «Самал».", "Clinic: «Самал».")),
+        ("Samal Clinic", "Samal Clinic", ("Емхана: Samal Clinic.", "Поликлиника: Samal Clinic.", "Samal Clinic.")),
+    ],
+)
+@pytest.mark.parametrize("status", ["scheduled", "registered", "delayed"])
+def test_a_name_that_says_clinic_is_not_labelled_so_again(
+    status: RequestStatus, kk: str, ru: str, said: tuple[str, str, str]
+) -> None:
+    text = status_text(status, StatusFacts(clinic_name=language.name(kk, ru)))
+    for told, expected in zip((text.kk, text.ru, text.en), said, strict=True):
+        assert told.endswith(expected)
+        assert told.count(expected) == 1
