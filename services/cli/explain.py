@@ -4,11 +4,14 @@ It asks the services' own decisions, as on the first record of an empty system i
 ruling is the same here and there, to the byte. Not judged is what needs a server: duplicates (R11), identity, and the
 time of a Kafka record (R17). Signatures are where they can be without one: with ``HOMECALL_SIGNATURES=rsa`` and a trust
 store, by the lists of ``HOMECALL_CRLS`` if there are any.
+
+A line with a ``ruling`` made before is decided by the days that the ruling looked at. ``today`` is what today's
+calendar would decide, where that differs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -31,10 +34,11 @@ from services.gateways.signatures import Away, Invalid, Signed, Verdict
 from services.intake.domain import submitted as decide_request
 from services.intake.outside import checks_of, signed_of
 from services.runtime.settings import Settings, SettingsError
-from services.standard.calendar import NeverOpenError, local
+from services.standard.calendar import ClinicCalendar, NeverOpenError, local
 from services.standard.clinics import Clinics
 from services.standard.complaints import Term, complaint_term
-from services.standard.rules import NotCoveredError, RuleSetError, RuleSets, load_rule_sets
+from services.standard.replay import NoReplayError, RuledCalendar, record_time_of, zone_of
+from services.standard.rules import NotCoveredError, RuleSet, RuleSetError, RuleSets, load_rule_sets
 
 Check = Callable[[Signed], Verdict]
 """What judges one signature."""
@@ -119,9 +123,61 @@ def _answer(line: bytes, rule_sets: RuleSets, check: Check | None) -> dict[str, 
     event = _event(asked, of_data)
     clinics = _clinics(event, asked.get("clinic"))
     verdict = _verdict(event, check)
+    if asked.get("ruling") is None:
+        return _by(event, clinics, rule_sets, verdict)
+    try:
+        return _replayed(event, asked["ruling"], clinics, rule_sets, verdict)
+    except NoReplayError as error:
+        raise _Unanswered(str(error)) from None
+
+
+def _by(
+    event: Incoming,
+    clinics: Clinics,
+    rule_sets: RuleSets,
+    verdict: Verdict | None,
+    record_time: datetime | None = None,
+) -> dict[str, Any]:
     if event.type == RequestSubmitted.TYPE:
-        return _request(event, clinics, rule_sets, verdict)
-    return _complaint(event, clinics, rule_sets, verdict)
+        return _request(event, clinics, rule_sets, verdict, record_time)
+    return _complaint(event, clinics, rule_sets, verdict, record_time)
+
+
+class _AsRuled(Clinics):
+    """The clinic with the days of a ruling in place of those of today's calendar."""
+
+    def __init__(self, today: Clinics, ruling: Mapping[str, Any]) -> None:
+        super().__init__()
+        self._today = today
+        self._ruling = ruling
+
+    def get(self, clinic_id: str) -> ClinicPublished | None:
+        return self._today.get(clinic_id)
+
+    def zone(self, clinic_id: str) -> ZoneInfo:
+        del clinic_id  # there is one, and the ruling has its zone
+        return zone_of(self._ruling)
+
+    def calendar(self, clinic_id: str, rules: RuleSet) -> ClinicCalendar | None:
+        today = self._today.calendar(clinic_id, rules)
+        return None if today is None else RuledCalendar(self._ruling, rules, today)
+
+
+def _replayed(
+    event: Incoming, ruling: Any, clinics: Clinics, rule_sets: RuleSets, verdict: Verdict | None
+) -> dict[str, Any]:
+    """The decision by the calendar of its ruling; ``today`` is what today's would decide, where that differs."""
+    if not isinstance(ruling, dict):
+        raise _Unanswered("ruling: must be an object, as an event of ours has it")
+    own = tuple(each for each in rule_sets.sets if each.id == ruling.get("rule_set"))
+    if not own:
+        raise _Unanswered("ruling.rule_set: names no rule set at hand: HOMECALL_RULES names the directory that has it")
+    record_time = record_time_of(ruling)
+    was = _by(event, _AsRuled(clinics, ruling), RuleSets(own), verdict, record_time)
+    now = _by(event, clinics, rule_sets, verdict, record_time)
+    told = {name: value for name, value in was.items() if name != "ruling"}
+    differs = told != {name: value for name, value in now.items() if name != "ruling"}
+    return {**told, "ruling": ruling, **({"today": now} if differs else {})}
 
 
 def _verdict(event: Incoming, check: Check | None) -> Verdict | None:
@@ -185,7 +241,13 @@ def _within(path: str, fields: Iterable[FieldError]) -> list[FieldError]:
 # ---------------------------------------------------------------- the two kinds of answer
 
 
-def _request(event: Incoming, clinics: Clinics, rule_sets: RuleSets, verdict: Verdict | None) -> dict[str, Any]:
+def _request(
+    event: Incoming,
+    clinics: Clinics,
+    rule_sets: RuleSets,
+    verdict: Verdict | None,
+    record_time: datetime | None,
+) -> dict[str, Any]:
     decision = decide_request(
         None,
         event,
@@ -193,7 +255,7 @@ def _request(event: Incoming, clinics: Clinics, rule_sets: RuleSets, verdict: Ve
         rule_sets=rule_sets,
         claim=None,
         holder=None,
-        record_time=None,
+        record_time=record_time,
         now=_any_moment(event),
         checks=checks_of(event, verdict),
     )
@@ -226,13 +288,19 @@ def _told(moment: datetime | str | None, zone: ZoneInfo) -> str | None:
     return None if moment is None else in_zone(datetime.fromisoformat(str(moment)), zone)
 
 
-def _complaint(event: Incoming, clinics: Clinics, rule_sets: RuleSets, verdict: Verdict | None) -> dict[str, Any]:
+def _complaint(
+    event: Incoming,
+    clinics: Clinics,
+    rule_sets: RuleSets,
+    verdict: Verdict | None,
+    record_time: datetime | None,
+) -> dict[str, Any]:
     bad = None
     if isinstance(verdict, Invalid):
         bad = FieldError(path=verdict.path, message=f"{verdict.check}: {verdict.message}")
     term = None
     if bad is None and isinstance(event.data, ComplaintSubmitted):
-        term = _term(event.data, clinics, rule_sets)
+        term = _term(event.data, clinics, rule_sets, record_time)
     if term is None:
         return {"decision": "refused", **_why_no_complaint(event, clinics, rule_sets, bad), "ruling": None}
     return {
@@ -243,7 +311,9 @@ def _complaint(event: Incoming, clinics: Clinics, rule_sets: RuleSets, verdict: 
     }
 
 
-def _term(complaint: ComplaintSubmitted, clinics: Clinics, rule_sets: RuleSets) -> Term | None:
+def _term(
+    complaint: ComplaintSubmitted, clinics: Clinics, rule_sets: RuleSets, record_time: datetime | None
+) -> Term | None:
     """The complaint's term; None where it is refused."""
     try:
         rules = rule_sets.on(local(complaint.submitted_at, clinics.zone(complaint.clinic_id)).date())
@@ -256,6 +326,7 @@ def _term(complaint: ComplaintSubmitted, clinics: Clinics, rule_sets: RuleSets) 
             submitted_at=complaint.submitted_at,
             calendar=calendar,
             rules=rules,
+            record_time=record_time,
         )
     except NeverOpenError as error:
         raise _Unanswered(f"clinic: {error}") from None

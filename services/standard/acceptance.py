@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from services.standard.calendar import ClinicCalendar, ClinicDay, NeverOpenError, after, local
 from services.standard.rules import NotCoveredError, RuleSet
-from services.standard.rulings import Ruling, days_used, ruling, written
+from services.standard.rulings import Ruling, days_used, ruling, written, zone_used
 
 CLOCK_AHEAD = "clock_ahead"
 
@@ -98,6 +98,7 @@ def decide_acceptance(
     try:
         zone = calendar.zone
         inputs["submitted_at"] = written(local(submitted_at, zone), zone)
+        inputs.update(zone_used(calendar))
         if record_time is not None:
             clauses.append(rules.clock_tolerance.clause)
             inputs["record_time"] = written(record_time, zone)
@@ -177,6 +178,7 @@ def take_up(
     if record_time is not None:
         inputs["record_time"] = record_time
     inputs["opening"] = written(opening, zone)
+    inputs.update(zone_used(calendar))
     day = calendar.day_of(opening)
     if opening == day.opens_at or day.accepts(opening):
         return _accepted(channel, opening, day, calendar, rules, flags, ["C8.2", "R6", "R1"], inputs)

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from services.standard.acceptance import held_against_record
 from services.standard.calendar import ClinicCalendar, local
 from services.standard.rules import RuleSet, Week
-from services.standard.rulings import Ruling, days_used, ruling, written
+from services.standard.rulings import Ruling, days_used, ruling, written, zone_used
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,7 @@ def complaint_term(
         "registered_at": written(registered_at, zone),
         "working_days": term.working_days,
         "week": term.week,
+        **zone_used(calendar),
         "days": days_used(calendar, day.date, due_on),
     }
     clauses = [

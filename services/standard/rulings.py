@@ -42,6 +42,11 @@ def written(moment: datetime, zone: ZoneInfo = ALMATY) -> str:
     return moment.astimezone(UTC).astimezone(zone).isoformat()
 
 
+def zone_used(calendar: ClinicCalendar) -> dict[str, object]:
+    """The zone of the hours in a ruling, where it is not Asia/Almaty (R20)."""
+    return {} if calendar.zone.key == ALMATY.key else {"zone": calendar.zone.key}
+
+
 def days_used(calendar: ClinicCalendar, first: date, last: date) -> list[dict[str, object]]:
     """The clinic's hours on the first and the last day, and every day between on which it is closed."""
     between = (first + timedelta(days=n) for n in range(1, (last - first).days))

@@ -1,0 +1,139 @@
+"""A ruling explained again after the calendar has changed: its own days decide, and a difference is said (R1, R8)."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.cli.explain import answers
+from services.standard import calendar as calendar_module
+from services.standard.calendar import StateDay
+from services.standard.rules import load_rule_sets
+from tests.unit.cli.test_explain import a_complaint, a_request
+from tests.unit.intake import office
+from tests.unit.standard.local_times import at, on
+
+RULES = load_rule_sets()
+
+
+def explained(kind: str, data: dict[str, Any], clinic: dict[str, Any], ruling: Any = None) -> dict[str, Any]:
+    line = {"type": kind, "data": data, "clinic": {"clinic_id": "samal-3", **clinic}}
+    (answer,) = answers([(1, json.dumps(line | ({} if ruling is None else {"ruling": ruling})).encode())], RULES)
+    return answer
+
+
+def kind_of(data: dict[str, Any]) -> str:
+    return "complaint.submitted" if "complaint_id" in data else "request.submitted"
+
+
+CASES = {
+    "accepted": a_request("Fri 2026-11-20 10:00"),
+    "deferred": a_request("Fri 2026-11-20 19:00", "portal"),
+    "deferred over a Sunday": a_request("Sat 2026-11-21 12:30", "portal"),
+    "refused": a_request("Fri 2026-11-20 19:00"),
+    "complaint": a_complaint("Tue 2026-11-24 10:00"),
+    "complaint in the evening": a_complaint("Fri 2026-11-20 21:00"),
+    "complaint to the authority": a_complaint("Tue 2026-11-24 10:00", "quality_authority"),
+}
+CHANGES: dict[str, dict[str, Any]] = {
+    "closed": {"closed_dates": ["2026-11-20", "2026-11-21", "2026-11-23", "2026-11-24", "2026-11-27"]},
+    "open on Sundays": {"working_dates": [{"date": "2026-11-22"}, {"date": "2026-11-29"}]},
+    "other hours": {"hours": {day: [["13:00", "16:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat")}},
+    "never open": {"hours": {}},
+    "another zone": {"zone": "Europe/London"},
+}
+
+
+@pytest.mark.parametrize("data", CASES.values(), ids=CASES)
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_the_rulings_own_days_decide(data: dict[str, Any], change: dict[str, Any]) -> None:
+    kind = kind_of(data)
+    was = explained(kind, data, {})
+    again = explained(kind, data, change, was["ruling"])
+    # With a clinic that never opens no complaint can be ruled on today: that is an error of its own.
+    if "error" in again:
+        assert (kind, change) == ("complaint.submitted", {"hours": {}})
+        return
+    now = again.pop("today", None)
+    assert again == was
+    today = explained(kind, data, change)
+    told = {name: value for name, value in today.items() if name != "ruling"}
+    differs = told != {name: value for name, value in was.items() if name != "ruling"}
+    assert (now is not None) == differs
+    assert now is None or now == today
+
+
+@pytest.mark.parametrize("data", CASES.values(), ids=CASES)
+def test_nothing_differs_where_nothing_has_changed(data: dict[str, Any]) -> None:
+    was = explained(kind_of(data), data, {})
+    assert explained(kind_of(data), data, {}, was["ruling"]) == was
+
+
+def test_a_holiday_that_came_later_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = a_request("Fri 2026-11-20 10:00")
+    was = explained("request.submitted", data, {})
+    day_off = {on("Fri 2026-11-20"): StateDay("holiday", "Day of mourning")}
+    monkeypatch.setattr(calendar_module, "state_days", lambda _year, _week: day_off)
+    monkeypatch.setattr(calendar_module, "_version", lambda: "holidays 9.9, decrees 0123456789ab")
+    explain_clinic = {"region": "another, so that its calendar is made again"}
+    again = explained("request.submitted", data, explain_clinic, was["ruling"])
+    assert (again["decision"], again["ruling"]["calendar"]) == ("accepted", was["ruling"]["calendar"])
+    assert (again["today"]["decision"], again["today"]["code"]) == ("refused", "outside_acceptance_hours")
+    assert again["today"]["ruling"]["calendar"] == "holidays 9.9, decrees 0123456789ab"
+
+
+def test_the_records_time_of_the_ruling_is_heeded() -> None:
+    data = a_request("Fri 2026-11-20 18:00", "portal")
+    event = office.incoming("request.submitted", data)
+    recorded = at("Fri 2026-11-20 17:59:59")
+    ruling = office.decide(event, record_time=recorded).state
+    assert ruling is not None
+    assert ruling.status == "accepted"  # by the record's time, a second before the cut-off
+    answer = explained("request.submitted", data, {}, ruling.ruling)
+    assert (answer["decision"], "today" in answer) == ("accepted", False)
+
+
+@pytest.mark.parametrize(
+    ("ruling", "told"),
+    [
+        ("kz-2015", "ruling: must be an object"),
+        ({"rule_set": "kz-1900", "inputs": {}}, "ruling.rule_set: names no rule set at hand"),
+        ({"rule_set": "kz-2015"}, "ruling.inputs: must be an object"),
+        ({"rule_set": "kz-2015", "inputs": {"days": 5}}, "ruling.inputs.days: must be a list"),
+        ({"rule_set": "kz-2015", "inputs": {"days": [{"date": "x"}]}}, "ruling.inputs.days: is not as a ruling has it"),
+        ({"rule_set": "kz-2015", "inputs": {"days": [7]}}, "ruling.inputs.days: is not as a ruling has it"),
+        ({"rule_set": "kz-2015", "inputs": {"zone": "Nowhere"}}, "ruling.inputs.zone: names no zone"),
+        ({"rule_set": "kz-2015", "inputs": {"record_time": "2026"}}, "ruling.inputs.record_time: is no time"),
+    ],
+)
+def test_a_ruling_that_cannot_be_read_is_named(ruling: Any, told: str) -> None:
+    assert explained("request.submitted", a_request("Fri 2026-11-20 10:00"), {}, ruling)["error"].startswith(told)
+
+
+@given(st.datetimes(at("Mon 2026-11-02 00:00").replace(tzinfo=None), at("Sun 2026-12-20 00:00").replace(tzinfo=None)))
+def test_every_ruling_holds_enough_to_be_read_back(moment: Any) -> None:
+    stated = f"{moment.replace(microsecond=0).isoformat()}+05:00"
+    for data in (a_request("Fri 2026-11-20 10:00", "portal"), a_complaint("Tue 2026-11-24 10:00")):
+        data["submitted_at"] = stated
+        was = explained(kind_of(data), data, {})
+        clinic = {"closed_dates": ["2026-11-23"], "hours": {"wed": [["10:00", "13:00"]]}}
+        again = explained(kind_of(data), data, clinic, was["ruling"])
+        again.pop("today", None)
+        assert again == was
+
+
+async def test_a_record_that_comes_again_after_the_calendar_has_changed_says_the_same() -> None:
+    """The services do not rule twice: what was said of a record is said again."""
+    clinics = office.known()
+    desk = office.Office(clinics)
+    event = office.submitted("Fri 2026-11-20 19:00", "portal")
+    first = await desk.engine.handle([event], at("Fri 2026-11-20 19:00:01"))
+    clinics.take(office.clinic(closed_dates=["2026-11-21"]))
+    again = await desk.engine.handle([event], at("Fri 2026-11-20 19:00:01") + timedelta(minutes=5))
+    assert [(each.id, each.value) for each in first.events] == [(each.id, each.value) for each in again.events]
+    assert office.said(first.events)[0].data["opens_at"] == "2026-11-21T09:00:00+05:00"
