@@ -383,7 +383,7 @@ def show_summary(console: Console, summary: Summary, ledger: Ledger) -> None:
         ),
         ("  missed", summary.missed, "10 minutes at the desk and by phone, 30 through the portal"),
         *(
-            [("other limits missed", others, "as the clinics stated them: queue: over 10 minutes before being served")]
+            [("other limits missed", others, "10 minutes in the queue, 10 of being served, visits before closing")]
             if others
             else []
         ),
