@@ -290,6 +290,10 @@ class Notifier:
     def _accept(self, telling: _Telling, data: RequestAccepted) -> None:
         channel = data.channel or UNKNOWN_CHANNEL
         rules = self._rules_of(data.submitted_at or data.clock_started_at, telling.clinic.zone)
+        if telling.call.opens_at is None and _was_deferred(data):
+            # Its request.deferred is a dead letter, or comes late: R19 has it said first all the same.
+            telling.change(**_facts(data), opens_at=in_zone(data.clock_started_at), due_at=in_zone(data.due_at))
+            telling.tell("deferred", opens_at=data.clock_started_at, deferred_again=False, opens_later=False)
         telling.change(
             **_facts(data),
             register_date=data.register_date.isoformat(),
@@ -659,6 +663,15 @@ class _Telling:
         )
         self._says.append(Say(said, sibling=deadline, time=clock[when]))
         self.change(clocks=call.clocks | {deadline: clock | {"said": kind.TYPE}})
+
+
+def _was_deferred(data: RequestAccepted) -> bool:
+    """Whether an accepted request had waited for an opening: only then its clock starts after it was made (R6)."""
+    return (
+        data.channel == "portal"
+        and data.submitted_at is not None
+        and data.submitted_at < data.clock_started_at == data.accepted_at
+    )
 
 
 def _undecided(call: Call) -> bool:
