@@ -22,6 +22,7 @@ from services.complaints.store import ComplaintStore
 from services.contract.envelope import Record, Unreadable, read
 from services.contract.events import ClinicPublished
 from services.contract.topics import CLINICS, COMPLAINTS
+from services.contract.versions import Version, version_of
 from services.runtime.clock import clock_from
 from services.runtime.failures import Transient
 from services.runtime.mongo import Database
@@ -103,18 +104,21 @@ async def _found(
 
 
 def clinic_among(records: Sequence[Record], clinic_id: str) -> ClinicPublished | None:
-    """The clinic as it was published last; None where it was not, or was taken back."""
+    """The newest of the clinic's records; None where it was not published, or was taken back."""
     found: ClinicPublished | None = None
+    held: Version | None = None
     for record in sorted(records, key=lambda each: (each.partition, each.offset)):
         if record.value is None:
-            found = None if record.key == clinic_id.encode() else found
+            if record.key == clinic_id.encode():
+                found = held = None
             continue
         try:
-            data = read(record).data
+            event = read(record)
         except Unreadable:
             continue
-        if isinstance(data, ClinicPublished) and data.clinic_id == clinic_id:
-            found = data
+        data = event.data
+        if isinstance(data, ClinicPublished) and data.clinic_id == clinic_id and version_of(event).replaces(held):
+            found, held = data, version_of(event).after(held)
     return found
 
 

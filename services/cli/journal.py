@@ -23,6 +23,7 @@ from services.contract.envelope import Record, Unreadable, read
 from services.contract.events import ClinicPublished, JournalEntry
 from services.contract.topics import CLINICS, JOURNAL
 from services.contract.types import ZONE, Day, Moment
+from services.contract.versions import Version, version_of
 
 if TYPE_CHECKING:
     from services.runtime.settings import Settings
@@ -76,10 +77,11 @@ def register_from(records: list[Record], clinic_id: str, day: date) -> tuple[Reg
     clinic: ClinicPublished | None = None
     entries: list[Heard] = []
     unreadable = 0
-    # In the order of a partition: of a clinic, the newest holds.
+    held: Version | None = None
+    # In the order of a partition.
     for record in sorted(records, key=lambda each: (each.topic, each.partition, each.offset)):
         if record.topic == CLINICS.name and record.value is None:
-            clinic = None
+            clinic = held = None
             continue
         try:
             event = read(record)
@@ -88,7 +90,8 @@ def register_from(records: list[Record], clinic_id: str, day: date) -> tuple[Reg
             continue
         match event.data:
             case ClinicPublished() as published if published.clinic_id == clinic_id:
-                clinic = published
+                if version_of(event).replaces(held):
+                    clinic, held = published, version_of(event).after(held)
             case JournalEntry() as entry:
                 made = _TIME.validate_python(event.time) if event.time else record.recorded_at
                 # With neither time the entry's own stand in: it is a line of the register all the same.

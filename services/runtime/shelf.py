@@ -12,6 +12,7 @@ from typing import Any
 from pymongo import InsertOne, UpdateOne
 
 from services.contract.envelope import Record
+from services.contract.versions import Version, version_from
 from services.runtime.mongo import Collected
 
 _AT_ONCE = 200
@@ -24,12 +25,16 @@ class Shelf:
     def __init__(self, collection: Collected) -> None:
         self._collection = collection
         self._kept: dict[str, list[int]] = {}
-        self._waiting: dict[str, Record] = {}
+        self._waiting: dict[str, tuple[Record, Version | None]] = {}
+        self.versions: dict[str, Version] = {}
+        """The versions of what has been kept, for who decides what is newer."""
 
     async def look(self) -> None:
         """See what has been kept, before the topic is read. Raises ``Transient`` while the database is away."""
-        found = await self._collection.find({}, projection={"place": 1})
+        found = await self._collection.find({}, projection={"place": 1, "version": 1})
         self._kept = {doc["_id"]: doc["place"] for doc in found}
+        # Those that an earlier release kept have none.
+        self.versions = {doc["_id"]: version_from(doc["version"]) for doc in found if doc.get("version")}
 
     async def kept(self, key: str) -> Record | None:
         """The record of one key, for who only looks it up."""
@@ -45,10 +50,10 @@ class Shelf:
             found += [_from_doc(doc) for doc in await self._collection.find({"_id": {"$in": some}}) if not doc["gone"]]
         return found
 
-    def put(self, key: str, record: Record) -> None:
-        """Keep a record from the next ``store`` on; one without a value frees its key."""
-        if self._kept.get(key) != _place(record):
-            self._waiting[key] = record
+    def put(self, key: str, record: Record, version: Version | None = None) -> None:
+        """Keep a record from the next ``store`` on; one without a value frees its key, and has no version."""
+        if self._kept.get(key) != _place(record) or self.versions.get(key) != version:
+            self._waiting[key] = record, version
         else:
             # The topic has older ones too: what is kept is the newer.
             self._waiting.pop(key, None)
@@ -60,16 +65,19 @@ class Shelf:
             there = await self._collection.find({"_id": {"$in": list(some)}}, projection={"_id": 1})
             known = {doc["_id"] for doc in there}
             writes: list[InsertOne[Any] | UpdateOne] = []
-            for key, record in some.items():
-                doc = _to_doc(record)
+            for key, (record, version) in some.items():
+                doc = _to_doc(record) | {"version": version and version.as_doc()}
                 writes.append(
                     UpdateOne({"_id": key}, {"$set": doc}) if key in known else InsertOne({"_id": key, **doc})
                 )
             if await self._collection.write(writes) is None:
                 continue  # another replica was first with one of them: look again
-            for key, record in some.items():
+            for key, (record, version) in some.items():
                 self._kept[key] = _place(record)
-                if self._waiting.get(key) is record:
+                self.versions.pop(key, None)
+                if version is not None:
+                    self.versions[key] = version
+                if self._waiting.get(key) == (record, version):
                     del self._waiting[key]
 
 

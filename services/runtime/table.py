@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from services.contract.envelope import DeadReason, Incoming, Record, Unreadable, read
 from services.contract.errors import one_line
 from services.contract.topics import Topic
+from services.contract.versions import Version, version_of
 from services.runtime import metrics
 from services.runtime.consuming import ToEnd, consumer_options
 from services.runtime.failures import Transient
@@ -55,6 +56,7 @@ class WholeTopic:
         self._take = take
         self._shelf = shelf
         self._seen: set[str] = set()
+        self._versions: dict[str, Version] = {}
         self._senders = Senders(settings.senders_file)
         self._consumer: Any = None
         self._following: asyncio.Task[None] | None = None
@@ -71,6 +73,7 @@ class WholeTopic:
         self._seen.clear()
         if self._shelf is not None:
             await self._shelf.look()
+            self._know(self._shelf.versions)
         consumer = self._client()
         self._next.clear()
         try:
@@ -170,8 +173,14 @@ class WholeTopic:
         if self._shelf is not None:
             await self._shelf.store()
 
+    def _know(self, versions: Mapping[str, Version]) -> None:
+        """What the shelf has may be newer than all that a compacted topic still has: an older one came late."""
+        for key, version in versions.items():
+            if version.replaces(self._versions.get(key)):
+                self._versions[key] = version
+
     async def fill(self) -> None:
-        """Take from the shelf what the topic had no good record of, once it has been read."""
+        """Take from the shelf what the topic had no good record of, or an older one, once it has been read."""
         for record in await self._shelf.missing(self._seen) if self._shelf is not None else ():
             try:
                 event = read(record)
@@ -180,14 +189,19 @@ class WholeTopic:
             if event.data is not None:
                 self._take(event)
 
-    def _put(self, key: str, record: Record) -> None:
+    def _put(self, key: str, record: Record, version: Version | None = None) -> None:
         self._seen.add(key)
+        if version is None:
+            self._versions.pop(key, None)
+        else:
+            self._versions[key] = version
         if self._shelf is not None:
-            self._shelf.put(key, record)
+            self._shelf.put(key, record, version)
 
     def _one(self, record: Record) -> None:
         if record.value is None:
             # A clinic's tombstone frees the log; who has open calls there still needs what was known, until it ends.
+            # Whatever comes next is the first of its key again.
             if record.key is not None:
                 self._put(record.key.decode("utf-8", "replace"), record)
             return
@@ -200,8 +214,13 @@ class WholeTopic:
         if event.data is None:
             self._refuse(record, "schema", one_line(event.errors))
             return
+        held, version = self._versions.get(event.subject), version_of(event)
+        if not version.replaces(held):
+            self._log.info("an older record was ignored", **record.place, subject=event.subject)
+            metrics.EVENTS.labels(record.topic, event.type, "repeated").inc()
+            return
         self._take(event)
-        self._put(event.subject, record)
+        self._put(event.subject, record, version.after(held))
         metrics.EVENTS.labels(record.topic, event.type, "handled").inc()
 
     def _refuse(self, record: Record, reason: DeadReason, detail: str) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
+from services.cli.complaints import clinic_among
 from services.contract.envelope import Incoming, Record
 from services.contract.topics import CLINICS, TYPE_PREFIX
 from services.runtime.settings import Settings
@@ -49,6 +52,7 @@ class Replica:
 
     async def start(self, *topic: Record) -> Replica:
         await self.shelf.look()
+        self.table._know(self.shelf.versions)
         await self.hear(*topic)
         await self.table.fill()
         return self
@@ -122,6 +126,76 @@ async def test_a_clinic_that_was_taken_back_is_gone_after_a_restart() -> None:
     assert (await Replica(memory).start(tombstone(2))).known == {}
     assert list((await Replica(memory).start(tombstone(2), record(3))).known) == ["samal-3"]
     assert list((await Replica(memory).start()).known) == ["samal-3"]
+
+
+# ---------------------------------------------------------------- revisions
+
+
+def timed(offset: int, at: str | None, revision: int | None) -> Record:
+    """A record whose phone says what it is."""
+    each = record(offset, f"+7 {offset}", revision=revision)
+    headers = (*each.headers, *([] if at is None else [("ce_time", f"2026-11-23T{at}:00+05:00".encode())]))
+    return Record(each.topic, each.partition, each.offset, each.key, each.value, headers, each.timestamp)
+
+
+Line = tuple[str | None, int | None]
+
+ORDERS: dict[str, tuple[list[Line], int]] = {
+    "a higher revision replaces a lower": ([("09:00", 1), ("10:00", 2)], 2),
+    "whatever its time is": ([("10:00", 1), ("09:00", 2)], 2),
+    "a lower one that comes late is history": ([("09:00", 2), ("10:00", 1)], 1),
+    "of one revision the later time holds": ([("10:00", 2), ("09:00", 2)], 1),
+    "of one revision and time the later record": ([("09:00", 2), ("09:00", 2)], 2),
+    "revision 0 is one": ([("10:00", 0), ("09:00", 1)], 2),
+    "without one the time decides": ([("09:00", None), ("10:00", None)], 2),
+    "and an older one is history": ([("10:00", None), ("09:00", None)], 1),
+    "of one time the later record": ([("09:00", None), ("09:00", None)], 2),
+    "without a time the record's": ([(None, None), (None, None)], 2),
+    "where one has none, the time decides": ([("09:00", 5), ("10:00", None)], 2),
+    "either way round": ([("10:00", 5), ("09:00", None)], 1),
+    "a first revision replaces an older record": ([("09:00", None), ("10:00", 1)], 2),
+    "and no newer one": ([("10:00", None), ("09:00", 1)], 1),
+    "what had none lets no lower revision in": ([("09:00", 5), ("10:00", None), ("11:00", 4)], 2),
+    "and a higher one with a later time": ([("09:00", 5), ("10:00", None), ("11:00", 6)], 3),
+}
+
+
+@pytest.mark.parametrize(("lines", "holds"), ORDERS.values(), ids=ORDERS)
+async def test_which_of_a_clinics_records_holds(lines: list[Line], holds: int) -> None:
+    memory = MemoryDatabase()
+    topic = [timed(place, *line) for place, line in enumerate(lines, start=1)]
+    expected = {"samal-3": f"+7 {holds}"}
+    assert (await Replica(memory).start(*topic)).known == expected
+    # After a restart that reads it all; one after compaction, which keeps the last; one of which nothing is left.
+    for left in (topic, topic[-1:], []):
+        assert (await Replica(memory).start(*left)).known == expected
+    # A service that begins with no store of its own, while the topic is whole.
+    assert (await Replica(MemoryDatabase()).start(*topic)).known == expected
+
+
+async def test_a_tombstone_forgets_the_version() -> None:
+    """The way out where a wrong clock or a wrong revision blocks all that is newer."""
+    memory = MemoryDatabase()
+    topic = [timed(1, "23:00", 900), tombstone(2), timed(3, "09:00", 1)]
+    assert (await Replica(memory).start(*topic)).known == {"samal-3": "+7 3"}
+    for left in (topic, topic[-1:], []):
+        assert (await Replica(memory).start(*left)).known == {"samal-3": "+7 3"}
+
+
+async def test_what_an_earlier_release_kept_has_no_version_and_gives_way() -> None:
+    memory = MemoryDatabase()
+    await Replica(memory).start(timed(1, "10:00", 3))
+    del memory.collection("clinics").docs["samal-3"]["version"]
+    assert (await Replica(memory).start()).known == {"samal-3": "+7 1"}
+    assert (await Replica(memory).start(timed(1, "10:00", 3), timed(2, "11:00", 2))).known == {"samal-3": "+7 1"}
+    assert memory.collection("clinics").docs["samal-3"]["version"][:2] == [3, 3]
+
+
+def test_printed_pages_take_the_same_record() -> None:
+    topic = [timed(1, "09:00", 2), timed(2, "10:00", 1)]
+    found = clinic_among(topic, "samal-3")
+    assert found is not None
+    assert found.phone == "+7 1"
 
 
 async def test_who_buries_nothing_keeps_nothing_of_what_is_bad() -> None:
