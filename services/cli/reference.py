@@ -91,7 +91,8 @@ _HEAD: Final = """# Reference
 <!-- Made by `python -m services.cli.reference > docs/reference.md` from the lists in code. Do not edit. -->
 
 Topics, events, settings, metrics and codes as this release has them. The schema of each event, with examples, is in
-the AsyncAPI document, which `homecall asyncapi` prints.
+the AsyncAPI document, which `homecall asyncapi` prints. Each field there has its meaning, format and an example;
+code generators make types of it (tested with Modelina and json-schema-to-typescript).
 """
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
-from services.cli.pages.markup import STYLE, marked_up
+from services.cli.pages.markup import STYLE, marked_up, whole_words
 from services.cli.pages.register import Cell, Column, PrintedPage, Signature, Table
 
 _STYLE = Path(__file__).with_name("register.css")
@@ -55,7 +55,7 @@ def _table(table: Table, kind: str) -> Iterator[str]:
     yield from (f'<col style="width: {100 * column.width / whole:.2f}%">' for column in table.columns)
     yield "</colgroup>"
     yield "<thead><tr>"
-    yield from (f'<th scope="col">{escape(column.head)}</th>' for column in table.columns)
+    yield from (f'<th scope="col">{whole_words(column.head)}</th>' for column in table.columns)
     yield "</tr></thead>"
     yield "<tbody>"
     for row in table.rows:

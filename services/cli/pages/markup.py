@@ -1,4 +1,4 @@
-"""Phone numbers that stay on one line, in PDF and in HTML. Pure."""
+"""Phone numbers and words that stay on one line, in PDF and in HTML. Pure."""
 
 from __future__ import annotations
 
@@ -22,3 +22,9 @@ def marked_up(text: str) -> str:
     A no-break space is not enough: a browser breaks a line behind a hyphen too.
     """
     return _PHONE.sub(lambda found: f'<span class="whole">{found[0]}</span>', escape(unbroken(text)))
+
+
+def whole_words(text: str) -> str:
+    """The text, escaped for HTML; a word with a hyphen is not divided behind it."""
+    words = (f'<span class="whole">{escape(word)}</span>' if "-" in word else escape(word) for word in text.split(" "))
+    return " ".join(words)

@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 
 from services.cli.pages import routes as sheet
-from services.cli.pages.markup import STYLE, marked_up
+from services.cli.pages.markup import STYLE, marked_up, whole_words
 from services.cli.pages.plan import RADIUS, Drawn, drawn
 from services.cli.pages.routes import DayRoutes, Route
 from services.cli.pages.words import PageLanguage, said
@@ -66,7 +66,7 @@ def _table(day: DayRoutes, route: Route, language: PageLanguage) -> Iterator[str
     # Printed, the head is repeated on each page, and with it whose list it is.
     running = escape(sheet.running(day, route, language))
     yield f'<thead><tr class="running"><td colspan="{len(sheet.HEAD)}">{running}</td></tr>'
-    yield f"<tr>{''.join(f'<th>{escape(said(head, language))}</th>' for head in sheet.HEAD)}</tr></thead>"
+    yield f"<tr>{''.join(f'<th>{whole_words(said(head, language))}</th>' for head in sheet.HEAD)}</tr></thead>"
     yield "<tbody>"
     for stop in route.stops:
         cells = "".join(f"<td>{'<br>'.join(map(marked_up, cell))}</td>" for cell in sheet.row(stop, language))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.cli.pages.as_pdf import BOLD, PLAIN, drawable
-from services.cli.pages.markup import marked_up, unbroken
+from services.cli.pages.markup import marked_up, unbroken, whole_words
 from services.contract.language import CONTACT_CENTRE
 
 
@@ -29,3 +29,7 @@ def test_what_is_no_phone_may_break(text: str) -> None:
 
 def test_the_contact_centres_numbers_are_two() -> None:
     assert marked_up(CONTACT_CENTRE) == '1414, <span class="whole">8-800-080-7777</span>'
+
+
+def test_a_word_with_a_hyphen_is_not_divided() -> None:
+    assert whole_words("Пациенттің аты-жөні <b>") == 'Пациенттің <span class="whole">аты-жөні</span> &lt;b&gt;'
