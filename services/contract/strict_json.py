@@ -16,7 +16,6 @@ TOO_BIG = "is a number that an IEEE 754 double does not hold exactly: send it as
 NO_NUMBER = "is no number of JSON: send a finite one"
 TOO_DEEP = "is nested too deeply to be read: send a flatter object"
 LONE_SURROGATE = "holds half of a surrogate pair: send whole characters"
-_NOT_UTF8 = "is no text in UTF-8: send the event in UTF-8"
 _TOO_LONG = "is a number that 64 bits do not hold: it may be at most 9223372036854775807"
 
 DEEPEST = 100
@@ -36,7 +35,7 @@ _NOTHING: Any = object()
 class Flaw:
     """Where something cannot be read in one way, dotted, and what is wrong with it.
 
-    ``is_json`` is false where it is not even JSON in UTF-8 to all readers.
+    ``is_json`` is false where it is not even JSON to all readers.
     """
 
     path: str
@@ -61,8 +60,8 @@ class _Bad:
 
 
 def parse(text: bytes, *, deepest: int = DEEPEST) -> Parsed:
-    """Read JSON. ``ValueError`` where no object can be made out: then there is nothing to name a field in."""
-    readable = text.decode("utf-8", "surrogateescape")
+    """Read JSON. ``ValueError`` where there is none in UTF-8: then there is nothing to name a field in."""
+    readable = text.decode()
     reader = _Reader()
     try:
         tree = json.loads(
@@ -74,8 +73,8 @@ def parse(text: bytes, *, deepest: int = DEEPEST) -> Parsed:
         )
     except RecursionError:
         raise ValueError("nests too deep") from None
-    # What holds neither bad bytes nor escapes of half a pair has no half of one.
-    if not reader.found and not _HALF.search(readable) and not _has_bad_bytes(readable):
+    # Only an escape can make half of a pair.
+    if not reader.found and not _HALF.search(readable):
         return Parsed(tree)
     flaws: list[Flaw] = []
     value = _sound(tree, (), flaws)
@@ -122,10 +121,6 @@ class _Reader:
         return self._bad(NO_NUMBER, is_json=False)
 
 
-def _has_bad_bytes(text: str) -> bool:
-    return not text.isascii() and re.search("[\udc80-\udcff]", text) is not None
-
-
 def _flattened(text: str, deepest: int) -> str:
     """The text with a mark in place of what is nested too deeply, so that the rest can be read."""
     if text.count("[") + text.count("{") <= deepest:
@@ -159,8 +154,7 @@ def _sound(value: Any, path: tuple[str, ...], flaws: list[Flaw]) -> Any:
     if isinstance(value, _Bad):
         return note(value.message, is_json=value.is_json)
     if isinstance(value, str):
-        broken = _broken(value)
-        return note(broken, is_json=False) if broken else value
+        return note(LONE_SURROGATE, is_json=False) if _has_half(value) else value
     if isinstance(value, list):
         items = [_sound(item, (*path, str(place)), flaws) for place, item in enumerate(value)]
         return [item for item in items if item is not _NOTHING]
@@ -168,9 +162,8 @@ def _sound(value: Any, path: tuple[str, ...], flaws: list[Flaw]) -> Any:
         return value
     found = {}
     for key, item in value.items():
-        broken = _broken(key)
-        if broken:
-            note(broken, "…", is_json=False)
+        if _has_half(key):
+            note(LONE_SURROGATE, "…", is_json=False)
             continue
         sound = _sound(item, (*path, said_key(key)), flaws)
         if sound is not _NOTHING:
@@ -178,9 +171,9 @@ def _sound(value: Any, path: tuple[str, ...], flaws: list[Flaw]) -> Any:
     return found
 
 
-def _broken(text: str) -> str | None:
+def _has_half(text: str) -> bool:
     try:
         text.encode()
     except UnicodeEncodeError:
-        return _NOT_UTF8 if _has_bad_bytes(text) else LONE_SURROGATE
-    return None
+        return True
+    return False
