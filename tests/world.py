@@ -35,8 +35,9 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from services.cli.embedded import free_port
+from services.contract.iins import iin_check_digit
 from services.contract.topics import TOPIC_OF_TYPE, TOPICS, TYPE_PREFIX
-from services.contract.types import ZONE, iin_check_digit
+from services.contract.types import ZONE
 from services.runtime.clock import clock_from
 from tests import stack
 

@@ -21,8 +21,9 @@ from uuid import UUID
 from homecall_client.records import record_of
 from services.contract.envelope import STRUCTURED
 from services.contract.events import ClinicPublished
+from services.contract.iins import iin_check_digit
 from services.contract.topics import CLINICS, REQUESTS, VISITS
-from services.contract.types import ZONE, iin_check_digit
+from services.contract.types import ZONE
 from services.standard.acceptance import decide_acceptance
 from services.standard.calendar import ClinicCalendar
 from services.standard.clinics import calendar_of

@@ -14,8 +14,9 @@ from services.cli.kafka import Message, Sent, read_to_end, send, topic_named
 from services.cli.table import Column, print_table
 from services.cli.terminal import counted, did_you_mean, json_line, print_bytes, print_error, printable, settings
 from services.contract.envelope import DeadReason, Record
+from services.contract.iins import without_iins
 from services.contract.topics import BY_NAME, DEAD_LETTERS
-from services.contract.types import in_zone, without_iins
+from services.contract.types import in_zone
 
 _DEAD = "homecall-dead-"
 _COLUMNS = (

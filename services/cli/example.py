@@ -16,7 +16,8 @@ from zoneinfo import ZoneInfo
 
 from services.cli.failure import Failure
 from services.cli.terminal import did_you_mean, json_line, print_bytes, print_error, settings
-from services.contract.types import ZONE, iin_check_digit
+from services.contract.iins import iin_check_digit
+from services.contract.types import ZONE
 from services.runtime.clock import clock_from
 from services.standard.calendar import ClinicCalendar
 from services.standard.rules import RuleSets, load_rule_sets

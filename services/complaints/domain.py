@@ -33,7 +33,8 @@ from services.contract.events import (
     FieldError,
 )
 from services.contract.ids import cause_id
-from services.contract.types import in_zone, without_iins
+from services.contract.iins import without_iins
+from services.contract.types import in_zone
 from services.runtime.decision import Dead, Decided, Decision, Ended, Measure, Say
 from services.standard.acceptance import ClockAheadError
 from services.standard.calendar import ClinicCalendar, NeverOpenError, local

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from services.contract.errors import MOST_ERRORS, field_errors, one_line
 from services.contract.events import MODELS, FieldError
 from services.contract.ids import cause_id, event_id
+from services.contract.iins import without_iins
 from services.contract.strict_json import DEEPEST, TWICE, Flaw, Parsed, parse
 from services.contract.topics import BY_NAME, TOPIC_OF_TYPE, TYPE_PREFIX
 from services.contract.types import ZONE, Event, in_zone, is_moment
@@ -288,17 +289,20 @@ def _incoming(
     errors = _errors(flaws)
     if not flaws:
         try:
-            data = model.model_validate_json(value)
+            data = model.model_validate_json(value) if parsed.as_sent else model.model_validate(parsed.value)
         except ValidationError as error:
             errors = field_errors(error)
         else:
             clinic_id = str(getattr(data, "clinic_id", ""))
-            return Incoming(record, cause, event_type, data.subject, clinic_id, time, traceparent, data, value)
+            # A doctor's id may hold an IIN, and the subject stands in logs and traces.
+            subject = without_iins(data.subject)
+            return Incoming(record, cause, event_type, subject, clinic_id, time, traceparent, data, value)
     readable = parsed.value if isinstance(parsed.value, dict) else {}
-    subject = _readable_id(model, readable, model.SUBJECT)
+    broken = _readable_id(model, readable, model.SUBJECT)
     clinic = _readable_id(model, readable, "clinic_id")
-    if subject is None or clinic is None:
+    if broken is None or clinic is None:
         raise _no_json(flaws) if flaws else Unreadable("schema", one_line(errors))
+    subject = without_iins(broken)
     return Incoming(record, cause, event_type, subject, clinic, time, traceparent, None, value, tuple(errors), readable)
 
 

@@ -60,7 +60,6 @@ _PYDANTICS_OWN = frozenset(get_args(ErrorType))
 # A field's name says more about the way out than the rule it broke.
 _OF_FIELD = {
     ("clinic_id", "string_pattern_mismatch"): "must be lower-case letters, digits and hyphens, at most 40",
-    ("phone", "string_pattern_mismatch"): "must be digits, spaces and + ( ) - only, as in +7 700 000 01 23",
     ("reasons", "string_pattern_mismatch"): "must be a code of the Ministry's list, as in fever_above_38",
     ("reasons", "too_short"): "must name at least one reason, as in fever_above_38",
     ("temperature_c", "greater_than_equal"): "must be in degrees Celsius, 25 to 45",

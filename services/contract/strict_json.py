@@ -27,6 +27,8 @@ _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 _CUT = "9" * 64
 """Stands in a text where something was nested too deeply."""
+_COORDINATES = frozenset({"lat", "lon"})
+"""No number is a reason to refuse these: one that cannot be true counts as none (``standard/places.py``)."""
 _LONGEST_PATH = 12
 _NOTHING: Any = object()
 
@@ -45,10 +47,14 @@ class Flaw:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A JSON text as it was read. Fields with a flaw are left out of ``value``."""
+    """A JSON text as it was read. Fields with a flaw are left out of ``value``.
+
+    ``as_sent`` is false where ``value`` has infinity in place of a coordinate that no number of ours can hold.
+    """
 
     value: Any
     flaws: tuple[Flaw, ...] = ()
+    as_sent: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +84,7 @@ def parse(text: bytes, *, deepest: int = DEEPEST) -> Parsed:
         return Parsed(tree)
     flaws: list[Flaw] = []
     value = _sound(tree, (), flaws)
-    return Parsed(None if value is _NOTHING else value, tuple(flaws))
+    return Parsed(None if value is _NOTHING else value, tuple(flaws), as_sent=False)
 
 
 def said_key(key: str) -> str:
@@ -152,6 +158,8 @@ def _sound(value: Any, path: tuple[str, ...], flaws: list[Flaw]) -> Any:
         return _NOTHING
 
     if isinstance(value, _Bad):
+        if path and path[-1] in _COORDINATES and value.message in (TOO_BIG, _TOO_LONG):
+            return float("inf")
         return note(value.message, is_json=value.is_json)
     if isinstance(value, str):
         return note(LONE_SURROGATE, is_json=False) if _has_half(value) else value

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import cache, lru_cache
 from math import inf, isfinite
-from operator import mul
 from typing import Annotated, Any, ClassVar
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -33,6 +32,8 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
+from services.contract.iins import holds_iin, iin_check_digit, without_iins
+
 ZONE = ZoneInfo("Asia/Almaty")
 """The zone of a clinic that names none, and of what is no clinic's own (R20)."""
 
@@ -44,39 +45,6 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 # Blanks of all scripts, and the marks without a width that copied text brings along.
 _VISIBLE = re.compile(r"[^\s\u00ad\u115f\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff]")
 _NOBODYS = "0" * 12
-_WEIGHTS_1 = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11)
-_WEIGHTS_2 = (3, 4, 5, 6, 7, 8, 9, 10, 11, 1, 2)
-
-
-def iin_check_digit(first_eleven: str) -> int | None:
-    """The twelfth digit of an IIN or BIN by its first eleven; None when they can carry none."""
-    digits = [int(digit) for digit in first_eleven]
-    for weights in (_WEIGHTS_1, _WEIGHTS_2):
-        remainder: int = sum(map(mul, digits, weights)) % 11
-        if remainder < 10:
-            return remainder
-    return None
-
-
-def without_iins(text: str) -> str:
-    """Free text with asterisks in place of IINs that somebody typed there.
-
-    That is any twelve digits but a phone number's after its plus sign; spaced or hyphenated ones only where the date of
-    birth and the check digit hold, since other numbers are written so, too.
-    """
-    return _MAYBE_IIN.sub(lambda found: HIDDEN if _is_iin(found[0]) else found[0], text) if len(text) >= 12 else text
-
-
-HIDDEN = "*" * 12
-_MAYBE_IIN = re.compile(r"(?<![0-9+])[0-9](?:[\s-]{0,3}[0-9]){11}(?![0-9])")
-
-
-def _is_iin(text: str) -> bool:
-    digits = "".join(each for each in text if each.isdigit())
-    if digits == text:
-        return True
-    dated = 1 <= int(digits[2:4]) <= 12 and 1 <= int(digits[4:6]) <= 31
-    return dated and iin_check_digit(digits[:11]) == int(digits[11])
 
 
 def is_absent(value: Any) -> bool:
@@ -289,22 +257,61 @@ Uuid = Annotated[
     ),
     Shape("UUID.", "5f0c1d2e-7a1b-4c3d-8e9f-0a1b2c3d4e5f"),
 ]
+
+
+def _no_iin(value: str) -> str:
+    if holds_iin(value):
+        raise PydanticCustomError("id_iin", "must hold no IIN: it stands in keys and events, use another id")
+    return value
+
+
 CLINIC_ID = re.compile(r"^[a-z0-9-]{1,40}$")
 ClinicId = Annotated[
     str,
     StringConstraints(pattern=CLINIC_ID.pattern),
+    AfterValidator(_no_iin),
     Shape("Lower-case letters, digits and hyphens, at most 40.", "samal-3"),
 ]
 Code = Annotated[
     str,
     StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$"),
+    AfterValidator(_no_iin),
     Shape("Lower-case letters, digits and underscores, a letter first.", "fever_above_38"),
 ]
-Id = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
-LongText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000)]
-Phone = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=40, pattern=r"^[0-9+()\- ]+$")]
+# An IIN in a text that goes out is hidden as it comes in, so that nothing of ours ever holds it.
+PlainId = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+"""An id as it was sent, for what goes out in no event: a document's number, a doctor's id before it has its alias."""
+Id = Annotated[PlainId, AfterValidator(without_iins)]
+Name = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300), AfterValidator(without_iins)
+]
+Line = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000), AfterValidator(without_iins)
+]
+Note = Annotated[str, StringConstraints(max_length=5000), AfterValidator(without_iins)]
+LongText = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000), AfterValidator(without_iins)
+]
+_LONGEST_PHONE = 300
+
+
+def _phone_as_text(value: Any) -> Any:
+    """A phone as somebody wrote it, on one line: no spelling of it is a reason to refuse a sick child."""
+    if isinstance(value, list):
+        return ", ".join(str(_phone_as_text(each)) for each in value)[:_LONGEST_PHONE]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return " ".join(value.split())[:_LONGEST_PHONE].rstrip() if isinstance(value, str) else value
+
+
+Phone = Annotated[
+    str,
+    BeforeValidator(_phone_as_text),
+    StringConstraints(min_length=1, max_length=_LONGEST_PHONE),
+    AfterValidator(without_iins),
+    WithJsonSchema({"type": "string"}),
+]
+"""A phone, or several, as text. Whether it can be read is judged where it is used (``services/standard/phones.py``)."""
 GREATEST = 2**63 - 1
 """The greatest whole number that the stores keep exactly: a signed integer of 64 bits."""
 Count = Annotated[int, Field(ge=0, le=GREATEST)]

@@ -32,15 +32,17 @@ from services.contract.events import (
     VisitScheduled,
 )
 from services.contract.ids import cause_id
+from services.contract.iins import without_iins
 from services.contract.types import ZONE, can_be_said, in_zone
 from services.intake.checks import UNASKED, BadSignature, Checks
-from services.intake.facts import facts_as_far_as_readable, facts_of, hidden_in
+from services.intake.facts import facts_as_far_as_readable, facts_of
 from services.runtime.decision import Dead, Decided, Decision, Ended, Measure, Say, Took, replace
 from services.standard.acceptance import Accepted, Deferred, Refused, decide_acceptance, held_against_record, take_up
 from services.standard.calendar import ClinicCalendar, NeverOpenError, calendar_version
 from services.standard.clinics import Clinics
 from services.standard.deadlines import answer_clock, queue_clock
 from services.standard.patient import age_years, iin_mismatch, is_child
+from services.standard.phones import PHONE_UNREADABLE, can_be_read
 from services.standard.places import LOCATION_IMPLAUSIBLE, implausible
 from services.standard.rules import NotCoveredError, RuleSet, RuleSets
 
@@ -333,13 +335,23 @@ def _judged(data: RequestSubmitted, facts: dict[str, Any], rules: RuleSet, asked
         "patient": shown,
         "urgency": rules.urgency(data.reasons),
         "red_flags": list(rules.red_flags_in(data.reasons)),
-        "flags": [*(["iin_mismatch"] if mismatch else []), *_flags_of_place(data.address.lat, data.address.lon)],
+        "flags": [
+            *(["iin_mismatch"] if mismatch else []),
+            *_flags_of_phones(facts),
+            *_flags_of_place(data.address.lat, data.address.lon),
+        ],
     }
 
 
 def _flags_of_place(lat: float | None, lon: float | None) -> list[str]:
     """Coordinates that cannot be true are shown as they were sent, count as none, and refuse nobody."""
     return [LOCATION_IMPLAUSIBLE] if implausible(lat, lon) else []
+
+
+def _flags_of_phones(facts: dict[str, Any]) -> list[str]:
+    """A phone that nobody can ring is kept as it was written, and said."""
+    phones = [facts[role].get("phone") for role in ("patient", "applicant") if role in facts]
+    return [] if all(can_be_read(each) for each in phones if each) else [PHONE_UNREADABLE]
 
 
 def _queue(
@@ -726,7 +738,7 @@ def withdrawn(state: RequestState | None, event: Incoming) -> Decision[RequestSt
         ask_again_at=None,
         cancelled_by=[event.cause, event.traceparent],
         cancelled_at=in_zone(data.at),
-        cancel_reason=hidden_in(data.reason),
+        cancel_reason=without_iins(data.reason),
     )
     # With a number still to come, both the acceptance and the withdrawal are said when it is there.
     return Decision(state) if awaits else Decision(state, [_cancelled(state)])

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from services.contract.events import RequestSubmitted
-from services.contract.types import HIDDEN, without_iins
+from services.contract.iins import HIDDEN, without_iins
+from services.contract.types import is_absent
 
 _LEFT_OUT: Any = {
     "identity_document": True,
@@ -23,8 +24,6 @@ _NO_TEXT = {"request_id", "clinic_id", "channel", "queued_at", "service_started_
 """Fields whose form leaves no room for a number that somebody typed there, once they are valid."""
 _WHOLE_PATHS = {"registrar"}
 """Parts that our events have whole or not at all."""
-_TWELVE_DIGITS = re.compile(r"(?<!\d)\d{12}(?!\d)")
-_ANY_TWELVE = re.compile(r"(?:\D*\d){12}")
 _SHORTEST_NUMBER = 6
 """A document's number of fewer characters stands in too many texts that are no number."""
 _TIMES = frozenset({"queued_at", "service_started_at", "submitted_at", "birth_date", "valid_until"})
@@ -48,17 +47,11 @@ def facts_of(request: RequestSubmitted) -> dict[str, Any]:
 def facts_as_far_as_readable(request: Mapping[str, Any]) -> dict[str, Any]:
     """The facts of a request that breaks its schema: each field that is sound by itself, as JSON values."""
     parts = [part for part in (request.get("patient"), request.get("applicant")) if isinstance(part, Mapping)]
-    stated = [_closed_up(str(part.get("iin", ""))) for part in parts]
-    iins = [iin for iin in stated if len(iin) == 12 and iin.isascii() and iin.isdigit()]
+    stated = ["".join(filter(str.isdigit, str(part.get("iin", "")))) for part in parts]
+    iins = [iin for iin in stated if len(iin) == 12 and iin.isascii()]
     documents = [_inside(request, "identity_document", "number"), _inside(request, "applicant", "authority", "number")]
     facts: dict[str, Any] = _hidden(_readable(RequestSubmitted, request, ""), iins, _numbers(documents))
     return facts
-
-
-def hidden_in(text: str) -> str:
-    """Free text of an event that does not say whose IIN may stand in it."""
-    # Most texts have no twelve digits at all, and need no closer look.
-    return without_iins(_TWELVE_DIGITS.sub(HIDDEN, text)) if _ANY_TWELVE.match(text) else text
 
 
 def _closed_up(text: str) -> str:
@@ -97,7 +90,7 @@ def _readable(model: type[BaseModel], values: Mapping[str, Any], prefix: str) ->
     for name, info in model.model_fields.items():
         path = prefix + name
         value = values.get(name)
-        if value is None or path in _LEFT_OUT_PATHS:
+        if is_absent(value) or path in _LEFT_OUT_PATHS:
             continue
         part = _part(info.annotation)
         if part is not None:
@@ -116,17 +109,17 @@ def _readable(model: type[BaseModel], values: Mapping[str, Any], prefix: str) ->
 def _hidden(value: Any, iins: Sequence[str], documents: Sequence[str], name: str = "") -> Any:
     """Free text may hold an IIN, or a document's number, that somebody typed there; it goes no further.
 
-    Hidden are the request's own, however they are spaced, what else is an IIN, and anything of twelve digits but a
-    phone: a number of a neighbouring country has as many.
+    Hidden are the request's own, which an unsound check digit does not protect, and what else can be an IIN.
     """
     if isinstance(value, str):
         if len(value) < _SHORTEST_NUMBER or name in _TIMES:
             return value
+        value = without_iins(value, iins)
         plain = _closed_up(value)
-        for number in (*iins, *(documents if name != "phone" and name not in _CODES else ())):
+        for number in documents if name != "phone" and name not in _CODES else ():
             if number in plain:
                 value = re.sub(r"[\s-]*".join(map(re.escape, number)), HIDDEN, value)
-        return value if name == "phone" else hidden_in(value)
+        return value
     if isinstance(value, dict):
         return {key: _hidden(item, iins, documents, key) for key, item in value.items()}
     if isinstance(value, list):

@@ -37,7 +37,8 @@ from services.contract.events import (
     VisitTimes,
     VisitUnplaced,
 )
-from services.contract.types import ZONE, Event, in_zone, without_iins
+from services.contract.iins import without_iins
+from services.contract.types import ZONE, Event, in_zone
 from services.notifier.messages import of_use_until
 from services.notifier.sms_texts import sms_text
 from services.notifier.texts import StatusFacts, oral_answer, status_text

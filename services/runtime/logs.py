@@ -12,6 +12,8 @@ from typing import Any
 
 import structlog
 
+from services.contract.iins import HIDDEN, without_iins
+
 _IIN = re.compile(r"(?<!\d)\d{12}(?!\d)")
 _PHONE = re.compile(r"(?<![\w-])(?:\+?7|8)[\s(-]*7?\d{2,3}[\s)-]*\d{3}[\s-]*\d{2}[\s-]*\d{2}(?![\w-])")
 _PERSONAL = frozenset(
@@ -23,7 +25,7 @@ REDACTED = "[redacted]"
 
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
-        return _PHONE.sub(REDACTED, _IIN.sub(REDACTED, value))
+        return _PHONE.sub(REDACTED, _IIN.sub(REDACTED, without_iins(value).replace(HIDDEN, REDACTED)))
     if isinstance(value, dict):
         return {key: REDACTED if key in _PERSONAL else _clean(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

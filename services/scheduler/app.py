@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Protocol
 
 from services.contract import topics
@@ -38,6 +39,7 @@ from services.runtime.settings import Settings
 from services.runtime.shelf import Shelf
 from services.runtime.table import WholeTopic
 from services.scheduler import domain
+from services.scheduler.doctor_ids import with_aliases
 from services.scheduler.domain import CallState, Placed, Unplaced, day_key
 from services.scheduler.improve import problem_of
 from services.scheduler.improver import Improver
@@ -135,6 +137,8 @@ class SchedulerEngine(Engine[CallState]):
         self._part = 0
 
     async def handle(self, batch: Sequence[Incoming], now: datetime) -> Handled:
+        index = None if self._vault is None else partial(self._vault.index, "doctor")
+        batch = [with_aliases(each, index) for each in batch]
         async with self.lock:
             if any(
                 isinstance(each.data, RequestAccepted | DoctorUnavailable) and self._known.get(each.clinic_id) is None

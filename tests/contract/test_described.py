@@ -12,7 +12,7 @@ from jsonschema import Draft7Validator
 
 from services.contract.asyncapi import document
 from services.contract.events import MODELS
-from services.contract.types import iin_check_digit
+from services.contract.iins import iin_check_digit
 from services.contract.values import MEANINGS
 
 SPEC = document()

@@ -20,7 +20,7 @@ from pymongo import UpdateOne
 
 from services.contract.envelope import Incoming, Outgoing, outgoing
 from services.contract.events import RequestCancelled
-from services.contract.types import iin_check_digit
+from services.contract.iins import iin_check_digit
 from services.notifier.app import NotifierEngine
 from services.notifier.domain import Call as LineOfRegister
 from services.notifier.domain import Notifier, clinic_facts

@@ -159,6 +159,7 @@ FLAG_WORDS: Final[Mapping[str, Text]] = {
     "location_implausible": Text(
         "координаттар шындыққа сай емес", "координаты неправдоподобны", "coordinates cannot be true"
     ),
+    "phone_unreadable": Text("телефон нөмірі оқылмайды", "номер телефона не читается", "phone number is unreadable"),
 }
 REFUSALS: Final[Mapping[str, Text]] = {
     "invalid_request": Text(

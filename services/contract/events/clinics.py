@@ -6,7 +6,7 @@ import itertools
 from datetime import time
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import ConfigDict, FailFast, Field, field_validator
+from pydantic import BeforeValidator, ConfigDict, FailFast, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from services.contract.events.shared import ENDS_TOO_EARLY, Weekday
@@ -23,7 +23,13 @@ from services.contract.types import (
     Part,
     Phone,
     ZoneName,
+    is_absent,
 )
+
+
+def _or_contact_centre(phone: Any) -> Any:
+    # No reason to be without a clinic: where its registry has no phone, the contact centre answers (C14).
+    return "1414" if isinstance(phone, str) and is_absent(phone) else phone
 
 
 class ClinicName(Part):
@@ -209,7 +215,7 @@ class ClinicPublished(Event):
         description="Postal address of the clinic, where complaints are handed in and answers handed over (C10.5).",
         examples=["Алматы, Тал көшесі, 14"],
     )
-    phone: Phone = Field(
+    phone: Annotated[Phone, BeforeValidator(_or_contact_centre)] = Field(
         description="Phone number of the registry, quoted in texts to patients.", examples=["+7 727 000 03 03"]
     )
     head: Head = Field(description="The head of the clinic, to whom complaints are addressed (C10.1).")

@@ -181,8 +181,8 @@ class RequestEvent(Event):
         default_factory=list,
         description=(
             "What was noticed and did not lead to a refusal: `clock_ahead`, `identity_unconfirmed`, `iin_mismatch`, "
-            "`location_implausible` (coordinates that cannot be true: shown as sent, and planned without). More may "
-            "come; ignore unknown ones."
+            "`location_implausible` (coordinates that cannot be true: shown as sent, and planned without), "
+            "`phone_unreadable` (nobody can ring it: kept as text). More may come; ignore unknown ones."
         ),
         examples=[["iin_mismatch"]],
     )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.contract.events.shared import Channel, Language, Signature, StaffMember, when_channel_is
+from services.contract.iins import without_iins
 from services.contract.types import (
     AnyDay,
     ClinicId,
@@ -21,8 +22,10 @@ from services.contract.types import (
     Longitude,
     Moment,
     Name,
+    Note,
     Part,
     Phone,
+    PlainId,
     Uuid,
 )
 
@@ -68,7 +71,7 @@ class Authority(Part):
     kind: Literal["power_of_attorney", "parent", "guardian"] = Field(
         description="By what right the applicant acts. A parent or guardian may act only for a minor (R15)."
     )
-    number: Id | None = Field(
+    number: PlainId | None = Field(
         default=None,
         description="Number of the document that gives the right, such as a power of attorney.",
         examples=["ДВ-000-118"],
@@ -105,10 +108,10 @@ class Applicant(Part):
 class IdentityDocument(Part):
     """The document that was shown at the desk (C9.1)."""
 
-    kind: Id = Field(
+    kind: PlainId = Field(
         description="Kind of the document that was shown, in the clinic's own words.", examples=["identity_card"]
     )
-    number: Id = Field(
+    number: PlainId = Field(
         description="Number of the document that was shown. It leaves intake in no event.", examples=["000000017"]
     )
 
@@ -122,6 +125,7 @@ DoorLabel = Annotated[
     str,
     Field(max_length=40),
     BeforeValidator(_number_as_text),
+    AfterValidator(without_iins),
     WithJsonSchema({"type": ["string", "integer"], "maxLength": 40}, mode="validation"),
 ]
 
@@ -233,7 +237,7 @@ class RequestSubmitted(Event):
         ),
         examples=[["fever_above_38", "acute_back_or_joint_pain"]],
     )
-    note: Annotated[str, Field(max_length=5000)] | None = Field(
+    note: Note | None = Field(
         default=None,
         description="Free text for the doctor. IINs in it are masked before it goes anywhere.",
         examples=["Екі күннен бері қызуы түспейді"],

@@ -8,7 +8,20 @@ from pydantic import BeforeValidator, ConfigDict, FailFast, Field, field_validat
 from pydantic_core import PydanticCustomError
 
 from services.contract.events.shared import Interval, Specialty
-from services.contract.types import ClinicId, ClockTime, Count, Day, Event, Id, Latitude, Line, Longitude, Name, Part
+from services.contract.types import (
+    ClinicId,
+    ClockTime,
+    Count,
+    Day,
+    Event,
+    Id,
+    Latitude,
+    Line,
+    Longitude,
+    Name,
+    Part,
+    PlainId,
+)
 
 
 class Place(Part):
@@ -26,9 +39,9 @@ def _readable_place(value: Any) -> Any:
 class RosterDoctor(Part):
     """A doctor's day: where they serve, when, and how many visits at most."""
 
-    doctor_id: Id = Field(
+    doctor_id: PlainId = Field(
         description=(
-            "The clinic's own id of the doctor, the same on every date. Not an IIN: visits and the register repeat it."
+            "The clinic's own id of the doctor, the same on every date. One that holds an IIN is replaced by an alias."
         ),
         examples=["gp-07"],
     )
@@ -118,7 +131,9 @@ class DoctorUnavailable(Event):
 
     clinic_id: ClinicId = Field(description="The clinic of the doctor. Key of the record.")
     date: Day = Field(description="The date on which the doctor stops.", examples=["2026-11-23"])
-    doctor_id: Id = Field(description="The doctor who stops: a `doctor_id` of that date's roster.", examples=["gp-07"])
+    doctor_id: PlainId = Field(
+        description="The doctor who stops: a `doctor_id` of that date's roster.", examples=["gp-07"]
+    )
     frm: ClockTime = Field(
         alias="from",
         description=(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
 from services.contract.events.shared import Outcome
-from services.contract.types import ClinicId, Event, Moment, Uuid
+from services.contract.types import ClinicId, Event, Moment, Note, Uuid
 
 
 class VisitReported(Event):
@@ -24,7 +24,7 @@ class VisitReported(Event):
     outcome: Outcome = Field(
         description="How the visit ended. The status becomes `completed` or `not_completed` accordingly."
     )
-    note: Annotated[str, Field(max_length=5000)] | None = Field(
+    note: Note | None = Field(
         default=None,
         description="Free text of the doctor for the clinic. IINs in it are masked.",
         examples=["Дәрі тағайындалды"],

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from services.contract.iins import iin_check_digit, without_iins
 from services.contract.types import (
     ZONE,
     AnyDay,
@@ -19,10 +20,8 @@ from services.contract.types import (
     Moment,
     Phone,
     Uuid,
-    iin_check_digit,
     in_zone,
     is_moment,
-    without_iins,
 )
 
 
@@ -268,9 +267,27 @@ def test_a_phone_stays_text(text: str) -> None:
     assert taken(Phone, text) == text.strip()
 
 
-@pytest.mark.parametrize("text", ["", "12", "ұялы 700", "+7 700 000 01 23 ext. 5", "1" * 41])
-def test_what_is_no_phone(text: str) -> None:
-    assert refused(Phone, text)
+@pytest.mark.parametrize("text", ["-", "12", "ұялы 700", "+7 700 000 01 23 ext. 5", "8.700.000.01.23", "1" * 300])
+def test_whatever_was_written_for_a_phone_is_kept(text: str) -> None:
+    assert taken(Phone, text) == text
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        (87000000123, "87000000123"),
+        (["+7 700 000 01 23", 87000000124], "+7 700 000 01 23, 87000000124"),
+        ("+7\u00a0700\u00a0000 01\n23", "+7 700 000 01 23"),
+        ("8 700 000 01 23 " + "х" * 400, "8 700 000 01 23 " + "х" * 284),
+    ],
+)
+def test_other_forms_of_a_phone_become_text(sent: Any, kept: str) -> None:
+    assert taken(Phone, sent) == kept
+
+
+@pytest.mark.parametrize("sent", [True, {"number": "1"}, 1.5])
+def test_what_is_no_phone(sent: Any) -> None:
+    assert refused(Phone, sent)
 
 
 @pytest.mark.parametrize(
@@ -281,8 +298,9 @@ def test_what_is_no_phone(text: str) -> None:
         ("8507 1510 0000", "************"),
         ("85-07-15-1-0000-0", "************"),
         ("ИИН: 850715 100000, тел. 8 700 000 01 23", "ИИН: ************, тел. 8 700 000 01 23"),
-        # Any twelve digits in a row, but not a phone's.
-        ("123456789012", "************"),
+        # Not one with another check digit, nor an organisation's BIN.
+        ("123456789012", "123456789012"),
+        ("990140000007", "990140000007"),
         ("+998900000123", "+998900000123"),
         # Spaced, only what can be one: the date and the check digit.
         ("850715 100001", "850715 100001"),

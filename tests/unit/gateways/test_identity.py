@@ -22,7 +22,7 @@ import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.contract.types import iin_check_digit
+from services.contract.iins import iin_check_digit
 from services.gateways.identity import (
     Attachment,
     Away,

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from services.contract.envelope import Incoming
-from services.contract.types import ZONE, iin_check_digit, in_zone
+from services.contract.iins import iin_check_digit
+from services.contract.types import ZONE, in_zone
 from services.gateways.signatures import Away, Invalid, Signed, Valid, Verdict
 from tests.faults import plan as plans
 from tests.unit.intake.asked import AWAY, Notary

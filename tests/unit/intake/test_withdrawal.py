@@ -3,7 +3,7 @@
 import pytest
 
 from services.contract.envelope import Incoming
-from services.contract.types import iin_check_digit
+from services.contract.iins import iin_check_digit
 from tests.unit.intake.office import Office, clinic, closed, known, request_id, submitted, withdrawn
 from tests.unit.standard.local_times import at
 
