@@ -20,6 +20,7 @@ from services.runtime.engine import Due, Engine
 from services.runtime.expiry import Expiry
 from services.runtime.failpoint import failpoint
 from services.runtime.failures import Awaited, Refused, Stopped, TooManyDeadLetters, Transient
+from services.runtime.kafka_errors import place
 from services.runtime.logs import log
 from services.runtime.mongo import Database, moment_of
 from services.runtime.pipeline import Commit, Handler, Pipeline
@@ -106,6 +107,7 @@ class Service:
         self._started = False
         self._awaits = ""
         self._lacks = ""
+        self._broker_place = place(self.settings.kafka_bootstrap)
         self._waiting: dict[str, str] = {}
         """Of the timers and workers, what each waits for now."""
         metrics.start_at_zero(
@@ -319,10 +321,10 @@ class Service:
         if not self.subscription.assignment.joined:
             return False, "no partitions assigned yet"
         if not self.producer.healthy:
-            return False, "the producer cannot reach the broker"
+            return False, f"the producer cannot reach the broker ({self._broker_place})"
         unheard = time.monotonic() - self.producer.heard_at
         if unheard > _UNHEARD_SECONDS:
-            return False, f"the broker has not answered for {unheard:.0f} s"
+            return False, f"the broker has not answered for {unheard:.0f} s ({self._broker_place})"
         if self.pipeline.blocked_since is not None:
             return False, f"a batch waits for the database or the broker: {self.pipeline.blocked_by}"
         problem = await self._probe.problem()
