@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from services.cli.failure import Failure
 from services.cli.table import Column, print_table
 from services.cli.terminal import json_line, print_bytes, printable, settings
+from services.contract.envelope import Unreadable, read
+from services.contract.events import ClinicPublished
 from services.contract.topics import COMPLAINTS, INTAKE, NOTIFIER, SCHEDULER
 from services.runtime.failures import Transient
 from services.runtime.mongo import Database
+from services.runtime.shelf import Shelf
+from services.standard.calendar import local
+from services.standard.clinics import calendar_of
+from services.standard.replay import today_differs
+from services.standard.rules import NotCoveredError, RuleSetError, RuleSets, load_rule_sets
 
 _COLUMNS = (
     Column("time"),
@@ -32,6 +41,7 @@ _KEPT_IN = {
     NOTIFIER: (NOTIFIER, "requests"),
     MESSAGES: (NOTIFIER, "messages"),
 }
+_COMPARED = {"request.accepted", "request.deferred", "request.refused"}
 _ANSWER = {"desk": "C4.1", "phone": "C4.1", "portal": "C4.4"}
 _DEADLINES = {"queue": "C4.2", "service": "C4.3", "visit": "R13"}
 _RESULT = {"desk": "C6.1", "phone": "C6.1", "portal": "C6.2"}
@@ -42,9 +52,10 @@ def explain_request(request_id: str, *, as_json: bool) -> None:
     try:
         documents = asyncio.run(_documents(request_id.lower()))
         about = asyncio.run(_complaints_about(request_id.lower()))
+        today = asyncio.run(_today(documents))
     except Transient as error:
         raise Failure(f"{error}", code=1) from None
-    steps = life(documents, about)
+    steps = life(documents, about, today)
     if not steps:
         raise Failure(f"no store knows the request {request_id}: look at the dead letters, or check the id", code=1)
     if as_json:
@@ -67,6 +78,39 @@ async def _documents(request_id: str) -> dict[str, dict[str, Any]]:
     return found
 
 
+async def _today(documents: Mapping[str, Mapping[str, Any]]) -> Today:
+    """What tells where today's calendar of the request's clinic would rule otherwise (R1)."""
+    asked = settings()
+    clinic_id = (documents.get(INTAKE, {}).get("s") or {}).get("clinic_id", "")
+    database = Database(asked.mongo_url, f"{asked.mongo_prefix}_{INTAKE}")
+    try:
+        record = await Shelf(database.collection("clinics")).kept(clinic_id)
+        clinic = read(record).data if record is not None else None
+    except Unreadable:
+        clinic = None
+    finally:
+        database.close()
+    if not isinstance(clinic, ClinicPublished):
+        return _same
+    try:
+        return partial(ruled_today, clinic, load_rule_sets(asked.rules))
+    except RuleSetError as error:
+        raise Failure(str(error)) from None
+
+
+def ruled_today(clinic: ClinicPublished, rule_sets: RuleSets, ruling: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What today's calendar would decide in place of a ruling; None where that is the same, or cannot be told."""
+    own = next((each for each in rule_sets.sets if each.id == ruling.get("rule_set")), None)
+    stated = (ruling.get("inputs") or {}).get("submitted_at")
+    if own is None or stated is None:
+        return None
+    try:
+        now = rule_sets.on(local(datetime.fromisoformat(stated), ZoneInfo(clinic.zone)).date())
+    except NotCoveredError:
+        return None
+    return today_differs(ruling, calendar_of(clinic, now), own, now)
+
+
 async def _complaints_about(request_id: str) -> list[dict[str, Any]]:
     asked = settings()
     database = Database(asked.mongo_url, f"{asked.mongo_prefix}_{COMPLAINTS}")
@@ -76,10 +120,21 @@ async def _complaints_about(request_id: str) -> list[dict[str, Any]]:
         database.close()
 
 
-def life(documents: dict[str, dict[str, Any]], complaints: Sequence[dict[str, Any]] = ()) -> list[dict[str, Any]]:
+Today = Callable[[Mapping[str, Any]], dict[str, Any] | None]
+"""What today's calendar would decide in place of a ruling; None where that is the same."""
+
+
+def _same(_ruling: Mapping[str, Any]) -> None:
+    """Where no calendar is at hand, none differs."""
+
+
+def life(
+    documents: dict[str, dict[str, Any]], complaints: Sequence[dict[str, Any]] = (), today: Today = _same
+) -> list[dict[str, Any]]:
     """The steps of a request, from each service's document of it: time, service, step, clauses, verdict, facts.
 
-    The events that were stored are what was said, and when: nothing is decided again. Under ``MESSAGES`` stands what
+    The events that were stored are what was said, and when: nothing is decided again. ``today`` stands with a ruling
+    where today's calendar would decide otherwise. Under ``MESSAGES`` stands what
     became of its messages. The complaints about it stand among them, each with what became of it. No names, no
     addresses and no phones.
     """
@@ -92,7 +147,7 @@ def life(documents: dict[str, dict[str, Any]], complaints: Sequence[dict[str, An
         steps.append(_step(submitted_at, "applicant", "request.submitted", ["C3"], None, facts))
     for service, document in documents.items():
         for events in document.get("o", {}).values():
-            steps += [_said(service, channel, event) for event in events]
+            steps += [_with_today(_said(service, channel, event), today) for event in events]
     for message in (documents.get(MESSAGES, {}).get("s") or {}).get("messages", []):
         steps += _sms(message)
     for complaint in complaints:
@@ -100,6 +155,13 @@ def life(documents: dict[str, dict[str, Any]], complaints: Sequence[dict[str, An
             steps += [_said(COMPLAINTS, channel, event) for event in events]
     order = ["applicant", INTAKE, SCHEDULER, NOTIFIER, COMPLAINTS]
     return sorted(steps, key=lambda step: (datetime.fromisoformat(step["time"]), order.index(step["service"])))
+
+
+def _with_today(step: dict[str, Any], today: Today) -> dict[str, Any]:
+    if step["step"] not in _COMPARED or not step.get("ruling"):
+        return step
+    differs = today(step["ruling"])
+    return step if differs is None else step | {"today": differs}
 
 
 def _sms(message: dict[str, Any]) -> list[dict[str, Any]]:

@@ -11,8 +11,9 @@ from datetime import date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from services.standard.calendar import ALMATY, ClinicCalendar, ClinicDay
-from services.standard.rules import Interval, RuleSet, Week
+from services.standard.acceptance import Accepted, Deferred, Refused, decide_acceptance, take_up
+from services.standard.calendar import ALMATY, ClinicCalendar, ClinicDay, NeverOpenError
+from services.standard.rules import Interval, NotCoveredError, RuleSet, Week
 
 
 class NoReplayError(ValueError):
@@ -55,6 +56,49 @@ class RuledCalendar(ClinicCalendar):
             return self._open(on, str(kept["basis"]), intervals, name)
         except (KeyError, TypeError, ValueError, AttributeError):
             raise NoReplayError("ruling.inputs.days: is not as a ruling has it: send the ruling unchanged") from None
+
+
+def today_differs(
+    ruling: Mapping[str, Any], today: ClinicCalendar, own: RuleSet, now: RuleSet
+) -> dict[str, object] | None:
+    """What today's calendar and rules (``today``, under ``now``) would decide on a request; None where it is the same.
+
+    ``own`` is the ruling's rule set. Also None where the ruling did not look at the calendar, or cannot be read back.
+    """
+    try:
+        was = _decided(ruling, RuledCalendar(ruling, own, today), own)
+        is_now = _decided(ruling, today, now)
+    except (NoReplayError, NeverOpenError, NotCoveredError, ValueError):
+        return None
+    return None if was == is_now else is_now
+
+
+def _decided(ruling: Mapping[str, Any], calendar: ClinicCalendar, rules: RuleSet) -> dict[str, object] | None:
+    inputs = _object(ruling, "inputs")
+    submitted_at = _moment(inputs, "submitted_at")
+    if "days" not in inputs or submitted_at is None:
+        return None
+    channel, opening_at = str(inputs.get("channel")), _moment(inputs, "opening")
+    verdict: Accepted | Deferred | Refused
+    if opening_at is not None:
+        verdict = take_up(channel=channel, opening=opening_at, calendar=calendar, rules=rules)
+    else:
+        verdict = decide_acceptance(
+            channel=channel,
+            submitted_at=submitted_at,
+            calendar=calendar,
+            rules=rules,
+            record_time=_moment(inputs, "record_time"),
+        )
+    if isinstance(verdict, Refused):
+        opening = verdict.next_acceptance_at
+        return {"decision": "refused", "next_acceptance_at": None if opening is None else opening.isoformat()}
+    return {
+        "decision": "deferred" if isinstance(verdict, Deferred) else "accepted",
+        "clock_starts_at": verdict.clock_starts_at.isoformat(),
+        "due_at": verdict.due_at.isoformat(),
+        "visit_date": verdict.visit_date.isoformat(),
+    }
 
 
 def record_time_of(ruling: Mapping[str, Any]) -> datetime | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.cli.explain import answers
+from services.cli.life import life, ruled_today
 from services.standard import calendar as calendar_module
 from services.standard.calendar import StateDay
 from services.standard.rules import load_rule_sets
@@ -137,3 +139,44 @@ async def test_a_record_that_comes_again_after_the_calendar_has_changed_says_the
     again = await desk.engine.handle([event], at("Fri 2026-11-20 19:00:01") + timedelta(minutes=5))
     assert [(each.id, each.value) for each in first.events] == [(each.id, each.value) for each in again.events]
     assert office.said(first.events)[0].data["opens_at"] == "2026-11-21T09:00:00+05:00"
+
+
+@pytest.mark.parametrize(
+    ("submitted", "channel", "change", "today"),
+    [
+        ("Fri 2026-11-20 10:00", "phone", {}, None),
+        ("Fri 2026-11-20 10:00", "phone", {"closed_dates": ["2026-11-20"]}, "refused"),
+        ("Fri 2026-11-20 10:00", "portal", {"closed_dates": ["2026-11-20"]}, "deferred"),
+        ("Fri 2026-11-20 10:00", "portal", {"closed_dates": ["2026-11-21"]}, None),
+        ("Fri 2026-11-20 19:00", "portal", {"closed_dates": ["2026-11-21"]}, "deferred"),
+        ("Fri 2026-11-20 19:00", "portal", {"hours": {"fri": [["08:00", "24:00"]]}}, "accepted"),
+        ("Fri 2026-11-20 19:00", "phone", {"closed_dates": ["2026-11-21"]}, "refused"),
+        ("Fri 2026-11-20 10:00", "phone", {"hours": {}}, "refused"),
+    ],
+)
+async def test_the_life_of_a_request_says_where_todays_calendar_differs(
+    submitted: str, channel: str, change: dict[str, Any], today: str | None
+) -> None:
+    desk = office.Office(office.known())
+    await desk.hear(office.submitted(submitted, channel))
+    (document,) = desk.memory.collection("requests").docs.values()
+    told = life({"intake": document}, (), partial(ruled_today, office.clinic(**change), RULES))
+    (step,) = (each for each in told if "ruling" in each)
+    assert step["ruling"]["inputs"]["days"]
+    assert (step["today"]["decision"] if "today" in step else None) == today
+
+
+async def test_a_request_that_was_taken_up_is_compared_by_its_opening() -> None:
+    desk = office.Office(office.known())
+    await desk.hear(office.submitted("Fri 2026-11-20 19:00", "portal"), now="Fri 2026-11-20 19:00")
+    await desk.tick("Sat 2026-11-21 09:00")
+    (document,) = desk.memory.collection("requests").docs.values()
+    for change, expected in (
+        ({}, [None, None]),
+        # The evening on which it was made is no matter of its opening.
+        ({"closed_dates": ["2026-11-20"]}, [None, None]),
+        ({"closed_dates": ["2026-11-21"]}, ["2026-11-23", "2026-11-23"]),
+    ):
+        told = life({"intake": document}, (), partial(ruled_today, office.clinic(**change), RULES))
+        steps = {each["step"]: each.get("today", {}).get("visit_date") for each in told if "ruling" in each}
+        assert steps == dict(zip(("request.deferred", "request.accepted"), expected, strict=True)), change
