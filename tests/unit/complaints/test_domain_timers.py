@@ -190,3 +190,14 @@ def test_a_refused_complaint_has_no_timer() -> None:
     assert book.statuses()[-1].status == "refused"
     assert timer_at(book.state) is None
     assert due(book.state, at(DUE), clinics=book.clinics, rule_sets=RULES).state is None
+
+
+def test_a_warning_that_an_earlier_release_stored_is_said_once_at_its_own_time() -> None:
+    """It may fall on a Sunday, as it was then. It is neither lost nor said a second time."""
+    book = _book()
+    old = at(MORNING) + (at(DUE) - at(MORNING)) * 0.8
+    book.state.stages[-1]["approaching_at"] = old.isoformat()
+    assert book.tick(old - timedelta(microseconds=1)) == ""
+    assert book.tick(old) == "approaching"
+    assert book.tick(at(DUE)) == "missed overdue"
+    assert len(book.deadlines()) == 2
