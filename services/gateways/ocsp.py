@@ -3,7 +3,8 @@
 pyHanko makes the request and judges the answer: who may sign it, for which certificate it is, and whether it still
 held at the time; here is the way there and back, with its limits, and what follows when nobody answers.
 
-Nothing here reads a clock to decide: an answer counts if it had not run out by the time that is asked about (R1).
+Nothing here reads a clock to decide: an answer counts if it had not run out by the time that is asked about (R1), and
+if it was made while the certificate was valid: a responder may forget a certificate once it has expired.
 Loaded by the workers of ``rsa_pool``, and only where OCSP is asked for.
 """
 
@@ -30,7 +31,6 @@ from pyhanko_certvalidator.errors import (
 from pyhanko_certvalidator.fetchers.common_utils import format_ocsp_request, process_ocsp_response_data
 from pyhanko_certvalidator.path import ValidationPath
 from pyhanko_certvalidator.policy_decl import NO_REVOCATION, CertRevTrustPolicy
-from pyhanko_certvalidator.revinfo.archival import OCSPContainer
 from pyhanko_certvalidator.revinfo.validate_ocsp import verify_ocsp_response
 
 from services.gateways.breaker import Breaker
@@ -54,7 +54,11 @@ class Limits:
 
 
 class Unanswered(Exception):
-    """Nobody could say whether a certificate was revoked, and why."""
+    """Nobody could say whether a certificate was revoked, and why; ``for_good``: nor will any later answer."""
+
+    def __init__(self, reason: str, *, for_good: bool = False) -> None:
+        super().__init__(reason)
+        self.for_good = for_good
 
 
 class Ocsp:
@@ -80,6 +84,8 @@ class Ocsp:
                 return await self._judged(await self._fetched(address, certificate, path), certificate, path, at)
             except Unanswered as latest:
                 failure = latest
+                if latest.for_good:
+                    break
         raise failure
 
     @staticmethod
@@ -138,10 +144,11 @@ class Ocsp:
     async def _judged(
         self, response: asn1_ocsp.OCSPResponse, certificate: asn1_x509.Certificate, path: ValidationPath, at: datetime
     ) -> Literal["revoked", "good"]:
-        made_at = _this_update(response)
+        single = _about(response, certificate)
+        made_at: datetime = single["this_update"].native
         # An answer may be from after that time: it names when the certificate was revoked. Then it must hold by its
         # own beginning; else it must not have run out by then.
-        moment = at if made_at is None else max(at, made_at)
+        moment = max(at, made_at)
         context = ValidationContext(
             trust_roots=[path.trust_anchor],
             # An authority between may sign its answers itself, and they need not bring its certificate along.
@@ -159,6 +166,11 @@ class Ocsp:
         except (OCSPNoMatchesError, OCSPValidationIndeterminateError, OCSPValidationError, ValueError) as error:
             reason = "is stale" if getattr(error, "suspect_stale", None) else "cannot be trusted or does not know"
             raise Unanswered(f"the OCSP responder's answer {reason}") from error
+        if not _remembers(single, certificate, made_at):
+            raise Unanswered(
+                "the OCSP responder's answer is from after the certificate's end and tells nothing about it",
+                for_good=True,
+            )
         return "good"
 
     async def close(self) -> None:
@@ -166,10 +178,27 @@ class Ocsp:
             await self._client.aclose()
 
 
-def _this_update(response: Any) -> datetime | None:
-    """When the answer was true, as it says: believed only once its signature is found good."""
+def _about(response: Any, certificate: asn1_x509.Certificate) -> Any:
+    """The one part of an answer that is about this certificate: believed only once its signature is found good."""
     try:
-        single = OCSPContainer(response).extract_single_response()
-        return None if single is None else single["this_update"].native
-    except (ValueError, TypeError, KeyError):
-        return None
+        parts = response["response_bytes"]["response"].parsed["tbs_response_data"]["responses"]
+        named = [each for each in parts if each["cert_id"]["serial_number"].native == certificate.serial_number]
+        if len(named) == 1 and named[0]["this_update"].native is not None:
+            return named[0]
+    except (ValueError, TypeError, KeyError) as error:
+        raise Unanswered("what the OCSP responder answers is no answer") from error
+    raise Unanswered("the OCSP responder's answer cannot be trusted or does not know")
+
+
+def _remembers(single: Any, certificate: asn1_x509.Certificate, made_at: datetime) -> bool:
+    """Whether "good" means something: the certificate had not expired when the answer was made, or the responder says
+    that it keeps those that had not expired by then (RFC 6960, 4.4.4).
+    """
+    if made_at <= certificate.not_valid_after:
+        return True
+    try:
+        cutoff = single.archive_cutoff_value
+        kept_since = None if cutoff is None else cutoff.native
+    except (ValueError, TypeError):
+        return False
+    return kept_since is not None and kept_since <= certificate.not_valid_after

@@ -3,8 +3,10 @@
 pyHanko would do this too, and reads a list of 100,000 entries into 100 MB and through it at each signature; here the
 signature of a list is checked once, and an entry is found at once.
 
-A directory may hold several lists of one authority: full ones, older ones, deltas. A certificate is revoked if any of
-them says so; it is not revoked only if a full one covers the time (``RevocationLists.verdict``).
+A directory may hold several lists of one authority: full ones, older ones, deltas, and partial ones, which are for one
+distribution point, for users' or authorities' certificates only, or for some reasons. A certificate is revoked if any
+of them says so; it is not revoked only if lists that are not deltas cover it, the time and every reason
+(``RevocationLists.verdict``).
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from asn1crypto import core  # type: ignore[import-untyped]  # ships no types
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -24,7 +27,12 @@ from cryptography.x509.oid import ExtensionOID
 STRONG = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 SUFFIXES = frozenset({".crl", ".pem", ".der"})
 
-_KNOWN_CRITICAL = frozenset({ExtensionOID.ISSUING_DISTRIBUTION_POINT, ExtensionOID.DELTA_CRL_INDICATOR})
+_KEEPS_EXPIRED = x509.ObjectIdentifier("2.5.29.60")
+"""``expiredCertsOnCRL`` (X.509): from when on the list keeps certificates that have expired."""
+_KNOWN_CRITICAL = frozenset({ExtensionOID.ISSUING_DISTRIBUTION_POINT, ExtensionOID.DELTA_CRL_INDICATOR, _KEEPS_EXPIRED})
+_NO_REASON = frozenset({x509.ReasonFlags.unspecified, x509.ReasonFlags.remove_from_crl})
+EVERY_REASON = frozenset(x509.ReasonFlags) - _NO_REASON
+"""Those by which lists can be divided (RFC 5280, 4.2.1.13)."""
 _LOOK_AGAIN_SECONDS = 10.0
 
 
@@ -34,11 +42,15 @@ class UnreadableList(Exception):
 
 @dataclass(frozen=True)
 class RevocationList:
-    """One list. ``full`` is false for a delta, and for one that covers some certificates or reasons only."""
+    """One list. ``point`` says for which certificates and reasons it is (RFC 5280, 5.2.5); None: for all of its issuer.
+    ``keeps_since``: it keeps certificates that expired then or later.
+    """
 
     crl: x509.CertificateRevocationList
     serials: frozenset[int]
-    full: bool
+    delta: bool
+    point: x509.IssuingDistributionPoint | None
+    keeps_since: datetime | None
     _signed_by: dict[bytes, bool] = field(default_factory=dict)
 
     def revokes(self, serial: int, at: datetime) -> bool:
@@ -55,19 +67,39 @@ class RevocationList:
             stolen = since
         return min(since, stolen) <= at
 
-    def tells(self, certificate: x509.Certificate, at: datetime) -> bool:
-        """Whether a certificate that it does not name was not revoked at that time.
+    def clears(self, certificate: x509.Certificate, at: datetime) -> frozenset[x509.ReasonFlags]:
+        """For which reasons a certificate that it does not name was not revoked at that time; none: it cannot tell.
 
         It must not be out of date by then. It may be newer: it names when each was revoked. But lists drop
-        certificates that have expired, so one from after that tells nothing.
+        certificates that have expired, so one from after that tells nothing, unless it says that it keeps them.
         """
         until = self.crl.next_update_utc
-        return (
-            self.full
-            and until is not None
-            and at <= until
-            and self.crl.last_update_utc <= certificate.not_valid_after_utc
-        )
+        if until is None or at > until or not self.remembers(certificate):
+            return frozenset()
+        return self.covers(certificate)
+
+    def remembers(self, certificate: x509.Certificate) -> bool:
+        """Whether the certificate would still be on it, had it been revoked."""
+        ends = certificate.not_valid_after_utc
+        return self.crl.last_update_utc <= ends or (self.keeps_since is not None and self.keeps_since <= ends)
+
+    def covers(self, certificate: x509.Certificate) -> frozenset[x509.ReasonFlags]:
+        """For which reasons it is the list on which this certificate would stand (RFC 5280, 6.3.3)."""
+        if self.delta:
+            return frozenset()
+        point = self.point
+        if point is None:
+            return EVERY_REASON
+        authority = _is_authority(certificate)
+        if (
+            point.only_contains_attribute_certs
+            or (point.only_contains_user_certs and authority)
+            or (point.only_contains_ca_certs and not authority)
+        ):
+            return frozenset()
+        reasons = EVERY_REASON if point.only_some_reasons is None else point.only_some_reasons & EVERY_REASON
+        names = _names(point, self.crl.issuer)
+        return reasons & _pointed_to(certificate, names) if names else reasons
 
     def signed_by(self, issuer: x509.Certificate) -> bool:
         """Whether it is the issuer's own. Found out once for each issuer."""
@@ -77,6 +109,36 @@ class RevocationList:
         if key not in self._signed_by:
             self._signed_by[key] = _signed_by(self.crl, issuer)
         return self._signed_by[key]
+
+
+def _is_authority(certificate: x509.Certificate) -> bool:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False
+
+
+def _names(point: x509.IssuingDistributionPoint | x509.DistributionPoint, issuer: x509.Name) -> set[x509.GeneralName]:
+    """The names of a distribution point; a relative one is below its issuer's."""
+    if point.relative_name is not None:
+        return {x509.DirectoryName(x509.Name([*issuer.rdns, point.relative_name]))}
+    return set(point.full_name or ())
+
+
+def _pointed_to(certificate: x509.Certificate, names: set[x509.GeneralName]) -> frozenset[x509.ReasonFlags]:
+    """For which reasons a certificate refers to the list of one of these names; none where it does not."""
+    if x509.DirectoryName(certificate.issuer) in names:
+        return EVERY_REASON  # without any reference that is where its list is
+    try:
+        points = certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
+    except x509.ExtensionNotFound:
+        return frozenset()
+    found: frozenset[x509.ReasonFlags] = frozenset()
+    for each in points:
+        # With a cRLIssuer the list there is another authority's, an indirect one.
+        if each.crl_issuer is None and names & _names(each, certificate.issuer):
+            found |= EVERY_REASON if each.reasons is None else each.reasons & EVERY_REASON
+    return found
 
 
 def _signed_by(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
@@ -125,18 +187,26 @@ def read_list(content: bytes) -> RevocationList | None:
         raise UnreadableList from None
     if any(extension.critical and extension.oid not in _KNOWN_CRITICAL for extension in extensions):
         return None
-    full = True
+    delta, point, keeps_since = False, None, None
     for extension in extensions:
         if isinstance(extension.value, x509.DeltaCRLIndicator):
-            full = False
+            delta = True
         elif isinstance(extension.value, x509.IssuingDistributionPoint):
             point = extension.value
             if point.indirect_crl:
                 return None
-            full = full and not (
-                point.only_some_reasons or point.only_contains_ca_certs or point.only_contains_attribute_certs
-            )
-    return RevocationList(crl, serials, full)
+        elif extension.oid == _KEEPS_EXPIRED and isinstance(extension.value, x509.UnrecognizedExtension):
+            keeps_since = _time_in(extension.value.value)
+    return RevocationList(crl, serials, delta, point, keeps_since)
+
+
+def _time_in(der: bytes) -> datetime | None:
+    """A GeneralizedTime; None for anything else, which promises nothing."""
+    try:
+        found = core.GeneralizedTime.load(der, strict=True).native
+    except (ValueError, TypeError):
+        return None
+    return found if isinstance(found, datetime) and found.tzinfo is not None else None
 
 
 def list_files(directory: Path) -> list[Path]:
@@ -163,7 +233,15 @@ class RevocationLists:
         theirs = [each for each in self._current() if each.signed_by(issuer)]
         if any(each.revokes(certificate.serial_number, at) for each in theirs):
             return "revoked"
-        return "good" if any(each.tells(certificate, at) for each in theirs) else "unknown"
+        cleared = frozenset[x509.ReasonFlags]().union(*(each.clears(certificate, at) for each in theirs))
+        return "good" if cleared == EVERY_REASON else "unknown"
+
+    def too_late(self, certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+        """Whether a list that should have the certificate is from after its end: no later one can tell more."""
+        return any(
+            each.signed_by(issuer) and each.covers(certificate) and not each.remembers(certificate)
+            for each in self._current()
+        )
 
     def _current(self) -> Iterable[RevocationList]:
         now = self._clock()

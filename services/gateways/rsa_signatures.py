@@ -113,7 +113,7 @@ class RsaChecker:
         if not status.trusted or status.validation_path is None:
             raise Refused("chain", "has a certificate from no authority that is trusted here: use one of the NCA's")
         path, at = status.validation_path, signed.unrevoked_until
-        told = self._listed(path, at)
+        told, too_late = self._listed(path, at)
         # Whose it is comes before what nobody could tell: what is wrong for ever need not wait for it.
         _for_signing(certificate)
         _individual(certificate)
@@ -121,6 +121,8 @@ class RsaChecker:
         if self._ocsp is not None:
             return await self._asked(self._ocsp, path, told, at) or Valid()
         if self._lists is not None and "unknown" in told:
+            if too_late:
+                return Away("the lists in HOMECALL_CRLS are from after the certificate's end", for_good=True)
             return Away("HOMECALL_CRLS holds no list of the certificate's issuer that covers the request")
         return Valid()
 
@@ -155,19 +157,23 @@ class RsaChecker:
             raise Refused("signature", "was not made with its certificate's key: sign again")
         return status, x509.load_der_x509_certificate(status.signing_cert.dump())
 
-    def _listed(self, path: ValidationPath, at: datetime) -> list[str]:
-        """What the lists say of each certificate below the trusted one, the signer's last: ``good`` or ``unknown``.
+    def _listed(self, path: ValidationPath, at: datetime) -> tuple[list[str], bool]:
+        """What the lists say of each certificate below the trusted one, the signer's last: ``good`` or ``unknown``; and
+        whether some are unknown for good, their lists being from after their end.
 
         Raises ``Refused`` when one was revoked by then.
         """
         certificates = [x509.load_der_x509_certificate(each.dump()) for each in path.iter_certs(True)]
         told: list[str] = []
+        too_late = False
         for issuer, certificate in itertools.pairwise(certificates):
             verdict = "unknown" if self._lists is None else self._lists.verdict(certificate, issuer, at)
             if verdict == "revoked":
                 raise _REVOKED
             told.append(verdict)
-        return told
+            if verdict == "unknown" and self._lists is not None:
+                too_late = too_late or self._lists.too_late(certificate, issuer)
+        return told, too_late
 
     async def _asked(self, ocsp: Ocsp, path: ValidationPath, told: Sequence[str], at: datetime) -> Away | None:
         """None when the responders, or the lists for the authorities between, say that none was revoked by then."""
@@ -180,7 +186,7 @@ class RsaChecker:
                     raise _REVOKED
             except Unanswered as reason:
                 if certificate is certificates[-1] or listed != "good":
-                    return Away(str(reason))
+                    return Away(str(reason), for_good=reason.for_good)
         return None
 
 

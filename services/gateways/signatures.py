@@ -82,9 +82,13 @@ class Invalid:
 
 @dataclass(frozen=True, slots=True)
 class Away:
-    """The check could not be made, and not by the applicant's fault: try again later. ``reason`` is for the log."""
+    """The check could not be made, and not by the applicant's fault: try again later. ``reason`` is for the log.
+
+    ``for_good``: no later answer can tell either, since the certificate has expired meanwhile (R24).
+    """
 
     reason: str
+    for_good: bool = False
 
 
 Verdict = Valid | Invalid | Away

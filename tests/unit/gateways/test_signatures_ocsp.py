@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asn1crypto import core  # type: ignore[import-untyped]  # ships no types
+from asn1crypto import ocsp as asn1_ocsp
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -87,6 +89,7 @@ def answers(
     signer: tuple[x509.Certificate, rsa.RSAPrivateKey] | None = None,
     nonce: bytes | None = None,
     echo: bool = True,
+    keeps_since: datetime | None = None,
 ) -> Callable[[bytes], bytes]:
     """Answers about this certificate, signed by the authority itself or by ``signer``."""
     by = issuer or authority()
@@ -109,9 +112,22 @@ def answers(
         asked = ocsp.load_der_ocsp_request(question).extensions.get_extension_for_class(x509.OCSPNonce).value.nonce
         if echo:
             builder = builder.add_extension(x509.OCSPNonce(nonce or asked), critical=False)
-        return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+        made = builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+        return made if keeps_since is None else archived(made, keeps_since, key)
 
     return answer
+
+
+def archived(answer: bytes, keeps_since: datetime, key: rsa.RSAPrivateKey) -> bytes:
+    """The answer with ``archiveCutoff``, which cryptography does not write, signed once more."""
+    whole = asn1_ocsp.OCSPResponse.load(answer)
+    basic = whole["response_bytes"]["response"].parsed
+    told = basic["tbs_response_data"]
+    cutoff = {"extn_id": "archive_cutoff", "critical": False, "extn_value": core.GeneralizedTime(keeps_since)}
+    told["responses"][0]["single_extensions"] = [cutoff]
+    basic["signature"] = key.sign(told.dump(force=True), padding.PKCS1v15(), hashes.SHA256())
+    rebuilt = {"response_type": "basic_ocsp_response", "response": core.ParsableOctetString(basic.dump(force=True))}
+    return bytes(asn1_ocsp.OCSPResponse({"response_status": "successful", "response_bytes": rebuilt}).dump())
 
 
 def delegate(by: DevAuthority, *, for_ocsp: bool = True) -> tuple[x509.Certificate, rsa.RSAPrivateKey]:
@@ -162,6 +178,72 @@ def test_revoked_after_the_request_was_heard_is_taken_and_before_that_it_is_not(
     backdated = check(responder, PERSON, heard_at=NOW + HOUR)
     assert isinstance(backdated, Invalid)
     assert backdated.check == "revocation"
+
+
+ENDED = authority().individual(AIGUL, since=NOW - 100 * HOUR, until=NOW + HOUR)
+"""The certificate of somebody who dates a request back to its last hour."""
+SECOND = timedelta(seconds=1)
+
+
+def after_its_end(**over: Any) -> Callable[[bytes], bytes]:
+    return answers(ENDED, **({"since": NOW + 9 * HOUR, "until": NOW + 11 * HOUR} | over))
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (after_its_end(), Away),
+        (after_its_end(since=NOW + HOUR + SECOND), Away),
+        (after_its_end(since=NOW + HOUR), Valid),
+        (after_its_end(keeps_since=NOW + HOUR), Valid),
+        (after_its_end(keeps_since=NOW), Valid),
+        (after_its_end(keeps_since=NOW + HOUR + SECOND), Away),
+        (after_its_end(status=REVOKED, revoked_at=NOW - HOUR), Invalid),
+        (after_its_end(status=REVOKED, revoked_at=NOW + HOUR), Invalid),
+    ],
+    ids=[
+        "long after",
+        "a second after",
+        "at its end",
+        "kept since its end",
+        "kept since before",
+        "kept since after",
+        "revoked",
+        "revoked before it was heard",
+    ],
+)
+@pytest.mark.parametrize("listed", [False, True])
+def test_an_answer_from_after_the_certificate_s_end_tells_nothing_unless_the_responder_keeps_it(
+    responder: Responder, tmp_path: Path, answer: Callable[[bytes], bytes], expected: type, listed: bool
+) -> None:
+    responder.answer = answer
+    later = authority().revocations(since=NOW + 9 * HOUR).public_bytes(Encoding.DER)
+    (tmp_path / "a.crl").write_bytes(later)  # it does not have the certificate any more
+    verdict = check(responder, ENDED, heard_at=NOW + 10 * HOUR, crls=tmp_path if listed else None)
+    assert isinstance(verdict, expected), verdict
+    if isinstance(verdict, Away):
+        assert verdict.for_good
+
+
+def test_lists_from_after_the_certificate_s_end_are_no_reason_to_wait(tmp_path: Path) -> None:
+    stale = authority().revocations(since=NOW - 2 * HOUR, until=NOW - HOUR)
+    (tmp_path / "a.crl").write_bytes(stale.public_bytes(Encoding.DER))
+    checker = RsaChecker([der(authority().certificate)], tmp_path)
+    asked = signed(by_hand(content(), ENDED))
+    assert checker.check(asked) == Away(
+        "HOMECALL_CRLS holds no list of the certificate's issuer that covers the request"
+    )
+    late = authority().revocations(since=NOW + 9 * HOUR)
+    (tmp_path / "a.crl").write_bytes(late.public_bytes(Encoding.DER))
+    found = RsaChecker([der(authority().certificate)], tmp_path).check(asked)
+    assert found == Away("the lists in HOMECALL_CRLS are from after the certificate's end", for_good=True)
+
+
+def test_an_answer_by_nobody_s_hand_does_not_end_the_wait(responder: Responder) -> None:
+    responder.answer = after_its_end(signer=(impostor().certificate, impostor().key))
+    verdict = check(responder, ENDED, heard_at=NOW + 10 * HOUR)
+    assert isinstance(verdict, Away)
+    assert not verdict.for_good
 
 
 @pytest.mark.parametrize(
