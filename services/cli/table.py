@@ -14,6 +14,8 @@ from dataclasses import dataclass
 _GAP = "  "
 _INDENT = "    "
 _NARROWEST = 20
+_NOTHING = ("", "-")
+"""Cells that say nothing: they are not folded under a line."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def lines_of(
     told = []
     for row in rows:
         lines = _broken(_line(row, columns, kept, widths), width)
-        rest = [f"{columns[place].name} {row[place]}" for place in folded if row[place]]
+        rest = [f"{columns[place].name} {row[place]}" for place in folded if row[place] not in _NOTHING]
         told.append(lines + _packed(rest, width))
     return _broken(head, width)[0], told
 
