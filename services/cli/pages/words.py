@@ -157,7 +157,7 @@ FLAG_WORDS: Final[Mapping[str, Text]] = {
         "IIN does not fit the birth date or sex",
     ),
     "location_implausible": Text(
-        "координаттар шындыққа сай емес", "координаты неправдоподобны", "coordinates cannot be true"
+        "координаттар шындыққа сай емес", "координаты недостоверны", "coordinates cannot be true"
     ),
     "phone_unreadable": Text("телефон нөмірі оқылмайды", "номер телефона не читается", "phone number is unreadable"),
 }
