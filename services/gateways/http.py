@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     import httpx
@@ -58,3 +60,31 @@ async def body_of(response: httpx.Response, most_bytes: int) -> bytes:
         if len(body) > most_bytes:
             raise TooLong
     return bytes(body)
+
+
+def wrong_address(url: str, *, encrypted: bool) -> str | None:
+    """What is wrong with a gateway's address, without repeating it; ``encrypted``: it must be https, or here."""
+    import httpx
+
+    try:
+        parts = urlsplit(url)
+        # Both read it: urlsplit for what is in it, httpx for whether it can be called at all.
+        whole = url.isascii() and url.isprintable() and " " not in url and parts.port != 0 and bool(httpx.URL(url).host)
+    except (ValueError, httpx.InvalidURL):
+        whole = False
+    if not whole or parts.scheme not in ("http", "https") or not parts.hostname:
+        return "is no http or https address"
+    if parts.username is not None or parts.password is not None:
+        return "holds a user or a password, which is not the way to sign in"
+    if "?" in url or "#" in url:
+        return "must end with its path"
+    if encrypted and parts.scheme != "https" and not _this_machine(parts.hostname):
+        return "must be https in production"
+    return None
+
+
+def _this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

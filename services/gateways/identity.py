@@ -20,15 +20,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from services.contract.types import AnyDay, Day, Id, Line, Name
 from services.gateways.breaker import Breaker
-from services.gateways.http import TooLong, body_of, client
+from services.gateways.http import TooLong, body_of, client, wrong_address
 from services.runtime.logs import log
 from services.runtime.settings import Settings, SettingsError
 
@@ -397,31 +395,3 @@ def identity_from(settings: Settings) -> Identity | None:
     if wrong:
         raise SettingsError(f"HOMECALL_IDENTITY: {wrong}: {_WAY_OUT}")
     return HttpIdentity(settings.identity)
-
-
-def wrong_address(url: str, *, encrypted: bool) -> str | None:
-    """What is wrong with a gateway's address, without repeating it; ``encrypted``: it must be https, or here."""
-    import httpx
-
-    try:
-        parts = urlsplit(url)
-        # Both read it: urlsplit for what is in it, httpx for whether it can be called at all.
-        whole = url.isascii() and url.isprintable() and " " not in url and parts.port != 0 and bool(httpx.URL(url).host)
-    except (ValueError, httpx.InvalidURL):
-        whole = False
-    if not whole or parts.scheme not in ("http", "https") or not parts.hostname:
-        return "is no http or https address"
-    if parts.username is not None or parts.password is not None:
-        return "holds a user or a password, which is not the way to sign in"
-    if "?" in url or "#" in url:
-        return "must end with its path"
-    if encrypted and parts.scheme != "https" and not _this_machine(parts.hostname):
-        return "must be https in production"
-    return None
-
-
-def _this_machine(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -30,7 +30,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from services.gateways.breaker import Breaker
 from services.gateways.canonical import NotCanonical, canonical
 from services.gateways.cms import Refused, opened
-from services.gateways.http import TooLong, body_of, client
+from services.gateways.http import TooLong, body_of, client, wrong_address
 from services.gateways.signatures import Away, Invalid, Signed, Valid, Verdict
 
 if TYPE_CHECKING:
@@ -274,18 +274,22 @@ def _question(signed: Signed) -> dict[str, Any] | Invalid:
 def ncanode_from(settings: Settings) -> NcaNode:
     """The port over ``HOMECALL_NCANODE_URL``; see ``signatures.verifier_from``.
 
-    The errors never repeat the address: it may hold a password.
+    In production an address other than this machine's must be ``https``: whoever stands between could call any
+    signature sound, and reads IINs. The errors never repeat the address: it may hold a password.
     """
     from services.runtime.settings import SettingsError
 
-    if settings.ncanode_url is None:
+    url = settings.ncanode_url
+    if url is None:
         raise SettingsError("HOMECALL_NCANODE_URL is missing: HOMECALL_SIGNATURES=ncanode needs NCANode's address")
-    try:
-        url = httpx.URL(settings.ncanode_url)
-    except httpx.InvalidURL:
-        url = httpx.URL("")
-    if url.scheme not in ("http", "https") or not url.host or url.userinfo or url.query or url.fragment:
+    if wrong_address(url, encrypted=False):
         raise SettingsError(
             "HOMECALL_NCANODE_URL is no plain http or https address: set one as in http://127.0.0.1:14579"
         )
-    return NcaNode(settings.ncanode_url)
+    wrong = wrong_address(url, encrypted=settings.env == "production")
+    if wrong:
+        raise SettingsError(
+            f"HOMECALL_NCANODE_URL: {wrong}: run NCANode beside the service, as in http://127.0.0.1:14579, "
+            "or set an https address in front of it"
+        )
+    return NcaNode(url)

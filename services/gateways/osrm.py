@@ -14,8 +14,7 @@ from math import ceil, inf, isfinite, nan
 from typing import TYPE_CHECKING, Any
 
 from services.gateways.breaker import Breaker
-from services.gateways.http import TooLong, body_of, client
-from services.gateways.identity import wrong_address
+from services.gateways.http import TooLong, body_of, client, wrong_address
 from services.runtime.logs import log
 from services.runtime.settings import Settings, SettingsError
 from services.standard.places import straight_km

@@ -22,8 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, get_args
 
 from services.contract.encoding import NotUtf8, decoded
 from services.gateways.breaker import Breaker
-from services.gateways.http import TooLong, body_of, client
-from services.gateways.identity import wrong_address
+from services.gateways.http import TooLong, body_of, client, wrong_address
 from services.runtime import metrics
 from services.runtime.logs import log
 from services.runtime.settings import Settings, SettingsError

@@ -93,7 +93,14 @@ class Settings(BaseSettings):
     trust_store: Path | None = Field(None, description="directory of CA certificates, for rsa")
     crls: Path | None = Field(None, description="directory of revocation lists, for rsa")
     ocsp: str = Field("off", description="off, certificate (the responder it names), or a responder's address, for rsa")
-    ncanode_url: str | None = Field(None, description="address of NCANode, for ncanode")
+    revocation: Literal["checked", "unchecked"] = Field(
+        "checked",
+        description="unchecked: with rsa and neither crls nor ocsp, start in production all the same; then signatures "
+        "of revoked certificates are taken",
+    )
+    ncanode_url: str | None = Field(
+        None, description="address of NCANode, for ncanode; in production https, or http on this machine"
+    )
     keys_file: Path | None = Field(None, description="keys for personal data: JSON, see docs/security.md")
     senders_file: Path | None = Field(
         None, description="who may send for which clinic: JSON, see docs/security.md; without it nobody is asked"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import structlog
@@ -25,8 +25,8 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def settings(**over: Any) -> Settings:
-    return Settings(env="development", **over)
+def settings(env: Literal["production", "development"] = "development", **over: Any) -> Settings:
+    return Settings(env=env, **over)
 
 
 @pytest.fixture
@@ -68,6 +68,29 @@ def test_without_lists_revocation_is_not_checked_and_that_is_said_once(trust_sto
     with structlog.testing.capture_logs() as logged:
         verifier_from(settings(trust_store=trust_store))
     assert [(line["log_level"], "HOMECALL_CRLS" in line["event"]) for line in logged] == [("warning", True)]
+
+
+def test_in_production_rsa_needs_lists_or_ocsp_or_to_be_told_that_nothing_is_checked(
+    trust_store: Path, crls: Path
+) -> None:
+    with structlog.testing.capture_logs() as logged:
+        said = refused(env="production", trust_store=trust_store)
+    assert not logged
+    for name in ("HOMECALL_CRLS", "HOMECALL_OCSP", "HOMECALL_REVOCATION=unchecked"):
+        assert name in said
+    for enough in ({"crls": crls}, {"ocsp": "certificate"}, {"ocsp": "http://ocsp.example.kz/"}):
+        assert isinstance(verifier_from(settings("production", trust_store=trust_store, **enough)), RsaPool)
+    with structlog.testing.capture_logs() as logged:
+        verifier_from(settings("production", trust_store=trust_store, revocation="unchecked"))
+    assert [line["log_level"] for line in logged] == ["warning"]
+
+
+def test_unchecked_switches_nothing_off_that_is_there(tmp_path: Path, trust_store: Path, crls: Path) -> None:
+    over = {"trust_store": trust_store, "revocation": "unchecked"}
+    assert refused(env="production", crls=tmp_path / "nowhere", **over).startswith("HOMECALL_CRLS")
+    with structlog.testing.capture_logs() as logged:
+        verifier_from(settings("production", crls=crls, **over))
+    assert not logged
 
 
 def test_rsa_needs_a_trust_store(tmp_path: Path, trust_store: Path) -> None:
@@ -118,3 +141,30 @@ def test_ncanode_needs_an_address(url: str) -> None:
     said = refused(signatures="ncanode", ncanode_url=url)
     assert said.startswith("HOMECALL_NCANODE_URL is no plain http or https address")
     assert "secret" not in said
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://ncanode:14579",
+        "http://10.0.0.7:14579",
+        "http://ncanode.example.kz",
+        "HTTP://ncanode:14579",
+        "http://127.0.0.1.example.kz",
+        "http://localhost.example.kz",
+        "http://0.0.0.0:14579",
+    ],
+)
+def test_in_production_ncanode_is_reached_over_https_or_on_this_machine(url: str) -> None:
+    said = refused(env="production", signatures="ncanode", ncanode_url=url)
+    assert said.startswith("HOMECALL_NCANODE_URL: must be https in production")
+    assert "http://127.0.0.1:14579" in said
+    assert isinstance(verifier_from(settings(signatures="ncanode", ncanode_url=url)), NcaNode)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://ncanode.example.kz", "http://127.0.0.1:14579", "http://localhost:14579", "http://[::1]:14579/base"],
+)
+def test_ncanode_s_address_in_production(url: str) -> None:
+    assert isinstance(verifier_from(settings("production", signatures="ncanode", ncanode_url=url)), NcaNode)
