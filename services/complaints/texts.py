@@ -149,9 +149,9 @@ _REGISTERED_ON: Final = Text("Тіркелген күні: {on}.", "Дата р�
 _RECEIVED_BY: Final = Text("Қабылдаған адам: {who}.", "Жалобу принял(а): {who}.", "Received by: {who}.")
 _TERM: Final = Text("Қарау мерзімі – {days}.", "Срок рассмотрения – {days}.", "Term of consideration: {days}.")
 _ANSWER_BY_HAND_AT: Final = Text(
-    "Жауап қолма-қол беріледі, орны: {place}.",
-    "Ответ выдаётся на руки, место: {place}.",
-    "The answer is handed over at: {place}.",
+    "Жауап мына жерде қолма-қол беріледі: {place}.",
+    "Ответ можно получить на руки по адресу: {place}.",
+    "The answer can be collected at: {place}.",
 )
 _ANSWER_BY: Final[Mapping[str, Text]] = {
     "post": Text(
@@ -180,7 +180,7 @@ def _answer_by(facts: ComplaintFacts) -> Text | None:
 
 
 _LINKED: Final = Text(
-    "Осы шақыру туралы басқа шағымыңызбен байланыстырылды: олар бірге қаралады.",
+    "Шағымыңыз осы шақыру бойынша басқа шағымыңызбен біріктірілді, олар бірге қаралады.",
     "Она связана с другой Вашей жалобой на тот же вызов: их рассмотрят вместе.",
     "It is linked with your other complaint about the same call: they are considered together.",
 )
@@ -317,12 +317,12 @@ def _escalated(facts: ComplaintFacts) -> list[Text | None]:
 
 
 _OVERDUE_SINCE: Final = Text(
-    "Шағымыңызға{number} жауап мерзімі өтіп кетті: {on}.",
+    "Шағымыңызға{number} жауап беру мерзімі өтіп кетті: {on}.",
     "Срок ответа на Вашу жалобу{number} истёк: {on}.",
     "The answer to your complaint{number} is overdue: it was due by {on}.",
 )
 _OVERDUE: Final = Text(
-    "Шағымыңызға{number} жауап мерзімі өтіп кетті.",
+    "Шағымыңызға{number} жауап беру мерзімі өтіп кетті.",
     "Срок ответа на Вашу жалобу{number} истёк.",
     "The answer to your complaint{number} is overdue.",
 )

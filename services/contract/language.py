@@ -249,10 +249,10 @@ FIELD_NAMES: Final[Mapping[str, Text]] = {
     "registrar": Text("тіркеуші туралы мәліметтер", "данные регистратора", "registrar's details"),
     "signature": Text("электрондық цифрлық қолтаңба", "электронная цифровая подпись", "electronic digital signature"),
     "addressed_to": Text("шағымның кімге жолданғаны", "кому адресована жалоба", "to whom the complaint is addressed"),
-    "complainant": Text("шағым беруші туралы мәліметтер", "данные заявителя жалобы", "complainant's details"),
-    "complainant.full_name": Text("шағым берушінің аты-жөні", "ФИО заявителя жалобы", "complainant's full name"),
+    "complainant": Text("шағым беруші туралы мәліметтер", "данные лица, подавшего жалобу", "complainant's details"),
+    "complainant.full_name": Text("шағым берушінің аты-жөні", "ФИО лица, подавшего жалобу", "complainant's full name"),
     "complainant.postal_address": Text(
-        "шағым берушінің пошталық мекенжайы", "почтовый адрес заявителя жалобы", "complainant's postal address"
+        "шағым берушінің пошталық мекенжайы", "почтовый адрес лица, подавшего жалобу", "complainant's postal address"
     ),
     "text": Text("шағымның мәтіні", "текст жалобы", "text of the complaint"),
     "received_by": Text(

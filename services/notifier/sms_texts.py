@@ -69,7 +69,7 @@ def sms_text(status: RequestStatus, facts: StatusFacts, language: Language) -> s
 
 CALL_103_NOW: Final = Text("Дереу 103 нөміріне қоңырау шалыңыз!", "Немедленно звоните 103!", "Call 103 now!")
 
-_IF_WORSE: Final = Text("Нашарласа: 103.", "Станет хуже: 103.", "If worse: call 103.")
+_IF_WORSE: Final = Text("Жағдай нашарласа: 103.", "При ухудшении: 103.", "If worse: call 103.")
 _BE_AT_HOME: Final = Text("Үйде болыңыз.", "Будьте дома.", "Please be at home.")
 _ENQUIRIES: Final = Text("Анықтама: {phones}.", "Справки: {phones}.", "Enquiries: {phones}.").fill(
     phones=CONTACT_CENTRE
@@ -172,7 +172,7 @@ def _rescheduled(facts: StatusFacts) -> list[Text | None]:
 def _delayed(facts: StatusFacts) -> list[Text | None]:
     delayed = Text(
         "Дәрігердің келу уақыты әзірге белгіленген жоқ, шақыру{n} күшінде. Кешірім сұраймыз.",
-        "Время визита врача пока не назначено, вызов{n} в силе. Извините.",
+        "Время визита врача пока не назначено, вызов{n} в силе. Приносим извинения.",
         "The time of the doctor's visit is not set yet; your call{n} stands. We apologise.",
     )
     return [delayed.fill(n=_number(facts)), _unless_emergency(facts, _IF_WORSE), _clinic_phone(facts)]
@@ -185,12 +185,12 @@ _REFUSALS: Final[Mapping[str, Text]] = {
         "Not accepted: some data are wrong. Correct them and apply again.",
     ),
     "unknown_clinic": Text(
-        "Өтініш қабылданбады: емхана табылмады. Таңдап, қайта беріңіз.",
+        "Өтініш қабылданбады: емхана табылмады. Емхананы таңдап, өтінішті қайта беріңіз.",
         "Заявка не принята: поликлиника не найдена. Выберите её и подайте снова.",
         "Not accepted: no such clinic. Choose yours and apply again.",
     ),
     "identity_not_confirmed": Text(
-        "Өтініш қабылданбады: жеке басы расталмады. ЖСН тексеріп, қайта беріңіз.",
+        "Өтініш қабылданбады: жеке басы расталмады. ЖСН-ді тексеріп, қайта беріңіз.",
         "Заявка не принята: личность не подтверждена. Проверьте ИИН и подайте снова.",
         "Not accepted: identity not confirmed. Check the IIN and apply again.",
     ),
@@ -200,7 +200,7 @@ _REFUSALS: Final[Mapping[str, Text]] = {
         "Not accepted: the representative's authority is not confirmed.",
     ),
     "signature_invalid": Text(
-        "Өтініш қабылданбады: ЭЦҚ расталмады. Өз ЭЦҚ арқылы қайта жіберіңіз.",
+        "Өтініш қабылданбады: ЭЦҚ расталмады. Өз ЭЦҚ-ңызбен қол қойып, қайта жіберіңіз.",
         "Заявка не принята: ЭЦП не подтверждена. Подпишите своей ЭЦП снова.",
         "Not accepted: the EDS is not confirmed. Sign again with your own.",
     ),
@@ -210,7 +210,7 @@ _REFUSALS: Final[Mapping[str, Text]] = {
         "Not accepted: the patient is not attached to this clinic.",
     ),
     "duplicate": Text(
-        "Дәрігер бұрын шақырылған, ол шақыру күшінде. Қайта өтініш қажет емес.",
+        "Бұл пациентке дәрігер шақырылып қойған; қайта өтініш берудің қажеті жоқ.",
         "Врач уже вызван, прежний вызов в силе. Новая заявка не нужна.",
         "A doctor has already been called; that call stands. No new one is needed.",
     ),
@@ -271,7 +271,7 @@ _NOT_COMPLETED: Final[Mapping[str, Text]] = {
     ),
 }
 _CLOSED: Final = Text(
-    "Шақыру орындалмай жабылды.", "Вызов закрыт невыполненным.", "The call was closed without a visit."
+    "Шақыру орындалмай жабылды.", "Вызов закрыт без исполнения.", "The call was closed without a visit."
 )
 
 

@@ -352,9 +352,9 @@ _NO_TIME_YET: Final = Text(
     "We apologise: the time of the doctor's visit is not set yet.",
 )
 _CALL_STANDS: Final = Text(
-    "Шақыру күшінде{number}, уақыты белгіленген бойда хабарлаймыз.",
-    "Вызов остаётся в силе{number}, время сообщим, как только оно будет назначено.",
-    "Your call stands{number}, and you will be told the time as soon as it is set.",
+    "Шақыру{number} күшінде, уақыты белгіленген бойда хабарлаймыз.",
+    "Вызов{number} остаётся в силе; время сообщим, как только оно будет назначено.",
+    "Your call{number} stands; you will be told the time as soon as it is set.",
 )
 
 
@@ -426,8 +426,8 @@ _IDENTITY_NEXT_ELSE: Final = Text(
 _AUTHORITY: Final = Text(
     "Өтініш қабылданбады: өкілдің өкілеттігі расталмады. Жарамды сенімхатты немесе ата-ана не қорғаншы екенін "
     "растайтын құжатты көрсетіп, өтінішті қайта беріңіз. Пациенттің өзі де өтініш бере алады.",
-    "Заявка не принята: полномочия представителя не подтверждены. Укажите действующую доверенность либо документ "
-    "родителя или опекуна и подайте заявку снова. Пациент может обратиться и сам.",
+    "Заявка не принята: полномочия представителя не подтверждены. Укажите действующую доверенность либо документ, "
+    "подтверждающий, что Вы родитель или опекун, и подайте заявку снова. Пациент может обратиться и сам.",
     "The request was not accepted: the representative's authority could not be confirmed. Give a valid power of "
     "attorney, or proof of being the parent or guardian, and apply again. Patients may also apply themselves.",
 )
@@ -448,7 +448,7 @@ _NOT_ATTACHED: Final = Text(
     "attached to, or have the patient attached to this one on egov.kz.",
 )
 _DUPLICATE: Final = Text(
-    "Жаңа өтініш қабылданбады: бұл пациентке дәрігер бұрын шақырылған.",
+    "Жаңа өтініш қабылданбады: бұл пациентке дәрігер шақырылып қойған; қайта өтініш берудің қажеті жоқ.",
     "Новая заявка не принята: к этому пациенту врач уже вызван.",
     "The new request was not accepted: a doctor has already been called for this patient.",
 )
@@ -456,7 +456,7 @@ _DUPLICATE_OF: Final = Text(
     "Бұрынғы өтініштің нөмірі: {request}.", "Номер прежней заявки: {request}.", "The earlier request: {request}."
 )
 _DUPLICATE_NEXT: Final = Text(
-    "Ол күшінде қалады, қайта өтініш берудің қажеті жоқ. Оны өзгерту немесе қайтарып алу үшін емханаға хабарласыңыз.",
+    "Ол шақыру күшінде қалады. Оны өзгерту немесе қайтарып алу үшін емханаға хабарласыңыз.",
     "Она остаётся в силе, подавать ещё одну не нужно. Чтобы изменить или отозвать её, обратитесь в поликлинику.",
     "It stands, and there is no need for another. To change or withdraw it, contact the clinic.",
 )
@@ -548,7 +548,7 @@ _OUTCOMES: Final[Mapping[str, Text]] = {
 }
 _COMPLETED: Final = Text("Шақыру орындалды.", "Вызов выполнен.", "The call has been completed.")
 _NOT_COMPLETED: Final = Text(
-    "Шақыру орындалмай жабылды.", "Вызов закрыт невыполненным.", "The call was closed without being completed."
+    "Шақыру орындалмай жабылды.", "Вызов закрыт без исполнения.", "The call was closed without being completed."
 )
 
 

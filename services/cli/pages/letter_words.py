@@ -81,12 +81,12 @@ OUTGOING: Final = Text("Шығыс № ____________", "Исх. № ____________"
 IN_REPLY_TO: Final = Text("{on} ж. № {number} шағымға", "На № {number} от {on}", "In reply to No. {number} of {on}")
 DEAR: Final = Text("Құрметті {name}!", "Уважаемый(ая) {name}!", "Dear {name},")
 CONSIDERED: Final = Text(
-    "Сіздің {on} күні № {number} болып тіркелген шағымыңыз қаралды.",
+    "Сіздің {on} күні {number} нөмірімен тіркелген шағымыңыз қаралды.",
     "Ваша жалоба, зарегистрированная {on} под № {number}, рассмотрена.",
     "Your complaint that was registered on {on} as No. {number} has been considered.",
 )
 NOT_CONSIDERED: Final = Text(
-    "Сіздің {on} күні № {number} болып тіркелген шағымыңызды қараудан бас тартылды.",
+    "Сіздің {on} күні {number} нөмірімен тіркелген шағымыңызды қараудан бас тартылды.",
     "В рассмотрении Вашей жалобы, зарегистрированной {on} под № {number}, отказано.",
     "The consideration of your complaint that was registered on {on} as No. {number} is refused.",
 )
@@ -104,7 +104,7 @@ REASONS: Final = Text("Негіздеме", "Обоснование", "Reasons")
 GROUNDS: Final = Text("Бас тарту негіздемесі", "Основания отказа", "Grounds of the refusal")
 MEASURES: Final = Text("Қабылданған шаралар", "Принятые меры", "Measures taken")
 TIMES: Final = Text(
-    "Шақыру бойынша мерзімдер ({at} жағдай бойынша)",
+    "Шақыру бойынша мерзімдер ({at} кезіндегі жағдай бойынша)",
     "Сроки по вызову (по состоянию на {at})",
     "The call's times (as known at {at})",
 )
@@ -112,7 +112,7 @@ NEXT: Final = Text("Жауаппен келіспесеңіз", "Если Вы �
 EXECUTOR: Final = Text("Орындаушы: {who}", "Исполнитель: {who}", "Executor: {who}")
 SENT: Final[Mapping[str, Text]] = {
     "post": Text("Жауап пошта арқылы жіберілді: {on}.", "Ответ направлен по почте: {on}.", "Sent by post: {on}."),
-    "by_hand": Text("Жауап қолма-қол беріледі: {on}.", "Ответ выдаётся на руки: {on}.", "Handed over: {on}."),
+    "by_hand": Text("Жауап қолма-қол берілген күн: {on}.", "Ответ выдан на руки: {on}.", "Handed over: {on}."),
     "portal": Text(
         "Жауап порталдағы жеке кабинетке жіберілді: {on}.",
         "Ответ направлен в личный кабинет на портале: {on}.",

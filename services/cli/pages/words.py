@@ -64,8 +64,8 @@ INTERCOM: Final = Text("Домофон", "Домофон", "Intercom")
 PHONE: Final = Text("Телефон", "Телефон", "Phone")
 DOCTOR: Final = Text("Дәрігер", "Врач", "Doctor")
 SPECIALTY: Final = Text("Дәрігердің мамандығы", "Специальность врача", "Doctor's specialty")
-ARRIVES_FROM: Final = Text("Келетін уақыты, бастап", "Время визита, с", "Arrives from")
-ARRIVES_TO: Final = Text("Келетін уақыты, дейін", "Время визита, до", "Arrives to")
+ARRIVES_FROM: Final = Text("Келу уақытының басы", "Время визита, с", "Arrives from")
+ARRIVES_TO: Final = Text("Келу уақытының соңы", "Время визита, до", "Arrives to")
 TOLD_BY: Final = Text("Хабарлаған", "Кто сообщил", "Told by")
 TOLD_AT: Final = Text("Ауызша хабарланған уақыты", "Время устного ответа", "Told at")
 SET_AT: Final = Text("Жауап жазылған уақыты", "Время записи ответа", "Answer entered at")
@@ -124,16 +124,16 @@ REASON_WORDS: Final[Mapping[str, Text]] = {
     "dangerous_infection_suspected": Text(
         "қауіпті инфекцияға күдік", "подозрение на опасную инфекцию", "suspected dangerous infection"
     ),
-    "not_transportable": Text("тасымалдауға болмайды", "нетранспортабелен", "cannot be moved"),
+    "not_transportable": Text("науқасты көлікпен жеткізуге болмайды", "нетранспортабелен", "cannot be moved"),
     "passed_on_by_ambulance": Text(
-        "жедел жәрдем берген шақыру", "вызов передан скорой помощью", "passed on by the ambulance service"
+        "жедел жәрдем қызметі жолдаған шақыру", "вызов передан скорой помощью", "passed on by the ambulance service"
     ),
     "other": Text("басқа себеп", "другая причина", "other reason"),
     "chest_pain": Text("кеуденің ауыруы", "боль в груди", "chest pain"),
     "loss_of_consciousness": Text("естен тану", "потеря сознания", "loss of consciousness"),
     "severe_breathlessness": Text("қатты ентігу", "сильная одышка", "severe breathlessness"),
     "heavy_bleeding": Text("қатты қан кету", "сильное кровотечение", "heavy bleeding"),
-    "seizures": Text("құрысу, тырысу", "судороги", "seizures"),
+    "seizures": Text("тырысу ұстамалары", "судороги", "seizures"),
     "stroke_signs": Text("инсульт белгілері", "признаки инсульта", "signs of a stroke"),
     "severe_injury": Text("ауыр жарақат", "тяжёлая травма", "severe injury"),
 }
@@ -184,7 +184,7 @@ REFUSALS: Final[Mapping[str, Text]] = {
         "пациент емханаға тіркелмеген", "пациент не прикреплён к поликлинике", "patient not attached to the clinic"
     ),
     "duplicate": Text(
-        "қайталама өтініш: дәрігер бұрын шақырылған", "повторная заявка: врач уже вызван", "duplicate: already called"
+        "қайталама өтініш: дәрігер шақырылып қойған", "повторная заявка: врач уже вызван", "duplicate: already called"
     ),
 }
 

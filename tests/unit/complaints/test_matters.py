@@ -378,7 +378,7 @@ async def test_the_second_is_linked_and_keeps_a_number_and_a_term_of_its_own() -
     registered = events[-1]
     assert registered["linked_complaints"] == [COMPLAINT]
     assert (registered["incoming_number"], registered["answer_due_on"]) == ("2026-2", "2026-12-01")
-    for language, words in {"kk": "байланыстырылды", "ru": "связана", "en": "linked"}.items():
+    for language, words in {"kk": "біріктірілді", "ru": "связана", "en": "linked"}.items():
         assert words in registered["text"][language]
     assert "linked_complaints" not in events[0], "it is not registered yet"
     assert (await office.state(SECOND)).linked == [COMPLAINT]

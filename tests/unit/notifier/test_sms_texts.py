@@ -78,7 +78,7 @@ def test_what_each_says() -> None:
         "Поликлиника: +7 700 000 00 05."
     )
     assert sms_text("registered", PLAIN, "kk") == (
-        "Дәрігерді шақыру № 117 қабылданды. Келу уақыты хабарланады, ең кеші 09:30. Нашарласа: 103. "
+        "Дәрігерді шақыру № 117 қабылданды. Келу уақыты хабарланады, ең кеші 09:30. Жағдай нашарласа: 103. "
         "Емхана: +7 700 000 00 05."
     )
     refused = replace(PLAIN, refusal_code="outside_acceptance_hours", emergency=True)
