@@ -51,10 +51,41 @@ AROUND_KAZAKHSTAN: tuple[tuple[float, float], ...] = (
 Coarse on purpose: it has to tell another country from a village at the border, and never costs that village its place.
 """
 
+CITIES_ACROSS_THE_BORDER: tuple[tuple[float, float, float], ...] = (
+    (41.31, 69.28, 8),  # Tashkent
+    (41.47, 69.58, 8),  # Chirchiq
+    (41.02, 70.14, 30),  # Angren
+    (40.49, 68.78, 12),  # Guliston
+    (40.12, 67.84, 40),  # Jizzakh
+    (40.53, 70.94, 60),  # Kokand
+    (41.00, 71.67, 60),  # Namangan
+    (40.28, 69.62, 50),  # Khujand
+    (42.875, 74.59, 10),  # Bishkek
+    (42.81, 73.85, 15),  # Kara-Balta
+    (42.52, 72.24, 10),  # Talas
+    (42.46, 76.18, 25),  # Balykchy
+    (42.49, 78.39, 25),  # Karakol
+    (43.91, 81.32, 30),  # Yining
+    (46.75, 82.98, 8),  # Tacheng
+    (47.84, 88.13, 50),  # Altay in Xinjiang
+    (51.50, 81.20, 20),  # Rubtsovsk
+    (53.00, 78.66, 20),  # Slavgorod
+    (54.99, 73.37, 50),  # Omsk
+    (55.44, 65.34, 50),  # Kurgan
+    (55.16, 61.40, 60),  # Chelyabinsk
+    (51.20, 58.60, 20),  # Orsk
+    (51.77, 55.10, 40),  # Orenburg
+    (46.35, 48.04, 30),  # Astrakhan
+)
+"""Cities within that line and outside the country: degrees, and kilometres around in which nothing is Kazakhstan.
+
+A geocoder that takes a street of another town for the patient's finds it in a city like these.
+"""
+
 
 def located(lat: float | None, lon: float | None) -> tuple[float, float] | None:
     """The coordinates, where both are there and lie in Kazakhstan or near its border; else None."""
-    if lat is None or lon is None or not _inside(lat, lon):
+    if lat is None or lon is None or not _inside(lat, lon) or _in_a_city_across_the_border(lat, lon):
         return None
     return lat, lon
 
@@ -75,6 +106,13 @@ def _inside(lat: float, lon: float) -> bool:
             inside ^= lon < crosses_at
         before_lat, before_lon = to_lat, to_lon
     return inside
+
+
+def _in_a_city_across_the_border(lat: float, lon: float) -> bool:
+    return any(
+        abs(lat - city_lat) * _KM_PER_DEGREE <= km and straight_km(lat, lon, city_lat, city_lon) <= km
+        for city_lat, city_lon, km in CITIES_ACROSS_THE_BORDER
+    )
 
 
 def straight_km(lat: float, lon: float, to_lat: float, to_lon: float) -> float:
