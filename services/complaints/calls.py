@@ -24,6 +24,7 @@ from services.contract.events import (
     StatusChanged,
     VisitClosed,
 )
+from services.contract.topics import TOPIC_OF_TYPE
 from services.contract.types import in_zone
 from services.runtime.decision import Decision
 from services.standard.deadlines import Clock, answer_clock, queue_clock, service_clock
@@ -86,8 +87,13 @@ class Timelines:
         return Decision()
 
     def decide(self, state: CallTimeline | None, event: Incoming, now: datetime) -> Decision[CallTimeline]:
-        """Keep the line of an event; one that was heard before never comes here."""
+        """Keep the line of an event; one that was heard before never comes here.
+
+        Only our own events say which clinic a call belongs to: one from outside waits until one of ours has come.
+        """
         assert event.data is not None
+        if state is None and not TOPIC_OF_TYPE[event.type].ours:
+            return Decision(park=True)
         if state is None:
             state = CallTimeline(event.subject, event.clinic_id)
         facts = event.data.model_dump(mode="json", exclude_none=True, include=set(_KEPT))

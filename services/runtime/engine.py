@@ -18,6 +18,7 @@ import bson
 from services.contract.envelope import Incoming, Outgoing, Record, outgoing, read
 from services.contract.envelope import Unreadable as NoEvent
 from services.contract.errors import one_line
+from services.contract.events import MODELS
 from services.contract.ids import cause_id
 from services.contract.types import ZONE, Event, in_zone
 from services.runtime import metrics
@@ -229,7 +230,7 @@ class Engine(Generic[S]):
         if aggregate.heard(event.cause):
             return "repeated"
         now = self._then(aggregate.id, now)
-        decision = self.domain.decide(aggregate.state, event, now)
+        decision = self._judged(aggregate, event, now)
         if decision.dead is not None:
             deaths[index] = decision.dead
             return "dead"
@@ -247,6 +248,16 @@ class Engine(Generic[S]):
         if first and aggregate.parked:
             self._unpark(aggregate, event.cause, now)
         return "handled"
+
+    def _judged(self, aggregate: Aggregate[S], event: Incoming, now: datetime) -> Decision[S]:
+        """What the domain decides on an event, once the event is known to be of the subject's own clinic.
+
+        Kafka's access lists know no keys: who may write for one clinic can write about a call of another.
+        """
+        whose = getattr(aggregate.state, "clinic_id", None)
+        if whose is not None and event.clinic_id != whose:
+            return Decision(dead=Dead("invalid_transition", another_clinics(event)))
+        return self.domain.decide(aggregate.state, event, now)
 
     def _apply(
         self,
@@ -281,7 +292,7 @@ class Engine(Generic[S]):
                 aggregate.parked.append(kept)
                 continue
             then = self._then(aggregate.id, now)
-            decision = self.domain.decide(aggregate.state, event, then)
+            decision = self._judged(aggregate, event, then)
             if decision.park:
                 aggregate.parked.append(replace(kept, until=_WHILE_HELD))
             elif decision.dead is not None:
@@ -575,6 +586,16 @@ class Due(Generic[S]):
     def events(self) -> list[Outgoing]:
         """The events to send."""
         return [event for each in self.unsent for event in each.owed()]
+
+
+def another_clinics(event: Incoming) -> str:
+    """What is wrong with an event whose subject is known under another clinic, and the way out."""
+    what = MODELS[event.type].SUBJECT
+    new = f", or send what is new under a new {what}" if event.type.endswith(".submitted") else ""
+    return (
+        f"clinic_id: this {what} is another clinic's: send {event.type} with the clinic_id that its "
+        f"{what.removesuffix('_id')} was sent with{new}"
+    )
 
 
 def parked_place(aggregate_id: str, cause: str) -> str:

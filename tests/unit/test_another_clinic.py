@@ -1,0 +1,171 @@
+"""Every event about a subject is held against the subject's clinic, in every service (all types × all services)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from services.complaints.app import Complaints
+from services.complaints.calls import CallTimeline, Timelines
+from services.complaints.domain import ComplaintState
+from services.contract.envelope import Incoming, read
+from services.contract.topics import COMPLAINTS, INTAKE, NOTIFIER, ROSTERS, SCHEDULER, SERVICES, read_by
+from services.contract.types import ZONE
+from services.intake.app import Intake
+from services.intake.domain import RequestState
+from services.notifier.domain import Call, Notifier, clinic_facts
+from services.runtime.clock import SystemClock
+from services.runtime.engine import Engine
+from services.runtime.mongo import Aggregate
+from services.runtime.personal import KeyRing, Vault
+from services.runtime.settings import Settings
+from services.scheduler.app import Scheduler
+from services.scheduler.domain import CallState
+from services.standard.clinics import Clinics
+from services.standard.rules import load_rule_sets
+from tests.contract.goldens import compact, examples, record
+from tests.unit.scheduler import office as scheduler
+
+NOW = datetime(2026, 11, 23, 9, 0, tzinfo=ZONE)
+OWNER = "owner-1"
+RULES = load_rule_sets()
+VAULT = Vault(KeyRing(b"lookup".ljust(32), {"k": b"k" * 32}, "k"))
+HEARD = [
+    (service, event_type)
+    for service in SERVICES
+    for topic in read_by(service)
+    if not topic.whole and topic is not ROSTERS
+    for event_type in topic.types
+]
+
+
+def domain_of(service: str, event_type: str) -> tuple[Any, Callable[[str], Any]]:
+    """What decides on a type in a service, and a subject of ``OWNER`` there, by its id."""
+    if service == INTAKE:
+        intake = Intake(RULES, Clinics(), VAULT, judge_record_time=False)
+        return intake, lambda subject: RequestState(subject, OWNER, "accepted", "phone")
+    if service == SCHEDULER:
+        settings = Settings(_env_file=None, env="development", signatures="off")  # type: ignore[call-arg]  # pydantic-settings' own argument
+
+        def call(subject: str) -> CallState:
+            return CallState(subject, OWNER, "phone", "booked", "2026-11-23", {}, NOW.isoformat())
+
+        return Scheduler(settings, Clinics()), call
+    if service == NOTIFIER:
+        notifier = Notifier(RULES, lambda clinic_id: clinic_facts(clinic_id, None))
+        return notifier, lambda subject: Call(subject, OWNER, "phone", status="registered")
+    assert service == COMPLAINTS
+    if event_type.startswith("complaint."):
+        complaints = Complaints(Clinics(), RULES, judge_record_time=False, vault=VAULT)
+        return complaints, lambda subject: ComplaintState(subject, OWNER, "registered")
+    return Timelines(), lambda subject: CallTimeline(subject, OWNER)
+
+
+class OneSubject:
+    """A store with one aggregate in it."""
+
+    def __init__(self, aggregate: Aggregate[Any]) -> None:
+        self.aggregate = aggregate
+
+    def remembered(self, _: str) -> None:
+        return
+
+    async def load(self, ids: Collection[str]) -> dict[str, Aggregate[Any]]:
+        return dict.fromkeys(ids, self.aggregate)
+
+    async def save(self, aggregates: Sequence[Aggregate[Any]]) -> set[str]:
+        assert list(aggregates) == []
+        return set()
+
+
+def another_clinics(event_type: str) -> Incoming:
+    (example, *_) = examples("valid", (event_type,))
+    event = read(record(event_type, compact(example.data | {"clinic_id": "other-2"})))
+    assert event.data is not None
+    assert event.clinic_id == "other-2"
+    return event
+
+
+@pytest.mark.parametrize(("service", "event_type"), HEARD)
+async def test_an_event_of_another_clinic_changes_nothing(service: str, event_type: str) -> None:
+    domain, subject = domain_of(service, event_type)
+    event = another_clinics(event_type)
+    aggregate: Aggregate[Any] = Aggregate(event.subject, state=subject(event.subject))
+    store: Any = OneSubject(aggregate)
+    handled = await Engine(service, store, domain, SystemClock()).handle([event], NOW)
+    assert aggregate.state == subject(event.subject)
+    assert handled.events == []
+    if domain.target(event) is None:
+        assert handled.dead == []  # of no concern to this service, whoever sends it
+        return
+    ((_, death),) = handled.dead
+    assert death.reason == "invalid_transition"
+    assert "another clinic's" in death.detail
+    assert event.type in death.detail
+
+
+def test_the_table_has_the_events_that_clinics_send() -> None:
+    assert {
+        (INTAKE, "request.withdrawn"),
+        (SCHEDULER, "visit.reported"),
+        (NOTIFIER, "answer.given"),
+        (COMPLAINTS, "answer.given"),
+        (COMPLAINTS, "complaint.answered"),
+    } <= set(HEARD)
+
+
+async def test_one_that_waited_for_its_subject_is_held_against_it_too() -> None:
+    """It came before anybody knew whose the call is."""
+    answer, accepted = another_clinics("answer.given"), another_clinics("request.accepted")
+    engine: Engine[CallTimeline] = Engine(COMPLAINTS, _store := _Keeping(), Timelines(), SystemClock())  # type: ignore[arg-type]  # a stand-in of the store
+    await engine.handle([answer], NOW)
+    assert [kept.cause for kept in _store.kept.parked] == [answer.cause]
+    assert answer.data is not None
+    same = json.loads(accepted.value) | {"request_id": answer.subject, "clinic_id": OWNER}
+    await engine.handle([read(record("request.accepted", compact(same), ce_id="2"))], NOW)
+    assert _store.kept.state is not None
+    assert [line["type"] for line in _store.kept.state.lines] == ["request.accepted"]
+    (parked,) = _store.kept.parked
+    assert parked.dead is not None
+    assert parked.dead.reason == "invalid_transition"
+
+
+class _Keeping:
+    """A store that keeps the one aggregate as it is handed over."""
+
+    def __init__(self) -> None:
+        self.kept: Aggregate[CallTimeline] = Aggregate("")
+
+    def remembered(self, _: str) -> None:
+        return
+
+    async def load(self, ids: Collection[str]) -> dict[str, Aggregate[CallTimeline]]:
+        (name,) = ids
+        self.kept.id = name
+        return {name: self.kept}
+
+    async def save(self, aggregates: Sequence[Aggregate[CallTimeline]]) -> set[str]:
+        for each in aggregates:
+            each.changed = False
+        return set()
+
+
+async def test_a_roster_and_a_doctor_who_drops_out_change_their_own_clinics_day_only() -> None:
+    office = scheduler.Office(scheduler.known(scheduler.clinic()))
+    mine = scheduler.roster(scheduler.doctor("d1"), revision=1)
+    await office.handle(mine)
+    data = json.loads(mine.value)
+    before = (await office.store.load_days([f"{data['clinic_id']}|{data['date']}"])).popitem()[1]
+    kept = (before.roster, before.unavailable)
+    roster = data | {"clinic_id": "other-2", "revision": 9, "doctors": []}
+    away = {"clinic_id": "other-2", "date": data["date"], "doctor_id": "d1", "from": "09:00", "reason": "ill"}
+    await office.handle(
+        read(record("roster.published", compact(roster), ce_id="r")),
+        read(record("doctor.unavailable", compact(away), ce_id="u")),
+    )
+    after = (await office.store.load_days([f"{data['clinic_id']}|{data['date']}"])).popitem()[1]
+    assert (after.roster, after.unavailable) == kept
