@@ -105,6 +105,7 @@ class Complaints:
             now=now,
             bad_signature=self.bad_signatures.get(event.cause),
             held=held,
+            told=state.sequence,
             matter=self._matter(event),
         )
         # What it says belongs to the event that brought it; the commands that came meanwhile follow it.

@@ -14,7 +14,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple, NotRequired, TypedDict, cast, get_args
 
 from services.complaints.calls import CallTimeline, KeptCall, verdicts
-from services.complaints.texts import ComplaintFacts, complaint_text, next_steps
+from services.complaints.texts import QUALITY_AUTHORITY_DAYS, ComplaintFacts, complaint_text, next_steps
 from services.contract.envelope import Incoming
 from services.contract.events import (
     AnswerBy,
@@ -88,7 +88,7 @@ class Held(TypedDict):
     """A complaint whose signature cannot be checked yet: the event, sealed, when to try again, and its term meanwhile.
 
     ``started_at`` and what follows are None while the clinic has no opening; ``said`` is ``""``, ``approaching`` or
-    ``missed``.
+    ``missed``. ``quality_authority_days`` is missing where an earlier release held it.
     """
 
     kept: dict[str, Any]
@@ -100,6 +100,7 @@ class Held(TypedDict):
     due_at: str | None
     limit_seconds: int
     said: str
+    quality_authority_days: NotRequired[int]
 
 
 class Draft(TypedDict):
@@ -176,6 +177,7 @@ def decide(
     bad_signature: FieldError | None = None,
     kept: dict[str, Any] | None = None,
     held: Held | None = None,
+    told: int = 0,
     matter: Mapping[str, str] | None = None,
 ) -> Decision[ComplaintState]:
     """Decide on any event of a complaint.
@@ -186,11 +188,13 @@ def decide(
     complaint waits for it.
 
     ``kept`` is the event, sealed, of a complaint whose signature cannot be checked now: it is held. ``held`` is what
-    stood of one that was, and can be decided on now.
+    stood of one that was, and can be decided on now; ``told`` is how many statuses were sent of it meanwhile.
     """
     if state is None:
         if event.type == ComplaintSubmitted.TYPE:
-            return _submitted(event, clinics, rule_sets, record_time, now, bad_signature, kept, held, matter or {})
+            return _submitted(
+                event, clinics, rule_sets, record_time, now, bad_signature, kept, held, told, matter or {}
+            )
         return Decision(park=True)
     if any(waiting["cause"] == event.cause for waiting in state.unsaid):
         return Decision()  # decided already; its number follows
@@ -442,32 +446,38 @@ def _submitted(
     bad_signature: FieldError | None,
     kept: dict[str, Any] | None,
     held: Held | None,
+    told: int,
     matter: Mapping[str, str],
 ) -> Decision[ComplaintState]:
     data = event.data
     if not isinstance(data, ComplaintSubmitted):
-        return _refuse(event, event.errors, now)
+        return _refuse(event, event.errors, now, told)
     if clinics.get(data.clinic_id) is None:
-        return _refuse(event, [_UNKNOWN_CLINIC], now)
+        return _refuse(event, [_UNKNOWN_CLINIC], now, told)
     if bad_signature is not None:
-        return _refuse(event, [bad_signature], now)
+        return _refuse(event, [bad_signature], now, told)
     state = _kept(data, clinics)
     state.matter = dict(matter)
+    state.sequence = told
     try:
         rules = rule_sets.on(local(data.submitted_at, clinics.zone(data.clinic_id)).date())
         term = _term(state, data.addressed_to, data.submitted_at, clinics, rules, record_time)
     except ClockAheadError as error:
-        return _refuse(event, [_at_submission(f"{error}, and send the complaint again")], now)
+        return _refuse(event, [_at_submission(f"{error}, and send the complaint again")], now, told)
     except NotCoveredError as error:
-        return _refuse(event, [_at_submission(f"{error}: correct submitted_at, and send the complaint again")], now)
-    if kept is not None:
-        calendar = clinics.calendar(data.clinic_id, rules)
-        return Decision(_hold(state, data.addressed_to, kept, term, rules, calendar, now))
+        wrong = _at_submission(f"{error}: correct submitted_at, and send the complaint again")
+        return _refuse(event, [wrong], now, told)
     course = _Course(state, clinics, rule_sets)
     came_at = data.submitted_at if record_time is None else min(data.submitted_at, record_time)
-    course.open("delivered", data.addressed_to, came_at, rules, term)
+    if kept is not None:
+        calendar = clinics.calendar(data.clinic_id, rules)
+        held_now = _hold(state, data.addressed_to, kept, term, rules, calendar, now)
+        # The same event as without the wait: a replay that can check the signature sends it again, under the same id.
+        course.open("delivered", data.addressed_to, came_at, rules, None)
+        return Decision(held_now, course.decision(event.cause, event.traceparent).says)
+    course.open("delivered", data.addressed_to, came_at, rules, term, tell=told == 0)
     if held is not None:
-        course.take_over(held)
+        course.take_over(held, overdue_told=told > 1)
     return course.decision(event.cause, event.traceparent)
 
 
@@ -480,7 +490,10 @@ def _hold(
     calendar: ClinicCalendar | None,
     now: datetime,
 ) -> ComplaintState:
-    """A complaint whose signature cannot be checked now: neither registered nor refused, its term running (C10.4)."""
+    """A complaint whose signature cannot be checked now: delivered (R9a), neither registered nor refused (C10.4).
+
+    Its term runs.
+    """
     clock = None
     if term is not None:
         clock = complaint_clock(channel=state.channel, term=term, rules=rules, calendar=calendar)
@@ -494,28 +507,44 @@ def _hold(
         due_at=in_zone(clock.due_at) if clock else None,
         limit_seconds=clock.limit_seconds if clock else 0,
         said="",
+        quality_authority_days=rules.complaint_term("quality_authority").working_days,
     )
     # Of what it says nothing is kept but the event itself, sealed: nobody has been found to have said it yet.
-    return ComplaintState(state.complaint_id, state.clinic_id, "held", channel=state.channel, held=held)
+    return ComplaintState(
+        state.complaint_id,
+        state.clinic_id,
+        "held",
+        channel=state.channel,
+        sequence=1,
+        answer_by=state.answer_by,
+        held=held,
+    )
 
 
 def still_held(state: ComplaintState, now: datetime) -> Decision[ComplaintState]:
-    """The signature still cannot be checked: try later, and say where the term stands, each once."""
+    """The signature still cannot be checked: try later, and say where the term stands, each once.
+
+    The complainant hears that the answer is overdue, too, where they have heard of the delivery.
+    """
     assert state.held is not None
     held = Held(**state.held)
     says: list[Say] = []
     measures: list[Measure] = []
+    sequence = state.sequence
     if held["due_at"] and datetime.fromisoformat(held["due_at"]) <= now and held["said"] != "missed":
         says.append(_say_held(state, held, DeadlineMissed, held["due_at"]))
         measures.append(Ended("complaint", state.channel, "missed"))
         held["said"] = "missed"
+        if sequence:
+            sequence += 1
+            says.append(_overdue_held(state, held, held["due_at"], sequence))
     elif held["approaching_at"] and datetime.fromisoformat(held["approaching_at"]) <= now and not held["said"]:
         says.append(_say_held(state, held, DeadlineApproaching, held["approaching_at"]))
         held["said"] = "approaching"
     if datetime.fromisoformat(held["try_again_at"]) <= now:
         held["tries"] += 1
         held["try_again_at"] = in_zone(now + min(_FIRST_TRY * 2 ** min(held["tries"], 10), _LONGEST_TRY))
-    return Decision(replace(state, held=held), says, measures)
+    return Decision(replace(state, held=held, sequence=sequence), says, measures)
 
 
 def tries_now(state: ComplaintState, now: datetime) -> bool:
@@ -546,6 +575,24 @@ def _say_held(
         }
     )
     return Say(said, sibling="complaint held", time=at)
+
+
+def _overdue_held(state: ComplaintState, held: Held, due_at: str, sequence: int) -> Say:
+    facts = ComplaintFacts(stage=held["stage"], answer_due_on=_date(due_at))
+    said = ComplaintStatusChanged.model_validate(
+        {
+            "complaint_id": state.complaint_id,
+            "clinic_id": state.clinic_id,
+            "sequence": sequence,
+            "stage": held["stage"],
+            "status": "overdue",
+            "occurred_at": due_at,
+            "answer_by": state.answer_by,
+            "next_steps": next_steps(held["stage"], held.get("quality_authority_days", QUALITY_AUTHORITY_DAYS)),
+            "text": complaint_text("overdue", facts).as_dict(),
+        }
+    )
+    return Say(said, sibling=f"overdue {sequence}", time=due_at)
 
 
 def _term(
@@ -604,8 +651,12 @@ def _kept(data: ComplaintSubmitted, clinics: Clinics) -> ComplaintState:
     )
 
 
-def _refuse(event: Incoming, fields: Sequence[FieldError], now: datetime) -> Decision[ComplaintState]:
-    """Refuse a complaint that cannot be registered, but whose ids are sound: its sender hears why."""
+def _refuse(event: Incoming, fields: Sequence[FieldError], now: datetime, told: int) -> Decision[ComplaintState]:
+    """Refuse a complaint that cannot be registered, but whose ids are sound: its sender hears why.
+
+    ``told`` statuses were sent of it before, while it was held.
+    """
+    sequence = told + 1
     sent = event.readable if event.data is None else event.data.model_dump(mode="json", include=set(_READABLE))
     found: dict[str, str] = {name: sent[name] for name, codes in _READABLE.items() if sent.get(name) in codes}
     stage: ComplaintStage = cast(ComplaintStage, found.get("addressed_to", "clinic"))
@@ -616,7 +667,7 @@ def _refuse(event: Incoming, fields: Sequence[FieldError], now: datetime) -> Dec
         event.clinic_id,
         "invalid",
         channel=found.get("channel", ""),
-        sequence=1,
+        sequence=sequence,
         answer_by=answer_by,
         refusal=refusal,
     )
@@ -625,7 +676,7 @@ def _refuse(event: Incoming, fields: Sequence[FieldError], now: datetime) -> Dec
         {
             "complaint_id": state.complaint_id,
             "clinic_id": state.clinic_id,
-            "sequence": 1,
+            "sequence": sequence,
             "stage": stage,
             "status": "refused",
             "occurred_at": now,
@@ -636,7 +687,7 @@ def _refuse(event: Incoming, fields: Sequence[FieldError], now: datetime) -> Dec
         }
     )
     counted = Decided("complaint", state.channel, "refused", "invalid_complaint")
-    return Decision(state, [Say(said, sibling="refused 1")], [counted])
+    return Decision(state, [Say(said, sibling=f"refused {sequence}")], [counted])
 
 
 _READABLE: dict[str, tuple[str, ...]] = {
@@ -704,8 +755,13 @@ class _Course:
         rules: RuleSet,
         term: Term | None,
         grounds: str | None = None,
+        *,
+        tell: bool = True,
     ) -> None:
-        """Begin a stage: registered at once within working hours, else at the next opening (R9a)."""
+        """Begin a stage: registered at once within working hours, else at the next opening (R9a).
+
+        Without ``tell``, its first status was sent before.
+        """
         state = self.state
         state.status = status
         state.stages.append(
@@ -734,15 +790,16 @@ class _Course:
             )
         )
         registered = self._arrange(term, came_at, came_at)
-        self._tell(status, in_zone(came_at))
+        if tell:
+            self._tell(status, in_zone(came_at))
         if registered:
             self._registered()
 
-    def take_over(self, held: Held) -> None:
-        """What was said of its term while it was held has been said, and counted; the cabinet hears it now."""
+    def take_over(self, held: Held, *, overdue_told: bool) -> None:
+        """What was said of its term while it was held has been said, and counted; the cabinet hears it once."""
         self.stage["approaching_said"] = held["said"] != ""
         self.stage["missed_said"] = held["said"] == "missed"
-        if held["said"] == "missed" and self.stage["registered_at"] is not None:
+        if held["said"] == "missed" and not overdue_told and self.stage["registered_at"] is not None:
             self._tell("overdue", held["due_at"] or "", timer=True)
 
     def _arrange(self, term: Term | None, until: datetime, now: datetime) -> bool:

@@ -157,7 +157,7 @@ async def test_c9_2_one_that_cannot_be_checked_is_held_and_holds_up_nobody_but_i
     assigned = command("assigned", ASSIGNED)
     batch = [incoming("complaint.submitted", submission(MADE, complaint_id=OTHER)), signed(), assigned]
     handled = await office.handle(*batch)
-    assert words(handled.events) == [(OTHER, "delivered"), (OTHER, "registered")]
+    assert words(handled.events) == [(OTHER, "delivered"), (OTHER, "registered"), (COMPLAINT, "delivered")]
     # What comes again says the same; what comes later waits behind what came before.
     executed, answered = command("executed", "Tue 2026-11-24 10:10"), command("answered", "Tue 2026-11-24 10:20")
     assert words((await office.handle(*batch, executed, assigned, answered)).events) == words(handled.events)
@@ -178,12 +178,17 @@ async def test_c9_2_one_that_cannot_be_checked_is_held_and_holds_up_nobody_but_i
 async def test_an_unsound_one_is_refused_in_the_end_and_its_commands_become_dead_letters(first: str) -> None:
     office = Office(AWAY)
     events = [signed(), command("assigned", ASSIGNED)]
-    for event in events if first == "the complaint" else events[::-1]:
-        assert await office.said(event) == []
+    said = [
+        each["status"]
+        for event in events[:: 1 if first == "the complaint" else -1]
+        for each in await office.said(event)
+    ]
+    assert said == ["delivered"]
     office.notary.verdict = TAMPERED
     # For days, if need be: a command of a complaint that is known does not expire.
     due = await office.engine.due(NOW + timedelta(days=2))
-    assert [word for word in words(due.events) if "deadline" not in word[1]] == [(COMPLAINT, "refused")]
+    told = [json.loads(each.value) for each in due.events if "deadline" not in each.type]
+    assert [(each["status"], each["sequence"]) for each in told] == [("delivered", 1), ("refused", 2)]
     await office.engine.sent(due)
     due = await office.engine.due(NOW + timedelta(days=2))
     assert [(record.value, dead.reason) for record, dead in due.dead] == [(events[1].value, "invalid_transition")]
@@ -204,13 +209,63 @@ async def test_a_crash_while_it_is_decided_loses_and_doubles_nothing(write: int)
     assert number == {"2026-1"}
 
 
+async def test_c10_6_r9a_one_that_cannot_be_checked_is_delivered_at_once() -> None:
+    """The same event, with the same id, as where the signature can be checked at once."""
+    checked, waiting = Office(Valid()), Office(AWAY)
+    event = signed()
+    at_once, *_ = (await checked.handle(event)).events
+    (delivered,) = (await waiting.handle(event)).events
+    assert (delivered.id, delivered.value) == (at_once.id, at_once.value)
+    told = json.loads(delivered.value)
+    assert (told["status"], told["sequence"], told["occurred_at"]) == ("delivered", 1, "2026-11-24T09:40:00+05:00")
+    assert "incoming_number" not in told
+
+
+async def test_each_status_has_its_own_place_in_the_sequence_and_its_own_id() -> None:
+    office = Office(AWAY)
+    event = signed()
+    heard = list((await office.handle(event)).events)
+    heard += await office.tick("2026-12-02T13:00+05:00")
+    office.notary.verdict = Valid()
+    heard += await office.tick("2026-12-02T13:03+05:00")
+    heard += (await office.handle(event, command("assigned", "Wed 2026-12-02 13:05"))).events
+    by_id = {each.id: json.loads(each.value) for each in heard if each.type == "complaint.status-changed"}
+    told = sorted((each["sequence"], each["status"]) for each in by_id.values())
+    assert told == [(1, "delivered"), (2, "overdue"), (3, "registered"), (4, "assigned")]
+
+
+async def test_one_that_an_earlier_release_held_is_delivered_when_it_is_decided() -> None:
+    """It had told nothing: neither the delivery, nor that it is overdue."""
+    office = Office(AWAY)
+    await office.handle(signed())
+    kept = office.store.kept[COMPLAINT]
+    assert kept.state is not None
+    assert kept.state.held is not None
+    kept.state.sequence, kept.state.answer_by = 0, None
+    del kept.state.held["quality_authority_days"]
+    kept.outcomes = {cause: [] for cause in kept.outcomes}
+    assert [word for _, word in words(await office.tick("2026-12-01T13:00+05:00"))] == ["deadline.missed"]
+    office.notary.verdict = Valid()
+    late = [json.loads(each.value) for each in await office.tick("2026-12-02T13:00+05:00")]
+    assert [(each["sequence"], each["status"]) for each in late] == [
+        (1, "delivered"),
+        (2, "registered"),
+        (3, "overdue"),
+    ]
+
+
 async def test_c10_4_its_term_runs_meanwhile_near_and_missed_once_each_and_not_again_later() -> None:
     office = Office(AWAY)
     await office.handle(signed())
     said = []
     for days in range(1, 9):
         said += await office.tick((NOW + timedelta(days=days)).isoformat())
-    assert [each.type for each in said] == ["deadline.approaching", "deadline.missed"]
+    assert [each.type for each in said] == ["deadline.approaching", "deadline.missed", "complaint.status-changed"]
+    overdue = json.loads(said[2].value)
+    assert (overdue["status"], overdue["sequence"], overdue["stage"]) == ("overdue", 2, "clinic")
+    assert overdue["occurred_at"] == "2026-11-30T20:00:00+05:00"
+    assert "30 ноября 2026 года" in overdue["text"]["ru"]
+    assert [each["kind"] for each in overdue["next_steps"]] == ["quality_authority", "court", "contact_centre"]
     missed = json.loads(said[1].value)
     # Registered on Tuesday the 24th; day 1 is Wednesday, day 5 Monday: Sunday is none (R9).
     assert (missed["started_at"], missed["due_at"], missed["stage"]) == (
@@ -220,7 +275,8 @@ async def test_c10_4_its_term_runs_meanwhile_near_and_missed_once_each_and_not_a
     )
     office.notary.verdict = Valid()
     late = await office.tick("2026-12-02T13:00+05:00")
-    assert [word for _, word in words(late)] == ["delivered", "registered", "overdue"]
+    # What was said of it before comes once more with what is said now, under the same id.
+    assert [word for _, word in words(late)] == ["delivered", "registered"]
     assert json.loads(late[1].value)["answer_due_on"] == "2026-11-30"
     assert await office.tick("2026-12-03T13:00+05:00") == []
 
