@@ -37,7 +37,7 @@ from services.runtime.settings import Settings, SettingsError
 from services.standard.calendar import ClinicCalendar, NeverOpenError, local
 from services.standard.clinics import Clinics
 from services.standard.complaints import Term, complaint_term
-from services.standard.replay import NoReplayError, RuledCalendar, record_time_of, zone_of
+from services.standard.replay import NoReplayError, RuledCalendar, record_time_of, registered_minor, zone_of
 from services.standard.rules import NotCoveredError, RuleSet, RuleSetError, RuleSets, load_rule_sets
 
 Check = Callable[[Signed], Verdict]
@@ -137,9 +137,10 @@ def _by(
     rule_sets: RuleSets,
     verdict: Verdict | None,
     record_time: datetime | None = None,
+    minor: bool | None = None,
 ) -> dict[str, Any]:
     if event.type == RequestSubmitted.TYPE:
-        return _request(event, clinics, rule_sets, verdict, record_time)
+        return _request(event, clinics, rule_sets, verdict, record_time, minor)
     return _complaint(event, clinics, rule_sets, verdict, record_time)
 
 
@@ -173,8 +174,9 @@ def _replayed(
     if not own:
         raise _Unanswered("ruling.rule_set: names no rule set at hand: HOMECALL_RULES names the directory that has it")
     record_time = record_time_of(ruling)
-    was = _by(event, _AsRuled(clinics, ruling), RuleSets(own), verdict, record_time)
-    now = _by(event, clinics, rule_sets, verdict, record_time)
+    minor = registered_minor(ruling)
+    was = _by(event, _AsRuled(clinics, ruling), RuleSets(own), verdict, record_time, minor)
+    now = _by(event, clinics, rule_sets, verdict, record_time, minor)
     told = {name: value for name, value in was.items() if name != "ruling"}
     differs = told != {name: value for name, value in now.items() if name != "ruling"}
     return {**told, "ruling": ruling, **({"today": now} if differs else {})}
@@ -247,6 +249,7 @@ def _request(
     rule_sets: RuleSets,
     verdict: Verdict | None,
     record_time: datetime | None,
+    minor: bool | None,
 ) -> dict[str, Any]:
     decision = decide_request(
         None,
@@ -257,7 +260,7 @@ def _request(
         holder=None,
         record_time=record_time,
         now=_any_moment(event),
-        checks=checks_of(event, verdict),
+        checks=replace(checks_of(event, verdict), minor=minor),
     )
     state, said = decision.state, [say.data for say in decision.says]
     assert state is not None  # a request that was never heard of is always decided on

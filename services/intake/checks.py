@@ -22,13 +22,15 @@ class Checks:
 
     ``signature``: None where none is asked for, or it is sound; ``away`` while it cannot be checked (C9.2).
     ``identity``: what the state register of persons says (C9.3); ``off`` where nobody is asked. ``birth_date`` is the
-    register's. ``attached``: whether the patient is attached to this clinic; None where that is not known.
+    register's. ``attached``: whether the patient is attached to this clinic; None where that is not known. ``minor``:
+    whether the register's birth date makes the patient a minor, where a ruling kept that and not the date (R23).
     """
 
     signature: BadSignature | Literal["away"] | None = None
     identity: Literal["off", "confirmed", "not_found", "no_consent", "away"] = "off"
     birth_date: date | None = None
     attached: bool | None = None
+    minor: bool | None = None
 
     @property
     def unconfirmed(self) -> bool:

@@ -36,12 +36,13 @@ from services.contract.iins import without_iins
 from services.contract.types import ZONE, can_be_said, in_zone
 from services.intake.checks import UNASKED, BadSignature, Checks
 from services.intake.facts import facts_as_far_as_readable, facts_of
+from services.intake.representatives import minority, needs_minority, wrong_authority
 from services.runtime.decision import Dead, Decided, Decision, Ended, Measure, Say, Took, replace
 from services.standard.acceptance import Accepted, Deferred, Refused, decide_acceptance, held_against_record, take_up
 from services.standard.calendar import ClinicCalendar, NeverOpenError, calendar_version
 from services.standard.clinics import Clinics
 from services.standard.deadlines import answer_clock, queue_clock
-from services.standard.patient import age_years, iin_mismatch, is_child
+from services.standard.patient import age_years, iin_mismatch
 from services.standard.phones import PHONE_UNREADABLE, can_be_read
 from services.standard.places import LOCATION_IMPLAUSIBLE, implausible
 from services.standard.rules import NotCoveredError, RuleSet, RuleSets
@@ -252,11 +253,14 @@ def _ruled(
         because = ruling | {"clauses": [*clauses, "C9.3", unreliable.clause]}
         return _refuse(state, unreliable.code, [differs], ruling=because, rules=rules)
     state = replace(state, request=_identified(state.request, data, checks, asked_on))
-    unauthorised = _wrong_authority(data, data.patient.birth_date or checks.birth_date, asked_on)
+    patient = minority(data, checks, asked_on)
+    if needs_minority(data):
+        # So that the decision can be repeated from the record and its ruling, without the register.
+        ruling = ruling | {"inputs": {**verdict.ruling.inputs, "patient": patient.as_input()}}
+    unauthorised = wrong_authority(data, patient, asked_on)
     if unauthorised:
-        return _refuse(
-            state, "authority_invalid", unauthorised, ruling=ruling | {"clauses": [*clauses, "R15"]}, rules=rules
-        )
+        because = ruling | {"clauses": [*clauses, "R15", *(["R23"] if patient.by_register else [])]}
+        return _refuse(state, "authority_invalid", unauthorised, ruling=because, rules=rules)
     elsewhere = rules.refusal_ground("not_attached") if clinics.asks_for_attachment(data.clinic_id) else None
     if elsewhere is not None and checks.attached is False:
         fields = [
@@ -301,7 +305,7 @@ def _accept(
     state = replace(
         state,
         status="accepted",
-        ruling=verdict.ruling.as_dict(),
+        ruling=_with_patient(verdict.ruling.as_dict(), state),
         register_date=verdict.visit_date.isoformat(),
         visit_date=verdict.visit_date.isoformat(),
         accepted_at=in_zone(accepted_at),
@@ -311,6 +315,12 @@ def _accept(
     )
     took = (accepted_at - verdict.clock_starts_at).total_seconds()
     return Decision(state, measures=[*measures, Took(state.channel, "intake", took)])
+
+
+def _with_patient(ruling: dict[str, Any], state: RequestState) -> dict[str, Any]:
+    """The ruling with what the first one looked at of the patient (R23): later ones do not ask again."""
+    patient = state.ruling.get("inputs", {}).get("patient")
+    return ruling if patient is None else ruling | {"inputs": {**ruling["inputs"], "patient": patient}}
 
 
 def _deferred(state: RequestState, time: str = "") -> Say:
@@ -486,27 +496,6 @@ def _wrong_birth_date(data: RequestSubmitted, asked_on: date) -> list[FieldError
     return [FieldError(path="patient.birth_date", message="lies after the application: correct it")]
 
 
-def _wrong_authority(data: RequestSubmitted, birth_date: date | None, asked_on: date) -> list[FieldError]:
-    """Who may stand in for the patient: by power of attorney, or a minor's parent or guardian (C9.1, R15)."""
-    if data.applicant is None:
-        return []
-    authority = data.applicant.authority
-    wrong: list[FieldError] = []
-    if authority.valid_until is not None and authority.valid_until < asked_on:
-        wrong.append(
-            FieldError(path="applicant.authority.valid_until", message="is past: send an authority that is in force")
-        )
-    if authority.kind == "power_of_attorney":
-        if authority.number is None:
-            wrong.append(
-                FieldError(path="applicant.authority.number", message="is required with a power of attorney: add it")
-            )
-    elif not is_child(birth_date, asked_on):
-        said = "of a patient under 18 only: send patient.birth_date, or a power of attorney"
-        wrong.append(FieldError(path="applicant.authority.kind", message=f"{authority.kind} is an authority {said}"))
-    return wrong
-
-
 def _other_clinics(event: Incoming) -> Decision[RequestState]:
     return Decision(
         dead=Dead(
@@ -520,13 +509,18 @@ def _other_clinics(event: Incoming) -> Decision[RequestState]:
 
 
 def _identified(request: dict[str, Any], data: RequestSubmitted, checks: Checks, asked_on: date) -> dict[str, Any]:
-    """The facts with what the register of persons said: an age that the event left out, and the flags (C9.3, R15)."""
+    """The facts with what the register of persons said: the patient's age, and the flags (C9.3, R15, R23)."""
     flags = list(request["flags"])
-    if checks.birth_date is not None and data.patient.birth_date is None:
-        if checks.birth_date <= asked_on:
-            age = age_years(checks.birth_date, asked_on)
-            request = request | {"patient": request["patient"] | {"age_years": age}}
-        if "iin_mismatch" not in flags and iin_mismatch(data.patient.iin, birth_date=checks.birth_date):
+    registered, stated = checks.birth_date, data.patient.birth_date
+    if registered is not None:
+        shown = {name: value for name, value in request["patient"].items() if name != "age_years"}
+        if registered <= asked_on:
+            shown["age_years"] = age_years(registered, asked_on)
+        if stated is not None and stated != registered:
+            # The register decides (R23): nobody is shown an age and a birth date that contradict each other.
+            del shown["birth_date"]
+        request = request | {"patient": shown}
+        if stated is None and "iin_mismatch" not in flags and iin_mismatch(data.patient.iin, birth_date=registered):
             flags.append("iin_mismatch")
     if checks.unconfirmed:
         flags.append("identity_unconfirmed")
@@ -676,7 +670,7 @@ def opening(state: RequestState, *, clinics: Clinics, rule_sets: RuleSets, now: 
             visit_date=verdict.visit_date.isoformat(),
             clock_started_at=in_zone(verdict.clock_starts_at),
             due_at=in_zone(verdict.due_at),
-            ruling=verdict.ruling.as_dict(),
+            ruling=_with_patient(verdict.ruling.as_dict(), state),
             # It has a new time (R6); a time that was missed before stays missed, and is not counted twice.
             said=state.said if state.said == "missed" else "",
         )

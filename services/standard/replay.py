@@ -106,6 +106,16 @@ def record_time_of(ruling: Mapping[str, Any]) -> datetime | None:
     return _moment(_object(ruling, "inputs"), "record_time")
 
 
+def registered_minor(ruling: Mapping[str, Any]) -> bool | None:
+    """Whether the state register made the patient a minor (R23); None where the ruling did not look at the register."""
+    patient = _object(ruling, "inputs").get("patient")
+    if patient is None:
+        return None
+    if not isinstance(patient, dict) or not isinstance(patient.get("minor"), bool):
+        raise NoReplayError("ruling.inputs.patient: is not as a ruling has it: send the ruling unchanged")
+    return patient["minor"] if patient.get("birth_date_of") == "register" else None
+
+
 def _object(of: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     found = of.get(name)
     if not isinstance(found, dict):

@@ -19,7 +19,9 @@ class PatientFacts(Part):
         examples=["Оспанбеков Сәбит Нұрланұлы"],
     )
     birth_date: Day | None = Field(
-        default=None, description="Date of birth of the patient, where known.", examples=["1885-07-15"]
+        default=None,
+        description="Date of birth of the patient, as stated. Absent where the state register contradicts it (R23).",
+        examples=["1885-07-15"],
     )
     sex: Literal["male", "female"] | None = Field(
         default=None, description="Sex of the patient, where the sender stated it."

@@ -44,7 +44,7 @@ class Patient(Part):
         default=None,
         description=(
             "Date of birth of the patient. It decides between a child's and an adult's doctor; absent, the patient "
-            "counts as an adult."
+            "counts as an adult. Where the state register of persons answers, its date decides (R23)."
         ),
         examples=["1885-07-15"],
     )
@@ -69,7 +69,10 @@ class Authority(Part):
     """By what right the applicant acts for the patient (R15)."""
 
     kind: Literal["power_of_attorney", "parent", "guardian"] = Field(
-        description="By what right the applicant acts. A parent or guardian may act only for a minor (R15)."
+        description=(
+            "By what right the applicant acts. A parent or guardian may act only for a minor, and never for themselves "
+            "(R15)."
+        )
     )
     number: PlainId | None = Field(
         default=None,

@@ -180,3 +180,21 @@ async def test_a_request_that_was_taken_up_is_compared_by_its_opening() -> None:
         told = life({"intake": document}, (), partial(ruled_today, office.clinic(**change), RULES))
         steps = {each["step"]: each.get("today", {}).get("visit_date") for each in told if "ruling" in each}
         assert steps == dict(zip(("request.deferred", "request.accepted"), expected, strict=True)), change
+
+
+@pytest.mark.parametrize(("stated", "minor"), [("2019-03-02", False), ("1985-07-15", True)])
+def test_r23_the_rulings_register_decides_again(stated: str, minor: bool) -> None:
+    asked = a_request("Fri 2026-11-20 10:00")
+    asked["patient"]["birth_date"] = stated
+    parent = {"iin": office.DINARA, "full_name": "Сынақ Динара", "authority": {"kind": "parent"}}
+    asked["applicant"] = parent
+    by_word = explained("request.submitted", asked, {})
+    assert by_word["ruling"]["inputs"]["patient"] == {"minor": not minor, "birth_date_of": "applicant"}
+    patient = {"minor": minor, "birth_date_of": "register"}
+    ruling = by_word["ruling"] | {"inputs": by_word["ruling"]["inputs"] | {"patient": patient}}
+    again = explained("request.submitted", asked, {}, ruling)
+    assert again["decision"] == ("accepted" if minor else "refused")
+    assert again.get("code") == (None if minor else "authority_invalid")
+    assert "today" not in again
+    broken = ruling | {"inputs": ruling["inputs"] | {"patient": {"minor": "no", "birth_date_of": "register"}}}
+    assert "ruling.inputs.patient" in str(explained("request.submitted", asked, {}, broken))

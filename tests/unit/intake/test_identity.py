@@ -71,9 +71,18 @@ async def test_c9_3_who_is_found_is_accepted_with_nothing_to_note(channel: str) 
 
 @pytest.mark.parametrize(
     ("in_event", "in_register", "age"),
-    [(None, CHILD, 7), (None, ADULT, 41), (CHILD, ADULT, 7), (None, "2026-11-20", 0), (None, "2026-11-21", None)],
+    [
+        (None, CHILD, 7),
+        (None, ADULT, 41),
+        (CHILD, ADULT, 41),
+        (ADULT, CHILD, 7),
+        (CHILD, CHILD, 7),
+        (None, "2026-11-20", 0),
+        (None, "2026-11-21", None),
+        (ADULT, "2026-11-21", None),
+    ],
 )
-async def test_r15_a_birth_date_that_the_event_leaves_out_is_the_registers(
+async def test_r23_the_age_is_by_the_registers_birth_date(
     in_event: str | None, in_register: str, age: int | None
 ) -> None:
     intake = await office(Register({SERIK: found(in_register)}))
@@ -81,7 +90,9 @@ async def test_r15_a_birth_date_that_the_event_leaves_out_is_the_registers(
     (accepted,) = await intake.hear(submitted(MADE, patient=patient), now=HEARD)
     # By the age the scheduler looks for a paediatrician.
     assert accepted.data["patient"].get("age_years") == age
-    assert "birth_date" not in accepted.data["patient"] or in_event
+    # A date that the register contradicts is not passed on, and one that nobody stated is not told.
+    shown = in_register if in_event == in_register else None
+    assert accepted.data["patient"].get("birth_date") == shown
 
 
 @pytest.mark.parametrize(
@@ -108,8 +119,11 @@ async def test_r15_digits_that_hint_at_another_birth_date_are_a_flag_and_no_refu
         ("parent", None, found(CHILD), "accepted"),
         ("guardian", None, found(CHILD), "accepted"),
         ("parent", None, found(ADULT), "authority_invalid"),
-        ("parent", CHILD, found(ADULT), "accepted"),
-        ("parent", ADULT, found(CHILD), "authority_invalid"),
+        ("parent", CHILD, found(ADULT), "authority_invalid"),
+        ("guardian", CHILD, found(ADULT), "authority_invalid"),
+        ("parent", ADULT, found(CHILD), "accepted"),
+        ("parent", CHILD, found("2008-11-20"), "authority_invalid"),
+        ("parent", ADULT, found("2008-11-21"), "accepted"),
         ("parent", CHILD, SILENT, "accepted"),
         ("parent", None, SILENT, "authority_invalid"),
         ("power_of_attorney", None, found(ADULT), "accepted"),
@@ -126,6 +140,36 @@ async def test_c9_1_r15_a_parents_authority_hangs_on_the_birth_date(
     assert said.data.get("code", "accepted") == decided
     # It is the patient who is looked up, whoever applies.
     assert register.asked == [SERIK]
+
+
+@pytest.mark.parametrize("channel", ["desk", "portal"])
+async def test_r23_the_refusal_says_that_the_register_decided_and_the_way_out(channel: str) -> None:
+    intake = await office(Register({SERIK: found(ADULT)}))
+    asked = submitted(MADE, channel, applicant=by("parent"), patient={"birth_date": CHILD})
+    (refused,) = await intake.hear(asked, now=HEARD)
+    (field,) = refused.data["fields"]
+    assert field["path"] == "applicant.authority.kind"
+    assert "state register of persons" in field["message"]
+    assert "send a power of attorney" in field["message"]
+    ruling = refused.data["ruling"]
+    assert ruling["clauses"][-2:] == ["R15", "R23"]
+    # Enough to decide again, and no birth date: a ruling outlives the erasure of personal data.
+    assert ruling["inputs"]["patient"] == {"minor": False, "birth_date_of": "register"}
+    assert ADULT not in str(refused.data["ruling"])
+
+
+async def test_r23_a_deferred_childs_ruling_keeps_what_the_register_said() -> None:
+    # On the day of the application, a Friday, the patient is 17; at the opening on Saturday 18.
+    register = Register({SERIK: found("2008-11-21")})
+    intake = await office(register)
+    asked = submitted("Fri 2026-11-20 19:00", "portal", applicant=by("parent"))
+    (deferred,) = await intake.hear(asked, now="Fri 2026-11-20 19:00:01")
+    (accepted,) = await intake.tick("Sat 2026-11-21 09:00")
+    assert (deferred.type, accepted.type) == ("request.deferred", "request.accepted")
+    for each in (deferred, accepted):
+        assert each.data["ruling"]["inputs"]["patient"] == {"minor": True, "birth_date_of": "register"}
+        assert each.data["patient"]["age_years"] == 17
+    assert register.calls == 1
 
 
 # ---------------------------------------------------------------- not found

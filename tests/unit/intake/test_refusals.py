@@ -8,7 +8,7 @@ import pytest
 
 from services.contract.events import RefusalCode
 from services.intake.checks import Checks
-from tests.unit.intake.office import DINARA, decide, refusal, submitted
+from tests.unit.intake.office import DINARA, SERIK, decide, refusal, submitted
 from tests.unit.standard.local_times import at
 
 NOON = "Fri 2026-11-20 12:00"
@@ -53,6 +53,37 @@ def test_c9_1_r15_who_may_stand_in(
     assert refused["code"] == "authority_invalid"
     assert [each["path"] for each in refused["fields"]] == [f"applicant.authority.{name}" for name in wrong]
     assert "R15" in refused["ruling"]["clauses"]
+
+
+OWN = {"iin": SERIK}
+
+
+@pytest.mark.parametrize(
+    ("applicant", "patient", "wrong"),
+    [
+        (by("parent") | OWN, CHILD, ["applicant.iin"]),
+        (by("guardian") | OWN, CHILD, ["applicant.iin"]),
+        (by("parent") | OWN, {}, ["applicant.iin"]),
+        (by("guardian", valid_until="2026-11-19") | OWN, {"birth_date": "1985-07-15"}, ["applicant.iin"]),
+        # Patients need no power of attorney for themselves: what one says is not looked at.
+        (by("power_of_attorney", number="2026-118") | OWN, {}, []),
+        (by("power_of_attorney") | OWN, {}, []),
+        (by("power_of_attorney", valid_until="2026-11-19") | OWN, CHILD, []),
+    ],
+)
+@pytest.mark.parametrize("channel", ["desk", "phone", "portal"])
+def test_r15_nobody_is_their_own_parent_or_guardian(
+    channel: str, applicant: dict[str, Any], patient: dict[str, Any], wrong: list[str]
+) -> None:
+    decision = decide(submitted(NOON, channel, applicant=applicant, patient=patient))
+    assert decision.state is not None
+    if not wrong:
+        assert decision.state.status == "accepted"
+        return
+    refused = refusal(decision)
+    assert (refused["code"], [each["path"] for each in refused["fields"]]) == ("authority_invalid", wrong)
+    assert "leave applicant out" in refused["fields"][0]["message"]
+    assert SERIK not in str(refused)
 
 
 @pytest.mark.parametrize(
