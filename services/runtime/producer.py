@@ -77,6 +77,7 @@ class Producer:
         }
         self._bootstrap = settings.kafka_bootstrap
         self._producer: Any = None
+        self._stopped = False
         self._lock = asyncio.Lock()
         self.awaits = 0
         """How often acknowledgements were awaited: once a batch."""
@@ -93,15 +94,35 @@ class Producer:
         async with self._lock:
             if self._producer is not None:
                 return
+            if self._stopped:  # a batch that was given up may still be trying
+                raise self._away()
             producer = AIOKafkaProducer(**self._options)
             try:
                 await asked(producer.start(), self._bootstrap)
             except Transient as error:
-                with suppress(Transient):
-                    await asked(asyncio.wait_for(producer.stop(), _STOP_SECONDS), self._bootstrap)
+                await self._end(producer)
                 raise await why_not(self._options, error.__cause__ or error) from error
+            except BaseException:
+                await self._end(producer)
+                raise
+            if self._stopped:  # while it connected
+                await self._end(producer)
+                raise self._away()
             self._producer = producer
             self.heard_at = time.monotonic()
+
+    def _away(self) -> Transient:
+        return Transient("broker", ConnectionError(), place(self._bootstrap))
+
+    async def _end(self, producer: Any) -> None:
+        """Stop a client that is not used again, whatever it raises: one that nobody stops holds the process.
+
+        In a task of its own, which begins also where this one is cancelled before its turn.
+        """
+        stopping = asyncio.ensure_future(asyncio.wait_for(producer.stop(), _STOP_SECONDS))
+        stopping.add_done_callback(lambda done: done.cancelled() or done.exception())  # seen, also where nobody waits
+        with suppress(Transient):
+            await asked(asyncio.shield(stopping), self._bootstrap)
 
     async def look(self, patience: float) -> None:
         """Ask the brokers for a sign of life, and wait so many seconds for it: who has nothing to send hears of none.
@@ -139,11 +160,13 @@ class Producer:
             await self.start()
         producer = self._producer
         if producer is None:
-            raise Transient("broker", ConnectionError(), place(self._bootstrap))
+            raise self._away()
         known = await asked(producer.client.fetch_all_metadata(), self._bootstrap)
         return sorted(set(topics) - known.topics())
 
     async def stop(self) -> None:
+        """Send what was handed over, and disconnect. From then on ``start`` and ``send`` raise ``Transient``."""
+        self._stopped = True
         producer, self._producer = self._producer, None
         if producer is not None:
             await producer.stop()
@@ -160,7 +183,7 @@ class Producer:
             await self.start()
         producer = self._producer
         if producer is None:  # it broke for somebody else meanwhile
-            raise Transient("broker", ConnectionError(), place(self._bootstrap))
+            raise self._away()
         try:
             await asked(self._deliver(producer, messages, dead), self._bootstrap)
         except Transient:
@@ -191,9 +214,7 @@ class Producer:
         async with self._lock:
             if self._producer is broken:
                 self._producer = None
-                # Whatever it raises: it is not used again.
-                with suppress(Transient):
-                    await asked(asyncio.wait_for(broken.stop(), _STOP_SECONDS), self._bootstrap)
+                await self._end(broken)
 
 
 async def _bury(producer: Any, record: Record, reason: str, detail: str, service: str) -> Any:

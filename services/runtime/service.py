@@ -199,9 +199,16 @@ class Service:
     async def _close(self) -> None:
         await asyncio.gather(*self._tasks, *self._workers, return_exceptions=True)
         leaving = [self.subscription.stop()] if self._started else []
-        ends = await asyncio.gather(*leaving, *(table.stop() for table in self.tables), return_exceptions=True)
-        for closing in (*self.close, self.producer.stop, *([] if self._traces is None else [self._traces.close])):
-            ends += await asyncio.gather(closing(), return_exceptions=True)
+        # At once, since one that hangs must not keep another open: a client that nobody stops holds the process.
+        ends = await asyncio.gather(
+            *leaving,
+            self.producer.stop(),
+            *(table.stop() for table in self.tables),
+            *(closing() for closing in self.close),
+            return_exceptions=True,
+        )
+        if self._traces is not None:
+            ends += await asyncio.gather(self._traces.close(), return_exceptions=True)
         for error in ends:
             if isinstance(error, Exception):
                 self._log.warning("not closed in order", error=type(error).__name__)

@@ -254,6 +254,7 @@ class FakeProducer:
 
     def __init__(self, **_: object) -> None:
         self.made.append(self)
+        self.stopping = False
         self.client = SimpleNamespace(
             force_metadata_update=lambda: self._may_fail("look", True),
             fetch_all_metadata=lambda: self._may_fail("missing", SimpleNamespace(topics=lambda: {"there"})),
@@ -270,6 +271,7 @@ class FakeProducer:
         await self._may_fail("start")
 
     async def stop(self) -> None:
+        self.stopping = True
         await self._may_fail("stop")
 
     async def send(self, *_: object, **__: object) -> asyncio.Future[None]:
@@ -330,6 +332,61 @@ async def test_a_record_that_is_too_large_is_no_outage(fake: type[FakeProducer],
     with pytest.raises(type(error)):
         await ours.send([EVENT])
     assert ours.healthy
+
+
+@pytest.mark.parametrize("at", ["start", "stop"])
+async def test_a_client_that_was_made_is_stopped_whenever_the_service_ends(fake: type[FakeProducer], at: str) -> None:
+    """Cancelled while one connects, or as a broken one is replaced: a client that nobody stops holds the process."""
+    reached = asyncio.Event()
+
+    async def for_ever(*_: object) -> None:
+        reached.set()
+        await asyncio.Event().wait()
+
+    fake.at, fake.fails = at, staticmethod(for_ever)  # type: ignore[assignment]  # called without self
+    ours = Producer(SETTINGS, "test")
+    if at == "start":
+        doing = asyncio.create_task(ours.start())
+    else:
+        await ours.start()
+        doing = asyncio.create_task(ours._renew(ours._producer))
+    await reached.wait()
+    doing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await doing
+    assert [each.stopping for each in fake.made] == [True]
+    assert not ours.healthy
+
+
+async def test_no_client_is_made_once_the_producer_has_stopped(fake: type[FakeProducer]) -> None:
+    fake.at = ""
+    ours = Producer(SETTINGS, "test")
+    await ours.send([EVENT])
+    await ours.stop()
+    for late in (lambda: ours.send([EVENT]), ours.start, lambda: ours.look(1), lambda: ours.missing(["there"])):
+        with pytest.raises(Transient):
+            await late()
+    assert len(fake.made) == 1
+    assert fake.made[0].stopping
+
+
+async def test_a_client_that_connects_as_the_producer_stops_is_stopped_too(fake: type[FakeProducer]) -> None:
+    reached, connects = asyncio.Event(), asyncio.Event()
+
+    async def connecting(*_: object) -> None:
+        reached.set()
+        await connects.wait()
+
+    fake.at, fake.fails = "start", staticmethod(connecting)  # type: ignore[assignment]  # called without self
+    ours = Producer(SETTINGS, "test")
+    starting = asyncio.create_task(ours.start())
+    await reached.wait()
+    await ours.stop()
+    connects.set()
+    with pytest.raises(Transient):
+        await starting
+    assert fake.made[0].stopping
+    assert not ours.healthy
 
 
 @pytest.mark.parametrize("how", ["returned", "failed", "cancelled"])
