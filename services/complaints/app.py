@@ -95,7 +95,9 @@ class Complaints:
     def _held_again(self, state: ComplaintState, held: Held, now: datetime) -> Decision[ComplaintState]:
         event = self.again.pop(state.complaint_id, None)
         if event is None or event.cause in self.unchecked:
-            return domain.still_held(state, now)
+            started_at = held["started_at"]
+            day = datetime.fromisoformat(started_at).date() if started_at else None
+            return domain.still_held(state, now, self.rule_sets.nearest(day))
         decided = domain.decide(
             None,
             event,
@@ -209,9 +211,14 @@ class ComplaintEngine(Engine[ComplaintState]):
             for cause, verdict in told.items()
             if isinstance(verdict, Invalid)
         }
-        away = [event for event in events if isinstance(told.get(event.cause), Away)]
+        waits = {cause: verdict.reason for cause, verdict in told.items() if isinstance(verdict, Away)}
+        for cause, verdict in told.items():
+            if isinstance(verdict, Away) and verdict.for_good:
+                bad[cause] = domain.EXPIRED_UNCHECKED
+                del waits[cause]
+        away = [event for event in events if event.cause in waits]
         if away:
-            reason = next(verdict.reason for verdict in verdicts if isinstance(verdict, Away))
+            reason = waits[away[0].cause]
             log(topics.COMPLAINTS).warning("signatures cannot be checked", held=len(away), reason=reason)
         kept = {each.cause: {"cause": each.cause, "record": self.keep(each.subject, each)} for each in away}
         return bad, kept

@@ -50,7 +50,7 @@ _LOOK_AGAIN = timedelta(minutes=10)
 """When to look again at a complaint whose clinic has no opening left, and at the call that a complaint names."""
 _CALL_UNHEARD = timedelta(hours=24)
 """How long a complaint's file waits for a call of which nothing was heard: as long as any event for its subject."""
-_FIRST_TRY, _LONGEST_TRY = timedelta(seconds=15), timedelta(minutes=2)
+_FIRST_TRY, _LONGEST_TRY = timedelta(seconds=15), timedelta(minutes=15)
 """How soon a signature that could not be checked is tried again, and how rarely at most."""
 
 
@@ -88,7 +88,8 @@ class Held(TypedDict):
     """A complaint whose signature cannot be checked yet: the event, sealed, when to try again, and its term meanwhile.
 
     ``started_at`` and what follows are None while the clinic has no opening; ``said`` is ``""``, ``approaching`` or
-    ``missed``. ``quality_authority_days`` is missing where an earlier release held it.
+    ``missed``. ``quality_authority_days`` and ``held_until``, when it is refused (R24), are missing where an earlier
+    release held it.
     """
 
     kept: dict[str, Any]
@@ -101,6 +102,7 @@ class Held(TypedDict):
     limit_seconds: int
     said: str
     quality_authority_days: NotRequired[int]
+    held_until: NotRequired[str]
 
 
 class Draft(TypedDict):
@@ -508,6 +510,7 @@ def _hold(
         limit_seconds=clock.limit_seconds if clock else 0,
         said="",
         quality_authority_days=rules.complaint_term("quality_authority").working_days,
+        held_until=_held_until(clock.due_at if clock else None, rules, now),
     )
     # Of what it says nothing is kept but the event itself, sealed: nobody has been found to have said it yet.
     return ComplaintState(
@@ -521,13 +524,22 @@ def _hold(
     )
 
 
-def still_held(state: ComplaintState, now: datetime) -> Decision[ComplaintState]:
+def _held_until(due_at: datetime | None, rules: RuleSet, now: datetime) -> str:
+    """When a held complaint is refused (R24): the rules' limit after the end of its term, which is said first."""
+    return in_zone((now if due_at is None else max(now, due_at)) + timedelta(seconds=rules.held.seconds))
+
+
+def still_held(state: ComplaintState, now: datetime, rules: RuleSet) -> Decision[ComplaintState]:
     """The signature still cannot be checked: try later, and say where the term stands, each once.
 
-    The complainant hears that the answer is overdue, too, where they have heard of the delivery.
+    The complainant hears that the answer is overdue, too, where they have heard of the delivery. When it has been held
+    for as long as the rules allow, it is refused (R24).
     """
     assert state.held is not None
     held = Held(**state.held)
+    if "held_until" not in held:  # as a release before R24 left it
+        due_at = held["due_at"]
+        held["held_until"] = _held_until(datetime.fromisoformat(due_at) if due_at else None, rules, now)
     says: list[Say] = []
     measures: list[Measure] = []
     sequence = state.sequence
@@ -541,10 +553,30 @@ def still_held(state: ComplaintState, now: datetime) -> Decision[ComplaintState]
     elif held["approaching_at"] and datetime.fromisoformat(held["approaching_at"]) <= now and not held["said"]:
         says.append(_say_held(state, held, DeadlineApproaching, held["approaching_at"]))
         held["said"] = "approaching"
+    until = datetime.fromisoformat(held["held_until"])
+    if until <= now:
+        refused = _refused(replace(state, sequence=sequence), held["stage"], [_UNCHECKED], until)
+        cause = cause_id("/homecall/complaints", state.complaint_id, "unchecked")
+        return Decision(
+            refused.state, [*says, *refused.says], [*measures, *refused.measures], cause=(cause, None), unpark=True
+        )
     if datetime.fromisoformat(held["try_again_at"]) <= now:
         held["tries"] += 1
-        held["try_again_at"] = in_zone(now + min(_FIRST_TRY * 2 ** min(held["tries"], 10), _LONGEST_TRY))
+        wait = min(_FIRST_TRY * 2 ** min(held["tries"], 10), _LONGEST_TRY)
+        held["try_again_at"] = in_zone(min(now + wait, until))
     return Decision(replace(state, held=held, sequence=sequence), says, measures)
+
+
+_UNCHECKED = FieldError(
+    path="signature.value",
+    message="unchecked: the signature could not be checked in time: bring the complaint to the clinic or post it, or "
+    "sign it and send it again under a new complaint_id",
+)
+EXPIRED_UNCHECKED = FieldError(
+    path="signature.value",
+    message="unchecked: the certificate expired before it could be checked whether it had been revoked: sign the "
+    "complaint with a valid one and send it again under a new complaint_id, or bring or post it",
+)
 
 
 def tries_now(state: ComplaintState, now: datetime) -> bool:
@@ -656,19 +688,31 @@ def _refuse(event: Incoming, fields: Sequence[FieldError], now: datetime, told: 
 
     ``told`` statuses were sent of it before, while it was held.
     """
-    sequence = told + 1
     sent = event.readable if event.data is None else event.data.model_dump(mode="json", include=set(_READABLE))
     found: dict[str, str] = {name: sent[name] for name, codes in _READABLE.items() if sent.get(name) in codes}
-    stage: ComplaintStage = cast(ComplaintStage, found.get("addressed_to", "clinic"))
-    refusal = {"code": "invalid_complaint", "fields": [each.model_dump() for each in fields]}
-    answer_by = cast("AnswerBy | None", found.get("answer_by"))
     state = ComplaintState(
         event.subject,
         event.clinic_id,
         "invalid",
         channel=found.get("channel", ""),
-        sequence=sequence,
-        answer_by=answer_by,
+        sequence=told,
+        answer_by=cast("AnswerBy | None", found.get("answer_by")),
+    )
+    return _refused(state, cast(ComplaintStage, found.get("addressed_to", "clinic")), fields, now)
+
+
+def _refused(
+    state: ComplaintState, stage: ComplaintStage, fields: Sequence[FieldError], at: datetime
+) -> Decision[ComplaintState]:
+    """The complaint refused at that time as ``invalid_complaint``: nothing else is kept of it."""
+    refusal = {"code": "invalid_complaint", "fields": [each.model_dump() for each in fields]}
+    state = ComplaintState(
+        state.complaint_id,
+        state.clinic_id,
+        "invalid",
+        channel=state.channel,
+        sequence=state.sequence + 1,
+        answer_by=state.answer_by,
         refusal=refusal,
     )
     facts = ComplaintFacts(stage=stage, refusal_code="invalid_complaint", refusal_fields=[each.path for each in fields])
@@ -676,18 +720,18 @@ def _refuse(event: Incoming, fields: Sequence[FieldError], now: datetime, told: 
         {
             "complaint_id": state.complaint_id,
             "clinic_id": state.clinic_id,
-            "sequence": sequence,
+            "sequence": state.sequence,
             "stage": stage,
             "status": "refused",
-            "occurred_at": now,
-            "answer_by": answer_by,
+            "occurred_at": at,
+            "answer_by": state.answer_by,
             "refusal": refusal,
             "next_steps": next_steps(stage),
             "text": complaint_text("refused", facts).as_dict(),
         }
     )
     counted = Decided("complaint", state.channel, "refused", "invalid_complaint")
-    return Decision(state, [Say(said, sibling=f"refused {sequence}")], [counted])
+    return Decision(state, [Say(said, sibling=f"refused {state.sequence}")], [counted])
 
 
 _READABLE: dict[str, tuple[str, ...]] = {

@@ -36,7 +36,7 @@ from services.runtime.shelf import Shelf
 from services.runtime.table import WholeTopic
 from services.standard.calendar import decrees_missing
 from services.standard.clinics import Clinics
-from services.standard.rules import RuleSets, load_rule_sets
+from services.standard.rules import RuleSet, RuleSets, load_rule_sets
 
 CHANNELS = ("desk", "phone", "portal")
 QUEUED = ("desk", "phone")
@@ -186,10 +186,15 @@ class Intake:
             return Decision()
         return domain.opening(state, clinics=self._clinics, rule_sets=self._rules, now=now)
 
+    def _rules_of(self, state: RequestState) -> RuleSet:
+        """The rules of a held request's day: it was found when it was held."""
+        submitted_at = datetime.fromisoformat(state.request["submitted_at"])
+        return self._rules.nearest(domain.local_date(submitted_at, self._clinics.zone(state.clinic_id)))
+
     def _held_again(self, state: RequestState, now: datetime) -> Decision[RequestState]:
         event = self.kept.pop(state.request_id, None)
         if event is None or self._checks(event).signature == "away":
-            return domain.still_held(state, now)
+            return domain.still_held(state, now, self._rules_of(state))
         decided = self._submitted(None, event, now)
         # What it says belongs to the event that asked for it, however long it was held up.
         return replace(decided, cause=(event.cause, event.traceparent))

@@ -47,8 +47,11 @@ from services.standard.phones import PHONE_UNREADABLE, can_be_read
 from services.standard.places import LOCATION_IMPLAUSIBLE, implausible
 from services.standard.rules import NotCoveredError, RuleSet, RuleSets
 
-_FIRST_TRY, _LONGEST_TRY = timedelta(seconds=15), timedelta(minutes=2)
-"""How soon a signature that could not be checked is tried again, and how rarely at most."""
+_FIRST_TRY, _LONGEST_TRY, _LONGEST_TRY_LATE = timedelta(seconds=15), timedelta(minutes=2), timedelta(minutes=15)
+"""How soon a signature that could not be checked is tried again, and how rarely at most: while the answer's time runs,
+and when it is over."""
+_TRIED_AT_LEAST = timedelta(minutes=15)
+"""For how long it is tried however late the request reached us (R14)."""
 _FIRST_ASK, _LONGEST_ASK, _MOST_ASKS = timedelta(minutes=1), timedelta(hours=1), 30
 """The same for a patient who could not be confirmed; with the last ask about a day has passed."""
 _LOOK_AGAIN = timedelta(minutes=10)
@@ -88,6 +91,7 @@ class RequestState:
     kept: dict[str, Any] | None = None
     try_again_at: str | None = None
     tries: int = 0
+    held_until: str | None = None
     approaching_at: str | None = None
     limit_seconds: int = 0
     # What of its answer's time was said while it could not be decided: running, approaching or missed.
@@ -236,6 +240,8 @@ def _ruled(
         inputs = {**verdict.ruling.inputs, "check": checks.signature.check}
         signed = ruling | {"clauses": [*clauses, "C9.2"], "inputs": inputs}
         return _refuse(state, "signature_invalid", [bad], ruling=signed, rules=rules)
+    if checks.signature == "never":
+        return _refuse_unchecked(replace(state, ruling=ruling), _EXPIRED_UNCHECKED, rules)
     if checks.signature == "away":
         return Decision(_held(state, verdict, rules, calendar, now))
     if checks.identity == "not_found":
@@ -410,6 +416,7 @@ def _refuse(
     next_acceptance_at: datetime | None = None,
     existing_request_id: str | None = None,
     rules: RuleSet | None = None,
+    time: str = "",
 ) -> Decision[RequestState]:
     started = state.clock_started_at or state.request.get("submitted_at")
     due_at = None
@@ -430,7 +437,7 @@ def _refuse(
         }
     )
     counted = Decided("request", state.channel, "refused", code)
-    return Decision(replace(state, status="refused", ruling=ruling or {}), [Say(refused)], [counted])
+    return Decision(replace(state, status="refused", ruling=ruling or {}), [Say(refused, time=time)], [counted])
 
 
 def _refuse_unreadable(event: Incoming, rule_sets: RuleSets, zone: ZoneInfo) -> Decision[RequestState]:
@@ -541,16 +548,63 @@ def _held(
         approaching_at=in_zone(clock.approaching_at),
         limit_seconds=clock.limit_seconds,
         try_again_at=in_zone(now + _FIRST_TRY),
+        held_until=in_zone(_held_until(state, clock.due_at, rules, now)),
     )
 
 
-def still_held(state: RequestState, now: datetime) -> Decision[RequestState]:
-    """The signature still cannot be checked: try later, and say where the answer's time stands, each once."""
+def _held_until(state: RequestState, due_at: datetime, rules: RuleSet, now: datetime) -> datetime:
+    """When a held request is refused (R24): by its own time, so that a replay says the same, but not before its answer
+    is due, nor unless it has been tried for a while.
+    """
+    limit = datetime.fromisoformat(state.request["submitted_at"]) + timedelta(seconds=rules.held.seconds)
+    return max(limit, due_at, now + _TRIED_AT_LEAST)
+
+
+def still_held(state: RequestState, now: datetime, rules: RuleSet) -> Decision[RequestState]:
+    """The signature still cannot be checked: try later, and say where the answer's time stands, each once.
+
+    When it has been held for as long as the rules allow, it is refused (R24).
+    """
+    assert state.due_at is not None
+    due_at = datetime.fromisoformat(state.due_at)
     state, says, measures = _waited(state, "signature", now)
+    # A release before R24 left it without.
+    held_until = state.held_until or in_zone(_held_until(state, due_at, rules, now))
+    state = replace(state, held_until=held_until)
+    until = datetime.fromisoformat(held_until)
+    if until <= now:
+        refused = _refuse_unchecked(state, _UNCHECKED, rules, time=held_until)
+        cause = cause_id("/homecall/intake", state.request_id, "unchecked")
+        return Decision(refused.state, [*says, *refused.says], [*measures, *refused.measures], cause=(cause, None))
     if state.try_again_at is None or datetime.fromisoformat(state.try_again_at) <= now:
-        wait = min(_FIRST_TRY * 2 ** min(state.tries + 1, 10), _LONGEST_TRY)
-        state = replace(state, tries=state.tries + 1, try_again_at=in_zone(now + wait))
+        longest = _LONGEST_TRY if now < due_at else _LONGEST_TRY_LATE
+        wait = min(_FIRST_TRY * 2 ** min(state.tries + 1, 10), longest)
+        state = replace(state, tries=state.tries + 1, try_again_at=in_zone(min(now + wait, until)))
     return Decision(state, says, measures)
+
+
+_UNCHECKED = (
+    "unchecked: the signature could not be checked in time: call the clinic, or sign the request and send it again "
+    "under a new request_id"
+)
+_EXPIRED_UNCHECKED = (
+    "unchecked: the certificate expired before it could be checked whether it had been revoked: sign the request with "
+    "a valid one and send it again under a new request_id, or call the clinic"
+)
+
+
+def _refuse_unchecked(state: RequestState, message: str, rules: RuleSet, time: str = "") -> Decision[RequestState]:
+    """Refuse a request whose signature nobody can check, with the way out (R24); nothing sealed is kept of it."""
+    inputs = {**state.ruling.get("inputs", {}), "check": "unchecked"}
+    if state.held_until:
+        inputs["held_until"] = state.held_until
+    ruling = state.ruling | {
+        "clauses": [*state.ruling.get("clauses", []), "C9.2", rules.held.clause],
+        "inputs": inputs,
+    }
+    state = replace(state, kept=None, try_again_at=None)
+    fields = [FieldError(path="signature.value", message=message)]
+    return _refuse(state, "signature_invalid", fields, ruling=ruling, rules=rules, time=time)
 
 
 def _waited(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from services.contract import topics
@@ -79,7 +80,7 @@ class Outside:
             if asked is not None:
                 signed[event.cause] = asked
         verdicts = await self._verifier.verify(list(signed.values())) if signed else []
-        away = [verdict.reason for verdict in verdicts if isinstance(verdict, Away)]
+        away = [verdict.reason for verdict in verdicts if isinstance(verdict, Away) and not verdict.for_good]
         if away:
             log(topics.INTAKE).warning("signatures cannot be checked", held=len(away), reason=away[0])
         return dict(zip(signed, verdicts, strict=True))
@@ -114,11 +115,11 @@ def _identity(result: Result | None) -> str:
 
 def checks_of(event: Incoming, verdict: Verdict | None, result: Result | None = None, zone: ZoneInfo = ZONE) -> Checks:
     """What a decision takes from what was said of a request."""
-    signature: BadSignature | str | None = None
+    signature: BadSignature | Literal["away", "never"] | None = None
     if isinstance(verdict, Invalid):
         signature = BadSignature(verdict.check, verdict.path, verdict.message)
     elif isinstance(verdict, Away):
-        signature = "away"
+        signature = "never" if verdict.for_good else "away"
     attached: bool | None = None
     birth_date = None
     if isinstance(result, Found) and isinstance(event.data, RequestSubmitted):
@@ -128,7 +129,7 @@ def checks_of(event: Incoming, verdict: Verdict | None, result: Result | None = 
             here = result.attachment
             attached = here is not None and here.clinic_id == event.clinic_id and here.holds_on(on)
     return Checks(
-        signature="away" if signature == "away" else signature if isinstance(signature, BadSignature) else None,
+        signature=signature,
         identity=_identity(result),  # type: ignore[arg-type]  # one of its words
         birth_date=birth_date,
         attached=attached,

@@ -235,6 +235,9 @@ class RuleSet(_Strict):
     limits: Limits
     approaching: Approaching
     clock_tolerance: Limit
+    held: Limit = Limit(seconds=72 * 3600, clause="R24")
+    """How long the signature of what is held is tried: of a request from its submission, of a complaint from the end of
+    its term. A set that says nothing of it has the packaged one's."""
     calls: Calls
     complaints: ComplaintTerms
     reasons: Codes

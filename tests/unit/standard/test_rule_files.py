@@ -65,6 +65,7 @@ def test_the_figures_of_the_standard_and_their_clauses() -> None:
         (5, "six-day", "R10"),
         (15, "six-day", "C10.8"),
     ]
+    assert (rules.held.seconds, rules.held.clause) == (72 * 3600, "R24")
     assert (rules.approaching.share, rules.clock_tolerance.seconds, rules.calls.week) == (0.8, 120, "six-day")
 
 
