@@ -5,6 +5,7 @@ Who dealt with it for the clinic stays, as the doctor of a call does; what was w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
@@ -46,12 +47,21 @@ def said(event_type: str, data: Mapping[str, Any]) -> dict[str, Any]:
         return found
     place = plain(found.pop("answer_place", None))
     if place:
-        # It may be somebody's home. The texts end a sentence with it: services/complaints/texts.py.
-        found["text"] = {name: text.replace(f": {place}.", ": ***.") for name, text in found["text"].items()}
+        found["text"] = {name: _without_place(text, place) for name, text in found["text"].items()}
     if found.get("refusal"):
         # A blank text counts as left out when the event is read.
         found["refusal"] = {name: value for name, value in found["refusal"].items() if name != "grounds"}
     return found | _emptied(found, answer="text")
+
+
+def _without_place(text: str, place: str) -> str:
+    """A text without the answer's place, which may be somebody's home.
+
+    The texts end a sentence with it, after a colon (services/complaints/texts.py); a full stop of its own ends it, too.
+    Where a text has it otherwise, it goes all the same.
+    """
+    sentence = re.compile(rf": {re.escape(place)}\.?(?= |$)")
+    return sentence.sub(": ***.", text) if sentence.search(text) else text.replace(place, "***")
 
 
 def _stage(stage: Stage) -> Stage:
