@@ -296,12 +296,22 @@ _LONGEST_PHONE = 300
 
 
 def _phone_as_text(value: Any) -> Any:
-    """A phone as somebody wrote it, on one line: no spelling of it is a reason to refuse a sick child."""
+    """A phone as somebody wrote it, on one line: no form of it is a reason to refuse a sick child."""
+    if isinstance(value, str):
+        return " ".join(value.split())[:_LONGEST_PHONE].rstrip()
+    if isinstance(value, dict):
+        value = list(value.values())
     if isinstance(value, list):
-        return ", ".join(str(_phone_as_text(each)) for each in value)[:_LONGEST_PHONE]
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return " ".join(value.split())[:_LONGEST_PHONE].rstrip() if isinstance(value, str) else value
+        each = [text for item in value if not is_absent(text := _phone_as_text(item))]
+        return ", ".join(each)[:_LONGEST_PHONE]
+    if isinstance(value, float) and value.is_integer():  # as spreadsheets keep a number
+        value = int(value)
+    return value if value is None else str(value)[:_LONGEST_PHONE]
+
+
+def _phone_if_any(value: Any) -> Any:
+    text = _phone_as_text(value)
+    return None if is_absent(text) else text
 
 
 Phone = Annotated[
@@ -312,6 +322,8 @@ Phone = Annotated[
     WithJsonSchema({"type": "string"}),
 ]
 """A phone, or several, as text. Whether it can be read is judged where it is used (``services/standard/phones.py``)."""
+OptionalPhone = Annotated[Phone | None, BeforeValidator(_phone_if_any)]
+"""A phone that may be left out; a list or an object with nothing in it is none."""
 GREATEST = 2**63 - 1
 """The greatest whole number that the stores keep exactly: a signed integer of 64 bits."""
 Count = Annotated[int, Field(ge=0, le=GREATEST)]

@@ -16,7 +16,7 @@ from services.contract.events.shared import (
     required_part,
     when_channel_is,
 )
-from services.contract.types import ClinicId, Event, Iin, Line, LongText, Moment, Name, Part, Phone, Uuid
+from services.contract.types import ClinicId, Event, Iin, Line, LongText, Moment, Name, OptionalPhone, Part, Uuid
 
 
 class Complainant(Part):
@@ -30,7 +30,7 @@ class Complainant(Part):
         ),
         examples=["890315200000"],
     )
-    phone: Phone | None = Field(
+    phone: OptionalPhone = Field(
         default=None, description="Phone number to reach the person who complains.", examples=["+7 700 000 04 56"]
     )
     postal_address: Line | None = Field(

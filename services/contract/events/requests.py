@@ -23,8 +23,8 @@ from services.contract.types import (
     Moment,
     Name,
     Note,
+    OptionalPhone,
     Part,
-    Phone,
     PlainId,
     Uuid,
 )
@@ -54,7 +54,7 @@ class Patient(Part):
             "Sex of the patient. A value that the IIN contradicts gives the flag `iin_mismatch`, never a refusal."
         ),
     )
-    phone: Phone | None = Field(
+    phone: OptionalPhone = Field(
         default=None, description="Phone number for the doctor and for text messages.", examples=["+7 700 000 01 23"]
     )
     language: Language = Field(description="Language of the messages and documents for this patient.")
@@ -100,7 +100,7 @@ class Applicant(Part):
         description="Full name of the applicant, as in the identity document.",
         examples=["Оспанбекова Раушан Қайратқызы"],
     )
-    phone: Phone | None = Field(
+    phone: OptionalPhone = Field(
         default=None,
         description="Phone number of the applicant, used where the patient has none.",
         examples=["+7 700 000 01 24"],
