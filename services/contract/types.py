@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import cache, lru_cache
 from math import inf, isfinite
-from typing import Annotated, Any, ClassVar
+from types import UnionType
+from typing import Annotated, Any, ClassVar, Union, get_args, get_origin
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
@@ -373,7 +374,7 @@ Longitude = Annotated[
 class Part(BaseModel):
     """A part of an event. Unknown fields are ignored, as the contract says.
 
-    A field that may be left out counts as left out where it is ``null`` or a blank text.
+    A field that may be left out counts as left out where it is ``null`` or a blank text. No number is true or false.
     """
 
     # A traceback of a failed check must not quote what was sent. No number is NaN or infinite.
@@ -386,7 +387,12 @@ class Part(BaseModel):
             return data
         optional = _optional_names(cls)
         absent = [name for name, value in data.items() if is_absent(value) and name in optional]
-        return {name: value for name, value in data.items() if name not in absent} if absent else data
+        # Pydantic takes true for 1. As a text it is no number to it, and the message is that of the field.
+        flags = [name for name, value in data.items() if isinstance(value, bool) and name in _number_names(cls)]
+        if not absent and not flags:
+            return data
+        kept = {name: value for name, value in data.items() if name not in absent}
+        return kept | {name: str(data[name]) for name in flags}
 
 
 @cache
@@ -394,6 +400,24 @@ def _optional_names(model: type[BaseModel]) -> frozenset[str]:
     """The names on the wire of the fields that may be left out."""
     fields = model.model_fields.items()
     return frozenset(each for name, info in fields if not info.is_required() for each in (name, info.alias or name))
+
+
+@cache
+def _number_names(model: type[BaseModel]) -> frozenset[str]:
+    """The names on the wire of the fields that hold a number."""
+    fields = model.model_fields.items()
+    return frozenset(
+        each for name, info in fields if _is_number(info.annotation) for each in (name, info.alias or name)
+    )
+
+
+def _is_number(annotation: Any) -> bool:
+    """Whether it is a number, or one that may be left out."""
+    if annotation in (int, float):
+        return True
+    if get_origin(annotation) is Annotated:
+        return _is_number(get_args(annotation)[0])
+    return get_origin(annotation) in (Union, UnionType) and any(map(_is_number, get_args(annotation)))
 
 
 class Event(Part):

@@ -192,7 +192,9 @@ NUMBERS = [
 ]
 
 
-@pytest.mark.parametrize("number", [2**63, 2**64, 10**30, -(2**63) - 1, -(10**30), 1e19, 1e300, "9" * 30], ids=str)
+@pytest.mark.parametrize(
+    "number", [2**63, 2**64, 10**30, -(2**63) - 1, -(10**30), 1e19, 1e300, "9" * 30, True, False], ids=str
+)
 @pytest.mark.parametrize(("event_type", "path"), NUMBERS)
 def test_a_number_that_cannot_be_kept_is_refused_by_the_name_of_its_field(
     event_type: str, path: Path, number: Any
