@@ -64,7 +64,7 @@ DEATHS: Final[Mapping[str, tuple[str, str]]] = {
         "The publisher corrects the type or the topic; a type of a later release: upgrade, then replay.",
     ),
     "schema": (
-        "The data break the schema, and nobody can be answered.",
+        "The data break the schema, and nobody can be answered; or the record, or its whole batch, is beyond a limit.",
         "The publisher corrects what the detail names, and sends it anew.",
     ),
     "unauthorised": (

@@ -19,7 +19,7 @@ from services.contract.events import MODELS, FieldError
 from services.contract.ids import cause_id, event_id
 from services.contract.iins import without_iins
 from services.contract.strict_json import DEEPEST, TWICE, Flaw, Parsed, parse
-from services.contract.topics import BY_NAME, TOPIC_OF_TYPE, TYPE_PREFIX
+from services.contract.topics import BY_NAME, MAX_MESSAGE_BYTES, TOPIC_OF_TYPE, TYPE_PREFIX
 from services.contract.types import ZONE, Event, in_zone, is_moment
 
 DeadReason = Literal[
@@ -37,6 +37,9 @@ _REQUIRED = ("specversion", "id", "source", "type")
 _LONGEST_ATTRIBUTE = 1024
 # W3C Trace Context, version 00: what has another form is no trace, and is not passed on.
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")
+# What a large value is made of takes many times its size once it is parsed; one long text does not.
+_STRUCTURE = (b",", b":", b"[", b"{")
+_MOST_PARTS = 100_000
 _NOT_JSON = "the value is not JSON in UTF-8, or nests too deep: send the event's data as a JSON object"
 
 
@@ -51,6 +54,8 @@ class Record:
     value: bytes | None
     headers: tuple[tuple[str, bytes | None], ...] = ()
     timestamp: int = 0
+    not_read: str = ""
+    """Why its content was not read, where it was beyond a limit; then it may stand for its whole batch."""
 
     @property
     def place(self) -> dict[str, str | int]:
@@ -165,6 +170,8 @@ def read(record: Record, *, flaws: Sequence[Flaw] = ()) -> Incoming:
     ``schema`` where the ids of the subject and the clinic cannot be read either. A record whose schema is broken but
     whose ids are readable comes back with ``data=None`` and ``errors``: its service decides what that means.
     """
+    if record.not_read:
+        raise Unreadable("schema", record.not_read)
     if record.value is None:
         raise Unreadable("not_json", "the record has no value: send the event's data as JSON")
     headers = _headers(record)
@@ -209,6 +216,10 @@ def _headers(record: Record) -> dict[str, str]:
 
 def _json(value: bytes, *, around: int = 0) -> Parsed:
     """The JSON of a value, with so many levels around the data. ``Unreadable`` where there is none."""
+    if len(value) > MAX_MESSAGE_BYTES and sum(map(value.count, _STRUCTURE)) > _MOST_PARTS:
+        raise Unreadable(
+            "schema", f"a value of more than {MAX_MESSAGE_BYTES:,} bytes has more than {_MOST_PARTS:,} fields and items"
+        )
     try:
         return parse(value, deepest=DEEPEST + around)
     except ValueError as error:

@@ -12,6 +12,9 @@ MAX_MESSAGE_BYTES = 1_048_588
 DEAD_LETTER_HEADROOM = 64 * 1024
 """What a dead letter may be larger than the record it holds: its reason and where it came from."""
 
+LARGEST_VALUE = 5 * 1024 * 1024
+"""What a record's value may have once it is unpacked: the broker sees only its compressed size."""
+
 INTAKE, SCHEDULER, NOTIFIER, COMPLAINTS = "intake", "scheduler", "notifier", "complaints"
 SERVICES = (INTAKE, SCHEDULER, NOTIFIER, COMPLAINTS)
 

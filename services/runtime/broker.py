@@ -147,6 +147,8 @@ class Subscription:
             await self._on_batch(records, commit)
         finally:
             self._handling = False
+            # FastStream's message stays in a reference cycle: its records, which may be large, must not.
+            message.raw_message = ()
 
     async def _commit(self, consumer: Any, offsets: Mapping[tuple[str, int], int]) -> bool:
         """Commit offsets, while nobody else does; False where that is not ours to do any more.

@@ -1,118 +1,39 @@
-"""What the Kafka client does with a batch that it cannot unpack, kept from harming anybody else.
+"""What the Kafka client does with a batch that it cannot unpack, or that is too large, kept from harming others.
 
 aiokafka 0.14 hands out the records of several partitions together. Where one of them holds what it cannot read, it
-throws away what it has taken from the others by then, and goes on behind it: what nobody saw would be committed. Two
-things of its insides are replaced here, with a test for each; a release that mends them makes this page needless.
+throws away what it has taken from the others by then, and goes on behind it: what nobody saw would be committed. And
+it decompresses without a limit. Three things of its insides are replaced here, with a test for each.
 """
 
 from __future__ import annotations
 
-import struct
 import time
 from collections import deque
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Callable
+from contextvars import ContextVar
+from functools import wraps
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from aiokafka import codec
 from aiokafka.consumer import fetcher
-from aiokafka.record.default_records import DefaultRecordBatch
-from aiokafka.record.memory_records import MemoryRecords
-from aiokafka.record.util import decode_varint
 
+from services.runtime.batches import NotRead, Records
 from services.runtime.logs import log
 
 _AGAIN_SECONDS = 10.0
-# Of Kafka's record batch, version 2: where its fields stand, and what of it is compressed.
-_FRAME, _ATTRIBUTES, _COUNT, _RECORDS = 12, 21, 57, 61
-_CODEC_BITS = 0x07
-_DECODERS = {1: codec.gzip_decode, 2: codec.snappy_decode, 3: codec.lz4_decode, 4: codec.zstd_decode}
+_AT_ONCE = 4 * 1024 * 1024
+"""About how many bytes of memory are handed out together; the record with which they are reached comes along."""
+_PER_RECORD, _PER_HEADER = 300, 100
+_REREAD_FROM = 1024 * 1024
+"""A batch of this size is not kept in memory until its rest is asked for: it is fetched again then."""
 
 _ANSWERS_KEPT = 256
 _answers_with_data: WeakKeyDictionary[Any, deque[int]] = WeakKeyDictionary()
 """By assignment, when the newest fetch responses with data came, as aiokafka stamps them (milliseconds)."""
 _handed_out: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
 """By aiokafka's state of a partition, the offset after the last record that the application got from it."""
-
-
-class _Records:
-    """The batches of a partition; one whose header names are no UTF-8 is read with ``?`` in place of such bytes."""
-
-    def __init__(self, raw: bytes) -> None:
-        self._raw = raw
-        self._records = MemoryRecords(raw)
-        self._next = 0
-
-    def has_next(self) -> bool:
-        return bool(self._records.has_next())
-
-    def size_in_bytes(self) -> int:
-        return int(self._records.size_in_bytes())
-
-    def next_batch(self) -> _Batch:
-        begins = self._next
-        self._next += _FRAME + struct.unpack_from(">i", self._raw, begins + 8)[0]
-        return _Batch(self._records.next_batch(), memoryview(self._raw)[begins : self._next])
-
-
-class _Batch:
-    def __init__(self, batch: Any, raw: memoryview) -> None:
-        self._batch = batch
-        self._raw = raw
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._batch, name)
-
-    def __iter__(self) -> Iterator[Any]:
-        read = 0
-        try:
-            for record in self._batch:
-                read += 1
-                yield record
-        except UnicodeDecodeError:
-            yield from islice(DefaultRecordBatch(legible(self._raw)), read, None)
-
-    def __next__(self) -> Any:
-        return next(self._batch)
-
-
-def legible(batch: bytes | memoryview) -> bytes:
-    """A record batch, uncompressed, whose header names are UTF-8: in one that was not, what is not ASCII is ``?``.
-
-    Its checksum is not made anew.
-    """
-    head, body = bytearray(batch[:_RECORDS]), bytearray(batch[_RECORDS:])
-    decode = _DECODERS.get(head[_ATTRIBUTES + 1] & _CODEC_BITS)
-    if decode is not None:
-        body = bytearray(decode(bytes(body)))
-        head[_ATTRIBUTES + 1] &= ~_CODEC_BITS & 0xFF
-    at = 0
-    for _ in range(struct.unpack_from(">i", head, _COUNT)[0]):
-        length, at = decode_varint(body, at)
-        ends = at + length
-        at += 1  # the record's attributes
-        for _ in range(2):  # how much later than the first one, in time and in offset
-            _, at = decode_varint(body, at)
-        for _ in range(2):  # key and value
-            at = _after(body, at)
-        headers, at = decode_varint(body, at)
-        for _ in range(headers):
-            length, begins = decode_varint(body, at)
-            at = begins + length
-            try:
-                body[begins:at].decode()
-            except UnicodeDecodeError:
-                body[begins:at] = bytes(byte if byte < 0x80 else ord("?") for byte in body[begins:at])
-            at = _after(body, at)
-        at = ends
-    return bytes(head + body)
-
-
-def _after(body: bytearray, at: int) -> int:
-    """Behind bytes with their length before them; of nothing the length is -1."""
-    length, at = decode_varint(body, at)
-    return int(at + max(0, length))
+_spent: ContextVar[list[int] | None] = ContextVar("spent", default=None)
+"""The bytes of what is handed out together so far, of all partitions."""
 
 
 class _Result(fetcher.FetchResult):  # type: ignore[misc]  # aiokafka has no types
@@ -139,15 +60,26 @@ class _Result(fetcher.FetchResult):  # type: ignore[misc]  # aiokafka has no typ
                 self._partition_records = None  # fetched again from where it stands
             return []
         place = self._topic_partition
-        if not self.check_assignment(place) or not self.has_more():
+        source: Any = self._partition_records
+        if not self.has_more() or not self.check_assignment(place):
+            _let_go(source)
             return []
+        spent = _spent.get() or [0]
+        if spent[0] >= _AT_ONCE:
+            return []  # it has its turn when this was handled
         records: list[Any] = []
         try:
-            record: Any
-            for record in self._partition_records or ():
+            for record in source:
                 records.append(record)
+                spent[0] += _memory_of(record)
                 if len(records) == max_records:
                     self._update_position()
+                    return records
+                if spent[0] >= _AT_ONCE:
+                    self._update_position()
+                    if source._records.unpacked >= _REREAD_FROM:
+                        self._partition_records = None
+                        _let_go(source)
                     return records
         except Exception as error:
             self._update_position()  # behind what was good before it
@@ -165,10 +97,37 @@ class _Result(fetcher.FetchResult):  # type: ignore[misc]  # aiokafka has no typ
         return records
 
 
+def _let_go(source: Any) -> None:
+    """Free what is left of fetched records at once: aiokafka's object and its own iterator hold each other."""
+    if source is not None and source._records_iterator is not None:
+        source._records_iterator.close()
+        source._records_iterator = None
+
+
+def _memory_of(record: Any) -> int:
+    if isinstance(record.value, NotRead):
+        return _AT_ONCE // 4  # finding that out took a while: others have their turn
+    headers = sum(len(value or b"") for _, value in record.headers) + _PER_HEADER * len(record.headers)
+    return _PER_RECORD + len(record.key or b"") + len(record.value or b"") + headers
+
+
+def _together(fetched_records: Callable[..., Any]) -> Callable[..., Any]:
+    """aiokafka's method that hands out records, with the count of their bytes begun again."""
+
+    @wraps(fetched_records)
+    async def counted(*arguments: Any, **options: Any) -> Any:
+        _spent.set([0])
+        return await fetched_records(*arguments, **options)
+
+    return counted
+
+
 def make_safe() -> None:
-    """Put both in their places; needed once in a process, before the first consumer fetches."""
-    fetcher.MemoryRecords = _Records
+    """Put all three in their places; needed once in a process, before the first consumer fetches."""
+    fetcher.MemoryRecords = Records
     fetcher.FetchResult = _Result
+    if not hasattr(fetcher.Fetcher.fetched_records, "__wrapped__"):
+        fetcher.Fetcher.fetched_records = _together(fetcher.Fetcher.fetched_records)
 
 
 def _state(consumer: Any, place: Any) -> Any:

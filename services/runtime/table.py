@@ -15,6 +15,7 @@ from services.contract.errors import one_line
 from services.contract.topics import Topic
 from services.contract.versions import Version, version_of
 from services.runtime import metrics
+from services.runtime.batches import NotRead
 from services.runtime.consuming import ToEnd, consumer_options
 from services.runtime.failures import Transient
 from services.runtime.kafka_errors import asked, ended, place
@@ -29,8 +30,9 @@ _STOP_SECONDS = 10.0
 
 def record_of(raw: Any) -> Record:
     """aiokafka's record as the contract's plain one."""
+    value, why = (b"", raw.value.why) if isinstance(raw.value, NotRead) else (raw.value, "")
     return Record(
-        raw.topic, raw.partition, raw.offset, raw.key, raw.value, tuple(raw.headers or ()), raw.timestamp or 0
+        raw.topic, raw.partition, raw.offset, raw.key, value, tuple(raw.headers or ()), raw.timestamp or 0, why
     )
 
 
