@@ -24,6 +24,7 @@ from pydantic_core import to_json
 
 from services.cli.failure import Failure
 from services.cli.terminal import counted, json_line, numbered_lines, print_bytes, settings
+from services.contract.encoding import refusal
 from services.contract.envelope import Incoming, Record, Unreadable, read
 from services.contract.errors import field_errors, one_line
 from services.contract.events import ClinicPublished, ComplaintSubmitted, FieldError, RequestRefused, RequestSubmitted
@@ -111,8 +112,9 @@ def answers(
 def _answer(line: bytes, rule_sets: RuleSets, check: Check | None) -> dict[str, Any]:
     try:
         parsed = parse(line, deepest=DEEPEST + 1)
-    except ValueError:
-        raise _Unanswered("the line is not JSON in UTF-8") from None
+    except ValueError as error:
+        why = refusal(None) if isinstance(error, UnicodeDecodeError) else "is not JSON"
+        raise _Unanswered(f"the line {why}") from None
     asked = parsed.value
     of_data = [replace(each, path=each.path.removeprefix("data.")) for each in parsed.flaws if _is_in_data(each)]
     others = [f"{each.path} {each.message}" for each in parsed.flaws if not _is_in_data(each)]

@@ -19,6 +19,7 @@ from pydantic_core import from_json, to_json
 from services.cli.failure import Failure
 from services.cli.kafka import Message, Sent, answers, reading, send, topic_named
 from services.cli.terminal import counted, json_line, numbered_lines, print_bytes, print_error, settings
+from services.contract.encoding import refusal
 from services.contract.envelope import STRUCTURED, Record, Unreadable, read
 from services.contract.errors import MOST_ERRORS, one_line
 from services.contract.events import MODELS
@@ -113,10 +114,11 @@ def message_of(topic: Topic, line: bytes, *, source: str, now: str, as_is: bool)
     """A line as the record that it stands for. ``now`` is the ``ce_time`` of an event that brings none."""
     try:
         found = parse(line, deepest=DEEPEST + 1)
-    except ValueError:
+    except ValueError as error:
         found = Parsed(None)
         if not as_is:
-            raise _Wrong("is not JSON in UTF-8: write each event on a line of its own") from None
+            other = isinstance(error, UnicodeDecodeError)
+            raise _Wrong(refusal(None) if other else "is not JSON: write each event on a line of its own") from None
     if found.flaws and not as_is:
         raise _Wrong("; ".join(f"{each.path} {each.message}" for each in found.flaws[:MOST_ERRORS]))
     parsed = _leniently(line) if found.flaws else found.value

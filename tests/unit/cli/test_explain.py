@@ -286,7 +286,8 @@ GOOD = a_request("Fri 2026-11-20 10:00")
     ("line", "said"),
     [
         (b"{", "not JSON"),
-        (b"\xff\xfe", "not JSON"),
+        (b"\xff\xfe", "not in UTF-8"),
+        ('{"type": "request.submitted", "data": {"note": "жара"}}'.encode("cp1251"), "Windows-1251"),
         (b"[" * 5000, "not JSON"),
         (b"[]", "object"),
         (b'{"type": "request.submitted"}', "object"),

@@ -41,3 +41,16 @@ def test_the_greatest_revision_is_sent_as_it_is() -> None:
     line = line_of("roster.published", ROSTER, str(2**63 - 1))
     message = message_of(ROSTERS, line, source="/test", now=NOW, as_is=False)
     assert json.loads(message.value)["revision"] == 2**63 - 1
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"note": "жара"}'.encode("cp1251"), "Windows-1251"),
+        (b"{note: 1}", "is not JSON"),
+        (b"[" * 5000, "is not JSON"),
+    ],
+)
+def test_a_line_that_cannot_be_read_says_why(line: bytes, said: str) -> None:
+    with pytest.raises(_Wrong, match=said):
+        message_of(REQUESTS, line, source="/test", now=NOW, as_is=False)
