@@ -40,7 +40,13 @@ class Complaints:
     """The decisions of ``domain``, bound to the clinics and the rules."""
 
     def __init__(
-        self, clinics: Clinics, rule_sets: RuleSets, *, judge_record_time: bool, vault: Vault | None = None
+        self,
+        clinics: Clinics,
+        rule_sets: RuleSets,
+        *,
+        judge_record_time: bool,
+        vault: Vault | None = None,
+        officer: Mapping[str, str] | None = None,
     ) -> None:
         self.clinics = clinics
         self.bad_signatures: dict[str, FieldError] = {}
@@ -53,6 +59,7 @@ class Complaints:
         """The timelines that the timers in hand look at again."""
         self.rule_sets = rule_sets
         self._vault = vault
+        self._officer = officer
         self._judge_record_time = judge_record_time
 
     def target(self, event: Incoming) -> str | None:
@@ -75,12 +82,15 @@ class Complaints:
             bad_signature=self.bad_signatures.get(event.cause),
             kept=self.unchecked.get(event.cause),
             matter=self._matter(event),
+            officer=self._officer,
         )
 
     def due(self, state: ComplaintState, now: datetime) -> Decision[ComplaintState]:
         if state.held is not None:
             return self._held_again(state, state.held, now)
-        return domain.due(state, now, clinics=self.clinics, rule_sets=self.rule_sets, calls=self.calls)
+        return domain.due(
+            state, now, clinics=self.clinics, rule_sets=self.rule_sets, calls=self.calls, officer=self._officer
+        )
 
     def _matter(self, event: Incoming) -> dict[str, str]:
         """What stands for the person and the call of a complaint: without the key nobody is found by it."""
@@ -109,6 +119,7 @@ class Complaints:
             held=held,
             told=state.sequence,
             matter=self._matter(event),
+            officer=self._officer,
         )
         # What it says belongs to the event that brought it; the commands that came meanwhile follow it.
         return replace(decided, cause=(event.cause, event.traceparent), unpark=True)
@@ -292,7 +303,11 @@ def build(settings: Settings, clock: Clock) -> Service:
     table = WholeTopic(settings, topics.COMPLAINTS, topics.CLINICS, take, Shelf(database.collection("clinics")))
     # Under another clock than the world's, a record's time says nothing about the event's (R17).
     complaints = Complaints(
-        clinics, load_rule_sets(settings.rules), judge_record_time=isinstance(clock, SystemClock), vault=vault
+        clinics,
+        load_rule_sets(settings.rules),
+        judge_record_time=isinstance(clock, SystemClock),
+        vault=vault,
+        officer=settings.officer(),
     )
     engine = ComplaintEngine(store.complaints, store.pages, complaints, clock, table, verifier, vault, store)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple, NotRequired, TypedDict, cast, get_args
 
+from services.complaints.answers import as_text, in_words, is_address, office, on_duty, same_place, way_of, ways
 from services.complaints.calls import CallTimeline, KeptCall, verdicts
 from services.complaints.texts import QUALITY_AUTHORITY_DAYS, ComplaintFacts, complaint_text, next_steps
 from services.contract.envelope import Incoming
@@ -31,9 +32,11 @@ from services.contract.events import (
     DeadlineApproaching,
     DeadlineMissed,
     FieldError,
+    Language,
 )
 from services.contract.ids import cause_id
 from services.contract.iins import without_iins
+from services.contract.language import Text
 from services.contract.types import in_zone
 from services.runtime.decision import Dead, Decided, Decision, Ended, Measure, Say
 from services.standard.acceptance import ClockAheadError
@@ -58,7 +61,9 @@ class Stage(TypedDict):
     """A complaint at one addressee. Times are RFC 3339 texts; what is not known yet is None or empty.
 
     ``came_at`` is when it was submitted or escalated, ``registers_at`` the opening that registers it when that was
-    outside working hours (R9a). ``flags`` and ``ruling`` say how its term came about.
+    outside working hours (R9a). ``flags`` and ``ruling`` say how its term came about. ``office`` is where its addressee
+    hands answers over, in three languages; ``received_by`` who answers for a registration by the system. An earlier
+    release stored neither.
     """
 
     stage: ComplaintStage
@@ -82,6 +87,8 @@ class Stage(TypedDict):
     refusal: dict[str, Any] | None
     approaching_said: bool
     missed_said: bool
+    office: NotRequired[dict[str, str] | None]
+    received_by: NotRequired[dict[str, Any]]
 
 
 class Held(TypedDict):
@@ -134,7 +141,7 @@ class ComplaintState:
 
     ``matter`` stands for the person and the call, as keyed indexes by IIN and by name with phone: complaints that share
     one are about one matter. ``linked`` are those that were there when this one was registered. ``call`` is the call
-    that it names, as it was known that day.
+    that it names, as it was known that day. ``answer_asked`` is how the answer was asked for, where it cannot go so.
     """
 
     complaint_id: str
@@ -147,6 +154,7 @@ class ComplaintState:
     text: str = ""
     received_by: dict[str, Any] | None = None
     answer_by: AnswerBy | None = None
+    answer_asked: AnswerBy | None = None
     answer_place: str | None = None
     refusal: dict[str, Any] | None = None
     stages: list[Stage] = field(default_factory=list)
@@ -181,6 +189,7 @@ def decide(
     held: Held | None = None,
     told: int = 0,
     matter: Mapping[str, str] | None = None,
+    officer: Mapping[str, str] | None = None,
 ) -> Decision[ComplaintState]:
     """Decide on any event of a complaint.
 
@@ -191,11 +200,12 @@ def decide(
 
     ``kept`` is the event, sealed, of a complaint whose signature cannot be checked now: it is held. ``held`` is what
     stood of one that was, and can be decided on now; ``told`` is how many statuses were sent of it meanwhile.
+    ``officer`` is on duty for what the system accepts by itself (C10.2).
     """
     if state is None:
         if event.type == ComplaintSubmitted.TYPE:
             return _submitted(
-                event, clinics, rule_sets, record_time, now, bad_signature, kept, held, told, matter or {}
+                event, clinics, rule_sets, record_time, now, bad_signature, kept, held, told, matter or {}, officer
             )
         return Decision(park=True)
     if any(waiting["cause"] == event.cause for waiting in state.unsaid):
@@ -216,7 +226,7 @@ def decide(
     data = event.data
     assert isinstance(data, ComplaintCommand)
     moment = data.at if record_time is None else min(data.at, record_time)
-    course = _Course(deepcopy(state), clinics, rule_sets)
+    course = _Course(deepcopy(state), clinics, rule_sets, officer)
     try:
         course.pass_until(moment)
         changed = course.obey(data, moment)
@@ -247,10 +257,11 @@ def due(
     clinics: Clinics,
     rule_sets: RuleSets,
     calls: Mapping[str, CallTimeline] | None = None,
+    officer: Mapping[str, str] | None = None,
 ) -> Decision[ComplaintState]:
     """Pass the one thing that is due first, at its own time and not the tick's (R9a, C10.4, C10.8).
 
-    ``calls`` are the timelines of calls that are to be looked at again.
+    ``calls`` are the timelines of calls that are to be looked at again; ``officer`` as in ``decide``.
     """
     item = _item_at(state)
     look = look_at(state)
@@ -260,7 +271,7 @@ def due(
         return Decision(state)
     if item is None or item > now:
         return Decision()
-    course = _Course(deepcopy(state), clinics, rule_sets)
+    course = _Course(deepcopy(state), clinics, rule_sets, officer)
     course.pass_item(now)
     cause = cause_id("/homecall/complaints", f"{state.complaint_id} {len(state.stages)} {in_zone(item)}", "timer")
     return course.decision(cause, None)
@@ -432,6 +443,10 @@ def _rules_of(lines: Sequence[Mapping[str, Any]], rule_sets: RuleSets) -> RuleSe
 _STAYS_REFUSED = (
     "this complaint was refused as invalid_complaint and stays so: send the corrected one under a new complaint_id"
 )
+_NO_WORDS = FieldError(
+    path="text",
+    message="says nothing: state in words what the complaint is about, and send it again under a new complaint_id",
+)
 _UNKNOWN_CLINIC = FieldError(
     path="clinic_id",
     message="names no clinic that has been published: check the id, or publish the clinic, "
@@ -450,6 +465,7 @@ def _submitted(
     held: Held | None,
     told: int,
     matter: Mapping[str, str],
+    officer: Mapping[str, str] | None,
 ) -> Decision[ComplaintState]:
     data = event.data
     if not isinstance(data, ComplaintSubmitted):
@@ -458,6 +474,8 @@ def _submitted(
         return _refuse(event, [_UNKNOWN_CLINIC], now, told)
     if bad_signature is not None:
         return _refuse(event, [bad_signature], now, told)
+    if not in_words(without_iins(data.text)):
+        return _refuse(event, [_NO_WORDS], now, told)
     state = _kept(data, clinics)
     state.matter = dict(matter)
     state.sequence = told
@@ -469,7 +487,7 @@ def _submitted(
     except NotCoveredError as error:
         wrong = _at_submission(f"{error}: correct submitted_at, and send the complaint again")
         return _refuse(event, [wrong], now, told)
-    course = _Course(state, clinics, rule_sets)
+    course = _Course(state, clinics, rule_sets, officer)
     came_at = data.submitted_at if record_time is None else min(data.submitted_at, record_time)
     if kept is not None:
         calendar = clinics.calendar(data.clinic_id, rules)
@@ -657,7 +675,11 @@ def _at_submission(wrong: str) -> FieldError:
 
 
 def _kept(data: ComplaintSubmitted, clinics: Clinics) -> ComplaintState:
-    """The complaint as it is kept. An answer by hand is to be had at the clinic unless it names a place (C10.5)."""
+    """The complaint as it is kept (C10.5).
+
+    An answer by hand is to be had at the clinic unless it names a place; one of the Ministry or the authority at their
+    own office, never at the clinic.
+    """
     clinic = clinics.get(data.clinic_id)
     complainant = data.complainant.model_dump(mode="json", exclude={"iin"}, exclude_none=True)
     for name in ("full_name", "postal_address"):
@@ -666,8 +688,14 @@ def _kept(data: ComplaintSubmitted, clinics: Clinics) -> ComplaintState:
     if re.sub(r"\D", "", complainant.get("phone", "")) == data.complainant.iin:
         del complainant["phone"]
     place = data.answer_place
-    if place is None and data.answer_by == "by_hand" and clinic is not None:
-        place = clinic.address
+    # A place that is named for an answer by post is the address to which it goes.
+    addresses = (data.complainant.postal_address, place if data.answer_by == "post" else None)
+    way = way_of(data.answer_by, data.channel, by_post=any(map(is_address, addresses)))
+    if way.by == "by_hand" and clinic is not None:
+        if data.addressed_to == "clinic":
+            place = place or clinic.address
+        elif place is not None and same_place(place, clinic.address):
+            place = None
     received_by = None if data.channel == "portal" or data.received_by is None else data.received_by.model_dump()
     return ComplaintState(
         complaint_id=data.complaint_id,
@@ -678,7 +706,8 @@ def _kept(data: ComplaintSubmitted, clinics: Clinics) -> ComplaintState:
         complainant=complainant,
         text=without_iins(data.text),
         received_by=received_by and {name: without_iins(text) for name, text in received_by.items()},
-        answer_by=data.answer_by,
+        answer_by=way.by,
+        answer_asked=way.asked,
         answer_place=place and without_iins(place),
     )
 
@@ -751,8 +780,15 @@ class _NotInOrder(Exception):
 class _Course:
     """A complaint on its way through one decision: ``state`` is a copy of its own."""
 
-    def __init__(self, state: ComplaintState, clinics: Clinics, rule_sets: RuleSets) -> None:
+    def __init__(
+        self,
+        state: ComplaintState,
+        clinics: Clinics,
+        rule_sets: RuleSets,
+        officer: Mapping[str, str] | None,
+    ) -> None:
         self.state = state
+        self._officer = officer
         self._clinics = clinics
         self._rule_sets = rule_sets
         self._drafts: list[Draft] = []
@@ -831,6 +867,7 @@ class _Course:
                 refusal=None,
                 approaching_said=False,
                 missed_said=False,
+                office=office(name, self._clinics.get(state.clinic_id), rules),
             )
         )
         registered = self._arrange(term, came_at, came_at)
@@ -872,7 +909,16 @@ class _Course:
         self.state.status = "registered"
         registered_at = self.stage["registered_at"]
         assert registered_at is not None
+        self._accepted()
         self._tell("registered", registered_at, timer=timer)
+
+    def _accepted(self) -> None:
+        """Note who answers for a registration that nobody received by hand (C10.2)."""
+        state = self.state
+        if len(state.stages) > 1 or state.received_by is None:
+            language = cast(Language, state.complainant.get("language", "ru"))
+            clinic = self._clinics.get(state.clinic_id)
+            self.stage["received_by"] = on_duty(self.stage["stage"], clinic, self._officer, language)
 
     def _rules(self) -> RuleSet:
         return self._rule_sets.on(_date(self.stage["came_at"]))
@@ -976,6 +1022,19 @@ class _Course:
         if not self.stage["executors"]:
             raise _NotInOrder("the complaint has no executor yet: send complaint.assigned first (C10.3)")
 
+    def _must_reach(self, sent_by: AnswerBy) -> None:
+        """An answer goes a way that this complainant has, or that was promised (C10.5)."""
+        state = self.state
+        by_post = state.answer_by == "post" or is_address(state.complainant.get("postal_address"))
+        possible = ways(state.channel, by_post=by_post)
+        if sent_by in possible or sent_by == state.answer_by:
+            return
+        why = {
+            "post": "the complainant gave no postal address",
+            "portal": "the complaint did not come through the portal",
+        }[sent_by]
+        raise _NotInOrder(f"sent_by: {why}: answer in a way that there is ({', '.join(possible)}) and send it (C10.5)")
+
     def _assign(self, data: ComplaintAssigned, at: str) -> bool:
         executor = _clean(data.executor.model_dump())
         before = {_same(each["full_name"]) for stage in self.state.stages[:-1] for each in stage["executors"]}
@@ -1002,6 +1061,7 @@ class _Course:
 
     def _answer(self, data: ComplaintAnswered, at: str) -> None:
         self._must_have_executor()
+        self._must_reach(data.sent_by)
         answer = {"text": _in_words("text", data.text), "decision": data.decision, "sent_by": data.sent_by, "at": at}
         self.stage["answer"] = answer
         self._close("answered")
@@ -1077,7 +1137,7 @@ def _say_status(state: ComplaintState, stage: Stage, draft: Draft, told: dict[st
             **told,
             **registration,
             "answer_by": state.answer_by,
-            "answer_place": state.answer_place,
+            "answer_place": _answer_place(state, draft),
             "linked_complaints": (draft["numbered"] and state.linked) or None,
             "next_steps": next_steps(stage["stage"], stage["quality_authority_days"]),
             "text": complaint_text(told["status"], _facts(state, stage, draft, told)).as_dict(),
@@ -1087,8 +1147,25 @@ def _say_status(state: ComplaintState, stage: Stage, draft: Draft, told: dict[st
 
 
 def _received_by(state: ComplaintState, draft: Draft) -> dict[str, Any] | None:
-    """Who accepted it (C10.2): of what went on to the authority no event says."""
-    return state.received_by if draft["stage"] == 0 else None
+    """Who accepted it (C10.2): by hand, or who is on duty for what the system accepts by itself."""
+    by_hand = state.received_by if draft["stage"] == 0 else None
+    return by_hand or state.stages[draft["stage"]].get("received_by")
+
+
+def _answer_place(state: ComplaintState, draft: Draft) -> str | None:
+    if state.answer_by != "by_hand":
+        return state.answer_place
+    place = place_by_hand(state, draft["stage"])
+    return None if place is None else place.as_dict()[state.complainant.get("language", "ru")]
+
+
+def place_by_hand(state: ComplaintState, place: int) -> Text | None:
+    """Where the answer of the stage at ``place`` (from 0) is handed over: the place that was named for the first, or
+    the addressee's office. None where that is not known."""
+    if place == 0 and state.answer_by == "by_hand" and state.answer_place:
+        return Text(state.answer_place, state.answer_place, state.answer_place)
+    known = state.stages[place].get("office")
+    return as_text(known) if known else None
 
 
 def _facts(state: ComplaintState, stage: Stage, draft: Draft, told: dict[str, Any]) -> ComplaintFacts:
@@ -1104,9 +1181,11 @@ def _facts(state: ComplaintState, stage: Stage, draft: Draft, told: dict[str, An
         received_by_position=received_by.get("position"),
         term_days=stage["term_days"],
         answer_due_on=date.fromisoformat(stage["answer_due_on"]) if numbered and stage["answer_due_on"] else None,
+        by_system=numbered and not (draft["stage"] == 0 and state.received_by),
         answer_by=answer.get("sent_by", state.answer_by),
-        # A place that was named for an answer by post may be somebody's home.
-        answer_place=state.answer_place if state.answer_by == "by_hand" else None,
+        answer_asked=state.answer_asked,
+        # A place that was named for an answer by post may be somebody's home: it is none to fetch it.
+        answer_place=place_by_hand(state, draft["stage"]),
         executor=executor.get("full_name"),
         executor_position=executor.get("position"),
         decision=answer.get("decision"),
@@ -1120,9 +1199,10 @@ def _not_in_order(detail: str) -> Decision[ComplaintState]:
 
 def _in_words(path: str, text: str) -> str:
     """A text in which something is said; an IIN that was typed into it goes no further."""
-    if not any(letter.isalpha() for letter in text):
+    text = without_iins(text)
+    if not in_words(text):
         raise _NotInOrder(f"{path}: gives no reasons: state them in words")
-    return without_iins(text)
+    return text
 
 
 def _clean(official: dict[str, str]) -> dict[str, str]:

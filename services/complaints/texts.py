@@ -23,10 +23,11 @@ class ComplaintFacts:
     """What a text may tell. What is absent is left out of the text, never guessed.
 
     ``term_days`` is the term of the stage in working days. ``answer_by`` is how the answer is to go, and once it is
-    answered, how it went. ``answer_place`` is told only of an answer that is handed over: with one sent by post it may
-    be somebody's home. ``linked``: another complaint of the same person about the same call is there. ``refusal_code``
-    `invalid_complaint` comes with ``refusal_fields`` (dotted paths); a refusal to consider the complaint has no code,
-    and its grounds stand in the event's ``refusal``.
+    answered, how it went; ``answer_asked`` is how it was asked for, where it cannot go so. ``answer_place`` is told
+    only of an answer that is handed over: with one sent by post it may be somebody's home. With ``by_system``,
+    ``received_by`` is the officer on duty for what nobody received by hand. ``linked``: another complaint of the same
+    person about the same call is there. ``refusal_code`` `invalid_complaint` comes with ``refusal_fields`` (dotted
+    paths); a refusal to consider the complaint has no code, and its grounds stand in the event's ``refusal``.
     """
 
     stage: ComplaintStage = "clinic"
@@ -34,10 +35,12 @@ class ComplaintFacts:
     registered_on: date | None = None
     received_by: str | None = None
     received_by_position: str | None = None
+    by_system: bool = False
     term_days: int | None = None
     answer_due_on: date | None = None
     answer_by: str | None = None
-    answer_place: str | None = None
+    answer_asked: str | None = None
+    answer_place: str | Text | None = None
     executor: str | None = None
     executor_position: str | None = None
     decision: str | None = None
@@ -147,6 +150,11 @@ _REGISTERED: Final = Text(
 )
 _REGISTERED_ON: Final = Text("Тіркелген күні: {on}.", "Дата регистрации: {on}.", "Date of registration: {on}.")
 _RECEIVED_BY: Final = Text("Қабылдаған адам: {who}.", "Жалобу принял(а): {who}.", "Received by: {who}.")
+_RECEIVED_BY_SYSTEM: Final = Text(
+    "Шағымды жүйе автоматты түрде қабылдады, жауапты кезекші: {who}.",
+    "Жалобу автоматически приняла система, ответственный дежурный: {who}.",
+    "The system accepted it automatically; officer on duty: {who}.",
+)
 _TERM: Final = Text("Қарау мерзімі – {days}.", "Срок рассмотрения – {days}.", "Term of consideration: {days}.")
 _ANSWER_BY_HAND_AT: Final = Text(
     "Жауап мына жерде қолма-қол беріледі: {place}.",
@@ -172,11 +180,46 @@ _ANSWER_BY: Final[Mapping[str, Text]] = {
 }
 
 
+_AT_OFFICE: Final[Mapping[ComplaintStage, Text]] = {
+    "clinic": _ANSWER_BY["by_hand"],
+    "ministry": Text(
+        "Жауап Министрліктің кеңсесінде қолма-қол беріледі.",
+        "Ответ выдаётся на руки в канцелярии Министерства.",
+        "The answer is handed over at the office of the Ministry.",
+    ),
+    "quality_authority": Text(
+        "Жауап уәкілетті органның кеңсесінде қолма-қол беріледі.",
+        "Ответ выдаётся на руки в канцелярии уполномоченного органа.",
+        "The answer is handed over at the authority's office.",
+    ),
+}
+_CANNOT_GO_SO: Final[Mapping[str, Text]] = {
+    "post": Text(
+        "Пошталық мекенжай көрсетілмегендіктен, жауап пошта арқылы жіберілмейді.",
+        "Почтовый адрес не указан, поэтому по почте ответ не направляется.",
+        "No postal address was given, so the answer cannot be sent by post.",
+    ),
+    "portal": Text(
+        "Шағым портал арқылы берілмегендіктен, жауап жеке кабинетте көрсетілмейді.",
+        "Жалоба подана не через портал, поэтому ответ в личном кабинете не появится.",
+        "The complaint did not come through the portal, so the answer cannot appear in a personal cabinet.",
+    ),
+}
+"""A notice that the answer goes another way than was asked for."""
+
+
+def _place(facts: ComplaintFacts) -> Text | None:
+    place = facts.answer_place
+    if isinstance(place, Text):
+        return Text(plain(place.kk), plain(place.ru), plain(place.en))
+    return Text(plain(place), plain(place), plain(place)) if plain(place) else None
+
+
 def _answer_by(facts: ComplaintFacts) -> Text | None:
-    place = plain(facts.answer_place)
-    if facts.answer_by == "by_hand" and place:
-        return _ANSWER_BY_HAND_AT.fill(place=place)
-    return _ANSWER_BY.get(facts.answer_by or "")
+    if facts.answer_by != "by_hand":
+        return _ANSWER_BY.get(facts.answer_by or "")
+    place = _place(facts)
+    return _AT_OFFICE[facts.stage] if place is None else _ANSWER_BY_HAND_AT.fill(place=place)
 
 
 _LINKED: Final = Text(
@@ -191,9 +234,12 @@ def _registered(facts: ComplaintFacts) -> list[Text | None]:
     return [
         _REGISTERED.fill(number=_number(facts)),
         None if facts.registered_on is None else _REGISTERED_ON.fill(on=day(facts.registered_on)),
-        _official(_RECEIVED_BY, facts.received_by, facts.received_by_position),
+        _official(
+            _RECEIVED_BY_SYSTEM if facts.by_system else _RECEIVED_BY, facts.received_by, facts.received_by_position
+        ),
         None if facts.term_days is None else _TERM.fill(days=working_days(facts.term_days)),
         _due_on(facts),
+        _CANNOT_GO_SO.get(facts.answer_asked or ""),
         _answer_by(facts),
         _LINKED if facts.linked else None,
     ]
@@ -263,8 +309,8 @@ def _answered(facts: ComplaintFacts) -> list[Text | None]:
 
 
 def _answer_sent(facts: ComplaintFacts) -> Text | None:
-    place = plain(facts.answer_place)
-    if facts.answer_by == "by_hand" and place:
+    place = _place(facts)
+    if facts.answer_by == "by_hand" and place is not None:
         return _ANSWER_BY_HAND_AT.fill(place=place)
     return _ANSWER_SENT.get(facts.answer_by or "")
 

@@ -105,6 +105,11 @@ class Settings(BaseSettings):
     senders_file: Path | None = Field(
         None, description="who may send for which clinic: JSON, see docs/security.md; without it nobody is asked"
     )
+    duty_officer: str | None = Field(
+        None,
+        max_length=300,
+        description="who answers for complaints that the system itself accepts (C10.2): full name, comma, position",
+    )
     identity: str = Field("off", description="off, or the e-government gateway's address")
     identity_wait_seconds: float = Field(
         3, gt=0, le=60, description="how long an answer waits for the gateway; then it goes on unconfirmed"
@@ -216,6 +221,10 @@ class Settings(BaseSettings):
                 known = isinstance(error, BadSenders | NotUtf8)
                 why = str(error) if known else "names no file that can be read"
                 raise PydanticCustomError("senders", f"HOMECALL_SENDERS_FILE {why}") from None
+        if self.duty_officer is not None and self.officer() is None:
+            raise PydanticCustomError(
+                "officer", "HOMECALL_DUTY_OFFICER must be a full name, a comma and a position, each in words"
+            )
         if self.rules is not None and not self.rules.is_dir():
             raise PydanticCustomError("rules", "HOMECALL_RULES names no directory")
         if not all(_is_address(each) for each in self.kafka_bootstrap.split(",")):
@@ -223,6 +232,13 @@ class Settings(BaseSettings):
                 "bootstrap", "HOMECALL_KAFKA_BOOTSTRAP must be host:port, several with commas, as in 127.0.0.1:9092"
             )
         return self
+
+    def officer(self) -> dict[str, str] | None:
+        """The officer on duty by name and position; None where none is set, or it is not readable."""
+        full_name, _, position = (" ".join(part.split()) for part in (self.duty_officer or "").partition(","))
+        if not all(any(sign.isalpha() for sign in part) for part in (full_name, position)):
+            return None
+        return {"full_name": full_name, "position": position}
 
     def port(self, service: str) -> int:
         """The HTTP port of a service."""

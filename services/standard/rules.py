@@ -222,6 +222,38 @@ class RefusalGround(_Figure):
     ]
 
 
+class Words(_Strict):
+    """The same in the three languages in which people are told it."""
+
+    kk: Annotated[str, StringConstraints(min_length=1)]
+    ru: Annotated[str, StringConstraints(min_length=1)]
+    en: Annotated[str, StringConstraints(min_length=1)]
+
+
+class Office(_Figure):
+    """Where a complaint to an addressee goes, and an answer of theirs is handed over (C10.1, C10.5)."""
+
+    address: Words
+
+
+class Offices(_Strict):
+    """The addressees' offices, as far as they are known. A clinic's is as it publishes it."""
+
+    ministry: Office | None = None
+    quality_authority: Office | None = None
+
+    def of(self, addressee: str) -> Office | None:
+        """The office of ``ministry`` or ``quality_authority``; None where it is not known."""
+        return {"ministry": self.ministry, "quality_authority": self.quality_authority}.get(addressee)
+
+
+class Directory(_Figure):
+    """Where the addresses of the places of service and the telephones for enquiries are (C12, C15)."""
+
+    site: Annotated[str, StringConstraints(min_length=1)]
+    section: Words
+
+
 class RuleSet(_Strict):
     """One state of the law, in force from ``valid_from`` to ``valid_until``, both included (none: to the next)."""
 
@@ -240,6 +272,8 @@ class RuleSet(_Strict):
     its term. A set that says nothing of it has the packaged one's."""
     calls: Calls
     complaints: ComplaintTerms
+    offices: Offices = Offices()
+    directory: Directory | None = None
     reasons: Codes
     red_flags: Codes
     urgent_reasons: Codes

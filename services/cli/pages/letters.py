@@ -16,8 +16,9 @@ from zoneinfo import ZoneInfo
 from services.cli.pages import letter_words as words
 from services.cli.pages.register import NOTHING, clean, short_day
 from services.cli.pages.words import PageLanguage, coded, said
+from services.complaints.answers import SYSTEM
 from services.complaints.calls import KeptCall
-from services.complaints.domain import ComplaintState, Stage
+from services.complaints.domain import ComplaintState, Stage, place_by_hand
 from services.complaints.texts import next_steps
 from services.contract import language as spoken
 from services.contract.events import ClinicPublished
@@ -81,14 +82,17 @@ def receipt(
     """
     stage, zone = _stage(state, place), ZoneInfo(clinic.zone)
     registered_at = _registered(stage, zone)
-    # Who accepted what went on to the authority no event says: that is written in by hand.
-    received_by = state.received_by if place == 0 else None
+    by_hand = state.received_by if place == 0 else None
+    # Of what an earlier release registered by itself nobody is known: that is written in by hand.
+    received_by = by_hand or stage.get("received_by")
     who = _official(received_by) if received_by else _BLANK
-    if place == 0 and state.channel == "portal":
-        who = said(words.BY_THE_PORTAL, language)
+    signer = received_by if received_by and received_by["full_name"] != SYSTEM else None
+    if not by_hand:
+        automatically = words.BY_THE_PORTAL if place == 0 else words.BY_THE_SYSTEM
+        who = f"{who} ({said(automatically, language)})"
     about: list[Pair] = [
         (said(words.FROM, language), clean(state.complainant["full_name"])),
-        (said(words.TO, language), said(words.ADDRESSEES[stage["stage"]], language)),
+        (said(words.TO, language), _addressee(stage, language)),
         (said(words.CAME, language), said(spoken.moment(_moment(stage["came_at"], zone)), language)),
     ]
     if place == 0:
@@ -100,7 +104,7 @@ def receipt(
     answer = (
         (said(words.TERM, language), said(spoken.working_days(stage["term_days"]), language)),
         (said(words.DUE, language), said(spoken.moment(_moment(stage["answer_due_at"], zone)), language)),
-        (said(words.WHERE, language), _where(state, language)),
+        (said(words.WHERE, language), _where(state, place, language)),
     )
     return Letter(
         language=language,
@@ -120,8 +124,8 @@ def receipt(
             Part(said(words.THE_ANSWER, language), pairs=answer),
             Part(said(words.WITHOUT_WAITING, language), points=_next(stage, language)),
         ),
-        office=clean(received_by["position"]) if received_by else said(words.REGISTERED_BY, language),
-        signed_by=clean(received_by["full_name"]) if received_by else "",
+        office=clean(signer["position"]) if signer else said(words.REGISTERED_BY, language),
+        signed_by=clean(signer["full_name"]) if signer else "",
         captions=(said(words.SIGNATURE, language), said(words.FULL_NAME, language)),
         notes=(said(words.STATUS_BY_PHONE.fill(phones=CONTACT_CENTRE), language),),
         subject=state.complaint_id,
@@ -255,11 +259,20 @@ def _call(state: ComplaintState, language: PageLanguage) -> str:
     return "; ".join(named)
 
 
-def _where(state: ComplaintState, language: PageLanguage) -> str:
+def _addressee(stage: Stage, language: PageLanguage) -> str:
+    """To whom, with the address of the Ministry or the authority where it is known (C10.1)."""
+    who, known = said(words.ADDRESSEES[stage["stage"]], language), stage.get("office")
+    return f"{who}: {clean(known[language])}" if known and stage["stage"] != "clinic" else who
+
+
+def _where(state: ComplaintState, place: int, language: PageLanguage) -> str:
     """How the answer is to be had, and where: the place, or the address that it is sent to."""
     how = coded(words.ANSWER_BY, state.answer_by or "", language)
-    place = state.answer_place or (state.complainant.get("postal_address") if state.answer_by == "post" else None)
-    return f"{how}: {clean(place)}" if place and state.answer_by != "portal" else how
+    if state.answer_by == "by_hand":
+        office = place_by_hand(state, place)
+        return how if office is None else f"{how}: {clean(said(office, language))}"
+    address = state.answer_place or state.complainant.get("postal_address")
+    return f"{how}: {clean(address)}" if address and state.answer_by == "post" else how
 
 
 def _next(stage: Stage, language: PageLanguage) -> tuple[str, ...]:

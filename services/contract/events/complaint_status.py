@@ -77,7 +77,13 @@ class ComplaintStatusChanged(Event):
         ),
         examples=["2026-12"],
     )
-    received_by: Official | None = Field(default=None, description="Who accepted the complaint (C10.2).")
+    received_by: Official | None = Field(
+        default=None,
+        description=(
+            "Who accepted the complaint (C10.2). Of one from the portal, and of a further stage: who is on duty for "
+            "what the system accepts."
+        ),
+    )
     answer_due_on: Day | None = Field(
         default=None,
         description="Last day for the answer, by the clinic's calendar of working days (C10.4, R9).",
@@ -88,10 +94,16 @@ class ComplaintStatusChanged(Event):
         description="Closing time of that last day: the moment after which the answer is overdue.",
         examples=["2026-11-30T20:00:00+05:00"],
     )
-    answer_by: AnswerBy | None = Field(default=None, description="How the complainant wants the answer (C10.5).")
+    answer_by: AnswerBy | None = Field(
+        default=None,
+        description=(
+            "How the answer is given (C10.5): as the complainant asked, or in the nearest way that there is, which the "
+            "text says."
+        ),
+    )
     answer_place: str | None = Field(
         default=None,
-        description="Where the answer can be collected, when it is handed over (C10.2).",
+        description="Where the answer can be collected, when it is handed over: at the stage's addressee (C10.2).",
         examples=["Алматы, Тал көшесі, 14, 2-кабинет"],
     )
     executor: Official | None = Field(

@@ -86,10 +86,18 @@ class ComplaintSubmitted(Event):
     received_by: Official | None = Field(
         default=None, description="Who accepted the complaint; named in the confirmation of registration (C10.2)."
     )
-    answer_by: AnswerBy = Field(description="How the complainant wants the answer (C10.5).")
+    answer_by: AnswerBy = Field(
+        description=(
+            "How the complainant wants the answer (C10.5). By post it needs an address, through the portal a complaint "
+            "from there; else it is given in the nearest way that there is, and that is said."
+        )
+    )
     answer_place: Line | None = Field(
         default=None,
-        description="Where the answer can be collected, when `answer_by` is `by_hand` (C10.2).",
+        description=(
+            "Where the answer can be collected, when `answer_by` is `by_hand` (C10.2). Without it, at the addressee's "
+            "own office."
+        ),
         examples=["Алматы, Тал көшесі, 14, 2-кабинет"],
     )
     signature: Signature | None = Field(
@@ -156,7 +164,12 @@ class ComplaintAnswered(ComplaintCommand):
     decision: Literal["upheld", "partly_upheld", "not_upheld"] = Field(
         description="The result: the complaint is upheld, partly upheld, or not upheld."
     )
-    sent_by: AnswerBy = Field(description="How the answer was sent or handed over (C10.5).")
+    sent_by: AnswerBy = Field(
+        description=(
+            "How the answer was sent or handed over (C10.5): by post with an address, through the portal for a "
+            "complaint from there."
+        )
+    )
 
 
 class ComplaintRefused(ComplaintCommand):

@@ -432,7 +432,8 @@ async def test_nothing_from_outside_is_taken_for_markup() -> None:
 
 @pytest.mark.parametrize("answer_by", get_args(AnswerBy))
 async def test_where_the_answer_is_to_be_had(answer_by: str) -> None:
-    state, _ = await a_case(answer_by=answer_by)
+    portal = {"channel": "portal", "received_by": None, "signature": {"format": "cms", "value": "AAAA"}}
+    state, _ = await a_case(answer_by=answer_by, **(portal if answer_by == "portal" else {}))
     where = dict(receipt(state, 0, CLINIC, "ru").parts[1].pairs)["Как и где получить ответ"]
     assert (
         where
@@ -444,11 +445,30 @@ async def test_where_the_answer_is_to_be_had(answer_by: str) -> None:
     )
 
 
-async def test_what_came_through_the_portal_was_registered_by_nobody() -> None:
+async def test_what_came_through_the_portal_was_registered_automatically_and_names_who_is_on_duty() -> None:
     signature = {"format": "cms", "value": "AAAA"}
     state, _ = await a_case(channel="portal", received_by=None, signature=signature)
     letter = receipt(state, 0, CLINIC, "kk")
-    assert dict(letter.stamp)["Қабылдады"] == "портал арқылы, автоматты түрде тіркелді"
+    who = "Ахметов Бауыржан Нұрланұлы, Руководитель поликлиники"
+    assert dict(letter.stamp)["Қабылдады"] == f"{who} (портал арқылы, автоматты түрде тіркелді)"
+    assert letter.signed_by == "Ахметов Бауыржан Нұрланұлы"
+
+
+async def test_a_letter_names_the_office_of_the_addressee() -> None:
+    """The Ministry's own address (C10.1), also where the answer is handed over (C10.5)."""
+    state, _ = await a_case(addressed_to="ministry", answer_by="by_hand")
+    about, answer = (dict(part.pairs) for part in receipt(state, 0, CLINIC, "ru").parts[:2])
+    ministry = "010000, город Астана, улица Орынбор, дом 8, Дом министерств, подъезд № 5"
+    assert about["Кому адресована"] == f"руководитель Министерства: {ministry}"
+    assert answer["Как и где получить ответ"] == f"выдаётся на руки: {ministry}"
+
+
+async def test_one_that_an_earlier_release_registered_is_printed_as_before() -> None:
+    state, _ = await a_case(channel="portal", received_by=None, signature={"format": "cms", "value": "AAAA"})
+    for name in ("office", "received_by"):
+        del state.stages[0][name]  # type: ignore[misc]  # as it was stored
+    letter = receipt(state, 0, CLINIC, "kk")
+    assert dict(letter.stamp)["Қабылдады"].startswith("____")
     assert letter.signed_by == ""
 
 
@@ -463,7 +483,8 @@ async def test_each_stage_has_a_receipt_and_a_reply_of_its_own() -> None:
     assert (stage_of(state, "receipt"), stage_of(state, "reply")) == (1, 0)
     later = receipt(state, 1, CLINIC, "ru")
     assert ("Вх. №", "2026-2") in later.stamp
-    # Who took it there no event says: it is written in by hand.
+    # Who took it there no event says: the system did, and a person signs by hand.
+    assert "Homecall" in dict(later.stamp)["Принял(а)"]
     assert (later.signed_by, later.office) == ("", "Жалобу принял(а)")
     assert "Тұрсынова" not in read_html(later)
     assert dict(later.parts[1].pairs)["Срок рассмотрения"] == "15 рабочих дней"

@@ -130,7 +130,10 @@ class Casebook:
     Every decision is held to leave the state it was given as it was.
     """
 
-    def __init__(self, *clinics: ClinicPublished, pages: MemoryPages | None = None) -> None:
+    def __init__(
+        self, *clinics: ClinicPublished, pages: MemoryPages | None = None, officer: dict[str, str] | None = None
+    ) -> None:
+        self.officer = officer
         self.clinics = Clinics()
         for each in clinics or (clinic(), clinic("ainabulaq-1")):
             self.clinics.take(each)
@@ -164,6 +167,7 @@ class Casebook:
             record_time=record_time,
             now=now or at("Tue 2026-11-24 09:41"),
             kept=kept,
+            officer=self.officer,
         )
         assert state == before, "a decision must not change the state it was given"
         return decision
@@ -195,7 +199,7 @@ class Casebook:
             while (item := domain.timer_at(self.states[complaint_id])) is not None and item <= now:
                 state = self.states[complaint_id]
                 before = deepcopy(state)
-                decision = domain.due(state, now, clinics=self.clinics, rule_sets=RULES)
+                decision = domain.due(state, now, clinics=self.clinics, rule_sets=RULES, officer=self.officer)
                 assert state == before, "a timer must not change the state it was given"
                 assert decision.state is not None, "a timer that is due must move on"
                 done.append(self._carry_out(complaint_id, f"timer {next(_causes)}", decision, True))

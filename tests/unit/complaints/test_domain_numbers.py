@@ -58,10 +58,11 @@ def test_the_second_stage_has_a_number_of_its_own() -> None:
         ("quality_authority", "escalated", "2026-3"),
         ("quality_authority", "registered", "2026-3"),
     ]
-    # The clinic's registrar accepted it there (C10.2), not at the authority: nobody says who did that.
+    # The clinic's registrar accepted it there (C10.2), not at the authority: the system did that.
     accepted_by = {each.stage: each.received_by for each in book.statuses() if each.status == "registered"}
     assert accepted_by["clinic"] is not None
-    assert accepted_by["quality_authority"] is None
+    assert accepted_by["quality_authority"] is not None
+    assert accepted_by["quality_authority"].full_name == "Homecall"
     assert accepted_by["clinic"].full_name not in book.statuses()[-1].text.ru
 
 

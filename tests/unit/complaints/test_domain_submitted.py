@@ -70,7 +70,6 @@ def test_the_registration_says_all_that_C10_2_asks_for() -> None:  # noqa: N802 
         ("by_hand", "2-кабинет", "2-кабинет", "Ответ можно получить на руки по адресу: 2-кабинет."),
         ("post", None, None, "Ответ будет направлен по почте."),
         ("post", "улица Тал, 9, кв. 3", "улица Тал, 9, кв. 3", "Ответ будет направлен по почте."),
-        ("portal", None, None, "Ответ появится в личном кабинете на портале."),
     ],
 )
 def test_where_the_answer_is_to_be_had(answer_by: str, named: str | None, place: str | None, told: str) -> None:
@@ -82,12 +81,17 @@ def test_where_the_answer_is_to_be_had(answer_by: str, named: str | None, place:
 
 
 @pytest.mark.parametrize("more", [{}, {"received_by": None}])
-def test_nobody_receives_what_came_through_the_portal(more: dict[str, Any]) -> None:
+def test_what_came_through_the_portal_names_the_system_and_the_head(more: dict[str, Any]) -> None:
+    """Nobody received it by hand, whoever is named (C10.2)."""
     book = Casebook()
     signature = {"format": "cms", "value": "MIIB"}
     assert book.hear(_submitted(channel="portal", signature=signature, **more)) == "delivered registered"
-    assert book.statuses()[-1].received_by is None
-    assert "принял" not in book.statuses()[-1].text.ru
+    head = {"full_name": "Ахметов Бауыржан Нұрланұлы", "position": "Руководитель поликлиники"}
+    assert book.statuses()[-1].received_by.model_dump() == head
+    assert (
+        "Жалобу автоматически приняла система, ответственный дежурный: Ахметов Бауыржан Нұрланұлы, Руководитель "
+        "поликлиники." in book.statuses()[-1].text.ru
+    )
 
 
 @pytest.mark.parametrize(
@@ -275,7 +279,7 @@ def test_a_place_named_for_an_answer_by_post_is_no_place_to_fetch_it() -> None:
     book.hear(_submitted(answer_by="post", answer_place="улица Тал, 9, кв. 3"))
     book.hear(command("assigned", "Tue 2026-11-24 10:00"))
     book.hear(command("answered", "Tue 2026-11-24 12:00", sent_by="by_hand"))
-    assert "Ответ выдаётся на руки." in book.statuses()[-1].text.ru
+    assert "Ответ можно получить на руки по адресу: Алматы, Тал көшесі, 14." in book.statuses()[-1].text.ru
 
 
 def test_the_clinic_may_be_closed_for_good() -> None:
