@@ -2,10 +2,17 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.security.KeyFactory;
+import java.security.PrivateKey;
+import java.security.Signature;
+import java.security.spec.PKCS8EncodedKeySpec;
 import java.time.Duration;
 import java.time.OffsetDateTime;
+import java.util.Base64;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -20,28 +27,30 @@ import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 
 /**
  * A request for a doctor's visit, sent and followed to its answer with nothing but Kafka's own client.
  *
- * <pre>java -cp 'jars/*' FirstRequest.java 127.0.0.1:9092 request.json</pre>
+ * <pre>java -cp 'jars/*' FirstRequest.java 127.0.0.1:9092 request.json [SENDER KEY.pem]</pre>
  *
  * The file holds the data of one request.submitted, or the line that {@code homecall example request} prints. Prints each
  * status; ends with 0 at the answer, with 1 when none came within ten minutes or Kafka does not answer, and with 2 when
- * it was called wrongly.
+ * it was called wrongly. With the sender's name and private key the record is signed, for operators who ask who sent it.
  */
 public class FirstRequest {
 
     private static final Duration PATIENCE = Duration.ofMinutes(10);
     private static final Duration CONNECTING = Duration.ofSeconds(5);
     private static final String USAGE = """
-        usage: java -cp 'jars/*' FirstRequest.java BOOTSTRAP FILE, as in 127.0.0.1:9092 request.json
-        FILE: the data of one request.submitted; "homecall example request > request.json" makes one""";
+        usage: java -cp 'jars/*' FirstRequest.java BOOTSTRAP FILE [SENDER KEY], as in 127.0.0.1:9092 request.json
+        FILE: the data of one request.submitted; "homecall example request > request.json" makes one
+        SENDER KEY: your name in the operator's list, and the file with your private key, where the operator asks""";
 
     public static void main(String[] arguments) throws Exception {
-        if (arguments.length != 2) {
+        if (arguments.length != 2 && arguments.length != 4) {
             end(2, USAGE);
         }
         String bootstrap = arguments[0];
@@ -51,8 +60,18 @@ public class FirstRequest {
         } catch (IOException error) {
             end(2, arguments[1] + ": cannot be read\n" + USAGE);
         }
+        String sender = null;
+        PrivateKey key = null;
+        if (arguments.length == 4) {
+            sender = arguments[2];
+            try {
+                key = key(Path.of(arguments[3]));
+            } catch (IOException | GeneralSecurityException | IllegalArgumentException error) {
+                end(2, arguments[3] + ": is no private key that can be read\n" + USAGE);
+            }
+        }
         try {
-            System.exit(send(bootstrap, data) ? 0 : 1);
+            System.exit(send(bootstrap, data, sender, key) ? 0 : 1);
         } catch (IllegalArgumentException error) {
             end(2, error.getMessage() + "\n" + USAGE);
         } catch (KafkaException error) {
@@ -72,7 +91,8 @@ public class FirstRequest {
             + "docker compose -f deploy/compose.yaml up");
     }
 
-    private static boolean send(String bootstrap, String data) throws InterruptedException {
+    private static boolean send(String bootstrap, String data, String sender, PrivateKey key)
+            throws InterruptedException, GeneralSecurityException {
         String requestId = text(data, "request_id");
 
         Map<String, Object> sending = Map.of(
@@ -94,6 +114,9 @@ public class FirstRequest {
             header(record, "ce_time", OffsetDateTime.now().toString());
             header(record, "ce_subject", requestId);
             header(record, "content-type", "application/json");
+            if (key != null) {
+                sign(record, sender, key);
+            }
             try {
                 producer.send(record).get(CONNECTING.toSeconds(), TimeUnit.SECONDS);
             } catch (ExecutionException | TimeoutException error) {
@@ -135,6 +158,29 @@ public class FirstRequest {
 
     private static void header(ProducerRecord<String, String> record, String name, String value) {
         record.headers().add(name, value.getBytes(StandardCharsets.UTF_8));
+    }
+
+    /** An Ed25519 key as homecall senders new writes it: PKCS 8 in PEM. */
+    private static PrivateKey key(Path file) throws IOException, GeneralSecurityException {
+        String pem = Files.readString(file, StandardCharsets.US_ASCII).replaceAll("-----[A-Z ]+-----|\\s", "");
+        return KeyFactory.getInstance("Ed25519").generatePrivate(new PKCS8EncodedKeySpec(Base64.getDecoder().decode(pem)));
+    }
+
+    /** Who sends: signed are form, sender, topic, key, the attributes in the order of their names, and the value. */
+    private static void sign(ProducerRecord<String, String> record, String sender, PrivateKey key)
+            throws GeneralSecurityException {
+        var lines = new StringBuilder("homecall-signature: 2\nhomecall-sender: " + sender + "\ntopic: " + record.topic()
+            + "\nkey: " + record.key() + "\n");
+        var attributes = new TreeMap<String, String>();
+        for (Header header : record.headers()) {
+            attributes.put(header.key(), new String(header.value(), StandardCharsets.UTF_8));
+        }
+        attributes.forEach((name, value) -> lines.append(name).append(": ").append(value).append('\n'));
+        Signature signature = Signature.getInstance("Ed25519");
+        signature.initSign(key);
+        signature.update(lines.append('\n').append(record.value()).toString().getBytes(StandardCharsets.UTF_8));
+        header(record, "homecall-sender", sender);
+        header(record, "homecall-signature", "2:" + Base64.getEncoder().encodeToString(signature.sign()));
     }
 
     /** The data of an event: the file as it is, or what stands under "data" in a line for homecall publish. */

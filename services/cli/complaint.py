@@ -20,6 +20,7 @@ from services.complaints.store import ComplaintStore
 from services.contract.topics import CLINICS, COMPLAINTS
 from services.runtime.failures import Transient
 from services.runtime.mongo import Aggregate, Database
+from services.runtime.senders import Senders
 from services.runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def document(
     asked = settings()
     found = _asked_for(asked, complaint_id)
     state = found.state
-    clinic = clinic_among(asyncio.run(read_to_end(asked, CLINICS.name)), state.clinic_id)
+    clinic = clinic_among(asyncio.run(read_to_end(asked, CLINICS.name)), state.clinic_id, Senders(asked.senders_file))
     if clinic is None:
         raise Failure(f"{state.clinic_id} is not published in {CLINICS.name}: publish the clinic first", code=1)
     if stage is not None and not 1 <= stage <= len(state.stages):

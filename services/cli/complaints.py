@@ -26,6 +26,7 @@ from services.contract.versions import Version, version_of
 from services.runtime.clock import clock_from
 from services.runtime.failures import Transient
 from services.runtime.mongo import Database
+from services.runtime.senders import Senders
 from services.runtime.settings import Settings
 from services.standard.calendar import ClinicCalendar, local
 from services.standard.clinics import calendar_of
@@ -100,20 +101,26 @@ async def _found(
         states, missed = await store.of_clinic(clinic_id), await store.answers_missed(clinic_id)
     finally:
         database.close()
-    return states, missed, clinic_among(await read_to_end(asked, CLINICS.name), clinic_id)
+    return states, missed, clinic_among(await read_to_end(asked, CLINICS.name), clinic_id, Senders(asked.senders_file))
 
 
-def clinic_among(records: Sequence[Record], clinic_id: str) -> ClinicPublished | None:
-    """The newest of the clinic's records; None where it was not published, or was taken back."""
+def clinic_among(records: Sequence[Record], clinic_id: str, senders: Senders | None = None) -> ClinicPublished | None:
+    """The newest of the clinic's records; None where it was not published, or was taken back.
+
+    With ``senders`` only what one of them signed counts.
+    """
+    senders = senders or Senders(None)
     found: ClinicPublished | None = None
     held: Version | None = None
     for record in sorted(records, key=lambda each: (each.partition, each.offset)):
-        if record.value is None:
-            if record.key == clinic_id.encode():
-                found = held = None
-            continue
         try:
+            if record.value is None:
+                if record.key == clinic_id.encode():
+                    senders.check_tombstone(record)
+                    found = held = None
+                continue
             event = read(record)
+            senders.check(event)
         except Unreadable:
             continue
         data = event.data

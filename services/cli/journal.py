@@ -24,6 +24,7 @@ from services.contract.events import ClinicPublished, JournalEntry
 from services.contract.topics import CLINICS, JOURNAL
 from services.contract.types import ZONE, Day, Moment
 from services.contract.versions import Version, version_of
+from services.runtime.senders import Senders
 
 if TYPE_CHECKING:
     from services.runtime.settings import Settings
@@ -40,8 +41,9 @@ def journal(clinic_id: str, on: str, *, form: PageFormat, language: PageLanguage
     """
     day = _day(on)
     no_pdf_for_a_terminal(form, output)
-    records = asyncio.run(_records(settings(), clinic_id))
-    register, unreadable = register_from(records, clinic_id, day)
+    asked = settings()
+    records = asyncio.run(_records(asked, clinic_id))
+    register, unreadable = register_from(records, clinic_id, day, Senders(asked.senders_file))
     if unreadable:
         print_error(
             f"{counted(unreadable, 'record')} of {clinic_id} could not be read and "
@@ -72,19 +74,27 @@ def written(register: Register, form: PageFormat, language: PageLanguage) -> byt
     return as_pdf.write(page, register.as_of)
 
 
-def register_from(records: list[Record], clinic_id: str, day: date) -> tuple[Register | None, int]:
-    """The clinic's register by the records of both topics, and how many of them could not be read."""
+def register_from(
+    records: list[Record], clinic_id: str, day: date, senders: Senders | None = None
+) -> tuple[Register | None, int]:
+    """The clinic's register by the records of both topics, and how many of them could not be read.
+
+    With ``senders`` a clinic counts as one of them signed it.
+    """
+    senders = senders or Senders(None)
     clinic: ClinicPublished | None = None
     entries: list[Heard] = []
     unreadable = 0
     held: Version | None = None
     # In the order of a partition.
     for record in sorted(records, key=lambda each: (each.topic, each.partition, each.offset)):
-        if record.topic == CLINICS.name and record.value is None:
-            clinic = held = None
-            continue
         try:
+            if record.topic == CLINICS.name and record.value is None:
+                senders.check_tombstone(record)
+                clinic = held = None
+                continue
             event = read(record)
+            senders.check(event)
         except Unreadable:
             unreadable += 1
             continue

@@ -217,6 +217,19 @@ def publish(
 
 
 @app.command()
+def retire(
+    clinic: Annotated[str, typer.Argument(help="the clinic's id")],
+    source: Annotated[str, typer.Option(help="the ce_source of the record")] = "/homecall/publish",
+    sender: Annotated[str | None, typer.Option(help="who sends, where the operator asks: with --key")] = None,
+    key_file: Annotated[Path | None, typer.Option("--key", help="the sender's private key")] = None,
+) -> None:
+    """Take a clinic out of the list: it gets no further calls, and those that are open come to their end."""
+    from services.cli.retire import retire as run
+
+    run(clinic, source=source, sender=sender, key=key_file)
+
+
+@app.command()
 def watch(
     topics: Annotated[list[str], typer.Argument(help="topics, by their full or short names")],
     from_beginning: Annotated[bool, typer.Option("--from-beginning", help="what is there already, too")] = False,
@@ -599,11 +612,15 @@ def senders_new(
     private: Annotated[Path, typer.Option(help="where the private key goes; a file that is not there yet")],
     clinic: Annotated[list[str] | None, typer.Option(help="whom it writes for, * for all; if none, its name")] = None,
     event_type: Annotated[list[str] | None, typer.Option("--type", help="what it sends, if not everything")] = None,
+    stage: Annotated[
+        list[str] | None,
+        typer.Option(help="where it acts on complaints: clinic (the default), ministry, quality_authority"),
+    ] = None,
 ) -> None:
-    """Make a key for who sends: a clinic, the portal, a region; again for one more key when one is replaced."""
+    """Make a key for who sends: a clinic, the portal, the Ministry; again for one more key when one is replaced."""
     from services.cli.senders import new
 
-    new(name, file, private, clinic or [], event_type or [])
+    new(name, file, private, clinic or [], event_type or [], stage or [])
 
 
 @senders_app.command("list")

@@ -58,7 +58,7 @@ def publish(
     With ``as_is`` nothing is checked: what is no event at all goes out as its bare bytes, with neither key nor headers.
     With ``sender`` and its private ``key`` each record is signed (`services/runtime/senders.py`).
     """
-    sign = _signing(sender, key)
+    sign = signing(sender, key)
     topic = topic_named(topic_name)
     if topic is DEAD_LETTERS and not as_is:
         raise Failure(f"{topic.name} is written by the services alone: --as-is sends there all the same")
@@ -88,7 +88,8 @@ def publish(
         )
 
 
-def _signing(sender: str | None, key: Path | None) -> Callable[[Message], Message]:
+def signing(sender: str | None, key: Path | None) -> Callable[[Message], Message]:
+    """What signs a record for ``sender`` with the private ``key``; leaves it as it is where both are None."""
     if sender is None and key is None:
         return lambda message: message
     if sender is None or key is None:
@@ -106,7 +107,9 @@ def _signing(sender: str | None, key: Path | None) -> Callable[[Message], Messag
         raise Failure(f"{key}: is no private key that can be read: homecall senders new makes one")
     name, make = sender, private.sign
     return lambda message: replace(
-        message, headers=message.headers + signature_headers(name, make, message.headers, message.value)
+        message,
+        headers=message.headers
+        + signature_headers(name, make, message.topic, message.key, message.headers, message.value),
     )
 
 

@@ -68,8 +68,9 @@ DEATHS: Final[Mapping[str, tuple[str, str]]] = {
         "The publisher corrects what the detail names, and sends it anew.",
     ),
     "unauthorised": (
-        "The record is not signed by a sender who may write for that clinic; only with `HOMECALL_SENDERS_FILE`.",
-        "Find out who wrote it: a key that is not in the list yet, or somebody who writes for another clinic.",
+        "The record is not signed by a sender who may write for that clinic, or act on a complaint at that stage; only "
+        "with `HOMECALL_SENDERS_FILE`.",
+        "Find out who wrote it: a key that is not in the list yet, or somebody who writes for another clinic or stage.",
     ),
     "unknown_subject": (
         "What it is about did not become known within 24 hours.",

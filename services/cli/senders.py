@@ -22,7 +22,14 @@ from services.runtime.senders import ANY_CLINIC, BadSenders, read_senders
 _COLUMNS = (Column("sender"), Column("clinics", folds=1), Column("types", folds=2), Column("keys", right=True))
 
 
-def new(name: str, file: Path, private: Path, clinics: Sequence[str], types: Sequence[str]) -> None:
+def new(
+    name: str,
+    file: Path,
+    private: Path,
+    clinics: Sequence[str],
+    types: Sequence[str],
+    stages: Sequence[str] = (),
+) -> None:
     """Make a key for a sender: its private half into a file of its own, its public half into the list.
 
     A sender that is in the list already gets one more key, and keeps the others until they are taken out by hand.
@@ -35,6 +42,8 @@ def new(name: str, file: Path, private: Path, clinics: Sequence[str], types: Seq
     entry["clinics"] = sorted({*entry["clinics"], *(clinics or ([] if entry["clinics"] else [name]))})
     if types:
         entry["types"] = sorted({*entry.get("types", []), *types})
+    if stages:
+        entry["stages"] = sorted({*entry.get("stages", []), *stages})
     text = json.dumps(listed, ensure_ascii=False, indent=2) + "\n"
     try:
         read_senders(text)
@@ -48,12 +57,22 @@ def new(name: str, file: Path, private: Path, clinics: Sequence[str], types: Seq
 
 
 def show(file: Path) -> None:
-    """Print the senders with their clinics and types."""
+    """Print the senders with their clinics, types, and the stages of complaints in which they act."""
     rows = [
-        (name, ", ".join(entry["clinics"]), ", ".join(entry.get("types", [])) or "all types", str(len(entry["keys"])))
+        (
+            name,
+            ", ".join(entry["clinics"]),
+            (", ".join(entry.get("types", [])) or "all types") + _acts_at(entry),
+            str(len(entry["keys"])),
+        )
         for name, entry in _listed(file)["senders"].items()
     ]
     print_table(_COLUMNS, rows)
+
+
+def _acts_at(entry: dict[str, Any]) -> str:
+    """The stages of complaints of a sender that has any of its own; the others act at the clinic's."""
+    return f"; complaints at {', '.join(entry['stages']) or 'no stage'}" if "stages" in entry else ""
 
 
 def _listed(file: Path) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from services.runtime.logs import log
 from services.runtime.mongo import Aggregate, Aggregates, Database, Pages, millis, moment_of
 from services.runtime.personal import Unreadable, Vault
 from services.runtime.producer import Producer
+from services.runtime.senders import Senders
 from services.runtime.service import Service, refresh_open
 from services.runtime.settings import Settings
 from services.runtime.shelf import Shelf
@@ -47,6 +48,7 @@ class Complaints:
         judge_record_time: bool,
         vault: Vault | None = None,
         officer: Mapping[str, str] | None = None,
+        senders: Senders | None = None,
     ) -> None:
         self.clinics = clinics
         self.bad_signatures: dict[str, FieldError] = {}
@@ -60,6 +62,7 @@ class Complaints:
         self.rule_sets = rule_sets
         self._vault = vault
         self._officer = officer
+        self._senders = senders or Senders(None)
         self._judge_record_time = judge_record_time
 
     def target(self, event: Incoming) -> str | None:
@@ -83,6 +86,7 @@ class Complaints:
             kept=self.unchecked.get(event.cause),
             matter=self._matter(event),
             officer=self._officer,
+            authority=self._senders.authority(event),
         )
 
     def due(self, state: ComplaintState, now: datetime) -> Decision[ComplaintState]:
@@ -308,7 +312,10 @@ def build(settings: Settings, clock: Clock) -> Service:
         judge_record_time=isinstance(clock, SystemClock),
         vault=vault,
         officer=settings.officer(),
+        senders=Senders(settings.senders_file),
     )
+    if settings.senders_file is None and settings.env == "production":
+        log(topics.COMPLAINTS).warning("stages are not held against senders: set HOMECALL_SENDERS_FILE")
     engine = ComplaintEngine(store.complaints, store.pages, complaints, clock, table, verifier, vault, store)
 
     calls = Engine(topics.COMPLAINTS, store.calls, Timelines(), clock, vault)

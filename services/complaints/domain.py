@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, NotRequired, TypedDict, cast, get_args
 from services.complaints.answers import as_text, in_words, is_address, office, on_duty, same_place, way_of, ways
 from services.complaints.calls import CallTimeline, KeptCall, verdicts
 from services.complaints.texts import QUALITY_AUTHORITY_DAYS, ComplaintFacts, complaint_text, next_steps
+from services.contract.authority import Authority
 from services.contract.envelope import Incoming
 from services.contract.events import (
     AnswerBy,
@@ -190,6 +191,7 @@ def decide(
     told: int = 0,
     matter: Mapping[str, str] | None = None,
     officer: Mapping[str, str] | None = None,
+    authority: Authority | None = None,
 ) -> Decision[ComplaintState]:
     """Decide on any event of a complaint.
 
@@ -197,6 +199,8 @@ def decide(
     the signature of one from the portal (C9.2); ``matter`` is what stands for its person and call, see ``person_of``.
     What is not in order is told as ``invalid_transition`` with its way out, and changes nothing; a command before its
     complaint waits for it.
+
+    ``authority`` says in which stages the sender of a command acts (R22); None where senders are not asked.
 
     ``kept`` is the event, sealed, of a complaint whose signature cannot be checked now: it is held. ``held`` is what
     stood of one that was, and can be decided on now; ``told`` is how many statuses were sent of it meanwhile.
@@ -225,6 +229,8 @@ def decide(
         return Decision(park=True)
     data = event.data
     assert isinstance(data, ComplaintCommand)
+    if authority is not None and (why := _not_its_stage(state, data, authority)):
+        return Decision(dead=Dead("unauthorised", why))
     moment = data.at if record_time is None else min(data.at, record_time)
     course = _Course(deepcopy(state), clinics, rule_sets, officer)
     try:
@@ -233,6 +239,20 @@ def decide(
     except _NotInOrder as error:
         return _not_in_order(str(error))
     return course.decision(event.cause, event.traceparent) if changed else Decision()
+
+
+def _not_its_stage(state: ComplaintState, data: ComplaintCommand, authority: Authority) -> str | None:
+    """Why the sender may not give this command at the stage where the complaint stands; None where it may (R22)."""
+    stage = state.stages[-1]["stage"]
+    if isinstance(data, ComplaintEscalated):
+        if authority.escalates_from(stage):
+            return None
+        who = "the portal, the stage's addressee or the quality authority sends it"
+    elif authority.acts_at(stage):
+        return None
+    else:
+        who = f"a sender with {stage} among its stages sends it"
+    return f"the complaint is at stage {stage}, in which this sender does not act: {who}, or have the list changed"
 
 
 def timer_at(state: ComplaintState) -> datetime | None:

@@ -13,6 +13,8 @@ from typing import Literal
 
 from services.contract.topics import (
     CLINICS,
+    COMPLAINT_STATUS,
+    COMPLAINTS_IN,
     DEAD_LETTERS,
     INTAKE,
     NOTIFIER,
@@ -27,7 +29,11 @@ from services.contract.topics import (
 Operation = Literal["Read", "Write", "Describe", "Create", "DescribeConfigs"]
 Resource = Literal["topic", "group", "cluster"]
 
-OUTSIDE = ("clinic", "region", "portal", "contact-centre", "operators")
+ADDRESSEES = ("ministry", "quality-authority")
+"""Who acts on complaints beside the clinics (C10.1, C10.8). They write the topic that clinics write: which stage is
+whose is held by the list of senders (R22).
+"""
+OUTSIDE = ("clinic", *ADDRESSEES, "region", "portal", "contact-centre", "operators")
 """The parties that are no service of ours. Of clinics there is one user each."""
 
 
@@ -59,6 +65,8 @@ KIB, MIB = 1024, 1024 * 1024
 # region's topics from their beginning.
 QUOTAS = {
     "clinic": Quota(128 * KIB, 4 * MIB, 25),
+    "ministry": Quota(128 * KIB, 4 * MIB, 25),
+    "quality-authority": Quota(128 * KIB, 4 * MIB, 25),
     "region": Quota(256 * KIB, 1 * MIB, 25),
     "portal": Quota(4 * MIB, 16 * MIB, 100),
     "contact-centre": Quota(64 * KIB, 16 * MIB, 50),
@@ -103,6 +111,8 @@ def _of_party(party: str, groups: str) -> Iterator[Grant]:
     word = party.replace("-", " ")
     reads = {topic for topic in TOPICS if word in topic.readers}
     writes = {topic for topic in TOPICS if word in topic.writers or (party == "operators" and _replayed_to(topic))}
+    if party in ADDRESSEES:
+        reads, writes = {COMPLAINT_STATUS}, {COMPLAINTS_IN}
     yield from _on_topics(reads, writes)
     if party == "operators":
         # Who makes the topics and looks whether they are as they should be.

@@ -26,6 +26,10 @@ from services.runtime.shelf import Shelf
 
 T = TypeVar("T")
 _STOP_SECONDS = 10.0
+_RIVAL = (
+    "revision and ce_time are those of another record of this clinic: raise the revision, or send a later ce_time, and "
+    "sign it again"
+)
 
 
 def record_of(raw: Any) -> Record:
@@ -202,10 +206,7 @@ class WholeTopic:
 
     def _one(self, record: Record) -> None:
         if record.value is None:
-            # A clinic's tombstone frees the log; who has open calls there still needs what was known, until it ends.
-            # Whatever comes next is the first of its key again.
-            if record.key is not None:
-                self._put(record.key.decode("utf-8", "replace"), record)
+            self._gone(record)
             return
         try:
             event = read(record)
@@ -217,6 +218,10 @@ class WholeTopic:
             self._refuse(record, "schema", one_line(event.errors))
             return
         held, version = self._versions.get(event.subject), version_of(event)
+        if self._senders.asks and version.rivals(held):
+            # Of two such records the offset would decide, and who sends the first again would have the last word.
+            self._refuse(record, "unauthorised", _RIVAL)
+            return
         if not version.replaces(held):
             self._log.info("an older record was ignored", **record.place, subject=event.subject)
             metrics.EVENTS.labels(record.topic, event.type, "repeated").inc()
@@ -224,6 +229,25 @@ class WholeTopic:
         self._take(event)
         self._put(event.subject, record, version.after(held))
         metrics.EVENTS.labels(record.topic, event.type, "handled").inc()
+
+    def _gone(self, record: Record) -> None:
+        """A clinic's tombstone frees the log; who has open calls there still needs what was known, until it ends.
+
+        Whatever comes next is the first of its key again; where records are signed, only what is newer than that.
+        """
+        if record.key is None:
+            return
+        key = record.key.decode("utf-8", "replace")
+        try:
+            time = self._senders.check_tombstone(record)
+        except Unreadable as error:
+            self._refuse(record, error.reason, error.detail)
+            return
+        version = None if time is None else Version(None, None, time, record.offset)
+        if version is not None and not version.replaces(self._versions.get(key)):
+            self._log.info("an older record was ignored", **record.place, subject=key)
+            return
+        self._put(key, record, version)
 
     def _refuse(self, record: Record, reason: DeadReason, detail: str) -> None:
         self._log.warning("cannot be read", **record.place, reason=reason, detail=detail)

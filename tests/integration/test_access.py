@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,7 @@ from services.contract.access import users
 from services.contract.topics import SERVICES
 from tests import stack
 from tests.tls import Authority
-from tests.world import MONDAY, Process, World, a_clinic, a_request, a_world
+from tests.world import MONDAY, Process, World, a_clinic, a_complaint, a_request, a_world
 
 CLINICS = ("samal-1", "baiterek-2", "qarlygash-3", "juldyz-4", "aqqu-5", "shagala-6", "tumar-7")
 _OPERATIONS = {
@@ -191,11 +192,13 @@ def bindings(listed: str) -> list[AclBinding]:
 
 @pytest.fixture(scope="module")
 def senders(secured: Secured) -> Path:
-    """The list of senders: each clinic, and the portal for all of them."""
+    """The list of senders: each clinic; the portal, the Ministry and the quality authority for all of them."""
     path = secured.directory / "senders.json"
-    for name, clinic in [*((clinic, clinic) for clinic in CLINICS), ("portal", "*")]:
+    more = {"ministry": ["--stage", "ministry"], "quality-authority": ["--stage", "quality_authority"]}
+    for name, clinic in [*((clinic, clinic) for clinic in CLINICS), *((name, "*") for name in ("portal", *more))]:
         private = str(secured.directory / f"{name}.pem")
         command = ["senders", "new", name, "--file", str(path), "--private", private, "--clinic", clinic]
+        command += more.get(name, [])
         assert CliRunner().invoke(app, command).exit_code == 0
     return path
 
@@ -317,6 +320,59 @@ def test_a_clinic_that_writes_for_another_is_found_out(secured: Secured, world: 
     assert not said & {a_request("baiterek-2", number, STARTS_AT)["request_id"] for number in (901, 902)}
 
 
+def at_stage(name: str, number: int, **more: object) -> Outgoing:
+    """A complaint, or a command on it, of the clinic samal-1."""
+    complaint = a_complaint("samal-1", number, MONDAY, addressed_to="ministry")
+    at = (MONDAY + timedelta(minutes=1)).isoformat()
+    about = {"complaint_id": complaint["complaint_id"], "clinic_id": "samal-1", "at": at}
+    data = complaint if name == "submitted" else about | more
+    return record_of(f"complaint.{name}", data, source="/t", time=MONDAY.isoformat())
+
+
+def test_the_ministry_and_the_authority_act_in_their_stages_and_the_clinic_in_neither(
+    secured: Secured, world: World
+) -> None:
+    """C10.1, C10.8: each by its own Kafka user and its own key, on a complaint to the Ministry."""
+    before = len(world.dead())
+    refused = {"grounds": "Шағым негізсіз."}
+
+    def send(user: str, sender: str, record: Outgoing) -> None:
+        assert secured.produce(user, secured.sign(record, sender)) is None
+
+    subject = at_stage("submitted", 77).key.decode()
+
+    def heard() -> set[tuple[str, str]]:
+        said = [each for each in world.heard("complaint.status-changed") if each.key == subject]
+        return {(each.data["stage"], each.data["status"]) for each in said}
+
+    def wait_for(stage: str, status: str) -> None:
+        world.wait(lambda: (stage, status) in heard(), f"{status} at {stage}")
+
+    send("clinic-samal-1", "samal-1", at_stage("submitted", 77))
+    wait_for("ministry", "registered")
+    send("clinic-samal-1", "samal-1", at_stage("refused", 77, **refused))
+    send("quality-authority", "quality-authority", at_stage("refused", 77, grounds="Құзырет жоқ."))
+    world.wait(lambda: len(world.dead()) >= before + 2, "two dead letters")
+    send("ministry", "ministry", at_stage("refused", 77, **refused, take=1))
+    wait_for("ministry", "refused")
+    send("portal", "portal", at_stage("escalated", 77, grounds="Келіспеймін."))
+    wait_for("quality_authority", "registered")
+    send("ministry", "ministry", at_stage("refused", 77, **refused, take=2))
+    world.wait(lambda: len(world.dead()) >= before + 3, "a third dead letter")
+    send("quality-authority", "quality-authority", at_stage("refused", 77, **refused, take=3))
+    wait_for("quality_authority", "refused")
+    assert {each.headers["homecall-dead-reason"] for each in world.dead()[before:]} == {"unauthorised"}
+    assert len(world.dead()) == before + 3
+
+
+def test_a_tombstone_that_nobody_of_the_list_signed_deletes_no_clinic(secured: Secured, world: World) -> None:
+    """Kafka lets any clinic's user delete any clinic's key; the list does not."""
+    before = len(world.dead())
+    assert secured.produce("clinic-samal-1", Outgoing("homecall.clinics.v1", b"tumar-7", None, ())) is None  # type: ignore[arg-type]  # what the client never sends
+    world.wait(lambda: len(world.dead()) >= before + 1, "a dead letter", 60)
+    assert world.dead()[before].headers["homecall-dead-reason"] == "unauthorised"
+
+
 @pytest.mark.usefixtures("topics")
 def test_each_forbidden_act_is_refused(secured: Secured) -> None:
     status = Outgoing("homecall.status.v1", b"k", b"{}", ())
@@ -330,6 +386,8 @@ def test_each_forbidden_act_is_refused(secured: Secured) -> None:
         "the scheduler reads requests": secured.read(
             "homecall-scheduler", "homecall.requests.v1", "homecall-scheduler"
         ),
+        "the Ministry reads complaints": secured.read("ministry", "homecall.complaints.v1", "ministry-x"),
+        "the authority writes a request": secured.produce("quality-authority", request("samal-1", 1)),
         "a clinic reads dead letters": secured.read("clinic-samal-1", "homecall.dead-letters.v1", "clinic-samal-1-x"),
         "a clinic reads in another's group": secured.read("clinic-samal-1", "homecall.journal.v1", "homecall-intake"),
     }
@@ -337,6 +395,7 @@ def test_each_forbidden_act_is_refused(secured: Secured) -> None:
     let_in = {act: str(error) for act, error in forbidden.items() if error is None or error.code() not in allowed}
     assert let_in == {}
     assert secured.read("portal", "homecall.status.v1", "portal-cabinet") is None
+    assert secured.read("ministry", "homecall.complaint-status.v1", "ministry-office") is None
     assert secured.read("clinic-samal-1", "homecall.journal.v1", "clinic-samal-1-register") is None
     assert secured.command("clinic-samal-1", "topics", "create").returncode != 0
 

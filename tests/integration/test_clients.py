@@ -12,10 +12,16 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from homecall_client import Homecall, NoAnswerError
 from services.cli.embedded import embedded_broker
+from services.cli.kafka import read_to_end
+from services.cli.main import app
+from services.contract.envelope import Record, read
 from services.contract.topics import REQUESTS, STATUS
+from services.runtime.senders import SENDER, Senders
+from services.runtime.settings import Settings
 from tests import stack
 from tests.integration.conftest import NewWorld
 from tests.world import MONDAY, World, a_clinic, a_doctor, a_request, a_roster
@@ -94,6 +100,26 @@ def test_java_needs_nothing_but_kafkas_client(world: World, tmp_path: Path, wrap
     done = java(world.kafka, str(request))
     assert done.returncode == 0, done.stderr
     assert done.stdout.split("\n")[:2] == ["1 registered", "2 scheduled"]
+
+
+def test_java_signs_as_the_operator_asks(world: World, tmp_path: Path) -> None:
+    """Its signature is held against the list of senders, as the services do it."""
+    listed, private = tmp_path / "senders.json", tmp_path / "samal-1.pem"
+    made = ["senders", "new", "samal-1", "--file", str(listed), "--private", str(private)]
+    assert CliRunner().invoke(app, made).exit_code == 0
+    request = tmp_path / "request.json"
+    request.write_text(json.dumps(a_request("samal-1", 93, MONDAY), ensure_ascii=False), "utf-8")
+    done = java(world.kafka, str(request), "samal-1", str(private))
+    assert done.returncode == 0, done.stderr
+    found = [each for each in read_requests(world.kafka) if any(name == SENDER for name, _ in each.headers)]
+    assert len(found) == 1
+    Senders(listed).check(read(found[0]))
+
+
+def read_requests(kafka: str) -> list[Record]:
+    """All records of the requests' topic."""
+    settings = Settings(_env_file=None, env="development", signatures="off", kafka_bootstrap=kafka)  # type: ignore[call-arg]  # pydantic-settings' own argument
+    return asyncio.run(read_to_end(settings, REQUESTS.name))
 
 
 def test_java_says_how_it_is_called_and_what_cannot_be_read(tmp_path: Path) -> None:

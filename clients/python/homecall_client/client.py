@@ -89,7 +89,7 @@ class Homecall:
 
         Raises ``NotAnEventError`` for what is none of the contract, ``NotTakenError`` when it was not acknowledged.
         """
-        moment = time or datetime.now(UTC).isoformat(timespec="seconds")
+        moment = time or datetime.now(UTC).isoformat(timespec="milliseconds")
         return (await self.send([record_of(event_type, data, source=self._source, time=moment, event_id=event_id)]))[0]
 
     async def send(self, records: Iterable[Outgoing]) -> list[Place]:

@@ -66,12 +66,18 @@ Sign = Callable[[bytes], bytes]
 def signed(record: Outgoing, sender: str, sign: Sign) -> Outgoing:
     """The record with the sender's name and signature, for operators who ask who sent it.
 
-    Signed are the attributes (``ce_`` headers and ``content-type``) in the order of their names, a line
-    ``name: value`` each, then an empty line and the value.
+    Signed are lines ``name: value``: the form (2), the sender, topic and key, then the attributes (``ce_`` headers and
+    ``content-type``) in the order of their names; then an empty line and the value.
     """
-    lines = b"".join(name.encode() + b": " + text + b"\n" for name, text in sorted(record.headers))
+    first = (
+        ("homecall-signature", b"2"),
+        ("homecall-sender", sender.encode()),
+        ("topic", record.topic.encode()),
+        ("key", record.key),
+    )
+    lines = b"".join(name.encode() + b": " + text + b"\n" for name, text in (*first, *sorted(record.headers)))
     signature = b64encode(sign(lines + b"\n" + record.value))
-    more = (("homecall-sender", sender.encode()), ("homecall-signature", signature))
+    more = (("homecall-sender", sender.encode()), ("homecall-signature", b"2:" + signature))
     return Outgoing(record.topic, record.key, record.value, record.headers + more)
 
 

@@ -50,6 +50,14 @@ def test_a_clinic_writes_what_clinics_write_and_reads_its_register_alone() -> No
     assert groups == [Grant("group", "clinic-samal-1-", ("Read", "Describe"), prefixed=True)]
 
 
+@pytest.mark.parametrize("party", ["ministry", "quality-authority"])
+def test_who_acts_on_complaints_beside_the_clinics_writes_them_and_reads_how_they_move(party: str) -> None:
+    assert topics(party, "Write") == {"homecall.complaints.v1"}
+    assert topics(party, "Read") == {"homecall.complaint-status.v1"}
+    groups = [each for each in USERS[party].grants if each.resource == "group"]
+    assert groups == [Grant("group", f"{party}-", ("Read", "Describe"), prefixed=True)]
+
+
 def test_nobody_outside_writes_what_the_services_say() -> None:
     ours = {topic.name for topic in TOPICS if set(topic.writers) <= set(SERVICES)}
     for name in USERS:
@@ -179,6 +187,18 @@ def test_a_private_key_is_never_written_over_and_nothing_else_changes(tmp_path: 
     result = new(tmp_path, "samal-2", "one.pem")
     assert "is there already" in str(result.exception)
     assert ((tmp_path / "one.pem").read_bytes(), (tmp_path / "senders.json").read_bytes()) == before
+
+
+def test_a_sender_gets_the_stages_in_which_it_acts(tmp_path: Path) -> None:
+    assert new(tmp_path, "ministry", "m.pem", "--clinic", "*", "--stage", "ministry").exit_code == 0
+    assert new(tmp_path, "samal-1", "one.pem").exit_code == 0
+    found = read_senders((tmp_path / "senders.json").read_text("utf-8"))
+    assert found["ministry"].stages == {"ministry"}
+    assert found["samal-1"].authority.stages == {"clinic"}
+    shown = RUN.invoke(app, ["senders", "list", "--file", str(tmp_path / "senders.json")]).stdout
+    assert "all types; complaints at ministry" in shown
+    result = new(tmp_path, "court", "c.pem", "--stage", "court")
+    assert "stages: court is none of clinic, ministry, quality_authority" in str(result.exception)
 
 
 def test_a_type_that_is_none_is_told_and_nothing_is_made(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from homecall_client import record_of
 from homecall_client import signed as signed_by_client
 from services.contract.envelope import Record, Unreadable, read
+from services.contract.topics import TOPIC_OF_TYPE
 from services.runtime import senders as module
-from services.runtime.senders import BadSenders, Senders, read_senders, signature_headers
-from tests.contract.goldens import compact, examples, record
+from services.runtime.senders import STAGES, BadSenders, Senders, read_senders, signature_headers
+from tests.contract.goldens import INBOUND, compact, examples, record
 from tests.world import MONDAY, a_request
 
 SAMAL, PORTAL, STRANGER = (Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32) for number in (1, 2, 3))
@@ -48,9 +50,21 @@ def listed(tmp_path: Path, senders: Mapping[str, Any]) -> Path:
     return path
 
 
+def signed(plain: Record, sender: str = "samal-3", key: Ed25519PrivateKey = SAMAL) -> Record:
+    made = signature_headers(sender, key.sign, plain.topic, plain.key, plain.headers, plain.value)
+    return replace(plain, headers=plain.headers + made)
+
+
+def plain_of(event_type: str, data: Any, key: str = "samal-3", **headers: str | None) -> Record:
+    return replace(record(event_type, compact(data), **headers), key=key.encode())
+
+
 def sent(clinic_id: str = "samal-3", sender: str = "samal-3", key: Ed25519PrivateKey = SAMAL, **over: Any) -> Record:
-    plain = record("request.submitted", compact(a_request(clinic_id, 1, MONDAY) | over))
-    return replace(plain, headers=plain.headers + signature_headers(sender, key.sign, plain.headers, plain.value))
+    return signed(plain_of("request.submitted", a_request(clinic_id, 1, MONDAY) | over, clinic_id), sender, key)
+
+
+def with_header(of: Record, name: str, value: bytes) -> Record:
+    return replace(of, headers=tuple((each, value if each == name else text) for each, text in of.headers))
 
 
 def verdict(senders: Senders, of: Record) -> str:
@@ -79,16 +93,21 @@ def test_a_clinic_that_writes_for_another_is_turned_away(known: Senders) -> None
         (sent(key=STRANGER), "not by a key of the sender"),
         (sent(sender="portal"), "not by a key of the sender"),
         (replace(sent(), value=compact(a_request("samal-3", 2, MONDAY))), "not by a key of the sender"),
-        (
-            replace(sent(), headers=tuple((n, b"urn:x" if n == "ce_source" else v) for n, v in sent().headers)),
-            "not by a key",
-        ),
-        (
-            replace(sent(), headers=tuple((n, b"%" if n == "homecall-signature" else v) for n, v in sent().headers)),
-            "not by",
-        ),
+        (with_header(sent(), "ce_source", b"urn:x"), "not by a key"),
+        (with_header(sent(), "ce_time", b"2027-01-01T00:00:00+05:00"), "not by a key"),
+        (with_header(sent(), "ce_id", b"another"), "not by a key"),
+        (with_header(sent(), "homecall-signature", b"2:%"), "not by"),
+        (with_header(sent(), "homecall-signature", b"3:AAAA"), "form of another release"),
+        (with_header(sent(), "homecall-signature", base64.b64encode(bytes(64))), "form of another release"),
+        (replace(sent(), key=b"samal-4"), "not by a key of the sender"),
+        (replace(sent(), key=None), "not by a key of the sender"),
+        (signed(plain_of("request.submitted", a_request("samal-3", 1, MONDAY), "samal-4")), "key is not its clinic_id"),
+        (signed(plain_of("request.submitted", a_request("samal-3", 1, MONDAY), "SAMAL-3")), "key is not its clinic_id"),
+        (signed(plain_of("request.submitted", a_request("samal-3", 1, MONDAY), ce_time=None)), "ce_time is asked for"),
+        (signed(plain_of("request.submitted", a_request("samal-3", 1, MONDAY), ce_time="now")), "ce_time is asked for"),
+        (replace(sent(), headers=(*sent().headers, ("CE_id", b"01J9"))), "stands twice"),
+        (with_header(sent(), "ce_id", b"01J9\nce_kind: x"), "line break"),
     ],
-    ids=["unsigned", "unknown", "a stranger's key", "another's key", "another value", "another source", "no base64"],
 )
 def test_what_is_not_as_its_sender_sent_it_is_turned_away(known: Senders, of: Record, told: str) -> None:
     assert told in verdict(known, of)
@@ -96,11 +115,108 @@ def test_what_is_not_as_its_sender_sent_it_is_turned_away(known: Senders, of: Re
 
 def test_a_sender_sends_what_it_may(known: Senders) -> None:
     (roster, *_) = examples("valid", ("roster.published",))
-    plain = record("roster.published", compact(roster.data))
-    by_portal = plain.headers + signature_headers("portal", PORTAL.sign, plain.headers, plain.value)
-    assert "may not send roster.published" in verdict(known, replace(plain, headers=by_portal))
-    by_clinic = plain.headers + signature_headers("samal-3", SAMAL.sign, plain.headers, plain.value)
-    assert verdict(known, replace(plain, headers=by_clinic)) == ""
+    plain = plain_of("roster.published", roster.data)
+    assert "may not send roster.published" in verdict(known, signed(plain, "portal", PORTAL))
+    assert verdict(known, signed(plain)) == ""
+
+
+@pytest.mark.parametrize("event_type", INBOUND)
+def test_every_type_from_outside_is_signed_with_its_topic_and_its_key(known: Senders, event_type: str) -> None:
+    """Neither another topic nor another key: the first would replay a record, the second delete another's."""
+    (example, *_) = examples("valid", (event_type,))
+    topic = TOPIC_OF_TYPE[event_type]
+    data = example.data | {"clinic_id": "samal-3"}
+    plain = plain_of(event_type, data, str(data[topic.key]))
+    assert verdict(known, signed(plain)) == ""
+    assert "are asked for" in verdict(known, plain)
+    elsewhere = signed(replace(plain, topic="homecall.elsewhere.v1"))
+    assert "not by a key" in verdict(known, replace(elsewhere, topic=plain.topic))
+    assert "key is not its" in verdict(known, signed(replace(plain, key=b"samal-4")))
+    assert "not by a key" in verdict(known, replace(signed(plain), key=b"samal-4"))
+
+
+def test_a_complaints_key_is_its_id_however_it_is_written(known: Senders) -> None:
+    (example, *_) = examples("valid", ("complaint.answered",))
+    data = example.data | {"clinic_id": "samal-3"}
+    upper = str(data["complaint_id"]).upper()
+    assert verdict(known, signed(plain_of("complaint.answered", data | {"complaint_id": upper}, upper))) == ""
+
+
+def test_a_record_of_one_sender_does_not_pass_for_another_with_the_same_key(tmp_path: Path) -> None:
+    both = {name: {"keys": [public(SAMAL)], "clinics": ["*"]} for name in ("samal-3", "ministry")}
+    known = Senders(listed(tmp_path, {"senders": both}))
+    assert verdict(known, sent()) == ""
+    assert "not by a key" in verdict(known, with_header(sent(), "homecall-sender", b"ministry"))
+
+
+# ---------------------------------------------------------------- records without a value
+
+
+def a_tombstone(**headers: str | None) -> Record:
+    return replace(record("clinic.published", None, **headers), key=b"samal-3")
+
+
+def test_a_tombstone_counts_when_the_clinics_own_sender_signed_it(known: Senders) -> None:
+    time = known.check_tombstone(signed(a_tombstone(ce_time="2026-11-23T09:14:05+05:00")))
+    assert time == datetime.fromisoformat("2026-11-23T09:14:05+05:00")
+    assert Senders(None).check_tombstone(a_tombstone()) is None
+
+
+@pytest.mark.parametrize(
+    ("of", "told"),
+    [
+        (a_tombstone(), "are asked for"),
+        (replace(a_tombstone(), headers=()), "are asked for"),
+        (signed(a_tombstone(), key=STRANGER), "not by a key"),
+        (replace(signed(a_tombstone()), key=b"samal-4"), "not by a key"),
+        (signed(replace(a_tombstone(), key=b"samal-4")), "another clinic's"),
+        (signed(a_tombstone(), "portal", PORTAL), "may not send clinic.published"),
+        (signed(a_tombstone(ce_time=None)), "ce_time is asked for"),
+        (signed(replace(a_tombstone(), key=None)), "another clinic's"),
+    ],
+    ids=["unsigned", "bare", "a stranger's", "moved", "another's", "the portal's", "no time", "no key"],
+)
+def test_any_other_tombstone_deletes_nothing(known: Senders, of: Record, told: str) -> None:
+    with pytest.raises(Unreadable, match=told) as error:
+        known.check_tombstone(of)
+    assert error.value.reason == "unauthorised"
+
+
+# ---------------------------------------------------------------- stages of complaints
+
+
+@pytest.mark.parametrize(
+    ("entry", "acts", "escalates"),
+    [
+        ({"clinics": ["samal-3"]}, {"clinic"}, {"clinic"}),
+        ({"clinics": ["*"]}, {"clinic"}, {"clinic", "ministry", "quality_authority"}),
+        ({"clinics": ["*"], "stages": ["ministry"]}, {"ministry"}, {"ministry"}),
+        (
+            {"clinics": ["*"], "stages": ["quality_authority"]},
+            {"quality_authority"},
+            {"clinic", "ministry", "quality_authority"},
+        ),
+        ({"clinics": ["*"], "stages": ["clinic", "ministry"]}, {"clinic", "ministry"}, {"clinic", "ministry"}),
+        ({"clinics": ["samal-3"], "stages": []}, set(), set()),
+    ],
+    ids=["a clinic", "the portal", "the Ministry", "the authority", "two", "none"],
+)
+def test_a_sender_acts_in_its_stages_only(
+    tmp_path: Path, entry: dict[str, Any], acts: set[str], escalates: set[str]
+) -> None:
+    known = Senders(listed(tmp_path, {"senders": {"samal-3": {"keys": [public(SAMAL)], **entry}}}))
+    authority = known.authority(read(sent()))
+    assert authority is not None
+    assert {each for each in STAGES if authority.acts_at(each)} == acts
+    assert {each for each in STAGES if authority.escalates_from(each)} == escalates
+
+
+def test_who_has_left_the_list_meanwhile_acts_nowhere(known: Senders) -> None:
+    """A command waited for its complaint; its sender was taken out of the list."""
+    authority = known.authority(read(sent(sender="gone-1")))
+    assert authority is not None
+    assert not any(authority.acts_at(each) or authority.escalates_from(each) for each in STAGES)
+    assert Senders(None).authority(read(sent())) is None
 
 
 def test_a_broken_request_is_answered_only_to_who_may_send_it(known: Senders) -> None:
@@ -110,12 +226,17 @@ def test_a_broken_request_is_answered_only_to_who_may_send_it(known: Senders) ->
 
 
 def test_structured_events_are_signed_as_they_are(known: Senders) -> None:
-    attributes = {"specversion": "1.0", "id": "1", "source": "/c", "type": "kz.homecall.request.submitted"}
+    attributes = {
+        "specversion": "1.0",
+        "id": "1",
+        "source": "/c",
+        "type": "kz.homecall.request.submitted",
+        "time": "2026-11-23T09:14:05+05:00",
+    }
     value = json.dumps({**attributes, "data": a_request("samal-3", 1, MONDAY)}).encode()
     headers = (("content-type", b"application/cloudevents+json"),)
     plain = Record("homecall.requests.v1", 0, 0, b"samal-3", value, headers)
-    signed = replace(plain, headers=headers + signature_headers("samal-3", SAMAL.sign, headers, value))
-    assert verdict(known, signed) == ""
+    assert verdict(known, signed(plain)) == ""
     assert verdict(known, plain) != ""
 
 
@@ -167,6 +288,8 @@ def test_while_a_key_is_replaced_both_hold(tmp_path: Path) -> None:
         ('{"senders": {"a": {"keys": ["AA=="], "clinics": ["a"]}}}', "a: keys must be 32 bytes in base64"),
         (json.dumps({"senders": {"a": {"keys": [public(SAMAL)]}}}), "a: clinics must be a list"),
         (json.dumps({"senders": {"a": {"keys": [public(SAMAL)], "clinics": ["a"], "types": ["x"]}}}), "types: x is"),
+        (json.dumps({"senders": {"a": {"keys": [public(SAMAL)], "clinics": ["a"], "stages": ["x"]}}}), "stages: x is"),
+        (json.dumps({"senders": {"a": {"keys": [public(SAMAL)], "clinics": ["a"], "stages": "x"}}}), "stages must be"),
     ],
 )
 def test_a_bad_list_is_told_by_sender_and_field(senders: str, told: str) -> None:
