@@ -154,7 +154,8 @@ def _table(route: Route, language: PageLanguage) -> Table:
         style = _STRONG if stop.urgent else _TEXT
         cells = sheet.row(stop, language)
         rows.append([_lines(cell, style if place in {0, 1, 6} else _TEXT) for place, cell in enumerate(cells)])
-    table = Table(rows, colWidths=[share * _ROOM for share in _SHARES], repeatRows=1)
+    # A row may be higher than a page: a note has up to 5,000 characters, and somebody may have typed them.
+    table = Table(rows, colWidths=[share * _ROOM for share in _SHARES], repeatRows=1, splitInRow=1)
     table.setStyle(
         TableStyle(
             [
