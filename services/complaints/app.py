@@ -32,6 +32,7 @@ from services.runtime.table import WholeTopic
 from services.standard.calendar import local
 from services.standard.clinics import Clinics
 from services.standard.rules import RuleSets, load_rule_sets
+from services.standard.stated_times import Tolerance, tolerance_by
 
 SIGNED = ("portal",)
 """The channels whose complaints are signed, and held while that cannot be checked."""
@@ -156,8 +157,9 @@ class ComplaintEngine(Engine[ComplaintState]):
         verifier: Verifier,
         vault: Vault | None = None,
         matters: Matters | None = None,
+        tolerance: Tolerance | None = None,
     ) -> None:
-        super().__init__(topics.COMPLAINTS, store, complaints, clock, vault, complaints.clinics.zone)
+        super().__init__(topics.COMPLAINTS, store, complaints, clock, vault, complaints.clinics.zone, tolerance)
         self._pages = pages
         self._matters = matters
         self._complaints = complaints
@@ -306,19 +308,22 @@ def build(settings: Settings, clock: Clock) -> Service:
 
     table = WholeTopic(settings, topics.COMPLAINTS, topics.CLINICS, take, Shelf(database.collection("clinics")))
     # Under another clock than the world's, a record's time says nothing about the event's (R17).
+    judge_record_time = isinstance(clock, SystemClock)
+    rule_sets = load_rule_sets(settings.rules)
+    tolerance = tolerance_by(rule_sets) if judge_record_time else None
     complaints = Complaints(
         clinics,
-        load_rule_sets(settings.rules),
-        judge_record_time=isinstance(clock, SystemClock),
+        rule_sets,
+        judge_record_time=judge_record_time,
         vault=vault,
         officer=settings.officer(),
         senders=Senders(settings.senders_file),
     )
     if settings.senders_file is None and settings.env == "production":
         log(topics.COMPLAINTS).warning("stages are not held against senders: set HOMECALL_SENDERS_FILE")
-    engine = ComplaintEngine(store.complaints, store.pages, complaints, clock, table, verifier, vault, store)
+    engine = ComplaintEngine(store.complaints, store.pages, complaints, clock, table, verifier, vault, store, tolerance)
 
-    calls = Engine(topics.COMPLAINTS, store.calls, Timelines(), clock, vault)
+    calls = Engine(topics.COMPLAINTS, store.calls, Timelines(), clock, vault, tolerance=tolerance)
 
     async def gauges(now: datetime) -> None:
         refresh_open("complaint", await store.open(now), CHANNELS, now)

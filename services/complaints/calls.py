@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, TypedDict, get_args
 
 from services.contract.envelope import Incoming
@@ -26,9 +26,15 @@ from services.contract.events import (
 )
 from services.contract.topics import TOPIC_OF_TYPE
 from services.contract.types import in_zone
-from services.runtime.decision import Decision
+from services.runtime.decision import Dead, Decision
 from services.standard.deadlines import Clock, answer_clock, queue_clock, service_clock
 from services.standard.rules import RuleSet
+from services.standard.stated_times import (
+    QUEUE_TIME_IMPLAUSIBLE,
+    SERVICE_TIME_IMPLAUSIBLE,
+    before_request,
+    implausible_times,
+)
 
 _KEPT = (
     "channel",
@@ -96,6 +102,9 @@ class Timelines:
             return Decision(park=True)
         if state is None:
             state = CallTimeline(event.subject, event.clinic_id)
+        asked_at = _asked_at(state.lines)
+        if isinstance(event.data, AnswerGiven) and asked_at is not None and event.data.at < asked_at:
+            return Decision(dead=Dead("invalid_transition", before_request(event.type, asked_at)))
         facts = event.data.model_dump(mode="json", exclude_none=True, include=set(_KEPT))
         line = {"type": event.type, "time": event.time or in_zone(now), **facts}
         lines = sorted([*state.lines, line], key=lambda each: datetime.fromisoformat(each["time"]))
@@ -174,6 +183,8 @@ def _queue(
 ) -> Judged | None:
     queued_at, channel = request.get("queued_at"), request.get("channel")
     missed = _missed(lines, "queue")
+    if missed is None and QUEUE_TIME_IMPLAUSIBLE in _implausible(request, rules):
+        return None
     if queued_at is None or (channel == "portal" and missed is None):
         return None
     clock = queue_clock(channel=channel, queued_at=_time(queued_at), rules=rules) if rules and channel else None
@@ -187,6 +198,8 @@ def _service(
 ) -> Judged | None:
     started_at, channel = request.get("service_started_at"), request.get("channel")
     missed = _missed(lines, "service")
+    if missed is None and SERVICE_TIME_IMPLAUSIBLE in _implausible(request, rules):
+        return None
     if started_at is None or (channel == "portal" and missed is None):
         return None
     clock = (
@@ -195,6 +208,8 @@ def _service(
         else None
     )
     ended_at = _answered_at(lines, channel)
+    if missed is None and ended_at is not None and _time(ended_at) < _time(started_at):
+        return None  # answered before anybody was served: one of the two times is wrong (R21)
     verdict = _verdict(lines, missed, ended_at, in_zone(clock.due_at) if clock else None, as_of)
     return _judged("service", verdict, missed, clock, started_at, ended_at)
 
@@ -226,7 +241,8 @@ def _visit(
         return None
     missed = _missed(lines, "visit")
     told = missed or next((each for each in _of(lines, "deadline.approaching") if each["deadline"] == "visit"), None)
-    ended_at = next((each.get("at") for each in _of(lines, VisitClosed.TYPE)), None)
+    closed = (each for each in _of(lines, VisitClosed.TYPE) if each.get("at") and not _before_request(each, lines))
+    ended_at = next((each["at"] for each in closed), None)
     verdict = _verdict(lines, missed, ended_at, told["due_at"] if told else None, as_of)
     return _judged("visit", verdict, told, None, request.get("accepted_at"), ended_at)
 
@@ -257,7 +273,38 @@ def _answered_at(lines: Sequence[Mapping[str, Any]], channel: str | None) -> str
     if ends:
         return str(ends[0].get("occurred_at") or ends[0]["time"])
     last = (AnswerGiven.TYPE, VisitClosed.TYPE) if channel != "portal" else ()
-    return next((str(each["at"]) for kind in last for each in _of(lines, kind)), None)
+    return next(
+        (str(each["at"]) for kind in last for each in _of(lines, kind) if not _before_request(each, lines)), None
+    )
+
+
+def _before_request(line: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a line states a time before its request: it was heard first, and counts for nothing (R21)."""
+    asked_at = _asked_at(lines)
+    return asked_at is not None and _time(line["at"]) < asked_at
+
+
+def _asked_at(lines: Sequence[Mapping[str, Any]]) -> datetime | None:
+    """When the request was made, as far as that is known."""
+    stated = (each.get(name) for each in lines for name in ("submitted_at", "clock_started_at"))
+    return min((_time(each) for each in stated if each), default=None)
+
+
+def _implausible(request: Mapping[str, Any], rules: RuleSet | None) -> list[str]:
+    """The flags of the times of queue and service, by what the request's line says; none without its submission."""
+    submitted_at, queued_at, started_at = (
+        _time(request[name]) if request.get(name) else None
+        for name in ("submitted_at", "queued_at", "service_started_at")
+    )
+    if submitted_at is None or rules is None:
+        return []
+    return implausible_times(
+        queued_at=queued_at,
+        service_started_at=started_at,
+        submitted_at=submitted_at,
+        known_by=_time(request["time"]),
+        tolerance=timedelta(seconds=rules.clock_tolerance.seconds),
+    )
 
 
 def _judged(

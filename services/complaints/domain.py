@@ -1010,6 +1010,7 @@ class _Course:
         if isinstance(data, ComplaintAnswered):
             self._answer(data, at)
         elif isinstance(data, ComplaintRefused):
+            self._must_be_last(data.TYPE, moment)
             self.stage["refusal"] = {"grounds": _in_words("grounds", data.grounds), "at": at}
             self._close("refused")
             self._tell("refused", at, refusal=self.stage["refusal"])
@@ -1055,6 +1056,17 @@ class _Course:
         }[sent_by]
         raise _NotInOrder(f"sent_by: {why}: answer in a way that there is ({', '.join(possible)}) and send it (C10.5)")
 
+    def _must_be_last(self, command: str, moment: datetime) -> None:
+        """A final word is not dated before what led to it: it would be in time by a date that cannot be (R21)."""
+        self._must_follow(command, moment, [each["at"] for each in (*self.stage["executors"], *self.stage["measures"])])
+
+    def _must_follow(self, command: str, moment: datetime, before: Sequence[str]) -> None:
+        last = max(before, key=datetime.fromisoformat, default=None)
+        if last is not None and moment < datetime.fromisoformat(last):
+            raise _NotInOrder(
+                f"at: lies before what it follows, which was at {last} (R21): correct it and send {command} again"
+            )
+
     def _assign(self, data: ComplaintAssigned, at: str) -> bool:
         executor = _clean(data.executor.model_dump())
         before = {_same(each["full_name"]) for stage in self.state.stages[:-1] for each in stage["executors"]}
@@ -1070,6 +1082,7 @@ class _Course:
 
     def _execute(self, data: ComplaintExecuted, at: str) -> bool:
         self._must_have_executor()
+        self._must_follow(data.TYPE, datetime.fromisoformat(at), [self.stage["executors"][0]["at"]])
         taken = {"measures": _in_words("measures", data.measures), "at": at}
         measures = self.stage["measures"]
         if self.state.status == "executed" and measures[-1]["measures"] == taken["measures"]:
@@ -1082,6 +1095,7 @@ class _Course:
     def _answer(self, data: ComplaintAnswered, at: str) -> None:
         self._must_have_executor()
         self._must_reach(data.sent_by)
+        self._must_be_last(data.TYPE, datetime.fromisoformat(at))
         answer = {"text": _in_words("text", data.text), "decision": data.decision, "sent_by": data.sent_by, "at": at}
         self.stage["answer"] = answer
         self._close("answered")

@@ -37,6 +37,7 @@ from services.runtime.table import WholeTopic
 from services.standard.calendar import decrees_missing
 from services.standard.clinics import Clinics
 from services.standard.rules import RuleSet, RuleSets, load_rule_sets
+from services.standard.stated_times import Tolerance, tolerance_by
 
 CHANNELS = ("desk", "phone", "portal")
 QUEUED = ("desk", "phone")
@@ -218,8 +219,9 @@ class IntakeEngine(Engine[RequestState]):
         known: Clinics,
         outside: Outside,
         vault: Vault | None = None,
+        tolerance: Tolerance | None = None,
     ) -> None:
-        super().__init__(topics.INTAKE, store.requests, intake, clock, vault, known.zone)
+        super().__init__(topics.INTAKE, store.requests, intake, clock, vault, known.zone, tolerance)
         self._outside = outside
         self._intake_store = store
         self._intake = intake
@@ -358,8 +360,10 @@ def build(settings: Settings, clock: Clock) -> Service:
     store = IntakeStore(database)
     shelf = Shelf(database.collection("clinics"))
     clinics = WholeTopic(settings, topics.INTAKE, topics.CLINICS, lambda event: _take(known, event), shelf, buries=True)
-    intake = Intake(load_rule_sets(settings.rules), known, vault, judge_record_time=judge_record_time)
-    engine = IntakeEngine(store, intake, clock, clinics, known, outside, vault)
+    rule_sets = load_rule_sets(settings.rules)
+    intake = Intake(rule_sets, known, vault, judge_record_time=judge_record_time)
+    tolerance = tolerance_by(rule_sets) if judge_record_time else None
+    engine = IntakeEngine(store, intake, clock, clinics, known, outside, vault, tolerance)
 
     decrees = DecreeWatch()
 

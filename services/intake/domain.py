@@ -46,6 +46,7 @@ from services.standard.patient import age_years, iin_mismatch
 from services.standard.phones import PHONE_UNREADABLE, can_be_read
 from services.standard.places import LOCATION_IMPLAUSIBLE, implausible
 from services.standard.rules import NotCoveredError, RuleSet, RuleSets
+from services.standard.stated_times import QUEUE_TIME_IMPLAUSIBLE, before_request, implausible_times
 
 _FIRST_TRY, _LONGEST_TRY, _LONGEST_TRY_LATE = timedelta(seconds=15), timedelta(minutes=2), timedelta(minutes=15)
 """How soon a signature that could not be checked is tried again, and how rarely at most: while the answer's time runs,
@@ -162,7 +163,7 @@ def submitted(
         return Decision() if state.clinic_id == event.clinic_id else _other_clinics(event)
     data = event.data
     if not isinstance(data, RequestSubmitted):
-        return _refuse_unreadable(event, rule_sets, clinics.zone(event.clinic_id))
+        return _refuse_unreadable(event, rule_sets, clinics.zone(event.clinic_id), record_time)
     facts = facts_of(data)
     zone = clinics.zone(data.clinic_id)
     asked_on = local_date(data.submitted_at, zone)
@@ -172,9 +173,9 @@ def submitted(
     except NotCoveredError as error:
         wrong_time = f"{error}: correct submitted_at, and send the request again under a new request_id"
         # Decided by none; but who must call 103 now is told so all the same (R13).
-        state = replace(state, request=facts | _judged(data, facts, rule_sets.nearest(asked_on), asked_on))
+        state = replace(state, request=facts | _judged(data, facts, rule_sets.nearest(asked_on), asked_on, record_time))
         return _refuse(state, "invalid_request", [FieldError(path="submitted_at", message=wrong_time)])
-    state = replace(state, request=facts | _judged(data, facts, rules, asked_on))
+    state = replace(state, request=facts | _judged(data, facts, rules, asked_on, record_time))
     decision = _ruled(
         state,
         event,
@@ -340,7 +341,9 @@ def _common(state: RequestState) -> dict[str, Any]:
     return {**state.request, "request_id": state.request_id, "clinic_id": state.clinic_id}
 
 
-def _judged(data: RequestSubmitted, facts: dict[str, Any], rules: RuleSet, asked_on: date) -> dict[str, Any]:
+def _judged(
+    data: RequestSubmitted, facts: dict[str, Any], rules: RuleSet, asked_on: date, record_time: datetime | None
+) -> dict[str, Any]:
     """What intake adds to a request's facts, refused ones too (R13, R15): age, urgency, red flags, flags."""
     patient = data.patient
     mismatch = iin_mismatch(patient.iin, birth_date=patient.birth_date, sex=patient.sex)
@@ -355,8 +358,26 @@ def _judged(data: RequestSubmitted, facts: dict[str, Any], rules: RuleSet, asked
             *(["iin_mismatch"] if mismatch else []),
             *_flags_of_phones(facts),
             *_flags_of_place(data.address.lat, data.address.lon),
+            *_flags_of_times(data.queued_at, data.service_started_at, data.submitted_at, rules, record_time),
         ],
     }
+
+
+def _flags_of_times(
+    queued_at: datetime | None,
+    service_started_at: datetime | None,
+    submitted_at: datetime,
+    rules: RuleSet,
+    record_time: datetime | None,
+) -> list[str]:
+    """Times of queue and service that cannot be true are shown as they were sent, and not counted (R21)."""
+    return implausible_times(
+        queued_at=queued_at,
+        service_started_at=service_started_at,
+        submitted_at=submitted_at,
+        known_by=record_time,
+        tolerance=timedelta(seconds=rules.clock_tolerance.seconds),
+    )
 
 
 def _flags_of_place(lat: float | None, lon: float | None) -> list[str]:
@@ -374,9 +395,9 @@ def _queue(
     state: RequestState, queued_at: datetime | None, submitted_at: datetime, rules: RuleSet
 ) -> tuple[list[Measure], list[Say]]:
     """The wait to hand in the documents is over when we hear of it, whatever comes of them: met, or missed and said
-    (C4.2).
+    (C4.2). A time that cannot be true is flagged, and not counted (R21).
     """
-    if queued_at is None:
+    if queued_at is None or QUEUE_TIME_IMPLAUSIBLE in state.request["flags"]:
         return [], []
     clock = queue_clock(channel=state.channel, queued_at=queued_at, rules=rules)
     if clock is None or not can_be_said(clock.due_at):
@@ -440,7 +461,9 @@ def _refuse(
     return Decision(replace(state, status="refused", ruling=ruling or {}), [Say(refused, time=time)], [counted])
 
 
-def _refuse_unreadable(event: Incoming, rule_sets: RuleSets, zone: ZoneInfo) -> Decision[RequestState]:
+def _refuse_unreadable(
+    event: Incoming, rule_sets: RuleSets, zone: ZoneInfo, record_time: datetime | None
+) -> Decision[RequestState]:
     """A request that breaks its schema but whose ids are sound is refused, not buried: its sender hears why."""
     facts = facts_as_far_as_readable(event.readable)
     state = RequestState(event.subject, event.clinic_id, "refused", facts.get("channel", ""), facts)
@@ -454,9 +477,17 @@ def _refuse_unreadable(event: Incoming, rule_sets: RuleSets, zone: ZoneInfo) -> 
     nearest = rule_sets.nearest(asked_on)
     urgency = {"urgency": nearest.urgency(codes)} if codes else {}
     place = facts.get("address", {})
+    queued_at, service_started_at = (
+        datetime.fromisoformat(facts[name]) if name in facts else None for name in ("queued_at", "service_started_at")
+    )
+    times = (
+        _flags_of_times(queued_at, service_started_at, datetime.fromisoformat(submitted_at), nearest, record_time)
+        if submitted_at
+        else []
+    )
     judged = {
         "red_flags": list(nearest.red_flags_in(codes)),
-        "flags": _flags_of_place(place.get("lat"), place.get("lon")),
+        "flags": [*_flags_of_place(place.get("lat"), place.get("lon")), *times],
     }
     state = replace(state, request=facts | urgency | judged)
     with suppress(NotCoveredError):
@@ -465,8 +496,7 @@ def _refuse_unreadable(event: Incoming, rule_sets: RuleSets, zone: ZoneInfo) -> 
         ground = rules.refusal_ground("invalid_request")
         ruling = _plain_ruling(rules, [ground.clause if ground else "R17"], event.clinic_id)
     refused = _refuse(state, "invalid_request", event.errors, ruling=ruling, rules=rules)
-    queued_at = datetime.fromisoformat(facts["queued_at"]) if "queued_at" in facts else None
-    if rules is None or asked_at is None or not (submitted_at and state.channel) or (queued_at or asked_at) > asked_at:
+    if rules is None or asked_at is None or not (submitted_at and state.channel):
         return refused
     measures, says = _queue(state, queued_at, asked_at, rules)
     return Decision(refused.state, [*refused.says, *says], [*measures, *refused.measures])
@@ -774,6 +804,9 @@ def withdrawn(state: RequestState | None, event: Incoming) -> Decision[RequestSt
     if state.status in {"refused", "closed"}:
         why = "was refused" if state.status == "refused" else "has had its visit"
         return Decision(dead=Dead("invalid_transition", f"the request {why}: there is nothing left to withdraw"))
+    asked_at = _asked_at(state)
+    if asked_at is not None and data.at < asked_at:
+        return Decision(dead=Dead("invalid_transition", before_request(data.TYPE, asked_at)))
     awaits = awaits_number(state)
     state = replace(
         state,
@@ -790,6 +823,12 @@ def withdrawn(state: RequestState | None, event: Incoming) -> Decision[RequestSt
     )
     # With a number still to come, both the acceptance and the withdrawal are said when it is there.
     return Decision(state) if awaits else Decision(state, [_cancelled(state)])
+
+
+def _asked_at(state: RequestState) -> datetime | None:
+    """When the request was made: as stated, or as its record has it where the sender's clock was ahead (R17)."""
+    moments = (state.request.get("submitted_at"), state.clock_started_at)
+    return min((datetime.fromisoformat(each) for each in moments if each), default=None)
 
 
 def _cancelled(state: RequestState) -> Say:

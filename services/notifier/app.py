@@ -22,7 +22,7 @@ from services.notifier.messages import policy_of
 from services.notifier.outbox import Outbox, Reports, Stores
 from services.notifier.store import WATCHED, Calls, Mailings, OptOuts, Receipts, schema
 from services.runtime import metrics
-from services.runtime.clock import Clock
+from services.runtime.clock import Clock, SystemClock
 from services.runtime.engine import Engine
 from services.runtime.mongo import Aggregate, Database
 from services.runtime.personal import Vault
@@ -33,6 +33,7 @@ from services.runtime.shelf import Shelf
 from services.runtime.table import WholeTopic
 from services.standard.clinics import Clinics
 from services.standard.rules import load_rule_sets
+from services.standard.stated_times import Tolerance, tolerance_by
 
 _FIRST_TOLD = {RequestAccepted.TYPE, RequestDeferred.TYPE, RequestRefused.TYPE}
 """What is said of a request first, as a rule."""
@@ -49,8 +50,9 @@ class NotifierEngine(Engine[Call]):
         clinics: WholeTopic,
         known: Clinics,
         vault: Vault | None = None,
+        tolerance: Tolerance | None = None,
     ) -> None:
-        super().__init__(topics.NOTIFIER, store, domain, clock, vault, known.zone)
+        super().__init__(topics.NOTIFIER, store, domain, clock, vault, known.zone, tolerance)
         self._clinics = clinics
         self._known = known
 
@@ -85,13 +87,16 @@ def build(settings: Settings, clock: Clock) -> Service:
     shelf = Shelf(database.collection("clinics"))
     clinics = WholeTopic(settings, topics.NOTIFIER, topics.CLINICS, lambda event: _take(known, event), shelf)
     outbox = _outbox(settings, clock, database, calls, vault)
+    rule_sets = load_rule_sets(settings.rules)
     notifier = Notifier(
-        load_rule_sets(settings.rules),
+        rule_sets,
         lambda clinic_id: clinic_facts(clinic_id, known.get(clinic_id)),
         sms_statuses=outbox.policy.statuses if outbox else (),
         calendar=known.calendar,
     )
-    engine = NotifierEngine(calls, notifier, clock, clinics, known, vault)
+    # Under another clock than the world's, a record's time says nothing about the event's (R17).
+    tolerance = tolerance_by(rule_sets) if isinstance(clock, SystemClock) else None
+    engine = NotifierEngine(calls, notifier, clock, clinics, known, vault, tolerance)
 
     async def gauges(now: datetime) -> None:
         for deadline, channels in WATCHED.items():

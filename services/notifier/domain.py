@@ -46,6 +46,12 @@ from services.runtime.decision import Dead, Decision, Ended, Measure, Say, Took,
 from services.standard.calendar import ClinicCalendar
 from services.standard.deadlines import Clock, near_at, service_clock
 from services.standard.rules import NotCoveredError, RuleSet, RuleSets
+from services.standard.stated_times import (
+    ANSWER_TIME_IMPLAUSIBLE,
+    SERVICE_TIME_IMPLAUSIBLE,
+    before_request,
+    implausible_times,
+)
 
 UNKNOWN_CHANNEL: Final = "unknown"
 """The channel of a refused request that named none that could be read."""
@@ -214,6 +220,9 @@ class Notifier:
             state = Call(request_id=event.subject, clinic_id=event.clinic_id)
         if isinstance(data, AnswerGiven) and data.clinic_id != state.clinic_id:
             return Decision(dead=Dead("invalid_transition", _ANOTHER_CLINIC))
+        asked_at = _asked_at(state)
+        if isinstance(data, AnswerGiven) and asked_at is not None and data.at < asked_at:
+            return Decision(dead=Dead("invalid_transition", before_request(data.TYPE, asked_at)))
         telling = _Telling(state, self._clinic(state.clinic_id), now, self._sms_statuses)
         self._hear(telling, data)
         return telling.decision()
@@ -306,7 +315,7 @@ class Notifier:
         )
         calendar = self._calendar_of(data, rules)
         telling.start(_answer(channel, data.clock_started_at, data.due_at, rules, calendar))
-        telling.start(_service(data, rules, calendar))
+        telling.start(_service(data, rules, calendar, max(telling.at, data.accepted_at)))
         telling.tell("registered")
         telling.enter()
 
@@ -375,7 +384,7 @@ class Notifier:
                 started_at = min(due_at.astimezone(UTC) - limit, telling.at)
             telling.change(clock_started_at=in_zone(started_at))
             telling.start(_answer(data.channel, started_at, due_at, rules, None))
-        telling.start(_service(data, rules, None))
+        telling.start(_service(data, rules, None, telling.at))
         telling.end(telling.at)
         telling.spoken("entry", telling.at)
         telling.tell(
@@ -411,9 +420,8 @@ class Notifier:
         if not call.answer_confirmed:
             telling.end(telling.at)
         visit = data.model_dump(mode="json", include={"visit_date", "arrives_from", "arrives_to", "doctor"})
-        flags = call.person.get("flags", [])
-        if more := [flag for flag in data.flags if flag not in flags]:
-            telling.change(person=call.person | {"flags": [*flags, *more]})
+        for flag in data.flags:
+            telling.note(flag)
         telling.change(visit=visit, visit_told=True, unplaced=False)
         # A visit that nobody was told of before is no other one, whatever the scheduler had planned meanwhile.
         moved = isinstance(data, VisitRescheduled) and not first
@@ -445,6 +453,12 @@ class Notifier:
         """The oral answer was given; of several, the first that is heard counts."""
         call = telling.call
         if call.register_date is None or call.answered_at is not None:
+            return
+        asked_at = _asked_at(call)
+        if asked_at is not None and data.at < asked_at:
+            # It came before anything was known of the request, and was kept: its record can be refused no more.
+            telling.note(ANSWER_TIME_IMPLAUSIBLE)
+            telling.enter()
             return
         telling.change(answered_at=in_zone(data.at), answered_by=_staff(data.given_by))
         telling.spoken("oral_answer", data.at)
@@ -491,7 +505,7 @@ class _Telling:
         """Measure one of the two ends that an answer by desk and phone has (C6.1), whichever of them counts there."""
         started_at = _maybe(self.call.clock_started_at)
         if self.call.channel in _SPOKEN and started_at is not None:
-            self.measure(Took(self.call.channel, stage, _seconds(started_at, at)))
+            self.measure(Took(self.call.channel, stage, max(0.0, _seconds(started_at, at))))
 
     # ------------------------------------------------------------ statuses and the register
 
@@ -604,6 +618,12 @@ class _Telling:
         last = _maybe(self.call.occurred_at)
         return moment if last is None else max(moment, last)
 
+    def note(self, flag: str) -> None:
+        """Add a flag to the register's line."""
+        person = self.call.person
+        if flag not in person.get("flags", []):
+            self.change(person=person | {"flags": [*person.get("flags", []), flag]})
+
     # ------------------------------------------------------------ deadlines
 
     def start(self, clock: Clock | None) -> None:
@@ -622,13 +642,18 @@ class _Telling:
     def end(self, at: datetime) -> None:
         """The answer is there: every clock that runs ends, with one verdict each ("at most": the due time is met)."""
         for deadline, clock in self.call.clocks.items():
+            if deadline == "service" and at < _moment(clock["started_at"]):
+                # Answered before anybody was served: one of the two times is wrong, and neither is counted (R21).
+                self.note(SERVICE_TIME_IMPLAUSIBLE)
+                continue
             late = clock["said"] == DeadlineMissed.TYPE or at > _moment(clock["due_at"])
             if not late:
                 self.measure(Ended(deadline, self.call.channel, "met"))
             elif clock["said"] != DeadlineMissed.TYPE:
                 self.miss(deadline)
             stage: Literal["service", "answer"] = "service" if deadline == "service" else "answer"
-            self.measure(Took(self.call.channel, stage, _seconds(_moment(clock["started_at"]), at)))
+            # What was deferred may be answered before its opening: that took no time of the answer's.
+            self.measure(Took(self.call.channel, stage, max(0.0, _seconds(_moment(clock["started_at"]), at))))
             if deadline == "answer":
                 self.change(on_time=not late)
         self.change(clocks={})
@@ -715,13 +740,28 @@ def _facts(data: RequestEvent) -> dict[str, Any]:
     }
 
 
-def _service(data: RequestEvent, rules: RuleSet | None, calendar: ClinicCalendar | None) -> Clock | None:
-    """The time of being served (C4.3); none through the portal, or where its start is not known."""
-    if data.channel is None or data.service_started_at is None or rules is None:
+def _service(
+    data: RequestEvent, rules: RuleSet | None, calendar: ClinicCalendar | None, heard_at: datetime
+) -> Clock | None:
+    """The time of being served (C4.3); none through the portal, or where its start is not known or cannot be (R21)."""
+    started_at = data.service_started_at
+    if data.channel is None or started_at is None or rules is None or SERVICE_TIME_IMPLAUSIBLE in data.flags:
         return None
-    return service_clock(
-        channel=data.channel, service_started_at=data.service_started_at, rules=rules, calendar=calendar
-    )
+    if data.submitted_at is not None and SERVICE_TIME_IMPLAUSIBLE in implausible_times(
+        queued_at=data.queued_at,
+        service_started_at=started_at,
+        submitted_at=data.submitted_at,
+        known_by=heard_at,
+        tolerance=timedelta(seconds=rules.clock_tolerance.seconds),
+    ):
+        return None  # an intake of an earlier release did not judge it
+    started_at = min(started_at, heard_at)
+    return service_clock(channel=data.channel, service_started_at=started_at, rules=rules, calendar=calendar)
+
+
+def _asked_at(call: Call) -> datetime | None:
+    """When the request was made, as far as that is known: no answer was given before (R21)."""
+    return min(filter(None, (_maybe(call.reader.get("asked_at")), _maybe(call.clock_started_at))), default=None)
 
 
 def _answer(

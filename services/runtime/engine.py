@@ -20,6 +20,7 @@ from services.contract.envelope import Unreadable as NoEvent
 from services.contract.errors import one_line
 from services.contract.events import MODELS
 from services.contract.ids import cause_id
+from services.contract.topics import TOPIC_OF_TYPE
 from services.contract.types import ZONE, Event, in_zone
 from services.runtime import metrics
 from services.runtime.clock import Clock
@@ -30,6 +31,7 @@ from services.runtime.logs import log
 from services.runtime.mongo import Aggregate, Aggregates, Parked
 from services.runtime.personal import Unreadable, Vault
 from services.runtime.recall import Recall
+from services.standard.stated_times import Tolerance, ahead_by, ahead_of_record
 
 S = TypeVar("S")
 Result = Literal["handled", "repeated", "dead"]
@@ -103,7 +105,8 @@ class Engine(Generic[S]):
 
     A service with a second aggregate (a register page, a roster) overrides ``second_stage``. Events that wait for their
     subject are kept sealed; as they came where there is no ``vault``, which is for tests. ``zone_of`` finds a clinic's
-    zone, in which the times of its events go out (R20).
+    zone, in which the times of its events go out (R20). ``tolerance`` is how far ahead of its record the ``at`` of an
+    event may be; None where records are not judged (R21).
     """
 
     def __init__(
@@ -114,8 +117,10 @@ class Engine(Generic[S]):
         clock: Clock,
         vault: Vault | None = None,
         zone_of: Callable[[str], ZoneInfo] = lambda _clinic_id: ZONE,
+        tolerance: Tolerance | None = None,
     ) -> None:
         self.service = service
+        self._tolerance = tolerance
         self._zone_of = zone_of
         self._vault = vault
         self.store = store
@@ -257,7 +262,25 @@ class Engine(Generic[S]):
         whose = getattr(aggregate.state, "clinic_id", None)
         if whose is not None and event.clinic_id != whose:
             return Decision(dead=Dead("invalid_transition", another_clinics(event)))
-        return self.domain.decide(aggregate.state, event, now)
+        if (dead := self._from_the_future(event)) is not None:
+            return Decision(dead=dead)
+        return self.domain.decide(aggregate.state, self._not_ahead(event), now)
+
+    def _from_the_future(self, event: Incoming) -> Dead | None:
+        """What is said of an event from outside that states a time which its record cannot know yet (R21)."""
+        stated = _stated(event)
+        if self._tolerance is None or stated is None or event.record.recorded_at is None:
+            return None
+        ahead, allowed = ahead_by(stated, event.record.recorded_at), self._tolerance(stated)
+        return Dead("invalid_transition", ahead_of_record(event.type, ahead, allowed)) if ahead > allowed else None
+
+    def _not_ahead(self, event: Incoming) -> Incoming:
+        """The event with the record's time in place of one that is slightly later, as R17 takes ``submitted_at``."""
+        stated, recorded_at = _stated(event), event.record.recorded_at
+        if self._tolerance is None or stated is None or recorded_at is None or stated <= recorded_at:
+            return event
+        assert event.data is not None
+        return replace(event, data=event.data.model_copy(update={"at": recorded_at}))
 
     def _apply(
         self,
@@ -586,6 +609,14 @@ class Due(Generic[S]):
     def events(self) -> list[Outgoing]:
         """The events to send."""
         return [event for each in self.unsent for event in each.owed()]
+
+
+def _stated(event: Incoming) -> datetime | None:
+    """When an event from outside says that it happened; None where it states no such time."""
+    if event.data is None or TOPIC_OF_TYPE[event.type].ours:
+        return None
+    at: datetime | None = getattr(event.data, "at", None)
+    return at
 
 
 def another_clinics(event: Incoming) -> str:

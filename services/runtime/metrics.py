@@ -5,6 +5,7 @@ Labels never hold an id of a person or of a request; that of a clinic only where
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from typing import get_args
@@ -12,8 +13,10 @@ from typing import get_args
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from services.contract.envelope import DeadReason
-from services.runtime.decision import Decided, Ended, Measure, Stage
+from services.runtime.decision import Decided, Ended, Measure, Stage, Took
+from services.runtime.logs import log
 
+_CLOCKS_DIFFER_SECONDS = 120.0
 LAG_LABELS = ("service", "topic", "partition")
 
 # The statutory times: 600 s at the clinic (C4.1 to C4.3), 1800 s through the portal (C4.4); both are bucket edges.
@@ -190,7 +193,19 @@ def record(measures: Iterable[Measure]) -> None:
             for reason in measure.reasons:
                 REASONS.labels(reason).inc()
         else:
-            PROCESSING_SECONDS.labels(measure.channel, measure.stage).observe(max(0.0, measure.seconds))
+            _observe(measure)
+
+
+def _observe(took: Took) -> None:
+    """Observe a duration. The last guard: decisions measure nothing from times that cannot be true (R21).
+
+    Two machines' clocks may differ by a moment, which is no time at all. A longer negative duration, or one that is no
+    number, is left out and logged: counted as 0 it would make an impossible time a punctual one.
+    """
+    if not (math.isfinite(took.seconds) and took.seconds >= -_CLOCKS_DIFFER_SECONDS):
+        log("metrics").warning("a duration cannot be true", stage=took.stage, channel=took.channel)
+        return
+    PROCESSING_SECONDS.labels(took.channel, took.stage).observe(max(0.0, took.seconds))
 
 
 def start_at_zero(service: str, topics: Iterable[str]) -> None:

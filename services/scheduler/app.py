@@ -25,7 +25,7 @@ from services.contract.ids import cause_id
 from services.contract.types import ZONE
 from services.gateways.osrm import osrm_from
 from services.runtime import metrics
-from services.runtime.clock import Clock
+from services.runtime.clock import Clock, SystemClock
 from services.runtime.decision import Dead, Decision, Say
 from services.runtime.engine import Concluded, Due, Engine, Handled
 from services.runtime.failpoint import failpoint
@@ -49,6 +49,7 @@ from services.scheduler.waiting import packaged_waiting_order
 from services.standard.clinics import Clinics
 from services.standard.places import implausible
 from services.standard.rules import load_rule_sets
+from services.standard.stated_times import Tolerance, tolerance_by
 
 CHANNELS = ("desk", "phone", "portal")
 _ROSTER_TYPES = {RosterPublished.TYPE, DoctorUnavailable.TYPE}
@@ -123,8 +124,9 @@ class SchedulerEngine(Engine[CallState]):
         known: Clinics,
         vault: Vault | None = None,
         roads: Roads | None = None,
+        tolerance: Tolerance | None = None,
     ) -> None:
-        super().__init__(topics.SCHEDULER, store.calls, scheduler, clock, vault, known.zone)
+        super().__init__(topics.SCHEDULER, store.calls, scheduler, clock, vault, known.zone, tolerance)
         self._roads = roads
         self._days = store
         self._clinics = clinics
@@ -540,7 +542,9 @@ def build(settings: Settings, clock: Clock) -> Service:
 
     clinics = WholeTopic(settings, topics.SCHEDULER, topics.CLINICS, take, Shelf(database.collection("clinics")))
     roads = osrm_from(settings)
-    engine = SchedulerEngine(store, Scheduler(settings, known), clock, clinics, known, vault, roads)
+    # Under another clock than the world's, a record's time says nothing about the event's (R17).
+    tolerance = tolerance_by(load_rule_sets(settings.rules)) if isinstance(clock, SystemClock) else None
+    engine = SchedulerEngine(store, Scheduler(settings, known), clock, clinics, known, vault, roads, tolerance)
     improver = Improver(settings.replan_seconds)
     planning: set[asyncio.Task[None]] = set()
 

@@ -37,6 +37,7 @@ from services.standard.deadlines import Clock, visit_clock
 from services.standard.patient import ADULT_AGE
 from services.standard.places import LOCATION_IMPLAUSIBLE, located
 from services.standard.rules import NotCoveredError, RuleSets
+from services.standard.stated_times import before_request
 
 _LOOK_AGAIN = timedelta(minutes=10)
 """When to look again for a working day of a clinic that has none."""
@@ -47,7 +48,8 @@ class CallState:
     """A call as the scheduler keeps it. Times are RFC 3339 texts.
 
     ``day`` is the date it is to be placed on, recorded before it is booked there; ``asked_on`` that of the application,
-    which chooses the rules (R12), empty where an earlier release stored it. ``pending`` lists what is to be done in
+    which chooses the rules (R12), empty where an earlier release stored it, and ``asked_at`` its moment: no visit was
+    made before (R21). ``pending`` lists what is to be done in
     that day: (cause, traceparent, ``place``, ``free`` or ``over``). ``booking`` is the place that was last said.
     """
 
@@ -59,6 +61,7 @@ class CallState:
     call: dict[str, Any]
     accepted_at: str
     asked_on: str = ""
+    asked_at: str | None = None
     due_at: str | None = None
     approaching_at: str | None = None
     limit_seconds: int = 0
@@ -187,6 +190,7 @@ def accepted(
         },
         accepted_at=in_zone(data.accepted_at),
         asked_on=asked_on.isoformat(),
+        asked_at=in_zone(min(data.submitted_at or data.clock_started_at, data.clock_started_at)),
         due_at=in_zone(clock.due_at) if clock else None,
         approaching_at=in_zone(clock.approaching_at) if clock else None,
         limit_seconds=clock.limit_seconds if clock else 0,
@@ -239,6 +243,8 @@ def reported(state: CallState | None, event: Incoming) -> Decision[CallState]:
         return Decision(park=True)
     if state.clinic_id != data.clinic_id:
         return _dead(f"request_id {data.request_id} is another clinic's call: report it under its own clinic_id")
+    if state.asked_at is not None and data.at < (asked_at := datetime.fromisoformat(state.asked_at)):
+        return _dead(before_request(data.TYPE, asked_at))
     if state.status == "closed":
         if state.outcome == data.outcome:
             return Decision()

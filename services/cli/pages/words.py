@@ -159,6 +159,17 @@ FLAG_WORDS: Final[Mapping[str, Text]] = {
     "location_implausible": Text(
         "координаттар шындыққа сай емес", "координаты недостоверны", "coordinates cannot be true"
     ),
+    "queue_time_implausible": Text(
+        "кезекке тұрған уақыт шындыққа сай емес", "время постановки в очередь недостоверно", "queue time cannot be true"
+    ),
+    "service_time_implausible": Text(
+        "қызмет көрсетудің басталған уақыты шындыққа сай емес",
+        "время начала обслуживания недостоверно",
+        "start of service cannot be true",
+    ),
+    "answer_time_implausible": Text(
+        "жауап берілген уақыт шындыққа сай емес", "время ответа недостоверно", "time of the answer cannot be true"
+    ),
     "phone_unreadable": Text("телефон нөмірі оқылмайды", "номер телефона не читается", "phone number is unreadable"),
 }
 REFUSALS: Final[Mapping[str, Text]] = {

@@ -184,7 +184,9 @@ class RequestEvent(Event):
         description=(
             "What was noticed and did not lead to a refusal: `clock_ahead`, `identity_unconfirmed`, `iin_mismatch`, "
             "`location_implausible` (coordinates that cannot be true: shown as sent, and planned without), "
-            "`phone_unreadable` (nobody can ring it: kept as text). More may come; ignore unknown ones."
+            "`phone_unreadable` (nobody can ring it: kept as text), `queue_time_implausible` and "
+            "`service_time_implausible` (a time that cannot be true: shown as sent, and not counted). More may come; "
+            "ignore unknown ones."
         ),
         examples=[["iin_mismatch"]],
     )
