@@ -293,7 +293,7 @@ def told(record: Record) -> dict[str, Any]:
     Of a dead letter it tells why and where it died, and not the data: ``dead-letters list --show-value`` does.
     """
     headers = {name.lower(): (value or b"").decode("utf-8", "replace") for name, value in record.headers}
-    data = _json_or_text(record.value)
+    data = record.not_read or _json_or_text(record.value)
     attributes: dict[str, Any] = {name.removeprefix("ce_"): text for name, text in headers.items()}
     if headers.get("content-type", "").startswith(STRUCTURED) and isinstance(data, dict):
         attributes, data = data, data.get("data")

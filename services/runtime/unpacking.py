@@ -1,4 +1,7 @@
-"""Decompress what Kafka carries, up to a limit: a few bytes may stand for gigabytes."""
+"""Decompress what Kafka carries, up to a limit: a few bytes may stand for gigabytes.
+
+The services and the client (`homecall_client`), which stands alone, have this file each: change both.
+"""
 
 from __future__ import annotations
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import struct
 import sys
 import zlib
 from collections.abc import Iterator
+from contextlib import aclosing
 from pathlib import Path
 
 import cramjam
@@ -16,7 +18,8 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.record.util import calc_crc32c, encode_varint
 
-from services.contract.topics import CLINICS, DEAD_LETTERS, INTAKE_EVENTS, REQUESTS, Topic
+from homecall_client import Homecall
+from services.contract.topics import CLINICS, DEAD_LETTERS, INTAKE_EVENTS, REQUESTS, STATUS, Topic
 from tests.integration.conftest import NewWorld
 from tests.world import MONDAY, Heard, World, a_clinic, a_request
 
@@ -87,6 +90,17 @@ async def test_many_that_fit_each_by_itself_do_not_come_together(world: World) -
     for partition, offset in places:
         letters = [dead_letter(world, REQUESTS, partition, offset + place) for place in range(7)]
         assert {letter.headers["homecall-dead-reason"] for letter in letters} == {"not_json"}
+
+
+async def test_a_clinics_own_reader_skips_it_too(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    await produce(world, STATUS, 0, ZSTD, compressed(ZSTD, [600 * MIB]), 1)
+    status = {"request_id": "r", "clinic_id": "c", "sequence": 1, "status": "accepted", "text": {"kk": "…", "ru": "…"}}
+    named = {"ce_type": "kz.homecall.status.changed", "ce_id": "1", "ce_source": "/homecall/notifier"}
+    world.send(STATUS.name, json.dumps(status).encode(), "c", named, partition=0)
+    world.flush()
+    async with Homecall(world.kafka, source="/test") as homecall, aclosing(homecall.follow("r", within=30)) as statuses:
+        assert (await anext(statuses)).sequence == 1
+    assert "offsets 0 to 0 was skipped" in caplog.text
 
 
 def dead_letter(world: World, topic: Topic, partition: int, offset: int) -> Heard:

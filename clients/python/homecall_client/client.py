@@ -13,6 +13,7 @@ from typing import Any, Self
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from homecall_client.batches import MOST_RECORDS, start_limited
 from homecall_client.records import (
     STATUS_TOPIC,
     Event,
@@ -156,13 +157,13 @@ class Homecall:
             auto_offset_reset="earliest",
             isolation_level="read_committed",
         )
-        await consumer.start()
         try:
+            await start_limited(consumer)
             places = [TopicPartition(STATUS_TOPIC, each) for each in await _partitions(consumer)]
             consumer.assign(places)
             await (consumer.seek_to_beginning() if from_beginning else consumer.seek_to_end())
             while True:
-                records = await consumer.getmany(timeout_ms=_POLL_MS)
+                records = await consumer.getmany(timeout_ms=_POLL_MS, max_records=MOST_RECORDS)
                 events = []
                 for raw in (each for batch in records.values() for each in batch):
                     with suppress(NotAnEventError):
