@@ -18,7 +18,7 @@ from services.contract.errors import MOST_ERRORS, field_errors, one_line
 from services.contract.events import MODELS, FieldError
 from services.contract.ids import cause_id, event_id
 from services.contract.iins import without_iins
-from services.contract.strict_json import DEEPEST, TWICE, Flaw, Parsed, parse
+from services.contract.strict_json import DEEPEST, TWICE, Flaw, Parsed, parse, parts_of
 from services.contract.topics import BY_NAME, MAX_MESSAGE_BYTES, TOPIC_OF_TYPE, TYPE_PREFIX
 from services.contract.types import ZONE, Event, in_zone, is_moment
 
@@ -37,8 +37,7 @@ _REQUIRED = ("specversion", "id", "source", "type")
 _LONGEST_ATTRIBUTE = 1024
 # W3C Trace Context, version 00: what has another form is no trace, and is not passed on.
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")
-# What a large value is made of takes many times its size once it is parsed; one long text does not.
-_STRUCTURE = (b",", b":", b"[", b"{")
+# Of a value larger than a topic takes uncompressed: it may be one long text.
 _MOST_PARTS = 100_000
 _NOT_JSON = "the value is not JSON in UTF-8, or nests too deep: send the event's data as a JSON object"
 
@@ -216,7 +215,7 @@ def _headers(record: Record) -> dict[str, str]:
 
 def _json(value: bytes, *, around: int = 0) -> Parsed:
     """The JSON of a value, with so many levels around the data. ``Unreadable`` where there is none."""
-    if len(value) > MAX_MESSAGE_BYTES and sum(map(value.count, _STRUCTURE)) > _MOST_PARTS:
+    if len(value) > MAX_MESSAGE_BYTES and parts_of(value) > _MOST_PARTS:
         raise Unreadable(
             "schema", f"a value of more than {MAX_MESSAGE_BYTES:,} bytes has more than {_MOST_PARTS:,} fields and items"
         )

@@ -17,13 +17,16 @@ from weakref import WeakKeyDictionary
 
 from aiokafka.consumer import fetcher
 
+from services.contract.strict_json import parts_of
 from services.runtime.batches import NotRead, Records
 from services.runtime.logs import log
 
 _AGAIN_SECONDS = 10.0
 _AT_ONCE = 4 * 1024 * 1024
 """About how many bytes of memory are handed out together; the record with which they are reached comes along."""
-_PER_RECORD, _PER_HEADER = 300, 100
+_PER_RECORD, _PER_HEADER, _PER_PART = 300, 100, 32
+_LARGE_VALUE = 64 * 1024
+"""Only larger ones are looked through for what they take once they are parsed."""
 _REREAD_FROM = 1024 * 1024
 """A batch of this size is not kept in memory until its rest is asked for: it is fetched again then."""
 
@@ -107,8 +110,10 @@ def _let_go(source: Any) -> None:
 def _memory_of(record: Any) -> int:
     if isinstance(record.value, NotRead):
         return _AT_ONCE // 4  # finding that out took a while: others have their turn
+    value = record.value or b""
+    parsed = _PER_PART * parts_of(value) if len(value) > _LARGE_VALUE else 0
     headers = sum(len(value or b"") for _, value in record.headers) + _PER_HEADER * len(record.headers)
-    return _PER_RECORD + len(record.key or b"") + len(record.value or b"") + headers
+    return _PER_RECORD + len(record.key or b"") + len(value) + parsed + headers
 
 
 def _together(fetched_records: Callable[..., Any]) -> Callable[..., Any]:

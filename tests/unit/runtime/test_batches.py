@@ -296,6 +296,19 @@ def test_a_large_value_is_one_long_text_or_refused(structured: bool) -> None:
     assert detail(value('"' + "x" * 1_500_000 + '"', 2_000_000)) != refused
 
 
+async def test_what_takes_much_memory_once_it_is_parsed_comes_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    consumer = Consumer(monkeypatch, HERE)
+    lists = b"[" + b"[]," * 100_000 + b"[]]"
+    await consumer.fetch({HERE: Answer(batch(0, *(record(place, lists) for place in range(3)), codec="gzip"), 3)})
+    counts = []
+    while await consumer.position(HERE) < 3:
+        counts.append(len((await consumer.getmany())[HERE]))
+    assert counts == [1, 1, 1]
+    text = b'"' + b"x" * len(lists) + b'"'
+    await consumer.fetch({HERE: Answer(batch(3, *(record(place, text) for place in range(3)), codec="gzip"), 6)})
+    assert len((await consumer.getmany())[HERE]) == 3
+
+
 def test_the_largest_record_that_comes_uncompressed_is_within_the_usual_size() -> None:
     assert DEAD_LETTERS.max_message_bytes <= batches._USUAL
     assert batches.LARGEST_BATCH >= LARGEST_VALUE + batches._USUAL
