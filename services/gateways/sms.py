@@ -14,8 +14,8 @@ import json
 import re
 import time
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, get_args
@@ -43,12 +43,14 @@ _NO_ERROR: Final = ("0", "", "False")
 class Sms:
     """A message to one phone. Personal data: it has no repr, so that no log line shows it.
 
-    ``to`` is E.164, ``reference`` our own name of it, told to the gateway.
+    ``to`` is E.164, ``reference`` our own name of it, told to the gateway. ``may_begin`` is asked at the last moment:
+    False when whoever sends it has lost the right to (its lease is over), since a newer message may have gone.
     """
 
     to: str
     text: str
     reference: str
+    may_begin: Callable[[], bool] = field(default=lambda: True, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +70,9 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Untried:
-    """The gateway was not asked: no connection, or it is left in peace."""
+    """The gateway was not asked: no connection, it is left in peace, or the right to send was over (``late``)."""
 
-    reason: Literal["unreachable", "resting", "busy"]
+    reason: Literal["unreachable", "resting", "busy", "late"]
 
 
 UnknownReason = Literal["timeout", "cut_off", "failing", "unreadable"]
@@ -245,6 +247,10 @@ class Limits:
     """For how long."""
 
 
+class _TooLate(Exception):
+    """The right to send a message was over before its first byte went out."""
+
+
 class HttpSms:
     """The port over HTTP, as the module says. One instance per process and event loop."""
 
@@ -296,12 +302,14 @@ class HttpSms:
         async with self._free:
             if asyncio.get_running_loop().time() >= begin_until:
                 return Untried("busy")
+            if not sms.may_begin():
+                return Untried("late")
             if not self._breaker.admits():
                 return Untried("resting")
             began, outcome = time.monotonic(), "given_up"
             try:
                 verdict = await self._call(sms)
-                outcome = type(verdict).__name__.lower()
+                outcome = "given_up" if verdict == Untried("late") else type(verdict).__name__.lower()
             finally:
                 # Whatever is said in so many words came from a gateway that is there.
                 if outcome in ("taken", "refused"):
@@ -317,13 +325,23 @@ class HttpSms:
         import httpx
 
         body = json.dumps(self._profile.message(sms, **self._who), ensure_ascii=False).encode()
-        headers = {"content-type": "application/json"}
+        # The length is stated since the body comes from a generator: with a body that is cut off nothing was sent.
+        headers = {"content-type": "application/json", "content-length": str(len(body))}
+
+        async def at_the_last_moment() -> AsyncIterator[bytes]:
+            # Connecting takes its time, and this process may have stood still meanwhile.
+            if not sms.may_begin():
+                raise _TooLate
+            yield body
+
         try:
             async with (
                 asyncio.timeout(self._limits.wait_seconds),
-                self._client.stream("POST", self._url, content=body, headers=headers) as response,
+                self._client.stream("POST", self._url, content=at_the_last_moment(), headers=headers) as response,
             ):
                 return self._profile.verdict(response.status_code, await body_of(response, _MOST_BYTES))
+        except _TooLate:
+            return Untried("late")
         except TooLong:
             return Unknown("unreadable")
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):

@@ -273,6 +273,8 @@ def refused(
         message = message | {"tries": message["tries"] + 1}
         if not again or message["tries"] >= MOST_TRIES:
             return _became(message, "failed", now, f"refused: {code}")
+        if _overtaken(mailing, sequence):
+            return _became(message, "failed", now, "overtaken")
         return _waits(message, now, jitter, policy, f"refused: {code}")
 
     return _one(mailing, sequence, refuse)
@@ -296,7 +298,9 @@ def untried(
     def wait(message: dict[str, Any]) -> dict[str, Any]:
         if not _open(message, attempt):
             return message
-        return _waits(message, now, jitter, policy, reason, paused=reason not in {"resting", "busy"})
+        if _overtaken(mailing, sequence):
+            return _became(message, "failed", now, "overtaken")
+        return _waits(message, now, jitter, policy, reason, paused=reason not in {"resting", "busy", "late"})
 
     return _one(mailing, sequence, wait)
 
@@ -357,6 +361,11 @@ def _waits(
 
 def _became(message: dict[str, Any], state: State, now: datetime, reason: str = "") -> dict[str, Any]:
     return message | {"state": state, "reason": reason, "at": message["at"] | {state: in_zone(now)}}
+
+
+def _overtaken(mailing: Mailing, sequence: int) -> bool:
+    """Whether there is a newer message: an older one does not go after it, whatever became of the newer."""
+    return any(int(each["sequence"]) > sequence for each in mailing.messages)
 
 
 def _open(message: Mapping[str, Any], attempt: int | None) -> bool:

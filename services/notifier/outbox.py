@@ -3,7 +3,8 @@
 It works beside the batches and the timers and holds up neither. In each round: one query for what is due, one for the
 calls with phones and texts, one write that stores ``sending`` by compare-and-set (of several replicas one wins), the
 gateway, one write with the outcomes. Whoever dies after that first write leaves messages that nobody knows the outcome
-of: they become ``unknown`` when their lease is over, and are not sent again.
+of: they become ``unknown`` when their lease is over, and are not sent again. Whoever stood still for that long must not
+send after it: another replica may have sent a newer message of the call, so the lease is checked at the last moment.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import random
+import time
 from base64 import b64decode
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -62,6 +64,7 @@ class Outbox:
         vault: Vault,
         clock: Clock,
         draw: Callable[[], float] = random.random,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stores = stores
         self._gateway = gateway
@@ -69,6 +72,7 @@ class Outbox:
         self._vault = vault
         self._clock = clock
         self._draw = draw
+        self._monotonic = monotonic
         self._lease = timedelta(seconds=(gateway.longest_seconds + _MARGIN_SECONDS) * clock.speed)
         self._log = log("notifier")
 
@@ -110,6 +114,7 @@ class Outbox:
     async def send(self) -> bool:
         """Send what is due; whether there may be more."""
         room = self._gateway.room()
+        may_begin = self._lease_from_now()
         now = self._clock.now()
         due = await self._stores.mailings.due(now, _AT_ONCE) if room else []
         if not due:
@@ -148,7 +153,7 @@ class Outbox:
                         number = numbers[each.id]
                         assert number is not None  # why_not has seen to both
                         assert text is not None
-                        round_[each.id] = Sms(number, text, messages.reference(each.id, sequence))
+                        round_[each.id] = Sms(number, text, messages.reference(each.id, sequence), may_begin)
                         sequences[each.id] = sequence, messages.attempt_of(mailing, sequence)
             each.changed = mailing != each.state
             each.state = mailing
@@ -158,10 +163,22 @@ class Outbox:
         # Only who has stored ``sending`` sends: whoever lost leaves it to the other.
         to_send = {key: sms for key, sms in round_.items() if key not in lost}
         if to_send:
-            verdicts = await self._gateway.send(list(to_send.values()))
+            verdicts: Sequence[Verdict] = [Untried("late")] * len(to_send)
+            if may_begin():
+                verdicts = await self._gateway.send(list(to_send.values()))
             outcomes = {key: (*sequences[key], each) for key, each in zip(to_send, verdicts, strict=True)}
             await self._conclude(outcomes)
         return bool(changed) and (len(due) == _AT_ONCE or len(to_send) == room)
+
+    def _lease_from_now(self) -> Callable[[], bool]:
+        """Whether a message that is marked from now on may still be begun.
+
+        It ends before the lease does, by the margin that other replicas' clocks may differ by. Held against a clock
+        that nobody sets, and against the clock that leases are stored by, which goes on while a machine is suspended.
+        """
+        longest, began = self._gateway.longest_seconds, self._monotonic()
+        until = self._clock.now() + timedelta(seconds=longest * self._clock.speed)
+        return lambda: self._monotonic() - began < longest and self._clock.now() < until
 
     async def report(self, reports: Sequence[Report]) -> dict[str, int]:
         """Take delivery reports: repeated, out of order, or ahead of what they are about. How many became what."""

@@ -333,3 +333,29 @@ def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
     assert settings(sms_password="other").secret("sms_password") == "other"
     assert settings().secret("sms_password") is None
     assert profile_from(settings()) == Profile.packaged()
+
+
+# ---------------------------------------------------------------- the right to send is over
+
+
+@pytest.mark.parametrize("asked", [1, 2])
+async def test_a_message_whose_time_is_over_is_not_taken_and_the_next_is(gateway: SmsGateway, asked: int) -> None:
+    """Asked before the call, and once more as the body is written: there the head has gone out already."""
+    answers = iter([True] * (asked - 1) + [False])
+    late = Sms(TO, TEXT, "r-1", lambda: next(answers))
+    port = HttpSms(gateway.url, limits=Limits(wait_seconds=5, failures=1))
+    try:
+        assert await port.send([late]) == [Untried("late")]
+        assert next(answers, None) is None
+        # It says nothing about the gateway: the breaker stays closed.
+        assert await port.send([sms(2)]) == [Taken("g-1")]
+    finally:
+        await port.close()
+    assert [each.reference for each in gateway.entries()] == ["r-2"]
+
+
+async def test_the_body_is_sent_with_its_length(gateway: SmsGateway) -> None:
+    await send(gateway.url, sms())
+    head = gateway.heads[0].lower()
+    assert "content-length: " in head
+    assert "transfer-encoding" not in head

@@ -460,3 +460,106 @@ async def test_what_waits_is_counted_by_how_long_it_could_have_gone(office: Offi
     office.later(minutes=1)
     await office.turn()
     assert await office.stores.mailings.waiting() == (0, None)
+
+
+# ---------------------------------------------------------------- a replica that stood still
+
+
+async def told_again(office: Office) -> None:
+    """The visit moves, and another replica does what is due."""
+    told = a_call()
+    told.hear(rescheduled(), "09:00:40")
+    await office.keep(told)
+    await office.turn(office.replica())
+
+
+@pytest.mark.parametrize(
+    ("seconds", "went"),
+    [(0, True), (19, True), (20, False), (29, False), (31, False), (3600, False)],
+)
+@pytest.mark.parametrize("by", ["wall", "monotonic"])
+async def test_who_stood_still_beyond_the_lease_does_not_send(
+    office: Office, seconds: float, went: bool, by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed = 0.0
+    zombie = Outbox(
+        office.stores, office.phones, office.policy, VAULT, office.clock, draw=lambda: 1.0, monotonic=lambda: passed
+    )
+    await zombie.take_up()
+    save = office.stores.mailings.save
+
+    async def and_stand_still(aggregates: Sequence[Aggregate[Any]]) -> set[str]:
+        nonlocal passed
+        lost = await save(aggregates)
+        monkeypatch.undo()
+        if by == "wall":  # a machine that was suspended: its monotonic clock stood still as well
+            office.later(seconds=seconds)
+        else:  # a clock that was set back meanwhile
+            passed += seconds
+        return lost
+
+    monkeypatch.setattr(office.stores.mailings, "save", and_stand_still)
+    await zombie.send()
+    assert bool(office.phones.asked) == went
+    ((_, state, reason),) = [each for each in office.states() if each[0] == 2]
+    assert (state, reason) == (("sent", "") if went else ("created", "late"))
+    if not went:  # it was certainly not sent: it goes with the next round
+        await office.turn()
+        assert len(office.phones.took) == 1
+
+
+@pytest.mark.parametrize("where", ["marked", "before the call", "in the body"])
+async def test_an_older_text_never_goes_out_after_a_newer(
+    office: Office, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The zombie marks, stands still; another replica gives it up and sends the newer; the zombie wakes."""
+    zombie = Outbox(office.stores, phones := Phones(), office.policy, VAULT, office.clock, draw=lambda: 1.0)
+    await zombie.take_up()
+
+    async def the_world_goes_on() -> None:
+        office.later(seconds=31)
+        await told_again(office)
+        assert [each[:2] for each in office.states()][-2:] == [(2, "unknown"), (3, "sent")]
+
+    save = office.stores.mailings.save
+    if where == "marked":
+
+        async def and_stand_still(aggregates: Sequence[Aggregate[Any]]) -> set[str]:
+            lost = await save(aggregates)
+            monkeypatch.undo()
+            await the_world_goes_on()
+            return lost
+
+        monkeypatch.setattr(office.stores.mailings, "save", and_stand_still)
+    else:
+
+        async def late(messages: Sequence[Sms]) -> list[Verdict]:
+            await the_world_goes_on()
+            # As the HTTP adapter asks: before the call, and as it writes the body.
+            return [Taken("too late") if each.may_begin() else Untried("late") for each in messages]
+
+        monkeypatch.setattr(phones, "send", late)
+    await zombie.send()
+    assert phones.took == []
+    assert [each.reference for each in office.phones.took] == [reference(REQUEST, 3)]
+    assert [each for each in office.states() if each[0] == 2] == [(2, "failed", "overtaken")]
+    for _ in range(3):  # and not later either
+        office.later(minutes=10)
+        await office.turn()
+    assert len(office.phones.took) == 1
+
+
+@pytest.mark.parametrize("verdict", [Refused("busy", again=True), Untried("unreachable"), Untried("resting")])
+async def test_what_did_not_go_is_not_tried_again_once_there_is_a_newer(office: Office, verdict: Verdict) -> None:
+    office.phones.says = lambda _: verdict
+
+    async def newer() -> None:
+        told = a_call()
+        told.hear(rescheduled(), "09:00:40")
+        await office.keep(told)
+        await office.replica().take_up()
+
+    office.phones.meanwhile = newer
+    await office.outbox.take_up()
+    await office.outbox.send()
+    assert office.states()[1:] == [(2, "failed", "overtaken"), (3, "created", "")]
