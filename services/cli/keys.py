@@ -64,6 +64,8 @@ def add_key(keys: Keys, year: int, *, standby: bool) -> str:
     An empty object becomes a whole keys file; one that holds "lookup" alone keeps it. Raises
     ``BadKeys``, with nothing changed.
     """
+    if keys and not keys.keys() & {"lookup", "keys", "current"}:
+        raise BadKeys("is no keys file: name another, or one that is not there yet")
     if "keys" in keys or "current" in keys:
         key_ring(keys)
     held = keys.get("keys", {})

@@ -34,7 +34,11 @@ def new(
 
     A sender that is in the list already gets one more key, and keeps the others until they are taken out by hand.
     """
-    listed = _listed(file)
+    # What a link points to is replaced, not the link.
+    place = file.resolve()
+    if place == private.resolve():
+        raise Failure(f"{private}: is the list itself: name another file for the private key")
+    listed = _listed(place)
     entry = listed["senders"].setdefault(name, {"keys": [], "clinics": []})
     key = Ed25519PrivateKey.generate()
     public = base64.b64encode(key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)).decode()
@@ -50,7 +54,11 @@ def new(
     except BadSenders as error:
         raise Failure(f"{file}: {error}") from None
     _write_private(private, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    _replace(file, text)
+    try:
+        _replace(place, text)
+    except OSError as error:
+        private.unlink()  # the list does not know it
+        raise Failure(f"{file}: cannot be written: {error.strerror}; no key was made") from None
     whose = "every clinic" if ANY_CLINIC in entry["clinics"] else ", ".join(entry["clinics"])
     print(f"{file}: {name} writes for {whose}, {counted(len(entry['keys']), 'key')}")
     print(f"{private}: the private key; give it to the sender and to nobody else")
@@ -81,6 +89,8 @@ def _listed(file: Path) -> dict[str, Any]:
     try:
         text = decoded(file.read_bytes())
         read_senders(text)
+    except OSError as error:
+        raise Failure(f"{file}: cannot be read: {error.strerror}") from None
     except NotUtf8 as error:
         raise Failure(f"{file} {error}") from None
     except BadSenders as error:
@@ -102,7 +112,12 @@ def _write_private(path: Path, pem: bytes) -> None:
 def _replace(path: Path, text: str) -> None:
     """As a whole or not at all: services read the list while they run."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        stream.write(text)
-    Path(name).chmod(0o644)
-    Path(name).replace(path)
+    beside = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        beside.chmod(0o644)
+        beside.replace(path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise

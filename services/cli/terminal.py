@@ -66,14 +66,33 @@ def no_pdf_for_a_terminal(form: str, output: Path | None) -> None:
 
 
 def write_out(document: bytes, output: Path | None) -> None:
-    """Write a document to a file, or to standard output where there is none; ``Failure`` when that cannot be."""
+    """Write a document to a file, or to standard output where there is none; ``Failure`` when that cannot be.
+
+    An earlier document of the same format is replaced, as when a list is printed again. Any other file stays: a
+    mistyped path must not cost the keys.
+    """
     if output is None:
         print_bytes(document)
         return
     try:
+        if _holds_another(output, document):
+            raise Failure(f"{output}: is there already, and is no such document: name another file, or remove it")
         output.write_bytes(document)
     except OSError as error:
         raise Failure(f"{output}: cannot be written: {error.strerror}") from None
+
+
+_BEGINNING = 3
+"""Bytes by which our formats are told apart: ``%PD``, ``<!d``, a byte order mark (CSV), ``{"t`` (GeoJSON)."""
+
+
+def _holds_another(output: Path, document: bytes) -> bool:
+    """Whether there is a file already, neither empty nor of the document's format."""
+    if not output.is_file():
+        return False
+    with output.open("rb") as stream:
+        beginning = stream.read(_BEGINNING)
+    return bool(beginning) and beginning != document[:_BEGINNING]
 
 
 def print_error(line: str) -> None:

@@ -7,6 +7,7 @@ number, term, executors and outcome. A command is for the stage that is the last
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -1248,8 +1249,8 @@ def _official(executor: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _same(full_name: str) -> str:
-    """A name as it is compared: spaces and capitals tell nobody apart."""
-    return " ".join(full_name.split()).casefold()
+    """A name as it is compared: spaces, capitals and how a letter is composed (й, ё) tell nobody apart."""
+    return unicodedata.normalize("NFC", " ".join(full_name.split()).casefold())
 
 
 def _date(moment: str | None) -> date:

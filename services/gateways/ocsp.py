@@ -37,6 +37,8 @@ from services.gateways.breaker import Breaker
 from services.gateways.http import TooLong, body_of, client
 
 _MOST_BYTES = 64 * 1024
+_STRONG = frozenset({"sha256", "sha384", "sha512"})
+"""The digests with which an answer may be signed."""
 _MOST_RESPONDERS = 2
 """Of the addresses that a certificate names, so many are tried."""
 
@@ -181,7 +183,10 @@ class Ocsp:
 def _about(response: Any, certificate: asn1_x509.Certificate) -> Any:
     """The one part of an answer that is about this certificate: believed only once its signature is found good."""
     try:
-        parts = response["response_bytes"]["response"].parsed["tbs_response_data"]["responses"]
+        basic = response["response_bytes"]["response"].parsed
+        if basic["signature_algorithm"].hash_algo not in _STRONG:
+            raise Unanswered("the OCSP responder's answer cannot be trusted: it is signed with a weak digest")
+        parts = basic["tbs_response_data"]["responses"]
         named = [each for each in parts if each["cert_id"]["serial_number"].native == certificate.serial_number]
         if len(named) == 1 and named[0]["this_update"].native is not None:
             return named[0]

@@ -131,11 +131,9 @@ def _check(chunk: list[Signed]) -> list[Verdict]:
 def rsa_from(settings: Settings) -> RsaPool:
     """The port over the trust store and the lists of the settings; see ``signatures.verifier_from``.
 
-    The trust store is read once, here. The lists are read again as their files change. In production one source of
-    revocations is required, unless ``HOMECALL_REVOCATION`` says that it is given up.
+    The trust store is read once, here. The lists are read again as their files change.
     """
     from services.runtime.logs import log
-    from services.runtime.settings import SettingsError
 
     authorities = read_trust_store(settings.trust_store)
     ocsp = None if settings.ocsp == "off" else settings.ocsp
@@ -144,11 +142,6 @@ def rsa_from(settings: Settings) -> RsaPool:
     if settings.crls is not None:
         _look_at_lists(settings.crls)
     elif ocsp is None:
-        if settings.env == "production" and settings.revocation != "unchecked":
-            raise SettingsError(
-                "HOMECALL_CRLS and HOMECALL_OCSP are both missing: HOMECALL_SIGNATURES=rsa needs one of them to know "
-                "revoked certificates; or set HOMECALL_REVOCATION=unchecked to take their signatures too"
-            )
         log("signatures").warning(
             "revocation is not checked: set HOMECALL_CRLS to the directory of the authorities' lists, or HOMECALL_OCSP"
         )

@@ -127,7 +127,8 @@ def verifier_from(settings: Settings) -> Verifier:
     """The port that ``HOMECALL_SIGNATURES`` asks for.
 
     Raises ``SettingsError`` with one line where its own settings are missing or wrong: ``HOMECALL_TRUST_STORE``,
-    ``HOMECALL_CRLS`` and ``HOMECALL_OCSP`` for ``rsa``, ``HOMECALL_NCANODE_URL`` for ``ncanode``.
+    ``HOMECALL_CRLS`` and ``HOMECALL_OCSP`` for ``rsa``, ``HOMECALL_NCANODE_URL`` for ``ncanode``. In production ``rsa``
+    needs a source of revocations, unless ``HOMECALL_REVOCATION`` says that it is given up.
     """
     if settings.signatures == "off":
         return Unchecked()
@@ -136,5 +137,12 @@ def verifier_from(settings: Settings) -> Verifier:
 
         return ncanode_from(settings)
     from services.gateways.rsa_pool import rsa_from
+    from services.runtime.settings import SettingsError
 
+    unknown = settings.crls is None and settings.ocsp == "off" and settings.revocation != "unchecked"
+    if unknown and settings.env == "production" and settings.trust_store is not None:
+        raise SettingsError(
+            "HOMECALL_CRLS and HOMECALL_OCSP are both missing: HOMECALL_SIGNATURES=rsa needs one of them to know "
+            "revoked certificates; or set HOMECALL_REVOCATION=unchecked to take their signatures too"
+        )
     return rsa_from(settings)

@@ -90,6 +90,7 @@ def answers(
     nonce: bytes | None = None,
     echo: bool = True,
     keeps_since: datetime | None = None,
+    weak: bool = False,
 ) -> Callable[[bytes], bytes]:
     """Answers about this certificate, signed by the authority itself or by ``signer``."""
     by = issuer or authority()
@@ -113,19 +114,23 @@ def answers(
         if echo:
             builder = builder.add_extension(x509.OCSPNonce(nonce or asked), critical=False)
         made = builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
-        return made if keeps_since is None else archived(made, keeps_since, key)
+        return signed_again(made, key, keeps_since, weak=weak) if weak or keeps_since else made
 
     return answer
 
 
-def archived(answer: bytes, keeps_since: datetime, key: rsa.RSAPrivateKey) -> bytes:
-    """The answer with ``archiveCutoff``, which cryptography does not write, signed once more."""
+def signed_again(answer: bytes, key: rsa.RSAPrivateKey, keeps_since: datetime | None, *, weak: bool) -> bytes:
+    """The answer with what cryptography does not write: ``archiveCutoff``, or a signature with SHA-1."""
     whole = asn1_ocsp.OCSPResponse.load(answer)
     basic = whole["response_bytes"]["response"].parsed
     told = basic["tbs_response_data"]
-    cutoff = {"extn_id": "archive_cutoff", "critical": False, "extn_value": core.GeneralizedTime(keeps_since)}
-    told["responses"][0]["single_extensions"] = [cutoff]
-    basic["signature"] = key.sign(told.dump(force=True), padding.PKCS1v15(), hashes.SHA256())
+    if keeps_since is not None:
+        cutoff = {"extn_id": "archive_cutoff", "critical": False, "extn_value": core.GeneralizedTime(keeps_since)}
+        told["responses"][0]["single_extensions"] = [cutoff]
+    if weak:
+        basic["signature_algorithm"]["algorithm"] = "sha1_rsa"
+    hashed = hashes.SHA1() if weak else hashes.SHA256()
+    basic["signature"] = key.sign(told.dump(force=True), padding.PKCS1v15(), hashed)
     rebuilt = {"response_type": "basic_ocsp_response", "response": core.ParsableOctetString(basic.dump(force=True))}
     return bytes(asn1_ocsp.OCSPResponse({"response_status": "successful", "response_bytes": rebuilt}).dump())
 
@@ -259,6 +264,7 @@ def test_an_answer_by_nobody_s_hand_does_not_end_the_wait(responder: Responder) 
         (answers(PERSON, signer=(PERSON, authority().signer_key)), "cannot be trusted"),
         (answers(PERSON, signer=delegate(authority(), for_ocsp=False)), "cannot be trusted"),
         (answers(PERSON, signer=delegate(impostor())), "cannot be trusted"),
+        (answers(PERSON, weak=True), "cannot be trusted"),
         (answers(PERSON, nonce=b"of another question"), "no answer"),
         (lambda _: b"", "no answer"),
         (lambda _: b"<html>", "no answer"),
@@ -278,6 +284,7 @@ def test_an_answer_by_nobody_s_hand_does_not_end_the_wait(responder: Responder) 
         "signed by the person",
         "signed by one who is not for that",
         "signed by another authority's responder",
+        "signed with SHA-1",
         "to another question",
         "empty",
         "no OCSP",

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 from asn1crypto import core  # type: ignore[import-untyped]  # ships no types
+from asn1crypto import crl as asn1_crl
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
@@ -253,6 +255,19 @@ def test_a_list_from_after_the_certificate_s_end_tells_of_it_only_if_it_keeps_th
     put(tmp_path, "a.crl", crl)
     assert told(tmp_path, NOW) == verdict
     assert RevocationLists(tmp_path).too_late(PERSON, authority().certificate) == too_late
+
+
+@pytest.mark.parametrize(
+    ("name", "hashed", "verdict"), [("sha1_rsa", hashes.SHA1(), "unknown"), ("sha384_rsa", hashes.SHA384(), "good")]
+)
+def test_a_list_that_is_signed_with_sha_1_tells_nothing(
+    tmp_path: Path, name: str, hashed: hashes.HashAlgorithm, verdict: str
+) -> None:
+    crl = asn1_crl.CertificateList.load(special().public_bytes(Encoding.DER))
+    crl["tbs_cert_list"]["signature"]["algorithm"] = crl["signature_algorithm"]["algorithm"] = name
+    crl["signature"] = authority().key.sign(crl["tbs_cert_list"].dump(force=True), padding.PKCS1v15(), hashed)
+    (tmp_path / "a.crl").write_bytes(crl.dump(force=True))
+    assert told(tmp_path) == verdict
 
 
 def test_pem_and_der_and_nothing_else_in_the_directory_matter(tmp_path: Path) -> None:

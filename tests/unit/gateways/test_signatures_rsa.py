@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -290,7 +291,17 @@ def test_the_same_certificate_of_the_right_kind_is_taken() -> None:
 
 
 @pytest.mark.parametrize(
-    ("digest", "mechanism"), [("sha1", "rsassa_pkcs1v15"), ("md5", "rsassa_pkcs1v15"), ("sha1", "sha1_rsa")]
+    ("digest", "mechanism"),
+    [
+        ("sha1", "rsassa_pkcs1v15"),
+        ("md5", "rsassa_pkcs1v15"),
+        ("sha1", "sha1_rsa"),
+        ("md5", "md5_rsa"),
+        ("sha224", "rsassa_pkcs1v15"),
+        ("sha256", "sha1_rsa"),
+        ("sha256", "md5_rsa"),
+        ("sha1", "sha256_rsa"),
+    ],
 )
 def test_broken_digests_are_refused(digest: str, mechanism: str) -> None:
     cms = by_hand(content(), authority().individual(AIGUL), digest=digest, mechanism=mechanism)
@@ -336,6 +347,28 @@ def test_a_certificate_that_was_issued_with_sha_1_is_refused(
     certificate = x509.load_der_x509_certificate(issued.dump(force=True))
     verdict = checked(by_hand(content(), certificate))
     assert verdict == Valid() if check is None else failed(verdict) == check
+
+
+COMPOSED, DECOMPOSED = unicodedata.normalize("NFC", "Ёлкин Сергей"), unicodedata.normalize("NFD", "Ёлкин Сергей")
+
+
+@pytest.mark.parametrize("signed_form", [COMPOSED, DECOMPOSED])
+@pytest.mark.parametrize("received", [COMPOSED, DECOMPOSED])
+def test_what_was_signed_is_what_was_received_and_nothing_is_normalised(signed_form: str, received: str) -> None:
+    """Letters that look the same and are other characters are other data (RFC 8785, 3.1)."""
+    assert COMPOSED != DECOMPOSED
+    person = DATA["patient"] | {"full_name": signed_form}
+    cms = by_hand(content(DATA | {"patient": person}), authority().individual(AIGUL))
+    verdict = CHECKER.check(signed(cms, DATA | {"patient": person | {"full_name": received}}))
+    assert verdict == Valid() if signed_form == received else failed(verdict) == "content"
+
+
+def test_a_letter_that_is_escaped_in_json_is_the_same_letter() -> None:
+    data = DATA | {"patient": DATA["patient"] | {"full_name": DECOMPOSED}}
+    cms = by_hand(content(data), authority().individual(AIGUL))
+    escaped = json.dumps(data, ensure_ascii=True).encode()
+    assert escaped != json.dumps(data, ensure_ascii=False).encode()
+    assert CHECKER.check(signed(cms, escaped)) == Valid()
 
 
 # ---------------------------------------------------------------- form
