@@ -14,7 +14,7 @@ from services.cli.complaints import are_linked, clinic_among, name_of
 from services.cli.failure import Failure
 from services.cli.kafka import read_to_end
 from services.cli.terminal import json_line, no_pdf_for_a_terminal, print_bytes, settings, write_out
-from services.complaints.calls import CallTimeline, since
+from services.complaints.calls import CallTimeline, Note, since
 from services.complaints.domain import ComplaintState
 from services.complaints.store import ComplaintStore
 from services.contract.topics import CLINICS, COMPLAINTS
@@ -161,7 +161,10 @@ def text_of(file: dict[str, Any]) -> str:
     call = file["call"]
     if call is not None:
         lines.append(f"call {call['request_id']} as it was known at {call['as_of']}")
-        if not call["lines"]:
+        note = call.get("note")
+        if note is not None:
+            lines.append(f"  {_NOTES[note]}")
+        elif not call["lines"]:
             lines.append("  nothing had been heard of it")
         lines += [
             f"  {each['deadline']:<8} {each['clause']:<5} {each['verdict']:<9} "
@@ -172,6 +175,13 @@ def text_of(file: dict[str, Any]) -> str:
         if file["call_since"]:
             lines += ["heard of it since", *(_call_line(each) for each in file["call_since"])]
     return "\n".join(lines) + "\n"
+
+
+_NOTES: dict[Note, str] = {
+    "another_clinic": "not linked: the call that the complainant named is not this clinic's; ask which call is meant",
+    "another_person": "not linked: the complainant is neither patient nor applicant of it; ask which call is meant",
+    "person_unchecked": "whose call it is could not be checked: compare the complainant with the register",
+}
 
 
 def _stage_lines(stage: dict[str, Any]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol, get_args
 
 from services.complaints import domain
@@ -22,7 +23,7 @@ from services.runtime.decision import Decision
 from services.runtime.engine import Concluded, Engine, Handled
 from services.runtime.logs import log
 from services.runtime.mongo import Aggregate, Aggregates, Database, Pages, millis, moment_of
-from services.runtime.personal import Unreadable, Vault
+from services.runtime.personal import COMPLAINANT_BY_IIN, COMPLAINANT_BY_NAME, Unreadable, Vault
 from services.runtime.producer import Producer
 from services.runtime.senders import Senders
 from services.runtime.service import Service, refresh_open
@@ -36,6 +37,9 @@ from services.standard.stated_times import Tolerance, tolerance_by
 
 SIGNED = ("portal",)
 """The channels whose complaints are signed, and held while that cannot be checked."""
+
+
+_KIND = {"iin": COMPLAINANT_BY_IIN, "name": COMPLAINANT_BY_NAME}
 
 
 class Complaints:
@@ -103,7 +107,7 @@ class Complaints:
         if self._vault is None or not isinstance(data, ComplaintSubmitted) or data.request_id is None:
             return {}
         return {
-            by: self._vault.index(f"complaint {by}", f"{data.request_id}|{person}")
+            by: self._vault.index(_KIND[by], f"{data.request_id}|{person}")
             for by, person in domain.person_of(data).items()
         }
 
@@ -323,7 +327,8 @@ def build(settings: Settings, clock: Clock) -> Service:
         log(topics.COMPLAINTS).warning("stages are not held against senders: set HOMECALL_SENDERS_FILE")
     engine = ComplaintEngine(store.complaints, store.pages, complaints, clock, table, verifier, vault, store, tolerance)
 
-    calls = Engine(topics.COMPLAINTS, store.calls, Timelines(), clock, vault, tolerance=tolerance)
+    timelines = Timelines(partial(vault.index, COMPLAINANT_BY_NAME))
+    calls = Engine(topics.COMPLAINTS, store.calls, timelines, clock, vault, tolerance=tolerance)
 
     async def gauges(now: datetime) -> None:
         refresh_open("complaint", await store.open(now), CHANNELS, now)

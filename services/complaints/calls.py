@@ -6,10 +6,12 @@ No names, no addresses, no reasons: they stand elsewhere, and a timeline outlive
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Literal, TypedDict, get_args
+from typing import Any, Literal, NotRequired, TypedDict, get_args
 
 from services.contract.envelope import Incoming
 from services.contract.events import (
@@ -20,12 +22,14 @@ from services.contract.events import (
     RequestAccepted,
     RequestCancelled,
     RequestDeferred,
+    RequestEvent,
     RequestRefused,
     StatusChanged,
     VisitClosed,
 )
+from services.contract.iins import in_letters
 from services.contract.topics import TOPIC_OF_TYPE
-from services.contract.types import in_zone
+from services.contract.types import Event, in_zone
 from services.runtime.decision import Dead, Decision
 from services.standard.deadlines import Clock, answer_clock, queue_clock, service_clock
 from services.standard.rules import RuleSet
@@ -73,10 +77,31 @@ class CallTimeline:
     request_id: str
     clinic_id: str
     lines: list[dict[str, Any]] = field(default_factory=list)
+    persons: list[str] = field(default_factory=list)
+    """What stands for the patient and the applicant, by IIN: as intake says it."""
+    names: list[str] = field(default_factory=list)
+    """The same by name and phone, of those who have both."""
+
+
+def by_name(full_name: str, phone: str | None) -> str:
+    """A person by name and phone. Spaces, capitals and the way in which a phone is written tell nobody apart."""
+    digits = re.sub(r"\D", "", phone or "")
+    return f"{same_name(full_name)}|{digits[-10:]}"
+
+
+def same_name(full_name: str) -> str:
+    """A name as it is compared: spaces, capitals and how a letter is composed (й, ё) tell nobody apart."""
+    return unicodedata.normalize("NFC", " ".join(full_name.split()).casefold())
 
 
 class Timelines:
-    """Keeps the line of each event; says nothing, and has no timer."""
+    """Keeps the line of each event, and who it is about; says nothing, and has no timer.
+
+    ``index`` makes the keyed hash of a person by name; without it nobody is known by name.
+    """
+
+    def __init__(self, index: Callable[[str], str] | None = None) -> None:
+        self._index = index
 
     def target(self, event: Incoming) -> str | None:
         if isinstance(event.data, DeadlineEvent) and event.data.subject_kind != "request":
@@ -108,7 +133,23 @@ class Timelines:
         facts = event.data.model_dump(mode="json", exclude_none=True, include=set(_KEPT))
         line = {"type": event.type, "time": event.time or in_zone(now), **facts}
         lines = sorted([*state.lines, line], key=lambda each: datetime.fromisoformat(each["time"]))
-        return Decision(replace(state, lines=lines))
+        persons, names = self._who(state.request_id, event.data)
+        return Decision(
+            replace(
+                state,
+                lines=lines,
+                persons=[*state.persons, *(each for each in persons if each not in state.persons)],
+                names=[*state.names, *(each for each in names if each not in state.names)],
+            )
+        )
+
+    def _who(self, request_id: str, data: Event) -> tuple[list[str], list[str]]:
+        if not isinstance(data, RequestEvent):
+            return [], []
+        index = self._index
+        known = [each for each in (data.patient, data.applicant) if each is not None and each.full_name and each.phone]
+        names = [by_name(str(each.full_name), each.phone) for each in known]
+        return data.persons or [], [] if index is None else [index(f"{request_id}|{each}") for each in names]
 
 
 def answer_missed(timeline: CallTimeline) -> dict[str, Any] | None:
@@ -137,8 +178,33 @@ class Judged(TypedDict):
     ended_at: str | None
 
 
+Note = Literal["another_clinic", "another_person", "person_unchecked"]
+UNLINKED: tuple[Note, ...] = ("another_clinic", "another_person")
+"""What keeps a call out of a complaint's file: it is not of the complaint's clinic, or not the complainant's."""
+
+
+def note_on(timeline: CallTimeline, clinic_id: str, matter: Mapping[str, str]) -> Note | None:
+    """What the officer is told of the call that a complaint names; None where it is of that clinic and that person.
+
+    ``matter`` stands for the complainant. The IIN decides where both sides gave one, else name and phone. Of a call
+    that an earlier release told of nobody knows whose it is: ``person_unchecked``.
+    """
+    if timeline.clinic_id != clinic_id:
+        return "another_clinic"
+    if not matter:
+        return "person_unchecked"
+    if "iin" in matter and timeline.persons:
+        # As intake says it: without digits.
+        return None if in_letters(matter["iin"]) in timeline.persons else "another_person"
+    if timeline.names or timeline.persons:
+        return None if matter.get("name") in timeline.names else "another_person"
+    return "person_unchecked"
+
+
 class KeptCall(TypedDict):
     """A call as a complaint's file keeps it: the lines that were known at ``as_of``, and a verdict on each deadline.
+
+    ``note`` is what the officer is told of it; what is not the complainant's has no lines.
 
     ``clinic_id`` is None while nothing was heard of the call. ``look_again_at`` is when to look for lines that were
     under way then; None once the file is closed.
@@ -150,11 +216,14 @@ class KeptCall(TypedDict):
     lines: list[dict[str, Any]]
     deadlines: list[Judged]
     look_again_at: str | None
+    note: NotRequired[Note | None]
 
 
 def since(kept: KeptCall, timeline: CallTimeline | None) -> list[dict[str, Any]]:
     """The lines of a call that its kept copy has not: what happened, or was heard, after the file was closed."""
-    return [] if timeline is None else [each for each in timeline.lines if each not in kept["lines"]]
+    if timeline is None or kept.get("note") in UNLINKED:
+        return []
+    return [each for each in timeline.lines if each not in kept["lines"]]
 
 
 def verdicts(lines: Sequence[Mapping[str, Any]], as_of: datetime, rules: RuleSet | None) -> list[Judged]:

@@ -7,7 +7,6 @@ number, term, executors and outcome. A command is for the stage that is the last
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -15,7 +14,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple, NotRequired, TypedDict, cast, get_args
 
 from services.complaints.answers import as_text, in_words, is_address, office, on_duty, same_place, way_of, ways
-from services.complaints.calls import CallTimeline, KeptCall, verdicts
+from services.complaints.calls import UNLINKED, CallTimeline, KeptCall, by_name, note_on, same_name, verdicts
 from services.complaints.texts import QUALITY_AUTHORITY_DAYS, ComplaintFacts, complaint_text, next_steps
 from services.contract.authority import Authority
 from services.contract.envelope import Incoming
@@ -373,8 +372,7 @@ def person_of(data: ComplaintSubmitted) -> dict[str, str]:
     is written tell nobody apart.
     """
     complainant = data.complainant
-    digits = re.sub(r"\D", "", complainant.phone or "")
-    by = {"name": f"{_same(complainant.full_name)}|{digits[-10:]}"}
+    by = {"name": by_name(complainant.full_name, complainant.phone)}
     return by | ({"iin": complainant.iin} if complainant.iin else {})
 
 
@@ -439,14 +437,18 @@ def _keep(
     registered_at = state.stages[0]["registered_at"]
     assert registered_at is not None
     until = datetime.fromisoformat(registered_at) + _CALL_UNHEARD
-    closed = last or (not lines and now >= until)
+    note = note_on(timeline, state.clinic_id, state.matter) if timeline else None
+    linked = timeline if note not in UNLINKED else None
+    lines = [] if linked is None else lines
+    closed = last or note in UNLINKED or (not lines and now >= until)
     return KeptCall(
         request_id=state.request_id,
-        clinic_id=timeline.clinic_id if timeline else None,
+        clinic_id=linked.clinic_id if linked else None,
         as_of=in_zone(as_of),
         lines=lines,
         deadlines=verdicts(lines, as_of, _rules_of(lines, rule_sets)),
         look_again_at=None if closed else in_zone(now + _LOOK_AGAIN),
+        note=note,
     )
 
 
@@ -1070,8 +1072,8 @@ class _Course:
 
     def _assign(self, data: ComplaintAssigned, at: str) -> bool:
         executor = _clean(data.executor.model_dump())
-        before = {_same(each["full_name"]) for stage in self.state.stages[:-1] for each in stage["executors"]}
-        if _same(executor["full_name"]) in before:
+        before = {same_name(each["full_name"]) for stage in self.state.stages[:-1] for each in stage["executors"]}
+        if same_name(executor["full_name"]) in before:
             raise _NotInOrder("executor: has dealt with this complaint in its first stage: name somebody else (C10.8)")
         executors = self.stage["executors"]
         if executors and _official(executors[-1]) == executor:
@@ -1246,11 +1248,6 @@ def _clean(official: dict[str, str]) -> dict[str, str]:
 
 def _official(executor: Mapping[str, Any]) -> dict[str, Any]:
     return {"full_name": executor["full_name"], "position": executor["position"]}
-
-
-def _same(full_name: str) -> str:
-    """A name as it is compared: spaces, capitals and how a letter is composed (й, ё) tell nobody apart."""
-    return unicodedata.normalize("NFC", " ".join(full_name.split()).casefold())
 
 
 def _date(moment: str | None) -> date:

@@ -174,3 +174,11 @@ def _stars(text: str) -> str:
     if sum(map(str.isalpha, text)) <= _MOST_LETTERS * 4:
         return HIDDEN
     return "".join("*" if each.isdigit() else each for each in text)
+
+
+_LETTERS = str.maketrans("0123456789", "ghijklmnop")
+
+
+def in_letters(digest: str) -> str:
+    """A hexadecimal digest without digits, in which no IIN can be seen: a to f as they are, 0 to 9 as g to p."""
+    return digest.translate(_LETTERS)

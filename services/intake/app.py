@@ -110,6 +110,14 @@ class Intake:
             self.claims[place] = claim
         return claim
 
+    def _persons(self, event: Incoming) -> list[str]:
+        """What stands for the patient and the applicant in what is said of this call, and nowhere else."""
+        data = event.data
+        if not isinstance(data, RequestSubmitted):
+            return []
+        iins = [data.patient.iin, *([data.applicant.iin] if data.applicant else [])]
+        return [self._vault.of_call(data.request_id, iin) for iin in dict.fromkeys(iins)]
+
     def target(self, event: Incoming) -> str | None:
         return event.subject
 
@@ -141,6 +149,7 @@ class Intake:
             record_time=self._record_time(event),
             now=now,
             checks=self._checks(event),
+            persons=self._persons(event),
         )
         if claim and decision.state is not None and decision.state.claim == claim:
             self._held[claim] = event.subject

@@ -152,11 +152,13 @@ def submitted(
     record_time: datetime | None,
     now: datetime,
     checks: Checks = UNASKED,
+    persons: Sequence[str] = (),
 ) -> Decision[RequestState]:
     """Decide on ``request.submitted``.
 
     ``holder`` is the open request of the same patient at the same clinic, if there is one; ``record_time`` is the Kafka
-    record's time, or None where it is not judged (R17).
+    record's time, or None where it is not judged (R17); ``persons`` is what stands for patient and applicant in our
+    events.
     """
     if state is not None:
         # The same request_id is the same request, whatever event brings it (R11); another clinic's is a mix-up.
@@ -164,7 +166,7 @@ def submitted(
     data = event.data
     if not isinstance(data, RequestSubmitted):
         return _refuse_unreadable(event, rule_sets, clinics.zone(event.clinic_id), record_time)
-    facts = facts_of(data)
+    facts = facts_of(data) | ({"persons": list(persons)} if persons else {})
     zone = clinics.zone(data.clinic_id)
     asked_on = local_date(data.submitted_at, zone)
     state = RequestState(data.request_id, data.clinic_id, "refused", data.channel, facts)

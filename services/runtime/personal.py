@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from services.contract.encoding import NotUtf8, decoded
+from services.contract.iins import in_letters
 from services.runtime.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -84,6 +85,10 @@ def key_ring(raw: Mapping[str, Any]) -> KeyRing:
     return KeyRing(lookup, keys, current)
 
 
+COMPLAINANT_BY_IIN, COMPLAINANT_BY_NAME = "complaint iin", "complaint name"
+"""The kinds of the indexes by which a person is known again who complains about a call."""
+
+
 class Vault:
     """Seals and opens personal data, and makes the index by which it is found. Safe to share between threads."""
 
@@ -125,6 +130,13 @@ class Vault:
         name = kind.encode()
         message = len(name).to_bytes(4, "big") + name + value.encode()
         return hmac.digest(self._ring.lookup, message, hashlib.sha256).hex()
+
+    def of_call(self, request_id: str, iin: str) -> str:
+        """What stands for a person in what is said of one call: who complains about it is known by it.
+
+        Of letters alone, so that nothing in it can be taken for an IIN. It tells nothing about other calls.
+        """
+        return in_letters(self.index(COMPLAINANT_BY_IIN, f"{request_id}|{iin}"))
 
     def seal(self, plain: bytes, about: str) -> dict[str, Any]:
         """``{"k": key id, "n": nonce, "c": ciphertext and tag}``, for BSON as it is.

@@ -190,6 +190,14 @@ class RequestEvent(Event):
         ),
         examples=[["iin_mismatch"]],
     )
+    persons: list[str] | None = Field(
+        default=None,
+        description=(
+            "What stands for the patient and the applicant: keyed hashes of their IINs with `request_id`, in letters. "
+            "Only the services can make them; they tell who complains about this call, and nothing about other calls."
+        ),
+        examples=[["efmkbhnaigdfolpjcbaemhgnkidflopjebcamhgnkidfoplpjcbaemhgnkidflop"]],
+    )
     ruling: Ruling | None = Field(
         default=None, description="Why the request was decided so, to be checked years later."
     )

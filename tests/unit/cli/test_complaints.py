@@ -42,7 +42,9 @@ from tests.unit.complaints.casebook import (
 )
 from tests.unit.complaints.test_matters import (
     CALL,
+    OTHER_IIN,
     SECOND,
+    VAULT,
     Office,
     accepted,
     closed,
@@ -262,6 +264,19 @@ async def test_the_file_shows_its_way_its_call_and_its_links_and_no_complainant(
         assert shown in text
     for hidden in (DINARA["full_name"], DINARA["postal_address"], "обоснована", "через полчаса"):
         assert hidden not in text + json.dumps(file, ensure_ascii=False)
+
+
+async def test_the_file_says_that_a_call_is_not_the_complainants_and_shows_nothing_of_it() -> None:
+    office = Office(by_names=True)
+    await office.hear_of_call(accepted(persons=[VAULT.of_call(CALL, OTHER_IIN)]), closed("08:40"))
+    await office.hear(complaint())
+    await office.hear_of_call(status("completed", "11:20"))
+    file = await the_file(office)
+    assert (file["call"]["note"], file["call"]["lines"], file["call_since"]) == ("another_person", [], [])
+    text = text_of(file)
+    assert "not linked: the complainant is neither patient nor applicant of it" in text
+    assert "visit.closed" not in text
+    assert "nothing had been heard" not in text
 
 
 async def test_the_file_of_a_refused_one_says_what_to_correct() -> None:

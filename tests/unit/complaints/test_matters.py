@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -22,7 +24,7 @@ from services.runtime.clock import SystemClock
 from services.runtime.engine import Engine, Handled
 from services.runtime.failures import MustFinish
 from services.runtime.mongo import millis
-from services.runtime.personal import KeyRing, Vault
+from services.runtime.personal import COMPLAINANT_BY_NAME, KeyRing, Vault
 from services.standard.clinics import Clinics
 from tests.unit.complaints.casebook import COMPLAINT, DINARA, RULES, at, clinic, command, incoming, submission
 from tests.unit.complaints.test_domain_with_engine import Table
@@ -40,7 +42,7 @@ VAULT = Vault(KeyRing(b"lookup".ljust(32), {"k": b"k" * 32}, "k"))
 class Office:
     """The service over a database in memory, its clock in the test's hands."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, by_names: bool = False) -> None:
         self.database = MemoryDatabase()
         self.store = ComplaintStore(self.database.as_database)
         clinics = Clinics()
@@ -50,7 +52,8 @@ class Office:
         self.engine = ComplaintEngine(
             self.store.complaints, self.store.pages, complaints, SystemClock(), table, Unchecked(), VAULT, self.store
         )
-        self.calls = Engine(topics.COMPLAINTS, self.store.calls, Timelines(), SystemClock())
+        index = partial(VAULT.index, COMPLAINANT_BY_NAME) if by_names else None
+        self.calls = Engine(topics.COMPLAINTS, self.store.calls, Timelines(index), SystemClock())
 
     async def hear(self, *events: Incoming, now: datetime = NOW) -> Handled:
         return await self.engine.handle(events, now)
@@ -479,3 +482,87 @@ async def test_held_complaints_are_counted_with_the_start_of_the_oldest_term_unt
     office.engine._verifier = Notary(Valid())
     await office.tick(NOW + timedelta(minutes=1))
     assert await office.store.held() == []
+
+
+# ---------------------------------------------------------------- whose call it is
+
+PERSON, NEIGHBOUR = DINARA["iin"], OTHER_IIN
+CALLED = {"full_name": DINARA["full_name"], "phone": DINARA["phone"], "language": "ru"}
+
+
+def whose(*iins: str, **more: Any) -> Incoming:
+    """An acceptance of a call of these people, as intake says it."""
+    return accepted(persons=[VAULT.of_call(CALL, iin) for iin in iins], **more)
+
+
+@pytest.mark.parametrize(
+    ("call", "complainant", "note"),
+    [
+        (whose(PERSON), DINARA, None),
+        (whose(NEIGHBOUR, PERSON), DINARA, None),
+        (whose(NEIGHBOUR), DINARA, "another_person"),
+        (whose(PERSON), by(iin=OTHER_IIN), "another_person"),
+        # Without an IIN name and phone decide; a name alone is anybody's.
+        (whose(NEIGHBOUR), by(iin=None), "another_person"),
+        (whose(NEIGHBOUR, applicant=CALLED), by(iin=None), None),
+        (whose(NEIGHBOUR, applicant=CALLED), by(iin=None, phone="8 (700) 000-04-56"), None),
+        (whose(NEIGHBOUR, applicant=CALLED), by(iin=None, phone=None), "another_person"),
+        (whose(NEIGHBOUR, applicant=CALLED), by(iin=None, full_name="Мельник Павел"), "another_person"),
+        # An IIN that both sides gave decides, whatever the names are.
+        (whose(NEIGHBOUR, applicant=CALLED), DINARA, "another_person"),
+        # An event of an earlier release names no persons: name and phone do.
+        (accepted(applicant=CALLED), DINARA, None),
+        (accepted(), DINARA, "another_person"),
+    ],
+)
+async def test_a_call_is_linked_for_its_patient_or_applicant_alone(
+    call: Incoming, complainant: dict[str, Any], note: str | None
+) -> None:
+    office = Office(by_names=True)
+    await office.hear_of_call(call, status("scheduled", "08:31", on_time=False))
+    handled = await office.hear(complaint(complainant=complainant))
+    state = await office.state()
+    # It is registered all the same, with nothing of it in what is said.
+    assert [each["status"] for each in said(handled)] == ["delivered", "registered"]
+    assert state.call is not None
+    assert state.call["note"] == note
+    if note is None:
+        assert [line["type"] for line in state.call["lines"]] == ["request.accepted", "status.changed"]
+        return
+    assert (state.call["lines"], state.call["deadlines"], state.call["clinic_id"]) == ([], [], None)
+    assert (state.call["look_again_at"], await office.since()) == (None, [])
+
+
+async def test_a_call_of_another_clinic_is_not_linked() -> None:
+    office = Office(by_names=True)
+    data = json.loads(whose(PERSON).value) | {"clinic_id": "ainabulaq-1"}
+    elsewhere = read(replace(whose(PERSON).record, value=json.dumps(data).encode()))
+    await office.hear_of_call(elsewhere)
+    await office.hear(complaint())
+    state = await office.state()
+    assert state.call is not None
+    assert (state.call["note"], state.call["lines"], await office.since()) == ("another_clinic", [], [])
+    assert "ainabulaq" not in json.dumps(state.call)
+
+
+async def test_a_call_that_is_heard_of_later_is_held_against_the_person_then() -> None:
+    """Its complaint came first; what is said of the call before its acceptance tells nobody whose it is."""
+    office = Office(by_names=True)
+    await office.hear_of_call(status("scheduled", "08:31", on_time=False))
+    await office.hear(complaint())
+    state = await office.state()
+    assert state.call is not None
+    assert (state.call["note"], len(state.call["lines"])) == ("person_unchecked", 1)
+    await office.hear_of_call(whose(NEIGHBOUR))
+    await office.tick(NOW + timedelta(minutes=11))
+    state = await office.state()
+    assert state.call is not None
+    assert (state.call["note"], state.call["lines"], state.call["deadlines"]) == ("another_person", [], [])
+    assert await office.tick(NOW + timedelta(minutes=31)) == []
+
+
+def test_what_stands_for_a_person_tells_nothing_about_other_calls_and_holds_no_digits() -> None:
+    one, other = VAULT.of_call(CALL, PERSON), VAULT.of_call(OTHER_CALL, PERSON)
+    assert one != other != VAULT.of_call(OTHER_CALL, NEIGHBOUR)
+    assert one.isalpha()
+    assert len(one) == 64
