@@ -16,6 +16,7 @@ TOO_BIG = "is a number that an IEEE 754 double does not hold exactly: send it as
 NO_NUMBER = "is no number of JSON: send a finite one"
 TOO_DEEP = "is nested too deeply to be read: send a flatter object"
 LONE_SURROGATE = "holds half of a surrogate pair: send whole characters"
+NOT_ESCAPED = "holds a control character as it is: write a line break as \\n, a tab as \\t"
 _TOO_LONG = "is a number that 64 bits do not hold: it may be at most 9223372036854775807"
 
 DEEPEST = 100
@@ -25,6 +26,9 @@ _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}\Z")
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 # An unfinished text counts to the end, so that no text is looked through twice.
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
+_CONTROL = re.compile("[\\x00-\\x1f]")
+_BARE = "\udfff\ud800"
+"""Stands in a text for a control character that is not escaped: two halves, in an order that makes no pair."""
 _CUT = "9" * 64
 """Stands in a text where something was nested too deeply."""
 _COORDINATES = frozenset({"lat", "lon"})
@@ -70,18 +74,21 @@ def parse(text: bytes, *, deepest: int = DEEPEST) -> Parsed:
     """Read JSON. ``ValueError`` where there is none in UTF-8: then there is nothing to name a field in."""
     readable = text.decode()
     reader = _Reader()
+    marked = False
     try:
-        tree = json.loads(
-            _flattened(readable, deepest),
-            object_pairs_hook=reader.pairs,
-            parse_int=reader.integer,
-            parse_float=reader.fraction,
-            parse_constant=reader.constant,
-        )
+        flat = _flattened(readable, deepest)
+        try:
+            tree = reader.read(flat)
+        except json.JSONDecodeError as error:
+            if not error.msg.startswith("Invalid control character"):
+                raise
+            # A line break in a note, as a program writes it that pastes texts together: the rest can be read.
+            marked = True
+            tree = reader.read(_TOKEN.sub(lambda token: _CONTROL.sub(_BARE, token[0]), flat))
     except RecursionError:
         raise ValueError("nests too deep") from None
     # Only an escape can make half of a pair.
-    if not reader.found and not _HALF.search(readable):
+    if not reader.found and not marked and not _HALF.search(readable):
         return Parsed(tree)
     flaws: list[Flaw] = []
     value = _sound(tree, (), flaws)
@@ -103,6 +110,15 @@ class _Reader:
 
     def __init__(self) -> None:
         self.found = False
+
+    def read(self, text: str) -> Any:
+        return json.loads(
+            text,
+            object_pairs_hook=self.pairs,
+            parse_int=self.integer,
+            parse_float=self.fraction,
+            parse_constant=self.constant,
+        )
 
     def _bad(self, message: str, *, is_json: bool = True) -> _Bad:
         self.found = True
@@ -168,7 +184,7 @@ def _sound(value: Any, path: tuple[str, ...], flaws: list[Flaw]) -> Any:
             return float("inf")
         return note(value.message, is_json=value.is_json)
     if isinstance(value, str):
-        return note(LONE_SURROGATE, is_json=False) if _has_half(value) else value
+        return note(_why(value), is_json=False) if _has_half(value) else value
     if isinstance(value, list):
         items = [_sound(item, (*path, str(place)), flaws) for place, item in enumerate(value)]
         return [item for item in items if item is not _NOTHING]
@@ -177,12 +193,16 @@ def _sound(value: Any, path: tuple[str, ...], flaws: list[Flaw]) -> Any:
     found = {}
     for key, item in value.items():
         if _has_half(key):
-            note(LONE_SURROGATE, "…", is_json=False)
+            note(_why(key), "…", is_json=False)
             continue
         sound = _sound(item, (*path, said_key(key)), flaws)
         if sound is not _NOTHING:
             found[key] = sound
     return found
+
+
+def _why(text: str) -> str:
+    return NOT_ESCAPED if _BARE in text else LONE_SURROGATE
 
 
 def _has_half(text: str) -> bool:

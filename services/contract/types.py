@@ -297,17 +297,15 @@ _LONGEST_PHONE = 300
 
 
 def _phone_as_text(value: Any) -> Any:
-    """A phone as somebody wrote it, on one line: no form of it is a reason to refuse a sick child."""
+    """A phone as somebody wrote it, on one line: no spelling of it is a reason to refuse a sick child."""
     if isinstance(value, str):
         return " ".join(value.split())[:_LONGEST_PHONE].rstrip()
-    if isinstance(value, dict):
-        value = list(value.values())
     if isinstance(value, list):
-        each = [text for item in value if not is_absent(text := _phone_as_text(item))]
-        return ", ".join(each)[:_LONGEST_PHONE]
-    if isinstance(value, float) and value.is_integer():  # as spreadsheets keep a number
-        value = int(value)
-    return value if value is None else str(value)[:_LONGEST_PHONE]
+        texts = [_phone_as_text(each) for each in value if not is_absent(each)]
+        return ", ".join(texts)[:_LONGEST_PHONE] if all(isinstance(each, str) for each in texts) else value
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # as spreadsheets keep a number
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _phone_if_any(value: Any) -> Any:
@@ -324,7 +322,7 @@ Phone = Annotated[
 ]
 """A phone, or several, as text. Whether it can be read is judged where it is used (``services/standard/phones.py``)."""
 OptionalPhone = Annotated[Phone | None, BeforeValidator(_phone_if_any)]
-"""A phone that may be left out; a list or an object with nothing in it is none."""
+"""A phone that may be left out; a list with nothing in it is none."""
 GREATEST = 2**63 - 1
 """The greatest whole number that the stores keep exactly: a signed integer of 64 bits."""
 Count = Annotated[int, Field(ge=0, le=GREATEST)]

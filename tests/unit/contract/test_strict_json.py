@@ -27,6 +27,9 @@ FLAWS = {
     "2^63": (b"9223372036854775808", "64 bits"),
     "half a surrogate": (b'"\\ud800"', "surrogate"),
     "the other half": (b'"a\\uDFFF"', "surrogate"),
+    "a line break as it is": (b'"Tal 27\n[flat 4"', "control character"),
+    "a tab and a quote": (b'"a\tb \\" {"', "control character"),
+    "a NUL": (b'"a\x00b"', "control character"),
     "deep lists": (b"[" * 1000 + b"]" * 1000, "deep"),
     "deep objects": (b'{"a":' * 200 + b"1" + b"}" * 200, "deep"),
     "very deep, with texts that look so": (b'["\\"]]"' + b',["["' * 100_000 + b"]" * 100_001, "deep"),
@@ -40,6 +43,8 @@ SOUND = {
     "an escaped backslash before a u": b'"\\\\ud800"',
     "all that may nest": b"[" * (DEEPEST - 1) + b"]" * (DEEPEST - 1),
     "texts that look deep": b'"' + b"[" * 1000 + b'"',
+    "control characters, escaped": b'"a\\n\\t\\u0000\\u001fb\x7f"',
+    "line breaks between values": b"[\n1,\r\n\t2\n]",
     "many lists side by side": b"[" + b",".join([b"[]"] * 1000) + b"]",
 }
 
