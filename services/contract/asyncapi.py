@@ -17,6 +17,7 @@ from services.contract.topics import (
     TOPIC_OF_TYPE,
     TOPICS,
     TYPE_PREFIX,
+    VISITS,
     Topic,
     read_by,
 )
@@ -320,7 +321,7 @@ _DEAD_HEADERS = {
         "What was wrong and the way out, in one line, with nothing of what was sent.",
         "at: must be an RFC 3339 time with seconds and an offset, as in 2026-11-23T09:15:00+05:00",
     ),
-    "topic": ("The topic that the record came from.", "homecall.visits.v1"),
+    "topic": ("The topic that the record came from.", VISITS.name),
     "partition": ("Partition of the record in that topic, in decimal digits.", "3"),
     "offset": ("Offset of the record in that partition, in decimal digits.", "4711"),
     "service": ("The service that gave the record up.", "scheduler"),
