@@ -43,6 +43,7 @@ from services.notifier.messages import of_use_until
 from services.notifier.sms_texts import sms_text
 from services.notifier.texts import StatusFacts, oral_answer, status_text
 from services.runtime.decision import Dead, Decision, Ended, Measure, Say, Took, replace
+from services.standard.addresses import directory_of, ministry_of
 from services.standard.calendar import ClinicCalendar
 from services.standard.deadlines import Clock, near_at, service_clock
 from services.standard.rules import NotCoveredError, RuleSet, RuleSets
@@ -223,7 +224,7 @@ class Notifier:
         asked_at = _asked_at(state)
         if isinstance(data, AnswerGiven) and asked_at is not None and data.at < asked_at:
             return Decision(dead=Dead("invalid_transition", before_request(data.TYPE, asked_at)))
-        telling = _Telling(state, self._clinic(state.clinic_id), now, self._sms_statuses)
+        telling = self._telling(state, now)
         self._hear(telling, data)
         return telling.decision()
 
@@ -232,7 +233,7 @@ class Notifier:
 
         Where the due time has passed as well, nothing is said to be near any more (R14).
         """
-        telling = _Telling(state, self._clinic(state.clinic_id), now, self._sms_statuses)
+        telling = self._telling(state, now)
         for deadline, clock in sorted(state.clocks.items(), key=lambda item: _moment(item[1]["due_at"])):
             if clock["said"] == DeadlineMissed.TYPE or clock.get("held"):
                 continue
@@ -446,7 +447,9 @@ class Notifier:
         # Who was visited has been answered, at the latest by the visit.
         telling.end(data.at)
         telling.change(outcome=data.outcome)
-        telling.tell("completed" if data.outcome == "served" else "not_completed", outcome=data.outcome)
+        # Who was told no time before is answered by the visit.
+        late = telling.call.on_time is False and not telling.call.visit_told
+        telling.tell("completed" if data.outcome == "served" else "not_completed", outcome=data.outcome, late=late)
         telling.enter()
 
     def _answer(self, telling: _Telling, data: AnswerGiven) -> None:
@@ -466,6 +469,10 @@ class Notifier:
             telling.end(data.at)
         telling.enter()
 
+    def _telling(self, call: Call, now: datetime) -> _Telling:
+        # Where to complain is a matter of today's law, whenever the call was made.
+        return _Telling(call, self._clinic(call.clinic_id), now, self._sms_statuses, self._rules.nearest(now.date()))
+
     def _calendar_of(self, data: RequestEvent, rules: RuleSet | None) -> ClinicCalendar | None:
         return None if rules is None else self._calendar(data.clinic_id, rules)
 
@@ -480,8 +487,11 @@ class Notifier:
 class _Telling:
     """A decision in the making: the call as it will be, and what is said on the way."""
 
-    def __init__(self, call: Call, clinic: ClinicFacts, now: datetime, sms_statuses: Collection[str]) -> None:
+    def __init__(
+        self, call: Call, clinic: ClinicFacts, now: datetime, sms_statuses: Collection[str], rules: RuleSet
+    ) -> None:
         self.call = call
+        self._rules = rules
         self._sms_statuses = sms_statuses
         self.clinic = clinic
         # Never before what was told last, whichever replica's clock that was by.
@@ -514,7 +524,9 @@ class _Telling:
     ) -> None:
         """Say a status, with its texts. ``more`` are facts of this status alone."""
         at = self.at if at is None else self._not_before_last(at)
-        facts = self._facts(status, at, more)
+        due_at = _maybe(self.call.due_at)
+        late = on_time is False or (status == "delayed" and due_at is not None and due_at <= at)
+        facts = self._facts(status, at, {"late": late} | more)
         self.change(
             status=status,
             sequence=self.call.sequence + 1,
@@ -608,6 +620,8 @@ class _Telling:
             clinic_phone=self.clinic.phone,
             register_number=call.register_number,
             minutes=minutes,
+            ministry=ministry_of(self._rules),
+            directory=directory_of(self._rules),
             **more | here,
         )
 

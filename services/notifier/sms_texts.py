@@ -76,6 +76,14 @@ _ENQUIRIES: Final = Text("Анықтама: {phones}.", "Справки: {phones
 )
 
 
+_COMPLAINTS: Final = Text("Шағым: {phones}.", "Жалобы: {phones}.", "Complaints: {phones}.").fill(phones=CONTACT_CENTRE)
+
+
+def _complaints_if_late(facts: StatusFacts) -> Text | None:
+    """Whom to ask how to complain (C10.7): the last, where it fits."""
+    return _unless_emergency(facts, _COMPLAINTS) if facts.late else None
+
+
 def _number(facts: StatusFacts) -> Text:
     number = facts.register_number
     return Text("", "", "") if number is None else Text(f" № {number}", f" № {number}", f" No. {number}")
@@ -151,6 +159,7 @@ def _scheduled(facts: StatusFacts) -> list[Text | None]:
         _doctor(facts),
         None if when is None else _BE_AT_HOME,
         _clinic_phone(facts),
+        _complaints_if_late(facts),
     ]
 
 
@@ -175,7 +184,12 @@ def _delayed(facts: StatusFacts) -> list[Text | None]:
         "Время визита врача пока не назначено, вызов{n} в силе. Приносим извинения.",
         "The time of the doctor's visit is not set yet; your call{n} stands. We apologise.",
     )
-    return [delayed.fill(n=_number(facts)), _unless_emergency(facts, _IF_WORSE), _clinic_phone(facts)]
+    return [
+        delayed.fill(n=_number(facts)),
+        _unless_emergency(facts, _IF_WORSE),
+        _clinic_phone(facts),
+        _complaints_if_late(facts),
+    ]
 
 
 _REFUSALS: Final[Mapping[str, Text]] = {
@@ -223,14 +237,15 @@ _ACCEPTS_NEXT: Final = Text("Қабылдау басталады: {at}.", "Пр�
 
 
 def _refused(facts: StatusFacts) -> list[Text | None]:
-    phone = _clinic_phone(facts) or _ENQUIRIES
+    clinic = _clinic_phone(facts)
+    phones = [_ENQUIRIES] if clinic is None else [clinic, _unless_emergency(facts, _COMPLAINTS)]
     if facts.refusal_code == "outside_acceptance_hours":
         next_at = facts.next_acceptance_at
         opens = None if next_at is None else _ACCEPTS_NEXT.fill(at=_at(next_at))
         urgent = Text("Шұғыл жағдайда: 103.", "В экстренном случае: 103.", "In an emergency: 103.")
         said = _OUTSIDE_HOURS if opens is None else _joined(_OUTSIDE_HOURS, opens)
-        return [said, _unless_emergency(facts, urgent), phone]
-    return [_REFUSALS.get(facts.refusal_code or "", _REFUSED), phone]
+        return [said, _unless_emergency(facts, urgent), *phones]
+    return [_REFUSALS.get(facts.refusal_code or "", _REFUSED), *phones]
 
 
 def _withdrawn(facts: StatusFacts) -> list[Text | None]:

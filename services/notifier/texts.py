@@ -38,7 +38,9 @@ class StatusFacts:
     ``clinic_name`` is `language.name(kk, ru)`. Moments have an offset and are told by the clinic's clock. ``minutes``
     are the whole ones that remain until ``due_at``; with none left, no term is promised. ``deferred_again`` is R16: on
     the day named before the clinic turned out closed, or, with ``opens_later``, opens later. ``refusal_fields`` are
-    dotted paths.
+    dotted paths. ``late``: the answer, or what is told instead of one, comes after its time; then, and with every
+    refusal, people are told how to complain. ``ministry`` and ``directory`` are the addresses for that, as the rule set
+    has them.
 
     A ``reschedule_reason``, ``refusal_code``, ``outcome`` or ``doctor_specialty`` that has no wording here gives the
     general sentence: free text is never repeated, since it is in one language and may tell of persons.
@@ -65,10 +67,13 @@ class StatusFacts:
     next_acceptance_at: datetime | None = None
     existing_request_id: str | None = None
     outcome: str | None = None
+    late: bool = False
+    ministry: Text | None = None
+    directory: Text | None = None
 
 
 def status_text(status: RequestStatus, facts: StatusFacts) -> Text:
-    """The text of `status.changed`, about 300 characters at most in each language.
+    """The text of `status.changed`, about 300 characters at most in each language; where to complain comes on top.
 
     In an emergency it first says to call 103 now (R13). Raises ValueError for a moment that has no offset.
     """
@@ -135,6 +140,37 @@ def _clinic(facts: StatusFacts) -> Text | None:
         return _CLINIC_PHONE.fill(phone=phone) if phone else None
     name = clinic_labelled(facts.clinic_name)
     return _CLINIC_AND_PHONE.fill(name=name, phone=phone) if phone else _CLINIC.fill(name=name)
+
+
+_RIGHTS: Final = Text(
+    "Емхана басшысына немесе Министрлікке{ministry} шағымдануға және сотқа жүгінуге құқылысыз, анықтама: {phones}.",
+    "Вы вправе подать жалобу руководителю поликлиники или в Министерство{ministry} и обратиться в суд; справки: "
+    "{phones}.",
+    "You may complain to the head of the clinic or to the Ministry{ministry}, and go to court; enquiries: {phones}.",
+)
+_IN_BRACKETS: Final = Text(" ({address})", " ({address})", " ({address})")
+_ADDRESSES: Final = Text(
+    "Мекенжайлар мен телефондар: {directory}.", "Адреса и телефоны: {directory}.", "Addresses and phones: {directory}."
+)
+
+
+def _rights(facts: StatusFacts) -> list[Text | None]:
+    """How to complain, to whom and where, and that the court is open (C10.1, C10.7, C11, C12, C15)."""
+    ministry = NOTHING if facts.ministry is None else _IN_BRACKETS.fill(address=facts.ministry)
+    return [
+        _RIGHTS.fill(ministry=ministry, phones=CONTACT_CENTRE),
+        None if facts.directory is None else _ADDRESSES.fill(directory=facts.directory),
+    ]
+
+
+def _rights_if_late(facts: StatusFacts) -> list[Text | None]:
+    return _rights(facts) if facts.late else []
+
+
+def _rights_aloud(facts: StatusFacts) -> list[Text | None]:
+    """The same as it is said at the desk: without addresses."""
+    del facts
+    return [_RIGHTS.fill(ministry=NOTHING, phones=CONTACT_CENTRE)]
 
 
 def _unless_emergency(facts: StatusFacts, sentence: Text) -> Text | None:
@@ -328,7 +364,7 @@ def _be_at_home(facts: StatusFacts) -> Text | None:
 def _scheduled(facts: StatusFacts) -> list[Text | None]:
     when = _visit_when(facts)
     visit = _VISIT_SET_NO_TIME if when is None else _VISIT_SET.fill(when=when)
-    return [visit, _doctor(facts), _be_at_home(facts), _clinic(facts)]
+    return [visit, _doctor(facts), _be_at_home(facts), _clinic(facts), *_rights_if_late(facts)]
 
 
 def _rescheduled(facts: StatusFacts) -> list[Text | None]:
@@ -341,6 +377,7 @@ def _rescheduled(facts: StatusFacts) -> list[Text | None]:
         _doctor(facts),
         _be_at_home(facts),
         _clinic(facts),
+        *_rights_if_late(facts),
     ]
 
 
@@ -359,11 +396,15 @@ _CALL_STANDS: Final = Text(
 
 
 def _delayed(facts: StatusFacts) -> list[Text | None]:
-    return [*_delayed_aloud(facts), _clinic(facts)]
+    return [*_delayed_so_far(facts), _clinic(facts), *_rights_if_late(facts)]
+
+
+def _delayed_so_far(facts: StatusFacts) -> list[Text | None]:
+    return [_NO_TIME_YET, _CALL_STANDS.fill(number=_number(facts)), _unless_emergency(facts, _IF_WORSE)]
 
 
 def _delayed_aloud(facts: StatusFacts) -> list[Text | None]:
-    return [_NO_TIME_YET, _CALL_STANDS.fill(number=_number(facts)), _unless_emergency(facts, _IF_WORSE)]
+    return [*_delayed_so_far(facts), *(_rights_aloud(facts) if facts.late else [])]
 
 
 # Refused --------------------------------------------------------------------------------------------------------------
@@ -509,7 +550,7 @@ def _refusal(facts: StatusFacts) -> list[Text | None]:
 
 
 def _refused(facts: StatusFacts) -> list[Text | None]:
-    return [*_refusal(facts), _clinic(facts)]
+    return [*_refusal(facts), _clinic(facts), *_rights(facts)]
 
 
 # Withdrawn and closed -------------------------------------------------------------------------------------------------
@@ -571,6 +612,7 @@ def _completed(facts: StatusFacts) -> list[Text | None]:
         _unless_emergency(facts, _IF_WORSE) if at_home else None,
         _QUALITY,
         _clinic(facts),
+        *_rights_if_late(facts),
     ]
 
 
@@ -581,7 +623,7 @@ def _not_completed_aloud(facts: StatusFacts) -> list[Text | None]:
 
 
 def _not_completed(facts: StatusFacts) -> list[Text | None]:
-    return [*_not_completed_aloud(facts), _clinic(facts)]
+    return [*_not_completed_aloud(facts), _clinic(facts), *_rights_if_late(facts)]
 
 
 _STATUS: Final[Mapping[RequestStatus, Callable[[StatusFacts], list[Text | None]]]] = {
@@ -643,7 +685,7 @@ def _comes(facts: StatusFacts) -> Text:
 
 
 def _scheduled_aloud(facts: StatusFacts) -> list[Text | None]:
-    return [_comes(facts), _doctor(facts)]
+    return [_comes(facts), _doctor(facts), *(_rights_aloud(facts) if facts.late else [])]
 
 
 def _rescheduled_aloud(facts: StatusFacts) -> list[Text | None]:
@@ -653,13 +695,13 @@ def _rescheduled_aloud(facts: StatusFacts) -> list[Text | None]:
 
 def _refused_aloud(facts: StatusFacts) -> list[Text | None]:
     if facts.refusal_code != "outside_acceptance_hours":
-        return _refusal(facts)
+        return [*_refusal(facts), *_rights_aloud(facts)]
     at = facts.next_acceptance_at
     accepts = None
     if at is not None:
         opens = local(at).date()
         accepts = _ACCEPTS_NEXT_ALOUD.fill(day=day(opens), on=on_day(opens), clock=clock(at))
-    return [_NOT_ACCEPTED_NOW, accepts, _unless_emergency(facts, _IN_EMERGENCY)]
+    return [_NOT_ACCEPTED_NOW, accepts, _unless_emergency(facts, _IN_EMERGENCY), *_rights_aloud(facts)]
 
 
 _ORAL: Final[Mapping[RequestStatus, Callable[[StatusFacts], list[Text | None]]]] = {

@@ -257,3 +257,45 @@ def test_a_decision_leaves_the_state_it_was_given_alone() -> None:
     ):
         assert decision.state is not None
         assert dataclasses.asdict(before) == copy
+
+
+def test_c10_7_c11_what_comes_late_says_how_to_complain_and_what_comes_in_time_does_not() -> None:
+    """The answer's time passes, then the answer comes; of another call both come in time."""
+    late, in_time = Told(), Told()
+    for told, when in ((late, "09:40:00"), (in_time, "09:10:00")):
+        told.hear(accepted())
+        told.tick("09:31:00" if told is late else "09:09:00")
+        told.hear(scheduled(1), when)
+        told.hear(rescheduled(2), "09:50:00")
+    assert [(each.status, "обратиться в суд" in each.text.ru) for each in late.statuses] == [
+        ("registered", False),
+        ("delayed", True),
+        ("scheduled", True),
+        ("rescheduled", False),
+    ]
+    assert "www.mzsr.gov.kz" in late.statuses[1].text.kk
+    assert "Орынбор көшесі" in late.statuses[2].text.kk
+    assert not any("обратиться в суд" in each.text.ru for each in in_time.statuses)
+
+
+def test_a_delay_before_the_answers_time_is_over_is_no_late_answer() -> None:
+    told = Told()
+    told.hear(accepted())
+    told.hear(unplaced(1), "09:05:00")
+    assert told.statuses[-1].status == "delayed"
+    assert "обратиться в суд" not in told.statuses[-1].text.ru
+
+
+def test_who_is_answered_by_a_late_visit_is_told_how_to_complain() -> None:
+    told = Told()
+    told.hear(accepted())
+    told.hear(closed(1), "11:20:00")
+    assert (told.statuses[-1].status, "обратиться в суд" in told.statuses[-1].text.ru) == ("completed", True)
+
+
+def test_c10_7_c11_a_refusal_says_how_to_complain_with_the_rule_sets_addresses() -> None:
+    told = Told()
+    told.hear(refused())
+    for each in ("шағымдануға", "сотқа жүгінуге", "Орынбор көшесі", "www.mzsr.gov.kz", "1414"):
+        assert each in told.statuses[-1].text.kk
+    assert "сотқа жүгінуге" in told.entries[-1].oral_answer.kk

@@ -87,6 +87,23 @@ def test_what_each_says() -> None:
     )
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_c10_7_a_refusal_and_a_late_answer_name_the_contact_centre_where_it_fits(language: Language) -> None:
+    """Only where it fits: the messages stay as short as they were."""
+    named = [
+        (status, code, late)
+        for status in get_args(RequestStatus)
+        for code in (get_args(RefusalCode) if status == "refused" else [""])
+        for late in (False, True)
+        if "8-800-080-7777" in sms_text(status, replace(PLAIN, refusal_code=code, late=late), language)
+    ]
+    # Who was visited hears it in any case.
+    told = {("scheduled", "", True), ("delayed", "", True), ("completed", "", False), ("completed", "", True)}
+    assert {each for each in named if each[0] != "refused"} <= told
+    assert {each[0] for each in named} >= {"refused", "completed"}
+    assert not any("1414" in sms_text(each, PLAIN, language) for each in ("scheduled", "delayed", "withdrawn"))
+
+
 def test_what_does_not_fit_is_left_out_and_the_rest_is_kept_whole() -> None:
     long = replace(PLAIN, doctor_name="Қ" * 90)
     assert "Қ" not in sms_text("rescheduled", long, "kk")

@@ -12,6 +12,8 @@ from services.contract import language
 from services.contract.events import Outcome, RefusalCode, RequestStatus, Specialty
 from services.contract.language import Text
 from services.notifier.texts import CALL_103_NOW, SPECIALTIES, StatusFacts, oral_answer, status_text
+from services.standard.addresses import directory_of, ministry_of
+from services.standard.rules import load_rule_sets
 
 EARLIER = "5f0c1d2e-7a1b-4c3d-8e9f-0a1b2c3d4e5f"
 STATUSES: tuple[RequestStatus, ...] = typing.get_args(RequestStatus)
@@ -395,10 +397,54 @@ def test_every_status_stands_in_the_tables() -> None:
     assert {row[0] for row in ORAL_ANSWERS} == set(STATUSES)
 
 
+RIGHTS = Text(
+    "Емхана басшысына немесе Министрлікке шағымдануға және сотқа жүгінуге құқылысыз, анықтама: 1414, 8-800-080-7777.",
+    "Вы вправе подать жалобу руководителю поликлиники или в Министерство и обратиться в суд; справки: 1414, "
+    "8-800-080-7777.",
+    "You may complain to the head of the clinic or to the Ministry, and go to court; enquiries: 1414, 8-800-080-7777.",
+)
+"""At the end of every refusal and of every late answer."""
+
+
+def with_rights(text: Text) -> Text:
+    return Text(f"{text.kk} {RIGHTS.kk}", f"{text.ru} {RIGHTS.ru}", f"{text.en} {RIGHTS.en}")
+
+
+ADDRESSES: dict[str, typing.Any] = {
+    "ministry": ministry_of(load_rule_sets().sets[0]),
+    "directory": directory_of(load_rule_sets().sets[0]),
+}
+
+
+@pytest.mark.parametrize("code", [*CODES, "a_ground_of_a_later_rule_set"])
+def test_c10_7_c11_every_refusal_says_how_to_complain_to_whom_and_where(code: str) -> None:
+    """C10.1, C12, C15: the addresses are the rule set's; without them the rest stands."""
+    text = status_text("refused", StatusFacts(refusal_code=code, **CLINIC, **ADDRESSES))
+    for said, needed in (
+        (
+            text.kk,
+            ("Емхана басшысына", "Орынбор көшесі, 8-үй", "сотқа жүгінуге", "«Мемлекеттік көрсетілетін қызметтер»"),
+        ),
+        (text.ru, ("руководителю поликлиники", "улица Орынбор, дом 8", "обратиться в суд", "«Государственные услуги»")),
+        (text.en, ("head of the clinic", "Orynbor street 8", "go to court", "“State services”")),
+    ):
+        for each in (*needed, "010000", "1414", "8-800-080-7777", "www.mzsr.gov.kz"):
+            assert each in said
+    assert status_text("refused", StatusFacts(refusal_code=code)).ru.endswith(RIGHTS.ru)
+    assert oral_answer("refused", StatusFacts(refusal_code=code, **ADDRESSES)).ru.endswith(RIGHTS.ru)
+
+
+@pytest.mark.parametrize("status", ["scheduled", "rescheduled", "delayed", "completed", "not_completed"])
+def test_c10_7_c11_a_late_answer_says_so_too_and_one_in_time_does_not(status: RequestStatus) -> None:
+    late = status_text(status, StatusFacts(**CALL, **VISIT, **CLINIC, late=True))
+    assert late == with_rights(status_text(status, StatusFacts(**CALL, **VISIT, **CLINIC)))
+
+
 @pytest.mark.parametrize(("status", "facts", "kk", "ru", "en"), STATUS_TEXTS)
 def test_status_text(status: RequestStatus, facts: dict[str, typing.Any], kk: str, ru: str, en: str) -> None:
     text = status_text(status, StatusFacts(**facts, **CLINIC))
-    assert text.as_dict() == {"kk": f"{kk} {KK_CLINIC}", "ru": f"{ru} {RU_CLINIC}", "en": f"{en} {EN_CLINIC}"}
+    ours = Text(f"{kk} {KK_CLINIC}", f"{ru} {RU_CLINIC}", f"{en} {EN_CLINIC}")
+    assert text == (with_rights(ours) if status == "refused" else ours)
 
 
 @pytest.mark.parametrize(("code", "facts", "kk", "ru", "en"), REFUSAL_TEXTS)
@@ -406,14 +452,15 @@ def test_refusal_says_what_was_wrong_and_what_to_do(
     code: str, facts: dict[str, typing.Any], kk: str, ru: str, en: str
 ) -> None:
     refused = StatusFacts(refusal_code=code, **facts)
-    assert status_text("refused", refused) == Text(kk, ru, en)
+    assert status_text("refused", refused) == with_rights(Text(kk, ru, en))
     if code != "outside_acceptance_hours":
-        assert oral_answer("refused", refused) == Text(kk, ru, en)
+        assert oral_answer("refused", refused) == with_rights(Text(kk, ru, en))
 
 
 @pytest.mark.parametrize(("status", "facts", "kk", "ru", "en"), ORAL_ANSWERS)
 def test_oral_answer(status: RequestStatus, facts: dict[str, typing.Any], kk: str, ru: str, en: str) -> None:
-    assert oral_answer(status, StatusFacts(**facts, **CLINIC)) == Text(kk, ru, en)
+    said = Text(kk, ru, en)
+    assert oral_answer(status, StatusFacts(**facts, **CLINIC)) == (with_rights(said) if status == "refused" else said)
 
 
 def test_emergency_says_103_first_and_once() -> None:
@@ -421,11 +468,11 @@ def test_emergency_says_103_first_and_once() -> None:
     facts = StatusFacts(emergency=True, refusal_code="outside_acceptance_hours")
     assert status_text("refused", facts) == Text(
         "Дереу 103 нөміріне қоңырау шалыңыз: бұл белгілер өмірге қауіпті болуы мүмкін. "
-        "Шақыру қабылданбады: өтініш шақыруларды қабылдау уақытынан тыс түсті.",
+        f"Шақыру қабылданбады: өтініш шақыруларды қабылдау уақытынан тыс түсті. {RIGHTS.kk}",
         "Немедленно звоните 103: такие симптомы могут угрожать жизни. "
-        "Вызов не принят: заявка поступила вне времени приёма.",
+        f"Вызов не принят: заявка поступила вне времени приёма. {RIGHTS.ru}",
         "Call 103 now: these symptoms may be life-threatening. "
-        "The call was not accepted: it came outside the hours in which calls are accepted.",
+        f"The call was not accepted: it came outside the hours in which calls are accepted. {RIGHTS.en}",
     )
 
 
@@ -495,7 +542,8 @@ def test_fields_are_called_as_people_call_them(paths: tuple[str, ...], kk: str, 
 def test_no_fields_no_list() -> None:
     assert language.field_names(()) is None
     assert status_text("refused", StatusFacts(refusal_code="invalid_request")).en == (
-        "The request was not accepted: its data are incomplete or wrong. Please correct the data and apply again."
+        f"The request was not accepted: its data are incomplete or wrong. Please correct the data and apply again. "
+        f"{RIGHTS.en}"
     )
 
 
@@ -601,6 +649,9 @@ FACTS = st.builds(
     next_acceptance_at=optional(MOMENTS),
     existing_request_id=optional(st.just(EARLIER)),
     outcome=optional(st.sampled_from([*OUTCOMES, "new_outcome"])),
+    late=st.booleans(),
+    ministry=optional(st.just(ADDRESSES["ministry"])),
+    directory=optional(st.just(ADDRESSES["directory"])),
 )
 
 
@@ -618,7 +669,8 @@ def test_every_text_is_whole(status: RequestStatus, facts: StatusFacts) -> None:
 @pytest.mark.parametrize("status", STATUSES)
 @pytest.mark.parametrize("code", CODES)
 def test_texts_are_short(status: RequestStatus, code: str) -> None:
-    """About 300 characters with a clinic's name, a doctor and all that the status tells; 103 comes on top."""
+    """About 300 characters with a clinic's name, a doctor and all that the status tells; 103 comes on top, and with a
+    refusal where to complain."""
     facts = StatusFacts(
         **CALL | DUE | VISIT | CLINIC,
         opens_at=at("2026-11-23T08:00"),
@@ -629,7 +681,8 @@ def test_texts_are_short(status: RequestStatus, code: str) -> None:
         existing_request_id=EARLIER,
         outcome="served",
     )
-    assert max(map(len, _all(status_text(status, facts)))) <= 300
+    rights = len(RIGHTS.ru) + 1 if status == "refused" else 0
+    assert max(map(len, _all(status_text(status, facts)))) <= 300 + rights
 
 
 @pytest.mark.parametrize(
