@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from services.contract.events import AnswerBy, ClinicPublished, ComplaintStage, Language
 from services.contract.language import Text, plain
+from services.standard.addresses import directory_of, office_of
 from services.standard.rules import RuleSet
 
 _LETTERS, _DIFFERENT_LETTERS, _LONGEST_WORD = 5, 3, 3
@@ -61,8 +62,8 @@ def office(stage: ComplaintStage, clinic: ClinicPublished | None, rules: RuleSet
     """Where an answer of this stage is handed over: the addressee's own address (C10.1, C10.5). None: not known."""
     if stage == "clinic":
         return None if clinic is None else dict.fromkeys(("kk", "ru", "en"), clinic.address)
-    known = rules.offices.of(stage)
-    return None if known is None else known.address.model_dump()
+    known = office_of(rules, stage)
+    return None if known is None else known.as_dict()
 
 
 SYSTEM: Final = "Homecall"
@@ -90,6 +91,16 @@ def on_duty(
     if stage == "clinic" and clinic is not None:
         return {"full_name": clinic.head.full_name, "position": _HEAD[language]}
     return {"full_name": SYSTEM, "position": _SYSTEM[language]}
+
+
+def contacts(rules: RuleSet) -> dict[str, dict[str, str]]:
+    """The addresses that the next steps name, in three languages, as far as the rule set has them (C10.1, C12)."""
+    known = {
+        "ministry": office_of(rules, "ministry"),
+        "quality_authority": office_of(rules, "quality_authority"),
+        "directory": directory_of(rules),
+    }
+    return {name: text.as_dict() for name, text in known.items() if text is not None}
 
 
 def same_place(one: str, other: str) -> bool:

@@ -13,9 +13,19 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple, NotRequired, TypedDict, cast, get_args
 
-from services.complaints.answers import as_text, in_words, is_address, office, on_duty, same_place, way_of, ways
+from services.complaints.answers import (
+    as_text,
+    contacts,
+    in_words,
+    is_address,
+    office,
+    on_duty,
+    same_place,
+    way_of,
+    ways,
+)
 from services.complaints.calls import UNLINKED, CallTimeline, KeptCall, by_name, note_on, same_name, verdicts
-from services.complaints.texts import QUALITY_AUTHORITY_DAYS, ComplaintFacts, complaint_text, next_steps
+from services.complaints.texts import ComplaintFacts, NextStep, complaint_text, next_steps
 from services.contract.authority import Authority
 from services.contract.envelope import Incoming
 from services.contract.events import (
@@ -63,8 +73,8 @@ class Stage(TypedDict):
 
     ``came_at`` is when it was submitted or escalated, ``registers_at`` the opening that registers it when that was
     outside working hours (R9a). ``flags`` and ``ruling`` say how its term came about. ``office`` is where its addressee
-    hands answers over, in three languages; ``received_by`` who answers for a registration by the system. An earlier
-    release stored neither.
+    hands answers over, in three languages; ``received_by`` who answers for a registration by the system; ``contacts``
+    the addresses that the next steps name. An earlier release stored none of the three.
     """
 
     stage: ComplaintStage
@@ -90,14 +100,14 @@ class Stage(TypedDict):
     missed_said: bool
     office: NotRequired[dict[str, str] | None]
     received_by: NotRequired[dict[str, Any]]
+    contacts: NotRequired[dict[str, dict[str, str]]]
 
 
 class Held(TypedDict):
     """A complaint whose signature cannot be checked yet: the event, sealed, when to try again, and its term meanwhile.
 
     ``started_at`` and what follows are None while the clinic has no opening; ``said`` is ``""``, ``approaching`` or
-    ``missed``. ``quality_authority_days`` and ``held_until``, when it is refused (R24), are missing where an earlier
-    release held it.
+    ``missed``. ``held_until``, when it is refused (R24), is missing where an earlier release held it.
     """
 
     kept: dict[str, Any]
@@ -109,7 +119,6 @@ class Held(TypedDict):
     due_at: str | None
     limit_seconds: int
     said: str
-    quality_authority_days: NotRequired[int]
     held_until: NotRequired[str]
 
 
@@ -491,14 +500,16 @@ def _submitted(
     officer: Mapping[str, str] | None,
 ) -> Decision[ComplaintState]:
     data = event.data
+    # Where else to go is a matter of today's law.
+    rules_now = rule_sets.nearest(now.date())
     if not isinstance(data, ComplaintSubmitted):
-        return _refuse(event, event.errors, now, told)
+        return _refuse(event, event.errors, now, told, rules_now)
     if clinics.get(data.clinic_id) is None:
-        return _refuse(event, [_UNKNOWN_CLINIC], now, told)
+        return _refuse(event, [_UNKNOWN_CLINIC], now, told, rules_now)
     if bad_signature is not None:
-        return _refuse(event, [bad_signature], now, told)
+        return _refuse(event, [bad_signature], now, told, rules_now)
     if not in_words(without_iins(data.text)):
-        return _refuse(event, [_NO_WORDS], now, told)
+        return _refuse(event, [_NO_WORDS], now, told, rules_now)
     state = _kept(data, clinics)
     state.matter = dict(matter)
     state.sequence = told
@@ -506,10 +517,10 @@ def _submitted(
         rules = rule_sets.on(local(data.submitted_at, clinics.zone(data.clinic_id)).date())
         term = _term(state, data.addressed_to, data.submitted_at, clinics, rules, record_time)
     except ClockAheadError as error:
-        return _refuse(event, [_at_submission(f"{error}, and send the complaint again")], now, told)
+        return _refuse(event, [_at_submission(f"{error}, and send the complaint again")], now, told, rules_now)
     except NotCoveredError as error:
         wrong = _at_submission(f"{error}: correct submitted_at, and send the complaint again")
-        return _refuse(event, [wrong], now, told)
+        return _refuse(event, [wrong], now, told, rules_now)
     course = _Course(state, clinics, rule_sets, officer)
     came_at = data.submitted_at if record_time is None else min(data.submitted_at, record_time)
     if kept is not None:
@@ -550,7 +561,6 @@ def _hold(
         due_at=in_zone(clock.due_at) if clock else None,
         limit_seconds=clock.limit_seconds if clock else 0,
         said="",
-        quality_authority_days=rules.complaint_term("quality_authority").working_days,
         held_until=_held_until(clock.due_at if clock else None, rules, now),
     )
     # Of what it says nothing is kept but the event itself, sealed: nobody has been found to have said it yet.
@@ -590,13 +600,13 @@ def still_held(state: ComplaintState, now: datetime, rules: RuleSet) -> Decision
         held["said"] = "missed"
         if sequence:
             sequence += 1
-            says.append(_overdue_held(state, held, held["due_at"], sequence))
+            says.append(_overdue_held(state, held, held["due_at"], sequence, rules))
     elif held["approaching_at"] and datetime.fromisoformat(held["approaching_at"]) <= now and not held["said"]:
         says.append(_say_held(state, held, DeadlineApproaching, held["approaching_at"]))
         held["said"] = "approaching"
     until = datetime.fromisoformat(held["held_until"])
     if until <= now:
-        refused = _refused(replace(state, sequence=sequence), held["stage"], [_UNCHECKED], until)
+        refused = _refused(replace(state, sequence=sequence), held["stage"], [_UNCHECKED], until, rules)
         cause = cause_id("/homecall/complaints", state.complaint_id, "unchecked")
         return Decision(
             refused.state, [*says, *refused.says], [*measures, *refused.measures], cause=(cause, None), unpark=True
@@ -650,7 +660,11 @@ def _say_held(
     return Say(said, sibling="complaint held", time=at)
 
 
-def _overdue_held(state: ComplaintState, held: Held, due_at: str, sequence: int) -> Say:
+def _next_steps(stage: ComplaintStage, rules: RuleSet) -> list[NextStep]:
+    return next_steps(stage, rules.complaint_term("quality_authority").working_days, contacts(rules))
+
+
+def _overdue_held(state: ComplaintState, held: Held, due_at: str, sequence: int, rules: RuleSet) -> Say:
     facts = ComplaintFacts(stage=held["stage"], answer_due_on=_date(due_at))
     said = ComplaintStatusChanged.model_validate(
         {
@@ -661,7 +675,7 @@ def _overdue_held(state: ComplaintState, held: Held, due_at: str, sequence: int)
             "status": "overdue",
             "occurred_at": due_at,
             "answer_by": state.answer_by,
-            "next_steps": next_steps(held["stage"], held.get("quality_authority_days", QUALITY_AUTHORITY_DAYS)),
+            "next_steps": _next_steps(held["stage"], rules),
             "text": complaint_text("overdue", facts).as_dict(),
         }
     )
@@ -735,7 +749,9 @@ def _kept(data: ComplaintSubmitted, clinics: Clinics) -> ComplaintState:
     )
 
 
-def _refuse(event: Incoming, fields: Sequence[FieldError], now: datetime, told: int) -> Decision[ComplaintState]:
+def _refuse(
+    event: Incoming, fields: Sequence[FieldError], now: datetime, told: int, rules: RuleSet
+) -> Decision[ComplaintState]:
     """Refuse a complaint that cannot be registered, but whose ids are sound: its sender hears why.
 
     ``told`` statuses were sent of it before, while it was held.
@@ -750,11 +766,11 @@ def _refuse(event: Incoming, fields: Sequence[FieldError], now: datetime, told: 
         sequence=told,
         answer_by=cast("AnswerBy | None", found.get("answer_by")),
     )
-    return _refused(state, cast(ComplaintStage, found.get("addressed_to", "clinic")), fields, now)
+    return _refused(state, cast(ComplaintStage, found.get("addressed_to", "clinic")), fields, now, rules)
 
 
 def _refused(
-    state: ComplaintState, stage: ComplaintStage, fields: Sequence[FieldError], at: datetime
+    state: ComplaintState, stage: ComplaintStage, fields: Sequence[FieldError], at: datetime, rules: RuleSet
 ) -> Decision[ComplaintState]:
     """The complaint refused at that time as ``invalid_complaint``: nothing else is kept of it."""
     refusal = {"code": "invalid_complaint", "fields": [each.model_dump() for each in fields]}
@@ -778,7 +794,7 @@ def _refused(
             "occurred_at": at,
             "answer_by": state.answer_by,
             "refusal": refusal,
-            "next_steps": next_steps(stage),
+            "next_steps": _next_steps(stage, rules),
             "text": complaint_text("refused", facts).as_dict(),
         }
     )
@@ -891,6 +907,7 @@ class _Course:
                 approaching_said=False,
                 missed_said=False,
                 office=office(name, self._clinics.get(state.clinic_id), rules),
+                contacts=contacts(rules),
             )
         )
         registered = self._arrange(term, came_at, came_at)
@@ -1176,7 +1193,7 @@ def _say_status(state: ComplaintState, stage: Stage, draft: Draft, told: dict[st
             "answer_by": state.answer_by,
             "answer_place": _answer_place(state, draft),
             "linked_complaints": (draft["numbered"] and state.linked) or None,
-            "next_steps": next_steps(stage["stage"], stage["quality_authority_days"]),
+            "next_steps": next_steps(stage["stage"], stage["quality_authority_days"], stage.get("contacts", {})),
             "text": complaint_text(told["status"], _facts(state, stage, draft, told)).as_dict(),
         }
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 from typing import Final, Literal, TypedDict
 
 from services.contract.events import ComplaintStage, ComplaintStatus
@@ -61,17 +62,30 @@ def complaint_text(status: ComplaintStatus, facts: ComplaintFacts) -> Text:
     return sentences(*_STATUS[status](facts))
 
 
-def next_steps(stage: ComplaintStage, quality_authority_days: int = QUALITY_AUTHORITY_DAYS) -> list[NextStep]:
+def next_steps(
+    stage: ComplaintStage,
+    quality_authority_days: int = QUALITY_AUTHORITY_DAYS,
+    contacts: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+) -> list[NextStep]:
     """Where to go if not satisfied, nearest first: the quality authority (C10.8), the court (C11), advice (C10.7).
 
-    A complaint that is with the quality authority already is not sent there again.
+    A complaint that is with the quality authority already is not sent there again. ``contacts`` are the addresses that
+    the rule set has: ``quality_authority``, ``ministry`` and ``directory``, each in three languages (C10.1, C12, C15).
     """
     days = working_days(quality_authority_days)
+    addresses = {name: Text(each["kk"], each["ru"], each["en"]) for name, each in contacts.items()}
+
+    def at(name: str, sentence: Text) -> Text | None:
+        return sentence.fill(address=addresses[name]) if name in addresses else None
+
     steps: list[NextStep] = []
     if stage != "quality_authority":
-        steps.append({"kind": "quality_authority", "text": _TO_QUALITY_AUTHORITY.fill(days=days).as_dict()})
+        to = sentences(_TO_QUALITY_AUTHORITY.fill(days=days), at("quality_authority", _ITS_ADDRESS))
+        steps.append({"kind": "quality_authority", "text": to.as_dict()})
     steps.append({"kind": "court", "text": _TO_COURT.as_dict()})
-    steps.append({"kind": "contact_centre", "text": _TO_CONTACT_CENTRE.as_dict()})
+    ministry = at("ministry", _MINISTRYS_ADDRESS) if stage == "clinic" else None
+    to = sentences(_TO_CONTACT_CENTRE, ministry, at("directory", _DIRECTORY))
+    steps.append({"kind": "contact_centre", "text": to.as_dict()})
     return steps
 
 
@@ -82,6 +96,15 @@ _TO_QUALITY_AUTHORITY: Final = Text(
     "не дожидаясь первого ответа. Срок рассмотрения – {days} со дня регистрации.",
     "You may complain to the authority that assesses and controls the quality of state services, without waiting for a "
     "first answer. It considers the complaint within {days} of registration.",
+)
+_ITS_ADDRESS: Final = Text("Мекенжайы: {address}.", "Адрес: {address}.", "Its address: {address}.")
+_MINISTRYS_ADDRESS: Final = Text(
+    "Министрлік басшысының атына да шағымдануға болады: {address}.",
+    "Жалобу можно подать и на имя руководителя Министерства: {address}.",
+    "You may also complain to the head of the Ministry: {address}.",
+)
+_DIRECTORY: Final = Text(
+    "Мекенжайлар мен телефондар: {address}.", "Адреса и телефоны: {address}.", "Addresses and phones: {address}."
 )
 _TO_COURT: Final = Text(
     "Қазақстан Республикасының заңнамасында белгіленген тәртіппен сотқа жүгінуге құқылысыз.",
@@ -293,10 +316,20 @@ _ANSWER_SENT: Final[Mapping[str, Text]] = {
     ),
 }
 _IF_YOU_DISAGREE: Final = Text(
-    "Келіспесеңіз, шағымдану тәртібі бойынша анықтама: {phones}.",
-    "Если Вы не согласны, порядок обжалования подскажут по номерам: {phones}.",
-    "If you disagree, you can ask how to complain further: {phones}.",
+    "Келіспесеңіз, {addressee} шағымдануға немесе сотқа жүгінуге құқылысыз, анықтама: {phones}.",
+    "Если Вы не согласны, Вы вправе обратиться {addressee} или в суд; порядок обжалования подскажут: {phones}.",
+    "If you disagree, you may complain to {addressee}, or go to court; to ask how: {phones}.",
+).fill(addressee=_ADDRESSEES["quality_authority"], phones=CONTACT_CENTRE)
+_IF_YOU_STILL_DISAGREE: Final = Text(
+    "Келіспесеңіз, сотқа жүгінуге құқылысыз, анықтама: {phones}.",
+    "Если Вы не согласны, Вы вправе обратиться в суд; порядок обжалования подскажут: {phones}.",
+    "If you disagree, you may go to court; to ask how: {phones}.",
 ).fill(phones=CONTACT_CENTRE)
+
+
+def _if_you_disagree(facts: ComplaintFacts) -> Text:
+    """How to go on, to whom, and that the court is open (C10.7, C10.8, C11)."""
+    return _IF_YOU_STILL_DISAGREE if facts.stage == "quality_authority" else _IF_YOU_DISAGREE
 
 
 def _answered(facts: ComplaintFacts) -> list[Text | None]:
@@ -304,7 +337,7 @@ def _answered(facts: ComplaintFacts) -> list[Text | None]:
         _ANSWERED.fill(number=_number(facts)),
         _DECISIONS.get(facts.decision or ""),
         _answer_sent(facts),
-        _IF_YOU_DISAGREE,
+        _if_you_disagree(facts),
     ]
 
 
@@ -326,10 +359,10 @@ _WRONG_DATA: Final = Text(
     "The complaint was not accepted: its data are incomplete or wrong.",
 )
 _CORRECT_AND_REPEAT: Final = Text(
-    "Мәліметтерді түзетіп, шағымды қайта беріңіз. Анықтама: {phones}.",
-    "Исправьте данные и подайте жалобу снова. Справки: {phones}.",
-    "Please correct the data and complain again. Enquiries: {phones}.",
-).fill(phones=CONTACT_CENTRE)
+    "Мәліметтерді түзетіп, шағымды қайта беріңіз.",
+    "Исправьте данные и подайте жалобу снова.",
+    "Please correct the data and complain again.",
+)
 _REFUSED: Final = Text(
     "Шағымыңызды{number} қараудан бас тартылды, негіздемесі бас тарту туралы жауапта көрсетілген.",
     "В рассмотрении Вашей жалобы{number} отказано, основания указаны в ответе об отказе.",
@@ -339,9 +372,10 @@ _REFUSED: Final = Text(
 
 def _refused(facts: ComplaintFacts) -> list[Text | None]:
     if facts.refusal_code != "invalid_complaint":
-        return [_REFUSED.fill(number=_number(facts)), _IF_YOU_DISAGREE]
+        return [_REFUSED.fill(number=_number(facts)), _if_you_disagree(facts)]
     fields = field_names(facts.refusal_fields)
-    return [_WRONG_DATA if fields is None else _WRONG_FIELDS.fill(fields=fields), _CORRECT_AND_REPEAT]
+    wrong = _WRONG_DATA if fields is None else _WRONG_FIELDS.fill(fields=fields)
+    return [wrong, _CORRECT_AND_REPEAT, _if_you_disagree(facts)]
 
 
 _ESCALATED: Final = Text(
@@ -378,9 +412,9 @@ _STILL_OPEN: Final = Text(
     "We apologise; it is still being considered.",
 )
 _NEED_NOT_WAIT: Final = Text(
-    "Жауапты күтпей-ақ {addressee} шағымдана аласыз, анықтама: {phones}.",
-    "Вы можете, не дожидаясь ответа, обратиться {addressee}; справки: {phones}.",
-    "You may complain at once to {addressee}; enquiries: {phones}.",
+    "Жауапты күтпей-ақ {addressee} шағымдануға немесе сотқа жүгінуге құқылысыз, анықтама: {phones}.",
+    "Вы вправе, не дожидаясь ответа, обратиться {addressee} или в суд; справки: {phones}.",
+    "You may complain at once to {addressee}, or go to court; enquiries: {phones}.",
 ).fill(addressee=_ADDRESSEES["quality_authority"], phones=CONTACT_CENTRE)
 _COURT_IS_OPEN: Final = Text(
     "Сотқа жүгінуге құқылысыз, анықтама: {phones}.",

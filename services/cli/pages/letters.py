@@ -276,7 +276,10 @@ def _where(state: ComplaintState, place: int, language: PageLanguage) -> str:
 
 
 def _next(stage: Stage, language: PageLanguage) -> tuple[str, ...]:
-    return tuple(each["text"][language] for each in next_steps(stage["stage"], stage["quality_authority_days"]))
+    return tuple(
+        each["text"][language]
+        for each in next_steps(stage["stage"], stage["quality_authority_days"], stage.get("contacts", {}))
+    )
 
 
 def _times(call: KeptCall, language: PageLanguage, zone: ZoneInfo) -> Part:

@@ -270,7 +270,8 @@ def test_an_answer_is_sent_as_it_was_given() -> None:
     assert status.executor.model_dump() == YERZHAN
     assert status.text.en == (
         "A reasoned answer to your complaint (incoming No. 2026-1) has been given. The complaint is upheld in part. "
-        "The answer was sent by post. If you disagree, you can ask how to complain further: 1414, 8-800-080-7777."
+        "The answer was sent by post. If you disagree, you may complain to the authority that assesses and controls "
+        "the quality of state services, or go to court; to ask how: 1414, 8-800-080-7777."
     )
 
 

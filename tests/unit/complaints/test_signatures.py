@@ -242,7 +242,6 @@ async def test_one_that_an_earlier_release_held_is_delivered_when_it_is_decided(
     assert kept.state is not None
     assert kept.state.held is not None
     kept.state.sequence, kept.state.answer_by = 0, None
-    del kept.state.held["quality_authority_days"]
     kept.outcomes = {cause: [] for cause in kept.outcomes}
     assert [word for _, word in words(await office.tick("2026-12-01T13:00+05:00"))] == ["deadline.missed"]
     office.notary.verdict = Valid()

@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.complaints.answers import contacts
 from services.complaints.texts import ComplaintFacts, complaint_text, next_steps
 from services.contract import events
 from services.contract.events import AnswerBy, ComplaintStage, ComplaintStatus
 from services.contract.language import FIELD_NAMES, Text
+from services.standard.rules import load_rule_sets
 
 STATUSES: tuple[ComplaintStatus, ...] = typing.get_args(ComplaintStatus)
 STAGES: tuple[ComplaintStage, ...] = typing.get_args(ComplaintStage)
@@ -104,68 +106,85 @@ TEXTS = [
     (
         "answered",
         NUMBER | {"decision": "upheld", "answer_by": "post"},
-        "Шағымыңызға (кіріс нөмірі – 2026-17) дәлелді жауап берілді. Шағым қанағаттандырылды. "
-        "Жауап пошта арқылы жіберілді. Келіспесеңіз, шағымдану тәртібі бойынша анықтама: 1414, 8-800-080-7777.",
+        "Шағымыңызға (кіріс нөмірі – 2026-17) дәлелді жауап берілді. Шағым қанағаттандырылды. Жауап пошта арқылы "
+        "жіберілді. Келіспесеңіз, мемлекеттік қызметтер көрсету сапасын бағалау және бақылау жөніндегі уәкілетті "
+        "органға шағымдануға немесе сотқа жүгінуге құқылысыз, анықтама: 1414, 8-800-080-7777.",
         "На Вашу жалобу (вх. № 2026-17) дан мотивированный ответ. Жалоба удовлетворена. Ответ направлен по почте. "
-        "Если Вы не согласны, порядок обжалования подскажут по номерам: 1414, 8-800-080-7777.",
-        "A reasoned answer to your complaint (incoming No. 2026-17) has been given. The complaint is upheld. "
-        "The answer was sent by post. If you disagree, you can ask how to complain further: 1414, 8-800-080-7777.",
+        "Если Вы не согласны, Вы вправе обратиться в уполномоченный орган по оценке и контролю за качеством оказания "
+        "государственных услуг или в суд; порядок обжалования подскажут: 1414, 8-800-080-7777.",
+        "A reasoned answer to your complaint (incoming No. 2026-17) has been given. The complaint is upheld. The "
+        "answer was sent by post. If you disagree, you may complain to the authority that assesses and controls the "
+        "quality of state services, or go to court; to ask how: 1414, 8-800-080-7777.",
     ),
     (
         "answered",
         NUMBER | {"decision": "partly_upheld"} | BY_HAND,
-        "Шағымыңызға (кіріс нөмірі – 2026-17) дәлелді жауап берілді. Шағым ішінара қанағаттандырылды. "
-        "Жауап мына жерде қолма-қол беріледі: Абай даңғылы 1, 2-кабинет. "
-        "Келіспесеңіз, шағымдану тәртібі бойынша анықтама: 1414, 8-800-080-7777.",
-        "На Вашу жалобу (вх. № 2026-17) дан мотивированный ответ. Жалоба удовлетворена частично. "
-        "Ответ можно получить на руки по адресу: Абай даңғылы 1, 2-кабинет. "
-        "Если Вы не согласны, порядок обжалования подскажут по номерам: 1414, 8-800-080-7777.",
+        "Шағымыңызға (кіріс нөмірі – 2026-17) дәлелді жауап берілді. Шағым ішінара қанағаттандырылды. Жауап мына "
+        "жерде қолма-қол беріледі: Абай даңғылы 1, 2-кабинет. Келіспесеңіз, мемлекеттік қызметтер көрсету сапасын "
+        "бағалау және бақылау жөніндегі уәкілетті органға шағымдануға немесе сотқа жүгінуге құқылысыз, анықтама: "
+        "1414, 8-800-080-7777.",
+        "На Вашу жалобу (вх. № 2026-17) дан мотивированный ответ. Жалоба удовлетворена частично. Ответ можно "
+        "получить на руки по адресу: Абай даңғылы 1, 2-кабинет. Если Вы не согласны, Вы вправе обратиться в "
+        "уполномоченный орган по оценке и контролю за качеством оказания государственных услуг или в суд; порядок "
+        "обжалования подскажут: 1414, 8-800-080-7777.",
         "A reasoned answer to your complaint (incoming No. 2026-17) has been given. The complaint is upheld in part. "
-        "The answer can be collected at: Абай даңғылы 1, 2-кабинет. "
-        "If you disagree, you can ask how to complain further: 1414, 8-800-080-7777.",
+        "The answer can be collected at: Абай даңғылы 1, 2-кабинет. If you disagree, you may complain to the "
+        "authority that assesses and controls the quality of state services, or go to court; to ask how: 1414, "
+        "8-800-080-7777.",
     ),
     (
         "answered",
         {"decision": "not_upheld", "answer_by": "portal"},
-        "Шағымыңызға дәлелді жауап берілді. Шағым қанағаттандырусыз қалдырылды. "
-        "Жауап порталдағы жеке кабинетте қолжетімді. "
-        "Келіспесеңіз, шағымдану тәртібі бойынша анықтама: 1414, 8-800-080-7777.",
-        "На Вашу жалобу дан мотивированный ответ. Жалоба оставлена без удовлетворения. "
-        "Ответ – в личном кабинете на портале. "
-        "Если Вы не согласны, порядок обжалования подскажут по номерам: 1414, 8-800-080-7777.",
-        "A reasoned answer to your complaint has been given. The complaint is not upheld. "
-        "The answer is in your personal cabinet on the portal. "
-        "If you disagree, you can ask how to complain further: 1414, 8-800-080-7777.",
+        "Шағымыңызға дәлелді жауап берілді. Шағым қанағаттандырусыз қалдырылды. Жауап порталдағы жеке кабинетте "
+        "қолжетімді. Келіспесеңіз, мемлекеттік қызметтер көрсету сапасын бағалау және бақылау жөніндегі уәкілетті "
+        "органға шағымдануға немесе сотқа жүгінуге құқылысыз, анықтама: 1414, 8-800-080-7777.",
+        "На Вашу жалобу дан мотивированный ответ. Жалоба оставлена без удовлетворения. Ответ – в личном кабинете на "
+        "портале. Если Вы не согласны, Вы вправе обратиться в уполномоченный орган по оценке и контролю за качеством "
+        "оказания государственных услуг или в суд; порядок обжалования подскажут: 1414, 8-800-080-7777.",
+        "A reasoned answer to your complaint has been given. The complaint is not upheld. The answer is in your "
+        "personal cabinet on the portal. If you disagree, you may complain to the authority that assesses and "
+        "controls the quality of state services, or go to court; to ask how: 1414, 8-800-080-7777.",
     ),
     (
         "refused",
         NUMBER,
-        "Шағымыңызды (кіріс нөмірі – 2026-17) қараудан бас тартылды, негіздемесі бас тарту туралы жауапта көрсетілген. "
-        "Келіспесеңіз, шағымдану тәртібі бойынша анықтама: 1414, 8-800-080-7777.",
-        "В рассмотрении Вашей жалобы (вх. № 2026-17) отказано, основания указаны в ответе об отказе. "
-        "Если Вы не согласны, порядок обжалования подскажут по номерам: 1414, 8-800-080-7777.",
-        "The consideration of your complaint (incoming No. 2026-17) was refused; the refusal states the grounds. "
-        "If you disagree, you can ask how to complain further: 1414, 8-800-080-7777.",
+        "Шағымыңызды (кіріс нөмірі – 2026-17) қараудан бас тартылды, негіздемесі бас тарту туралы жауапта "
+        "көрсетілген. Келіспесеңіз, мемлекеттік қызметтер көрсету сапасын бағалау және бақылау жөніндегі уәкілетті "
+        "органға шағымдануға немесе сотқа жүгінуге құқылысыз, анықтама: 1414, 8-800-080-7777.",
+        "В рассмотрении Вашей жалобы (вх. № 2026-17) отказано, основания указаны в ответе об отказе. Если Вы не "
+        "согласны, Вы вправе обратиться в уполномоченный орган по оценке и контролю за качеством оказания "
+        "государственных услуг или в суд; порядок обжалования подскажут: 1414, 8-800-080-7777.",
+        "The consideration of your complaint (incoming No. 2026-17) was refused; the refusal states the grounds. If "
+        "you disagree, you may complain to the authority that assesses and controls the quality of state services, "
+        "or go to court; to ask how: 1414, 8-800-080-7777.",
     ),
     (
         "refused",
         {"refusal_code": "invalid_complaint", "refusal_fields": ("text", "complainant.full_name")},
         "Шағым қабылданбады. Көрсетілмеген немесе қате көрсетілген мәліметтер: шағымның мәтіні; шағым берушінің "
-        "аты-жөні. Мәліметтерді түзетіп, шағымды қайта беріңіз. Анықтама: 1414, 8-800-080-7777.",
-        "Жалоба не принята. Не указаны или указаны неверно: текст жалобы; ФИО лица, подавшего жалобу. "
-        "Исправьте данные и подайте жалобу снова. Справки: 1414, 8-800-080-7777.",
-        "The complaint was not accepted. Missing or wrong: text of the complaint; complainant's full name. "
-        "Please correct the data and complain again. Enquiries: 1414, 8-800-080-7777.",
+        "аты-жөні. Мәліметтерді түзетіп, шағымды қайта беріңіз. Келіспесеңіз, мемлекеттік қызметтер көрсету сапасын "
+        "бағалау және бақылау жөніндегі уәкілетті органға шағымдануға немесе сотқа жүгінуге құқылысыз, анықтама: "
+        "1414, 8-800-080-7777.",
+        "Жалоба не принята. Не указаны или указаны неверно: текст жалобы; ФИО лица, подавшего жалобу. Исправьте "
+        "данные и подайте жалобу снова. Если Вы не согласны, Вы вправе обратиться в уполномоченный орган по оценке и "
+        "контролю за качеством оказания государственных услуг или в суд; порядок обжалования подскажут: 1414, "
+        "8-800-080-7777.",
+        "The complaint was not accepted. Missing or wrong: text of the complaint; complainant's full name. Please "
+        "correct the data and complain again. If you disagree, you may complain to the authority that assesses and "
+        "controls the quality of state services, or go to court; to ask how: 1414, 8-800-080-7777.",
     ),
     (
         "refused",
         {"refusal_code": "invalid_complaint"},
         "Шағым қабылданбады: мәліметтер толық емес немесе қате. Мәліметтерді түзетіп, шағымды қайта беріңіз. "
-        "Анықтама: 1414, 8-800-080-7777.",
-        "Жалоба не принята: данные неполны или указаны неверно. Исправьте данные и подайте жалобу снова. "
-        "Справки: 1414, 8-800-080-7777.",
-        "The complaint was not accepted: its data are incomplete or wrong. Please correct the data and complain again. "
-        "Enquiries: 1414, 8-800-080-7777.",
+        "Келіспесеңіз, мемлекеттік қызметтер көрсету сапасын бағалау және бақылау жөніндегі уәкілетті органға "
+        "шағымдануға немесе сотқа жүгінуге құқылысыз, анықтама: 1414, 8-800-080-7777.",
+        "Жалоба не принята: данные неполны или указаны неверно. Исправьте данные и подайте жалобу снова. Если Вы не "
+        "согласны, Вы вправе обратиться в уполномоченный орган по оценке и контролю за качеством оказания "
+        "государственных услуг или в суд; порядок обжалования подскажут: 1414, 8-800-080-7777.",
+        "The complaint was not accepted: its data are incomplete or wrong. Please correct the data and complain "
+        "again. If you disagree, you may complain to the authority that assesses and controls the quality of state "
+        "services, or go to court; to ask how: 1414, 8-800-080-7777.",
     ),
     (
         "escalated",
@@ -183,16 +202,15 @@ TEXTS = [
     (
         "overdue",
         NUMBER | DUE,
-        "Шағымыңызға (кіріс нөмірі – 2026-17) жауап беру мерзімі өтіп кетті: 2026 жылғы 28 қараша, сенбі. "
-        "Кешірім сұраймыз, шағым әлі қаралуда. Жауапты күтпей-ақ мемлекеттік қызметтер көрсету сапасын бағалау және "
-        "бақылау жөніндегі уәкілетті органға шағымдана аласыз, анықтама: 1414, 8-800-080-7777.",
-        "Срок ответа на Вашу жалобу (вх. № 2026-17) истёк: 28 ноября 2026 года, суббота. "
-        "Приносим извинения, жалоба остаётся на рассмотрении. Вы можете, не дожидаясь ответа, обратиться в "
-        "уполномоченный орган по оценке и контролю за качеством оказания государственных услуг; "
-        "справки: 1414, 8-800-080-7777.",
-        "The answer to your complaint (incoming No. 2026-17) is overdue: it was due by Saturday 28 November 2026. "
-        "We apologise; it is still being considered. You may complain at once to the authority that assesses and "
-        "controls the quality of state services; enquiries: 1414, 8-800-080-7777.",
+        "Шағымыңызға (кіріс нөмірі – 2026-17) жауап беру мерзімі өтіп кетті: 2026 жылғы 28 қараша, сенбі. Кешірім "
+        "сұраймыз, шағым әлі қаралуда. Жауапты күтпей-ақ мемлекеттік қызметтер көрсету сапасын бағалау және бақылау "
+        "жөніндегі уәкілетті органға шағымдануға немесе сотқа жүгінуге құқылысыз, анықтама: 1414, 8-800-080-7777.",
+        "Срок ответа на Вашу жалобу (вх. № 2026-17) истёк: 28 ноября 2026 года, суббота. Приносим извинения, жалоба "
+        "остаётся на рассмотрении. Вы вправе, не дожидаясь ответа, обратиться в уполномоченный орган по оценке и "
+        "контролю за качеством оказания государственных услуг или в суд; справки: 1414, 8-800-080-7777.",
+        "The answer to your complaint (incoming No. 2026-17) is overdue: it was due by Saturday 28 November 2026. We "
+        "apologise; it is still being considered. You may complain at once to the authority that assesses and "
+        "controls the quality of state services, or go to court; enquiries: 1414, 8-800-080-7777.",
     ),
     (
         "overdue",
@@ -265,6 +283,45 @@ def test_next_steps_from_the_quality_authority() -> None:
 
 def test_the_term_of_the_quality_authority_is_the_rule_sets() -> None:
     assert next_steps("clinic", 21)[0]["text"]["ru"].endswith("Срок рассмотрения – 21 рабочий день со дня регистрации.")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"refusal_code": "invalid_complaint", "refusal_fields": ("text",)},
+        {"refusal_code": "invalid_complaint"},
+        NUMBER,
+        {"decision": "not_upheld"},
+        NUMBER | DUE,
+    ],
+)
+@pytest.mark.parametrize("status", ["refused", "answered", "overdue"])
+def test_c10_7_c11_every_refusal_and_answer_says_how_to_go_on_and_that_the_court_is_open(
+    status: ComplaintStatus, facts: dict[str, typing.Any], stage: ComplaintStage
+) -> None:
+    text = complaint_text(status, ComplaintFacts(stage=stage, **facts))
+    for said, court in ((text.kk, "сотқа"), (text.ru, "в суд"), (text.en, "go to court")):
+        assert court in said.casefold()
+        assert "1414, 8-800-080-7777" in said
+        assert said.count("8-800-080-7777") == 1
+    assert ("в уполномоченный орган" in text.ru) == (stage != "quality_authority")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_c10_1_c12_c15_the_next_steps_name_the_addresses_of_the_rule_set(stage: ComplaintStage) -> None:
+    known = contacts(load_rule_sets().sets[0])
+    steps = {each["kind"]: each["text"] for each in next_steps(stage, 15, known)}
+    advice = steps["contact_centre"]
+    assert "www.mzsr.gov.kz, «Мемлекеттік көрсетілетін қызметтер» бөлімі" in advice["kk"]
+    assert "www.mzsr.gov.kz, раздел «Государственные услуги»" in advice["ru"]
+    assert "www.mzsr.gov.kz, section “State services”" in advice["en"]
+    # One that is with the Ministry already is not sent there again.
+    assert ("Орынбор көшесі, 8-үй" in advice["kk"]) == (stage == "clinic")
+    authority = {"kk": "Астана, Сынақ көшесі, 1", "ru": "Астана, улица Сынак, 1", "en": "Astana, Synaq street 1"}
+    more = {each["kind"]: each["text"] for each in next_steps(stage, 15, known | {"quality_authority": authority})}
+    if stage != "quality_authority":
+        assert more["quality_authority"]["ru"].endswith("Адрес: Астана, улица Сынак, 1.")
 
 
 @pytest.mark.parametrize("stage", STAGES)
