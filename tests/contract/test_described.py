@@ -65,6 +65,24 @@ def test_every_property_has_a_description() -> None:
     assert silent == [], "describe them with Field(description=...), see services/contract/events"
 
 
+def conditions(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """What a schema asks for under a condition."""
+    for each in (schema[key] for key in ("if", "then", "else") if key in schema):
+        yield each
+        yield from conditions(each)
+
+
+def test_a_property_under_a_condition_says_what_it_is_for() -> None:
+    found = [
+        (name, path, each.get("description", ""))
+        for name, schema in SCHEMAS.items()
+        for condition in conditions(schema)
+        for path, _, each in properties("", condition)
+    ]
+    assert len(found) >= 7
+    assert [(name, path) for name, path, text in found if len(text) < SHORTEST] == []
+
+
 @pytest.mark.parametrize(
     ("name", "text", "silent"),
     [

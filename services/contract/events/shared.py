@@ -128,7 +128,8 @@ class Signature(Part):
 
 def required_part(name: str) -> dict[str, Any]:
     """JSON Schema: the optional part ``name`` must be there, and not null."""
-    return {"properties": {name: {"type": "object"}}, "required": [name]}
+    needed = {"type": "object", "description": f"Required here: `{name}` as described above, and not null."}
+    return {"properties": {name: needed}, "required": [name]}
 
 
 def when_channel_is(channel: str, required: str, *, otherwise: dict[str, Any]) -> dict[str, Any]:
@@ -137,7 +138,10 @@ def when_channel_is(channel: str, required: str, *, otherwise: dict[str, Any]) -
     One chain of ``if``, not ``allOf``: code generators make two types of a schema that has ``allOf``.
     """
     return {
-        "if": {"properties": {"channel": {"const": channel}}, "required": ["channel"]},
+        "if": {
+            "properties": {"channel": {"const": channel, "description": f"The rule is for the channel `{channel}`."}},
+            "required": ["channel"],
+        },
         "then": required_part(required),
         "else": otherwise,
     }
