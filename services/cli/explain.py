@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
@@ -32,13 +32,21 @@ from services.contract.strict_json import DEEPEST, Flaw, parse
 from services.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
 from services.contract.types import in_zone
 from services.gateways.signatures import Away, Invalid, Signed, Verdict
+from services.intake.checks import Checks
 from services.intake.domain import submitted as decide_request
 from services.intake.outside import checks_of, signed_of
 from services.runtime.settings import Settings, SettingsError
 from services.standard.calendar import ClinicCalendar, NeverOpenError, local
 from services.standard.clinics import Clinics
 from services.standard.complaints import Term, complaint_term
-from services.standard.replay import NoReplayError, RuledCalendar, record_time_of, registered_minor, zone_of
+from services.standard.replay import (
+    NoReplayError,
+    RuledCalendar,
+    record_time_of,
+    registered_minor,
+    unchecked_by,
+    zone_of,
+)
 from services.standard.rules import NotCoveredError, RuleSet, RuleSetError, RuleSets, load_rule_sets
 
 Check = Callable[[Signed], Verdict]
@@ -124,7 +132,8 @@ def _answer(line: bytes, rule_sets: RuleSets, check: Check | None) -> dict[str, 
         raise _Unanswered('a line is an object: {"type": "request.submitted", "data": {…}, "clinic": {…}}')
     event = _event(asked, of_data)
     clinics = _clinics(event, asked.get("clinic"))
-    verdict = _verdict(event, check)
+    # What nobody could check then is not checked now.
+    verdict = None if unchecked_by(asked.get("ruling")) else _verdict(event, check)
     if asked.get("ruling") is None:
         return _by(event, clinics, rule_sets, verdict)
     try:
@@ -140,9 +149,13 @@ def _by(
     verdict: Verdict | None,
     record_time: datetime | None = None,
     minor: bool | None = None,
+    unchecked: Literal["never", "too_late"] | None = None,
 ) -> dict[str, Any]:
     if event.type == RequestSubmitted.TYPE:
-        return _request(event, clinics, rule_sets, verdict, record_time, minor)
+        checks = replace(checks_of(event, verdict), minor=minor)
+        if unchecked is not None:
+            checks = replace(checks, signature=unchecked)
+        return _request(event, clinics, rule_sets, checks, record_time)
     return _complaint(event, clinics, rule_sets, verdict, record_time)
 
 
@@ -177,8 +190,9 @@ def _replayed(
         raise _Unanswered("ruling.rule_set: names no rule set at hand: HOMECALL_RULES names the directory that has it")
     record_time = record_time_of(ruling)
     minor = registered_minor(ruling)
-    was = _by(event, _AsRuled(clinics, ruling), RuleSets(own), verdict, record_time, minor)
-    now = _by(event, clinics, rule_sets, verdict, record_time, minor)
+    unchecked = unchecked_by(ruling)
+    was = _by(event, _AsRuled(clinics, ruling), RuleSets(own), verdict, record_time, minor, unchecked)
+    now = _by(event, clinics, rule_sets, verdict, record_time, minor, unchecked)
     told = {name: value for name, value in was.items() if name != "ruling"}
     differs = told != {name: value for name, value in now.items() if name != "ruling"}
     return {**told, "ruling": ruling, **({"today": now} if differs else {})}
@@ -249,9 +263,8 @@ def _request(
     event: Incoming,
     clinics: Clinics,
     rule_sets: RuleSets,
-    verdict: Verdict | None,
+    checks: Checks,
     record_time: datetime | None,
-    minor: bool | None,
 ) -> dict[str, Any]:
     decision = decide_request(
         None,
@@ -262,7 +275,7 @@ def _request(
         holder=None,
         record_time=record_time,
         now=_any_moment(event),
-        checks=replace(checks_of(event, verdict), minor=minor),
+        checks=checks,
     )
     state, said = decision.state, [say.data for say in decision.says]
     assert state is not None  # a request that was never heard of is always decided on

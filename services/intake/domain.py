@@ -243,8 +243,9 @@ def _ruled(
         inputs = {**verdict.ruling.inputs, "check": checks.signature.check}
         signed = ruling | {"clauses": [*clauses, "C9.2"], "inputs": inputs}
         return _refuse(state, "signature_invalid", [bad], ruling=signed, rules=rules)
-    if checks.signature == "never":
-        return _refuse_unchecked(replace(state, ruling=ruling), _EXPIRED_UNCHECKED, rules)
+    if checks.signature in ("never", "too_late"):
+        why = _EXPIRED_UNCHECKED if checks.signature == "never" else _UNCHECKED
+        return _refuse_unchecked(replace(state, ruling=ruling), why, rules)
     if checks.signature == "away":
         return Decision(_held(state, verdict, rules, calendar, now))
     if checks.identity == "not_found":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime, time
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from services.standard.acceptance import Accepted, Deferred, Refused, decide_acceptance, take_up
@@ -104,6 +104,14 @@ def _decided(ruling: Mapping[str, Any], calendar: ClinicCalendar, rules: RuleSet
 def record_time_of(ruling: Mapping[str, Any]) -> datetime | None:
     """The time of the record that the ruling held the application against (R17); None where it was not judged."""
     return _moment(_object(ruling, "inputs"), "record_time")
+
+
+def unchecked_by(ruling: Any) -> Literal["never", "too_late"] | None:
+    """How a ruling refused a signature that nobody could check (R24); None where it did not."""
+    inputs = ruling.get("inputs") if isinstance(ruling, dict) else None
+    if not isinstance(inputs, dict) or inputs.get("check") != "unchecked":
+        return None
+    return "too_late" if "held_until" in inputs else "never"
 
 
 def registered_minor(ruling: Mapping[str, Any]) -> bool | None:

@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 
 from services.cli.explain import answers
 from services.cli.life import life, ruled_today
+from services.gateways.signatures import Away
 from services.standard import calendar as calendar_module
 from services.standard.calendar import StateDay
 from services.standard.rules import load_rule_sets
 from tests.unit.cli.test_explain import a_complaint, a_request
 from tests.unit.intake import office
+from tests.unit.intake.asked import Notary
 from tests.unit.standard.local_times import at, on
 
 RULES = load_rule_sets()
@@ -198,3 +200,18 @@ def test_r23_the_rulings_register_decides_again(stated: str, minor: bool) -> Non
     assert "today" not in again
     broken = ruling | {"inputs": ruling["inputs"] | {"patient": {"minor": "no", "birth_date_of": "register"}}}
     assert "ruling.inputs.patient" in str(explained("request.submitted", asked, {}, broken))
+
+
+@pytest.mark.parametrize("verdict", [Away("NCANode cannot be reached"), Away("its end is past", for_good=True)])
+async def test_r24_what_nobody_could_check_is_refused_again_with_the_same_words(verdict: Away) -> None:
+    made = "Fri 2026-11-20 10:00"
+    asked = a_request(made, "portal")
+    here = await office.Office(verifier=Notary(verdict)).prepared()
+    said = await here.hear(office.incoming("request.submitted", asked), now=made)
+    for days in range(1, 5):
+        said += await here.tick(f"{at(made) + timedelta(days=days):%a %Y-%m-%d %H:%M}")
+    (refused,) = [each.data for each in said if each.type == "request.refused"]
+    again = explained("request.submitted", asked, {}, refused["ruling"])
+    assert (again["decision"], again["code"]) == ("refused", refused["code"])
+    assert (again["fields"], again["ruling"]) == (refused["fields"], refused["ruling"])
+    assert "today" not in again
