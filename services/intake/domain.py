@@ -57,6 +57,8 @@ _FIRST_ASK, _LONGEST_ASK, _MOST_ASKS = timedelta(minutes=1), timedelta(hours=1),
 """The same for a patient who could not be confirmed; with the last ask about a day has passed."""
 _LOOK_AGAIN = timedelta(minutes=10)
 """When to look again at a deferred request whose clinic has no opening left."""
+_CLOSED_FOR_GOOD = timedelta(days=30)
+"""After how long without an opening a deferred request is refused, from the opening that it was promised."""
 
 
 @dataclass
@@ -770,12 +772,14 @@ def _nowhere_to_go(
     state: RequestState, rules: RuleSet, calendar: ClinicCalendar | None, now: datetime
 ) -> Decision[RequestState]:
     """The clinic has no opening left, or is not known any more: look again later, and let the time that was promised
-    run. It is near and missed as any other: somebody has to call the patient (R16).
+    run. It is near and missed as any other: somebody has to call the patient (R16). After thirty days it is refused,
+    with the way out: only what has ended is erased.
     """
     assert state.opens_at is not None
+    opens_at = datetime.fromisoformat(state.opens_at)
     clock = answer_clock(
         channel=state.channel,
-        clock_starts_at=datetime.fromisoformat(state.opens_at),
+        clock_starts_at=opens_at,
         rules=rules,
         calendar=calendar,
     )
@@ -787,11 +791,29 @@ def _nowhere_to_go(
         limit_seconds=clock.limit_seconds,
     )
     state, says, measures = _waited(state, "opening", now)
+    until = opens_at + _CLOSED_FOR_GOOD
+    # However late it is read, it is looked at twice.
+    if until <= now and state.look_again_at is not None:
+        refused = _refuse_closed(state, rules, in_zone(until))
+        cause = cause_id("/homecall/intake", state.request_id, "closed for good")
+        return Decision(refused.state, [*says, *refused.says], [*measures, *refused.measures], cause=(cause, None))
     moments = [now + _LOOK_AGAIN]
     next_of_deadline = _next_of_deadline(state)
     if next_of_deadline is not None:
         moments.append(datetime.fromisoformat(next_of_deadline))
     return Decision(replace(state, look_again_at=in_zone(min(moments))), says, measures)
+
+
+def _refuse_closed(state: RequestState, rules: RuleSet, time: str) -> Decision[RequestState]:
+    closed = FieldError(
+        path="clinic_id",
+        message="has had no opening for 30 days: send the request to another clinic, under a new request_id",
+    )
+    ground = rules.refusal_ground("outside_acceptance_hours")
+    clauses = [*state.ruling.get("clauses", []), *([ground.clause] if ground else [])]
+    state = replace(state, look_again_at=None, claim=None)
+    ruling = state.ruling | {"clauses": clauses}
+    return _refuse(state, "outside_acceptance_hours", [closed], ruling=ruling, rules=rules, time=time)
 
 
 def withdrawn(state: RequestState | None, event: Incoming) -> Decision[RequestState]:

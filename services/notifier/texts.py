@@ -508,6 +508,13 @@ _REFUSED_OTHERWISE: Final = Text(
 ).fill(phones=CONTACT_CENTRE)
 
 
+_CLOSED_FOR_GOOD: Final = Text(
+    "Шақыру қабылданбады: емхана жұмысын қайта бастаған жоқ. Пациент тіркелген басқа емханаға жүгініңіз.",
+    "Вызов не принят: поликлиника так и не возобновила работу. Обратитесь в другую поликлинику.",
+    "The call was not accepted: the clinic has not opened again. Apply to another clinic.",
+)
+
+
 def _invalid_request(facts: StatusFacts) -> list[Text | None]:
     fields = field_names(facts.refusal_fields)
     return [_WRONG_DATA if fields is None else _WRONG_FIELDS.fill(fields=fields), _CORRECT_AND_REPEAT]
@@ -515,6 +522,8 @@ def _invalid_request(facts: StatusFacts) -> list[Text | None]:
 
 def _outside_hours(facts: StatusFacts) -> list[Text | None]:
     at = facts.next_acceptance_at
+    if at is None and "clinic_id" in facts.refusal_fields:
+        return [_CLOSED_FOR_GOOD, _unless_emergency(facts, _IN_EMERGENCY)]
     return [
         _TOO_EARLY_OR_LATE,
         None if at is None else _ACCEPTS_NEXT.fill(at=moment(at)),

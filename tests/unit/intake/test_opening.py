@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from services.intake.retention import over_on
 from services.runtime.failures import MustFinish
 from services.standard.clinics import Clinics
 from tests.unit.intake.office import Office, clinic, known, request_id, said, submitted, withdrawn
@@ -130,6 +131,33 @@ async def test_r16_one_whose_clinic_closed_for_good_is_near_missed_and_told_once
     office.clinics.take(clinic(hours={}))
     for clock in ("08:00", "08:24", "08:30", "09:00"):
         assert await office.tick(f"Tue 2026-12-01 {clock}") == []
+
+
+async def test_one_whose_clinic_never_opens_again_is_refused_with_the_way_out_and_erased() -> None:
+    """Its patient would else be kept for ever: only what has ended is erased."""
+    office = await deferred()
+    office.clinics.take(clinic(hours={}))
+    for clock in ("Sat 2026-11-21 09:00", "Sat 2026-11-21 09:30", "Mon 2026-12-21 08:50"):
+        assert "request.refused" not in {each.type for each in await office.tick(clock)}
+    (refused,) = await office.tick("Mon 2026-12-21 09:00")
+    assert (refused.type, refused.data["code"]) == ("request.refused", "outside_acceptance_hours")
+    assert [each["path"] for each in refused.data["fields"]] == ["clinic_id"]
+    assert "another clinic" in refused.data["fields"][0]["message"]
+    assert refused.time == "2026-12-21T09:00:00+05:00"
+    assert "next_acceptance_at" not in refused.data
+    # It stays so, also when the clinic opens after all.
+    office.clinics.take(clinic())
+    assert await office.tick("Tue 2026-12-22 09:00") == []
+    assert over_on(await office.state()) is not None
+    assert (await office.state()).claim is None, "the patient may apply elsewhere, or here again"
+
+
+async def test_read_thirty_days_late_it_is_looked_at_twice_before_it_is_refused() -> None:
+    office = await deferred()
+    office.clinics.take(clinic(hours={}))
+    late = {each.type for each in await office.tick("Mon 2027-01-04 09:00")}
+    assert late == {"deadline.missed", "request.held"}
+    assert [each.type for each in await office.tick("Mon 2027-01-04 09:10")] == ["request.refused"]
 
 
 async def test_withdrawn_before_its_opening_it_is_not_opened() -> None:

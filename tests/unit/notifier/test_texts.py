@@ -434,6 +434,14 @@ def test_c10_7_c11_every_refusal_says_how_to_complain_to_whom_and_where(code: st
     assert oral_answer("refused", StatusFacts(refusal_code=code, **ADDRESSES)).ru.endswith(RIGHTS.ru)
 
 
+def test_one_whose_clinic_closed_for_good_is_sent_to_another() -> None:
+    facts = StatusFacts(refusal_code="outside_acceptance_hours", refusal_fields=("clinic_id",))
+    assert status_text("refused", facts).ru == (
+        "Вызов не принят: поликлиника так и не возобновила работу. Обратитесь в другую поликлинику. "
+        f"В экстренном случае звоните 103. {RIGHTS.ru}"
+    )
+
+
 @pytest.mark.parametrize("status", ["scheduled", "rescheduled", "delayed", "completed", "not_completed"])
 def test_c10_7_c11_a_late_answer_says_so_too_and_one_in_time_does_not(status: RequestStatus) -> None:
     late = status_text(status, StatusFacts(**CALL, **VISIT, **CLINIC, late=True))
