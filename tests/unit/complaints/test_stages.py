@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from structlog.testing import capture_logs
 
 from services.complaints import domain
-from services.complaints.app import ComplaintEngine, Complaints
+from services.complaints.app import ComplaintEngine, Complaints, build
 from services.complaints.domain import ComplaintState
 from services.complaints.store import ComplaintStore
 from services.contract.authority import Authority
@@ -21,6 +22,7 @@ from services.contract.envelope import Incoming, read
 from services.gateways.signatures import Unchecked
 from services.runtime.clock import SystemClock
 from services.runtime.senders import SENDER, Senders
+from services.runtime.settings import Settings
 from services.standard.clinics import Clinics
 from tests.unit.complaints.casebook import (
     COMPLAINT,
@@ -175,3 +177,28 @@ async def test_a_command_that_waited_for_its_complaint_is_held_against_its_sende
     assert (await office.state()).status == "registered"
     due = await office.engine.due(at("Thu 2026-11-26 13:01"))
     assert [(record.value, dead.reason) for record, dead in due.dead] == [(forged.record.value, "unauthorised")]
+
+
+# ---------------------------------------------------------------- without a list
+
+
+@pytest.mark.parametrize(
+    ("env", "listed", "warned"),
+    [("production", False, True), ("production", True, False), ("development", False, False)],
+)
+def test_production_without_a_list_is_warned_at_its_start(tmp_path: Path, env: str, listed: bool, warned: bool) -> None:
+    keys, senders = tmp_path / "keys.json", tmp_path / "senders.json"
+    keys.write_text(json.dumps({"lookup": "01" * 32, "keys": {"k": "02" * 32}, "current": "k"}), "utf-8")
+    keys.chmod(0o600)
+    senders.write_text('{"senders": {}}', "utf-8")
+    settings: Any = {
+        "env": env,
+        "keys_file": keys,
+        "senders_file": senders if listed else None,
+        "signatures": "ncanode",
+        "ncanode_url": "https://127.0.0.1:1",
+    }
+    with capture_logs() as lines:
+        build(Settings(_env_file=None, **settings), SystemClock())
+    told = "stages are not held against senders: set HOMECALL_SENDERS_FILE"
+    assert (told in [line["event"] for line in lines]) == warned

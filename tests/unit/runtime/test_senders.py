@@ -17,9 +17,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from homecall_client import record_of
 from homecall_client import signed as signed_by_client
+from services.cli.dead_letters import letter_of
 from services.contract.envelope import Record, Unreadable, read
-from services.contract.topics import TOPIC_OF_TYPE
+from services.contract.topics import DEAD_LETTERS, TOPIC_OF_TYPE
 from services.runtime import senders as module
+from services.runtime.producer import dead_letter_headers
 from services.runtime.senders import STAGES, BadSenders, Senders, read_senders, signature_headers
 from tests.contract.goldens import INBOUND, compact, examples, record
 from tests.world import MONDAY, a_request
@@ -180,6 +182,19 @@ def test_any_other_tombstone_deletes_nothing(known: Senders, of: Record, told: s
     with pytest.raises(Unreadable, match=told) as error:
         known.check_tombstone(of)
     assert error.value.reason == "unauthorised"
+
+
+@pytest.mark.parametrize("of", [sent(), signed(a_tombstone())], ids=["an event", "a tombstone"])
+def test_a_dead_letter_that_is_sent_again_still_has_its_senders_signature(known: Senders, of: Record) -> None:
+    """The operator has no key of the clinic's, and needs none: topic, key, headers and value are as they came."""
+    headers = tuple(dead_letter_headers(of, "handler_failed", "a fault that was mended", "intake"))
+    letter = replace(of, topic=DEAD_LETTERS.name, partition=0, offset=99, headers=headers)
+    again = letter_of(letter).message()
+    record_again = Record(again.topic, 0, 100, again.key, again.value, again.headers)
+    if of.value is None:
+        assert known.check_tombstone(record_again) is not None
+    else:
+        assert verdict(known, record_again) == ""
 
 
 # ---------------------------------------------------------------- stages of complaints
