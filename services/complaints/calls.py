@@ -70,6 +70,13 @@ _KEPT = (
 )
 
 
+_MOST_ANSWERS = 20
+_TOO_MANY_ANSWERS = (
+    f"too many events about this call: {_MOST_ANSWERS} answers to it are kept, and of several the first counts: "
+    "send no more"
+)
+
+
 @dataclass
 class CallTimeline:
     """The events of one request, in the order of their times. ``lines`` hold JSON values only."""
@@ -130,6 +137,8 @@ class Timelines:
         asked_at = _asked_at(state.lines)
         if isinstance(event.data, AnswerGiven) and asked_at is not None and event.data.at < asked_at:
             return Decision(dead=Dead("invalid_transition", before_request(event.type, asked_at)))
+        if isinstance(event.data, AnswerGiven) and sum(1 for _ in _of(state.lines, event.type)) >= _MOST_ANSWERS:
+            return Decision(dead=Dead("invalid_transition", _TOO_MANY_ANSWERS))
         facts = event.data.model_dump(mode="json", exclude_none=True, include=set(_KEPT))
         line = {"type": event.type, "time": event.time or in_zone(now), **facts}
         lines = sorted([*state.lines, line], key=lambda each: datetime.fromisoformat(each["time"]))

@@ -64,6 +64,8 @@ _LOOK_AGAIN = timedelta(minutes=10)
 """When to look again at a complaint whose clinic has no opening left, and at the call that a complaint names."""
 _CALL_UNHEARD = timedelta(hours=24)
 """How long a complaint's file waits for a call of which nothing was heard: as long as any event for its subject."""
+_MOST_LINKED = 100
+"""Complaints that one names as linked: whoever sends thousands about one call fills no document with their ids."""
 _FIRST_TRY, _LONGEST_TRY = timedelta(seconds=15), timedelta(minutes=15)
 """How soon a signature that could not be checked is tried again, and how rarely at most."""
 
@@ -349,7 +351,7 @@ def numbered(
     """
     state = deepcopy(state)
     if opening is not None and opens(state):
-        state.linked = sorted(opening.linked)
+        state.linked = sorted(opening.linked)[:_MOST_LINKED]
         state.call = _opened(state, opening)
     for wanted in wanted_numbers(state):
         place = int(wanted.subject.rpartition("|")[2]) - 1

@@ -35,6 +35,8 @@ Reported = Literal["sent", "delivered", "failed"]
 
 _MOST_BYTES: Final = 64 * 1024
 _MOST_REPORTS: Final = 1000
+_LONGEST_NAME: Final = 100
+"""Of a message, the gateway's or ours: longer is none of either."""
 _CODE = re.compile(r"[^A-Za-z0-9_.-]")
 _NO_ERROR: Final = ("0", "", "False")
 
@@ -177,7 +179,7 @@ class Profile:
             return _meant(error, self.errors.get(error, "never"))
         if 200 <= status < 300:
             taken = _text(found, self.answer["id"])
-            return Taken(taken[:100]) if taken else Unknown("unreadable")
+            return Taken(taken[:_LONGEST_NAME]) if taken and _is_text(taken) else Unknown("unreadable")
         otherwise: Meaning = "never" if 400 <= status < 500 else "unknown"
         return _meant(f"http_{status}", self.http.get(str(status), otherwise))
 
@@ -196,8 +198,12 @@ class Profile:
             said = self.statuses.get((_text(each, self.report["status"]) or "").lower())
             if not (name or reference):
                 raise ValueError("names no message")
+            if reference is not None and len(reference) > _LONGEST_NAME:
+                raise ValueError("a reference is too long")
+            if not _is_text(f"{name}{reference}"):
+                raise ValueError("a name is no text")
             if said is not None:
-                reports.append(Report(name[:100] if name else None, reference, said))
+                reports.append(Report(name[:_LONGEST_NAME] if name else None, reference, said))
         return reports
 
 
@@ -210,6 +216,15 @@ def _meant(code: str, meaning: Meaning) -> Verdict:
         return Unknown("failing")
     # It goes into the store and the log: only what a code is made of.
     return Refused(_CODE.sub("", code)[:40] or "other", again=meaning == "again")
+
+
+def _is_text(text: str) -> bool:
+    """Whether it can be stored: no half of a surrogate pair, as JSON's escapes allow."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _put(body: dict[str, Any], place: str, value: str) -> None:

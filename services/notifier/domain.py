@@ -39,7 +39,7 @@ from services.contract.events import (
 )
 from services.contract.iins import without_iins
 from services.contract.types import ZONE, Event, in_zone
-from services.notifier.messages import of_use_until
+from services.notifier.messages import MOST_NOTICES, of_use_until
 from services.notifier.sms_texts import sms_text
 from services.notifier.texts import StatusFacts, oral_answer, status_text
 from services.runtime.decision import Dead, Decision, Ended, Measure, Say, Took, replace
@@ -57,6 +57,7 @@ from services.standard.stated_times import (
 UNKNOWN_CHANNEL: Final = "unknown"
 """The channel of a refused request that named none that could be read."""
 
+_MOST_EARLY: Final = 50
 _SHARE: Final = 0.8
 """When the answer's time is near, where no law covers the date (R18)."""
 _SPOKEN: Final = frozenset({"desk", "phone"})
@@ -252,9 +253,11 @@ class Notifier:
         match data:
             case RequestEvent():
                 self._hear_request(telling, data)
+            case AnswerGiven() if _undecided(call) and any(each["type"] == data.TYPE for each in call.early):
+                pass  # of several answers the first counts
             case VisitEvent() | AnswerGiven() | RequestIdentityChecked() if _undecided(call):
                 kept = {"type": data.TYPE, "data": data.model_dump(mode="json", by_alias=True, exclude_none=True)}
-                telling.change(early=[*call.early, kept])
+                telling.change(early=[*call.early, kept][-_MOST_EARLY:])
             case AnswerGiven():
                 self._answer(telling, data)
             case RequestIdentityChecked():
@@ -569,7 +572,8 @@ class _Telling:
             "asked_at": call.reader.get("asked_at"),
             **({} if self.clinic.zone is ZONE else {"zone": self.clinic.zone.key}),
         }
-        self.change(notices=[*call.notices, notice])
+        # An older one that nobody took up is overtaken: only the newest is ever sent.
+        self.change(notices=[*call.notices, notice][-MOST_NOTICES:])
 
     def enter(self) -> None:
         """Say the register's line as it now stands; nothing where the call has none."""

@@ -7,6 +7,7 @@ patient; ``reason`` says why), ``unknown`` (the gateway may have taken it, or no
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
@@ -19,9 +20,15 @@ State = Literal["created", "sending", "sent", "delivered", "failed", "unknown"]
 
 JUST_ASKED: Final = timedelta(minutes=30)
 """Who applied so short a time ago is awake, and waits for the answer: quiet hours do not hold it up."""
+MOST_NOTICES: Final = 50
+"""Of one request: a visit that is moved more often tells the patient of the last times only."""
+_MOST_KEPT: Final = 2 * MOST_NOTICES
+"""Messages of one request that are kept: more than notices, so that none of these is taken up twice."""
 MOST_TRIES: Final = 8
 """How often a message is given to a gateway that says "not now"."""
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=30), timedelta(minutes=15)
+_REFERENCE: Final = re.compile(r"(?P<request_id>.{1,80})-(?P<sequence>[0-9]{1,9})")
+"""More digits than any sequence has; Python reads no number of thousands of them."""
 _RANK: Final[Mapping[str, int]] = {"created": 0, "sending": 1, "unknown": 2, "sent": 3, "failed": 4, "delivered": 5}
 
 
@@ -118,7 +125,7 @@ def taken_up(mailing: Mailing, notices: Sequence[Mapping[str, Any]], policy: Pol
     new = [_created(each, policy) for each in notices if each["sequence"] not in known]
     if not new:
         return mailing
-    messages = sorted([*mailing.messages, *new], key=lambda each: int(each["sequence"]))
+    messages = sorted([*mailing.messages, *new], key=lambda each: int(each["sequence"]))[-_MOST_KEPT:]
     last = messages[-1]
     return replace(
         mailing,
@@ -337,8 +344,8 @@ def reference(request_id: str, sequence: int) -> str:
 
 def referred(text: str) -> tuple[str, int] | None:
     """The request and the sequence of a reference; None where it is none of ours."""
-    request_id, _, sequence = text.rpartition("-")
-    return (request_id.lower(), int(sequence)) if request_id and sequence.isascii() and sequence.isdigit() else None
+    found = _REFERENCE.fullmatch(text)
+    return None if found is None else (found["request_id"].lower(), int(found["sequence"]))
 
 
 def changes(before: Mailing | None, after: Mailing) -> list[tuple[str, str]]:

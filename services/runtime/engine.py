@@ -27,6 +27,7 @@ from services.runtime.clock import Clock
 from services.runtime.decision import Dead, Decision, Measure, Say
 from services.runtime.failpoint import failpoint
 from services.runtime.failures import MustFinish, Transient
+from services.runtime.growth import beyond, no_room_to_wait
 from services.runtime.logs import log
 from services.runtime.mongo import Aggregate, Aggregates, Parked
 from services.runtime.personal import Unreadable, Vault
@@ -242,12 +243,18 @@ class Engine(Generic[S]):
         if decision.park:
             if any(kept.cause == event.cause for kept in aggregate.parked):
                 return "repeated"
+            if (dead := no_room_to_wait(aggregate, event)) is not None:
+                deaths[index] = dead
+                return "dead"
             until = now + PARKED_FOR if aggregate.state is None else _WHILE_HELD
             aggregate.parked.append(Parked(event.cause, until, self.keep(aggregate.id, event)))
             aggregate.changed = True
             return "handled"
         if decision.state is None:
             return "repeated"
+        if (dead := beyond(aggregate, event, decision)) is not None:
+            deaths[index] = dead
+            return "dead"
         first = aggregate.state is None
         self._apply(aggregate, event.cause, event.traceparent, decision, now)
         if first and aggregate.parked:

@@ -44,7 +44,7 @@ from services.scheduler.domain import CallState, Placed, Unplaced, day_key
 from services.scheduler.improve import problem_of
 from services.scheduler.improver import Improver
 from services.scheduler.routing import order_of_waiting
-from services.scheduler.store import ClinicDay, SchedulerStore, schema
+from services.scheduler.store import MOST_UNAVAILABLE, ClinicDay, SchedulerStore, schema
 from services.scheduler.waiting import packaged_waiting_order
 from services.standard.clinics import Clinics
 from services.standard.places import implausible
@@ -89,6 +89,11 @@ class Scheduler:
         return domain.due(state, clinics=self._clinics, rule_sets=self._rules, now=now)
 
 
+_TOO_MANY_UNAVAILABLE = Dead(
+    "invalid_transition",
+    f"doctor_id: {MOST_UNAVAILABLE} doctors have dropped out of this day, and a roster has no more: send the ids of "
+    "the roster's doctors",
+)
 _CHANGES_ENOUGH = 3
 _MOST_WORTH = 1_000
 """After so many changes a day is planned again; after fewer when it has been quiet for ``_QUIET_SECONDS``."""
@@ -180,10 +185,11 @@ class SchedulerEngine(Engine[CallState]):
                 handled.dead.append((event, Dead("schema", one_line(event.errors))))
                 handled.results[index] = "dead"
         open_keys = set(keys)
+        full: dict[int, Incoming] = {}
         while open_keys:
             days = await self._days.load_days(open_keys)
             failpoint("roster.read")
-            for event in rosters.values():
+            for index, event in rosters.items():
                 data = event.data
                 if not isinstance(data, RosterPublished | DoctorUnavailable):
                     continue
@@ -194,9 +200,13 @@ class SchedulerEngine(Engine[CallState]):
                     day.take_roster(data, event.cause, event.traceparent)
                 else:
                     since = datetime.combine(data.date, data.frm, self._known.zone(data.clinic_id))
-                    day.take_unavailable(data.doctor_id, since, event.cause, event.traceparent)
+                    if not day.take_unavailable(data.doctor_id, since, event.cause, event.traceparent):
+                        full[index] = event
             open_keys = await self._days.save_days(list(days.values()))
             failpoint("roster.written")
+        for index, event in full.items():
+            handled.dead.append((event, _TOO_MANY_UNAVAILABLE))
+            handled.results[index] = "dead"
         return keys, handled
 
     def likely_new(self, firsts: Mapping[str, Incoming]) -> Collection[str]:

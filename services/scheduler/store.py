@@ -89,16 +89,22 @@ class ClinicDay:
         self._plan = None
         self.mark_dirty(cause, "roster_changed", traceparent)
 
-    def take_unavailable(self, doctor_id: str, since: datetime, cause: str, traceparent: str | None = None) -> None:
-        """From ``since`` on the doctor makes no more visits that day; the earliest such time holds."""
+    def take_unavailable(self, doctor_id: str, since: datetime, cause: str, traceparent: str | None = None) -> bool:
+        """From ``since`` on the doctor makes no more visits that day; the earliest such time holds.
+
+        Whether it was taken: not where more doctors have dropped out than a roster has.
+        """
         known = {each[0]: each[1] for each in self.unavailable}
+        if doctor_id not in known and len(known) >= MOST_UNAVAILABLE:
+            return False
         if doctor_id in known and datetime.fromisoformat(known[doctor_id]) <= since:
-            return
+            return True
         known[doctor_id] = in_zone(since)
         self.unavailable = [[each, at] for each, at in known.items()]
         self._put("unavailable", self.unavailable)
         self._plan = None
         self.mark_dirty(cause, "doctor_unavailable", traceparent)
+        return True
 
     def mark_dirty(self, cause: str, reason: str, traceparent: str | None = None) -> None:
         """Have the day settled, because of this cause."""
@@ -435,6 +441,8 @@ class ClinicDay:
         self._set, self._unset = {}, {}
 
 
+MOST_UNAVAILABLE = 1_000
+"""Doctors of one day that may have dropped out: as many as a roster has at most."""
 _COUNTED = {"roster", "unavailable", "bookings"}
 """What a day's load is reckoned from."""
 

@@ -359,3 +359,11 @@ async def test_the_body_is_sent_with_its_length(gateway: SmsGateway) -> None:
     head = gateway.heads[0].lower()
     assert "content-length: " in head
     assert "transfer-encoding" not in head
+
+
+@pytest.mark.parametrize("name", [b"9" * 5_000, b'"\\ud800"', b"1e999999", b"-Infinity", b"[" * 5_000])
+def test_an_answer_that_cannot_be_kept_leaves_the_message_unknown_or_is_named(name: bytes) -> None:
+    verdict = Profile.packaged().verdict(200, b'{"id": ' + name + b"}")
+    assert isinstance(verdict, Unknown | Taken)
+    if isinstance(verdict, Taken):
+        assert verdict.id.encode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, get_args
@@ -563,3 +564,37 @@ async def test_what_did_not_go_is_not_tried_again_once_there_is_a_newer(office: 
     await office.outbox.take_up()
     await office.outbox.send()
     assert office.states()[1:] == [(2, "failed", "overtaken"), (3, "created", "")]
+
+
+# ---------------------------------------------------------------- reports that no gateway of good faith sends
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"id": "g", "status": "delivered", "reference": "%s-%s"}' % (REQUEST.encode(), b"9" * 4_300),
+        b'{"id": "g", "status": "delivered", "reference": "%s-%s"}' % (REQUEST.encode(), b"9" * 5_000),
+        b'{"id": "g", "status": "delivered", "reference": %s}' % (b"9" * 5_000),
+        b'{"id": %s, "status": "delivered"}' % (b"9" * 5_000),
+        b'{"reference": "\\ud800-1", "status": "delivered"}',
+        b'{"id": "\\udfff", "status": "delivered"}',
+        b'[{"id": "g", "status": "sent"}, {"reference": "' + b"a" * 101 + b'", "status": "sent"}]',
+    ],
+)
+async def test_a_report_that_cannot_be_is_refused_and_not_asked_for_again(office: Office, body: bytes) -> None:
+    await office.turn()
+    before = office.states()
+    reports = Reports(office.outbox, Profile.packaged(), SECRET)
+    status, _ = await reports.receive(body, {"authorization": f"Bearer {SECRET}"})
+    assert status == 400
+    assert office.states() == before
+
+
+@pytest.mark.parametrize("sequence", ["9" * 10, "9" * 90, "-1", "1_0", "١", "1.0", " 2", "0x2", ""])
+async def test_a_reference_that_is_none_of_ours_is_taken_and_names_nothing(office: Office, sequence: str) -> None:
+    await office.turn()
+    before = office.states()
+    reports = Reports(office.outbox, Profile.packaged(), SECRET)
+    body = json.dumps({"reference": f"{REQUEST[:8]}-{sequence}"[:100], "status": "delivered"}).encode()
+    status, _ = await reports.receive(body, {"authorization": f"Bearer {SECRET}"})
+    assert (status, office.states()) == (200, before)
