@@ -8,9 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests import stack
 
 
+@pytest.mark.alone
 def test_a_part_is_measured_and_the_last_line_is_json(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "bench", "--tiny", "--only", "hop", "--only", "latency", "--json"],
