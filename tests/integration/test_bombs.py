@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import resource
+import signal
 import struct
 import sys
 import zlib
@@ -53,7 +54,9 @@ def world(new_world: NewWorld) -> Iterator[World]:
 
 def accepted(world: World, requests: list[dict[str, object]]) -> None:
     wanted = {request["request_id"] for request in requests}
-    world.wait(lambda: wanted <= {each.data["request_id"] for each in world.heard("request.accepted")}, "acceptance")
+    world.wait(
+        lambda: wanted <= {each.data["request_id"] for each in world.heard("request.accepted")}, "acceptance", 90
+    )
 
 
 @pytest.mark.parametrize("codec", SIZES)
@@ -83,7 +86,13 @@ async def test_what_unpacks_to_more_than_there_is_room_for_is_skipped_and_told_o
 
 async def test_many_that_fit_each_by_itself_do_not_come_together(world: World) -> None:
     packed = compressed(ZSTD, [4 * MIB] * 7)
-    places = [(partition, await produce(world, REQUESTS, partition, ZSTD, packed, 7)) for partition in range(6)]
+    (service,) = world.processes
+    # Whatever it reads next, it finds all of it.
+    service.signal(signal.SIGSTOP)
+    try:
+        places = [(each % 6, await produce(world, REQUESTS, each % 6, ZSTD, packed, 7)) for each in range(12)]
+    finally:
+        service.signal(signal.SIGCONT)
     after = [a_request(f"clinic-{each}", 20, MONDAY) for each in range(12)]
     world.publish("request.submitted", *after)
     accepted(world, after)
