@@ -153,6 +153,18 @@ class Ledger:
                     found["lost"].append(f"{message.reference} is the last, and was overtaken")
         return {kind: entries for kind, entries in found.items() if entries}
 
+    @staticmethod
+    def judge_order(references: Iterable[str]) -> dict[str, list[str]]:
+        """Texts of one request that went out after a newer one, by the order in which the gateway took them."""
+        newest: dict[str, int] = {}
+        stale: list[str] = []
+        for reference in references:
+            request_id, _, number = reference.rpartition("-")
+            if int(number) < newest.get(request_id, 0):
+                stale.append(f"the gateway took {reference} after {request_id}-{newest[request_id]}")
+            newest[request_id] = max(newest.get(request_id, 0), int(number))
+        return {"stale": stale} if stale else {}
+
     def unfinished(self, heard: Iterable[Heard]) -> int:
         """How many requests and complaints have not come to their end yet, going by the statuses alone."""
         last: dict[str, tuple[int, str]] = {}

@@ -261,3 +261,8 @@ def test_the_soak_tells_a_leak_from_a_warm_up_and_from_noise(seconds: int) -> No
     assert unclosed is not None
     assert [each.split(" went")[0] for each in unclosed.faults] == ["open files"]
     assert growth(held(40, warm, lambda _: 40)) is None, "too few to tell"
+
+
+def test_the_ledger_finds_a_text_that_went_out_after_a_newer_one() -> None:
+    assert Ledger.judge_order(["a-1", "b-1", "a-3", "b-2", "a-3"]) == {}
+    assert Ledger.judge_order(["a-1", "a-3", "b-1", "a-2"]) == {"stale": ["the gateway took a-2 after a-3"]}

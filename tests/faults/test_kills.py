@@ -178,6 +178,8 @@ def test_kills_lose_nothing_and_double_nothing(mongo: stack.Server, mongo_prefix
             assert killed.total() >= 20
             assert findings == {}, _told(findings, world)
             assert said_and_sent == {}, _told(said_and_sent, world)
+            order = plan.ledger.judge_order(each.reference for each in gateway.entries())
+            assert order == {}, _told(order, world)
             assert {each.state for each in messages} >= {"delivered", "sent", "failed", "unknown"}
 
 

@@ -93,7 +93,12 @@ A_COMPLAINT: dict[str, dict[str, Any]] = {
         "addressed_to": "clinic",
         "channel": "post",
         "submitted_at": MONDAY.isoformat(),
-        "complainant": {"full_name": "Шағымданушы Бірінші", "phone": "+7 700 000 09 99", "language": "kk"},
+        "complainant": {
+            "full_name": "Шағымданушы Бірінші",
+            "phone": "+7 700 000 09 99",
+            "postal_address": "Алматы, Тал көшесі, 27",
+            "language": "kk",
+        },
         "text": "Дәрігер кешікті.",
         "received_by": HEAD,
         "answer_by": "post",

@@ -136,7 +136,11 @@ class Plan:
             "clinic_id": clinic,
             "channel": "post",
             "submitted_at": at.isoformat(),
-            "complainant": {"full_name": "Шағымданушы", "language": "ru"},
+            "complainant": {
+                "full_name": "Шағымданушы",
+                "postal_address": "Алматы, Тал көшесі, 27",
+                "language": "ru",
+            },
             "text": "Дәрігер кешікті.",
             "received_by": {"full_name": "Қабылдаушы", "position": "Тіркеуші"},
             "answer_by": "post",
