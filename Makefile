@@ -10,7 +10,7 @@ PIP  := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # The project itself, from here; whatever it needs came with its hash from the lock file before.
 PROJECT := --no-index --no-deps --no-build-isolation --editable .
 # Most tests wait for servers more than they compute: three processes keep two cores busy. One file stays in one process.
-BESIDE ?= --numprocesses 3 --dist loadfile --no-loadscope-reorder
+BESIDE ?= --numprocesses 3 --dist loadscope --no-loadscope-reorder
 LOCKING := .stack/pip-tools
 COMPILE := $(LOCKING)/bin/pip-compile --quiet --no-config --no-header --generate-hashes --allow-unsafe --strip-extras \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options \

@@ -10,6 +10,7 @@ from typing import Any
 import hypothesis
 import pytest
 from pymongo import MongoClient
+from xdist.scheduler import LoadScopeScheduling
 
 from tests import stack, turns
 
@@ -42,6 +43,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return _LONGEST_FIRST.index(room) if room in _LONGEST_FIRST else len(_LONGEST_FIRST)
 
     items.sort(key=place)
+
+
+class _ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist's schedulers ship no types
+    """A file of tests stays in one process, for its servers; so do all faults: each loads both cores by itself."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "tests/faults" if file.startswith("tests/faults/") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFile:
+    return _ByFile(config, log)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -12,6 +12,8 @@ from tests.unit.runtime.tally import NOW, Runner, subject, word
 
 KEYS = {"2026-1": b"a" * 32, "2026-2": b"b" * 32}
 TEXT = "ана: 850715200007"
+SAID = "ана: ************"
+"""What goes out of it: no IIN does."""
 
 
 def vault(*names: str) -> Vault:
@@ -38,7 +40,7 @@ async def test_none_of_it_can_be_read_in_the_store() -> None:
 async def test_it_takes_effect_when_its_subject_comes() -> None:
     runner = await a_runner(vault("2026-1"))
     await runner.hear(word(TEXT))
-    assert await runner.hear(word("open")) == ["open", TEXT]
+    assert await runner.hear(word("open")) == ["open", SAID]
     assert "sealed" not in stored(runner)
 
 
@@ -56,7 +58,7 @@ async def test_it_opens_under_an_older_key_and_in_its_own_place_alone() -> None:
     runner = await a_runner(vault("2026-1"))
     await runner.hear(word(TEXT), word("other", 2))
     runner.engine._vault = vault("2026-1", "2026-2")
-    assert await runner.hear(word("open")) == ["open", TEXT]
+    assert await runner.hear(word("open")) == ["open", SAID]
     # Moved into another's document it does not open; its new place's own event is not held up by that.
     moved = runner.tallies.docs[subject(2)]["p"][0]
     await runner.hear(word(TEXT, 3))
