@@ -27,6 +27,7 @@ from services.notifier.mobile import mobile_number
 from services.notifier.store import Calls, Mailings, OptOuts, Receipts
 from services.runtime import metrics
 from services.runtime.clock import Clock
+from services.runtime.failpoint import failpoint
 from services.runtime.failures import Transient
 from services.runtime.logs import log
 from services.runtime.mongo import Aggregate, moment_of
@@ -163,6 +164,7 @@ class Outbox:
         # Only who has stored ``sending`` sends: whoever lost leaves it to the other.
         to_send = {key: sms for key, sms in round_.items() if key not in lost}
         if to_send:
+            failpoint("sms.marked")
             verdicts: Sequence[Verdict] = [Untried("late")] * len(to_send)
             if may_begin():
                 verdicts = await self._gateway.send(list(to_send.values()))

@@ -44,6 +44,8 @@ PLACES = (
     "timer.published",
     "timer.cleared",
     "letter.published",
+    # A text message: stored as ``sending``, and not yet given to the gateway.
+    "sms.marked",
 )
 """Every place, by its name in ``HOMECALL_FAILPOINT``."""
 

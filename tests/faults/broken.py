@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ from pymongo import InsertOne, UpdateOne
 from services.contract.envelope import Incoming, Outgoing, Record
 from services.intake import domain
 from services.notifier import messages
+from services.notifier.outbox import Outbox
 from services.runtime.mongo import Collected
 from services.runtime.pipeline import Commit, Pipeline
 from services.runtime.producer import Producer
@@ -106,6 +107,15 @@ def send_again() -> None:
     messages.unknown = waits_again
 
 
+def no_last_check() -> None:
+    """A message is given to the gateway however long ago it was marked."""
+
+    def however_long_ago(_: Outbox) -> Callable[[], bool]:
+        return lambda: True
+
+    Outbox._lease_from_now = however_long_ago  # type: ignore[method-assign]  # the defect
+
+
 AT_ANY_TIME = messages.Policy(frozenset())
 DEFECTS = {
     "commit_first": commit_first,
@@ -114,6 +124,7 @@ DEFECTS = {
     "ids_of_the_moment": ids_of_the_moment,
     "quote": quote,
     "send_again": send_again,
+    "no_last_check": no_last_check,
 }
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import pytest
 from services.contract.events import ClinicPublished, RequestSubmitted, RosterPublished
 from services.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
 from services.runtime.failpoint import PLACES
-from tests.faults.harness import kills, scenarios
+from tests.faults.harness import kills, scenarios, texts
 from tests.faults.harness.feed import AT_ONCE, Plan
 from tests.faults.harness.growth import Sample, growth
 from tests.faults.harness.history import COUNTED, History, late
@@ -208,7 +208,8 @@ def test_a_steady_plan_has_few_clinics_at_a_time_and_all_in_the_end() -> None:
 
 
 def test_every_failpoint_is_on_some_services_way() -> None:
-    assert {place for places in kills.PLACES_OF.values() for place in places} == set(PLACES)
+    killed_at = {place for places in kills.PLACES_OF.values() for place in places}
+    assert killed_at | set(texts.PLACES) == set(PLACES)
 
 
 def test_a_control_is_told_from_a_scenario_in_the_summary() -> None:
@@ -228,7 +229,7 @@ def test_a_control_is_told_from_a_scenario_in_the_summary() -> None:
         "kills": 2,
     }
     assert set(COUNTED) == {"lost", "doubled", "gone_back", "phantom"}
-    assert len(scenarios.CONTROLS) == 4
+    assert len(scenarios.CONTROLS) == 5
 
 
 def test_the_proxy_knows_a_write_from_a_question() -> None:
@@ -266,3 +267,7 @@ def test_the_soak_tells_a_leak_from_a_warm_up_and_from_noise(seconds: int) -> No
 def test_the_ledger_finds_a_text_that_went_out_after_a_newer_one() -> None:
     assert Ledger.judge_order(["a-1", "b-1", "a-3", "b-2", "a-3"]) == {}
     assert Ledger.judge_order(["a-1", "a-3", "b-1", "a-2"]) == {"stale": ["the gateway took a-2 after a-3"]}
+
+
+def test_a_stale_text_counts_as_gone_back() -> None:
+    assert Report("a", 7, findings=Ledger.judge_order(["a-3", "a-2"])).count("gone_back") == 1

@@ -3,89 +3,24 @@ every complaint numbered, and no message sent twice."""
 
 from __future__ import annotations
 
-import contextlib
 import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Any, get_args
 
 import pytest
-from pymongo import MongoClient
 
-from services.contract.events import RequestStatus
 from tests import stack
 from tests.faults import plan as plans
-from tests.faults.ledger import Ledger, Message
-from tests.sms_gateway import ACCEPT, SECRET, Reporter, SmsGateway
+from tests.faults.harness.texts import a_gateway, kept_messages, messages_wait
+from tests.faults.ledger import Ledger
 from tests.world import Process, World, a_world, contract_configs, contract_topics
 
 SERVICES = ("intake", "scheduler", "notifier", "complaints")
 SEED = 20261123
-
-
-SMS = {
-    "HOMECALL_SMS_SETTLE_SECONDS": "0",
-    "HOMECALL_SMS_WAIT_SECONDS": "2",
-    "HOMECALL_SMS_REPORT_SECRET": SECRET,
-    "HOMECALL_SMS_STATUSES": ",".join(get_args(RequestStatus)),
-}
-
-
-@contextlib.contextmanager
-def a_gateway(world: World, **badly: float) -> Iterator[SmsGateway]:
-    """A gateway of which this share of calls goes badly, and which reports to whichever notifier answers."""
-    rng, lock = random.Random(SEED), threading.Lock()
-
-    def behaves(_: Mapping[str, Any]) -> str:
-        with lock:
-            return rng.choices([ACCEPT, *badly], [1 - sum(badly.values()), *badly.values()])[0]
-
-    def choose(of: int) -> int:
-        with lock:
-            return rng.randrange(of)
-
-    def reports_go_to() -> list[str]:
-        return [f"http://127.0.0.1:{each.port}/sms/reports" for each in world.processes if each.name == "notifier"]
-
-    gateway = SmsGateway(behaves)
-    world.extra = {**world.extra, **SMS, "HOMECALL_SMS": gateway.url}
-    reporter = Reporter(gateway, reports_go_to, choose)
-    reporter.start()
-    try:
-        yield gateway
-        reporter.end()
-        print(f"the gateway was called {len(gateway.calls)} times, took {len(gateway.entries())}, ", end="")
-        print(f"and {reporter.posted} reports were taken from it")
-    finally:
-        reporter.end()
-        gateway.close()
-
-
-def kept_messages(world: World) -> list[Message]:
-    """The messages to patients as the notifier keeps them."""
-    client: MongoClient[dict[str, Any]] = MongoClient(world.mongo, serverSelectionTimeoutMS=5000)
-    with client:
-        found = client[f"{world.prefix}_notifier"]["messages"].find()
-        return [
-            Message(doc["_id"], each["sequence"], each["state"], each["reason"])
-            for doc in found
-            for each in doc["s"]["messages"]
-        ]
-
-
-def messages_wait(world: World) -> bool:
-    """Whether there are messages that have not come to an end, or notices that are none yet."""
-    client: MongoClient[dict[str, Any]] = MongoClient(world.mongo, serverSelectionTimeoutMS=5000)
-    with client:
-        database = client[f"{world.prefix}_notifier"]
-        return any(
-            database[name].find_one({mark: {"$exists": True}}) is not None
-            for name, mark in (("requests", "notices_at"), ("messages", "waiting_since"))
-        )
 
 
 class Killer(threading.Thread):
@@ -164,7 +99,7 @@ def test_kills_lose_nothing_and_double_nothing(mongo: stack.Server, mongo_prefix
         extra = {"HOMECALL_KAFKA_SESSION_TIMEOUT_MS": "2000"}
         with (
             a_world(kafka.address, mongo.address, mongo_prefix, at=start, extra=extra) as world,
-            a_gateway(world, hang=0.01, cut=0.02, busy=0.02, refuse=0.01, fail=0.01) as gateway,
+            a_gateway(world, SEED, hang=0.01, cut=0.02, busy=0.02, refuse=0.01, fail=0.01) as gateway,
         ):
             began = time.monotonic()
             killed = run(world, plan, kills=24, pause=3.0, seconds=70, patience=240)
@@ -195,7 +130,7 @@ def test_the_ledger_catches_commits_before_the_store_and_messages_sent_again(
         extra = {"HOMECALL_KAFKA_SESSION_TIMEOUT_MS": "2000"}
         with (
             a_world(kafka.address, mongo.address, mongo_prefix, at=start, extra=extra) as world,
-            a_gateway(world, cut=0.05) as gateway,
+            a_gateway(world, SEED, cut=0.05) as gateway,
         ):
             command = ("tests.faults.broken", "commit_first+send_again")
             # A kill at random may miss the moment between the commit and the store each time: these do not. The eighth

@@ -31,7 +31,7 @@ from pymongo.errors import PyMongoError
 
 from services.cli.embedded import free_port, until
 from tests import stack
-from tests.faults.harness.feed import DAY, Feed, Plan
+from tests.faults.harness.feed import DAY, Feed, Plan, Sign
 from tests.faults.harness.growth import Sample
 from tests.faults.harness.history import Findings, History
 from tests.faults.harness.proxy import Proxy
@@ -117,9 +117,18 @@ class Arena:
 
     # ------------------------------------------------------------ processes
 
-    def start(self, *, rate: float = 25.0, clinics: int = 24, minutes: int = 14, each: int | None = None) -> None:
-        """Start the services and, once they are ready, the load: see ``Plan``."""
-        self.plan = Plan(self.seed, clinics, minutes, each)
+    def start(
+        self,
+        *,
+        rate: float = 25.0,
+        clinics: int = 24,
+        minutes: int = 14,
+        each: int | None = None,
+        plan: Plan | None = None,
+        sign: Sign | None = None,
+    ) -> None:
+        """Start the services and, once they are ready, the load: see ``Plan``. ``sign`` signs each record of it."""
+        self.plan = plan or Plan(self.seed, clinics, minutes, each)
         if self._at is not None:
             self.world.clock = clock(self._at, self._speed)
         for slot in self.slots:
@@ -127,7 +136,7 @@ class Arena:
         self.wait_ready()
         self.phase("started")
         self._keeper.start()
-        self.feed = Feed(self.world.kafka, self.plan, self.history, self.world.reader, rate, self.seed)
+        self.feed = Feed(self.world.kafka, self.plan, self.history, self.world.reader, rate, self.seed, sign)
         self.feed.begin()
 
     def phase(self, name: str) -> None:

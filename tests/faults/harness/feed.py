@@ -11,7 +11,7 @@ import random
 import threading
 import uuid
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -39,6 +39,9 @@ _NOT_WRITTEN = {
 }
 
 Event = tuple[str, dict[str, Any]]
+Headers = list[tuple[str, bytes]]
+Sign = Callable[[str, bytes, Headers, bytes], Headers]
+"""The headers of a record of this topic, key and value, with those that say who sent it."""
 
 
 class Plan:
@@ -70,6 +73,10 @@ class Plan:
         """
         otherwise = clinic in self.opens and list(self.opens).index(clinic) % _OTHERWISE == 1
         return zlib.crc32(clinic.encode()) % topic.partitions if otherwise else -1
+
+    def time_of(self, data: Mapping[str, Any]) -> str:
+        """The ``ce_time`` of a signed event: the same event has the same one, however often it is sent."""
+        return str(data.get("submitted_at") or data.get("at") or DAY.isoformat())
 
     def _clinic(self, name: str, number: int) -> dict[str, Any]:
         day = [[f"{self.opens[name]:%H:%M}", "20:00"]]
@@ -182,11 +189,21 @@ class Plan:
 class Feed(threading.Thread):
     """Sends a plan at a steady rate, in operations of a history, until ``finish``."""
 
-    def __init__(self, bootstrap: str, plan: Plan, history: History, reader: Reader, rate: float, seed: int) -> None:
+    def __init__(
+        self,
+        bootstrap: str,
+        plan: Plan,
+        history: History,
+        reader: Reader,
+        rate: float,
+        seed: int,
+        sign: Sign | None = None,
+    ) -> None:
         super().__init__(name="feed", daemon=True)
         self.history = history
         self.plan = plan
         self.rate = rate
+        self._sign = sign
         self._events = plan.events()
         self._reader = reader
         self._rng = random.Random(seed)
@@ -230,13 +247,17 @@ class Feed(threading.Thread):
         topic = TOPIC_OF_TYPE[event_type]
         value = json.dumps(data, ensure_ascii=False).encode()
         event_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{event_type} {value.decode()}"))
-        headers = {
-            "ce_specversion": "1.0",
-            "ce_id": event_id,
-            "ce_source": "/faults",
-            "ce_type": TYPE_PREFIX + event_type,
-            "content-type": "application/json",
-        }
+        key = str(data.get(topic.key, "")).encode()
+        headers = [
+            ("ce_specversion", b"1.0"),
+            ("ce_id", event_id.encode()),
+            ("ce_source", b"/faults"),
+            ("ce_type", (TYPE_PREFIX + event_type).encode()),
+            ("content-type", b"application/json"),
+        ]
+        if self._sign is not None:
+            time = ("ce_time", self.plan.time_of(data).encode())
+            headers = self._sign(topic.name, key, [*headers, time], value)
         if event_type == "request.withdrawn":
             self._withdrawn.add(str(data["request_id"]))
         operation = self.history.begin(event_id, event_type, data)
@@ -248,7 +269,7 @@ class Feed(threading.Thread):
                 self.history.end(operation, "failed" if error.code() in _NOT_WRITTEN else "unknown")
 
         partition = self.plan.partition(topic, data["clinic_id"]) if topic.key == "clinic_id" else -1
-        self.put(topic.name, value, str(data.get(topic.key, "")).encode(), list(headers.items()), told, partition)
+        self.put(topic.name, value, key, headers, told, partition)
         return event_id
 
     def put(

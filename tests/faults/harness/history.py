@@ -29,7 +29,7 @@ Findings = dict[str, list[str]]
 COUNTED = {
     "lost": ("lost", "unanswered", "gap"),
     "doubled": ("doubled", "contradiction", "clash"),
-    "gone_back": ("gone_back",),
+    "gone_back": ("gone_back", "stale"),
     "phantom": ("phantom",),
 }
 """The figures of a report, and the kinds of findings that each counts. Any other kind fails a scenario, too."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.faults.harness import brokers, databases, kills, members, poison, soak
+from tests.faults.harness import brokers, databases, kills, members, poison, soak, texts
 from tests.faults.harness.run import Scenario
 
 SCENARIOS: dict[str, Scenario] = {
@@ -24,6 +24,7 @@ SCENARIOS: dict[str, Scenario] = {
     "poison": poison.garbage,
     "dead-letters-twice": poison.letters_twice,
     "day-again": poison.day_again,
+    "stale-sms": texts.stale,
     "missed-timers": members.missed_timers,
     "clock-jumps": members.clock_jumps,
     "soak": soak.soak,
@@ -33,6 +34,7 @@ CONTROLS: dict[str, Scenario] = {
     "publish-not-awaited": kills.publish_not_awaited,
     "no-compare-and-set": kills.no_compare_and_set,
     "ids-of-the-moment": kills.ids_of_the_moment,
+    "sms-without-last-check": texts.without_last_check,
 }
 ALL: dict[str, tuple[Scenario, bool]] = {
     **{name: (scenario, False) for name, scenario in SCENARIOS.items()},
