@@ -44,6 +44,7 @@ _OURS = {
 }
 
 
+ROSTERS = "homecall.rosters.v1"
 MOST_TIMES = 60
 """How often one event may be said: once more for each replica that was killed with it, and each reading anew. Beyond
 that, two services tell each other the same without end."""
@@ -104,7 +105,8 @@ class Ledger:
                 )
             elif each.type in _OURS:
                 by_type[each.type].append(each)
-            elif each.type == "roster.published":
+            elif each.type == "roster.published" and each.topic == ROSTERS:
+                # In another topic, where somebody put it, it is no roster.
                 rosters.append(each)
         self._same_id_same_bytes(by_type, found)
         numbers = self._decisions(by_type, found)

@@ -14,7 +14,7 @@ import pytest
 from services.contract.events import ClinicPublished, RequestSubmitted, RosterPublished
 from services.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
 from services.runtime.failpoint import PLACES
-from tests.faults.harness import kills, scenarios, texts
+from tests.faults.harness import kills, replays, scenarios, texts
 from tests.faults.harness.feed import AT_ONCE, Plan
 from tests.faults.harness.growth import Sample, growth
 from tests.faults.harness.history import COUNTED, History, late
@@ -267,6 +267,44 @@ def test_the_soak_tells_a_leak_from_a_warm_up_and_from_noise(seconds: int) -> No
 def test_the_ledger_finds_a_text_that_went_out_after_a_newer_one() -> None:
     assert Ledger.judge_order(["a-1", "b-1", "a-3", "b-2", "a-3"]) == {}
     assert Ledger.judge_order(["a-1", "a-3", "b-1", "a-2"]) == {"stale": ["the gateway took a-2 after a-3"]}
+
+
+def test_a_decision_by_older_hours_and_a_visit_by_an_older_roster_have_gone_back() -> None:
+    opens = {"clinic-1": MONDAY}
+    sent = {"early": {"submitted_at": "2026-11-23T08:59:00+05:00"}, "late": {"submitted_at": MONDAY.isoformat()}}
+
+    def old(event_type: str, request_id: str, **more: Any) -> list[str]:
+        said = event(event_type, {"request_id": request_id, "clinic_id": "clinic-1", **more})
+        return replays.gone_by_the_old([said], sent, opens)
+
+    assert not old("request.refused", "early", code="outside_acceptance_hours")
+    assert not old("request.refused", "late", code="open_request")
+    assert old("request.refused", "late", code="outside_acceptance_hours")
+    assert not old("request.deferred", "early", opens_at=MONDAY.isoformat())
+    assert old("request.deferred", "early", opens_at="2026-11-23T20:00:00+05:00")
+    assert not old("visit.scheduled", "late", doctor={"doctor_id": "clinic-1-doctor-1"})
+    assert old("visit.scheduled", "late", doctor={"doctor_id": f"{replays.FORMER}-1"})
+
+
+def test_a_forged_record_has_its_letter_and_nothing_else_has_one() -> None:
+    def letter(offset: int, reason: str) -> Heard:
+        at = {"topic": "homecall.requests.v1", "partition": "0", "offset": str(offset), "reason": reason}
+        return event("request.submitted", REQUEST, **{f"homecall-dead-{name}": text for name, text in at.items()})
+
+    due = {("homecall.requests.v1", 0, 7): "unauthorised"}
+    assert replays.wrong_letters([letter(7, "unauthorised")] * 2, due) == {}, "after a crash a letter may come twice"
+    assert replays.wrong_letters([], due).keys() == {"not answered"}
+    assert replays.wrong_letters([letter(7, "schema")], due).keys() == {"dead"}
+    assert replays.wrong_letters([letter(7, "unauthorised"), letter(8, "unauthorised")], due).keys() == {"dead"}
+
+
+def test_the_plan_of_older_records_keeps_to_the_contract() -> None:
+    plan = replays.Renewed(7, clinics=16)
+    for model, sent in ((ClinicPublished, plan.clinics), (RosterPublished, plan.rosters)):
+        for each in sent:
+            model.model_validate_json(json.dumps(each))
+    last = {each["clinic_id"]: each for each in plan.clinics}
+    assert all(plan.time_of(last[each["clinic_id"]]) > plan.time_of(each) for each in plan.clinics[: len(last)])
 
 
 def test_a_stale_text_counts_as_gone_back() -> None:

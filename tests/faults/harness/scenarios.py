@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.faults.harness import brokers, databases, kills, members, poison, soak, texts
+from tests.faults.harness import brokers, databases, kills, members, poison, replays, soak, texts
 from tests.faults.harness.run import Scenario
 
 SCENARIOS: dict[str, Scenario] = {
@@ -24,6 +24,7 @@ SCENARIOS: dict[str, Scenario] = {
     "poison": poison.garbage,
     "dead-letters-twice": poison.letters_twice,
     "day-again": poison.day_again,
+    "replayed-records": replays.replayed_records,
     "stale-sms": texts.stale,
     "missed-timers": members.missed_timers,
     "clock-jumps": members.clock_jumps,
