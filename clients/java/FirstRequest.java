@@ -43,7 +43,7 @@ import org.apache.kafka.common.serialization.StringSerializer;
 public class FirstRequest {
 
     private static final Duration PATIENCE = Duration.ofMinutes(10);
-    private static final Duration CONNECTING = Duration.ofSeconds(5);
+    private static final Duration CONNECTING = Duration.ofSeconds(10);
     private static final String USAGE = """
         usage: java -cp 'jars/*' FirstRequest.java BOOTSTRAP FILE [SENDER KEY], as in 127.0.0.1:9092 request.json
         FILE: the data of one request.submitted; "homecall example request > request.json" makes one

@@ -169,7 +169,7 @@ class Plan:
         subject = data.get("complaint_id") or data["request_id"]
         lot = random.Random(f"{self._seed} {subject}").random()
         if data["status"] == "scheduled":
-            about = {"request_id": subject, "clinic_id": data["clinic_id"], "at": data["occurred_at"]}
+            about = {"request_id": subject, "clinic_id": data["clinic_id"], "at": _after_submission(data)}
             if lot < 0.15:
                 yield "answer.given", about | {"given_by": {"id": "registrar-1", "full_name": "Тіркеуші"}}
             elif lot < 0.35:
@@ -317,3 +317,10 @@ class Feed(threading.Thread):
                 continue
             for event_type, data in self.plan.follow_up(each):
                 self.send(event_type, data)
+
+
+def _after_submission(answer: dict[str, Any]) -> str:
+    """When a clinic acts on an answer: not before the request, which may be ahead of the services' clock."""
+    limit = timedelta(minutes=30 if answer["channel"] == "portal" else 10)
+    started_at = datetime.fromisoformat(answer["due_at"]) - limit
+    return max(started_at, datetime.fromisoformat(answer["occurred_at"])).isoformat()
