@@ -46,7 +46,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class _ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist's schedulers ship no types
-    """A file of tests stays in one process, for its servers; so do all faults: each loads both cores by itself."""
+    """A file of tests stays in one process, for its servers. So do all faults: while one runs, it is alone."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]

@@ -1,7 +1,8 @@
 """Tests that run beside each other, and tests that need the machine for themselves.
 
-pytest-xdist spreads the files of tests over several processes. A test that measures a time or the memory in use is
-marked ``alone``: it starts when every other test that runs has ended, and none starts before it has ended.
+pytest-xdist spreads the files of tests over several processes. A test that measures a time or the memory in use, or
+that loads both cores by itself, is marked ``alone``: it starts when every other test that runs has ended, and none
+starts before it has ended.
 """
 
 from __future__ import annotations

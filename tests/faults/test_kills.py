@@ -89,6 +89,7 @@ def run(
     return killer.killed
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(600)
 def test_kills_lose_nothing_and_double_nothing(mongo: stack.Server, mongo_prefix: str) -> None:
     """5,000 requests and 1,000 complaints in 40 clinics, two replicas of each service, 24 kills, a bad SMS gateway."""
@@ -118,6 +119,7 @@ def test_kills_lose_nothing_and_double_nothing(mongo: stack.Server, mongo_prefix
             assert {each.state for each in messages} >= {"delivered", "sent", "failed", "unknown"}
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(300)
 def test_the_ledger_catches_commits_before_the_store_and_messages_sent_again(
     mongo: stack.Server, mongo_prefix: str
