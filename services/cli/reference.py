@@ -54,10 +54,10 @@ REFUSALS: Final[Mapping[str, tuple[str, str]]] = {
 """Each refusal code: what it means, and what to do next."""
 
 DEATHS: Final[Mapping[str, tuple[str, str]]] = {
-    "not_json": ("The value is not JSON in UTF-8.", "The publisher sends it anew, as JSON."),
+    "not_json": ("The value is not JSON in UTF-8.", "The publisher sends it again, as JSON."),
     "not_cloudevent": (
         "The attributes of a CloudEvent are missing or wrong.",
-        "The publisher sends it anew with what the detail names.",
+        "The publisher sends it again with what the detail names.",
     ),
     "unknown_type": (
         "The type is none of this topic's.",
@@ -65,7 +65,7 @@ DEATHS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "schema": (
         "The data break the schema, and nobody can be answered; or the record, or its whole batch, is beyond a limit.",
-        "The publisher corrects what the detail names, and sends it anew.",
+        "The publisher corrects what the detail names, and sends it again.",
     ),
     "unauthorised": (
         "The record is not signed by a sender who may write for that clinic, or act on a complaint at that stage; only "

@@ -50,7 +50,7 @@ DEAD_LETTERS = Counter("homecall_dead_letters_total", "Records sent to the dead 
 COMMIT_FAILURES = Counter(
     "homecall_commit_failures_total", "Offset commits that failed; the batch comes again", ["topic"]
 )
-REBALANCES = Counter("homecall_rebalances_total", "Times that partitions were assigned anew", ["topic"])
+REBALANCES = Counter("homecall_rebalances_total", "Times that partitions were assigned again", ["topic"])
 STEP_SECONDS = Histogram(
     "homecall_step_seconds",
     "Seconds a step of the pipeline took, per batch",
