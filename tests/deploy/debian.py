@@ -5,6 +5,7 @@ Where apt is not there, or has no such package, the test is skipped, and says so
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import os
 import shutil
@@ -25,14 +26,18 @@ def program(name: str, package: str) -> str:
         return installed
     unpacked = CACHE / f"debian-{package}"
     if not unpacked.is_dir():
-        _unpack(package, unpacked)
+        CACHE.mkdir(exist_ok=True)
+        # Test processes run beside each other: the first unpacks, the others find it done.
+        with (CACHE / f"debian-{package}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not unpacked.is_dir():
+                _unpack(package, unpacked)
     return str(unpacked / "usr" / "bin" / name)
 
 
 def _unpack(package: str, to: Path) -> None:
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
         pytest.skip(f"{package} is neither installed nor to be had: there is no apt here")
-    CACHE.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE) as directory:
         unfinished = Path(directory)
         unfinished.chmod(0o755)
