@@ -19,7 +19,7 @@ from typing import Any
 
 from bench import growth, report
 from bench.stage import CHAIN, HOP, TWO_REPLICAS, USUAL, Measured, Stage, a_stage
-from services.contract.topics import SERVICES
+from homecall.contract.topics import SERVICES
 from tests import stack
 
 RAW = Path("build/bench/raw.json")

@@ -22,9 +22,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import UpdateOne
 
-from services.contract.events import RequestSubmitted
-from services.contract.topics import REQUESTS
-from services.runtime.settings import Settings
+from homecall.contract.events import RequestSubmitted
+from homecall.contract.topics import REQUESTS
+from homecall.runtime.settings import Settings
 
 INTAKE_EVENTS, SCHEDULE_EVENTS, STATUS, JOURNAL = (
     f"bench.{name}" for name in ("intake-events", "schedule-events", "status", "journal")

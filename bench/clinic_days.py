@@ -10,7 +10,7 @@ from random import Random
 from typing import Literal
 from uuid import UUID
 
-from services.contract.types import ZONE
+from homecall.contract.types import ZONE
 from services.scheduler.routing import Call, Doctor, Roster
 
 Kind = Literal["ordinary", "epidemic", "rural", "sick_doctor"]

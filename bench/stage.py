@@ -25,8 +25,8 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from pymongo import MongoClient
 
 from bench import bare
-from services.contract.topics import INTAKE_EVENTS, REQUESTS, STATUS, TOPIC_OF_TYPE, TYPE_PREFIX
-from services.contract.types import iin_check_digit
+from homecall.contract.topics import INTAKE_EVENTS, REQUESTS, STATUS, TOPIC_OF_TYPE, TYPE_PREFIX
+from homecall.contract.types import iin_check_digit
 from tests import stack
 from tests.world import MONDAY, Process, a_clinic, a_doctor, a_request, a_roster, contract_configs, contract_topics
 

@@ -16,9 +16,9 @@ from typing import Any
 import bson
 from pymongo import MongoClient
 
-from services.cli.backup import COLLECTIONS
-from services.cli.embedded import until
-from services.contract.topics import TOPICS
+from homecall.contract.topics import TOPICS
+from homecall.demo.embedded import until
+from homecall.operations.backup import COLLECTIONS
 from tests import stack
 from tests.world import (
     MONDAY,

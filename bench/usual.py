@@ -16,8 +16,8 @@ from faststream.kafka import KafkaBroker
 from motor.motor_asyncio import AsyncIOMotorClient
 
 from bench.bare import INTAKE_EVENTS
-from services.contract.events import RequestSubmitted
-from services.contract.topics import REQUESTS
+from homecall.contract.events import RequestSubmitted
+from homecall.contract.topics import REQUESTS
 
 
 def application(bootstrap: str, mongo_url: str, database: str) -> FastStream:

@@ -5,7 +5,7 @@
 2. docker: testcontainers, on a local engine that has, or can get, the images ``HOMECALL_TEST_KAFKA_IMAGE`` and
    ``HOMECALL_TEST_MONGO_IMAGE``.
 3. maven: real Apache Kafka from its jars, one node on 127.0.0.1, kept in ``.stack/``; and mongo-java-server.
-4. pip: the pair of `services.cli.embedded`.
+4. pip: the pair of `homecall.demo.embedded`.
 
 ``HOMECALL_TEST_STACK`` (one of the four words) takes that one and no other. What is not ours to stop, or cannot do
 what a test is about, makes the test skip and say so.
@@ -55,7 +55,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from services.cli.embedded import Child, database, database_answers, embedded_broker, free_port, until
+from homecall.demo.embedded import Child, database, database_answers, embedded_broker, free_port, until
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ROOT / "tests" / "stack"
@@ -70,7 +70,7 @@ QUICK_JAVA = ("-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 
 class Control(Protocol):
-    """What a server that is ours can be told; `services.cli.embedded.Child` is one."""
+    """What a server that is ours can be told; `homecall.demo.embedded.Child` is one."""
 
     def start(self) -> None: ...
     def stop(self) -> None: ...

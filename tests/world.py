@@ -34,11 +34,11 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from services.cli.embedded import free_port
-from services.contract.iins import iin_check_digit
-from services.contract.topics import TOPIC_OF_TYPE, TOPICS, TYPE_PREFIX
-from services.contract.types import ZONE
-from services.runtime.clock import clock_from
+from homecall.contract.iins import iin_check_digit
+from homecall.contract.topics import TOPIC_OF_TYPE, TOPICS, TYPE_PREFIX
+from homecall.contract.types import ZONE
+from homecall.demo.embedded import free_port
+from homecall.runtime.clock import clock_from
 from tests import stack
 
 MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=ZONE)
@@ -220,7 +220,7 @@ class Process:
         env: Mapping[str, str],
         log: Path,
         port: int,
-        command: Sequence[str] = ("services.cli.main",),
+        command: Sequence[str] = ("homecall.cli.main",),
         failpoint: str = "",
     ) -> None:
         self.name = name
@@ -344,7 +344,7 @@ class World:
         self,
         *names: str,
         ready: bool = True,
-        command: Sequence[str] = ("services.cli.main",),
+        command: Sequence[str] = ("homecall.cli.main",),
         failpoints: Mapping[str, str] = MappingProxyType({}),
     ) -> list[Process]:
         """Start services, one process each; ``command`` is the module that is run, with its first arguments.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from services.contract.events import AnswerBy, ClinicPublished, ComplaintStage, Language
-from services.contract.language import Text, plain
-from services.standard.addresses import directory_of, office_of
-from services.standard.rules import RuleSet
+from homecall.contract.events import AnswerBy, ClinicPublished, ComplaintStage, Language
+from homecall.standard.rules import RuleSet
+from homecall.texts.addresses import directory_of, office_of
+from homecall.texts.language import Text, plain
 
 _LETTERS, _DIFFERENT_LETTERS, _LONGEST_WORD = 5, 3, 3
 _ADDRESS_SIGNS = 4

@@ -8,32 +8,33 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Protocol, get_args
 
+from homecall.contract import topics
+from homecall.contract.envelope import Incoming, read
+from homecall.contract.envelope import Unreadable as NoEvent
+from homecall.contract.events import Channel, ClinicPublished, ComplaintSubmitted, FieldError
+from homecall.gateways.signatures.choice import verifier_from
+from homecall.gateways.signatures.port import Away, Invalid, Signed, Verifier
+from homecall.runtime import metrics
+from homecall.runtime.clock import Clock, SystemClock
+from homecall.runtime.encryption import COMPLAINANT_BY_IIN, COMPLAINANT_BY_NAME, Unreadable, Vault
+from homecall.runtime.engine.decision import Decision
+from homecall.runtime.engine.engine import Concluded, Engine, Handled
+from homecall.runtime.kafka.global_table import WholeTopic
+from homecall.runtime.kafka.producer import Producer
+from homecall.runtime.kafka.senders import Senders
+from homecall.runtime.logs import log
+from homecall.runtime.mongo.last_known_good import Shelf
+from homecall.runtime.mongo.mongo import Aggregate, Aggregates, Database, Pages, millis, moment_of
+from homecall.runtime.service import Service, refresh_open
+from homecall.runtime.settings import Settings
+from homecall.standard.calendar import local
+from homecall.standard.clinics import Clinics
+from homecall.standard.rules import RuleSets, load_rule_sets
+from homecall.standard.stated_times import Tolerance, tolerance_by
 from services.complaints import domain
 from services.complaints.calls import CallTimeline, Timelines
 from services.complaints.domain import CHANNELS, ComplaintState, Held, Opening
 from services.complaints.store import ComplaintStore, schema
-from services.contract import topics
-from services.contract.envelope import Incoming, read
-from services.contract.envelope import Unreadable as NoEvent
-from services.contract.events import Channel, ClinicPublished, ComplaintSubmitted, FieldError
-from services.gateways.signatures import Away, Invalid, Signed, Verifier, verifier_from
-from services.runtime import metrics
-from services.runtime.clock import Clock, SystemClock
-from services.runtime.decision import Decision
-from services.runtime.engine import Concluded, Engine, Handled
-from services.runtime.logs import log
-from services.runtime.mongo import Aggregate, Aggregates, Database, Pages, millis, moment_of
-from services.runtime.personal import COMPLAINANT_BY_IIN, COMPLAINANT_BY_NAME, Unreadable, Vault
-from services.runtime.producer import Producer
-from services.runtime.senders import Senders
-from services.runtime.service import Service, refresh_open
-from services.runtime.settings import Settings
-from services.runtime.shelf import Shelf
-from services.runtime.table import WholeTopic
-from services.standard.calendar import local
-from services.standard.clinics import Clinics
-from services.standard.rules import RuleSets, load_rule_sets
-from services.standard.stated_times import Tolerance, tolerance_by
 
 SIGNED = ("portal",)
 """The channels whose complaints are signed, and held while that cannot be checked."""

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, NotRequired, TypedDict, get_args
 
-from services.contract.envelope import Incoming
-from services.contract.events import (
+from homecall.contract.envelope import Incoming
+from homecall.contract.events import (
     AnswerGiven,
     Channel,
     DeadlineEvent,
@@ -27,13 +27,13 @@ from services.contract.events import (
     StatusChanged,
     VisitClosed,
 )
-from services.contract.iins import in_letters
-from services.contract.topics import TOPIC_OF_TYPE
-from services.contract.types import Event, in_zone
-from services.runtime.decision import Dead, Decision
-from services.standard.deadlines import Clock, answer_clock, queue_clock, service_clock
-from services.standard.rules import RuleSet
-from services.standard.stated_times import (
+from homecall.contract.iins import in_letters
+from homecall.contract.topics import TOPIC_OF_TYPE
+from homecall.contract.types import Event, in_zone
+from homecall.runtime.engine.decision import Dead, Decision
+from homecall.standard.deadlines import Clock, answer_clock, queue_clock, service_clock
+from homecall.standard.rules import RuleSet
+from homecall.standard.stated_times import (
     QUEUE_TIME_IMPLAUSIBLE,
     SERVICE_TIME_IMPLAUSIBLE,
     before_request,

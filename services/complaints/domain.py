@@ -13,22 +13,9 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple, NotRequired, TypedDict, cast, get_args
 
-from services.complaints.answers import (
-    as_text,
-    contacts,
-    in_words,
-    is_address,
-    office,
-    on_duty,
-    same_place,
-    way_of,
-    ways,
-)
-from services.complaints.calls import UNLINKED, CallTimeline, KeptCall, by_name, note_on, same_name, verdicts
-from services.complaints.texts import ComplaintFacts, NextStep, complaint_text, next_steps
-from services.contract.authority import Authority
-from services.contract.envelope import Incoming
-from services.contract.events import (
+from homecall.contract.authority import Authority
+from homecall.contract.envelope import Incoming
+from homecall.contract.events import (
     AnswerBy,
     ComplaintAnswered,
     ComplaintAssigned,
@@ -45,17 +32,30 @@ from services.contract.events import (
     FieldError,
     Language,
 )
-from services.contract.ids import cause_id
-from services.contract.iins import without_iins
-from services.contract.language import Text
-from services.contract.types import in_zone
-from services.runtime.decision import Dead, Decided, Decision, Ended, Measure, Say
-from services.standard.acceptance import ClockAheadError
-from services.standard.calendar import ClinicCalendar, NeverOpenError, local
-from services.standard.clinics import Clinics
-from services.standard.complaints import Term, complaint_term
-from services.standard.deadlines import complaint_clock
-from services.standard.rules import NotCoveredError, RuleSet, RuleSets
+from homecall.contract.ids import cause_id
+from homecall.contract.iins import without_iins
+from homecall.contract.types import in_zone
+from homecall.runtime.engine.decision import Dead, Decided, Decision, Ended, Measure, Say
+from homecall.standard.acceptance import ClockAheadError
+from homecall.standard.calendar import ClinicCalendar, NeverOpenError, local
+from homecall.standard.clinics import Clinics
+from homecall.standard.complaints import Term, complaint_term
+from homecall.standard.deadlines import complaint_clock
+from homecall.standard.rules import NotCoveredError, RuleSet, RuleSets
+from homecall.texts.complaints import ComplaintFacts, NextStep, complaint_text, next_steps
+from homecall.texts.language import Text
+from services.complaints.answers import (
+    as_text,
+    contacts,
+    in_words,
+    is_address,
+    office,
+    on_duty,
+    same_place,
+    way_of,
+    ways,
+)
+from services.complaints.calls import UNLINKED, CallTimeline, KeptCall, by_name, note_on, same_name, verdicts
 
 CHANNELS = ("post", "in_person", "portal")
 

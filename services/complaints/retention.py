@@ -11,9 +11,9 @@ from dataclasses import replace
 from datetime import date
 from typing import Any, cast
 
+from homecall.contract.events import ComplaintStatusChanged
+from homecall.texts.language import plain
 from services.complaints.domain import ComplaintState, Stage, awaits_number
-from services.contract.events import ComplaintStatusChanged
-from services.contract.language import plain
 
 _FINAL = frozenset({"answered", "refused", "invalid"})
 
@@ -57,7 +57,7 @@ def said(event_type: str, data: Mapping[str, Any]) -> dict[str, Any]:
 def _without_place(text: str, place: str) -> str:
     """A text without the answer's place, which may be somebody's home.
 
-    The texts end a sentence with it, after a colon (services/complaints/texts.py); a full stop of its own ends it, too.
+    The texts end a sentence with it, after a colon (homecall/texts/complaints.py); a full stop of its own ends it, too.
     Where a text has it otherwise, it goes all the same.
     """
     sentence = re.compile(rf": {re.escape(place)}\.?(?= |$)")

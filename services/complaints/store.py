@@ -7,14 +7,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from homecall.runtime.encryption import Vault
+from homecall.runtime.engine.engine import parked_place
+from homecall.runtime.mongo.mongo import Aggregate, Aggregates, Database, Pages, millis
+from homecall.runtime.mongo.schema import Migration, Schema
+from homecall.standard.calendar import local
 from services.complaints.calls import CallTimeline, answer_missed
 from services.complaints.domain import ComplaintState, Held, open_since, timer_at
 from services.complaints.retention import over_on
-from services.runtime.engine import parked_place
-from services.runtime.mongo import Aggregate, Aggregates, Database, Pages, millis
-from services.runtime.personal import Vault
-from services.runtime.schema import Migration, Schema
-from services.standard.calendar import local
 
 
 def _indexed(state: ComplaintState) -> dict[str, Any]:

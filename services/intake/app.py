@@ -9,35 +9,35 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, get_args
 
-from services.contract import topics
-from services.contract.envelope import Incoming, read
-from services.contract.envelope import Unreadable as NoEvent
-from services.contract.events import ClinicPublished, RefusalCode, RequestSubmitted
-from services.contract.types import ZONE
-from services.gateways.identity import identity_from
-from services.gateways.signatures import verifier_from
+from homecall.contract import topics
+from homecall.contract.envelope import Incoming, read
+from homecall.contract.envelope import Unreadable as NoEvent
+from homecall.contract.events import ClinicPublished, RefusalCode, RequestSubmitted
+from homecall.contract.types import ZONE
+from homecall.gateways.identity import identity_from
+from homecall.gateways.signatures.choice import verifier_from
+from homecall.runtime import metrics
+from homecall.runtime.clock import Clock, SystemClock
+from homecall.runtime.encryption import Unreadable, Vault
+from homecall.runtime.engine.decision import Decision
+from homecall.runtime.engine.engine import Concluded, Engine, as_bytes, from_bytes
+from homecall.runtime.failpoint import failpoint
+from homecall.runtime.kafka.global_table import WholeTopic
+from homecall.runtime.kafka.producer import Producer
+from homecall.runtime.logs import log
+from homecall.runtime.mongo.last_known_good import Shelf
+from homecall.runtime.mongo.mongo import Aggregate, Database, moment_of
+from homecall.runtime.service import Service
+from homecall.runtime.settings import Settings
+from homecall.standard.calendar import decrees_missing
+from homecall.standard.clinics import Clinics
+from homecall.standard.rules import RuleSet, RuleSets, load_rule_sets
+from homecall.standard.stated_times import Tolerance, tolerance_by
 from services.intake import domain
 from services.intake.checks import UNASKED, UNCHECKED, Checks
 from services.intake.domain import Holder, RequestState, awaits_number
 from services.intake.outside import Outside
 from services.intake.store import IntakeStore, page_of, schema, sealed_place
-from services.runtime import metrics
-from services.runtime.clock import Clock, SystemClock
-from services.runtime.decision import Decision
-from services.runtime.engine import Concluded, Engine, as_bytes, from_bytes
-from services.runtime.failpoint import failpoint
-from services.runtime.logs import log
-from services.runtime.mongo import Aggregate, Database, moment_of
-from services.runtime.personal import Unreadable, Vault
-from services.runtime.producer import Producer
-from services.runtime.service import Service
-from services.runtime.settings import Settings
-from services.runtime.shelf import Shelf
-from services.runtime.table import WholeTopic
-from services.standard.calendar import decrees_missing
-from services.standard.clinics import Clinics
-from services.standard.rules import RuleSet, RuleSets, load_rule_sets
-from services.standard.stated_times import Tolerance, tolerance_by
 
 CHANNELS = ("desk", "phone", "portal")
 QUEUED = ("desk", "phone")

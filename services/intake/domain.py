@@ -13,8 +13,8 @@ from datetime import date, datetime, timedelta
 from typing import Any, Literal, cast
 from zoneinfo import ZoneInfo
 
-from services.contract.envelope import Incoming
-from services.contract.events import (
+from homecall.contract.envelope import Incoming
+from homecall.contract.events import (
     DeadlineApproaching,
     DeadlineEvent,
     DeadlineMissed,
@@ -31,22 +31,22 @@ from services.contract.events import (
     VisitClosed,
     VisitScheduled,
 )
-from services.contract.ids import cause_id
-from services.contract.iins import without_iins
-from services.contract.types import ZONE, can_be_said, in_zone
+from homecall.contract.ids import cause_id
+from homecall.contract.iins import without_iins
+from homecall.contract.types import ZONE, can_be_said, in_zone
+from homecall.runtime.engine.decision import Dead, Decided, Decision, Ended, Measure, Say, Took, replace
+from homecall.standard.acceptance import Accepted, Deferred, Refused, decide_acceptance, held_against_record, take_up
+from homecall.standard.calendar import ClinicCalendar, NeverOpenError, calendar_version
+from homecall.standard.clinics import Clinics
+from homecall.standard.deadlines import answer_clock, queue_clock
+from homecall.standard.patient import age_years, iin_mismatch
+from homecall.standard.phones import PHONE_UNREADABLE, can_be_read
+from homecall.standard.places import LOCATION_IMPLAUSIBLE, implausible
+from homecall.standard.rules import NotCoveredError, RuleSet, RuleSets
+from homecall.standard.stated_times import QUEUE_TIME_IMPLAUSIBLE, before_request, implausible_times
 from services.intake.checks import UNASKED, BadSignature, Checks
 from services.intake.facts import facts_as_far_as_readable, facts_of
 from services.intake.representatives import minority, needs_minority, wrong_authority
-from services.runtime.decision import Dead, Decided, Decision, Ended, Measure, Say, Took, replace
-from services.standard.acceptance import Accepted, Deferred, Refused, decide_acceptance, held_against_record, take_up
-from services.standard.calendar import ClinicCalendar, NeverOpenError, calendar_version
-from services.standard.clinics import Clinics
-from services.standard.deadlines import answer_clock, queue_clock
-from services.standard.patient import age_years, iin_mismatch
-from services.standard.phones import PHONE_UNREADABLE, can_be_read
-from services.standard.places import LOCATION_IMPLAUSIBLE, implausible
-from services.standard.rules import NotCoveredError, RuleSet, RuleSets
-from services.standard.stated_times import QUEUE_TIME_IMPLAUSIBLE, before_request, implausible_times
 
 _FIRST_TRY, _LONGEST_TRY, _LONGEST_TRY_LATE = timedelta(seconds=15), timedelta(minutes=2), timedelta(minutes=15)
 """How soon a signature that could not be checked is tried again, and how rarely at most: while the answer's time runs,

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from services.contract.events import RequestSubmitted
-from services.contract.iins import HIDDEN, without_iins
-from services.contract.types import is_absent
+from homecall.contract.events import RequestSubmitted
+from homecall.contract.iins import HIDDEN, without_iins
+from homecall.contract.types import is_absent
 
 _LEFT_OUT: Any = {
     "identity_document": True,

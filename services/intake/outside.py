@@ -8,15 +8,15 @@ from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from services.contract import topics
-from services.contract.envelope import Incoming
-from services.contract.events import RequestSubmitted
-from services.contract.types import ZONE
-from services.gateways.identity import Away as Unanswered
-from services.gateways.identity import Found, Identity, NotFound, Result
-from services.gateways.signatures import Away, Invalid, Signed, Unchecked, Verdict, Verifier
+from homecall.contract import topics
+from homecall.contract.envelope import Incoming
+from homecall.contract.events import RequestSubmitted
+from homecall.contract.types import ZONE
+from homecall.gateways.identity import Away as Unanswered
+from homecall.gateways.identity import Found, Identity, NotFound, Result
+from homecall.gateways.signatures.port import Away, Invalid, Signed, Unchecked, Verdict, Verifier
+from homecall.runtime.logs import log
 from services.intake.checks import BadSignature, Checks
-from services.runtime.logs import log
 
 
 class Outside:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from services.contract.events import FieldError, RequestSubmitted
+from homecall.contract.events import FieldError, RequestSubmitted
+from homecall.standard.patient import is_child
 from services.intake.checks import Checks
-from services.standard.patient import is_child
 
 _OWN_IIN = (
     "is the patient's own, and nobody is their own {kind}: leave applicant out where the patient applies, or send the "

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+from homecall.runtime.engine.decision import replace
 from services.intake.domain import RequestState, awaits_number
-from services.runtime.decision import replace
 
 _FACTS = frozenset(
     {"request_id", "clinic_id", "channel", "queued_at", "service_started_at", "submitted_at", "reasons", "registrar"}

@@ -9,11 +9,11 @@ from typing import Any
 
 from pymongo import InsertOne
 
+from homecall.runtime.encryption import Vault
+from homecall.runtime.mongo.mongo import Aggregate, Aggregates, Database, Pages, millis
+from homecall.runtime.mongo.schema import Migration, Schema
 from services.intake.domain import RequestState, awaits_number, day_of, timer_at
 from services.intake.retention import over_on
-from services.runtime.mongo import Aggregate, Aggregates, Database, Pages, millis
-from services.runtime.personal import Vault
-from services.runtime.schema import Migration, Schema
 
 
 def _indexed(state: RequestState) -> dict[str, Any]:

@@ -7,33 +7,27 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import get_args
 
-from services.contract import topics
-from services.contract.envelope import Incoming
-from services.contract.events import (
-    ClinicPublished,
-    RequestAccepted,
-    RequestDeferred,
-    RequestRefused,
-    RequestStatus,
-)
-from services.gateways.sms import UnknownReason, gateway_from, profile_from
+from homecall.contract import topics
+from homecall.contract.envelope import Incoming
+from homecall.contract.events import ClinicPublished, RequestAccepted, RequestDeferred, RequestRefused, RequestStatus
+from homecall.gateways.sms import UnknownReason, gateway_from, profile_from
+from homecall.runtime import metrics
+from homecall.runtime.clock import Clock, SystemClock
+from homecall.runtime.encryption import Vault
+from homecall.runtime.engine.engine import Engine
+from homecall.runtime.kafka.global_table import WholeTopic
+from homecall.runtime.kafka.producer import Producer
+from homecall.runtime.mongo.last_known_good import Shelf
+from homecall.runtime.mongo.mongo import Aggregate, Database
+from homecall.runtime.service import Service, refresh_open
+from homecall.runtime.settings import Settings, SettingsError
+from homecall.standard.clinics import Clinics
+from homecall.standard.rules import load_rule_sets
+from homecall.standard.stated_times import Tolerance, tolerance_by
 from services.notifier.domain import Call, Notifier, Waits, clinic_facts
 from services.notifier.messages import policy_of
 from services.notifier.outbox import Outbox, Reports, Stores
 from services.notifier.store import WATCHED, Calls, Mailings, OptOuts, Receipts, schema
-from services.runtime import metrics
-from services.runtime.clock import Clock, SystemClock
-from services.runtime.engine import Engine
-from services.runtime.mongo import Aggregate, Database
-from services.runtime.personal import Vault
-from services.runtime.producer import Producer
-from services.runtime.service import Service, refresh_open
-from services.runtime.settings import Settings, SettingsError
-from services.runtime.shelf import Shelf
-from services.runtime.table import WholeTopic
-from services.standard.clinics import Clinics
-from services.standard.rules import load_rule_sets
-from services.standard.stated_times import Tolerance, tolerance_by
 
 _FIRST_TOLD = {RequestAccepted.TYPE, RequestDeferred.TYPE, RequestRefused.TYPE}
 """What is said of a request first, as a rule."""

@@ -8,9 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
-from services.contract import language
-from services.contract.envelope import Incoming
-from services.contract.events import (
+from homecall.contract.envelope import Incoming
+from homecall.contract.events import (
     MODELS,
     AnswerGiven,
     ClinicPublished,
@@ -37,22 +36,23 @@ from services.contract.events import (
     VisitTimes,
     VisitUnplaced,
 )
-from services.contract.iins import without_iins
-from services.contract.types import ZONE, Event, in_zone
-from services.notifier.messages import MOST_NOTICES, of_use_until
-from services.notifier.sms_texts import sms_text
-from services.notifier.texts import StatusFacts, oral_answer, status_text
-from services.runtime.decision import Dead, Decision, Ended, Measure, Say, Took, replace
-from services.standard.addresses import directory_of, ministry_of
-from services.standard.calendar import ClinicCalendar
-from services.standard.deadlines import Clock, near_at, service_clock
-from services.standard.rules import NotCoveredError, RuleSet, RuleSets
-from services.standard.stated_times import (
+from homecall.contract.iins import without_iins
+from homecall.contract.types import ZONE, Event, in_zone
+from homecall.runtime.engine.decision import Dead, Decision, Ended, Measure, Say, Took, replace
+from homecall.standard.calendar import ClinicCalendar
+from homecall.standard.deadlines import Clock, near_at, service_clock
+from homecall.standard.rules import NotCoveredError, RuleSet, RuleSets
+from homecall.standard.stated_times import (
     ANSWER_TIME_IMPLAUSIBLE,
     SERVICE_TIME_IMPLAUSIBLE,
     before_request,
     implausible_times,
 )
+from homecall.texts import language
+from homecall.texts.addresses import directory_of, ministry_of
+from homecall.texts.sms import sms_text
+from homecall.texts.statuses import StatusFacts, oral_answer, status_text
+from services.notifier.messages import MOST_NOTICES, of_use_until
 
 UNKNOWN_CHANNEL: Final = "unknown"
 """The channel of a refused request that named none that could be read."""

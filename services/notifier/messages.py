@@ -14,7 +14,7 @@ from datetime import datetime, time, timedelta
 from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
-from services.contract.types import ZONE, in_zone
+from homecall.contract.types import ZONE, in_zone
 
 State = Literal["created", "sending", "sent", "delivered", "failed", "unknown"]
 

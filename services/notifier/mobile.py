@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from services.standard.phones import numbers_in
+from homecall.standard.phones import numbers_in
 
 
 def mobile_number(written: Iterable[str]) -> str | None:

@@ -19,19 +19,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from services.gateways.sms import Gateway, Profile, Refused, Report, Sms, Taken, Untried, Verdict
+from homecall.gateways.sms import Gateway, Profile, Refused, Report, Sms, Taken, Untried, Verdict
+from homecall.runtime import metrics
+from homecall.runtime.clock import Clock
+from homecall.runtime.encryption import Vault
+from homecall.runtime.failpoint import failpoint
+from homecall.runtime.failures import Transient
+from homecall.runtime.logs import log
+from homecall.runtime.mongo.mongo import Aggregate, moment_of
 from services.notifier import messages
 from services.notifier.domain import Call
 from services.notifier.messages import Mailing, Policy
 from services.notifier.mobile import mobile_number
 from services.notifier.store import Calls, Mailings, OptOuts, Receipts
-from services.runtime import metrics
-from services.runtime.clock import Clock
-from services.runtime.failpoint import failpoint
-from services.runtime.failures import Transient
-from services.runtime.logs import log
-from services.runtime.mongo import Aggregate, moment_of
-from services.runtime.personal import Vault
 
 _AT_ONCE: Final = 200
 """Documents in one query."""

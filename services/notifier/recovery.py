@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from homecall.runtime.engine.decision import replace
+from homecall.runtime.mongo.mongo import Database
 from services.notifier.store import Calls, Mailings
-from services.runtime.decision import replace
-from services.runtime.mongo import Database
 
 _AT_ONCE = 500
 

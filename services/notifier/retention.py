@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from services.contract.events import JournalEntry
+from homecall.contract.events import JournalEntry
+from homecall.runtime.engine.decision import replace
 from services.notifier.domain import Call
-from services.runtime.decision import replace
 
 _LINE = frozenset(
     {"clinic_id", "register_date", "register_number", "revision", "request_id", "channel", "reasons", "accepted_at"}

@@ -8,13 +8,13 @@ from typing import Any, Final
 
 from pymongo import InsertOne, UpdateOne
 
-from services.gateways.sms import Reported
+from homecall.gateways.sms import Reported
+from homecall.runtime.mongo.mongo import Aggregate, Aggregates, Database, millis
+from homecall.runtime.mongo.schema import Migration, Schema
 from services.notifier import messages
 from services.notifier.domain import Call, answer_waits, day_of, open_since, timer_at
 from services.notifier.messages import Mailing
 from services.notifier.retention import over_on
-from services.runtime.mongo import Aggregate, Aggregates, Database, millis
-from services.runtime.schema import Migration, Schema
 
 WATCHED: Final[Mapping[str, tuple[str, ...]]] = {"answer": ("desk", "phone", "portal"), "service": ("desk", "phone")}
 """The deadlines that are watched here, and the channels that have them."""

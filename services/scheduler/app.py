@@ -11,33 +11,37 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol
 
-from services.contract import topics
-from services.contract.envelope import Incoming, Outgoing
-from services.contract.errors import one_line
-from services.contract.events import (
+from homecall.contract import topics
+from homecall.contract.envelope import Incoming, Outgoing
+from homecall.contract.errors import one_line
+from homecall.contract.events import (
     ClinicPublished,
     DoctorUnavailable,
     RequestAccepted,
     RequestCancelled,
     RosterPublished,
 )
-from services.contract.ids import cause_id
-from services.contract.types import ZONE
-from services.gateways.osrm import osrm_from
-from services.runtime import metrics
-from services.runtime.clock import Clock, SystemClock
-from services.runtime.decision import Dead, Decision, Say
-from services.runtime.engine import Concluded, Due, Engine, Handled
-from services.runtime.failpoint import failpoint
-from services.runtime.failures import Transient
-from services.runtime.logs import log
-from services.runtime.mongo import Aggregate, Database
-from services.runtime.personal import Vault
-from services.runtime.producer import Producer
-from services.runtime.service import Service, refresh_open
-from services.runtime.settings import Settings
-from services.runtime.shelf import Shelf
-from services.runtime.table import WholeTopic
+from homecall.contract.ids import cause_id
+from homecall.contract.types import ZONE
+from homecall.gateways.osrm import osrm_from
+from homecall.runtime import metrics
+from homecall.runtime.clock import Clock, SystemClock
+from homecall.runtime.encryption import Vault
+from homecall.runtime.engine.decision import Dead, Decision, Say
+from homecall.runtime.engine.engine import Concluded, Due, Engine, Handled
+from homecall.runtime.failpoint import failpoint
+from homecall.runtime.failures import Transient
+from homecall.runtime.kafka.global_table import WholeTopic
+from homecall.runtime.kafka.producer import Producer
+from homecall.runtime.logs import log
+from homecall.runtime.mongo.last_known_good import Shelf
+from homecall.runtime.mongo.mongo import Aggregate, Database
+from homecall.runtime.service import Service, refresh_open
+from homecall.runtime.settings import Settings
+from homecall.standard.clinics import Clinics
+from homecall.standard.places import implausible
+from homecall.standard.rules import load_rule_sets
+from homecall.standard.stated_times import Tolerance, tolerance_by
 from services.scheduler import domain
 from services.scheduler.doctor_ids import with_aliases
 from services.scheduler.domain import CallState, Placed, Unplaced, day_key
@@ -46,10 +50,6 @@ from services.scheduler.improver import Improver
 from services.scheduler.routing import order_of_waiting
 from services.scheduler.store import MOST_UNAVAILABLE, ClinicDay, SchedulerStore, schema
 from services.scheduler.waiting import packaged_waiting_order
-from services.standard.clinics import Clinics
-from services.standard.places import implausible
-from services.standard.rules import load_rule_sets
-from services.standard.stated_times import Tolerance, tolerance_by
 
 CHANNELS = ("desk", "phone", "portal")
 _ROSTER_TYPES = {RosterPublished.TYPE, DoctorUnavailable.TYPE}

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from services.contract.envelope import Incoming
-from services.contract.events import RosterPublished
-from services.contract.iins import without_iins
+from homecall.contract.envelope import Incoming
+from homecall.contract.events import RosterPublished
+from homecall.contract.iins import without_iins
 
 _LETTERS = str.maketrans("0123456789", "ghijklmnop")
 _LENGTH = 20

@@ -11,8 +11,8 @@ from datetime import date, datetime, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from services.contract.envelope import Incoming
-from services.contract.events import (
+from homecall.contract.envelope import Incoming
+from homecall.contract.events import (
     ClinicPublished,
     DeadlineApproaching,
     DeadlineEvent,
@@ -26,18 +26,18 @@ from services.contract.events import (
     VisitScheduled,
     VisitUnplaced,
 )
-from services.contract.ids import cause_id, visit_id
-from services.contract.types import ZONE, in_zone
-from services.runtime.decision import Dead, Decision, Ended, Measure, Say, replace
+from homecall.contract.ids import cause_id, visit_id
+from homecall.contract.types import ZONE, in_zone
+from homecall.runtime.engine.decision import Dead, Decision, Ended, Measure, Say, replace
+from homecall.standard.calendar import ClinicCalendar, NeverOpenError, after
+from homecall.standard.clinics import Clinics
+from homecall.standard.deadlines import Clock, visit_clock
+from homecall.standard.patient import ADULT_AGE
+from homecall.standard.places import LOCATION_IMPLAUSIBLE, located
+from homecall.standard.rules import NotCoveredError, RuleSets
+from homecall.standard.stated_times import before_request
 from services.scheduler.routing import Call, Dispatch, district_of
 from services.scheduler.waiting import WaitingOrder
-from services.standard.calendar import ClinicCalendar, NeverOpenError, after
-from services.standard.clinics import Clinics
-from services.standard.deadlines import Clock, visit_clock
-from services.standard.patient import ADULT_AGE
-from services.standard.places import LOCATION_IMPLAUSIBLE, located
-from services.standard.rules import NotCoveredError, RuleSets
-from services.standard.stated_times import before_request
 
 _LOOK_AGAIN = timedelta(minutes=10)
 """When to look again for a working day of a clinic that has none."""

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 
-from services.runtime.logs import log
-from services.runtime.workers import begin_worker
+from homecall.runtime.logs import log
+from homecall.runtime.workers import begin_worker
 from services.scheduler.improve import Problem
 
 Routes = list[list[int]]

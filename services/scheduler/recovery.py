@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from services.contract.envelope import Outgoing
-from services.runtime.decision import replace
-from services.runtime.engine import Concluded
-from services.runtime.mongo import Aggregate
-from services.runtime.recall import Recall
+from homecall.contract.envelope import Outgoing
+from homecall.runtime.engine.decision import replace
+from homecall.runtime.engine.engine import Concluded
+from homecall.runtime.engine.published_events import Recall
+from homecall.runtime.mongo.mongo import Aggregate
 from services.scheduler import domain
 from services.scheduler.app import Moved, SchedulerEngine, in_the_day
 from services.scheduler.domain import CallState, Placed, Unplaced, day_key

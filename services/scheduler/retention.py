@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from services.contract.events import VisitCancelled
-from services.runtime.decision import replace
+from homecall.contract.events import VisitCancelled
+from homecall.runtime.engine.decision import replace
 from services.scheduler.domain import CallState, is_pending
 
 

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-from services.contract.types import ZONE
+from homecall.contract.types import ZONE
 from services.scheduler.route import Insertion, Route, Stop
 from services.scheduler.travel import Spot, Travel
 

@@ -12,17 +12,17 @@ from zoneinfo import ZoneInfo
 
 from pymongo import InsertOne, UpdateOne
 
-from services.contract.events import RosterPublished
-from services.contract.types import in_zone
-from services.gateways.osrm import LONGEST_SECONDS
-from services.runtime.mongo import Aggregate, Aggregates, Collected, Database, Index, millis, moment_of
-from services.runtime.schema import Migration, Schema
+from homecall.contract.events import RosterPublished
+from homecall.contract.types import in_zone
+from homecall.gateways.osrm import LONGEST_SECONDS
+from homecall.runtime.mongo.mongo import Aggregate, Aggregates, Collected, Database, Index, millis, moment_of
+from homecall.runtime.mongo.schema import Migration, Schema
+from homecall.standard.places import LOCATION_IMPLAUSIBLE, located, straight_km
 from services.scheduler.domain import CallState, Placed, day_key, timer_at
 from services.scheduler.improve import Problem, adopt
 from services.scheduler.retention import over_on
 from services.scheduler.routing import Booking, Call, Day, Dispatch, Doctor, Roster
 from services.scheduler.travel import Spot
-from services.standard.places import LOCATION_IMPLAUSIBLE, located, straight_km
 
 _DAYS_HELD = 512
 _BOOKINGS_HELD = 6_000

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import ceil
 
-from services.standard.places import located, straight_km
+from homecall.standard.places import located, straight_km
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,8 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from services.cli.embedded import free_port
-from services.contract.topics import SERVICES
+from homecall.contract.topics import SERVICES
+from homecall.demo.embedded import free_port
 from tests.containers import standins
 from tests.containers.engine import Engine, NoEngineError, an_engine
 from tests.stack import ROOT, until
@@ -163,7 +163,7 @@ def look_at_the_image(engine: Engine) -> None:
     assert found == {"uid": 10001, "tools": [], "pip": False, "writes": False}, found
     kept = json.loads(engine.run("image", "inspect", OURS))[0]["Config"]
     assert kept["User"] == "10001:10001"
-    assert "services.cli.alive" in kept["Healthcheck"]["Test"]
+    assert "homecall.cli.alive" in kept["Healthcheck"]["Test"]
     told = engine.run("run", "--rm", "--read-only", "--network", "none", OURS, "serve", "intake", check=False)
     assert "HOMECALL_KEYS_FILE" in told, told
 

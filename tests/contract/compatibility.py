@@ -13,10 +13,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from services.contract.asyncapi import document, golden
-from services.contract.events import MODELS
-from services.contract.topics import TOPICS
-from services.contract.types import GREATEST
+from homecall.contract.asyncapi import document, golden
+from homecall.contract.events import MODELS
+from homecall.contract.topics import TOPICS
+from homecall.contract.types import GREATEST
 from tests.contract.goldens import INBOUND
 
 RELEASED = Path(__file__).parent / "released"

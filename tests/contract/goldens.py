@@ -6,10 +6,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from services.contract.asyncapi import golden
-from services.contract.envelope import Record
-from services.contract.events import MODELS, FieldError
-from services.contract.topics import SERVICES, TOPIC_OF_TYPE, TYPE_PREFIX
+from homecall.contract.asyncapi import golden
+from homecall.contract.envelope import Record
+from homecall.contract.events import MODELS, FieldError
+from homecall.contract.topics import SERVICES, TOPIC_OF_TYPE, TYPE_PREFIX
 
 INBOUND = tuple(name for name in MODELS if not set(TOPIC_OF_TYPE[name].writers) <= set(SERVICES))
 """The types that others send."""

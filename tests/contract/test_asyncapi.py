@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator
 
-from services.contract.asyncapi import document, golden
-from services.contract.events import MODELS
-from services.contract.topics import SERVICES, TOPIC_OF_TYPE, TOPICS, read_by
+from homecall.contract.asyncapi import document, golden
+from homecall.contract.events import MODELS
+from homecall.contract.topics import SERVICES, TOPIC_OF_TYPE, TOPICS, read_by
 from tests.contract.goldens import INBOUND, OUTBOUND
 
 SPECS = "6.11.1"
@@ -125,7 +125,7 @@ def test_every_reference_leads_somewhere_and_stands_alone(spec: dict[str, Any]) 
 
 
 def test_the_document_is_the_same_in_every_process(spec: dict[str, Any]) -> None:
-    program = "import json; from services.contract.asyncapi import document; print(json.dumps(document()))"
+    program = "import json; from homecall.contract.asyncapi import document; print(json.dumps(document()))"
     for seed in ("1", "2"):
         made = subprocess.run(
             [sys.executable, "-c", program],

@@ -15,7 +15,7 @@ import bson
 import pytest
 from pymongo import MongoClient
 
-from services.cli.backup import COLLECTIONS
+from homecall.operations.backup import COLLECTIONS
 from tests import stack
 from tests.contract.test_migrate import homecall
 from tests.contract.test_reconcile import Services

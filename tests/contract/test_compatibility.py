@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from services.contract.events import MODELS
+from homecall.contract.events import MODELS
 from tests.contract.compatibility import broken, last_released, present
 from tests.contract.goldens import INBOUND, OUTBOUND, compact
 

@@ -29,11 +29,11 @@ from pymongo.errors import (
     WTimeoutError,
 )
 
-from services.cli.main import main
-from services.runtime.failures import Awaited, Refused, Transient
-from services.runtime.mongo import Collected, Database
-from services.runtime.mongo_errors import OF_A_DOCUMENT, caused_by_document, outage, place_of
-from services.runtime.probe import COLLECTION, Probe
+from homecall.cli.main import main
+from homecall.runtime.failures import Awaited, Refused, Transient
+from homecall.runtime.mongo.errors import OF_A_DOCUMENT, caused_by_document, outage, place_of
+from homecall.runtime.mongo.mongo import Collected, Database
+from homecall.runtime.mongo.probe import COLLECTION, Probe
 from tests import stack
 from tests.faults.harness.proxy import Proxy
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator
 
-from services.contract.asyncapi import document
-from services.contract.events import MODELS
-from services.contract.iins import iin_check_digit
-from services.contract.values import MEANINGS
+from homecall.contract.asyncapi import document
+from homecall.contract.events import MODELS
+from homecall.contract.iins import iin_check_digit
+from homecall.contract.values import MEANINGS
 
 SPEC = document()
 SHORTEST = 15
@@ -62,7 +62,7 @@ def says_nothing(name: str, text: str) -> bool:
 def test_every_property_has_a_description() -> None:
     assert len(PROPERTIES) > 400
     silent = [path for path, name, schema in PROPERTIES if says_nothing(name, schema.get("description", ""))]
-    assert silent == [], "describe them with Field(description=...), see services/contract/events"
+    assert silent == [], "describe them with Field(description=...), see homecall/contract/events"
 
 
 def conditions(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -105,7 +105,7 @@ def test_every_property_has_an_example_that_holds() -> None:
             wrong.append(f"{path}: no example")
         validator = Draft7Validator({**schema, "components": SPEC["components"]})
         wrong += [f"{path}: {example!r} does not hold" for example in examples if not validator.is_valid(example)]
-    assert wrong == [], "give them with Field(examples=[...]), see services/contract/events"
+    assert wrong == [], "give them with Field(examples=[...]), see homecall/contract/events"
 
 
 def test_examples_hold_no_iin_of_a_person_who_may_live() -> None:
@@ -137,7 +137,7 @@ def test_every_closed_list_has_a_name_and_a_meaning_for_each_value() -> None:
         assert listed == list(values)
         assert all(f"`{value}`: " in schemas[name]["description"] for value in values)
     inline = [path for path, _, schema in PROPERTIES if "enum" in schema and " headers" not in path]
-    assert inline == [], "name the list in services/contract/values.py"
+    assert inline == [], "name the list in homecall/contract/values.py"
 
 
 def test_descriptions_cost_no_validation() -> None:

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.contract.envelope import STRUCTURED, Incoming, Outgoing, Record, Unreadable, outgoing, read
-from services.contract.events import MODELS
-from services.contract.ids import cause_id, event_id, visit_id
-from services.contract.topics import BY_NAME, TYPE_PREFIX
+from homecall.contract.envelope import STRUCTURED, Incoming, Outgoing, Record, Unreadable, outgoing, read
+from homecall.contract.events import MODELS
+from homecall.contract.ids import cause_id, event_id, visit_id
+from homecall.contract.topics import BY_NAME, TYPE_PREFIX
 from tests.contract.goldens import INBOUND, compact, examples, headers, record
 
 REQUESTS = "homecall.requests.v1"

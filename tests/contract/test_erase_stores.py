@@ -14,16 +14,16 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from services.cli.erase import ERASURES, erase_from
-from services.cli.failure import Failure
-from services.cli.main import app
-from services.cli.reseal import SEALINGS, reseal_in
-from services.contract.topics import SERVICES
+from homecall.cli.main import app
+from homecall.contract.topics import SERVICES
+from homecall.operations.erase import ERASURES, erase_from
+from homecall.operations.failure import Failure
+from homecall.operations.reseal import SEALINGS, reseal_in
+from homecall.runtime.encryption import KeyRing, Unreadable, Vault
+from homecall.runtime.engine.engine import parked_place
+from homecall.runtime.mongo.mongo import Aggregate, Database, Parked, millis
 from services.intake.domain import RequestState
 from services.intake.store import IntakeStore, sealed_place
-from services.runtime.engine import parked_place
-from services.runtime.mongo import Aggregate, Database, Parked, millis
-from services.runtime.personal import KeyRing, Unreadable, Vault
 from tests import stack
 from tests.unit.intake import office as desk
 
@@ -203,7 +203,7 @@ def test_a_rotation_from_key_to_key(settings: tuple[str, str, Path]) -> None:
     address, prefix, file = settings
 
     def vault() -> Vault:
-        from services.runtime.settings import load_settings
+        from homecall.runtime.settings import load_settings
 
         return Vault.from_settings(load_settings())
 

@@ -8,8 +8,8 @@ import pytest
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
-from services.contract.errors import _ANY_OTHER, field_errors, one_line
-from services.contract.events import MODELS, ClinicPublished, FieldError
+from homecall.contract.errors import _ANY_OTHER, field_errors, one_line
+from homecall.contract.events import MODELS, ClinicPublished, FieldError
 from tests.contract.goldens import INBOUND, Example, compact, examples
 
 CANARY = "қанарейка 870"

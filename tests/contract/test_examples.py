@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from services.contract.envelope import Unreadable, outgoing, read
-from services.contract.errors import field_errors, one_line
-from services.contract.events import MODELS
-from services.contract.types import Event
+from homecall.contract.envelope import Unreadable, outgoing, read
+from homecall.contract.errors import field_errors, one_line
+from homecall.contract.events import MODELS
+from homecall.contract.types import Event
 from tests.contract.goldens import INBOUND, OUTBOUND, Example, compact, examples, record
 
 VALID = examples("valid")
@@ -31,7 +31,7 @@ def nodes(data: Any) -> Iterator[Any]:
 
 
 def test_every_type_has_examples_and_there_are_no_others() -> None:
-    files = {file.name for file in resources.files("services.contract").joinpath("examples").iterdir()}
+    files = {file.name for file in resources.files("homecall.contract").joinpath("examples").iterdir()}
     assert files == {f"{name}.json" for name in MODELS}
     assert {example.type for example in VALID} == set(MODELS)
     assert {example.type for example in INVALID} == set(INBOUND)

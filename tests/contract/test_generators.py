@@ -18,9 +18,9 @@ from typing import Any
 
 import pytest
 
-from services.contract.asyncapi import document, golden
-from services.contract.events import MODELS
-from services.contract.values import MEANINGS
+from homecall.contract.asyncapi import document, golden
+from homecall.contract.events import MODELS
+from homecall.contract.values import MEANINGS
 
 HERE = Path(__file__).parent / "generators"
 STACK = Path(__file__).parents[2] / ".stack"

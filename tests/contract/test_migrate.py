@@ -17,18 +17,18 @@ import pytest
 from pymongo import MongoClient
 from typer.testing import CliRunner
 
-from services.cli.failure import Failure
-from services.cli.main import app
-from services.cli.migrate import SCHEMAS, look_at
+from homecall.cli.main import app
+from homecall.contract.topics import SERVICES
+from homecall.operations.failure import Failure
+from homecall.operations.migrate import SCHEMAS, look_at
+from homecall.runtime.failures import Awaited, TooNew
+from homecall.runtime.mongo.mongo import Aggregate, Collected, Database
+from homecall.runtime.mongo.schema import MARKS, Migration, Schema
 from services.complaints.domain import ComplaintState
 from services.complaints.store import ComplaintStore
-from services.contract.topics import SERVICES
 from services.intake.domain import RequestState
 from services.intake.store import IntakeStore
 from services.intake.store import schema as intake_schema
-from services.runtime.failures import Awaited, TooNew
-from services.runtime.mongo import Aggregate, Collected, Database
-from services.runtime.schema import MARKS, Migration, Schema
 from tests import stack
 from tests.contract.test_reconcile import CLINIC, FRIDAY, Services
 from tests.unit.intake import office as desk
@@ -208,7 +208,7 @@ async def days(database: Database) -> list[int | None]:
 _KILLED = """
 import asyncio, os, signal, sys
 from services.intake.store import schema
-from services.runtime.mongo import Collected, Database
+from homecall.runtime.mongo.mongo import Collected, Database
 from tests.contract.test_migrate import by_day
 
 written = Collected.write

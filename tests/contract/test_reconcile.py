@@ -15,15 +15,15 @@ from prometheus_client.parser import text_string_to_metric_families
 from pymongo import MongoClient
 from typer.testing import CliRunner
 
-from services.cli import reconcile
-from services.cli.drift import WAYS_OUT, Judged
-from services.cli.main import app
-from services.cli.reconcile import Asked, Stores
-from services.contract.envelope import Incoming, Outgoing, Record, read
+from homecall.cli.main import app
+from homecall.contract.envelope import Incoming, Outgoing, Record, read
+from homecall.operations import reconcile
+from homecall.operations.drift import WAYS_OUT, Judged
+from homecall.operations.reconcile import Asked, Stores
+from homecall.runtime.clock import SystemClock
+from homecall.runtime.settings import Settings
 from services.notifier.app import NotifierEngine
 from services.notifier.domain import Notifier, clinic_facts
-from services.runtime.clock import SystemClock
-from services.runtime.settings import Settings
 from tests import stack
 from tests.unit.intake import office as desk
 from tests.unit.scheduler import office as planning

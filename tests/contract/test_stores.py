@@ -18,17 +18,17 @@ from typing import Any
 import pytest
 from pymongo import UpdateOne
 
-from services.contract.envelope import Incoming, Outgoing, outgoing
-from services.contract.events import RequestCancelled
-from services.contract.iins import iin_check_digit
+from homecall.contract.envelope import Incoming, Outgoing, outgoing
+from homecall.contract.events import RequestCancelled
+from homecall.contract.iins import iin_check_digit
+from homecall.runtime.clock import SystemClock
+from homecall.runtime.engine.decision import Dead
+from homecall.runtime.mongo.mongo import Aggregate, Database, Pages, Parked, millis, moment_of
 from services.notifier.app import NotifierEngine
 from services.notifier.domain import Call as LineOfRegister
 from services.notifier.domain import Notifier, clinic_facts
 from services.notifier.messages import Mailing
 from services.notifier.store import Calls, Mailings, OptOuts, Receipts
-from services.runtime.clock import SystemClock
-from services.runtime.decision import Dead
-from services.runtime.mongo import Aggregate, Database, Pages, Parked, millis, moment_of
 from services.scheduler.routing import Call
 from services.scheduler.store import ClinicDay, SchedulerStore
 from tests import stack

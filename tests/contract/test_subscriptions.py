@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from services.cli.serve import build
-from services.cli.topics import wanted
-from services.contract.asyncapi import document
-from services.contract.topics import SERVICES, TOPICS, read_by
-from services.runtime.clock import SystemClock
-from services.runtime.settings import load_settings
+from homecall.contract.asyncapi import document
+from homecall.contract.topics import SERVICES, TOPICS, read_by
+from homecall.operations.serve import build
+from homecall.operations.topics import wanted
+from homecall.runtime.clock import SystemClock
+from homecall.runtime.settings import load_settings
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -39,10 +39,11 @@ def test_every_topic_has_a_writer_and_a_reader() -> None:
 
 def test_no_topic_is_named_outside_the_registry() -> None:
     """A topic's name in code would be one that no check of ours sees."""
-    rooms = Path(__file__).parents[2] / "services"
+    root = Path(__file__).parents[2]
     named = {
         path.name
-        for path in rooms.rglob("*.py")
+        for part in ("homecall", "services")
+        for path in (root / part).rglob("*.py")
         if path.name != "topics.py" and any(f'"{topic.name}"' in path.read_text() for topic in TOPICS)
     }
     assert named == set()

@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.contract.events import MODELS
-from services.contract.topics import BY_NAME, DEAD_LETTERS, TOPIC_OF_TYPE, TOPICS, find, read_by
+from homecall.contract.events import MODELS
+from homecall.contract.topics import BY_NAME, DEAD_LETTERS, TOPIC_OF_TYPE, TOPICS, find, read_by
 
 ALL = {"intake", "scheduler", "notifier", "complaints"}
 REQUEST_EVENTS = (

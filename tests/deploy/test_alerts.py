@@ -13,8 +13,8 @@ import pytest
 import yaml
 from prometheus_client.metrics import MetricWrapperBase
 
-from services.cli.reference import _name
-from services.runtime import metrics
+from homecall.cli.reference import _name
+from homecall.runtime import metrics
 from tests.deploy.debian import program
 from tests.stack import ROOT
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from services.cli import alive
-from services.contract.topics import SERVICES
-from services.runtime.settings import PORTS, load_settings
+from homecall.cli import alive
+from homecall.contract.topics import SERVICES
+from homecall.runtime.settings import PORTS, load_settings
 from tests.containers.__main__ import STAND_INS
 from tests.stack import ROOT
 
@@ -96,7 +96,7 @@ def test_the_image_is_nobodys_and_what_builds_stays_behind() -> None:
     assert [line.split()[0] for line in lines if line.startswith("FROM")] == ["FROM", "FROM"]
     last = lines[max(place for place, line in enumerate(lines) if line.startswith("FROM")) :]
     assert "USER 10001:10001" in last
-    assert any(line.startswith("HEALTHCHECK") and "services.cli.alive" in line for line in last)
+    assert any(line.startswith("HEALTHCHECK") and "homecall.cli.alive" in line for line in last)
     assert not any("pip install" in line or "apt-get" in line for line in last)
 
 

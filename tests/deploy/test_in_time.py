@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from services.runtime.service import GAUGE_SECONDS
+from homecall.runtime.service import GAUGE_SECONDS
 from tests.deploy.debian import program
 from tests.stack import ROOT
 

@@ -17,10 +17,10 @@ import yaml
 from jsonschema import Draft202012Validator
 from typer.testing import CliRunner
 
-from services.cli.main import app
-from services.contract.access import users
-from services.contract.topics import SERVICES, TOPICS, read_by
-from services.runtime.settings import Settings, SettingsError, load_settings
+from homecall.cli.main import app
+from homecall.contract.access import users
+from homecall.contract.topics import SERVICES, TOPICS, read_by
+from homecall.runtime.settings import Settings, SettingsError, load_settings
 from tests.deploy.crds import SCHEMAS
 from tests.tls import Authority
 

@@ -14,13 +14,13 @@ from typing import Any
 
 from pymongo import InsertOne, UpdateOne
 
-from services.contract.envelope import Incoming, Outgoing, Record
+from homecall.contract.envelope import Incoming, Outgoing, Record
+from homecall.runtime.kafka.producer import Producer
+from homecall.runtime.mongo.mongo import Collected
+from homecall.runtime.pipeline import Commit, Pipeline
 from services.intake import domain
 from services.notifier import messages
 from services.notifier.outbox import Outbox
-from services.runtime.mongo import Collected
-from services.runtime.pipeline import Commit, Pipeline
-from services.runtime.producer import Producer
 
 
 def commit_first() -> None:
@@ -130,6 +130,6 @@ DEFECTS = {
 if __name__ == "__main__":
     for defect in sys.argv.pop(1).split("+"):
         DEFECTS[defect]()
-    from services.cli.main import main
+    from homecall.cli.main import main
 
     main()

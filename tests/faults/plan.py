@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.contract.types import ZONE
+from homecall.contract.types import ZONE
 from tests.faults.ledger import Ledger
 from tests.world import a_clinic, a_complaint, a_doctor, a_request, a_roster
 

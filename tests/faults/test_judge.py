@@ -11,9 +11,9 @@ from typing import Any
 import bson
 import pytest
 
-from services.contract.events import ClinicPublished, RequestSubmitted, RosterPublished
-from services.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
-from services.runtime.failpoint import PLACES
+from homecall.contract.events import ClinicPublished, RequestSubmitted, RosterPublished
+from homecall.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
+from homecall.runtime.failpoint import PLACES
 from tests.faults.harness import kills, replays, scenarios, texts
 from tests.faults.harness.feed import AT_ONCE, Plan
 from tests.faults.harness.growth import Sample, growth

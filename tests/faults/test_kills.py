@@ -58,7 +58,7 @@ def run(
     pause: float,
     seconds: float,
     patience: float,
-    command: Sequence[str] = ("services.cli.main",),
+    command: Sequence[str] = ("homecall.cli.main",),
     failpoints: Mapping[str, str] = MappingProxyType({}),
     until: Callable[[], bool] | None = None,
 ) -> Counter[str]:

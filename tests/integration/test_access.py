@@ -34,13 +34,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from typer.testing import CliRunner
 
+from homecall.cli.main import app
+from homecall.contract.access import users
+from homecall.contract.topics import SERVICES
+from homecall.demo.clinic_day import STARTS_AT, UNKNOWN, Act, make_plan
+from homecall.demo.embedded import free_port
+from homecall.operations.access import acl_arguments, as_json, quota_arguments
 from homecall_client import Outgoing, record_of, signed
-from services.cli.access import acl_arguments, as_json, quota_arguments
-from services.cli.clinic_day import STARTS_AT, UNKNOWN, Act, make_plan
-from services.cli.embedded import free_port
-from services.cli.main import app
-from services.contract.access import users
-from services.contract.topics import SERVICES
 from tests import stack
 from tests.tls import Authority
 from tests.world import MONDAY, Process, World, a_clinic, a_complaint, a_request, a_world
@@ -90,7 +90,7 @@ class Secured:
 
     def command(self, user: str, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
         env = {name: value for name, value in os.environ.items() if not name.startswith("HOMECALL_")} | settings
-        command = [sys.executable, "-m", "services.cli.main", *arguments]
+        command = [sys.executable, "-m", "homecall.cli.main", *arguments]
         return subprocess.run(
             command, env=env | self.env(user), capture_output=True, text=True, check=False, timeout=60
         )
@@ -491,7 +491,7 @@ def test_a_service_that_is_refused_stops_at_its_start_and_names_the_setting(
         "HOMECALL_HTTP_PORT": "0",
         setting: value,
     }
-    command = [sys.executable, "-m", "services.cli.main", "serve", "intake"]
+    command = [sys.executable, "-m", "homecall.cli.main", "serve", "intake"]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 2, done.stderr
     *_, last = done.stderr.strip().splitlines()

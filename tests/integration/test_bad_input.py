@@ -18,8 +18,8 @@ from confluent_kafka import OFFSET_END, KafkaError, KafkaException, Producer, To
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 from pymongo import MongoClient
 
-from services.contract import topics
-from services.contract.topics import TYPE_PREFIX
+from homecall.contract import topics
+from homecall.contract.topics import TYPE_PREFIX
 from tests.integration.conftest import NewWorld
 from tests.world import MONDAY, Heard, World, a_clinic, a_doctor, a_request, a_roster, iin
 

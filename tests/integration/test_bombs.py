@@ -19,8 +19,8 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.record.util import calc_crc32c, encode_varint
 
+from homecall.contract.topics import CLINICS, DEAD_LETTERS, INTAKE_EVENTS, REQUESTS, STATUS, Topic
 from homecall_client import Homecall
-from services.contract.topics import CLINICS, DEAD_LETTERS, INTAKE_EVENTS, REQUESTS, STATUS, Topic
 from tests.integration.conftest import NewWorld
 from tests.world import MONDAY, Heard, World, a_clinic, a_request
 

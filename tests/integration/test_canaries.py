@@ -20,10 +20,10 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from services.cli.embedded import free_port
-from services.contract import topics
-from services.contract.topics import TYPE_PREFIX
-from services.gateways.dev_authority import DevAuthority
+from homecall.contract import topics
+from homecall.contract.topics import TYPE_PREFIX
+from homecall.demo.embedded import free_port
+from homecall.gateways.signatures.dev_authority import DevAuthority
 from tests.integration.conftest import NewWorld
 from tests.sms_gateway import ACCEPT, BUSY, CUT, REFUSE, SmsGateway
 from tests.world import MONDAY, Heard, World, a_clinic, a_doctor, a_request, a_roster, iin

@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from homecall.cli.main import app
+from homecall.contract.envelope import Record, read
+from homecall.contract.topics import REQUESTS, STATUS
+from homecall.demo.embedded import embedded_broker
+from homecall.operations.kafka import read_to_end
+from homecall.runtime.kafka.senders import SENDER, Senders
+from homecall.runtime.settings import Settings
 from homecall_client import Homecall, NoAnswerError
-from services.cli.embedded import embedded_broker
-from services.cli.kafka import read_to_end
-from services.cli.main import app
-from services.contract.envelope import Record, read
-from services.contract.topics import REQUESTS, STATUS
-from services.runtime.senders import SENDER, Senders
-from services.runtime.settings import Settings
 from tests import stack
 from tests.integration.conftest import NewWorld
 from tests.world import MONDAY, World, a_clinic, a_doctor, a_request, a_roster

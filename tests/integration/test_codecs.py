@@ -16,7 +16,7 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c
 from confluent_kafka import Producer
 
-from services.contract.topics import CLINICS, INTAKE_EVENTS, REQUESTS, TYPE_PREFIX, Topic
+from homecall.contract.topics import CLINICS, INTAKE_EVENTS, REQUESTS, TYPE_PREFIX, Topic
 from tests.integration.conftest import NewWorld
 from tests.world import MONDAY, World, a_clinic, a_request
 

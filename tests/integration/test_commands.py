@@ -18,17 +18,17 @@ from typing import Any
 
 import pytest
 
-from services.cli.embedded import database_answers
-from services.cli.kafka import read_to_end
-from services.contract.asyncapi import document
-from services.contract.envelope import STRUCTURED, Record, read
-from services.contract.topics import CLINICS, DEAD_LETTERS, REQUESTS, STATUS, TOPICS
-from services.contract.types import ZONE
-from services.gateways.rsa_pool import read_trust_store
-from services.gateways.rsa_signatures import RsaChecker
-from services.gateways.signatures import Signed, Valid
-from services.runtime.producer import Producer
-from services.runtime.settings import load_settings
+from homecall.contract.asyncapi import document
+from homecall.contract.envelope import STRUCTURED, Record, read
+from homecall.contract.topics import CLINICS, DEAD_LETTERS, REQUESTS, STATUS, TOPICS
+from homecall.contract.types import ZONE
+from homecall.demo.embedded import database_answers
+from homecall.gateways.signatures.port import Signed, Valid
+from homecall.gateways.signatures.rsa import RsaChecker
+from homecall.gateways.signatures.rsa_pool import read_trust_store
+from homecall.operations.kafka import read_to_end
+from homecall.runtime.kafka.producer import Producer
+from homecall.runtime.settings import load_settings
 from tests import stack
 from tests.contract.goldens import compact, examples, headers
 
@@ -67,7 +67,7 @@ class Homecall:
     def __call__(self, *arguments: str, lines: Sequence[Any] = ()) -> Done:
         text = b"\n".join(line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines)
         done = subprocess.run(
-            [sys.executable, "-m", "services.cli.main", *arguments],
+            [sys.executable, "-m", "homecall.cli.main", *arguments],
             input=text,
             capture_output=True,
             env=self.env,
@@ -79,7 +79,7 @@ class Homecall:
     def started(self, *arguments: str, **more: Any) -> subprocess.Popen[bytes]:
         """The command, left running. It hears Ctrl-C also where these tests do not: in the background of a shell."""
         return subprocess.Popen(
-            [sys.executable, "-m", "services.cli.main", *arguments],
+            [sys.executable, "-m", "homecall.cli.main", *arguments],
             stdout=subprocess.PIPE,
             env=self.env,
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),

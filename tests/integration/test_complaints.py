@@ -104,7 +104,7 @@ def world(new_world: NewWorld) -> Iterator[World]:
 def homecall(world: World, *arguments: str) -> tuple[int, bytes, str]:
     """A command as its user runs it: its exit code, its output, and what it said besides."""
     done = subprocess.run(
-        [sys.executable, "-m", "services.cli.main", *arguments],
+        [sys.executable, "-m", "homecall.cli.main", *arguments],
         capture_output=True,
         env=world.env,
         timeout=60,

@@ -24,11 +24,11 @@ from pymongo import MongoClient
 from pymongo.errors import ConnectionFailure
 from typer.testing import CliRunner
 
-from services.cli.embedded import Child, database_answers, free_port
-from services.cli.main import app
-from services.contract.topics import INTAKE, NOTIFIER, SERVICES
-from services.runtime.failures import Refused, Transient
-from services.runtime.mongo import Database
+from homecall.cli.main import app
+from homecall.contract.topics import INTAKE, NOTIFIER, SERVICES
+from homecall.demo.embedded import Child, database_answers, free_port
+from homecall.runtime.failures import Refused, Transient
+from homecall.runtime.mongo.mongo import Database
 from tests import stack
 from tests.tls import Authority
 from tests.world import (
@@ -130,7 +130,7 @@ def world(guarded: Guarded, kafka: stack.Server) -> Iterator[World]:
 def command(world_env: Mapping[str, str], url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     env = {name: value for name, value in os.environ.items() if not name.startswith("HOMECALL_")}
     env |= dict(world_env) | {"HOMECALL_MONGO_URL": url, "HOMECALL_HTTP_PORT": "0"}
-    line = [sys.executable, "-m", "services.cli.main", *arguments]
+    line = [sys.executable, "-m", "homecall.cli.main", *arguments]
     return subprocess.run(line, env=env, capture_output=True, text=True, check=False, timeout=60)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from services.cli.clinic_day import make_plan
+from homecall.demo.clinic_day import make_plan
 from tests.unit.cli.portal import Written
 
 FIELDS = {
@@ -24,7 +24,7 @@ def demo(directory: Path, *options: str) -> subprocess.CompletedProcess[str]:
     # An environment made for other commands must not lead it astray.
     environment = os.environ | {"TMPDIR": str(directory), "HOMECALL_KAFKA_SECURITY": "SASL_SSL", "COLUMNS": "120"}
     return subprocess.run(
-        [sys.executable, "-m", "services.cli.main", "demo", *options],
+        [sys.executable, "-m", "homecall.cli.main", "demo", *options],
         capture_output=True,
         text=True,
         timeout=200,
@@ -64,7 +64,8 @@ _WITH_A_PHANTOM = """
 import sys
 from dataclasses import replace
 from pymongo import MongoClient
-from services.cli import clinic_day, demo, main
+from homecall.demo import clinic_day, demo
+from homecall.cli import main
 
 def plan(requests, seed, signatures):
     made = clinic_day.make_plan(requests, seed, signatures)
@@ -117,8 +118,9 @@ def test_what_was_lost_or_differs_is_told_with_code_1_and_the_log_is_kept(tmp_pa
 
 _BY_STRANGERS = """
 import sys
-from services.cli import demo, main
-from services.gateways.dev_authority import DevAuthority
+from homecall.demo import demo
+from homecall.cli import main
+from homecall.gateways.signatures.dev_authority import DevAuthority
 
 class Strangers(demo.AuthoritySignatures):
     def __init__(self, authority):

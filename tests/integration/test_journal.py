@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 from pypdf import PdfReader
 
-from services.cli.kafka import Message, send
-from services.contract.envelope import outgoing
-from services.contract.events import ClinicPublished, JournalEntry
-from services.contract.topics import CLINICS, JOURNAL
-from services.contract.types import Event
-from services.runtime.settings import load_settings
+from homecall.contract.envelope import outgoing
+from homecall.contract.events import ClinicPublished, JournalEntry
+from homecall.contract.topics import CLINICS, JOURNAL
+from homecall.contract.types import Event
+from homecall.operations.kafka import Message, send
+from homecall.runtime.settings import load_settings
 from tests import stack
 from tests.contract.goldens import examples
 
@@ -44,7 +44,7 @@ def homecall(bootstrap: str, *arguments: str) -> Done:
     """The command, as its user runs it: with the address of a broker, and nothing else."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("HOMECALL_")}
     done = subprocess.run(
-        [sys.executable, "-m", "services.cli.main", *arguments],
+        [sys.executable, "-m", "homecall.cli.main", *arguments],
         capture_output=True,
         env=env | {"HOMECALL_KAFKA_BOOTSTRAP": bootstrap},
         timeout=60,

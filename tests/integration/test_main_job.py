@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from services.contract.events import MODELS
-from services.contract.topics import BY_NAME, TOPIC_OF_TYPE, TYPE_PREFIX
-from services.contract.types import ZONE
+from homecall.contract.events import MODELS
+from homecall.contract.topics import BY_NAME, TOPIC_OF_TYPE, TYPE_PREFIX
+from homecall.contract.types import ZONE
 from tests.integration.conftest import NewWorld
 from tests.world import MONDAY, Heard, World, a_clinic, a_doctor, a_request, a_roster, iin
 

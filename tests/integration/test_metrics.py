@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from services.contract.topics import SERVICES, read_by
+from homecall.contract.topics import SERVICES, read_by
 from tests.integration.conftest import NewWorld
 from tests.world import MONDAY, World, a_clinic, a_doctor, a_request, a_roster
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from services.contract.topics import REQUESTS
+from homecall.contract.topics import REQUESTS
 from tests.integration.conftest import NewWorld
 from tests.world import MONDAY, a_clinic, a_doctor, a_request, a_roster
 

@@ -21,8 +21,8 @@ from typing import Any
 import pytest
 import yaml
 
-from services.cli.embedded import free_port
-from services.contract.topics import SERVICES
+from homecall.contract.topics import SERVICES
+from homecall.demo.embedded import free_port
 from tests.deploy.debian import program
 from tests.integration.conftest import NewWorld
 from tests.integration.test_metrics import A_COMPLAINT, CLINIC, FULL, TRAFFIC, last, of
@@ -80,7 +80,7 @@ def prometheus(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         del job["dns_sd_configs"]
     (directory / "prometheus.yml").write_text(yaml.safe_dump(config), "utf-8")
     command = [binary, f"--config.file={directory / 'prometheus.yml'}", f"--storage.tsdb.path={directory / 'data'}"]
-    reconcile = [sys.executable, "-m", "services.cli.main", "reconcile", "--every", "2", "--port", str(reconcile_port)]
+    reconcile = [sys.executable, "-m", "homecall.cli.main", "reconcile", "--every", "2", "--port", str(reconcile_port)]
     started: list[subprocess.Popen[bytes]] = []
     with (directory / "log").open("wb") as out:
         try:

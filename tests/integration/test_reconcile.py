@@ -13,8 +13,8 @@ from confluent_kafka.admin import AdminClient
 from prometheus_client.parser import text_string_to_metric_families
 from pymongo import MongoClient
 
-from services.cli.embedded import free_port
-from services.contract.topics import INTAKE_EVENTS, SCHEDULE_EVENTS
+from homecall.contract.topics import INTAKE_EVENTS, SCHEDULE_EVENTS
+from homecall.demo.embedded import free_port
 from tests import stack
 from tests.integration.conftest import NewWorld
 from tests.world import MONDAY, World, a_clinic, a_doctor, a_request, a_roster
@@ -24,7 +24,7 @@ CLINIC, DAY = "clinic-1", MONDAY.date().isoformat()
 
 def reconciled(world: World, *options: str) -> tuple[int, dict[str, Any], str]:
     """The command in a process of its own: exit code, the object, and what it said besides."""
-    command = [sys.executable, "-m", "services.cli.main", "reconcile", CLINIC, DAY, "--json", *options]
+    command = [sys.executable, "-m", "homecall.cli.main", "reconcile", CLINIC, DAY, "--json", *options]
     done = subprocess.run(command, capture_output=True, env=world.env, timeout=60, check=False)
     return done.returncode, json.loads(done.stdout or "{}"), done.stderr.decode()
 
@@ -71,7 +71,7 @@ def test_an_entry_that_was_lost_is_found_and_made_anew_by_reading_again(new_worl
             assert said == "homecall: 2 differences between the stores\n"
 
             port = free_port()
-            going_on = [sys.executable, "-m", "services.cli.main", "reconcile", CLINIC, DAY]
+            going_on = [sys.executable, "-m", "homecall.cli.main", "reconcile", CLINIC, DAY]
             going_on += ["--settle", "0", "--every", "1", "--port", str(port)]
             with subprocess.Popen(going_on, env=world.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as watch:
                 try:

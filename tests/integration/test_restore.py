@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from services.cli.backup import COLLECTIONS
+from homecall.operations.backup import COLLECTIONS
 from tests.faults.ledger import Ledger
 from tests.integration.conftest import NewWorld
 from tests.world import MONDAY, World, a_clinic, a_complaint, a_doctor, a_request, a_roster
@@ -28,7 +28,7 @@ Stored = dict[str, dict[str, Any]]
 
 def homecall(world: World, *arguments: str) -> tuple[int, Any]:
     """A command in a process of its own: exit code, and the object that it printed."""
-    command = [sys.executable, "-m", "services.cli.main", *arguments, "--json"]
+    command = [sys.executable, "-m", "homecall.cli.main", *arguments, "--json"]
     done = subprocess.run(command, capture_output=True, env=world.env, timeout=120, check=False)
     assert done.stdout, done.stderr.decode()[-3000:]
     return done.returncode, json.loads(done.stdout)

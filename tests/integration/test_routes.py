@@ -15,7 +15,7 @@ from tests.world import MONDAY, World, a_clinic, a_doctor, a_request, a_roster
 
 
 def routes(world: World, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-m", "services.cli.main", "routes", *arguments]
+    command = [sys.executable, "-m", "homecall.cli.main", "routes", *arguments]
     return subprocess.run(command, env=world.env, capture_output=True, check=False, timeout=60)
 
 

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from services.cli.embedded import free_port
-from services.contract.topics import SERVICES, TOPICS
+from homecall.contract.topics import SERVICES, TOPICS
+from homecall.demo.embedded import free_port
 from tests import stack
 from tests.integration.conftest import NewWorld, fresh_world
 from tests.sms_gateway import SmsGateway
@@ -141,7 +141,7 @@ def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(
 ) -> None:
     env = world.env | {"HOMECALL_HTTP_PORT": str(free_port())} | wrong
     done = subprocess.run(
-        [sys.executable, "-m", "services.cli.main", "serve", service],
+        [sys.executable, "-m", "homecall.cli.main", "serve", service],
         env={name: value for name, value in env.items() if value is not None},
         capture_output=True,
         text=True,
@@ -350,7 +350,7 @@ def test_a_broker_that_hangs_does_not_keep_a_service_from_ending(
 
 _HELD_UP = """
 import concurrent.futures, threading
-from services.cli import serve
+from homecall.operations import serve
 serve._END_SECONDS = 1.0
 freeze, held = serve.gc.freeze, concurrent.futures.ThreadPoolExecutor()
 serve.gc.freeze = lambda: (held.submit(threading.Event().wait), freeze())

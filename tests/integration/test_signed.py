@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-from services.cli.embedded import free_port
-from services.gateways.canonical import canonical
-from services.gateways.dev_authority import CRLS, TRUST_STORE, DevAuthority
+from homecall.demo.embedded import free_port
+from homecall.gateways.signatures.canonical import canonical
+from homecall.gateways.signatures.dev_authority import CRLS, TRUST_STORE, DevAuthority
 from tests.integration.conftest import NewWorld
 from tests.integration.test_service_life import RSS_MIB, START_SECONDS, rss_mib
 from tests.world import MONDAY, World, a_clinic, a_doctor, a_request, a_roster, iin

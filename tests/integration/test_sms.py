@@ -98,7 +98,7 @@ def test_explain_shows_them_and_the_metrics_count_them(world: World) -> None:
     world.wait(settled(world, data["request_id"], "scheduled", "failed"), "the message to be dropped")
     assert messages(world, data["request_id"])["scheduled"] == ("failed", "opted_out")
     shown = subprocess.run(
-        [sys.executable, "-m", "services.cli.main", "explain", "--request", data["request_id"], "--json"],
+        [sys.executable, "-m", "homecall.cli.main", "explain", "--request", data["request_id"], "--json"],
         env=world.env,
         capture_output=True,
         check=True,
@@ -118,7 +118,7 @@ def test_explain_shows_them_and_the_metrics_count_them(world: World) -> None:
 def test_a_number_that_opted_out_by_the_command_gets_none(world: World, gateway: SmsGateway) -> None:
     def sms(action: str, *numbers: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "services.cli.main", "sms", action],
+            [sys.executable, "-m", "homecall.cli.main", "sms", action],
             env=world.env,
             input="\n".join(numbers),
             capture_output=True,

@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from pymongo import MongoClient, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
-from services.cli.embedded import Child, DidNotStartError, embedded_stack, touch_topics, until
+from homecall.demo.embedded import Child, DidNotStartError, embedded_stack, touch_topics, until
 from tests import stack
 
 TOPIC, WHOLE = "homecall.stack-test.v1", "homecall.stack-test-whole.v1"
@@ -186,7 +186,7 @@ def test_a_child_ends_with_a_parent_that_was_killed(tmp_path: Path) -> None:
     """The embedded pair leaves nothing running, whatever ends the demo."""
     program = (
         "import os, signal\n"
-        "from services.cli.embedded import embedded_stack\n"
+        "from homecall.demo.embedded import embedded_stack\n"
         "from pathlib import Path\n"
         f"with embedded_stack(Path({str(tmp_path)!r})) as pair:\n"
         "    print(pair.bootstrap.split(':')[1], pair.mongo_url.split(':')[2], flush=True)\n"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from services.contract.topics import TYPE_PREFIX
+from homecall.contract.topics import TYPE_PREFIX
 from tests.integration.conftest import NewWorld
 from tests.world import MONDAY, World, a_clinic, a_doctor, a_request, a_roster
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer
 
-from services.cli.kafka import read_to_end
-from services.contract.topics import CLINICS, INTAKE_EVENTS, REQUESTS, TOPIC_OF_TYPE, TYPE_PREFIX
-from services.runtime.settings import load_settings
+from homecall.contract.topics import CLINICS, INTAKE_EVENTS, REQUESTS, TOPIC_OF_TYPE, TYPE_PREFIX
+from homecall.operations.kafka import read_to_end
+from homecall.runtime.settings import load_settings
 from tests.integration.conftest import NewWorld
 from tests.world import MONDAY, Process, World, a_clinic, a_request
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.contract.topics import INTAKE_EVENTS, REQUESTS, STATUS
+from homecall.contract.topics import INTAKE_EVENTS, REQUESTS, STATUS
 from tests.integration.conftest import NewWorld
 from tests.world import MONDAY, World, a_clinic, a_request
 

@@ -21,9 +21,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from services.cli.embedded import free_port
-from services.cli.failure import Failure
-from services.cli.main import app
+from homecall.cli.main import app
+from homecall.demo.embedded import free_port
+from homecall.operations.failure import Failure
 from tests import stack
 
 README = stack.ROOT / "README.md"

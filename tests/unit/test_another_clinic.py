@@ -9,24 +9,24 @@ from typing import Any
 
 import pytest
 
+from homecall.contract.envelope import Incoming, read
+from homecall.contract.topics import COMPLAINTS, INTAKE, NOTIFIER, ROSTERS, SCHEDULER, SERVICES, read_by
+from homecall.contract.types import ZONE
+from homecall.runtime.clock import SystemClock
+from homecall.runtime.encryption import KeyRing, Vault
+from homecall.runtime.engine.engine import Engine
+from homecall.runtime.mongo.mongo import Aggregate
+from homecall.runtime.settings import Settings
+from homecall.standard.clinics import Clinics
+from homecall.standard.rules import load_rule_sets
 from services.complaints.app import Complaints
 from services.complaints.calls import CallTimeline, Timelines
 from services.complaints.domain import ComplaintState
-from services.contract.envelope import Incoming, read
-from services.contract.topics import COMPLAINTS, INTAKE, NOTIFIER, ROSTERS, SCHEDULER, SERVICES, read_by
-from services.contract.types import ZONE
 from services.intake.app import Intake
 from services.intake.domain import RequestState
 from services.notifier.domain import Call, Notifier, clinic_facts
-from services.runtime.clock import SystemClock
-from services.runtime.engine import Engine
-from services.runtime.mongo import Aggregate
-from services.runtime.personal import KeyRing, Vault
-from services.runtime.settings import Settings
 from services.scheduler.app import Scheduler
 from services.scheduler.domain import CallState
-from services.standard.clinics import Clinics
-from services.standard.rules import load_rule_sets
 from tests.contract.goldens import compact, examples, record
 from tests.unit.scheduler import office as scheduler
 

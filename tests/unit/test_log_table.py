@@ -40,7 +40,7 @@ def _is_log(receiver: ast.expr) -> bool:
 
 
 def _of_services() -> list[tuple[str, str, str]]:
-    files = sorted((ROOT / "services").rglob("*.py"))
+    files = sorted([*(ROOT / "homecall").rglob("*.py"), *(ROOT / "services").rglob("*.py")])
     return [line for path in files for line in _logged(path.read_text("utf-8"), path.relative_to(ROOT).as_posix())]
 
 

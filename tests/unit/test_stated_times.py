@@ -14,17 +14,17 @@ import pytest
 from prometheus_client import REGISTRY
 from pydantic import BaseModel
 
+from homecall.contract.envelope import Incoming, read
+from homecall.contract.events import MODELS
+from homecall.contract.topics import TOPICS
+from homecall.runtime import metrics
+from homecall.runtime.clock import SystemClock
+from homecall.runtime.engine.decision import Ended, Took
+from homecall.runtime.engine.engine import Engine
+from homecall.standard.rules import load_rule_sets
+from homecall.standard.stated_times import implausible_times, tolerance_by
 from services.complaints.calls import CallTimeline, Timelines, verdicts
-from services.contract.envelope import Incoming, read
-from services.contract.events import MODELS
-from services.contract.topics import TOPICS
-from services.runtime import metrics
-from services.runtime.clock import SystemClock
-from services.runtime.decision import Ended, Took
-from services.runtime.engine import Engine
 from services.scheduler import domain as scheduler_domain
-from services.standard.rules import load_rule_sets
-from services.standard.stated_times import implausible_times, tolerance_by
 from tests.contract.goldens import compact, examples, record
 from tests.unit.complaints.casebook import Casebook, command, submission
 from tests.unit.complaints.casebook import incoming as complaint_event

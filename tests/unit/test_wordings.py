@@ -4,12 +4,14 @@ from typing import Any
 
 import pytest
 
-from services.cli.pages import letter_words, words
-from services.complaints import texts as complaints
-from services.contract.events import RequestStatus
-from services.contract.language import FIELD_NAMES, Text
-from services.notifier import sms_texts, texts
-from services.notifier.texts import StatusFacts, status_text
+from homecall.contract.events import RequestStatus
+from homecall.texts import complaints as complaints
+from homecall.texts import documents as words
+from homecall.texts import letters as letter_words
+from homecall.texts import sms as sms_texts
+from homecall.texts import statuses as texts
+from homecall.texts.language import FIELD_NAMES, Text
+from homecall.texts.statuses import StatusFacts, status_text
 
 _TELLS_WHEN_SET = "как только оно будет назначено"
 

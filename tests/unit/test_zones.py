@@ -12,19 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from services.cli.explain import answers
-from services.cli.pages.register import Heard, printed, register_of
-from services.contract.errors import field_errors
-from services.contract.events import ClinicPublished, ComplaintStatusChanged, JournalEntry
-from services.contract.types import in_zone
+from homecall.contract.errors import field_errors
+from homecall.contract.events import ClinicPublished, ComplaintStatusChanged, JournalEntry
+from homecall.contract.types import in_zone
+from homecall.documents.register.register import Heard, printed, register_of
+from homecall.operations.explain import answers
+from homecall.standard.acceptance import Accepted, decide_acceptance
+from homecall.standard.calendar import ClinicCalendar
+from homecall.standard.clinics import calendar_of
+from homecall.standard.rules import load_rule_sets
 from services.notifier.domain import Call, Notifier, clinic_facts
 from services.notifier.messages import Mailing, Policy, taken_up
 from services.scheduler.domain import dispatch_of
 from services.scheduler.store import ClinicDay
-from services.standard.acceptance import Accepted, decide_acceptance
-from services.standard.calendar import ClinicCalendar
-from services.standard.clinics import calendar_of
-from services.standard.rules import load_rule_sets
 from tests.unit.complaints import casebook
 from tests.unit.intake import office
 from tests.unit.notifier import calls

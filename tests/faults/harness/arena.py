@@ -29,7 +29,7 @@ from confluent_kafka.admin import AdminClient
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from services.cli.embedded import free_port, until
+from homecall.demo.embedded import free_port, until
 from tests import stack
 from tests.faults.harness.feed import DAY, Feed, Plan, Sign
 from tests.faults.harness.growth import Sample
@@ -38,7 +38,7 @@ from tests.faults.harness.proxy import Proxy
 from tests.world import Process, World, contract_configs, contract_topics
 
 SERVICES = ("intake", "scheduler", "notifier", "complaints")
-SOUND = ("services.cli.main",)
+SOUND = ("homecall.cli.main",)
 START = DAY + timedelta(hours=7, minutes=53)
 """The services need a few minutes of it to come up."""
 SPEED = 20

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from services.contract.topics import REQUESTS
-from services.runtime.logs import set_up_logs
+from homecall.contract.topics import REQUESTS
+from homecall.runtime.logs import set_up_logs
 from tests import stack
 from tests.faults.harness import cuts
 from tests.faults.harness.arena import Arena, arena

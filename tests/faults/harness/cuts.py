@@ -15,15 +15,15 @@ import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from services.contract.envelope import Incoming
-from services.contract.topics import DEAD_LETTERS, REQUESTS
-from services.runtime.broker import Subscription
-from services.runtime.clock import SystemClock
-from services.runtime.engine import Handled
-from services.runtime.kafka_errors import ended
-from services.runtime.pipeline import Pipeline
-from services.runtime.producer import Producer
-from services.runtime.settings import Settings
+from homecall.contract.envelope import Incoming
+from homecall.contract.topics import DEAD_LETTERS, REQUESTS
+from homecall.runtime.clock import SystemClock
+from homecall.runtime.engine.engine import Handled
+from homecall.runtime.kafka.errors import ended
+from homecall.runtime.kafka.producer import Producer
+from homecall.runtime.kafka.subscription import Subscription
+from homecall.runtime.pipeline import Pipeline
+from homecall.runtime.settings import Settings
 from tests import stack
 
 

@@ -17,8 +17,8 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from services.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX, Topic
-from services.contract.types import ZONE
+from homecall.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX, Topic
+from homecall.contract.types import ZONE
 from tests.faults.harness.history import History
 from tests.world import Heard, Reader, a_clinic, a_doctor, a_request, a_roster, iin
 

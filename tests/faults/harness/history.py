@@ -14,12 +14,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Literal
 
-from services.contract.events import (
-    ComplaintSubmitted,
-    RequestSubmitted,
-    RequestWithdrawn,
-    VisitReported,
-)
+from homecall.contract.events import ComplaintSubmitted, RequestSubmitted, RequestWithdrawn, VisitReported
 from tests.faults.ledger import Ledger
 from tests.world import Heard
 

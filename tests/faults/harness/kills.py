@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from services.cli.embedded import until
-from services.runtime.failpoint import PLACES
+from homecall.demo.embedded import until
+from homecall.runtime.failpoint import PLACES
 from tests.faults.harness.arena import SERVICES, Arena, Slot, arena
 from tests.faults.harness.run import Options, Report
 

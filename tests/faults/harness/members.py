@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from confluent_kafka import Consumer
 
-from services.contract.topics import read_by
+from homecall.contract.topics import read_by
 from tests.faults.harness.arena import SERVICES, arena, clock
 from tests.faults.harness.feed import DAY
 from tests.faults.harness.run import Options, Report

@@ -16,10 +16,10 @@ from typing import Any
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from services.cli.embedded import until
-from services.contract.events import RequestSubmitted
-from services.contract.topics import MAX_MESSAGE_BYTES, REQUESTS, TYPE_PREFIX
-from services.contract.types import ZONE
+from homecall.contract.events import RequestSubmitted
+from homecall.contract.topics import MAX_MESSAGE_BYTES, REQUESTS, TYPE_PREFIX
+from homecall.contract.types import ZONE
+from homecall.demo.embedded import until
 from tests.faults.harness.arena import SERVICES, SOUND, Arena, arena
 from tests.faults.harness.feed import DAY, Plan
 from tests.faults.harness.history import effects
@@ -334,7 +334,7 @@ def letters_twice(options: Options, report: Report) -> None:
 
 def homecall(system: Arena, *arguments: str) -> str:
     """What the ``homecall`` command says, in the arena's environment."""
-    command = [sys.executable, "-m", "services.cli.main", *arguments]
+    command = [sys.executable, "-m", "homecall.cli.main", *arguments]
     done = subprocess.run(
         command, env=system.world.env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )

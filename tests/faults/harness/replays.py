@@ -14,10 +14,10 @@ from typing import Any
 from confluent_kafka import KafkaError, Message, Producer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from services.cli.embedded import until
-from services.contract.events import AnswerGiven, RequestSubmitted, VisitReported
-from services.contract.topics import BY_NAME, CLINICS, TOPICS
-from services.runtime.senders import ANY_CLINIC, SENDER, SIGNATURE, STAGES, signature_headers
+from homecall.contract.events import AnswerGiven, RequestSubmitted, VisitReported
+from homecall.contract.topics import BY_NAME, CLINICS, TOPICS
+from homecall.demo.embedded import until
+from homecall.runtime.kafka.senders import ANY_CLINIC, SENDER, SIGNATURE, STAGES, signature_headers
 from tests.faults.harness.arena import Arena, arena
 from tests.faults.harness.feed import DAY, DOCTORS, Headers, Plan
 from tests.faults.harness.history import Findings

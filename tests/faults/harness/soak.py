@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable
 
-from services.contract.topics import REQUESTS
+from homecall.contract.topics import REQUESTS
 from tests.faults.harness.arena import SERVICES, SPEED, Arena, arena, logs_of
 from tests.faults.harness.feed import AT_ONCE
 from tests.faults.harness.growth import growth

@@ -12,8 +12,8 @@ from typing import Any, get_args
 
 from pymongo import MongoClient
 
-from services.contract.events import RequestRefused, RequestStatus, RequestSubmitted, RequestWithdrawn, VisitReported
-from services.contract.topics import TYPE_PREFIX
+from homecall.contract.events import RequestRefused, RequestStatus, RequestSubmitted, RequestWithdrawn, VisitReported
+from homecall.contract.topics import TYPE_PREFIX
 from tests.faults.harness.arena import SOUND, Arena, Slot, arena
 from tests.faults.harness.feed import DAY, Plan
 from tests.faults.harness.run import Options, Report

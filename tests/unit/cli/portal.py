@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from services.gateways.canonical import canonical
+from homecall.gateways.signatures.canonical import canonical
 
 
 class Written:

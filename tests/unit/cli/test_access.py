@@ -13,12 +13,12 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from services.cli.access import FORMS, acl_arguments, quota_arguments
-from services.cli.failure import Failure
-from services.cli.main import app
-from services.contract.access import QUOTAS, Grant, database_users, users
-from services.contract.topics import DEAD_LETTERS, SERVICES, TOPICS
-from services.runtime.senders import read_senders
+from homecall.cli.main import app
+from homecall.contract.access import QUOTAS, Grant, database_users, users
+from homecall.contract.topics import DEAD_LETTERS, SERVICES, TOPICS
+from homecall.operations.access import FORMS, acl_arguments, quota_arguments
+from homecall.operations.failure import Failure
+from homecall.runtime.kafka.senders import read_senders
 
 USERS = {user.name: user for user in users(("samal-1", "samal-2"))}
 RUN = CliRunner()

@@ -7,10 +7,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-from services.cli.asyncapi_page import page
-from services.contract.asyncapi import document
-from services.contract.events import MODELS
-from services.contract.topics import TOPICS
+from homecall.contract.asyncapi import document
+from homecall.contract.events import MODELS
+from homecall.contract.topics import TOPICS
+from homecall.documents.asyncapi_page import page
 
 PAGE = page()
 

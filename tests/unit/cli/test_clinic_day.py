@@ -9,7 +9,11 @@ from typing import Any
 
 import pytest
 
-from services.cli.clinic_day import (
+from homecall.contract.envelope import Incoming, Record, Unreadable, read
+from homecall.contract.events import ComplaintSubmitted, RequestSubmitted, RosterPublished
+from homecall.contract.topics import BY_NAME
+from homecall.contract.types import ZONE
+from homecall.demo.clinic_day import (
     DAY,
     ENDS_AT,
     LATE_ROSTER,
@@ -22,18 +26,14 @@ from services.cli.clinic_day import (
     at,
     make_plan,
 )
-from services.cli.demo import AuthoritySignatures
-from services.contract.envelope import Incoming, Record, Unreadable, read
-from services.contract.events import ComplaintSubmitted, RequestSubmitted, RosterPublished
-from services.contract.topics import BY_NAME
-from services.contract.types import ZONE
-from services.gateways.dev_authority import DevAuthority
-from services.gateways.rsa_signatures import RsaChecker
-from services.gateways.signatures import Invalid, Signed
+from homecall.demo.demo import AuthoritySignatures
+from homecall.gateways.signatures.dev_authority import DevAuthority
+from homecall.gateways.signatures.port import Invalid, Signed
+from homecall.gateways.signatures.rsa import RsaChecker
+from homecall.standard.clinics import calendar_of
+from homecall.standard.patient import iin_hint
+from homecall.standard.rules import load_rule_sets
 from services.scheduler.routing import Booking, Call, Day, Doctor, Roster
-from services.standard.clinics import calendar_of
-from services.standard.patient import iin_hint
-from services.standard.rules import load_rule_sets
 from tests.unit.cli.portal import Written
 from tests.unit.gateways.signing import der
 

@@ -14,19 +14,21 @@ from typing import Any, get_args
 import pytest
 from pypdf import PdfReader
 
-from services.cli.complaint import file_of, text_of
-from services.cli.complaints import Listed, as_csv, clinic_among, listed, missed_line, print_complaints, summary
-from services.cli.life import life
-from services.cli.pages import letter_html, letter_pdf, letter_words
-from services.cli.pages.letters import Letter, NotThere, receipt, reply, stage_of
-from services.cli.pages.words import PageLanguage, said
+from homecall.contract.envelope import Record
+from homecall.contract.events import AnswerBy, ComplaintAnswered, ComplaintStage, ComplaintSubmitted
+from homecall.contract.topics import CLINICS
+from homecall.documents.letters import as_html as letter_html
+from homecall.documents.letters import as_pdf as letter_pdf
+from homecall.documents.letters.letters import Letter, NotThere, receipt, reply, stage_of
+from homecall.operations.complaint import file_of, text_of
+from homecall.operations.complaints import Listed, as_csv, clinic_among, listed, missed_line, print_complaints, summary
+from homecall.operations.life import life
+from homecall.standard.rules import load_rule_sets
+from homecall.texts import letters as letter_words
+from homecall.texts.documents import PageLanguage, said
+from homecall.texts.language import Text
 from services.complaints.domain import ComplaintState
 from services.complaints.retention import remains
-from services.contract.envelope import Record
-from services.contract.events import AnswerBy, ComplaintAnswered, ComplaintStage, ComplaintSubmitted
-from services.contract.language import Text
-from services.contract.topics import CLINICS
-from services.standard.rules import load_rule_sets
 from tests.unit.complaints.casebook import (
     COMPLAINT,
     DINARA,

@@ -12,26 +12,26 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from services.cli.erase import ERASURES, erase_from
-from services.cli.failure import Failure
-from services.cli.life import life
-from services.cli.main import app
+from homecall.cli.main import app
+from homecall.contract.envelope import Incoming
+from homecall.contract.events import MODELS, ComplaintStatusChanged
+from homecall.contract.topics import RETENTION_DAYS
+from homecall.gateways.signatures.port import Unchecked
+from homecall.operations.erase import ERASURES, erase_from
+from homecall.operations.failure import Failure
+from homecall.operations.life import life
+from homecall.runtime.clock import SystemClock
+from homecall.runtime.mongo.mongo import Aggregates
 from services.complaints import retention as complaints
 from services.complaints.app import ComplaintEngine, Complaints
 from services.complaints.domain import ComplaintState
 from services.complaints.store import ComplaintStore
-from services.contract.envelope import Incoming
-from services.contract.events import MODELS, ComplaintStatusChanged
-from services.contract.topics import RETENTION_DAYS
-from services.gateways.signatures import Unchecked
 from services.intake import retention as intake
 from services.intake.domain import RequestState
 from services.notifier import retention as notifier
 from services.notifier.app import NotifierEngine
 from services.notifier.domain import Call, Notifier
 from services.notifier.store import Calls
-from services.runtime.clock import SystemClock
-from services.runtime.mongo import Aggregates
 from services.scheduler import retention as scheduler
 from services.scheduler.domain import CallState
 from tests.unit.complaints import casebook

@@ -12,14 +12,14 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.cli.erase import ERASURES, erase_from
+from homecall.gateways.signatures.port import Unchecked
+from homecall.operations.erase import ERASURES, erase_from
+from homecall.runtime.clock import SystemClock
 from services.complaints.app import ComplaintEngine, Complaints
 from services.complaints.store import ComplaintStore
-from services.gateways.signatures import Unchecked
 from services.notifier.app import NotifierEngine
 from services.notifier.domain import Notifier
 from services.notifier.store import Calls
-from services.runtime.clock import SystemClock
 from tests.unit.cli.test_erase import LATER, Erasing
 from tests.unit.complaints import casebook
 from tests.unit.intake import office as desk

@@ -11,16 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from services.cli.example import KINDS, Wanted
-from services.cli.failure import Failure
-from services.cli.kafka import topic_named
-from services.cli.main import app
-from services.cli.publish import message_of
-from services.contract.events import ClinicPublished, RequestSubmitted, RosterPublished
-from services.contract.topics import SERVICES, TOPIC_OF_TYPE, TOPICS
-from services.contract.types import ZONE
-from services.standard.clinics import calendar_of
-from services.standard.rules import load_rule_sets
+from homecall.cli.main import app
+from homecall.contract.events import ClinicPublished, RequestSubmitted, RosterPublished
+from homecall.contract.topics import SERVICES, TOPIC_OF_TYPE, TOPICS
+from homecall.contract.types import ZONE
+from homecall.operations.example import KINDS, Wanted
+from homecall.operations.failure import Failure
+from homecall.operations.kafka import topic_named
+from homecall.operations.publish import message_of
+from homecall.standard.clinics import calendar_of
+from homecall.standard.rules import load_rule_sets
 
 RULES = load_rule_sets()
 RUN = CliRunner()

@@ -14,16 +14,16 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from services.cli.explain import answers, explain
-from services.cli.failure import Failure
-from services.contract.envelope import Record, read
-from services.contract.events import ClinicPublished, RequestRefused
-from services.contract.topics import REQUESTS
-from services.gateways.dev_authority import DevAuthority
+from homecall.contract.envelope import Record, read
+from homecall.contract.events import ClinicPublished, RequestRefused
+from homecall.contract.topics import REQUESTS
+from homecall.gateways.signatures.dev_authority import DevAuthority
+from homecall.operations.explain import answers, explain
+from homecall.operations.failure import Failure
+from homecall.standard import rules as rules_module
+from homecall.standard.clinics import Clinics
+from homecall.standard.rules import load_rule_sets
 from services.intake import domain
-from services.standard import rules as rules_module
-from services.standard.clinics import Clinics
-from services.standard.rules import load_rule_sets
 from tests.contract.goldens import examples, headers
 from tests.unit.standard.local_times import at
 
@@ -330,7 +330,7 @@ def test_a_fault_of_ours_costs_its_own_line_only(monkeypatch: pytest.MonkeyPatch
             raise ZeroDivisionError
         return domain.submitted(state, event, **facts)
 
-    monkeypatch.setattr("services.cli.explain.decide_request", fails_on_a_desk)
+    monkeypatch.setattr("homecall.operations.explain.decide_request", fails_on_a_desk)
     lines = [json.dumps({"type": "request.submitted", "data": GOOD | {"channel": each}}) for each in ("desk", "phone")]
     first, second = answers(enumerate(line.encode() for line in lines), RULES)
     assert first == {"error": "handler_failed: ZeroDivisionError: a fault of Homecall, report it", "line": 0}
@@ -340,7 +340,7 @@ def test_a_fault_of_ours_costs_its_own_line_only(monkeypatch: pytest.MonkeyPatch
 def run(directory: Path, *lines: bytes, env: dict[str, str] | None = None) -> tuple[int, list[dict[str, Any]], str]:
     """The command in a process of its own; exit code, the answers, what it said besides."""
     done = subprocess.run(
-        [sys.executable, "-m", "services.cli.main", "explain", "-"],
+        [sys.executable, "-m", "homecall.cli.main", "explain", "-"],
         input=b"\n".join(lines),
         capture_output=True,
         env=env,

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.cli.explain import answers
-from services.cli.life import life, ruled_today
-from services.gateways.signatures import Away
-from services.standard import calendar as calendar_module
-from services.standard.calendar import StateDay
-from services.standard.rules import load_rule_sets
+from homecall.gateways.signatures.port import Away
+from homecall.operations.explain import answers
+from homecall.operations.life import life, ruled_today
+from homecall.standard import calendar as calendar_module
+from homecall.standard.calendar import StateDay
+from homecall.standard.rules import load_rule_sets
 from tests.unit.cli.test_explain import a_complaint, a_request
 from tests.unit.intake import office
 from tests.unit.intake.asked import Notary

@@ -13,13 +13,14 @@ import pytest
 from pypdf import PdfReader
 from pypdf.generic import DictionaryObject
 
-from services.cli import journal, routes
-from services.cli.pages import letter_html, letter_pdf
-from services.cli.pages.letters import Letter, receipt, reply
-from services.cli.pages.register import clean
-from services.cli.pages.words import PageLanguage
-from services.contract.events import ClinicPublished
-from services.contract.language import Text
+from homecall.contract.events import ClinicPublished
+from homecall.documents.letters import as_html as letter_html
+from homecall.documents.letters import as_pdf as letter_pdf
+from homecall.documents.letters.letters import Letter, receipt, reply
+from homecall.documents.register.register import clean
+from homecall.operations import journal, routes
+from homecall.texts.documents import PageLanguage
+from homecall.texts.language import Text
 from tests.unit.cli import test_complaints as complaints
 from tests.unit.cli import test_journal as registers
 from tests.unit.cli import test_routes as days

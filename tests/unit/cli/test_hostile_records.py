@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from services.cli import dead_letters, kafka
-from services.cli.dead_letters import letter_of
-from services.cli.failure import Failure
-from services.cli.journal import register_from
-from services.cli.publish import told
-from services.contract.envelope import Record
-from services.contract.topics import DEAD_LETTERS, JOURNAL, TYPE_PREFIX
-from services.runtime.settings import load_settings
+from homecall.contract.envelope import Record
+from homecall.contract.topics import DEAD_LETTERS, JOURNAL, TYPE_PREFIX
+from homecall.operations import dead_letters, kafka
+from homecall.operations.dead_letters import letter_of
+from homecall.operations.failure import Failure
+from homecall.operations.journal import register_from
+from homecall.operations.publish import told
+from homecall.runtime.settings import load_settings
 from tests.contract.goldens import examples
 
 NO_TIME = (0, -1, -(2**63), 2**63 - 1, 253402300800000, 10**15)

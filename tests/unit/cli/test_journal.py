@@ -18,16 +18,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pypdf import PdfReader
 
-from services.cli import journal
-from services.cli.failure import Failure
-from services.cli.pages import as_csv, as_html, as_pdf, words
-from services.cli.pages.markup import unbroken
-from services.cli.pages.register import Cell, Column, Heard, PrintedPage, Register, printed, register_of
-from services.cli.pages.words import PageLanguage
-from services.contract.events import ClinicPublished, JournalEntry, Outcome, RefusalCode, Specialty
-from services.contract.language import Text, day
-from services.contract.types import ZONE
-from services.standard.rules import load_rule_sets
+from homecall.contract.events import ClinicPublished, JournalEntry, Outcome, RefusalCode, Specialty
+from homecall.contract.types import ZONE
+from homecall.documents.markup import unbroken
+from homecall.documents.register import as_csv, as_html, as_pdf
+from homecall.documents.register.register import Cell, Column, Heard, PrintedPage, Register, printed, register_of
+from homecall.operations import journal
+from homecall.operations.failure import Failure
+from homecall.standard.rules import load_rule_sets
+from homecall.texts import documents as words
+from homecall.texts.documents import PageLanguage
+from homecall.texts.language import Text, day
 from tests.contract.goldens import examples
 
 DAY = date(2026, 11, 23)

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from services.cli import keys
-from services.cli.failure import Failure
-from services.cli.main import app
-from services.runtime.personal import BadKeys, Vault, key_ring
-from services.runtime.settings import Settings
+from homecall.cli.main import app
+from homecall.operations import keys
+from homecall.operations.failure import Failure
+from homecall.runtime.encryption import BadKeys, Vault, key_ring
+from homecall.runtime.settings import Settings
 
 
 def read(file: Path) -> dict[str, Any]:

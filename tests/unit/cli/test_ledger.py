@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from services.cli.clinic_day import Act
-from services.cli.ledger import Ledger
-from services.contract.envelope import Outgoing, Record, outgoing
-from services.contract.events import MODELS
-from services.contract.topics import DEAD_LETTERS, REQUESTS
-from services.contract.types import ZONE, in_zone
+from homecall.contract.envelope import Outgoing, Record, outgoing
+from homecall.contract.events import MODELS
+from homecall.contract.topics import DEAD_LETTERS, REQUESTS
+from homecall.contract.types import ZONE, in_zone
+from homecall.demo.clinic_day import Act
+from homecall.demo.ledger import Ledger
 
 NINE = datetime(2026, 10, 23, 9, 0, tzinfo=ZONE)
 CLINIC = "samal-1"

@@ -1,7 +1,7 @@
 """``homecall explain --request`` shows why a doctor and a time were chosen, and over whom."""
 
-from services.cli.life import _row, life
-from services.contract.topics import SCHEDULER
+from homecall.contract.topics import SCHEDULER
+from homecall.operations.life import _row, life
 from tests.unit.scheduler.office import Office, accepted, doctor, request_id, roster
 
 

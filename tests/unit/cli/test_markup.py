@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from services.cli.pages.as_pdf import BOLD, PLAIN, drawable
-from services.cli.pages.markup import marked_up, unbroken, whole_words
-from services.contract.language import CONTACT_CENTRE
+from homecall.documents.markup import marked_up, unbroken, whole_words
+from homecall.documents.register.as_pdf import BOLD, PLAIN, drawable
+from homecall.texts.language import CONTACT_CENTRE
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from services.cli import keys, senders
-from services.cli.failure import Failure
-from services.cli.main import app
-from services.cli.terminal import write_out
+from homecall.cli.main import app
+from homecall.operations import keys, senders
+from homecall.operations.failure import Failure
+from homecall.operations.terminal import write_out
 
 PDF, HTML, CSV, GEOJSON = b"%PDF-1.4 new", b"<!doctype html>new", b"\xef\xbb\xbfnew;", b'{"type": "FeatureCollection"}'
 

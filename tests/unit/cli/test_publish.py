@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from services.cli.publish import _Wrong, message_of
-from services.contract.topics import REQUESTS, ROSTERS
+from homecall.contract.topics import REQUESTS, ROSTERS
+from homecall.operations.publish import _Wrong, message_of
 from tests.world import MONDAY, a_doctor, a_request, a_roster
 
 NOW = "2026-11-23T09:00:00+05:00"

@@ -11,12 +11,12 @@ from typing import Any, get_args
 import pytest
 import typer
 
-from services.cli.main import app
-from services.cli.publish import message_of
-from services.cli.reference import DEATHS, REFUSALS, page
-from services.contract.envelope import DeadReason
-from services.contract.events import RefusalCode
-from services.contract.topics import TOPIC_OF_TYPE
+from homecall.cli.main import app
+from homecall.cli.reference import DEATHS, REFUSALS, page
+from homecall.contract.envelope import DeadReason
+from homecall.contract.events import RefusalCode
+from homecall.contract.topics import TOPIC_OF_TYPE
+from homecall.operations.publish import message_of
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCS = ROOT / "docs"
@@ -47,7 +47,7 @@ def _name(path: Path) -> str:
 
 def test_the_reference_is_up_to_date() -> None:
     there = (DOCS / "reference.md").read_text("utf-8")
-    assert there == page(), "run: python -m services.cli.reference > docs/reference.md"
+    assert there == page(), "run: python -m homecall.cli.reference > docs/reference.md"
 
 
 def test_every_code_has_its_meaning_and_there_are_no_others() -> None:

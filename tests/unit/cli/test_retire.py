@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from services.cli.failure import Failure
-from services.cli.main import app
-from services.cli.publish import signing
-from services.cli.retire import retire, tombstone
-from services.contract.envelope import Record, Unreadable
-from services.runtime.senders import Senders
+from homecall.cli.main import app
+from homecall.contract.envelope import Record, Unreadable
+from homecall.operations.failure import Failure
+from homecall.operations.publish import signing
+from homecall.operations.retire import retire, tombstone
+from homecall.runtime.kafka.senders import Senders
 
 NOW = datetime(2026, 11, 23, 4, 0, 0, 123_000, tzinfo=UTC)
 

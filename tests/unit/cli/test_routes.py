@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from pypdf import PdfReader
 
-from services.cli.pages.plan import RADIUS, drawn
-from services.cli.pages.routes import DayRoutes, not_drawn, routes_of
-from services.cli.routes import written
-from services.contract.language import Text
-from services.contract.types import ZONE, in_zone
+from homecall.contract.types import ZONE, in_zone
+from homecall.documents.routes.plan import RADIUS, drawn
+from homecall.documents.routes.routes import DayRoutes, not_drawn, routes_of
+from homecall.operations.routes import written
+from homecall.texts.language import Text
 
 DAY = date(2026, 11, 23)
 NAME = Text("№ 1 «Самал» емханасы", "Поликлиника № 1 «Самал»", "Clinic № 1 Samal")

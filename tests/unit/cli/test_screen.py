@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 from rich.live import Live
 
-from services.cli.ledger import Ledger
-from services.cli.screen import LiveScreen, other_limits, show_summary
+from homecall.demo.ledger import Ledger
+from homecall.demo.screen import LiveScreen, other_limits, show_summary
 from tests.unit.cli.test_ledger import NINE, Played
 
 RED = "\x1b[31m"

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from services.cli import complaints, dead_letters, life, senders
-from services.cli.complaints import Listed, print_complaints
-from services.cli.dead_letters import Letter
-from services.cli.table import Column, lines_of, print_table
-from services.cli.terminal import counted, did_you_mean
-from services.contract.envelope import Record
-from services.contract.types import ZONE
+from homecall.contract.envelope import Record
+from homecall.contract.types import ZONE
+from homecall.operations import complaints, dead_letters, life, senders
+from homecall.operations.complaints import Listed, print_complaints
+from homecall.operations.dead_letters import Letter
+from homecall.operations.table import Column, lines_of, print_table
+from homecall.operations.terminal import counted, did_you_mean
 
 AT = datetime(2026, 11, 23, 9, 12, tzinfo=ZONE)
 COMPLAINT = Listed(
@@ -116,7 +116,7 @@ def test_columns_stand_under_their_names() -> None:
 def test_a_complaint_that_is_overdue_says_so_in_its_line_on_a_narrow_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("services.cli.table.terminal_width", lambda: 60)
+    monkeypatch.setattr("homecall.operations.table.terminal_width", lambda: 60)
     print_complaints([COMPLAINT])
     _, first, *rest = capsys.readouterr().out.splitlines()
     assert "escalated, overdue" in first

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from services.cli.failure import Failure
-from services.cli.main import app
-from services.cli.terminal import no_pdf_for_a_terminal
+from homecall.cli.main import app
+from homecall.operations.failure import Failure
+from homecall.operations.terminal import no_pdf_for_a_terminal
 
 COMMANDS = (
     ("journal", "samal-1", "2026-11-23"),
@@ -36,7 +36,7 @@ def test_a_pdf_goes_to_a_file_or_a_pipe_and_to_no_terminal(
 @pytest.mark.parametrize("words", COMMANDS, ids=lambda words: words[0])
 def test_each_command_that_writes_a_pdf_looks_first(words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("journal", "routes", "complaint"):
-        monkeypatch.setattr(f"services.cli.{module}.no_pdf_for_a_terminal", _refuse)
+        monkeypatch.setattr(f"homecall.operations.{module}.no_pdf_for_a_terminal", _refuse)
     done = CliRunner().invoke(app, words)
     assert str(done.exception) == "looked"
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from services.cli import up
-from services.cli.failure import Failure
-from services.gateways.dev_authority import TRUST_STORE
+from homecall.demo import up
+from homecall.gateways.signatures.dev_authority import TRUST_STORE
+from homecall.operations.failure import Failure
 
 
 @pytest.fixture

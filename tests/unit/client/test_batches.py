@@ -10,8 +10,8 @@ from aiokafka.consumer import fetcher
 from aiokafka.record.memory_records import MemoryRecords
 
 import homecall_client.unpacking
+from homecall.runtime.kafka import unpacking
 from homecall_client.batches import LARGEST_BATCH, MOST_HEADERS, start_limited
-from services.runtime import unpacking
 from tests.unit.runtime.fetched import CODECS
 from tests.unit.runtime.test_batches import batch, made_of, record
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from homecall.contract.envelope import Record, outgoing, read
+from homecall.contract.events import MODELS, StatusChanged
+from homecall.contract.topics import SERVICES, STATUS, TOPIC_OF_TYPE
+from homecall.contract.types import in_zone
+from homecall.gateways.signatures.canonical import canonical
 from homecall_client import TOPIC_OF, NotAnEventError, Statuses, event_of, record_of, signing_form
 from homecall_client.records import FINAL, STATUS_TOPIC
-from services.contract.envelope import Record, outgoing, read
-from services.contract.events import MODELS, StatusChanged
-from services.contract.topics import SERVICES, STATUS, TOPIC_OF_TYPE
-from services.contract.types import in_zone
-from services.gateways.canonical import canonical
 from services.notifier.domain import _FINISHED
 from tests.contract.goldens import INBOUND, Example, compact, examples
 from tests.world import MONDAY, a_request

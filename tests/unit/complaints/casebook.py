@@ -8,15 +8,15 @@ from itertools import count
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from homecall.contract.envelope import Incoming, Record, read
+from homecall.contract.events import ClinicPublished, ComplaintStatusChanged, DeadlineEvent
+from homecall.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
+from homecall.contract.types import Event
+from homecall.runtime.engine.decision import Decision, Ended
+from homecall.standard.clinics import Clinics
+from homecall.standard.rules import load_rule_sets
 from services.complaints import domain
 from services.complaints.domain import ComplaintState, Unsaid, Wanted
-from services.contract.envelope import Incoming, Record, read
-from services.contract.events import ClinicPublished, ComplaintStatusChanged, DeadlineEvent
-from services.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
-from services.contract.types import Event
-from services.runtime.decision import Decision, Ended
-from services.standard.clinics import Clinics
-from services.standard.rules import load_rule_sets
 
 ALMATY = ZoneInfo("Asia/Almaty")
 RULES = load_rule_sets()

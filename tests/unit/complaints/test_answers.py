@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from homecall.contract.envelope import Incoming
+from homecall.contract.events import AnswerBy, ComplaintStatusChanged
+from homecall.runtime.settings import Settings, SettingsError, load_settings
+from homecall.standard.rules import load_rule_sets
 from services.complaints.answers import in_words, is_address, way_of, ways
-from services.contract.envelope import Incoming
-from services.contract.events import AnswerBy, ComplaintStatusChanged
-from services.runtime.settings import Settings, SettingsError, load_settings
-from services.standard.rules import load_rule_sets
 from tests.unit.complaints.casebook import DINARA, Casebook, at, clinic, command, incoming, submission
 
 MORNING = "Tue 2026-11-24 09:40"

@@ -8,11 +8,11 @@ from itertools import permutations
 
 import pytest
 
+from homecall.contract.asyncapi import golden
+from homecall.contract.envelope import Incoming, Record, read
+from homecall.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX, read_by
+from homecall.contract.types import ZONE
 from services.complaints.calls import CallTimeline, Timelines
-from services.contract.asyncapi import golden
-from services.contract.envelope import Incoming, Record, read
-from services.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX, read_by
-from services.contract.types import ZONE
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=ZONE)
 HEARD = [event_type for topic in read_by("complaints") for event_type in topic.types]

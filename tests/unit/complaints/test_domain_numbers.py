@@ -5,9 +5,9 @@ from uuid import uuid4
 
 import pytest
 
+from homecall.contract.envelope import Incoming
+from homecall.runtime.engine.decision import Decision
 from services.complaints.domain import awaits_number, wanted_numbers
-from services.contract.envelope import Incoming
-from services.runtime.decision import Decision
 from tests.unit.complaints.casebook import COMPLAINT, SAULE, Casebook, command, incoming, submission
 
 MORNING = "Tue 2026-11-24 09:40"

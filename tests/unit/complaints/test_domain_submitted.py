@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.contract.envelope import Incoming
+from homecall.contract.envelope import Incoming
 from tests.unit.complaints.casebook import (
     ASEL,
     COMPLAINT,

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from services.contract.envelope import Incoming
-from services.contract.topics import COMPLAINTS_IN
+from homecall.contract.envelope import Incoming
+from homecall.contract.topics import COMPLAINTS_IN
 from tests.unit.complaints.casebook import MARAT, SAULE, YERZHAN, Casebook, command, incoming, submission
 
 # A complaint of Tuesday morning is due on Monday 30 November; one of Monday night is registered on Tuesday at 08:00.

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from homecall.contract.events import DeadlineApproaching, DeadlineMissed
 from services.complaints.domain import due, open_since, timer_at
-from services.contract.events import DeadlineApproaching, DeadlineMissed
 from tests.unit.complaints.casebook import (
     COMPLAINT,
     RULES,

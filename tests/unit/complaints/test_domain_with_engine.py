@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
+from homecall.contract import topics
+from homecall.contract.envelope import Outgoing
+from homecall.gateways.signatures.port import Unchecked
+from homecall.runtime.clock import SystemClock
+from homecall.runtime.engine.engine import Due, Handled
+from homecall.runtime.failures import MustFinish
+from homecall.runtime.mongo.mongo import Aggregate
+from homecall.runtime.settings import Settings, SettingsError
+from homecall.standard.clinics import Clinics
 from services.complaints.app import ComplaintEngine, Complaints, build
 from services.complaints.domain import ComplaintState, timer_at
-from services.contract import topics
-from services.contract.envelope import Outgoing
-from services.gateways.signatures import Unchecked
-from services.runtime.clock import SystemClock
-from services.runtime.engine import Due, Handled
-from services.runtime.failures import MustFinish
-from services.runtime.mongo import Aggregate
-from services.runtime.settings import Settings, SettingsError
-from services.standard.clinics import Clinics
 from tests.unit.complaints.casebook import COMPLAINT, RULES, MemoryPages, at, clinic, command, incoming, submission
 
 NOW = at("Tue 2026-11-24 12:00")

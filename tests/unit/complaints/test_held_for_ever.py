@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from homecall.gateways.signatures.port import Away, Valid
+from homecall.runtime.encryption import KeyRing, Vault
 from services.complaints import retention
 from services.complaints.domain import timer_at
-from services.gateways.signatures import Away, Valid
-from services.runtime.personal import KeyRing, Vault
 from tests.unit.complaints.casebook import COMPLAINT, command
 from tests.unit.complaints.test_signatures import ASSIGNED, AWAY, NOW, Office, signed
 

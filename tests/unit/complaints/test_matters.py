@@ -11,21 +11,21 @@ from typing import Any
 
 import pytest
 
+from homecall.contract import topics
+from homecall.contract.envelope import Incoming, Outgoing, Record, read
+from homecall.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
+from homecall.gateways.signatures.port import Unchecked, Valid
+from homecall.runtime.clock import SystemClock
+from homecall.runtime.encryption import COMPLAINANT_BY_NAME, KeyRing, Vault
+from homecall.runtime.engine.engine import Engine, Handled
+from homecall.runtime.failures import MustFinish
+from homecall.runtime.mongo.mongo import millis
+from homecall.standard.clinics import Clinics
 from services.complaints.app import ComplaintEngine, Complaints
 from services.complaints.calls import CallTimeline, Timelines, since, verdicts
 from services.complaints.domain import ComplaintState, timer_at
 from services.complaints.retention import remains
 from services.complaints.store import ComplaintStore
-from services.contract import topics
-from services.contract.envelope import Incoming, Outgoing, Record, read
-from services.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
-from services.gateways.signatures import Unchecked, Valid
-from services.runtime.clock import SystemClock
-from services.runtime.engine import Engine, Handled
-from services.runtime.failures import MustFinish
-from services.runtime.mongo import millis
-from services.runtime.personal import COMPLAINANT_BY_NAME, KeyRing, Vault
-from services.standard.clinics import Clinics
 from tests.unit.complaints.casebook import COMPLAINT, DINARA, RULES, at, clinic, command, incoming, submission
 from tests.unit.complaints.test_domain_with_engine import Table
 from tests.unit.complaints.test_signatures import AWAY, Notary, signed

@@ -6,8 +6,8 @@ import unicodedata
 
 import pytest
 
+from homecall.contract.events import ComplaintSubmitted
 from services.complaints.domain import person_of
-from services.contract.events import ComplaintSubmitted
 from tests.unit.complaints.casebook import DINARA, submission
 
 NAME = "Ёлкина-Қайырбекова Дінара Сергейқызы"

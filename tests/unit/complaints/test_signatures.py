@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
+from homecall.gateways.signatures.port import Away, Check, Invalid, Signed, Valid, Verdict
+from homecall.runtime.clock import SystemClock
+from homecall.runtime.encryption import KeyRing, Vault
+from homecall.runtime.engine.engine import Handled
+from homecall.runtime.failures import MustFinish
+from homecall.runtime.settings import Settings
+from homecall.standard.clinics import Clinics
 from services.complaints.app import ComplaintEngine, Complaints
 from services.complaints.store import resealed
-from services.gateways.signatures import Away, Check, Invalid, Signed, Valid, Verdict
-from services.runtime.clock import SystemClock
-from services.runtime.engine import Handled
-from services.runtime.failures import MustFinish
-from services.runtime.personal import KeyRing, Vault
-from services.runtime.settings import Settings
-from services.standard.clinics import Clinics
 from tests.unit.complaints.casebook import (
     COMPLAINT,
     DINARA,

@@ -13,17 +13,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from structlog.testing import capture_logs
 
+from homecall.contract.authority import Authority
+from homecall.contract.envelope import Incoming, read
+from homecall.gateways.signatures.port import Unchecked
+from homecall.runtime.clock import SystemClock
+from homecall.runtime.kafka.senders import SENDER, Senders
+from homecall.runtime.settings import Settings
+from homecall.standard.clinics import Clinics
 from services.complaints import domain
 from services.complaints.app import ComplaintEngine, Complaints, build
 from services.complaints.domain import ComplaintState
 from services.complaints.store import ComplaintStore
-from services.contract.authority import Authority
-from services.contract.envelope import Incoming, read
-from services.gateways.signatures import Unchecked
-from services.runtime.clock import SystemClock
-from services.runtime.senders import SENDER, Senders
-from services.runtime.settings import Settings
-from services.standard.clinics import Clinics
 from tests.unit.complaints.casebook import (
     COMPLAINT,
     MARAT,

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from homecall.contract import events
+from homecall.contract.events import AnswerBy, ComplaintStage, ComplaintStatus
+from homecall.standard.rules import load_rule_sets
+from homecall.texts.complaints import ComplaintFacts, complaint_text, next_steps
+from homecall.texts.language import FIELD_NAMES, Text
 from services.complaints.answers import contacts
-from services.complaints.texts import ComplaintFacts, complaint_text, next_steps
-from services.contract import events
-from services.contract.events import AnswerBy, ComplaintStage, ComplaintStatus
-from services.contract.language import FIELD_NAMES, Text
-from services.standard.rules import load_rule_sets
 
 STATUSES: tuple[ComplaintStatus, ...] = typing.get_args(ComplaintStatus)
 STAGES: tuple[ComplaintStage, ...] = typing.get_args(ComplaintStage)

@@ -11,11 +11,11 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from services.contract.asyncapi import golden
-from services.contract.envelope import Incoming, Record, Unreadable, read
-from services.contract.events import MODELS, Dispatch, RosterPublished
-from services.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
-from services.contract.types import GREATEST, Event, Part, is_absent
+from homecall.contract.asyncapi import golden
+from homecall.contract.envelope import Incoming, Record, Unreadable, read
+from homecall.contract.events import MODELS, Dispatch, RosterPublished
+from homecall.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
+from homecall.contract.types import GREATEST, Event, Part, is_absent
 
 Path = tuple[str | int, ...]
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.contract.envelope import DeadReason, Incoming, Record, Unreadable, read
-from services.contract.events import MODELS
-from services.contract.topics import TOPIC_OF_TYPE, TOPICS, TYPE_PREFIX
+from homecall.contract.envelope import DeadReason, Incoming, Record, Unreadable, read
+from homecall.contract.events import MODELS
+from homecall.contract.topics import TOPIC_OF_TYPE, TOPICS, TYPE_PREFIX
 from tests.world import MONDAY, a_request
 
 REASONS = set(get_args(DeadReason))

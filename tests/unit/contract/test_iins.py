@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.contract.asyncapi import golden
-from services.contract.envelope import Incoming, Record, Unreadable, read
-from services.contract.events import MODELS
-from services.contract.iins import HIDDEN, holds_iin, iin_check_digit, without_iins
-from services.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
+from homecall.contract.asyncapi import golden
+from homecall.contract.envelope import Incoming, Record, Unreadable, read
+from homecall.contract.events import MODELS
+from homecall.contract.iins import HIDDEN, holds_iin, iin_check_digit, without_iins
+from homecall.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
 from tests.contract.goldens import INBOUND
 
 IIN = "850715200007"

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.contract.envelope import Incoming, Record, Unreadable, read
-from services.contract.strict_json import DEEPEST, parse
-from services.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
-from services.gateways.canonical import NotCanonical, canonical
+from homecall.contract.envelope import Incoming, Record, Unreadable, read
+from homecall.contract.strict_json import DEEPEST, parse
+from homecall.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
+from homecall.gateways.signatures.canonical import NotCanonical, canonical
 from tests.unit.intake.office import decide, request
 
 _TYPE = "request.submitted"

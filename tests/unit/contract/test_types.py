@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from services.contract.iins import iin_check_digit, without_iins
-from services.contract.types import (
+from homecall.contract.iins import iin_check_digit, without_iins
+from homecall.contract.types import (
     ZONE,
     AnyDay,
     ClinicId,

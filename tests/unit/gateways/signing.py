@@ -16,9 +16,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from services.gateways.canonical import canonical
-from services.gateways.dev_authority import DevAuthority
-from services.gateways.signatures import Signed
+from homecall.gateways.signatures.canonical import canonical
+from homecall.gateways.signatures.dev_authority import DevAuthority
+from homecall.gateways.signatures.port import Signed
 
 AIGUL, BOLAT = "850715100000", "850715200007"
 AT = datetime.fromisoformat("2026-11-23T09:15:00+05:00")

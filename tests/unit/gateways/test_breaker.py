@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateways.breaker import Breaker
+from homecall.gateways.breaker import Breaker
 
 REST = 10.0
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateways.canonical import NotCanonical, canonical
+from homecall.gateways.signatures.canonical import NotCanonical, canonical
 
 
 def test_the_example_of_rfc_8785() -> None:

@@ -6,13 +6,18 @@ from pathlib import Path
 import httpx
 import pytest
 
-from services.gateways.http import TooLong, body_of, client
+from homecall.gateways.http import TooLong, body_of, client
 
-SERVICES = Path(__file__).resolve().parents[3] / "services"
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_every_client_is_made_in_one_place() -> None:
-    makers = {path.name for path in SERVICES.rglob("*.py") if "AsyncClient(" in path.read_text("utf-8")}
+    makers = {
+        path.name
+        for part in ("homecall", "services")
+        for path in (ROOT / part).rglob("*.py")
+        if "AsyncClient(" in path.read_text("utf-8")
+    }
     assert makers == {"http.py"}
 
 

@@ -22,8 +22,8 @@ import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.contract.iins import iin_check_digit
-from services.gateways.identity import (
+from homecall.contract.iins import iin_check_digit
+from homecall.gateways.identity import (
     Attachment,
     Away,
     Found,
@@ -37,7 +37,7 @@ from services.gateways.identity import (
     Result,
     identity_from,
 )
-from services.runtime.settings import Settings, SettingsError
+from homecall.runtime.settings import Settings, SettingsError
 
 # Births in 1885: nobody's.
 IINS = [f"{first}{digit}" for n in range(60) if (digit := iin_check_digit(first := f"8507151{n:04}")) is not None]
@@ -664,5 +664,5 @@ def test_a_wrong_address_stops_the_start_with_one_line(url: str, env: str, why: 
 
 
 def test_a_service_without_a_gateway_does_not_load_its_client() -> None:
-    code = "import sys, services.gateways.identity; sys.exit('httpx' in sys.modules)"
+    code = "import sys, homecall.gateways.identity; sys.exit('httpx' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from services.gateways.ncanode import Limits, NcaNode
-from services.gateways.signatures import Away, Invalid, Valid, Verdict
+from homecall.gateways.signatures.ncanode import Limits, NcaNode
+from homecall.gateways.signatures.port import Away, Invalid, Valid, Verdict
 from tests.unit.gateways.signing import AIGUL, AT, BOLAT, DATA, as_json, authority, by_hand, content, signed
 
 GOOD = signed(authority().sign(DATA, AIGUL))

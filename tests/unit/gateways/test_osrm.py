@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.gateways.osrm import AT_MOST, LONGEST_SECONDS, OsrmTable, Unusable, osrm_from, read_table
-from services.runtime.settings import Settings, SettingsError
+from homecall.gateways.osrm import AT_MOST, LONGEST_SECONDS, OsrmTable, Unusable, osrm_from, read_table
+from homecall.runtime.settings import Settings, SettingsError
 
 HOME, OTHERS = (43.25, 76.9), {"a": (43.26, 76.91), "b": (43.2, 76.8)}
 PLACES = [HOME, *OTHERS.values()]

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from services.cli.dev_sign import signed_line
-from services.cli.failure import Failure
-from services.cli.main import app
-from services.gateways.dev_authority import CRLS, TRUST_STORE, DevAuthority
-from services.gateways.rsa_pool import read_trust_store
-from services.gateways.rsa_signatures import RsaChecker
-from services.gateways.signatures import Invalid, Valid
+from homecall.cli.main import app
+from homecall.gateways.signatures.dev_authority import CRLS, TRUST_STORE, DevAuthority
+from homecall.gateways.signatures.port import Invalid, Valid
+from homecall.gateways.signatures.rsa import RsaChecker
+from homecall.gateways.signatures.rsa_pool import read_trust_store
+from homecall.operations.dev_sign import signed_line
+from homecall.operations.failure import Failure
 from tests.unit.gateways.signing import AIGUL, BOLAT, DATA, as_json, authority, signed
 
 
@@ -89,7 +89,7 @@ def test_lines_that_cannot_be_signed_are_named_and_the_others_signed(
     lines = [json.dumps(DATA), "{", '{"a":1,"a":1}', "[]", '{"complainant":{}}', json.dumps(DATA)]
     file = directory.parent / "lines.jsonl"
     file.write_text("\n".join(lines))
-    from services.cli.dev_sign import dev_sign
+    from homecall.operations.dev_sign import dev_sign
 
     with pytest.raises(Failure, match="4 of 6 lines") as failure:
         dev_sign(str(file), directory, None)

@@ -19,11 +19,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from services.gateways.dev_authority import DevAuthority, new_key
-from services.gateways.rsa_pool import RsaPool, rsa_from
-from services.gateways.rsa_signatures import RsaChecker
-from services.gateways.signatures import Away, Invalid, Signed, Valid, Verdict
-from services.runtime.settings import Settings, SettingsError
+from homecall.gateways.signatures.dev_authority import DevAuthority, new_key
+from homecall.gateways.signatures.port import Away, Invalid, Signed, Valid, Verdict
+from homecall.gateways.signatures.rsa import RsaChecker
+from homecall.gateways.signatures.rsa_pool import RsaPool, rsa_from
+from homecall.runtime.settings import Settings, SettingsError
 from tests.unit.gateways.signing import AIGUL, AT, BOLAT, authority, by_hand, content, der, impostor, signed
 
 NOW = AT.astimezone(UTC)

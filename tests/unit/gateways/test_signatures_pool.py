@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from services.gateways.rsa_pool import RsaPool
-from services.gateways.signatures import Away, Invalid, Valid
+from homecall.gateways.signatures.port import Away, Invalid, Valid
+from homecall.gateways.signatures.rsa_pool import RsaPool
 from tests.unit.gateways.signing import AIGUL, AT, BOLAT, DATA, authority, der, signed
 
 GOOD = signed(authority().sign(DATA, AIGUL))
@@ -83,8 +83,8 @@ async def test_close_leaves_nobody_behind(pool: RsaPool) -> None:
 _SERVICE = """
 import asyncio, os, sys
 from datetime import datetime
-from services.gateways.rsa_pool import RsaPool
-from services.gateways.signatures import Signed
+from homecall.gateways.signatures.rsa_pool import RsaPool
+from homecall.gateways.signatures.port import Signed
 
 async def main():
     pool = RsaPool([bytes.fromhex(sys.argv[1])], None)

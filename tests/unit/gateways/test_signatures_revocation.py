@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from services.gateways.revocation import EVERY_REASON, RevocationLists, UnreadableList, read_list
+from homecall.gateways.signatures.revocation import EVERY_REASON, RevocationLists, UnreadableList, read_list
 from tests.unit.gateways.signing import AIGUL, AT, authority, impostor
 
 NOW = AT.astimezone(UTC)

@@ -21,9 +21,9 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.gateways.dev_authority import INDIVIDUAL, ORGANISATION, DevAuthority
-from services.gateways.rsa_signatures import RsaChecker
-from services.gateways.signatures import Away, Invalid, Valid, Verdict
+from homecall.gateways.signatures.dev_authority import INDIVIDUAL, ORGANISATION, DevAuthority
+from homecall.gateways.signatures.port import Away, Invalid, Valid, Verdict
+from homecall.gateways.signatures.rsa import RsaChecker
 from tests.unit.gateways.signing import (
     AIGUL,
     AT,

@@ -10,10 +10,11 @@ import pytest
 import structlog
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from services.gateways.ncanode import NcaNode
-from services.gateways.rsa_pool import RsaPool
-from services.gateways.signatures import Invalid, Unchecked, Valid, verifier_from
-from services.runtime.settings import Settings, SettingsError
+from homecall.gateways.signatures.choice import verifier_from
+from homecall.gateways.signatures.ncanode import NcaNode
+from homecall.gateways.signatures.port import Invalid, Unchecked, Valid
+from homecall.gateways.signatures.rsa_pool import RsaPool
+from homecall.runtime.settings import Settings, SettingsError
 from tests.unit.gateways.signing import AIGUL, authority, der, signed
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.gateways.sms import (
+from homecall.gateways.sms import (
     HttpSms,
     Limits,
     Profile,
@@ -28,7 +28,7 @@ from services.gateways.sms import (
     gateway_from,
     profile_from,
 )
-from services.runtime.settings import Settings, SettingsError
+from homecall.runtime.settings import Settings, SettingsError
 from tests.sms_gateway import ACCEPT, BUSY, CUT, FAIL, HANG, REFUSE, SmsGateway
 
 TO, TEXT = "+77010000001", "Дәрігер келеді: 23.11, 10:00-10:30."

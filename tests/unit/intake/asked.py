@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from services.gateways.identity import Attachment, Found, NotFound, Person, Result
-from services.gateways.identity import Away as Unanswered
-from services.gateways.signatures import Away, Signed, Valid, Verdict
+from homecall.gateways.identity import Attachment, Found, NotFound, Person, Result
+from homecall.gateways.identity import Away as Unanswered
+from homecall.gateways.signatures.port import Away, Signed, Valid, Verdict
 
 Meanwhile = Callable[[], Awaitable[Any]]
 

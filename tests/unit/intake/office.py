@@ -10,25 +10,25 @@ from itertools import count
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
-from services.contract.envelope import Incoming, Outgoing, Record, read
-from services.contract.events import ClinicPublished
-from services.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
-from services.gateways.identity import Identity
-from services.gateways.signatures import Unchecked, Verifier
+from homecall.contract.envelope import Incoming, Outgoing, Record, read
+from homecall.contract.events import ClinicPublished
+from homecall.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
+from homecall.gateways.identity import Identity
+from homecall.gateways.signatures.port import Unchecked, Verifier
+from homecall.runtime.clock import SystemClock
+from homecall.runtime.encryption import Vault
+from homecall.runtime.engine.decision import Decision
+from homecall.runtime.engine.engine import Handled
+from homecall.runtime.mongo.mongo import Database
+from homecall.runtime.settings import Settings
+from homecall.standard.clinics import Clinics
+from homecall.standard.rules import load_rule_sets
 from services.intake import domain
 from services.intake.app import Intake, IntakeEngine
 from services.intake.checks import UNASKED, Checks
 from services.intake.domain import Holder, RequestState
 from services.intake.outside import Outside
 from services.intake.store import IntakeStore
-from services.runtime.clock import SystemClock
-from services.runtime.decision import Decision
-from services.runtime.engine import Handled
-from services.runtime.mongo import Database
-from services.runtime.personal import Vault
-from services.runtime.settings import Settings
-from services.standard.clinics import Clinics
-from services.standard.rules import load_rule_sets
 from tests.unit.runtime.memory import MemoryDatabase
 from tests.unit.standard.local_times import at
 

@@ -6,8 +6,8 @@ from datetime import datetime
 
 import structlog
 
+from homecall.runtime import metrics
 from services.intake.app import DecreeWatch
-from services.runtime import metrics
 
 
 def shown(year: int) -> float:

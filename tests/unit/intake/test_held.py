@@ -10,13 +10,13 @@ from typing import Any
 import bson
 import pytest
 
-from services.contract.envelope import Incoming, Outgoing, Record, Unreadable, read
-from services.contract.types import in_zone
-from services.gateways.signatures import Invalid, Valid, Verdict
+from homecall.contract.envelope import Incoming, Outgoing, Record, Unreadable, read
+from homecall.contract.types import in_zone
+from homecall.gateways.signatures.port import Invalid, Valid, Verdict
+from homecall.runtime import metrics
+from homecall.runtime.failures import MustFinish
 from services.intake import app
 from services.intake.domain import RequestState, timer_at
-from services.runtime import metrics
-from services.runtime.failures import MustFinish
 from tests.unit.intake.asked import AWAY, SILENT, Notary, Register
 from tests.unit.intake.office import (
     DINARA,

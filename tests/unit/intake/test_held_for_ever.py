@@ -6,11 +6,11 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from services.contract.envelope import Incoming
-from services.gateways.signatures import Away, Valid, Verdict
+from homecall.contract.envelope import Incoming
+from homecall.gateways.signatures.port import Away, Valid, Verdict
+from homecall.runtime import metrics
 from services.intake import retention
 from services.intake.domain import timer_at
-from services.runtime import metrics
 from tests.unit.intake.asked import AWAY, Notary
 from tests.unit.intake.office import Office, Said, request_id, submitted
 from tests.unit.standard.local_times import at

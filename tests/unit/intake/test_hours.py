@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from homecall.runtime.engine.decision import Decided, Took
 from services.intake.domain import numbered
-from services.runtime.decision import Decided, Took
 from tests.unit.intake.office import clinic, decide, known, refusal, submitted
 from tests.unit.standard.local_times import at
 

@@ -13,13 +13,14 @@ import bson
 import httpx
 import pytest
 
-from services.gateways.identity import Attachment, Away, Found, HttpIdentity, NoConsent, NotFound, Result
-from services.gateways.signatures import Unchecked
+from homecall.gateways.identity import Attachment, Away, Found, HttpIdentity, NoConsent, NotFound, Result
+from homecall.gateways.signatures.port import Unchecked
+from homecall.standard import rules as rules_module
+from homecall.standard.rules import RuleSets, load_rule_sets
 from services.intake import domain
 from services.intake.checks import Checks
 from services.intake.domain import timer_at
 from services.intake.outside import Outside
-from services.standard.rules import RuleSets, load_rule_sets
 from tests.unit.intake.asked import SILENT, Register, found
 from tests.unit.intake.office import (
     DINARA,
@@ -38,7 +39,7 @@ from tests.unit.standard.local_times import at
 
 MADE, HEARD = "Fri 2026-11-20 10:00", "Fri 2026-11-20 10:00:01"
 CHILD, ADULT = "2019-03-02", "1985-07-15"
-DATA = Path(domain.__file__).parents[1] / "standard" / "data"
+DATA = Path(rules_module.__file__).parent / "data"
 
 
 async def office(register: Register | None, **how: Any) -> Office:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.contract.envelope import Incoming, Unreadable
+from homecall.contract.envelope import Incoming, Unreadable
 from services.intake.domain import numbered
 from tests.unit.intake.office import DINARA, PAVEL, SERIK, decide, incoming, request, submitted
 

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
+from homecall.runtime.failures import MustFinish
+from homecall.standard.clinics import Clinics
 from services.intake.retention import over_on
-from services.runtime.failures import MustFinish
-from services.standard.clinics import Clinics
 from tests.unit.intake.office import Office, clinic, known, request_id, said, submitted, withdrawn
 from tests.unit.standard.local_times import at
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from homecall.contract.iins import in_letters
+from homecall.runtime.encryption import Vault
+from homecall.runtime.settings import Settings
+from homecall.standard.clinics import Clinics
+from homecall.standard.rules import load_rule_sets
 from services.complaints.app import Complaints
-from services.contract.iins import in_letters
 from services.intake.retention import remains, said
-from services.runtime.personal import Vault
-from services.runtime.settings import Settings
-from services.standard.clinics import Clinics
-from services.standard.rules import load_rule_sets
 from tests.unit.complaints.casebook import incoming, submission
 from tests.unit.intake.office import Office, request_id, submitted
 from tests.world import iin

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.contract.events import ClinicPublished, ComplaintSubmitted
+from homecall.contract.events import ClinicPublished, ComplaintSubmitted
 from tests.contract.goldens import examples
 from tests.unit.intake.office import DINARA, SERIK, clinic, decide, submitted
 

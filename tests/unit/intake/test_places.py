@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from homecall.runtime.engine.decision import Decision
 from services.intake import domain
 from services.intake.domain import RequestState
-from services.runtime.decision import Decision
 from tests.unit.intake.office import RULES, known, submitted
 from tests.unit.standard.local_times import at
 

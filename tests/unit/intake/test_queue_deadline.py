@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.runtime.decision import Ended, Measure, Took
+from homecall.runtime.engine.decision import Ended, Measure, Took
 from tests.unit.intake.office import Office, decide, submitted
 from tests.unit.standard.local_times import at
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.contract.events import RefusalCode
+from homecall.contract.events import RefusalCode
 from services.intake.checks import Checks
 from tests.unit.intake.office import DINARA, SERIK, decide, refusal, submitted
 from tests.unit.standard.local_times import at

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from services.contract.envelope import Incoming
-from services.contract.iins import iin_check_digit
-from services.contract.types import ZONE, in_zone
-from services.gateways.signatures import Away, Invalid, Signed, Valid, Verdict
+from homecall.contract.envelope import Incoming
+from homecall.contract.iins import iin_check_digit
+from homecall.contract.types import ZONE, in_zone
+from homecall.gateways.signatures.port import Away, Invalid, Signed, Valid, Verdict
 from tests.faults import plan as plans
 from tests.unit.intake.asked import AWAY, Notary
 from tests.unit.intake.office import Office, Said, clinic, incoming, known, request, withdrawn

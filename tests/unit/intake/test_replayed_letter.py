@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from services.cli.dead_letters import letter_of
-from services.contract.envelope import Incoming, Outgoing, Record, read
-from services.contract.events import MODELS
-from services.runtime import pipeline as module
-from services.runtime.clock import SystemClock
-from services.runtime.engine import Handled
-from services.runtime.pipeline import Pipeline
-from services.runtime.producer import dead_letter_headers
+from homecall.contract.envelope import Incoming, Outgoing, Record, read
+from homecall.contract.events import MODELS
+from homecall.operations.dead_letters import letter_of
+from homecall.runtime import pipeline as module
+from homecall.runtime.clock import SystemClock
+from homecall.runtime.engine.engine import Handled
+from homecall.runtime.kafka.producer import dead_letter_headers
+from homecall.runtime.pipeline import Pipeline
 from tests.unit.intake.office import DINARA, PAVEL, SERIK, Office, Said, request_id, said, submitted
 from tests.unit.notifier.calls import Told
 from tests.unit.standard.local_times import at

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import pytest
 
-from services.gateways.signatures import Check, Invalid, Valid
+from homecall.gateways.signatures.port import Check, Invalid, Valid
 from services.intake.outside import Outside
 from tests.unit.intake.asked import AWAY, Notary
 from tests.unit.intake.office import (

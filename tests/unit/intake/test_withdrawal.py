@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.contract.envelope import Incoming
-from services.contract.iins import iin_check_digit
+from homecall.contract.envelope import Incoming
+from homecall.contract.iins import iin_check_digit
 from tests.unit.intake.office import Office, clinic, closed, known, request_id, submitted, withdrawn
 from tests.unit.standard.local_times import at
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from services.contract import language
-from services.contract.envelope import Incoming, Record
-from services.contract.events import (
+from homecall.contract.envelope import Incoming, Record
+from homecall.contract.events import (
     AnswerGiven,
     DeadlineApproaching,
     DeadlineMissed,
@@ -24,11 +23,12 @@ from services.contract.events import (
     VisitScheduled,
     VisitUnplaced,
 )
-from services.contract.topics import TOPIC_OF_TYPE
-from services.contract.types import Event
+from homecall.contract.topics import TOPIC_OF_TYPE
+from homecall.contract.types import Event
+from homecall.runtime.engine.decision import Dead, Decision, Ended, Say, Took
+from homecall.standard.rules import load_rule_sets
+from homecall.texts import language
 from services.notifier.domain import Call, ClinicFacts, Notifier
-from services.runtime.decision import Dead, Decision, Ended, Say, Took
-from services.standard.rules import load_rule_sets
 
 REQUEST = "5f0c1d2e-7a1b-4c3d-8e9f-0a1b2c3d4e5f"
 VISIT = "7c6b5a49-3827-4615-8403-f2e1d0c9b8a7"

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from services.contract.events import DeadlineMissed
-from services.contract.types import Event
+from homecall.contract.events import DeadlineMissed
+from homecall.contract.types import Event
+from homecall.standard.rules import RuleSets
 from services.notifier.domain import ClinicFacts, Notifier, answer_waits, open_since, timer_at
-from services.standard.rules import RuleSets
 from tests.unit.notifier.calls import (
     CLINIC,
     CONFIRMING,

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.contract.events import RequestHeld, RequestIdentityChecked
-from services.contract.types import Event
+from homecall.contract.events import RequestHeld, RequestIdentityChecked
+from homecall.contract.types import Event
 from services.notifier.domain import Notifier, answer_waits, open_since, timer_at
 from tests.unit.notifier.calls import (
     CLINIC,

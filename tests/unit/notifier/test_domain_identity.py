@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.contract.types import Event
+from homecall.contract.types import Event
 from tests.unit.notifier.calls import Told, accepted, cancelled, closed, deferred, refused, scheduled
 from tests.unit.notifier.test_domain_held import held, identity_checked
 

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.contract.types import Event
+from homecall.contract.types import Event
 from tests.unit.notifier.calls import (
     CLINIC,
     CONFIRMING,

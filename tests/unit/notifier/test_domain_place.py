@@ -1,6 +1,6 @@
 """A place that the scheduler could not believe: the register's line shows it beside what intake flagged."""
 
-from services.contract.events import VisitScheduled
+from homecall.contract.events import VisitScheduled
 from tests.unit.notifier.calls import Told, accepted, rescheduled, scheduled
 
 FLAG = "location_implausible"

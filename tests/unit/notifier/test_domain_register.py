@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.contract.types import Event
+from homecall.contract.types import Event
 from tests.unit.notifier.calls import (
     REQUEST,
     Told,

@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 
-from services.contract.types import Event
+from homecall.contract.types import Event
+from homecall.texts.statuses import CALL_103_NOW
 from services.notifier.domain import ClinicFacts, Notifier, clinic_facts
-from services.notifier.texts import CALL_103_NOW
 from tests.unit.notifier.calls import (
     CLINIC,
     CONFIRMING,

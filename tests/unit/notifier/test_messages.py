@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.contract.events import RequestStatus
+from homecall.contract.events import RequestStatus
 from services.notifier import messages
 from services.notifier.messages import MOST_TRIES, Mailing, Policy, State, policy_of
 from services.notifier.mobile import mobile_number

@@ -11,16 +11,16 @@ from typing import Any, get_args
 
 import pytest
 
-from services.cli.life import MESSAGES, life
-from services.contract.events import RequestStatus
-from services.gateways.sms import Profile, Refused, Report, Sms, Taken, Unknown, Untried, Verdict
+from homecall.contract.events import RequestStatus
+from homecall.gateways.sms import Profile, Refused, Report, Sms, Taken, Unknown, Untried, Verdict
+from homecall.operations.life import MESSAGES, life
+from homecall.runtime.encryption import KeyRing, Vault
+from homecall.runtime.failures import Transient
+from homecall.runtime.mongo.mongo import Aggregate
 from services.notifier.domain import Call
 from services.notifier.messages import Policy, reference
 from services.notifier.outbox import OPT_OUT, Outbox, Reports, Stores
 from services.notifier.store import Calls, Mailings, OptOuts, Receipts
-from services.runtime.failures import Transient
-from services.runtime.mongo import Aggregate
-from services.runtime.personal import KeyRing, Vault
 from tests.unit.notifier.calls import REQUEST, Told, accepted, at, rescheduled, scheduled
 from tests.unit.runtime.memory import MemoryDatabase
 

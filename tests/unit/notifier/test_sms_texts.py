@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.contract.events import Language, RefusalCode, RequestStatus
-from services.contract.language import name
-from services.notifier.sms_texts import CALL_103_NOW, parts, sms_text
-from services.notifier.texts import StatusFacts
+from homecall.contract.events import Language, RefusalCode, RequestStatus
+from homecall.texts.language import name
+from homecall.texts.sms import CALL_103_NOW, parts, sms_text
+from homecall.texts.statuses import StatusFacts
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.contract import language
-from services.contract.events import Outcome, RefusalCode, RequestStatus, Specialty
-from services.contract.language import Text
-from services.notifier.texts import CALL_103_NOW, SPECIALTIES, StatusFacts, oral_answer, status_text
-from services.standard.addresses import directory_of, ministry_of
-from services.standard.rules import load_rule_sets
+from homecall.contract.events import Outcome, RefusalCode, RequestStatus, Specialty
+from homecall.standard.rules import load_rule_sets
+from homecall.texts import language
+from homecall.texts.addresses import directory_of, ministry_of
+from homecall.texts.language import Text
+from homecall.texts.statuses import CALL_103_NOW, SPECIALTIES, StatusFacts, oral_answer, status_text
 
 EARLIER = "5f0c1d2e-7a1b-4c3d-8e9f-0a1b2c3d4e5f"
 STATUSES: tuple[RequestStatus, ...] = typing.get_args(RequestStatus)

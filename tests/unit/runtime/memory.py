@@ -8,7 +8,7 @@ from typing import Any, cast
 import bson
 from pymongo import InsertOne, UpdateOne
 
-from services.runtime.mongo import Collected, Database
+from homecall.runtime.mongo.mongo import Collected, Database
 
 Operation = InsertOne[Any] | UpdateOne
 

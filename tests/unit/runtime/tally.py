@@ -10,13 +10,13 @@ from itertools import count
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
-from services.contract.envelope import Incoming, Outgoing, Record, read
-from services.contract.events import RequestCancelled, RequestWithdrawn
-from services.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
-from services.runtime.clock import SystemClock
-from services.runtime.decision import Dead, Decision, Ended, Say
-from services.runtime.engine import Concluded, Engine, Handled
-from services.runtime.mongo import Aggregate, Aggregates, Collected, Pages
+from homecall.contract.envelope import Incoming, Outgoing, Record, read
+from homecall.contract.events import RequestCancelled, RequestWithdrawn
+from homecall.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
+from homecall.runtime.clock import SystemClock
+from homecall.runtime.engine.decision import Dead, Decision, Ended, Say
+from homecall.runtime.engine.engine import Concluded, Engine, Handled
+from homecall.runtime.mongo.mongo import Aggregate, Aggregates, Collected, Pages
 from tests.unit.runtime.memory import MemoryDatabase
 
 NOW = datetime.fromisoformat("2026-11-20T10:00:00+05:00")

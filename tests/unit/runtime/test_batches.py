@@ -12,11 +12,11 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.record.util import calc_crc32c, encode_varint
 
-from services.contract.envelope import Record, Unreadable, read
-from services.contract.topics import DEAD_LETTERS, LARGEST_VALUE
-from services.runtime import batches, fetching
-from services.runtime.lag import Lag
-from services.runtime.table import record_of
+from homecall.contract.envelope import Record, Unreadable, read
+from homecall.contract.topics import DEAD_LETTERS, LARGEST_VALUE
+from homecall.runtime.kafka import batches, fetching
+from homecall.runtime.kafka.global_table import record_of
+from homecall.runtime.kafka.lag import Lag
 from tests.unit.runtime.fetched import CODECS, Answer, Consumer, marker, records
 from tests.unit.runtime.memory import MemoryDatabase
 from tests.unit.runtime.test_shelf import Replica

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.runtime import clock as module
-from services.runtime.clock import AcceleratedClock, SteppedClock, SystemClock, clock_from
+from homecall.runtime import clock as module
+from homecall.runtime.clock import AcceleratedClock, SteppedClock, SystemClock, clock_from
 
 START = datetime.fromisoformat("2026-11-23T07:55:00+05:00")
 

@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
-from services.contract.envelope import Record
-from services.contract.topics import REQUESTS
-from services.runtime.broker import Subscription
-from services.runtime.pipeline import Commit
-from services.runtime.settings import Settings
+from homecall.contract.envelope import Record
+from homecall.contract.topics import REQUESTS
+from homecall.runtime.kafka.subscription import Subscription
+from homecall.runtime.pipeline import Commit
+from homecall.runtime.settings import Settings
 from tests.unit.runtime.fetched import Answer, Consumer, marker, records
 
 HERE = TopicPartition(REQUESTS.name, 0)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from aiokafka import TopicPartition
 
-from services.runtime.consuming import ToEnd, consumer_options
-from services.runtime.settings import Settings
+from homecall.runtime.kafka.consuming import ToEnd, consumer_options
+from homecall.runtime.settings import Settings
 from tests.unit.runtime.fetched import CODECS, Answer, Consumer, marker, records
 
 HERE, BESIDE = TopicPartition("requests", 0), TopicPartition("requests", 1)
@@ -33,7 +33,7 @@ def consumers_in(source: str) -> Iterator[tuple[int, bool]]:
 
 
 def test_every_consumer_in_the_source_reads_committed_records_only() -> None:
-    sources = [each for part in ("services", "clients") for each in (ROOT / part).rglob("*.py")]
+    sources = [each for part in ("homecall", "services", "clients") for each in (ROOT / part).rglob("*.py")]
     found = {
         f"{path.relative_to(ROOT)}:{line}": good for path in sources for line, good in consumers_in(path.read_text())
     }

@@ -13,18 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from services.cli import keys as keys_command
-from services.cli import senders as senders_command
-from services.cli.failure import Failure
-from services.cli.terminal import numbered_lines
-from services.contract.encoding import NotUtf8, decoded, other_encoding
-from services.gateways.sms import Profile
-from services.runtime.personal import Vault
-from services.runtime.settings import Settings, SettingsError, load_settings
-from services.standard import rules as rules_module
-from services.standard.decrees import PACKAGED as DECREES
-from services.standard.decrees import read_decrees
-from services.standard.rules import RuleSetError, load_rule_sets
+from homecall.contract.encoding import NotUtf8, decoded, other_encoding
+from homecall.gateways.sms import Profile
+from homecall.operations import keys as keys_command
+from homecall.operations import senders as senders_command
+from homecall.operations.failure import Failure
+from homecall.operations.terminal import numbered_lines
+from homecall.runtime.encryption import Vault
+from homecall.runtime.settings import Settings, SettingsError, load_settings
+from homecall.standard import rules as rules_module
+from homecall.standard.decrees import PACKAGED as DECREES
+from homecall.standard.decrees import read_decrees
+from homecall.standard.rules import RuleSetError, load_rule_sets
 
 UTF_8 = {"utf-8": b"", "utf-8 with a mark": codecs.BOM_UTF8}
 OTHERS: dict[str, tuple[Callable[[str], bytes], str]] = {
@@ -63,7 +63,7 @@ def test_a_dotenv_in_another_encoding_is_refused_in_one_line(
 
 
 def test_the_command_says_so_without_a_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from services.cli.main import app
+    from homecall.cli.main import app
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".env").write_bytes(f"{COMMENT}HOMECALL_BATCH_MAX=7\n".encode("cp1251"))

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from prometheus_client import REGISTRY
 
-from services.contract.envelope import Incoming
-from services.runtime.failures import MustFinish, Transient
+from homecall.contract.envelope import Incoming
+from homecall.runtime.failures import MustFinish, Transient
 from tests.unit.runtime.memory import MemoryDatabase
 from tests.unit.runtime.tally import NOW, Numbering, Runner, reasons, subject, word
 

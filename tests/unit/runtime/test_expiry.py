@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from services.runtime import metrics
-from services.runtime.expiry import KINDS, Expiry, Source
-from services.runtime.settings import Settings
+from homecall.runtime import metrics
+from homecall.runtime.certificate_expiry import KINDS, Expiry, Source
+from homecall.runtime.settings import Settings
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
 KEY = ec.generate_private_key(ec.SECP256R1())

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from services.runtime import failpoint as failpoints
-from services.runtime.settings import SettingsError, load_settings
+from homecall.runtime import failpoint as failpoints
+from homecall.runtime.settings import SettingsError, load_settings
 
-SERVICES = Path(failpoints.__file__).parent.parent
+ROOT = Path(failpoints.__file__).parents[2]
 
 
 def run(setting: str, reached: str) -> int:
     """The exit code of a process that reaches places."""
-    code = f"from services.runtime.failpoint import arm, failpoint; arm({setting!r}); {reached}"
+    code = f"from homecall.runtime.failpoint import arm, failpoint; arm({setting!r}); {reached}"
     return subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode
 
 
@@ -48,7 +48,8 @@ def test_production_refuses_it() -> None:
 def test_each_place_stands_once_in_the_code() -> None:
     named = Counter(
         name
-        for path in SERVICES.rglob("*.py")
+        for part in ("homecall", "services")
+        for path in (ROOT / part).rglob("*.py")
         for name in re.findall(r'failpoint\("([a-z.]+)"\)', path.read_text(encoding="utf-8"))
     )
     assert named == Counter(failpoints.PLACES)

@@ -14,7 +14,7 @@ from aiokafka.consumer import fetcher
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c
 
-from services.runtime import fetching
+from homecall.runtime.kafka import fetching
 
 SOUND, OTHER = TopicPartition("requests", 0), TopicPartition("requests", 1)
 CP1251 = "Мир".encode("cp1251")

@@ -11,21 +11,21 @@ from typing import Any
 import bson
 import pytest
 
+from homecall.contract import topics
+from homecall.contract.envelope import Incoming, read
+from homecall.contract.events import MODELS
+from homecall.contract.types import ZONE
+from homecall.runtime.clock import SystemClock
+from homecall.runtime.engine import document_size as growth
+from homecall.runtime.engine.document_size import MOST_BYTES_PARKED, MOST_OF_OURS
+from homecall.runtime.engine.engine import Engine
+from homecall.runtime.mongo.mongo import Aggregates
+from homecall.standard.rules import load_rule_sets
 from services.complaints import domain
 from services.complaints.calls import Timelines
-from services.contract import topics
-from services.contract.envelope import Incoming, read
-from services.contract.events import MODELS
-from services.contract.types import ZONE
 from services.notifier.domain import MOST_NOTICES, Call, ClinicFacts, Notifier
 from services.notifier.messages import Mailing, Policy, taken_up
 from services.notifier.store import Calls
-from services.runtime import growth
-from services.runtime.clock import SystemClock
-from services.runtime.engine import Engine
-from services.runtime.growth import MOST_BYTES_PARKED, MOST_OF_OURS
-from services.runtime.mongo import Aggregates
-from services.standard.rules import load_rule_sets
 from tests.contract.goldens import compact, examples, record
 from tests.unit.complaints import casebook, test_matters
 from tests.unit.intake import office as intake

@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from services.runtime.http import application, listen
-from services.runtime.settings import SettingsError
+from homecall.runtime.http import application, listen
+from homecall.runtime.settings import SettingsError
 
 
 async def ask(method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, str, list[Any]]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.contract.ids import cause_id, event_id, visit_id
+from homecall.contract.ids import cause_id, event_id, visit_id
 
 A, B = "5f0c1d2e-7a1b-4c3d-8e9f-0a1b2c3d4e5f", "3b1f6a90-2c4d-4e8f-a1b3-5c7d9e0f1a2b"
 # Ids are for ever: an event that was sent under one must be sent under the same after every release.

@@ -17,19 +17,23 @@ from aiokafka.conn import AIOKafkaConnection
 from aiokafka.errors import KafkaConnectionError, KafkaError
 from faststream.kafka.message import KafkaAckableMessage
 
-from services.contract.envelope import Incoming, Outgoing
-from services.contract.topics import CLINICS, REQUESTS
-from services.runtime import broker, kafka_errors, pipeline, producer, table
-from services.runtime.broker import Subscription
-from services.runtime.clock import SystemClock
-from services.runtime.engine import Handled
-from services.runtime.failures import Awaited, Refused, Transient
-from services.runtime.kafka_errors import MOVED, NOT_THERE, REFUSED, TOO_LARGE, asked, ended, outage
-from services.runtime.lag import Lag
-from services.runtime.pipeline import Pipeline
-from services.runtime.producer import Producer
-from services.runtime.settings import Settings
-from services.runtime.table import WholeTopic
+from homecall.contract.envelope import Incoming, Outgoing
+from homecall.contract.topics import CLINICS, REQUESTS
+from homecall.runtime import pipeline
+from homecall.runtime.clock import SystemClock
+from homecall.runtime.engine.engine import Handled
+from homecall.runtime.failures import Awaited, Refused, Transient
+from homecall.runtime.kafka import errors as kafka_errors
+from homecall.runtime.kafka import global_table as table
+from homecall.runtime.kafka import producer
+from homecall.runtime.kafka import subscription as broker
+from homecall.runtime.kafka.errors import MOVED, NOT_THERE, REFUSED, TOO_LARGE, asked, ended, outage
+from homecall.runtime.kafka.global_table import WholeTopic
+from homecall.runtime.kafka.lag import Lag
+from homecall.runtime.kafka.producer import Producer
+from homecall.runtime.kafka.subscription import Subscription
+from homecall.runtime.pipeline import Pipeline
+from homecall.runtime.settings import Settings
 
 KAFKA = [each for _, each in inspect.getmembers(errors, inspect.isclass) if issubclass(each, KafkaError)]
 OTHERS: list[BaseException] = [

@@ -12,8 +12,8 @@ from aiokafka.errors import KafkaConnectionError
 from aiokafka.structs import OffsetAndMetadata
 from prometheus_client import REGISTRY
 
-from services.runtime.failures import Transient
-from services.runtime.lag import Lag
+from homecall.runtime.failures import Transient
+from homecall.runtime.kafka.lag import Lag
 
 TOPIC = "homecall.requests.v1"
 

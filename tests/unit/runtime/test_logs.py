@@ -11,7 +11,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.runtime.logs import REDACTED, log, redact, set_up_logs
+from homecall.runtime.logs import REDACTED, log, redact, set_up_logs
 
 IIN = "850715100000"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.runtime.mongo import Database
+from homecall.runtime.mongo.mongo import Database
 from tests.contract.test_stores import StorePromises
 from tests.unit.runtime.memory import MemoryDatabase
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.runtime.personal import KeyRing, Vault
+from homecall.runtime.encryption import KeyRing, Vault
 from tests.unit.runtime.tally import NOW, Runner, subject, word
 
 KEYS = {"2026-1": b"a" * 32, "2026-2": b"b" * 32}

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.runtime.personal import BadKeys, KeyRing, Unreadable, Vault, key_ring, keys_object
-from services.runtime.settings import Settings, SettingsError
+from homecall.runtime.encryption import BadKeys, KeyRing, Unreadable, Vault, key_ring, keys_object
+from homecall.runtime.settings import Settings, SettingsError
 
 LOOKUP, FIRST, SECOND = "11" * 32, "a1" * 32, "b2" * 32
 GOOD = {"lookup": LOOKUP, "keys": {"2026-1": FIRST}, "current": "2026-1"}
@@ -333,5 +333,5 @@ def test_an_unknown_part_is_let_be() -> None:
 
 
 def test_a_service_that_seals_nothing_does_not_load_the_cipher() -> None:
-    code = "import sys, services.runtime.personal; sys.exit('cryptography' in sys.modules)"
+    code = "import sys, homecall.runtime.encryption; sys.exit('cryptography' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

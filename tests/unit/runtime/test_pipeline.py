@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
-from services.contract.envelope import Incoming, Outgoing, Record
-from services.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
-from services.runtime import pipeline as module
-from services.runtime.clock import SystemClock
-from services.runtime.decision import Dead
-from services.runtime.engine import Handled
-from services.runtime.failures import MustFinish, Stopped, TooManyDeadLetters, Transient
-from services.runtime.pipeline import Pipeline
+from homecall.contract.envelope import Incoming, Outgoing, Record
+from homecall.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
+from homecall.runtime import pipeline as module
+from homecall.runtime.clock import SystemClock
+from homecall.runtime.engine.decision import Dead
+from homecall.runtime.engine.engine import Handled
+from homecall.runtime.failures import MustFinish, Stopped, TooManyDeadLetters, Transient
+from homecall.runtime.pipeline import Pipeline
 
 WITHDRAWN = "request.withdrawn"
 ID = "5f0c1d2e-7a1b-4c3d-8e9f-0a1b2c3d4e5f"

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from services.contract.envelope import Incoming
-from services.runtime.engine import Concluded, Handled
-from services.runtime.mongo import Aggregate
+from homecall.contract.envelope import Incoming
+from homecall.runtime.engine.engine import Concluded, Handled
+from homecall.runtime.mongo.mongo import Aggregate
 from tests.unit.runtime.memory import MemoryDatabase
 from tests.unit.runtime.tally import NOW, Numbering, Runner, Tally, reasons, subject, tallies, word
 

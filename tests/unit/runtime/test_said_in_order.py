@@ -14,10 +14,10 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 
-from services.contract.envelope import Incoming, Outgoing
-from services.contract.topics import TOPIC_OF_TYPE
-from services.runtime.engine import Due
-from services.runtime.lag import Lag
+from homecall.contract.envelope import Incoming, Outgoing
+from homecall.contract.topics import TOPIC_OF_TYPE
+from homecall.runtime.engine.engine import Due
+from homecall.runtime.kafka.lag import Lag
 from tests.unit.runtime.memory import MemoryCollection, MemoryDatabase
 from tests.unit.runtime.tally import NOW, Runner, Tally, reasons, word
 

@@ -15,14 +15,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from homecall.contract.envelope import Record, Unreadable, read
+from homecall.contract.topics import DEAD_LETTERS, TOPIC_OF_TYPE
+from homecall.operations.dead_letters import letter_of
+from homecall.runtime.kafka import senders as module
+from homecall.runtime.kafka.producer import dead_letter_headers
+from homecall.runtime.kafka.senders import STAGES, BadSenders, Senders, read_senders, signature_headers
 from homecall_client import record_of
 from homecall_client import signed as signed_by_client
-from services.cli.dead_letters import letter_of
-from services.contract.envelope import Record, Unreadable, read
-from services.contract.topics import DEAD_LETTERS, TOPIC_OF_TYPE
-from services.runtime import senders as module
-from services.runtime.producer import dead_letter_headers
-from services.runtime.senders import STAGES, BadSenders, Senders, read_senders, signature_headers
 from tests.contract.goldens import INBOUND, compact, examples, record
 from tests.world import MONDAY, a_request
 

@@ -8,12 +8,12 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from services.cli.serve import build
-from services.runtime import service as module
-from services.runtime.clock import clock_from
-from services.runtime.failures import Transient
-from services.runtime.service import Service
-from services.runtime.settings import load_settings
+from homecall.operations.serve import build
+from homecall.runtime import service as module
+from homecall.runtime.clock import clock_from
+from homecall.runtime.failures import Transient
+from homecall.runtime.service import Service
+from homecall.runtime.settings import load_settings
 
 
 @pytest.fixture

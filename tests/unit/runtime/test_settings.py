@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services.runtime.settings import PORTS, Settings, SettingsError, load_settings
+from homecall.runtime.settings import PORTS, Settings, SettingsError, load_settings
 
 
 @pytest.fixture(autouse=True)

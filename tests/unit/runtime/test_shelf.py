@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from services.cli.complaints import clinic_among
-from services.contract.envelope import Incoming, Record
-from services.contract.topics import CLINICS, TYPE_PREFIX
-from services.runtime.settings import Settings
-from services.runtime.shelf import Shelf
-from services.runtime.table import WholeTopic
+from homecall.contract.envelope import Incoming, Record
+from homecall.contract.topics import CLINICS, TYPE_PREFIX
+from homecall.operations.complaints import clinic_among
+from homecall.runtime.kafka.global_table import WholeTopic
+from homecall.runtime.mongo.last_known_good import Shelf
+from homecall.runtime.settings import Settings
 from tests.unit.intake.office import clinic
 from tests.unit.runtime.memory import MemoryDatabase
 

@@ -12,12 +12,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from services.contract.envelope import Incoming, Record
-from services.contract.topics import CLINICS
-from services.runtime.senders import signature_headers
-from services.runtime.settings import Settings
-from services.runtime.shelf import Shelf
-from services.runtime.table import WholeTopic
+from homecall.contract.envelope import Incoming, Record
+from homecall.contract.topics import CLINICS
+from homecall.runtime.kafka.global_table import WholeTopic
+from homecall.runtime.kafka.senders import signature_headers
+from homecall.runtime.mongo.last_known_good import Shelf
+from homecall.runtime.settings import Settings
 from tests.contract.goldens import headers
 from tests.unit.intake.office import clinic
 from tests.unit.runtime.memory import MemoryDatabase

@@ -11,13 +11,13 @@ from aiokafka.errors import IllegalStateError, KafkaConnectionError
 from aiokafka.structs import OffsetAndMetadata
 from faststream.kafka.message import KafkaAckableMessage
 
-from services.contract.envelope import Record
-from services.contract.topics import REQUESTS, SCHEDULE_EVENTS, Topic
-from services.runtime import broker
-from services.runtime.broker import Subscription
-from services.runtime.failures import Transient
-from services.runtime.pipeline import FEW, Commit
-from services.runtime.settings import Settings
+from homecall.contract.envelope import Record
+from homecall.contract.topics import REQUESTS, SCHEDULE_EVENTS, Topic
+from homecall.runtime.failures import Transient
+from homecall.runtime.kafka import subscription as broker
+from homecall.runtime.kafka.subscription import Subscription
+from homecall.runtime.pipeline import FEW, Commit
+from homecall.runtime.settings import Settings
 
 OURS = {TopicPartition(topic.name, number) for topic in (REQUESTS, SCHEDULE_EVENTS) for number in range(2)}
 CALM = {place for place in OURS if place.topic == SCHEDULE_EVENTS.name}

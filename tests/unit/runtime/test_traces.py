@@ -11,9 +11,9 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from services.contract.envelope import Incoming, Record
-from services.runtime import traces
-from services.runtime.traces import Traces
+from homecall.contract.envelope import Incoming, Record
+from homecall.runtime import tracing as traces
+from homecall.runtime.tracing import Traces
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 UNSAMPLED = PARENT[:-2] + "00"

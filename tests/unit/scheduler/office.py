@@ -9,21 +9,21 @@ from itertools import count
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
-from services.contract.envelope import Incoming, Outgoing, Record, read
-from services.contract.events import ClinicPublished, RosterPublished
-from services.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
-from services.runtime.clock import SystemClock
-from services.runtime.decision import Decision, Say
-from services.runtime.engine import Handled
-from services.runtime.mongo import Database
-from services.runtime.settings import Settings
+from homecall.contract.envelope import Incoming, Outgoing, Record, read
+from homecall.contract.events import ClinicPublished, RosterPublished
+from homecall.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
+from homecall.runtime.clock import SystemClock
+from homecall.runtime.engine.decision import Decision, Say
+from homecall.runtime.engine.engine import Handled
+from homecall.runtime.mongo.mongo import Database
+from homecall.runtime.settings import Settings
+from homecall.standard.clinics import Clinics
+from homecall.standard.rules import load_rule_sets
 from services.scheduler import domain
 from services.scheduler.app import Scheduler, SchedulerEngine
 from services.scheduler.domain import CallState
 from services.scheduler.store import SchedulerStore
 from services.scheduler.waiting import packaged_waiting_order
-from services.standard.clinics import Clinics
-from services.standard.rules import load_rule_sets
 from tests.unit.runtime.memory import MemoryDatabase
 from tests.unit.standard.local_times import at
 

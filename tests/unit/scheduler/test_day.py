@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pymongo import InsertOne, UpdateOne
 
-from services.contract.types import in_zone
+from homecall.contract.types import in_zone
 from services.scheduler.routing import Call
 from services.scheduler.store import ClinicDay
 from tests.unit.scheduler.office import CLINIC, FRIDAY, doctor, request_id, roster_event

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.contract.envelope import Incoming, Outgoing
+from homecall.contract.envelope import Incoming, Outgoing
 from services.scheduler.improve import Problem
 from services.scheduler.improver import Improver
 from services.scheduler.solver import solve

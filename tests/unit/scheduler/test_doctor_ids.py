@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from services.contract.envelope import Incoming
-from services.contract.events import DoctorUnavailable, RosterPublished
-from services.contract.iins import without_iins
+from homecall.contract.envelope import Incoming
+from homecall.contract.events import DoctorUnavailable, RosterPublished
+from homecall.contract.iins import without_iins
 from services.scheduler.doctor_ids import with_aliases
 from tests.unit.contract.test_iins import received
 from tests.world import a_doctor, a_roster

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from homecall.standard.clinics import Clinics
+from homecall.standard.rules import PACKAGED, load_rule_sets
 from services.scheduler import domain
 from services.scheduler.domain import timer_at
-from services.standard.clinics import Clinics
-from services.standard.rules import PACKAGED, load_rule_sets
 from tests.unit.scheduler.office import ORDER, RULES, accepted, clinic, known, moment, take, tick
 from tests.unit.standard.local_times import at
 

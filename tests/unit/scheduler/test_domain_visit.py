@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from services.contract.ids import visit_id
-from services.runtime.decision import Ended
+from homecall.contract.ids import visit_id
+from homecall.runtime.engine.decision import Ended
 from services.scheduler import domain
 from services.scheduler.domain import CallState, Placed, Unplaced, given_back, settled, timer_at
 from tests.unit.scheduler.office import accepted, cancelled, reported, request_id, take, tick, told

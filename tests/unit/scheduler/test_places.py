@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from homecall.standard.places import located
 from services.scheduler.route import Route
 from services.scheduler.travel import Spot, Travel
-from services.standard.places import located
 from tests.unit.scheduler.office import CLINIC, FRIDAY, Office, accepted, doctor, request_id, roster, said
 from tests.unit.standard.local_times import at
 

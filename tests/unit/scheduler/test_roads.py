@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from services.gateways.osrm import OsrmTable
+from homecall.gateways.osrm import OsrmTable
 from tests.unit.scheduler.office import FRIDAY, Office, accepted, clinic, doctor, incoming, known, request_id
 from tests.unit.scheduler.test_places import AKTAU, HOME
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from homecall.standard.places import straight_km
 from services.scheduler.travel import Spot, Travel
-from services.standard.places import straight_km
 
 HOME = Spot("home", 43.25, 76.90, "d1")
 NORTH = Spot("north", 43.34, 76.90, "d2")

@@ -3,8 +3,8 @@
 from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
-from services.standard.calendar import ClinicCalendar
-from services.standard.rules import RuleSet, load_rule_sets
+from homecall.standard.calendar import ClinicCalendar
+from homecall.standard.rules import RuleSet, load_rule_sets
 
 ALMATY = ZoneInfo("Asia/Almaty")
 

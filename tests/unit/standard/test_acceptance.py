@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from services.standard.acceptance import Accepted, Deferred, FieldError, Refused, decide_acceptance
-from services.standard.calendar import ClinicCalendar
+from homecall.standard.acceptance import Accepted, Deferred, FieldError, Refused, decide_acceptance
+from homecall.standard.calendar import ClinicCalendar
 from tests.unit.standard.local_times import RULES, STANDARD, at, hours, on
 
 Decision = Accepted | Deferred | Refused

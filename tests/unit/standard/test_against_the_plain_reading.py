@@ -12,9 +12,9 @@ from random import Random
 
 import pytest
 
-from services.standard.acceptance import Accepted, Deferred, Refused, decide_acceptance, take_up
-from services.standard.calendar import ClinicCalendar, state_days
-from services.standard.complaints import complaint_term
+from homecall.standard.acceptance import Accepted, Deferred, Refused, decide_acceptance, take_up
+from homecall.standard.calendar import ClinicCalendar, state_days
+from homecall.standard.complaints import complaint_term
 from tests.unit.standard.local_times import ALMATY, RULES
 
 Hours = dict[str, list[tuple[time, time]]]

@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.standard.acceptance import Accepted, Deferred, Refused, decide_acceptance, take_up
-from services.standard.calendar import ClinicCalendar, state_days, state_works
-from services.standard.complaints import complaint_term
-from services.standard.rules import WEEKDAYS, Week
+from homecall.standard.acceptance import Accepted, Deferred, Refused, decide_acceptance, take_up
+from homecall.standard.calendar import ClinicCalendar, state_days, state_works
+from homecall.standard.complaints import complaint_term
+from homecall.standard.rules import WEEKDAYS, Week
 from tests.unit.standard.local_times import ALMATY, RULES
 
 DAYS = st.dates(date(2015, 1, 10), date(2098, 12, 31))

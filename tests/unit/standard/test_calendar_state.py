@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from holidays.countries.kazakhstan import Kazakhstan
 
-from services.standard import calendar as calendar_module
-from services.standard.calendar import ALMATY, calendar_version, decrees_missing, state_days, state_works
-from services.standard.decrees import Correction, Decrees, Swap, read_decrees
-from services.standard.rules import NotCoveredError
+from homecall.standard import calendar as calendar_module
+from homecall.standard.calendar import ALMATY, calendar_version, decrees_missing, state_days, state_works
+from homecall.standard.decrees import Correction, Decrees, Swap, read_decrees
+from homecall.standard.rules import NotCoveredError
 from tests.unit.standard.local_times import on
 
 REST, WORKS = False, True
@@ -184,7 +184,7 @@ def test_the_zone_changed_on_1_march_2024(day: date, hours_ahead: int) -> None:
 
 def test_importing_the_law_does_not_load_the_holidays_package() -> None:
     script = (
-        "import sys; from services.standard import acceptance, calendar, complaints, deadlines, patient; "
+        "import sys; from homecall.standard import acceptance, calendar, complaints, deadlines, patient; "
         "sys.exit('holidays' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

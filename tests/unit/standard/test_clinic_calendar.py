@@ -4,8 +4,8 @@ from datetime import UTC, date, datetime, time
 
 import pytest
 
-from services.standard.calendar import ClinicCalendar, NeverOpenError
-from services.standard.rules import NotCoveredError
+from homecall.standard.calendar import ClinicCalendar, NeverOpenError
+from homecall.standard.rules import NotCoveredError
 from tests.unit.standard.local_times import ALMATY, RULES, STANDARD, at, hours, on
 
 WORKDAY = hours("08:00-20:00")

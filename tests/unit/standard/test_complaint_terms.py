@@ -2,10 +2,10 @@
 
 import pytest
 
-from services.standard.acceptance import ClockAheadError
-from services.standard.calendar import ClinicCalendar, NeverOpenError
-from services.standard.complaints import Term, complaint_term
-from services.standard.rules import NotCoveredError, RuleSet
+from homecall.standard.acceptance import ClockAheadError
+from homecall.standard.calendar import ClinicCalendar, NeverOpenError
+from homecall.standard.complaints import Term, complaint_term
+from homecall.standard.rules import NotCoveredError, RuleSet
 from tests.unit.standard.local_times import RULES, STANDARD, at, hours, on
 
 

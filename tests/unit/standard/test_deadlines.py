@@ -4,9 +4,9 @@ from datetime import UTC, timedelta
 
 import pytest
 
-from services.standard.calendar import ClinicCalendar
-from services.standard.complaints import complaint_term
-from services.standard.deadlines import Clock, answer_clock, complaint_clock, queue_clock, service_clock, visit_clock
+from homecall.standard.calendar import ClinicCalendar
+from homecall.standard.complaints import complaint_term
+from homecall.standard.deadlines import Clock, answer_clock, complaint_clock, queue_clock, service_clock, visit_clock
 from tests.unit.standard.local_times import RULES, STANDARD, at, on
 
 START = at("Fri 2026-11-20 10:00")

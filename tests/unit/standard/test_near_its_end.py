@@ -8,10 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.standard.calendar import ClinicCalendar, NeverOpenError
-from services.standard.complaints import Term, complaint_term
-from services.standard.deadlines import answer_clock, complaint_clock, near_at, service_clock, visit_clock
-from services.standard.rules import NotCoveredError
+from homecall.standard.calendar import ClinicCalendar, NeverOpenError
+from homecall.standard.complaints import Term, complaint_term
+from homecall.standard.deadlines import answer_clock, complaint_clock, near_at, service_clock, visit_clock
+from homecall.standard.rules import NotCoveredError
 from tests.unit.standard.local_times import RULES, STANDARD, at, hours, on
 from tests.unit.standard.test_calendar_properties import calendar_of, clinics
 

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from services.standard.patient import IinHint, age_years, iin_hint, iin_mismatch, is_child
+from homecall.standard.patient import IinHint, age_years, iin_hint, iin_mismatch, is_child
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 import pytest
 
+from homecall.standard.phones import can_be_read
 from services.notifier.mobile import mobile_number
-from services.standard.phones import can_be_read
 
 
 @pytest.mark.parametrize(

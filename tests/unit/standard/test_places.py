@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.standard.places import AROUND_KAZAKHSTAN, implausible, located
+from homecall.standard.places import AROUND_KAZAKHSTAN, implausible, located
 
 ANYTHING = st.one_of(st.none(), st.floats(), st.floats(40, 57), st.floats(45, 89))
 

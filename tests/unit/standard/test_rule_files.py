@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from services.standard import rules as rules_module
-from services.standard.rules import NotCoveredError, RuleSetError, load_rule_sets
+from homecall.standard import rules as rules_module
+from homecall.standard.rules import NotCoveredError, RuleSetError, load_rule_sets
 
 PACKAGED = Path(rules_module.__file__).parent / "data" / "rules" / "kz-2015.toml"
 EXAMPLE = Path(rules_module.__file__).parent / "data" / "examples" / "kz-2021.toml"

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from services.standard.acceptance import decide_acceptance, take_up
-from services.standard.calendar import ClinicCalendar, calendar_version
-from services.standard.complaints import complaint_term
+from homecall.standard.acceptance import decide_acceptance, take_up
+from homecall.standard.calendar import ClinicCalendar, calendar_version
+from homecall.standard.complaints import complaint_term
 from tests.unit.standard.local_times import RULES, STANDARD, at, hours
 
 

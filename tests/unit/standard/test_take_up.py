@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from services.standard.acceptance import Accepted, Deferred, decide_acceptance, take_up
-from services.standard.calendar import ClinicCalendar, NeverOpenError
+from homecall.standard.acceptance import Accepted, Deferred, decide_acceptance, take_up
+from homecall.standard.calendar import ClinicCalendar, NeverOpenError
 from tests.unit.standard.local_times import RULES, STANDARD, at, hours, on
 
 OPENING = at("Mon 2026-11-23 08:00")

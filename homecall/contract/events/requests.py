@@ -1,0 +1,283 @@
+"""The topic `requests`: an application for a doctor's visit, and its withdrawal."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
+
+from homecall.contract.events.shared import Channel, Language, Signature, StaffMember, when_channel_is
+from homecall.contract.iins import without_iins
+from homecall.contract.types import (
+    AnyDay,
+    ClinicId,
+    Code,
+    Day,
+    Event,
+    Id,
+    Iin,
+    Latitude,
+    Line,
+    Longitude,
+    Moment,
+    Name,
+    Note,
+    OptionalPhone,
+    Part,
+    PlainId,
+    Uuid,
+)
+
+
+class Patient(Part):
+    """Who is to be visited. A sex or a birth date that the IIN does not hint at is a flag, never a refusal."""
+
+    iin: Iin = Field(
+        description="The patient's IIN. Two open requests of one IIN at one clinic are a duplicate (R11).",
+        examples=["850715100000"],
+    )
+    full_name: Name = Field(
+        description="Full name of the patient, as in the identity document.", examples=["Оспанбеков Сәбит Нұрланұлы"]
+    )
+    birth_date: Day | None = Field(
+        default=None,
+        description=(
+            "Date of birth of the patient. It decides between a child's and an adult's doctor; absent, the patient "
+            "counts as an adult. Where the state register of persons answers, its date decides (R23)."
+        ),
+        examples=["1885-07-15"],
+    )
+    sex: Literal["male", "female"] | None = Field(
+        default=None,
+        description=(
+            "Sex of the patient. A value that the IIN contradicts gives the flag `iin_mismatch`, never a refusal."
+        ),
+    )
+    phone: OptionalPhone = Field(
+        default=None, description="Phone number for the doctor and for text messages.", examples=["+7 700 000 01 23"]
+    )
+    language: Language = Field(description="Language of the messages and documents for this patient.")
+    sms: bool | None = Field(
+        default=None,
+        description="False: send no text messages about this request. Absent or true: they may be sent.",
+        examples=[True],
+    )
+
+
+class Authority(Part):
+    """By what right the applicant acts for the patient (R15)."""
+
+    kind: Literal["power_of_attorney", "parent", "guardian"] = Field(
+        description=(
+            "By what right the applicant acts. A parent or guardian may act only for a minor, and never for themselves "
+            "(R15)."
+        )
+    )
+    number: PlainId | None = Field(
+        default=None,
+        description="Number of the document that gives the right, such as a power of attorney.",
+        examples=["ДВ-000-118"],
+    )
+    valid_until: AnyDay | None = Field(
+        default=None,
+        description=(
+            "Last day on which the right holds. If it ends before the application, the request is refused as "
+            "`authority_invalid`."
+        ),
+        examples=["2027-12-31"],
+    )
+
+
+class Applicant(Part):
+    """Who applies for the patient (R15); absent: the patient."""
+
+    iin: Iin = Field(
+        description="The applicant's IIN. A portal request must be signed with this person's key (C9.2).",
+        examples=["860101200000"],
+    )
+    full_name: Name = Field(
+        description="Full name of the applicant, as in the identity document.",
+        examples=["Оспанбекова Раушан Қайратқызы"],
+    )
+    phone: OptionalPhone = Field(
+        default=None,
+        description="Phone number of the applicant, used where the patient has none.",
+        examples=["+7 700 000 01 24"],
+    )
+    authority: Authority = Field(description="The right by which the applicant acts for the patient (R15).")
+
+
+class IdentityDocument(Part):
+    """The document that was shown at the desk (C9.1)."""
+
+    kind: PlainId = Field(
+        description="Kind of the document that was shown, in the clinic's own words.", examples=["identity_card"]
+    )
+    number: PlainId = Field(
+        description="Number of the document that was shown. It leaves intake in no event.", examples=["000000017"]
+    )
+
+
+def _number_as_text(value: Any) -> Any:
+    # Clinic systems keep a floor or a flat as a number as often as a text.
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+DoorLabel = Annotated[
+    str,
+    Field(max_length=40),
+    BeforeValidator(_number_as_text),
+    AfterValidator(without_iins),
+    WithJsonSchema({"type": ["string", "integer"], "maxLength": 40}, mode="validation"),
+]
+
+
+class Address(Part):
+    """Where the doctor is to come: a line of text, and what helps to find the door."""
+
+    text: Line = Field(
+        description="The address in one line, as the doctor reads it.", examples=["Алматы, Тал көшесі, 27, 14-пәтер"]
+    )
+    district_id: Id | None = Field(
+        default=None,
+        description=(
+            "District of the address: a `district_id` of the clinic. Absent: found by the districts' `addresses`."
+        ),
+        examples=["3-01"],
+    )
+    lat: Latitude | None = Field(
+        default=None,
+        description=(
+            "Latitude of the address. With `lon` it gives the travel time; absent, or where it cannot be true, the "
+            "district or a flat time is used."
+        ),
+        examples=[43.2401],
+    )
+    lon: Longitude | None = Field(
+        default=None, description="Longitude of the address. Used only together with `lat`.", examples=[76.8912]
+    )
+    entrance: DoorLabel | None = Field(
+        default=None, description="Entrance of the building. A number is accepted and kept as text.", examples=["1"]
+    )
+    floor: DoorLabel | None = Field(
+        default=None, description="Floor of the flat. A number is accepted and kept as text.", examples=["4"]
+    )
+    flat: DoorLabel | None = Field(
+        default=None, description="Number of the flat. A number is accepted and kept as text.", examples=["14"]
+    )
+    intercom: DoorLabel | None = Field(
+        default=None, description="Code of the intercom. A number is accepted and kept as text.", examples=["14K"]
+    )
+
+
+class RequestSubmitted(Event):
+    """An application for a doctor's visit at home, by desk, phone or portal (C3)."""
+
+    model_config = ConfigDict(
+        json_schema_extra=when_channel_is(
+            "desk", "identity_document", otherwise=when_channel_is("portal", "signature", otherwise={})
+        )
+    )
+
+    TYPE: ClassVar[str] = "request.submitted"
+    SUBJECT: ClassVar[str] = "request_id"
+
+    request_id: Uuid = Field(
+        description=(
+            "Id of the request, made by the sender. Sending the same id again changes nothing; a corrected request "
+            "needs a new one. It is also `ce_subject`."
+        ),
+        examples=["5f0c1d2e-7a1b-4c3d-8e9f-0a1b2c3d4e5f"],
+    )
+    clinic_id: ClinicId = Field(
+        description=(
+            "The clinic that is asked for the visit. Key of the record. If unknown, the request is refused as "
+            "`unknown_clinic`."
+        ),
+    )
+    channel: Channel = Field(
+        description=(
+            "How the application came in (C3). It decides the time limits: 10 minutes at the desk or by phone (C4.1), "
+            "30 through the portal (C4.4)."
+        ),
+    )
+    queued_at: Moment | None = Field(
+        default=None,
+        description=(
+            "When the applicant joined the queue at the clinic. From here to `submitted_at` at most 10 minutes (C4.2)."
+        ),
+        examples=["2026-11-23T09:06:30+05:00"],
+    )
+    service_started_at: Moment | None = Field(
+        default=None,
+        description=(
+            "When the registrar began to serve the applicant. From here to the answer at most 10 minutes (C4.3)."
+        ),
+        examples=["2026-11-23T09:12:10+05:00"],
+    )
+    submitted_at: Moment = Field(
+        description=(
+            "When the application was handed in. It alone decides whether the request is accepted, deferred or refused "
+            "(R1), and the answer's limit runs from it."
+        ),
+        examples=["2026-11-23T09:14:05+05:00"],
+    )
+    patient: Patient = Field(description="The patient who is to be visited at home.")
+    applicant: Applicant | None = Field(
+        default=None, description="The person who applies for the patient (R15). Absent: the patient applies."
+    )
+    identity_document: IdentityDocument | None = Field(
+        default=None, description="The document that was shown. Required when `channel` is `desk` (C9.1)."
+    )
+    address: Address = Field(description="Where the doctor is to come.")
+    reasons: list[Code] = Field(
+        min_length=1,
+        max_length=50,
+        description=(
+            "Codes of the reasons for the call, as the rule set lists them. A red flag makes the call urgent, and "
+            "every text says to call 103."
+        ),
+        examples=[["fever_above_38", "acute_back_or_joint_pain"]],
+    )
+    note: Note | None = Field(
+        default=None,
+        description="Free text for the doctor. IINs in it are masked before it goes anywhere.",
+        examples=["Екі күннен бері қызуы түспейді"],
+    )
+    temperature_c: Annotated[float, Field(ge=25, le=45, allow_inf_nan=False)] | None = Field(
+        default=None, description="Body temperature in degrees Celsius, as the applicant states it.", examples=[38.7]
+    )
+    registrar: StaffMember | None = Field(
+        default=None,
+        description="The staff member who took the call at the desk or by phone; the register shows the name (C6.1).",
+    )
+    signature: Signature | None = Field(
+        default=None, description="The applicant's electronic signature. Required when `channel` is `portal` (C9.2)."
+    )
+
+    @model_validator(mode="after")
+    def _what_the_channel_asks_for(self) -> Self:
+        if self.channel == "desk" and self.identity_document is None:
+            raise PydanticCustomError(
+                "at:identity_document",
+                "is required at the desk (C9.1): send the kind and number of the document that was shown",
+            )
+        if self.channel == "portal" and self.signature is None:
+            raise PydanticCustomError(
+                "at:signature",
+                "is required from the portal (C9.2): sign the request with the applicant's EDS and send the CMS",
+            )
+        return self
+
+
+class RequestWithdrawn(Event):
+    """The applicant takes the request back: nobody comes."""
+
+    TYPE: ClassVar[str] = "request.withdrawn"
+    SUBJECT: ClassVar[str] = "request_id"
+
+    request_id: Uuid = Field(description="The request that is taken back.")
+    clinic_id: ClinicId = Field(description="The clinic of the request. Key of the record.")
+    at: Moment = Field(description="When the applicant took the request back.", examples=["2026-11-23T10:20:00+05:00"])
+    reason: Line = Field(description="Why, in a few words for the register.", examples=["the patient feels better"])

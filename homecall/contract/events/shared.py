@@ -1,0 +1,147 @@
+"""What the events of several topics share: their closed lists of values, and their common parts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from homecall.contract.types import ClockTime, Id, Name, Part
+
+Channel = Literal["desk", "phone", "portal"]
+Language = Literal["kk", "ru", "en"]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+Specialty = Literal["gp", "therapist", "paediatrician"]
+Basis = Literal["district", "specialty", "least_loaded", "duty"]
+Outcome = Literal["served", "not_at_home", "false_call", "hospitalised", "declined"]
+RefusalCode = Literal[
+    "invalid_request",
+    "unknown_clinic",
+    "outside_acceptance_hours",
+    "identity_not_confirmed",
+    "authority_invalid",
+    "signature_invalid",
+    "not_attached",
+    "duplicate",
+]
+RequestStatus = Literal[
+    "registered",
+    "deferred",
+    "scheduled",
+    "rescheduled",
+    "delayed",
+    "refused",
+    "withdrawn",
+    "completed",
+    "not_completed",
+]
+ComplaintStage = Literal["clinic", "ministry", "quality_authority"]
+ComplaintStatus = Literal[
+    "delivered", "registered", "assigned", "executed", "answered", "refused", "escalated", "overdue"
+]
+AnswerBy = Literal["post", "by_hand", "portal"]
+DeadlineName = Literal["queue", "service", "answer", "visit", "complaint"]
+
+
+class Trilingual(Part):
+    """The same text in Kazakh, Russian and English."""
+
+    kk: str = Field(description="The text in Kazakh, ready to be shown as it stands.", examples=["Шақыру тіркелді."])
+    ru: str = Field(
+        description="The text in Russian, ready to be shown as it stands.", examples=["Вызов зарегистрирован."]
+    )
+    en: str = Field(
+        description="The text in English, ready to be shown as it stands.", examples=["Your call is registered."]
+    )
+
+
+class FieldError(Part):
+    """What is wrong with one field: its dotted path and a message that says the way out."""
+
+    path: str = Field(
+        description="Dotted path of the field that broke a rule, list positions counted from 0.",
+        examples=["patient.iin"],
+    )
+    message: str = Field(
+        description="The rule that was broken and the way out, in English, without the value that was sent.",
+        examples=["must be an IIN: exactly 12 digits, no spaces"],
+    )
+
+
+ENDS_TOO_EARLY = "must end later than it begins, on the same day; midnight is written 24:00"
+
+
+class Interval(Part):
+    """From a local time to a later one, on one day."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    frm: ClockTime = Field(alias="from", description="Start of the interval, included.", examples=["08:00"])
+    to: ClockTime = Field(
+        description="End of the interval, not included. Must be later than `from`, on the same day.", examples=["14:00"]
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.frm >= self.to:
+            raise PydanticCustomError("interval_order", ENDS_TOO_EARLY)
+        return self
+
+
+class Official(Part):
+    """A named official of a clinic or an authority."""
+
+    full_name: Name = Field(
+        description="Full name of the official, as it stands in the register.", examples=["Жұмаділова Гүлнәр Бекқызы"]
+    )
+    position: Name = Field(
+        description="Position of the official, as it stands in the register.", examples=["Бас дәрігердің орынбасары"]
+    )
+
+
+class StaffMember(Part):
+    """Who served the applicant."""
+
+    id: Id = Field(
+        description="The clinic's own id of the staff member. Not an IIN: it is copied into events that many may read.",
+        examples=["r-12"],
+    )
+    full_name: Name = Field(
+        description="Full name of the staff member, as the register of calls shows it (C6.1).",
+        examples=["Тұрсынова Әсел Маратқызы"],
+    )
+
+
+class Signature(Part):
+    """A detached CMS over the RFC 8785 form of the data without this field."""
+
+    format: Literal["cms"] = Field(description="Format of the signature: always a detached CMS (PKCS #7).")
+    value: Annotated[str, Field(min_length=1, max_length=100_000)] = Field(
+        description=(
+            "The detached CMS, DER in base64, over the RFC 8785 canonical JSON of the data as sent, unknown fields "
+            "included, without `signature`. The signer's IIN must be the applicant's (C9.2)."
+        ),
+        examples=["MIIGWgYJKoZIhvcNAQcCoIIGSzCCBkcCAQEx"],
+    )
+
+
+def required_part(name: str) -> dict[str, Any]:
+    """JSON Schema: the optional part ``name`` must be there, and not null."""
+    needed = {"type": "object", "description": f"Required here: `{name}` as described above, and not null."}
+    return {"properties": {name: needed}, "required": [name]}
+
+
+def when_channel_is(channel: str, required: str, *, otherwise: dict[str, Any]) -> dict[str, Any]:
+    """A channel's rule in JSON Schema, for senders who validate first.
+
+    One chain of ``if``, not ``allOf``: code generators make two types of a schema that has ``allOf``.
+    """
+    return {
+        "if": {
+            "properties": {"channel": {"const": channel, "description": f"The rule is for the channel `{channel}`."}},
+            "required": ["channel"],
+        },
+        "then": required_part(required),
+        "else": otherwise,
+    }

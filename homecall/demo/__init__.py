@@ -1,0 +1,1 @@
+"""The demo: a clinic day, its ledger, its screen, and the embedded broker and database."""

@@ -1,0 +1,531 @@
+"""What went in and what came out: the demo's own account, kept from the topics alone.
+
+It knows nothing of the services' stores: what reconciliation finds in them is told to it in the end, as findings of the
+kind ``drift``. Everything else that is wrong becomes a finding of one of three kinds: ``lost``
+(something that had to come did not, or something else came; or a number or a sequence has a gap), ``doubled``
+(something came twice, or two where one may be), ``unanswered`` (taken up, and no answer).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Literal, NamedTuple
+
+from homecall.contract.envelope import Record, Unreadable, read
+from homecall.contract.events import (
+    ComplaintStatusChanged,
+    DeadlineApproaching,
+    DeadlineMissed,
+    JournalEntry,
+    RequestAccepted,
+    RequestCancelled,
+    RequestDeferred,
+    RequestRefused,
+    StatusChanged,
+    VisitCancelled,
+    VisitEvent,
+    VisitScheduled,
+    VisitUnplaced,
+)
+from homecall.contract.topics import (
+    COMPLAINT_STATUS,
+    DEAD_LETTERS,
+    DEADLINE_EVENTS,
+    INTAKE_EVENTS,
+    JOURNAL,
+    SCHEDULE_EVENTS,
+    STATUS,
+    Topic,
+)
+from homecall.contract.types import Event
+from homecall.demo.clinic_day import Act
+from homecall.operations.terminal import counted
+
+HEARD: tuple[Topic, ...] = (
+    INTAKE_EVENTS,
+    SCHEDULE_EVENTS,
+    DEADLINE_EVENTS,
+    STATUS,
+    JOURNAL,
+    COMPLAINT_STATUS,
+    DEAD_LETTERS,
+)
+"""The topics that the ledger is to be fed with, from their beginning."""
+
+Kind = Literal["lost", "doubled", "unanswered", "drift"]
+Decided = Literal["accepted", "deferred", "refused"]
+_FIRST_WORD = frozenset({"scheduled", "refused", "deferred", "delayed", "withdrawn"})
+_FOLLOWING = frozenset({"request.withdrawn", "answer.given", "visit.reported"})
+_SPOKEN = frozenset({"desk", "phone"})
+
+
+SHORTEST_VISIT = timedelta(minutes=15)
+"""No roster of the demo has a shorter one, and the way there comes on top."""
+
+
+class Finding(NamedTuple):
+    """Something that is not as it must be, in one line."""
+
+    kind: Kind
+    what: str
+
+
+class Window(NamedTuple):
+    """The promise: between when and when the doctor arrives."""
+
+    clinic_id: str
+    doctor_id: str
+    begins: datetime
+    ends: datetime
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The outcome, with the contract's names. ``p50_ms`` and ``p99_ms``: submission to status, real time."""
+
+    requests: int
+    accepted: int
+    deferred: int
+    refused: int
+    answered: int
+    on_time: int
+    missed: int
+    lost: int
+    doubled: int
+    unanswered: int
+    complaints: int
+    p50_ms: float | None
+    p99_ms: float | None
+    seconds: float
+    drift: int = 0
+    """Differences between the services' stores."""
+
+    def as_dict(self) -> dict[str, int | float | None]:
+        """As ``--json`` prints it."""
+        return asdict(self)
+
+    @property
+    def good(self) -> bool:
+        """Nothing lost, doubled or unanswered, and the stores agree."""
+        return not (self.lost or self.doubled or self.unanswered or self.drift)
+
+
+@dataclass
+class Fate:
+    """What is known of one request. ``sent_at`` and ``told_at`` are real seconds, all else is service time."""
+
+    request_id: str
+    clinic_id: str
+    channel: str
+    submitted_at: datetime
+    sent_at: float
+    oral: bool
+    """Its answer is the one given aloud."""
+    expected: str = ""
+    """What must become of it: accepted, deferred or the code of a refusal. Empty where nobody knows."""
+    told_at: float | None = None
+    first: Decided | None = None
+    code: str = ""
+    accepted: int = 0
+    deferred: int = 0
+    refused: int = 0
+    cancelled: int = 0
+    opens_at: datetime | None = None
+    due_at: datetime | None = None
+    clock_started_at: datetime | None = None
+    numbers: set[tuple[date, int]] = field(default_factory=set)
+    status: str = ""
+    statuses: dict[int, str] = field(default_factory=dict)
+    entries: dict[int, JournalEntry] = field(default_factory=dict)
+    answered: bool = False
+    answered_at: datetime | None = None
+    on_time: bool | None = None
+    missed: bool = False
+    withdrawal_sent: bool = False
+    answer_sent: bool = False
+    visit_revision: int = 0
+    window: Window | None = None
+    reported: bool = False
+
+    @property
+    def over(self) -> bool:
+        """Answered, or withdrawn before that: nobody waits for an answer any more."""
+        return self.answered or bool(self.cancelled)
+
+    def in_flight(self, now: datetime, roster_at: datetime | None) -> bool:
+        """Whether something that was sent, or whose opening has come, has not had its first word yet.
+
+        ``roster_at`` is when its clinic last sent a roster.
+        """
+        if self.withdrawal_sent and self.status not in {"withdrawn", "refused"}:
+            return True
+        if self.reported and self.status not in {"completed", "not_completed", "withdrawn"}:
+            return True
+        if self.answer_sent and not self.over:
+            return True
+        if self.status == "deferred":
+            return self.opens_at is not None and self.opens_at <= now
+        if self.status == "delayed":
+            return roster_at is not None and roster_at > self.submitted_at
+        return self.status in {"", "registered"}
+
+    @property
+    def became(self) -> str:
+        """In the words of ``expected``; empty until it is decided on."""
+        return self.code if self.first == "refused" else self.first or ""
+
+    @property
+    def waits(self) -> bool:
+        """Whether its clock runs: decided on, and not answered."""
+        return bool(self.accepted) and not self.over
+
+
+class Ledger:
+    """Feed it ``sent`` and ``hear``; ask it what stands where, and in the end what is wrong."""
+
+    def __init__(self, oral_clinics: Iterable[str] = ()) -> None:
+        self.fates: dict[str, Fate] = {}
+        self.complaints: dict[str, set[str]] = {}
+        """The statuses of each complaint that was sent."""
+        self.complaints_linked: set[str] = set()
+        """Those that name another of the same matter."""
+        self.complaints_expected: dict[str, str] = {}
+        """The status to which each must come: registered, or refused at once."""
+        self.came_in: Counter[str] = Counter()
+        """Records: new requests by channel, all else by type; ``repeated`` and ``broken`` ones by themselves."""
+        self.deadlines: Counter[tuple[str, str]] = Counter()
+        """(deadline, approaching or missed)"""
+        self.dead: dict[tuple[str, int, int], str] = {}
+        self.dead_expected: dict[tuple[str, int, int], str] = {}
+        self.heard = 0
+        self._oral_clinics = frozenset(oral_clinics)
+        self._active: dict[str, Fate] = {}
+        self._rosters: dict[str, datetime] = {}
+        self._said: dict[tuple[str, str], bytes] = {}
+        self._pages: dict[tuple[str, date], dict[int, str]] = {}
+        self._findings: list[Finding] = []
+
+    # ------------------------------------------------------------ what goes in
+
+    def sent(self, act: Act, now: float) -> None:
+        """A record is about to be sent; ``now`` in real seconds, of any monotonic clock."""
+        if act.dead:
+            self.came_in["broken"] += 1
+            return
+        what = act.channel if act.type == "request.submitted" else act.type
+        self.came_in["repeated" if act.repeats else what] += 1
+        if act.type == "request.submitted" and act.subject not in self.fates:
+            oral = act.clinic_id in self._oral_clinics and act.channel in _SPOKEN
+            fate = Fate(act.subject, act.clinic_id, act.channel, act.at, now, oral, act.expected)
+            self.fates[act.subject] = self._active[act.subject] = fate
+        elif act.type == "roster.published":
+            self._rosters[act.clinic_id] = act.at
+        elif act.type == "complaint.submitted":
+            self.complaints.setdefault(act.subject, set())
+            self.complaints_expected[act.subject] = act.expected or "registered"
+        elif act.type in _FOLLOWING and act.subject in self.fates:
+            fate = self._active[act.subject] = self.fates[act.subject]
+            fate.withdrawal_sent |= act.type == "request.withdrawn"
+            fate.answer_sent |= act.type == "answer.given"
+            fate.reported |= act.type == "visit.reported"
+
+    def stored(self, act: Act, partition: int, offset: int) -> None:
+        """Where the broker put a record that must become a dead letter."""
+        if act.dead:
+            self.dead_expected[act.topic, partition, offset] = act.dead
+
+    # ------------------------------------------------------------ what comes out
+
+    def hear(self, record: Record, now: float) -> Event | None:
+        """Take a record of one of the topics ``HEARD``; the event in it, if it is one that is new."""
+        self.heard += 1
+        if record.topic == DEAD_LETTERS.name:
+            self._bury(record)
+            return None
+        try:
+            incoming = read(record)
+        except Unreadable as error:
+            self._find("lost", f"a record of {record.topic} cannot be read: {error.detail}")
+            return None
+        if incoming.data is None:
+            self._find("lost", f"a {incoming.type} breaks its schema: {incoming.errors[0].path}")
+            return None
+        digest = hashlib.sha256(record.value or b"").digest()
+        before = self._said.setdefault((record.topic, incoming.cause), digest)
+        if before is not digest:
+            if before != digest:
+                self._find("doubled", f"one {incoming.type} of {incoming.subject} was said twice in different words")
+            return None  # delivered again: at least once is what is promised
+        self._take(incoming.data, now)
+        return incoming.data
+
+    def _bury(self, record: Record) -> None:
+        said = {name: (value or b"").decode() for name, value in record.headers}
+        place = (
+            said["homecall-dead-topic"],
+            int(said["homecall-dead-partition"]),
+            int(said["homecall-dead-offset"]),
+        )
+        self.dead[place] = said["homecall-dead-reason"]
+
+    def _take(self, data: Event, now: float) -> None:
+        if isinstance(data, ComplaintStatusChanged):
+            if data.complaint_id in self.complaints:
+                self.complaints[data.complaint_id].add(data.status)
+                if data.linked_complaints:
+                    self.complaints_linked.add(data.complaint_id)
+            else:
+                self._find("doubled", f"a complaint that nobody sent: {data.complaint_id}")
+            return
+        if isinstance(data, DeadlineApproaching | DeadlineMissed):
+            self._deadline(data)
+            return
+        fate = self.fates.get(data.subject)
+        if fate is None:
+            self._find("doubled", f"{data.TYPE} of a request that nobody sent: {data.subject}")
+            return
+        match data:
+            case RequestAccepted():
+                self._accepted(fate, data)
+            case RequestDeferred():
+                fate.deferred += 1
+                fate.first = fate.first or "deferred"
+                fate.opens_at, fate.due_at = data.opens_at, data.due_at
+            case RequestRefused():
+                fate.refused += 1
+                fate.first, fate.code = fate.first or "refused", data.code
+                fate.due_at = data.due_at
+            case RequestCancelled():
+                fate.cancelled += 1
+            case VisitEvent():
+                self._visit(fate, data)
+            case StatusChanged():
+                self._status(fate, data, now)
+            case JournalEntry():
+                self._entry(fate, data)
+
+    def _deadline(self, data: DeadlineApproaching | DeadlineMissed) -> None:
+        kind = "missed" if isinstance(data, DeadlineMissed) else "approaching"
+        self.deadlines[data.deadline, kind] += 1
+        fate = self.fates.get(data.subject_id)
+        if fate is not None and kind == "missed" and data.deadline == "answer":
+            fate.missed = True
+
+    def _accepted(self, fate: Fate, data: RequestAccepted) -> None:
+        fate.accepted += 1
+        fate.first = fate.first or "accepted"
+        fate.due_at, fate.clock_started_at = data.due_at, data.clock_started_at
+        fate.numbers.add((data.register_date, data.register_number))
+        page = self._pages.setdefault((data.clinic_id, data.register_date), {})
+        other = page.setdefault(data.register_number, fate.request_id)
+        if other != fate.request_id:
+            self._find(
+                "doubled", f"number {data.register_number} of {data.clinic_id} on {data.register_date} was given twice"
+            )
+
+    def _visit(self, fate: Fate, data: VisitEvent) -> None:
+        if data.revision <= fate.visit_revision:
+            return
+        fate.visit_revision = data.revision
+        if isinstance(data, VisitScheduled):
+            fate.window = Window(data.clinic_id, data.doctor.doctor_id, data.arrives_from, data.arrives_to)
+        elif isinstance(data, VisitUnplaced | VisitCancelled):
+            fate.window = None
+
+    def _status(self, fate: Fate, data: StatusChanged, now: float) -> None:
+        if data.sequence in fate.statuses:
+            self._find("doubled", f"two statuses of {fate.request_id} have the sequence {data.sequence}")
+        fate.statuses[data.sequence] = data.status
+        if data.sequence == max(fate.statuses):
+            fate.status = data.status
+        if fate.told_at is None and data.status in _FIRST_WORD:
+            fate.told_at = now
+        if data.on_time is not None:
+            fate.on_time = data.on_time
+        if data.status == "refused" or (data.status in {"scheduled", "completed", "not_completed"} and not fate.oral):
+            self._answered(fate, data.occurred_at)
+
+    def _entry(self, fate: Fate, data: JournalEntry) -> None:
+        if data.revision in fate.entries:
+            self._find("doubled", f"two register entries of {fate.request_id} have the revision {data.revision}")
+        fate.entries[data.revision] = data
+        if fate.oral and data.answered_at is not None:
+            self._answered(fate, data.answered_at)
+
+    def _answered(self, fate: Fate, moment: datetime) -> None:
+        if not fate.answered:
+            fate.answered, fate.answered_at = True, moment
+
+    # ------------------------------------------------------------ where it stands
+
+    def quiet(self, now: datetime) -> bool:
+        """Whether everything that was sent has had its first word: only then may the service clock step."""
+        still = {key: fate for key, fate in self._active.items() if self._in_flight(fate, now)}
+        self._active = still | {key: fate for key, fate in self._active.items() if not fate.over}
+        return not still
+
+    def underway(self, now: datetime) -> int:
+        """How many wait for their first word: the lead of the publisher."""
+        return sum(self._in_flight(fate, now) for fate in self._active.values())
+
+    def _in_flight(self, fate: Fate, now: datetime) -> bool:
+        return fate.in_flight(now, self._rosters.get(fate.clinic_id))
+
+    def next_due(self, now: datetime) -> datetime | None:
+        """The next moment at which something is due: an opening, or the end of a clock that runs."""
+        moments = [
+            moment
+            for fate in self._active.values()
+            if (moment := fate.opens_at if fate.status == "deferred" else fate.due_at if fate.waits else None)
+            and moment > now
+        ]
+        return min(moments, default=None)
+
+    def complete(self, now: datetime) -> bool:
+        """Whether everything that is to come has come."""
+        return (
+            self.quiet(now)
+            and all(fate.over for fate in self.fates.values())
+            and all(
+                sorted(fate.statuses) == list(range(1, len(fate.statuses) + 1)) and fate.entries
+                for fate in self.fates.values()
+                if fate.accepted or fate.refused
+            )
+            and all(statuses & {"registered", "refused"} for statuses in self.complaints.values())
+            and self.dead_expected.keys() <= self.dead.keys()
+        )
+
+    # ------------------------------------------------------------ the judgement
+
+    def drifted(self, what: str) -> None:
+        """Take a difference between the services' stores, by a line that names it."""
+        self._find("drift", what)
+
+    def _find(self, kind: Kind, what: str) -> None:
+        self._findings.append(Finding(kind, what))
+
+    def findings(self) -> list[Finding]:
+        """Everything that is wrong by now."""
+        found = list(self._findings)
+        for fate in self.fates.values():
+            found.extend(_judge(fate))
+        for (clinic_id, day), page in self._pages.items():
+            missing = sorted(set(range(1, max(page) + 1)) - page.keys())
+            found.extend(Finding("lost", f"{clinic_id} on {day} has no number {number}") for number in missing)
+        found.extend(_unkept(fate.window for fate in self.fates.values() if fate.window is not None))
+        for complaint_id, statuses in self.complaints.items():
+            expected = self.complaints_expected[complaint_id]
+            if expected not in statuses:
+                found.append(Finding("lost", f"complaint {complaint_id} was not {expected}"))
+            elif expected == "refused" and "registered" in statuses:
+                found.append(Finding("lost", f"complaint {complaint_id} had to be refused, and was registered before"))
+        found.extend(_dead_letters(self.dead_expected, self.dead))
+        return found
+
+    def summary(self, seconds: float) -> Summary:
+        """The outcome after so many real seconds."""
+        fates = list(self.fates.values())
+        first = Counter(fate.first for fate in fates)
+        kinds = Counter(finding.kind for finding in self.findings())
+        answered = [fate for fate in fates if fate.answered]
+        late = [fate for fate in answered if fate.missed or fate.on_time is False]
+        waits = sorted(fate.told_at - fate.sent_at for fate in fates if fate.told_at is not None)
+        return Summary(
+            requests=first["accepted"] + first["deferred"] + first["refused"],
+            accepted=first["accepted"],
+            deferred=first["deferred"],
+            refused=first["refused"],
+            answered=len(answered),
+            on_time=len(answered) - len(late),
+            missed=sum(fate.missed or fate.on_time is False for fate in fates),
+            lost=kinds["lost"],
+            doubled=kinds["doubled"],
+            unanswered=kinds["unanswered"],
+            complaints=sum("registered" in statuses for statuses in self.complaints.values()),
+            p50_ms=_percentile(waits, 0.50),
+            p99_ms=_percentile(waits, 0.99),
+            seconds=round(seconds, 1),
+            drift=kinds["drift"],
+        )
+
+
+def _judge(fate: Fate) -> Iterable[Finding]:
+    """One request: exactly one of accepted, deferred and then accepted or withdrawn, refused; and all it must say."""
+    name = f"request {fate.request_id} ({fate.channel}, {fate.clinic_id})"
+    if fate.first is None:
+        yield Finding("lost", f"{name} was never decided on")
+        return
+    if fate.expected and fate.became != fate.expected:
+        yield Finding("lost", f"{name} had to be {fate.expected}, and was {fate.became}")
+    if fate.accepted > 1 or len(fate.numbers) > 1:
+        yield Finding(
+            "doubled",
+            f"{name} was accepted {counted(fate.accepted, 'time')}, under {counted(len(fate.numbers), 'number')}",
+        )
+    if fate.refused and (fate.refused > 1 or fate.accepted or fate.cancelled):
+        yield Finding(
+            "doubled", f"{name} was refused {counted(fate.refused, 'time')}, accepted {counted(fate.accepted, 'time')}"
+        )
+    if fate.cancelled > 1:
+        yield Finding("doubled", f"{name} was cancelled {fate.cancelled} times")
+    if fate.withdrawal_sent and not fate.cancelled:
+        yield Finding("lost", f"the withdrawal of {name}")
+    if fate.first == "deferred" and not (fate.accepted or fate.cancelled or fate.refused):
+        yield Finding("unanswered", f"{name} was deferred and not taken up")
+    elif not fate.over:
+        yield Finding("unanswered", f"{name} has no answer; its status is {fate.status or 'missing'}")
+    yield from _gaps(name, "statuses", fate.statuses)
+    if fate.accepted or fate.refused:
+        yield from _gaps(name, "register entries", fate.entries)
+    if fate.accepted and fate.entries:
+        newest = fate.entries[max(fate.entries)]
+        if (newest.register_date, newest.register_number) not in fate.numbers:
+            yield Finding("doubled", f"{name} stands in the register under another number than it was given")
+
+
+def _gaps(name: str, what: str, numbered: Mapping[int, object]) -> Iterable[Finding]:
+    if not numbered:
+        yield Finding("lost", f"{name} has no {what}")
+    missing = sorted(set(range(1, max(numbered, default=0) + 1)) - numbered.keys())
+    if missing:
+        yield Finding("lost", f"{name} lacks of its {what} number {', '.join(map(str, missing))}")
+
+
+def _unkept(windows: Iterable[Window]) -> Iterable[Finding]:
+    """No doctor has promised more visits in a stretch of time than can be begun there."""
+    by_doctor: defaultdict[tuple[str, str, date], list[Window]] = defaultdict(list)
+    for each in windows:
+        by_doctor[each.clinic_id, each.doctor_id, each.begins.date()].append(each)
+    for (_, doctor_id, _), promised in by_doctor.items():
+        promised.sort()
+        for first, window in enumerate(promised):
+            closing = sorted(each.ends for each in promised[first:])
+            if any(window.begins + count * SHORTEST_VISIT > ends for count, ends in enumerate(closing)):
+                yield Finding("doubled", f"doctor {doctor_id} has too many visits from {window.begins:%d %B %H:%M} on")
+                break
+
+
+def _dead_letters(
+    expected: Mapping[tuple[str, int, int], str], seen: Mapping[tuple[str, int, int], str]
+) -> Iterable[Finding]:
+    for place in sorted(expected.keys() | seen.keys()):
+        topic, partition, offset = place
+        where = f"record {offset} of {topic} {partition}"
+        if place not in seen:
+            yield Finding("lost", f"{where} had to become a dead letter ({expected[place]}) and did not")
+        elif place not in expected:
+            yield Finding("lost", f"{where} became a dead letter ({seen[place]}) and must not")
+        elif expected[place] != seen[place]:
+            yield Finding("lost", f"{where} is a dead letter by {seen[place]}, not {expected[place]}")
+
+
+def _percentile(ordered: list[float], share: float) -> float | None:
+    """The nearest rank, in milliseconds."""
+    if not ordered:
+        return None
+    rank = max(0, -int(-share * len(ordered) // 1) - 1)
+    return round(ordered[rank] * 1000, 1)

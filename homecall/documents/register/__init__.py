@@ -1,0 +1,1 @@
+"""The register of calls of a clinic's day as a printed page (C6.1)."""

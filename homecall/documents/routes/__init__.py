@@ -1,0 +1,1 @@
+"""The doctors' lists of a clinic's day."""

@@ -1,0 +1,301 @@
+"""The doctors' lists of a clinic's day: for each the visits in order, where, when and why, and the way between. Pure.
+
+The order is that of the schedule as it now stands: by when each visit is planned to begin. What the patient was
+promised is the window; the planned time is the doctor's alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from homecall.contract.events import AddressFacts
+from homecall.contract.types import ZONE
+from homecall.documents.register.register import NOTHING, address, clean, short_day
+from homecall.standard.places import located
+from homecall.texts import documents as words
+from homecall.texts import language as spoken
+from homecall.texts.documents import PageLanguage, coded, said
+from homecall.texts.language import Text
+
+Spot = tuple[float, float]
+"""Latitude and longitude in degrees."""
+
+TITLE: Final = Text("Дәрігердің шақырулар парағы", "Маршрутный лист врача", "Doctor's list of visits")
+PLANNED: Final = Text("Жоспар", "По плану", "Planned")
+PROMISED: Final = Text("Айтылған уақыт", "Обещано", "Promised")
+WHO: Final = Text("Пациент, телефон", "Пациент, телефон", "Patient, phone")
+WHERE: Final = Text("Мекенжайы", "Адрес", "Address")
+WHY: Final = Text("Себебі, ескертпе", "Причина, примечание", "Reason, note")
+NUMBER: Final = Text("№", "№", "No.")
+DONE: Final = Text("Нәтижесі, қолы", "Исход, подпись", "Outcome, signature")
+SHIFT: Final = Text("Ауысым {window}", "Смена {window}", "Shift {window}")
+VISITS: Final = Text("Шақырулар: {count}", "Вызовов: {count}", "Visits: {count}")
+AWAY: Final = Text("{at} бастап жұмыста жоқ", "не работает с {at}", "away from {at}")
+URGENT: Final = Text("ШҰҒЫЛ", "СРОЧНО", "URGENT")
+CHILD: Final = Text("бала, {age} жаста", "ребёнок, возраст: {age}", "child, age {age}")
+AGE: Final = Text("{age} жаста", "возраст: {age}", "age {age}")
+REGISTER: Final = Text("тіркелім № {number}", "№ {number} в журнале", "register no. {number}")
+WAITING: Final = Text("Орын табылмаған шақырулар", "Вызовы без места", "Calls without a place")
+NO_MAP: Final = Text(
+    "Картада жоқ: {numbers} (координаталары берілмеген)",
+    "Нет на плане: {numbers} (координаты не указаны)",
+    "Not on the plan: {numbers} (no coordinates)",
+)
+NORTH: Final = Text("С", "С", "N")
+DRAWN: Final = Text(
+    "Жүру реті түзу сызықтармен көрсетілген", "Порядок объезда показан прямыми", "The order, drawn as straight lines"
+)
+TEMPERATURE: Final = Text("{degrees}\u00a0°C", "{degrees}\u00a0°C", "{degrees}\u00a0°C")
+CHILD_AGE: Final = 18
+
+
+@dataclass(frozen=True)
+class Stop:
+    """One visit of a list. ``order`` is its place in it, from 1; times have an offset."""
+
+    order: int
+    request_id: str
+    planned_at: datetime
+    ends_at: datetime
+    arrives_from: datetime
+    arrives_to: datetime
+    patient: str
+    phone: str
+    age: int | None
+    address: AddressFacts | None
+    reasons: tuple[str, ...]
+    note: str
+    temperature_c: float | None
+    register_number: int | None
+    urgent: bool
+    spot: Spot | None
+    outcome: str | None
+
+
+@dataclass(frozen=True)
+class Route:
+    """A doctor's list. ``away_from`` is when the doctor dropped out of the day."""
+
+    doctor_id: str
+    full_name: str
+    specialty: str
+    shift: tuple[datetime, datetime] | None
+    start: Spot | None
+    away_from: datetime | None
+    stops: tuple[Stop, ...]
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A call that has no place in anybody's day."""
+
+    request_id: str
+    patient: str
+    address: AddressFacts | None
+    reasons: tuple[str, ...]
+    cause: str
+
+
+@dataclass(frozen=True)
+class DayRoutes:
+    """All lists of a clinic's day, those of doctors without a visit too, and who waits for a place."""
+
+    clinic_id: str
+    clinic: Text | None
+    day: date
+    routes: tuple[Route, ...]
+    waiting: tuple[Waiting, ...]
+
+    def named(self, language: PageLanguage) -> str:
+        """The clinic's name; its id where it is not known."""
+        return clean(said(self.clinic, language)) if self.clinic is not None else self.clinic_id
+
+
+def routes_of(
+    clinic_id: str,
+    clinic: Text | None,
+    day: date,
+    *,
+    doctors: Sequence[Mapping[str, Any]],
+    bookings: Mapping[str, Mapping[str, Any]],
+    unavailable: Mapping[str, datetime],
+    requests: Mapping[str, Mapping[str, Any]],
+    outcomes: Mapping[str, str],
+    waiting: Mapping[str, str],
+    zone: ZoneInfo = ZONE,
+) -> DayRoutes:
+    """The lists, from the roster's doctors, the day's bookings, and what is known of each request.
+
+    ``doctors`` are those of the roster as it was published; ``bookings`` the schedule's, by request; ``requests`` the
+    facts of each (``facts``, ``age``, ``register_number``); ``waiting`` the cause by request. A doctor who is booked
+    and no more in the roster has a list as well, behind the others: the visits are promised. Times are told in
+    ``zone``, the clinic's.
+    """
+    by_doctor: dict[str, list[str]] = {str(doctor["doctor_id"]): [] for doctor in doctors}
+    for request_id in bookings:
+        by_doctor.setdefault(bookings[request_id]["doctor"]["doctor_id"], []).append(request_id)
+    known = {str(doctor["doctor_id"]): doctor for doctor in doctors}
+    routes = []
+    for doctor_id, booked in by_doctor.items():
+        booked.sort(key=lambda each: (_planned(bookings[each], zone)[0], each))
+        doctor = known.get(doctor_id) or bookings[booked[0]]["doctor"]
+        stops = tuple(
+            _stop(place, each, bookings[each], requests.get(each, {}), outcomes.get(each), zone)
+            for place, each in enumerate(booked, start=1)
+        )
+        routes.append(
+            Route(
+                doctor_id=doctor_id,
+                full_name=str(doctor["full_name"]),
+                specialty=str(doctor["specialty"]),
+                shift=doctor.get("shift_times"),
+                start=doctor.get("start_spot"),
+                away_from=away_from.astimezone(zone) if (away_from := unavailable.get(doctor_id)) else None,
+                stops=stops,
+            )
+        )
+    unplaced = tuple(
+        Waiting(each, *_who(requests.get(each, {})), cause=cause) for each, cause in sorted(waiting.items())
+    )
+    return DayRoutes(clinic_id, clinic, day, tuple(routes), unplaced)
+
+
+def _planned(kept: Mapping[str, Any], zone: ZoneInfo) -> tuple[datetime, datetime]:
+    # A booking of before there were routes is a fixed slot.
+    begins, ends = kept.get("planned_at") or kept["from"], kept.get("ends_at") or kept["to"]
+    return datetime.fromisoformat(begins).astimezone(zone), datetime.fromisoformat(ends).astimezone(zone)
+
+
+def _stop(
+    order: int,
+    request_id: str,
+    kept: Mapping[str, Any],
+    request: Mapping[str, Any],
+    outcome: str | None,
+    zone: ZoneInfo,
+) -> Stop:
+    planned_at, ends_at = _planned(kept, zone)
+    facts = request.get("facts", {})
+    patient, where, reasons = _who(request)
+    spot = located(kept.get("lat"), kept.get("lon"))
+    return Stop(
+        order=order,
+        request_id=request_id,
+        planned_at=planned_at,
+        ends_at=ends_at,
+        arrives_from=datetime.fromisoformat(kept["from"]).astimezone(zone),
+        arrives_to=datetime.fromisoformat(kept["to"]).astimezone(zone),
+        patient=patient,
+        phone=str((facts.get("patient") or {}).get("phone") or (facts.get("applicant") or {}).get("phone") or ""),
+        age=request.get("age"),
+        address=where,
+        reasons=reasons,
+        note=str(facts.get("note") or ""),
+        temperature_c=facts.get("temperature_c"),
+        register_number=request.get("register_number"),
+        urgent=kept.get("urgency") == "urgent",
+        spot=spot,
+        outcome=outcome,
+    )
+
+
+def _who(request: Mapping[str, Any]) -> tuple[str, AddressFacts | None, tuple[str, ...]]:
+    facts = request.get("facts", {})
+    where = facts.get("address")
+    return (
+        str((facts.get("patient") or {}).get("full_name") or ""),
+        AddressFacts.model_validate(where) if where else None,
+        tuple(facts.get("reasons") or ()),
+    )
+
+
+# ---------------------------------------------------------------- as words
+
+
+def clock(moment: datetime) -> str:
+    """``09:35``, by the clinic's clock."""
+    return spoken.clock(moment)
+
+
+def heading(route: Route, language: PageLanguage) -> str:
+    """The doctor and the specialty."""
+    return f"{clean(route.full_name)}, {coded(words.SPECIALTIES, route.specialty, language)}"
+
+
+def summary(route: Route, language: PageLanguage) -> str:
+    """Shift, number of visits, and since when the doctor is away."""
+    parts = []
+    if route.shift is not None:
+        parts.append(said(SHIFT.fill(window=spoken.window(*route.shift)), language))
+    parts.append(said(VISITS.fill(count=str(len(route.stops))), language))
+    if route.away_from is not None:
+        parts.append(said(AWAY.fill(at=clock(route.away_from)), language))
+    return "; ".join(parts)
+
+
+HEAD: Final = (NUMBER, PLANNED, PROMISED, WHO, WHERE, WHY, DONE)
+
+
+def row(stop: Stop, language: PageLanguage) -> tuple[tuple[str, ...], ...]:
+    """A visit's cells, each a tuple of lines."""
+    return (
+        (str(stop.order),),
+        (f"{clock(stop.planned_at)}",),
+        (spoken.window(stop.arrives_from, stop.arrives_to),),
+        tuple(each for each in (clean(stop.patient) or NOTHING, _age(stop, language), clean(stop.phone)) if each),
+        (address(stop.address, language) or NOTHING,),
+        tuple(each for each in (_reasons(stop.reasons, language, stop.temperature_c), clean(stop.note)) if each),
+        tuple(each for each in (_marks(stop, language), _outcome(stop, language)) if each),
+    )
+
+
+def waiting_line(call: Waiting, language: PageLanguage) -> str:
+    """A call without a place, on one line."""
+    where = address(call.address, language)
+    return "; ".join(
+        each for each in (clean(call.patient) or NOTHING, where, _reasons(call.reasons, language, None)) if each
+    )
+
+
+def not_drawn(route: Route, language: PageLanguage) -> str:
+    """Which visits the plan does not show; empty where it shows all, or there is none to draw."""
+    missing = [str(stop.order) for stop in route.stops if stop.spot is None]
+    return said(NO_MAP.fill(numbers=", ".join(missing)), language) if missing else ""
+
+
+def running(day: DayRoutes, route: Route | None, language: PageLanguage) -> str:
+    """What each page of a list bears: the clinic, the day and the doctor; without a doctor, the calls that wait."""
+    return f"{title_of(day, language)} · {heading(route, language) if route else said(WAITING, language)}"
+
+
+def title_of(day: DayRoutes, language: PageLanguage) -> str:
+    """The page's title, with the clinic and the day."""
+    return f"{said(TITLE, language)}: {day.named(language)}, {short_day(day.day)}"
+
+
+def _age(stop: Stop, language: PageLanguage) -> str:
+    if stop.age is None:
+        return ""
+    return said((CHILD if stop.age < CHILD_AGE else AGE).fill(age=str(stop.age)), language)
+
+
+def _reasons(codes: Sequence[str], language: PageLanguage, temperature_c: float | None) -> str:
+    told = [clean(coded(words.REASON_WORDS, code, language)) for code in codes]
+    if temperature_c is not None:
+        told.append(said(TEMPERATURE.fill(degrees=spoken.number(temperature_c)), language))
+    return ", ".join(told)
+
+
+def _marks(stop: Stop, language: PageLanguage) -> str:
+    parts = [said(URGENT, language)] if stop.urgent else []
+    if stop.register_number is not None:
+        parts.append(said(REGISTER.fill(number=str(stop.register_number)), language))
+    return ", ".join(parts)
+
+
+def _outcome(stop: Stop, language: PageLanguage) -> str:
+    return "" if stop.outcome is None else clean(coded(words.OUTCOMES, stop.outcome, language))

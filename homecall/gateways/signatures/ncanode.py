@@ -1,0 +1,295 @@
+"""RSA and GOST signatures, checked by NCANode (``POST {url}/cms/verify``), which has the certified provider for GOST.
+
+Its word is needed and does not suffice. Read in its code, and closed here:
+
+- ``valid`` stays true when there is no signer, or a signer has no certificate: exactly one of each is asked for, and
+  counted in the CMS itself too;
+- ``data`` is not looked at when the CMS carries its own content: that is compared with ours before anything is asked;
+- revocation is checked only when asked for, and nothing is checked where no OCSP address is configured: an OCSP answer
+  must be there, and say that the certificate is not revoked. "Not revoked" is also what it says of an OCSP responder
+  that did not answer: that is told apart by ``result`` (newer ones) or by the text in ``reason``;
+- whose certificate it is, and for what, is not judged there at all; nor is a broken digest in the signature;
+- dates are held against its own clock: they are held against ``Signed.at`` too.
+
+An answer that is not one of its shapes is taken as no answer: the signature is neither accepted nor refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import httpx
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from homecall.gateways.breaker import Breaker
+from homecall.gateways.http import TooLong, body_of, client, wrong_address
+from homecall.gateways.signatures.canonical import NotCanonical, canonical
+from homecall.gateways.signatures.cms import Refused, opened
+from homecall.gateways.signatures.port import Away, Invalid, Signed, Valid, Verdict
+
+if TYPE_CHECKING:
+    from homecall.runtime.settings import Settings
+
+_MOST_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long the adapter tries, and how hard. Seconds are of real time."""
+
+    request_seconds: float = 5.0
+    """A single call, from connecting to the last byte: NCANode itself asks the OCSP responder meanwhile."""
+    attempts: int = 3
+    """Calls for one signature, the first one counted; repeated after a failure of NCANode or the way to it."""
+    backoff_seconds: float = 0.2
+    """The longest wait before the second call; twice as long before each further one. Drawn from 0 to that."""
+    at_once: int = 8
+    """Calls under way at one moment."""
+    failures: int = 10
+    """Failed calls in a row after which NCANode is left in peace: more than are under way at one moment."""
+    rest_seconds: float = 15.0
+    """For how long."""
+
+
+# ---------------------------------------------------------------- what it answers
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True, strict=True)
+
+
+class _Revocation(_Part):
+    revoked: bool
+    by: str
+    reason: str | None = None
+    result: str | None = None
+
+    @property
+    def answered(self) -> bool:
+        """Whether somebody answered, rather than nobody being asked, or being there."""
+        if self.result is not None:
+            return self.result == "ACTIVE"
+        return self.reason in (None, "", "OK")
+
+
+class _Subject(_Part):
+    iin: str | None = None
+    bin: str | None = None
+
+
+class _Certificate(_Part):
+    valid: bool
+    revocations: list[_Revocation]
+    not_before: AwareDatetime = Field(alias="notBefore", strict=False)
+    not_after: AwareDatetime = Field(alias="notAfter", strict=False)
+    key_usage: str = Field(alias="keyUsage")
+    key_user: list[str] = Field(alias="keyUser")
+    subject: _Subject
+
+
+class _Signer(_Part):
+    certificates: list[_Certificate]
+
+
+class Answer(_Part):
+    """What ``/cms/verify`` answers with status 200, as far as it matters here."""
+
+    valid: bool
+    signers: list[_Signer]
+
+
+class _Error(_Part):
+    """What it answers when it could not make sense of what it was given."""
+
+    status: Literal[400]
+    message: str
+
+
+def judge(answer: Answer, signed: Signed) -> Verdict:
+    """The verdict by what NCANode found, on a CMS with one signer that is over our content."""
+    if len(answer.signers) != 1 or len(answer.signers[0].certificates) != 1:
+        return Invalid("signer", "has no signer with a certificate, or several: the applicant alone must sign")
+    certificate = answer.signers[0].certificates[0]
+    if any(each.revoked or each.result == "REVOKED" for each in certificate.revocations):
+        return Invalid("revocation", "has a certificate that was revoked: sign with another")
+    if not certificate.not_before <= signed.at <= certificate.not_after:
+        return Invalid("validity", "has a certificate that was not valid at submitted_at: sign with a valid one")
+    if certificate.key_usage != "SIGN":
+        return Invalid("usage", "has a certificate that is not for signing documents: use the signing key, not AUTH")
+    if "INDIVIDUAL" not in certificate.key_user or "ORGANIZATION" in certificate.key_user or certificate.subject.bin:
+        return Invalid("individual", "has an organisation's certificate: sign with a natural person's own")
+    if certificate.subject.iin != signed.signer_iin:
+        return Invalid("iin", "is another person's: the applicant must sign, or the representative who applies (R15)")
+    # From here on a no may be the fault of what NCANode itself depends on.
+    if not any(each.by == "OCSP" and each.answered for each in certificate.revocations):
+        return Away("NCANode had no answer on revocation (OCSP): look at its log and its ncanode.ocsp settings")
+    if not certificate.valid:
+        return Invalid("chain", "has a certificate that is expired or from no authority that NCANode trusts")
+    if not answer.valid:
+        return Invalid("signature", "does not match its certificate's key and the data: sign their RFC 8785 form")
+    return Valid()
+
+
+# ---------------------------------------------------------------- asking
+
+
+class _NoAnswer(Exception):
+    """A call that brought nothing; ``again`` when the next one may."""
+
+    def __init__(self, reason: str, *, again: bool = False) -> None:
+        super().__init__(reason)
+        self.again = again
+
+
+class NcaNode:
+    """The port over NCANode. One instance per process and event loop."""
+
+    def __init__(
+        self,
+        url: str,
+        limits: Limits = Limits(),
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        draw: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        self._limits = limits
+        self._draw = draw
+        self._breaker = Breaker(failures=limits.failures, rest_seconds=limits.rest_seconds, clock=clock)
+        self._free = asyncio.Semaphore(limits.at_once)
+        self._address = url.rstrip("/") + "/cms/verify"
+        self._client = client(at_once=limits.at_once)
+
+    async def start(self) -> None:
+        return
+
+    async def verify(self, batch: Sequence[Signed]) -> list[Verdict]:
+        # In a thread: reading a CMS is a millisecond of processor time each.
+        questions = await asyncio.to_thread(lambda: [_question(signed) for signed in batch])
+        return await asyncio.gather(*map(self._one, batch, questions))
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def _one(self, signed: Signed, question: dict[str, Any] | Invalid) -> Verdict:
+        if isinstance(question, Invalid):
+            return question
+        try:
+            answer = await self._ask(question)
+        except _NoAnswer as failure:
+            return Away(str(failure))
+        except Exception as error:  # an error of ours leaves one signature unchecked
+            return Away(f"the check by NCANode broke: {type(error).__name__}")
+        return answer if isinstance(answer, Invalid) else judge(answer, signed)
+
+    async def _ask(self, question: dict[str, Any]) -> Answer | Invalid:
+        """NCANode's answer, asked for a few times if need be. Raises ``_NoAnswer`` with the last reason."""
+        failure: _NoAnswer | None = None
+        for attempt in range(self._limits.attempts):
+            if attempt:
+                await asyncio.sleep(self._draw(0.0, self._limits.backoff_seconds * 2 ** (attempt - 1)))
+            async with self._free:
+                if not self._breaker.admits():
+                    raise failure or _NoAnswer("NCANode failed several times in a row and is left in peace for a while")
+                try:
+                    return await self._told(question)
+                except _NoAnswer as latest:
+                    failure = latest
+                    if not latest.again:
+                        break
+        raise failure or _NoAnswer("NCANode was not asked")
+
+    async def _told(self, question: dict[str, Any]) -> Answer | Invalid:
+        """One call, its outcome told to the breaker: whatever NCANode answers but its own errors, it is there."""
+        settled = False
+        try:
+            found = await self._exchange(question)
+            self._breaker.succeeded()
+            settled = True
+        except _NoAnswer as failure:
+            self._breaker.failed() if failure.again else self._breaker.succeeded()
+            settled = True
+            raise
+        finally:
+            if not settled:
+                self._breaker.dropped()
+        return found
+
+    async def _exchange(self, question: dict[str, Any]) -> Answer | Invalid:
+        try:
+            async with (
+                asyncio.timeout(self._limits.request_seconds),
+                self._client.stream("POST", self._address, json=question) as response,
+            ):
+                if response.status_code >= 500 or response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+                    raise _NoAnswer(f"NCANode answers with status {response.status_code}", again=True)
+                body = await body_of(response, _MOST_BYTES)
+        except TooLong:
+            raise _NoAnswer("NCANode's answer is longer than 1 MiB") from None
+        except TimeoutError:
+            raise _NoAnswer("NCANode did not answer in time", again=True) from None
+        except httpx.TransportError:
+            raise _NoAnswer("NCANode cannot be reached: see HOMECALL_NCANODE_URL", again=True) from None
+        return _read(response.status_code, body)
+
+
+def _read(status: int, body: bytes) -> Answer | Invalid:
+    """What an answer says. Raises ``_NoAnswer`` for one that says nothing about this signature."""
+    try:
+        if status == httpx.codes.OK:
+            return Answer.model_validate_json(body)
+        if status == httpx.codes.BAD_REQUEST:
+            # It answers so for a CMS that it cannot read, and where the digest is another data's.
+            _Error.model_validate_json(body)
+            return Invalid("form", "cannot be verified by NCANode: sign the RFC 8785 form of the data again")
+    except ValidationError:
+        raise _NoAnswer(f"what answers with status {status} at HOMECALL_NCANODE_URL is no NCANode") from None
+    raise _NoAnswer(f"NCANode answers with status {status}: see HOMECALL_NCANODE_URL")
+
+
+def _question(signed: Signed) -> dict[str, Any] | Invalid:
+    """What to ask. Never raises: what cannot be read as a CMS with one signer over our content is not asked about."""
+    try:
+        content = canonical(signed.value)
+        cms = opened(signed.cms, content)
+    except NotCanonical as error:
+        return Invalid("canonical", str(error), error.path)
+    except Refused as refused:
+        return refused.verdict
+    except Exception:
+        return Invalid("form", "cannot be read as a CMS signature: sign again and send its DER in base64")
+    return {
+        # The very bytes that were looked at, so that no other reading of the base64 reaches NCANode.
+        "cms": base64.b64encode(cms.der).decode(),
+        "data": base64.b64encode(content).decode(),
+        "revocationCheck": ["OCSP", "CRL"],
+    }
+
+
+def ncanode_from(settings: Settings) -> NcaNode:
+    """The port over ``HOMECALL_NCANODE_URL``; see ``choice.verifier_from``.
+
+    In production an address other than this machine's must be ``https``: whoever stands between could call any
+    signature sound, and reads IINs. The errors never repeat the address: it may hold a password.
+    """
+    from homecall.runtime.settings import SettingsError
+
+    url = settings.ncanode_url
+    if url is None:
+        raise SettingsError("HOMECALL_NCANODE_URL is missing: HOMECALL_SIGNATURES=ncanode needs NCANode's address")
+    if wrong_address(url, encrypted=False):
+        raise SettingsError(
+            "HOMECALL_NCANODE_URL is no plain http or https address: set one as in http://127.0.0.1:14579"
+        )
+    wrong = wrong_address(url, encrypted=settings.env == "production")
+    if wrong:
+        raise SettingsError(
+            f"HOMECALL_NCANODE_URL: {wrong}: run NCANode beside the service, as in http://127.0.0.1:14579, "
+            "or set an https address in front of it"
+        )
+    return NcaNode(url)

@@ -1,0 +1,209 @@
+"""Online revocation (OCSP, RFC 6960): the authority's own responder is asked about each certificate as it is checked.
+
+pyHanko makes the request and judges the answer: who may sign it, for which certificate it is, and whether it still
+held at the time; here is the way there and back, with its limits, and what follows when nobody answers.
+
+Nothing here reads a clock to decide: an answer counts if it had not run out by the time that is asked about (R1), and
+if it was made while the certificate was valid: a responder may forget a certificate once it has expired.
+Loaded by the workers of ``rsa_pool``, and only where OCSP is asked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import httpx
+from asn1crypto import ocsp as asn1_ocsp  # type: ignore[import-untyped]  # ships no types
+from asn1crypto import x509 as asn1_x509
+from pyhanko_certvalidator.context import ValidationContext
+from pyhanko_certvalidator.errors import (
+    OCSPFetchError,
+    OCSPNoMatchesError,
+    OCSPValidationError,
+    OCSPValidationIndeterminateError,
+    RevokedError,
+)
+from pyhanko_certvalidator.fetchers.common_utils import format_ocsp_request, process_ocsp_response_data
+from pyhanko_certvalidator.path import ValidationPath
+from pyhanko_certvalidator.policy_decl import NO_REVOCATION, CertRevTrustPolicy
+from pyhanko_certvalidator.revinfo.validate_ocsp import verify_ocsp_response
+
+from homecall.gateways.breaker import Breaker
+from homecall.gateways.http import TooLong, body_of, client
+
+_MOST_BYTES = 64 * 1024
+_STRONG = frozenset({"sha256", "sha384", "sha512"})
+"""The digests with which an answer may be signed."""
+_MOST_RESPONDERS = 2
+"""Of the addresses that a certificate names, so many are tried."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long a responder is waited for. Seconds are of real time."""
+
+    request_seconds: float = 4.0
+    """From connecting to the last byte."""
+    failures: int = 5
+    """Failed calls in a row after which a responder is left in peace."""
+    rest_seconds: float = 15.0
+    """For how long."""
+
+
+class Unanswered(Exception):
+    """Nobody could say whether a certificate was revoked, and why; ``for_good``: nor will any later answer."""
+
+    def __init__(self, reason: str, *, for_good: bool = False) -> None:
+        super().__init__(reason)
+        self.for_good = for_good
+
+
+class Ocsp:
+    """Asks the responder at ``address``, or, without one, those that each certificate names. For one event loop."""
+
+    def __init__(
+        self, address: str | None, limits: Limits = Limits(), *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._address = address
+        self._limits = limits
+        self._clock = clock
+        self._breakers: dict[str, Breaker] = {}
+        self._client: httpx.AsyncClient | None = None
+
+    async def verdict(
+        self, certificate: asn1_x509.Certificate, path: ValidationPath, at: datetime
+    ) -> Literal["revoked", "good"]:
+        """Whether a certificate of a path that has been found sound was revoked at that time. Raises ``Unanswered``."""
+        addresses = [self._address] if self._address else self.named_in(certificate)
+        failure = Unanswered("a certificate names no OCSP responder: set HOMECALL_OCSP to its authority's")
+        for address in addresses[:_MOST_RESPONDERS]:
+            try:
+                return await self._judged(await self._fetched(address, certificate, path), certificate, path, at)
+            except Unanswered as latest:
+                failure = latest
+                if latest.for_good:
+                    break
+        raise failure
+
+    @staticmethod
+    def named_in(certificate: asn1_x509.Certificate) -> list[str]:
+        """The responders that a certificate names."""
+        return [url for url in certificate.ocsp_urls if url.lower().startswith(("http://", "https://"))]
+
+    async def _fetched(
+        self, address: str, certificate: asn1_x509.Certificate, path: ValidationPath
+    ) -> asn1_ocsp.OCSPResponse:
+        issuer = path.find_issuing_authority(certificate)
+        # SHA-1 names the issuer here, and protects nothing: it is what every responder understands.
+        asked = format_ocsp_request(certificate, issuer, certid_hash_algo="sha1", request_nonces=True)
+        breaker = self._breakers.setdefault(
+            address, Breaker(failures=self._limits.failures, rest_seconds=self._limits.rest_seconds, clock=self._clock)
+        )
+        if not breaker.admits():
+            raise Unanswered("the OCSP responder failed several times in a row and is left in peace for a while")
+        try:
+            body = await self._exchange(address, asked.dump())
+        except Unanswered:
+            breaker.failed()
+            raise
+        except BaseException:
+            breaker.dropped()
+            raise
+        breaker.succeeded()
+        try:
+            return process_ocsp_response_data(body, ocsp_request=asked, ocsp_url="the responder")
+        except (OCSPFetchError, OCSPValidationError, ValueError) as error:
+            raise Unanswered("what the OCSP responder answers is no answer") from error
+
+    async def _exchange(self, address: str, question: bytes) -> bytes:
+        if self._client is None:
+            self._client = client(
+                at_once=32,
+                headers={"content-type": "application/ocsp-request", "accept": "*/*"},
+                # A connection that a responder has meanwhile closed would look like a responder that is away.
+                idle_seconds=0,
+            )
+        try:
+            async with (
+                asyncio.timeout(self._limits.request_seconds),
+                self._client.stream("POST", address, content=question) as response,
+            ):
+                if response.status_code != httpx.codes.OK:
+                    raise Unanswered(f"the OCSP responder answers with status {response.status_code}")
+                return await body_of(response, _MOST_BYTES)
+        except TooLong:
+            raise Unanswered("the OCSP responder's answer is longer than 64 KiB") from None
+        except TimeoutError:
+            raise Unanswered("the OCSP responder did not answer in time") from None
+        except (httpx.HTTPError, httpx.InvalidURL, OSError):
+            raise Unanswered("the OCSP responder cannot be reached") from None
+
+    async def _judged(
+        self, response: asn1_ocsp.OCSPResponse, certificate: asn1_x509.Certificate, path: ValidationPath, at: datetime
+    ) -> Literal["revoked", "good"]:
+        single = _about(response, certificate)
+        made_at: datetime = single["this_update"].native
+        # An answer may be from after that time: it names when the certificate was revoked. Then it must hold by its
+        # own beginning; else it must not have run out by then.
+        moment = max(at, made_at)
+        context = ValidationContext(
+            trust_roots=[path.trust_anchor],
+            # An authority between may sign its answers itself, and they need not bring its certificate along.
+            other_certs=list(path.iter_certs(False)),
+            moment=moment,
+            allow_fetching=False,
+            ocsps=[response],
+            revinfo_policy=CertRevTrustPolicy(NO_REVOCATION),
+            time_tolerance=timedelta(0),
+        )
+        try:
+            await verify_ocsp_response(certificate, path, context)
+        except RevokedError as error:
+            return "revoked" if error.revocation_dt <= at else "good"
+        except (OCSPNoMatchesError, OCSPValidationIndeterminateError, OCSPValidationError, ValueError) as error:
+            reason = "is stale" if getattr(error, "suspect_stale", None) else "cannot be trusted or does not know"
+            raise Unanswered(f"the OCSP responder's answer {reason}") from error
+        if not _remembers(single, certificate, made_at):
+            raise Unanswered(
+                "the OCSP responder's answer is from after the certificate's end and tells nothing about it",
+                for_good=True,
+            )
+        return "good"
+
+    async def close(self) -> None:
+        if self._client is not None:
+            await self._client.aclose()
+
+
+def _about(response: Any, certificate: asn1_x509.Certificate) -> Any:
+    """The one part of an answer that is about this certificate: believed only once its signature is found good."""
+    try:
+        basic = response["response_bytes"]["response"].parsed
+        if basic["signature_algorithm"].hash_algo not in _STRONG:
+            raise Unanswered("the OCSP responder's answer cannot be trusted: it is signed with a weak digest")
+        parts = basic["tbs_response_data"]["responses"]
+        named = [each for each in parts if each["cert_id"]["serial_number"].native == certificate.serial_number]
+        if len(named) == 1 and named[0]["this_update"].native is not None:
+            return named[0]
+    except (ValueError, TypeError, KeyError) as error:
+        raise Unanswered("what the OCSP responder answers is no answer") from error
+    raise Unanswered("the OCSP responder's answer cannot be trusted or does not know")
+
+
+def _remembers(single: Any, certificate: asn1_x509.Certificate, made_at: datetime) -> bool:
+    """Whether "good" means something: the certificate had not expired when the answer was made, or the responder says
+    that it keeps those that had not expired by then (RFC 6960, 4.4.4).
+    """
+    if made_at <= certificate.not_valid_after:
+        return True
+    try:
+        cutoff = single.archive_cutoff_value
+        kept_since = None if cutoff is None else cutoff.native
+    except (ValueError, TypeError):
+        return False
+    return kept_since is not None and kept_since <= certificate.not_valid_after

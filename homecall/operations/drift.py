@@ -1,0 +1,466 @@
+"""Where the stores of intake, scheduler and notifier contradict one another about a clinic's day. Pure.
+
+Each service is right by itself: what is stored, it has decided. What one has said, another must have taken up; what
+differs after the settling age was lost on the way, or changed by hand.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date, datetime
+from typing import Any, Final
+
+from homecall.operations.terminal import counted
+from homecall.runtime.mongo.mongo import Aggregate, Page
+from services.intake.domain import RequestState, awaits_number
+from services.notifier.domain import Call as Told
+from services.scheduler.domain import CallState, day_key, is_pending
+from services.scheduler.store import ClinicDay
+
+_READ_AGAIN: Final = "have {} read {} again from that day on"
+_OF_NOTIFIER: Final = _READ_AGAIN.format("notifier", "intake-events and schedule-events")
+_OF_SCHEDULER: Final = _READ_AGAIN.format("scheduler", "intake-events and visits")
+_OF_INTAKE: Final = _READ_AGAIN.format("intake", "requests and schedule-events")
+_PAGE: Final = "put the page right from a backup: a number is never given anew"
+_DAY: Final = "put the doctors' day right from a backup, or tell the clinic and the patient which time holds"
+_RESTART: Final = "look at the log of {store}: its timers carry on what was begun; restart it if they stand still"
+
+WAYS_OUT: Final[Mapping[str, str]] = {
+    "number_missing": _PAGE,
+    "number_differs": _PAGE,
+    "number_gap": _PAGE,
+    "number_doubled": "tell the clinic which call keeps the number, and enter the other anew",
+    "number_without_request": _OF_INTAKE,
+    "entry_missing": _OF_NOTIFIER,
+    "entry_number_differs": "the number of intake's page holds: correct the entry by it, and print the page again",
+    "entry_without_request": _OF_INTAKE,
+    "status_missing": _OF_NOTIFIER,
+    "status_differs": _OF_NOTIFIER,
+    "outcome_differs": _OF_NOTIFIER,
+    "call_missing": _OF_SCHEDULER,
+    "call_without_request": _OF_INTAKE,
+    "booking_missing": _DAY,
+    "booking_differs": _DAY,
+    "booking_without_call": _OF_SCHEDULER,
+    "booking_of_withdrawn": "take the booking out of the doctors' day by hand: nobody else gets the place until then",
+    "withdrawal_missing": _OF_SCHEDULER,
+    "closing_missing": _OF_INTAKE,
+    "visit_date_differs": _OF_INTAKE,
+    "unfinished": _RESTART,
+    "unsent": _RESTART,
+}
+"""Every kind of difference, and what to do about it; docs/operations.md says how."""
+
+_FINISHED: Final = frozenset({"completed", "not_completed"})
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What differs: of which request, in which service's store, and how. No names, addresses or IINs."""
+
+    kind: str
+    clinic_id: str
+    date: str
+    store: str
+    detail: str
+    request_id: str | None = None
+
+    @property
+    def way_out(self) -> str:
+        return WAYS_OUT[self.kind].format(store=self.store)
+
+    @property
+    def line(self) -> str:
+        """For an operator to read."""
+        of = self.request_id or f"register of {self.date}"
+        return f"{self.clinic_id} {self.date} {of}: {self.kind} in {self.store}: {self.detail}: {self.way_out}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """As ``--json`` prints it."""
+        return asdict(self) | {"way_out": self.way_out}
+
+
+@dataclass
+class Counts:
+    """What the stores hold of a clinic's day."""
+
+    requests: int = 0
+    """By intake: accepted, refused, deferred, withdrawn and held."""
+    accepted: int = 0
+    """Of these, those with a place in the register."""
+    numbers: int = 0
+    """On the register's page."""
+    entries: int = 0
+    """Lines of the register by notifier, those of refused calls too."""
+    statuses: int = 0
+    """Requests of which a status has gone out."""
+    booked: int = 0
+    waiting: int = 0
+    withdrawn: int = 0
+    closed: int = 0
+    bookings: int = 0
+    """In the clinic's day of the doctors, whatever day their calls were accepted on."""
+    settling: int = 0
+    """Requests that changed a moment ago, and were not judged."""
+
+    def add(self, other: Counts) -> None:
+        for name, number in asdict(other).items():
+            setattr(self, name, getattr(self, name) + number)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A clinic's day: what is there, and what differs."""
+
+    clinic_id: str
+    date: str
+    counts: Counts
+    differences: tuple[Difference, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """As ``--json`` prints it: counts alone."""
+        return {
+            "clinic_id": self.clinic_id,
+            "date": self.date,
+            **asdict(self.counts),
+            "differences": len(self.differences),
+        }
+
+    def confirmed_by(self, again: Judged) -> Judged:
+        """Only what differs in a second reading too: stores are not read at one moment."""
+        both = set(self.differences) & set(again.differences)
+        return replace(again, differences=tuple(each for each in again.differences if each in both))
+
+
+@dataclass
+class Facts:
+    """What the three stores hold of some clinics' day, and of every request that has to do with it."""
+
+    requests: dict[str, Aggregate[RequestState]] = field(default_factory=dict)
+    calls: dict[str, Aggregate[CallState]] = field(default_factory=dict)
+    told: dict[str, Aggregate[Told]] = field(default_factory=dict)
+    pages: dict[str, Page] = field(default_factory=dict)
+    days: dict[str, ClinicDay] = field(default_factory=dict)
+    here: set[tuple[str, str]] = field(default_factory=set)
+    """(service, request id) of those that the service's store counts to this day; others are there to be compared."""
+
+
+def judge(clinics: Iterable[str], on: date, facts: Facts, settled_before: datetime) -> list[Judged]:
+    """Compare the stores for these clinics' day. What changed after ``settled_before`` is on its way: not judged."""
+    judging = _Judging(on.isoformat(), facts, settled_before)
+    for request_id in sorted({request_id for _, request_id in facts.here}):
+        judging.request(request_id)
+    for clinic_id in clinics:
+        judging.page(clinic_id)
+        judging.bookings(clinic_id)
+    return [judging.judged(clinic_id) for clinic_id in clinics]
+
+
+class _Judging:
+    def __init__(self, on: str, facts: Facts, settled_before: datetime) -> None:
+        self._on = on
+        self._facts = facts
+        self._settled_before = settled_before
+        self._counts: dict[str, Counts] = defaultdict(Counts)
+        self._found: dict[str, list[Difference]] = defaultdict(list)
+
+    def judged(self, clinic_id: str) -> Judged:
+        return Judged(clinic_id, self._on, self._counts[clinic_id], tuple(self._found[clinic_id]))
+
+    # ------------------------------------------------------------ one request
+
+    def request(self, request_id: str) -> None:
+        """Judge a request whose day this is; of another day's, only its booking here is judged."""
+        facts = self._facts
+        request, told, call = (
+            _state(facts.requests, request_id),
+            _state(facts.told, request_id),
+            _state(facts.calls, request_id),
+        )
+        here = self._here(request_id)
+        if request is not None:
+            # One whose date could not be read has no day in intake: it is refused, and the register's day holds.
+            if "intake" not in here and not (request.status == "refused" and "notifier" in here):
+                return
+            clinic_id = request.clinic_id
+        elif told is not None:
+            if "notifier" not in here:
+                return
+            clinic_id = told.clinic_id
+        else:
+            assert call is not None
+            clinic_id = call.clinic_id
+        self._count(clinic_id, request, told, call)
+        if not self._settled(request_id, call):
+            self._counts[clinic_id].settling += 1
+            return
+        for kind, store, detail in self._differences(request_id, request, told, call):
+            self._found[clinic_id].append(Difference(kind, clinic_id, self._on, store, detail, request_id))
+
+    def _here(self, request_id: str) -> set[str]:
+        return {each for each in ("intake", "notifier", "scheduler") if (each, request_id) in self._facts.here}
+
+    def _count(self, clinic_id: str, request: RequestState | None, told: Told | None, call: CallState | None) -> None:
+        counts = self._counts[clinic_id]
+        if request is not None:
+            counts.requests += 1
+            counts.accepted += request.register_date is not None
+            counts.withdrawn += request.status == "cancelled"
+        if told is not None:
+            counts.entries += told.revision > 0
+            counts.statuses += told.sequence > 0
+        if call is not None:
+            counts.booked += call.status == "booked"
+            counts.waiting += call.status == "waiting"
+            counts.closed += call.status == "closed"
+
+    def _settled(self, request_id: str, call: CallState | None) -> bool:
+        """Whether nothing about the request is on its way any more."""
+        kept = (self._facts.requests, self._facts.told, self._facts.calls)
+        stored = [each[request_id].changed_at for each in kept if request_id in each]
+        if any(moment is not None and moment > self._settled_before for moment in stored):
+            return False
+        # A day that is being settled is stored before its calls are.
+        return call is None or not self._being_settled(day_key(call.clinic_id, call.day))
+
+    def _being_settled(self, key: str) -> bool:
+        day = self._facts.days.get(key)
+        if day is None or day.dirty is None:
+            return False
+        return day.changed_at is not None and day.changed_at > self._settled_before
+
+    def _differences(
+        self, request_id: str, request: RequestState | None, told: Told | None, call: CallState | None
+    ) -> Iterator[tuple[str, str, str]]:
+        yield from self._left_over(request_id)
+        if request is None:
+            if told is not None:
+                yield (
+                    "entry_without_request",
+                    "notifier",
+                    f"has the status {told.status or 'none'}; intake knows it not",
+                )
+            if call is not None:
+                yield "call_without_request", "scheduler", f"is {call.status}; intake does not know it"
+            return
+        if awaits_number(request):
+            yield "unfinished", "intake", "is accepted, and has waited for its number"
+            return
+        if request.register_date is None:
+            yield from _not_entered(request, told, call)
+            return
+        yield from self._numbered(request)
+        yield from _entered(request, told)
+        yield from self._placed(request, told, call)
+
+    def _left_over(self, request_id: str) -> Iterator[tuple[str, str, str]]:
+        stores: dict[str, Mapping[str, Aggregate[Any]]] = {
+            "intake": self._facts.requests,
+            "scheduler": self._facts.calls,
+            "notifier": self._facts.told,
+        }
+        for store, kept in stores.items():
+            aggregate = kept.get(request_id)
+            if aggregate is not None and aggregate.unsent:
+                yield (
+                    "unsent",
+                    store,
+                    f"{counted(len(aggregate.unsent), 'outcome')} stored and not known to have been sent",
+                )
+        call = _state(self._facts.calls, request_id)
+        if call is not None and is_pending(call):
+            yield "unfinished", "scheduler", "waits for something to be done in its day"
+
+    def _numbered(self, request: RequestState) -> Iterator[tuple[str, str, str]]:
+        page = self._facts.pages.get(f"{request.clinic_id}|{request.register_date}")
+        number = page.numbers.get(request.request_id) if page is not None else None
+        if number is None:
+            yield "number_missing", "intake", f"was given {request.register_number}, and the page has no number for it"
+        elif number != request.register_number:
+            yield "number_differs", "intake", f"was given {request.register_number}, and the page says {number}"
+
+    def _placed(
+        self, request: RequestState, told: Told | None, call: CallState | None
+    ) -> Iterator[tuple[str, str, str]]:
+        if call is None:
+            if request.status == "accepted" or told is None or told.status not in {"withdrawn", *_FINISHED}:
+                yield "call_missing", "scheduler", "accepted, and neither booked nor waiting nor withdrawn nor closed"
+            elif request.status == "closed":
+                yield "call_missing", "scheduler", "closed by intake, and scheduler has no call"
+            return
+        if request.status == "cancelled" and call.status in {"booked", "waiting"}:
+            yield "withdrawal_missing", "scheduler", f"was withdrawn, and its call is {call.status}"
+            return
+        if request.status != "cancelled" and call.status == "cancelled":
+            yield "withdrawal_missing", "intake", f"is {request.status}, and its call was withdrawn"
+            return
+        if (request.status == "closed") != (call.status == "closed") and request.status != "cancelled":
+            late = "intake" if call.status == "closed" else "scheduler"
+            yield "closing_missing", late, f"is {request.status} in intake, and {call.status} in scheduler"
+        if call.status == "booked":
+            yield from self._booked(request, call)
+        yield from _told(call, told)
+
+    def _booked(self, request: RequestState, call: CallState) -> Iterator[tuple[str, str, str]]:
+        said = call.booking or {}
+        day = self._facts.days.get(day_key(call.clinic_id, call.day))
+        kept = day.bookings.get(call.request_id) if day is not None else None
+        if kept is None:
+            yield "booking_missing", "scheduler", f"is booked on {call.day}, and that day has no booking for it"
+        elif _place(kept["from"], kept["to"], kept["doctor"]) != _said_place(said) or said.get("day") != call.day:
+            yield "booking_differs", "scheduler", f"was told {_when(said)}, and is booked {_window(kept['from'])}"
+        if request.status == "accepted" and request.visit_date != call.day:
+            yield "visit_date_differs", "intake", f"has the visit on {request.visit_date}, and it is on {call.day}"
+
+    # ------------------------------------------------------------ the page, the day
+
+    def page(self, clinic_id: str) -> None:
+        """The register's page: 1, 2, 3… with no gap and no double, and each of an accepted request."""
+        page = self._facts.pages.get(f"{clinic_id}|{self._on}")
+        if page is None:
+            return
+        self._counts[clinic_id].numbers += len(page.numbers)
+
+        def find(kind: str, detail: str, request_id: str | None = None) -> None:
+            self._found[clinic_id].append(Difference(kind, clinic_id, self._on, "intake", detail, request_id))
+
+        by_number: dict[int, list[str]] = defaultdict(list)
+        for request_id, number in page.numbers.items():
+            by_number[number].append(request_id)
+            request = _state(self._facts.requests, request_id)
+            if request is None:
+                find("number_without_request", f"has the number {number}; intake does not know it", request_id)
+            elif request.clinic_id != clinic_id or request.register_date != self._on:
+                find(
+                    "number_without_request", f"has the number {number}, and is {request.status} elsewhere", request_id
+                )
+        for number, ids in sorted(by_number.items()):
+            for request_id in sorted(ids)[1:]:
+                find("number_doubled", f"has the number {number}, and so has {min(ids)}", request_id)
+        last = max([page.count, *by_number])
+        for first, end in _runs(sorted(set(range(1, last + 1)) - by_number.keys())):
+            find("number_gap", f"nobody has number {first if first == end else f'{first} to {end}'}")
+        if page.count < last:
+            find(
+                "number_gap",
+                f"the page counts {counted(page.count, 'number')}, and {last} is given: the next would be doubled",
+            )
+
+    def bookings(self, clinic_id: str) -> None:
+        """The doctors' day: each booking of a call that is booked there."""
+        key = day_key(clinic_id, self._on)
+        day = self._facts.days.get(key)
+        if day is None:
+            return
+        self._counts[clinic_id].bookings += len(day.bookings)
+        if self._being_settled(key):
+            return
+        if day.dirty is not None:
+            detail = f"the doctors' day is marked to be settled ({day.dirty[1]})"
+            self._found[clinic_id].append(Difference("unfinished", clinic_id, self._on, "scheduler", detail))
+        for request_id, kept in day.bookings.items():
+            call = _state(self._facts.calls, request_id)
+            at = _window(kept["from"])
+            if call is None:
+                kind, detail = "booking_without_call", f"is booked {at}; scheduler has no such call"
+            elif not self._settled(request_id, call) or (call.status in {"booked", "closed"} and call.day == self._on):
+                continue
+            elif call.status == "cancelled":
+                kind, detail = "booking_of_withdrawn", f"was withdrawn, and is booked {at}"
+            else:
+                kind, detail = "booking_without_call", f"is booked {at}, and its call is {call.status} on {call.day}"
+            self._found[clinic_id].append(Difference(kind, clinic_id, self._on, "scheduler", detail, request_id))
+
+
+# ---------------------------------------------------------------- what was said of a request
+
+
+def _not_entered(request: RequestState, told: Told | None, call: CallState | None) -> Iterator[tuple[str, str, str]]:
+    """Refused, deferred, held, or withdrawn before its opening: no number, and nothing for the scheduler."""
+    if call is not None:
+        yield "call_without_request", "scheduler", f"is {request.status} in intake, and {call.status} in scheduler"
+    if request.status == "held":
+        return
+    if request.status == "refused" and (told is None or not told.revision):
+        yield "entry_missing", "notifier", "was refused, and the register has no line for it"
+    wanted = {"refused": "refused", "deferred": "deferred", "cancelled": "withdrawn"}[request.status]
+    yield from _status(told, {wanted}, f"is {request.status}")
+
+
+def _entered(request: RequestState, told: Told | None) -> Iterator[tuple[str, str, str]]:
+    if told is None or not told.revision:
+        yield "entry_missing", "notifier", f"has the number {request.register_number}, and the register has no entry"
+    elif (told.register_date, told.register_number) != (request.register_date, request.register_number):
+        stands = f"{told.register_number} of {told.register_date}"
+        yield "entry_number_differs", "notifier", f"has the number {request.register_number}, and its entry {stands}"
+    yield from _status(
+        told, {"withdrawn", *_FINISHED} if request.status == "cancelled" else None, f"is {request.status}"
+    )
+
+
+def _status(told: Told | None, wanted: set[str] | None, stands: str) -> Iterator[tuple[str, str, str]]:
+    """``wanted`` None: any status but a refusal."""
+    if told is None or not told.sequence:
+        yield "status_missing", "notifier", f"{stands}, and no status has gone out"
+    elif told.status not in wanted if wanted is not None else told.status in {"refused", "deferred", "withdrawn"}:
+        yield "status_differs", "notifier", f"{stands}, and its status is {told.status}"
+
+
+def _told(call: CallState, told: Told | None) -> Iterator[tuple[str, str, str]]:
+    """Whether the place, the want of one, or the end was told as the scheduler has it."""
+    if told is None or not told.sequence or told.status in {"refused", "withdrawn"}:
+        return  # said before
+    if call.status == "closed":
+        if told.status not in _FINISHED:
+            yield "status_missing", "notifier", f"ended as {call.outcome}, and its status is {told.status}"
+        elif told.outcome != call.outcome:
+            yield "outcome_differs", "notifier", f"ended as {call.outcome}, and its entry says {told.outcome}"
+    elif call.status == "booked":
+        if told.visit is None:
+            said = _when(call.booking or {})
+            yield "status_missing", "notifier", f"is booked {said}, and its status is {told.status}"
+        elif _said_place(told.visit) != _said_place(call.booking or {}):
+            yield (
+                "status_differs",
+                "notifier",
+                f"is booked {_when(call.booking or {})}, and was told {_when(told.visit)}",
+            )
+    elif call.status == "waiting" and call.unplaced_since is not None:
+        if told.visit is not None:
+            yield "status_differs", "notifier", f"waits for a place, and was told {_when(told.visit)}"
+        elif told.status != "delayed":
+            yield "status_missing", "notifier", f"waits for a place, and its status is {told.status}"
+
+
+def _state(kept: Mapping[str, Aggregate[Any]], request_id: str) -> Any:
+    """The state; None as well where only something is parked, or nothing is known."""
+    found = kept.get(request_id)
+    return None if found is None else found.state
+
+
+def _place(begins: str, ends: str, doctor: Mapping[str, Any]) -> tuple[Any, ...]:
+    return datetime.fromisoformat(begins), datetime.fromisoformat(ends), doctor.get("doctor_id")
+
+
+def _said_place(said: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    return _place(said["arrives_from"], said["arrives_to"], said["doctor"]) if said else None
+
+
+def _when(said: Mapping[str, Any]) -> str:
+    return _window(said["arrives_from"]) if said else "nowhere"
+
+
+def _window(begins: str) -> str:
+    return f"at {begins[:16].replace('T', ' ')}"
+
+
+def _runs(numbers: list[int]) -> Iterator[tuple[int, int]]:
+    """Consecutive numbers as (first, last)."""
+    for place, number in enumerate(numbers):
+        if place == 0 or numbers[place - 1] != number - 1:
+            end = place
+            while end + 1 < len(numbers) and numbers[end + 1] == numbers[end] + 1:
+                end += 1
+            yield number, numbers[end]

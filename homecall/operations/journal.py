@@ -1,0 +1,136 @@
+"""``homecall journal``: a clinic's register of calls for a day, to print and sign (C6.1).
+
+It needs nothing but Kafka: the register is what the newest entry of each call says. The topics are read whole, and not
+the clinic's partition alone: what a register leaves out is noticed by nobody, and after partitions were added, older
+entries stand elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from homecall.contract.envelope import Record, Unreadable, read
+from homecall.contract.events import ClinicPublished, JournalEntry
+from homecall.contract.topics import CLINICS, JOURNAL
+from homecall.contract.types import ZONE, Day, Moment
+from homecall.contract.versions import Version, version_of
+from homecall.documents.register.register import Heard, Register, printed, register_of
+from homecall.operations.failure import Failure
+from homecall.operations.kafka import read_to_end
+from homecall.operations.terminal import counted, no_pdf_for_a_terminal, print_error, settings, write_out
+from homecall.runtime.kafka.senders import Senders
+from homecall.texts.documents import PageLanguage
+
+if TYPE_CHECKING:
+    from homecall.runtime.settings import Settings
+
+PageFormat = Literal["pdf", "html", "csv"]
+_DATE: TypeAdapter[date] = TypeAdapter(Day)
+_TIME: TypeAdapter[datetime] = TypeAdapter(Moment)
+
+
+def journal(clinic_id: str, on: str, *, form: PageFormat, language: PageLanguage, output: Path | None) -> None:
+    """Write the register's page to ``output``, or to standard output.
+
+    ``Failure`` with code 1 where that day has no entries, and where the broker does not answer.
+    """
+    day = _day(on)
+    no_pdf_for_a_terminal(form, output)
+    asked = settings()
+    records = asyncio.run(_records(asked, clinic_id))
+    register, unreadable = register_from(records, clinic_id, day, Senders(asked.senders_file))
+    if unreadable:
+        print_error(
+            f"{counted(unreadable, 'record')} of {clinic_id} could not be read and "
+            f"{'is' if unreadable == 1 else 'are'} left out: see homecall watch journal"
+        )
+    if register is None:
+        raise Failure(f"{clinic_id} has no entries for {day.isoformat()} in {JOURNAL.name}", code=1)
+    for line in findings(register):
+        print_error(line)
+    document = written(register, form, language)
+    write_out(document, output)
+
+
+def written(register: Register, form: PageFormat, language: PageLanguage) -> bytes:
+    """The page as a file of that format."""
+    # What draws is imported where it is asked for: the others need none of it.
+    if form == "csv":
+        from homecall.documents.register import as_csv
+
+        return as_csv.write(register, language)
+    page = printed(register, language)
+    if form == "html":
+        from homecall.documents.register import as_html
+
+        return as_html.write(page)
+    from homecall.documents.register import as_pdf
+
+    return as_pdf.write(page, register.as_of)
+
+
+def register_from(
+    records: list[Record], clinic_id: str, day: date, senders: Senders | None = None
+) -> tuple[Register | None, int]:
+    """The clinic's register by the records of both topics, and how many of them could not be read.
+
+    With ``senders`` a clinic counts as one of them signed it.
+    """
+    senders = senders or Senders(None)
+    clinic: ClinicPublished | None = None
+    entries: list[Heard] = []
+    unreadable = 0
+    held: Version | None = None
+    # In the order of a partition.
+    for record in sorted(records, key=lambda each: (each.topic, each.partition, each.offset)):
+        try:
+            if record.topic == CLINICS.name and record.value is None:
+                senders.check_tombstone(record)
+                clinic = held = None
+                continue
+            event = read(record)
+            senders.check(event)
+        except Unreadable:
+            unreadable += 1
+            continue
+        match event.data:
+            case ClinicPublished() as published if published.clinic_id == clinic_id:
+                if version_of(event).replaces(held):
+                    clinic, held = published, version_of(event).after(held)
+            case JournalEntry() as entry:
+                made = _TIME.validate_python(event.time) if event.time else record.recorded_at
+                # With neither time the entry's own stand in: it is a line of the register all the same.
+                own = entry.accepted_at or datetime.combine(entry.register_date, time.min, ZONE)
+                entries.append(Heard(entry, made or own))
+            case None:
+                unreadable += 1
+    return register_of(clinic_id, clinic, day, entries), unreadable
+
+
+def findings(register: Register) -> list[str]:
+    """What whoever signs the page has to know: numbers that no entry has, and numbers that two have."""
+    missing = [str(first) if first == last else f"{first}-{last}" for first, last in register.gaps]
+    return [
+        *([f"numbers without an entry: {', '.join(missing)}: print it again once they are there"] if missing else []),
+        *([f"numbers with two entries: {', '.join(map(str, register.doubles))}"] if register.doubles else []),
+    ]
+
+
+def _day(text: str) -> date:
+    try:
+        return _DATE.validate_python(text)
+    except ValidationError:
+        raise Failure("DATE: must be a date, as in 2026-11-23") from None
+
+
+async def _records(found: Settings, clinic_id: str) -> list[Record]:
+    """All records with the clinic's key, of its register and of the clinic itself, up to the present end."""
+    key = clinic_id.encode()
+    return await read_to_end(
+        found, JOURNAL.name, CLINICS.name, take=lambda record: record if record.key == key else None
+    )

@@ -1,0 +1,158 @@
+"""``homecall topics``: the contract's topics, made and checked in a cluster."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from homecall.contract.topics import TOPICS, Topic
+from homecall.operations.failure import Failure
+from homecall.operations.kafka import EMBEDDED, connected, is_embedded
+from homecall.operations.terminal import counted, print_error, settings
+from homecall.runtime.kafka.producer import connection
+from homecall.runtime.settings import Settings
+
+
+def wanted() -> tuple[Topic, ...]:
+    """The topics that ``create`` makes and ``check`` looks for."""
+    return TOPICS
+
+
+def create(partitions: int | None, replication: int) -> None:
+    """Create the topics that are missing; those that exist are left as they are."""
+    _with_admin(lambda admin: _create(admin, partitions, replication))
+
+
+def check() -> None:
+    """Print where topics differ from the contract; ``Failure`` with code 1 if any does."""
+    findings: list[str] = _with_admin(_check)
+    for finding in findings:
+        print(finding)
+    if findings:
+        raise Failure(f"{counted(len(findings), 'difference')} from the contract", code=1)
+    print(f"all {len(TOPICS)} topics are as the contract has them")
+
+
+def manifest(replication: int, cluster: str) -> None:
+    """Print the topics as Strimzi's operator takes them."""
+    print("".join(_kafka_topic(topic, replication, cluster) for topic in TOPICS), end="")
+
+
+def _kafka_topic(topic: Topic, replication: int, cluster: str) -> str:
+    config = "".join(f'    {name}: "{value}"\n' for name, value in topic.config().items())
+    return f"""---
+apiVersion: kafka.strimzi.io/v1
+kind: KafkaTopic
+metadata:
+  name: {topic.name}
+  labels:
+    strimzi.io/cluster: {cluster}
+spec:
+  partitions: {topic.partitions}
+  replicas: {replication}
+  config:
+{config}"""
+
+
+def _with_admin(work: Any) -> Any:
+    return asyncio.run(_run(settings(), work))
+
+
+async def _run(found: Settings, work: Any) -> Any:
+    from aiokafka.admin import AIOKafkaAdminClient
+
+    admin = AIOKafkaAdminClient(**connection(found), client_id="homecall-topics", request_timeout_ms=15_000)
+    async with connected(admin, found):
+        return await work(admin)
+
+
+async def _create(admin: Any, partitions: int | None, replication: int) -> None:
+    from aiokafka.admin import NewTopic
+
+    there = set(await admin.list_topics())
+    missing = [topic for topic in wanted() if topic.name not in there]
+    if missing and await is_embedded(admin):
+        raise Failure(
+            f"{EMBEDDED} makes no topics when asked, and {missing[0].name} is not there: start homecall up again, "
+            "which makes them all",
+            code=1,
+        )
+    answer = missing and await admin.create_topics(
+        [
+            NewTopic(
+                name=topic.name,
+                num_partitions=_partitions(topic, partitions),
+                replication_factor=replication,
+                topic_configs=topic.config(),
+            )
+            for topic in missing
+        ]
+    )
+    refused: dict[str, list[str]] = {}
+    for error in getattr(answer, "topic_errors", ()):
+        name, code, reason = (*error, None)[:3]
+        if code:
+            refused.setdefault((reason or f"error {code}").rstrip("."), []).append(name)
+    if refused:
+        # One reason is mostly that of all.
+        why = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in refused.items())
+        raise Failure(f"the broker refused {why}", code=1)
+    for topic in TOPICS:
+        print(f"{'created' if topic in missing else 'exists '} {topic.name}")
+
+
+def _partitions(topic: Topic, asked: int | None) -> int:
+    return asked if asked is not None and topic.partitions > 1 else topic.partitions
+
+
+async def _check(admin: Any) -> list[str]:
+    # Of all topics: a broker may make one that is asked for by its name.
+    there = {each["topic"]: each for each in await admin.describe_topics()}
+    findings: list[str] = []
+    counts: dict[str, int] = {}
+    for topic in TOPICS:
+        found = there.get(topic.name)
+        if found is None or found.get("error_code"):
+            findings.append(
+                f"{topic.name} is missing, or this user may not see it: run homecall topics create, or give the user "
+                "Describe on it"
+            )
+            continue
+        counts[topic.name] = len(found["partitions"])
+        if topic.partitions == 1 and counts[topic.name] != 1:
+            findings.append(f"{topic.name} has {counts[topic.name]} partitions, not 1")
+    by_clinic = {counts[topic.name] for topic in TOPICS if topic.key == "clinic_id" and topic.name in counts}
+    if len(by_clinic) > 1:
+        findings.append("topics keyed by clinic_id differ in partitions: a clinic would be in several replicas' hands")
+    if await is_embedded(admin):
+        print_error(f"{EMBEDDED} has no settings of topics: only names and partitions are compared")
+        return findings
+    return findings + await _check_configs(admin, [topic for topic in TOPICS if topic.name in counts])
+
+
+async def _check_configs(admin: Any, topics: list[Topic]) -> list[str]:
+    from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+    if not topics:
+        return []
+    findings: list[str] = []
+    unread: dict[str, list[str]] = {}
+    wanted = {topic.name: topic.config() for topic in topics}
+    answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in wanted])
+    for answer in answers:
+        for resource in answer.resources:
+            code, reason, _, name, entries = resource
+            if code:
+                unread.setdefault((reason or f"error {code}").rstrip("."), []).append(name)
+                continue
+            found = {entry[0]: entry[1] for entry in entries}
+            findings += [
+                f"{name} has {key}={found.get(key)}, not {value}"
+                for key, value in wanted[name].items()
+                if found.get(key) != value
+            ]
+    findings += [
+        f"the settings of {', '.join(names)} cannot be read ({reason}): give this user DescribeConfigs on them"
+        for reason, names in unread.items()
+    ]
+    return findings

@@ -1,0 +1,1 @@
+"""Decide and store: how a batch of events and the timers change aggregates."""

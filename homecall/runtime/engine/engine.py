@@ -1,0 +1,675 @@
+"""Load, decide, store: how a batch of events changes aggregates, and how their timers fire.
+
+The steps around it, decode before and publish and commit after, are the pipeline's.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, Generic, Literal, Protocol, TypeVar
+from zoneinfo import ZoneInfo
+
+import bson
+
+from homecall.contract.envelope import Incoming, Outgoing, Record, outgoing, read
+from homecall.contract.envelope import Unreadable as NoEvent
+from homecall.contract.errors import one_line
+from homecall.contract.events import MODELS
+from homecall.contract.ids import cause_id
+from homecall.contract.topics import TOPIC_OF_TYPE
+from homecall.contract.types import ZONE, Event, in_zone
+from homecall.runtime import metrics
+from homecall.runtime.clock import Clock
+from homecall.runtime.encryption import Unreadable, Vault
+from homecall.runtime.engine.decision import Dead, Decision, Measure, Say
+from homecall.runtime.engine.document_size import beyond, no_room_to_wait
+from homecall.runtime.engine.published_events import Recall
+from homecall.runtime.failpoint import failpoint
+from homecall.runtime.failures import MustFinish, Transient
+from homecall.runtime.logs import log
+from homecall.runtime.mongo.mongo import Aggregate, Aggregates, Parked
+from homecall.standard.stated_times import Tolerance, ahead_by, ahead_of_record
+
+S = TypeVar("S")
+Result = Literal["handled", "repeated", "dead"]
+
+PARKED_FOR = timedelta(hours=24)
+"""How long an event waits for its subject before it becomes a dead letter."""
+_WHILE_HELD = datetime(9000, 1, 1, tzinfo=UTC)
+"""How long it waits for a subject that is known, and may not be changed yet: as long as that takes."""
+_WARY_BATCHES = 5
+"""For how many batches everything is asked for again, after one in which something was not as presumed."""
+_GRACE_SECONDS = 15
+"""Real seconds after which a timer takes up work that a batch began and did not finish."""
+
+
+@dataclass(slots=True)
+class Handled:
+    """What became of a batch: events to send in order, a result per record, dead letters.
+
+    ``after`` is called once all of it was acknowledged, before the offsets are committed; ``beside`` while the events
+    are on their way: what may be stored or not by then, since a replay would say the same.
+    """
+
+    events: list[Outgoing] = field(default_factory=list)
+    results: dict[int, Result] = field(default_factory=dict)
+    dead: list[tuple[Incoming, Dead]] = field(default_factory=list)
+    after: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    beside: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+
+    def take(self, part: Handled, places: Sequence[int]) -> None:
+        """Add what became of a part of the batch, whose records stand at these places of the whole."""
+        self.events.extend(part.events)
+        self.dead.extend(part.dead)
+        self.after.extend(part.after)
+        self.beside.extend(part.beside)
+        self.results.update({places[index]: result for index, result in part.results.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class Concluded(Generic[S]):
+    """How the second stage ended for one aggregate: its state, and what each pending cause says."""
+
+    state: S
+    said: Sequence[tuple[str, str | None, Sequence[Say]]]
+    """(cause, traceparent, what it says)"""
+    measures: Sequence[Measure] = ()
+    certain: bool = False
+    """Whether it would be concluded again to the same bytes by what is stored already, whoever did it."""
+
+
+class Domain(Protocol[S]):
+    """A service's decisions, bound to its facts (rules, clinics) by its composition root."""
+
+    def target(self, event: Incoming) -> str | None:
+        """The id of the aggregate that an event is about; None when it is of no concern here."""
+
+    def takes_broken(self, event: Incoming) -> bool:
+        """Whether an event that breaks its schema is answered by a decision rather than by a dead letter."""
+
+    def decide(self, state: S | None, event: Incoming, now: datetime) -> Decision[S]:
+        """What an event leads to."""
+
+    def due(self, state: S, now: datetime) -> Decision[S]:
+        """What the passing of a state's timer leads to."""
+
+    def pending(self, state: S) -> bool:
+        """Whether the state waits for the second stage: a number, a place."""
+
+
+class Engine(Generic[S]):
+    """Carries a batch through load, decide and store, and the timers through decide and store.
+
+    A service with a second aggregate (a register page, a roster) overrides ``second_stage``. Events that wait for their
+    subject are kept sealed; as they came where there is no ``vault``, which is for tests. ``zone_of`` finds a clinic's
+    zone, in which the times of its events go out (R20). ``tolerance`` is how far ahead of its record the ``at`` of an
+    event may be; None where records are not judged (R21).
+    """
+
+    def __init__(
+        self,
+        service: str,
+        store: Aggregates[S],
+        domain: Domain[S],
+        clock: Clock,
+        vault: Vault | None = None,
+        zone_of: Callable[[str], ZoneInfo] = lambda _clinic_id: ZONE,
+        tolerance: Tolerance | None = None,
+    ) -> None:
+        self.service = service
+        self._tolerance = tolerance
+        self._zone_of = zone_of
+        self._vault = vault
+        self.store = store
+        self.domain = domain
+        self.clock = clock
+        self._grace = timedelta(seconds=_GRACE_SECONDS * clock.speed)
+        self._wary = 0
+        self._log = log(service)
+        self.recall: Recall | None = None
+        """What was said of records that are handled again after a restore: it comes out as it was."""
+
+    # ------------------------------------------------------------ a batch
+
+    async def handle(self, batch: Sequence[Incoming], now: datetime) -> Handled:
+        """Decide and store a batch. Handling it again gives the same events, whatever was stored before."""
+        handled = Handled()
+        concerns = self._concerns(batch, handled)
+        undecided = dict(concerns)
+        presumed = self._presumed(batch, concerns)
+        touched: dict[str, Aggregate[S]] = {}
+        deaths: dict[int, Dead] = {}
+        while undecided:
+            started = time.perf_counter()
+            loaded = await self.load(set(undecided.values()) - presumed.keys(), batch, presumed)
+            failpoint("batch.loaded")
+            started = self._step("load", started)
+            for index, target in undecided.items():
+                aggregate = loaded.setdefault(target, Aggregate(target))
+                deaths.pop(index, None)
+                handled.results[index] = self._decide(aggregate, batch[index], now, deaths, index)
+            started = self._step("decide", started)
+            failpoint("batch.decided")
+            # What was presumed counts once a write has borne it out; what led to none is looked up after all.
+            lost = {key for key in presumed if not loaded[key].changed}
+            lost |= await self._save([each for each in loaded.values() if each.changed])
+            if lost & presumed.keys():
+                self._wary = _WARY_BATCHES
+            presumed = {}
+            self._step("store", started)
+            failpoint("batch.stored")
+            touched.update({key: each for key, each in loaded.items() if key not in lost})
+            undecided = {index: target for index, target in undecided.items() if target in lost}
+        in_hand = {event.cause for event in batch}
+        settled = await self._conclude(touched, now, in_hand, handled)
+        # Of one aggregate nothing may be heard before what it said earlier and still owes: a withdrawal before the
+        # acceptance, say, that a timer decided, or another process, and that a crash kept back.
+        owing = {key: _Owing(touched[key], settled.get(key, ())) for key in touched if touched[key].unsent}
+        for index, target in concerns.items():
+            if index in deaths:
+                handled.dead.append((batch[index], deaths[index]))
+                handled.results[index] = "dead"
+            elif target in owing:
+                handled.events.extend(owing[target].up_to(batch[index].cause))
+            else:
+                handled.events.extend(touched[target].said(batch[index].cause))
+        if owing:
+            for key in sorted(owing):
+                handled.events.extend(owing[key].rest())
+            handled.after.append(lambda: self.store.sent([each.aggregate for each in owing.values()]))
+        return handled
+
+    def _concerns(self, batch: Sequence[Incoming], handled: Handled) -> dict[int, str]:
+        concerns: dict[int, str] = {}
+        for index, event in enumerate(batch):
+            handled.results[index] = "handled"
+            if event.data is None and not self.domain.takes_broken(event):
+                handled.dead.append((event, Dead("schema", one_line(event.errors))))
+                handled.results[index] = "dead"
+                continue
+            target = self.domain.target(event)
+            if target is not None:
+                concerns[index] = target
+        return concerns
+
+    def _presumed(self, batch: Sequence[Incoming], concerns: Mapping[int, str]) -> dict[str, Aggregate[S]]:
+        """The aggregates of a batch that need not be asked for: those in memory, and those that are likely new.
+
+        A write shows whether that was so: an insert fails for one that exists, and compare-and-set for one that
+        somebody has changed. After a batch where it was not so, the next few ask.
+        """
+        if self._wary:
+            self._wary -= 1
+            return {}
+        firsts: dict[str, Incoming] = {}
+        for index, target in concerns.items():
+            firsts.setdefault(target, batch[index])
+        presumed = {target: kept for target in firsts if (kept := self.store.remembered(target)) is not None}
+        for target in self.likely_new({key: each for key, each in firsts.items() if key not in presumed}):
+            presumed[target] = Aggregate(target)
+        return presumed
+
+    def likely_new(self, firsts: Mapping[str, Incoming]) -> Collection[str]:
+        """Which aggregates most likely do not exist yet, by the first event of each in the batch."""
+        del firsts
+        return ()
+
+    async def load(
+        self, targets: Collection[str], batch: Sequence[Incoming], presumed: Mapping[str, Aggregate[S]]
+    ) -> dict[str, Aggregate[S]]:
+        """The aggregates that a batch is about, with those that are ``presumed``.
+
+        A service whose decisions look at others loads those too.
+        """
+        del batch
+        return {**await self.store.load(targets), **presumed}
+
+    def _decide(
+        self, aggregate: Aggregate[S], event: Incoming, now: datetime, deaths: dict[int, Dead], index: int
+    ) -> Result:
+        record = event.record
+        aggregate.places[event.cause] = record.topic, record.partition, record.offset
+        if aggregate.heard(event.cause):
+            return "repeated"
+        now = self._then(aggregate.id, now)
+        decision = self._judged(aggregate, event, now)
+        if decision.dead is not None:
+            deaths[index] = decision.dead
+            return "dead"
+        if decision.park:
+            if any(kept.cause == event.cause for kept in aggregate.parked):
+                return "repeated"
+            if (dead := no_room_to_wait(aggregate, event)) is not None:
+                deaths[index] = dead
+                return "dead"
+            until = now + PARKED_FOR if aggregate.state is None else _WHILE_HELD
+            aggregate.parked.append(Parked(event.cause, until, self.keep(aggregate.id, event)))
+            aggregate.changed = True
+            return "handled"
+        if decision.state is None:
+            return "repeated"
+        if (dead := beyond(aggregate, event, decision)) is not None:
+            deaths[index] = dead
+            return "dead"
+        first = aggregate.state is None
+        self._apply(aggregate, event.cause, event.traceparent, decision, now)
+        if first and aggregate.parked:
+            self._unpark(aggregate, event.cause, now)
+        return "handled"
+
+    def _judged(self, aggregate: Aggregate[S], event: Incoming, now: datetime) -> Decision[S]:
+        """What the domain decides on an event, once the event is known to be of the subject's own clinic.
+
+        Kafka's access lists know no keys: who may write for one clinic can write about a call of another.
+        """
+        whose = getattr(aggregate.state, "clinic_id", None)
+        if whose is not None and event.clinic_id != whose:
+            return Decision(dead=Dead("invalid_transition", another_clinics(event)))
+        if (dead := self._from_the_future(event)) is not None:
+            return Decision(dead=dead)
+        return self.domain.decide(aggregate.state, self._not_ahead(event), now)
+
+    def _from_the_future(self, event: Incoming) -> Dead | None:
+        """What is said of an event from outside that states a time which its record cannot know yet (R21)."""
+        stated = _stated(event)
+        if self._tolerance is None or stated is None or event.record.recorded_at is None:
+            return None
+        ahead, allowed = ahead_by(stated, event.record.recorded_at), self._tolerance(stated)
+        return Dead("invalid_transition", ahead_of_record(event.type, ahead, allowed)) if ahead > allowed else None
+
+    def _not_ahead(self, event: Incoming) -> Incoming:
+        """The event with the record's time in place of one that is slightly later, as R17 takes ``submitted_at``."""
+        stated, recorded_at = _stated(event), event.record.recorded_at
+        if self._tolerance is None or stated is None or recorded_at is None or stated <= recorded_at:
+            return event
+        assert event.data is not None
+        return replace(event, data=event.data.model_copy(update={"at": recorded_at}))
+
+    def _apply(
+        self,
+        aggregate: Aggregate[S],
+        cause: str,
+        traceparent: str | None,
+        decision: Decision[S],
+        now: datetime,
+        *,
+        under: str | None = None,
+    ) -> None:
+        assert decision.state is not None
+        aggregate.state = decision.state
+        aggregate.changed = True
+        aggregate.measures.extend(decision.measures)
+        if self.domain.pending(decision.state):
+            # Its outcome follows with the second stage; until then the cause counts as not heard.
+            aggregate.timer_at = now + self._grace
+            if not decision.says:
+                return
+        aggregate.add(under or cause, self.say(cause, traceparent, decision.says, now))
+
+    def _unpark(self, aggregate: Aggregate[S], under: str, now: datetime) -> None:
+        """Decide what waited for this aggregate. Its events go with the cause that ended the wait: that is replayed."""
+        waiting, aggregate.parked = aggregate.parked, []
+        for kept in waiting:
+            try:
+                event = read(self.kept(aggregate.id, kept.cause, kept.record))
+            except (Unreadable, NoEvent) as error:  # its key is missing, or another release reads more strictly
+                # Its subject must not fail with it: it goes on waiting, and may be opened by the time it is over.
+                self._log.error("what waits cannot be opened", subject=aggregate.id, reason=str(error))
+                aggregate.parked.append(kept)
+                continue
+            then = self._then(aggregate.id, now)
+            decision = self._judged(aggregate, event, then)
+            if decision.park:
+                aggregate.parked.append(replace(kept, until=_WHILE_HELD))
+            elif decision.dead is not None:
+                # Due at once: the timer makes the dead letter, so that a crash between here and there loses nothing.
+                aggregate.parked.append(replace(kept, until=now, dead=decision.dead))
+            elif decision.state is not None:
+                self._apply(aggregate, event.cause, event.traceparent, decision, then, under=under)
+                aggregate.fresh.setdefault(event.cause, [])
+
+    def keep(self, aggregate_id: str, event: Incoming) -> dict[str, Any]:
+        """An event to be stored with its aggregate until its time has come: sealed."""
+        doc = _record_to_doc(event.record)
+        return self._vault.seal(bson.encode(doc), parked_place(aggregate_id, event.cause)) if self._vault else doc
+
+    def kept(self, aggregate_id: str, cause: str, kept: Mapping[str, Any]) -> Record:
+        """The record of an event that ``keep`` gave. Raises ``Unreadable`` where its key is missing."""
+        if self._vault is None:
+            return _record_from_doc(kept)
+        return from_bytes(self._vault.open(kept, parked_place(aggregate_id, cause)))
+
+    def say(self, cause: str, traceparent: str | None, says: Sequence[Say], now: datetime) -> list[Outgoing]:
+        """The events that a decision says, with ids derived from the cause."""
+        said = [
+            outgoing(
+                each.data,
+                service=self.service,
+                cause=cause,
+                time=each.time or in_zone(now),
+                sibling=each.sibling,
+                traceparent=traceparent,
+                zone=self._zone(each.data),
+            )
+            for each in says
+        ]
+        return said if self.recall is None else [self.recall.as_said(each) for each in said]
+
+    def _zone(self, data: Event) -> ZoneInfo:
+        return self._zone_of(str(getattr(data, "clinic_id", "")))
+
+    def _fired(self, subject: str, cause: str, decision: Decision[S], now: datetime) -> bool:
+        """Whether a timer of a record that is handled again did say this, or may be let do what nobody hears of."""
+        assert self.recall is not None
+        if decision.state is None:
+            return False
+        if self.domain.pending(decision.state):
+            return self.recall.waits(subject)
+        says = [outgoing(each.data, service=self.service, cause=cause, time=in_zone(now)) for each in decision.says]
+        return all(self.recall.told(each) for each in says)
+
+    def _then(self, subject: str, now: datetime) -> datetime:
+        """The moment of a decision: now, or, of what is decided again after a restore, when it was first."""
+        return now if self.recall is None else self.recall.told_at(subject, now)
+
+    # ------------------------------------------------------------ second stage
+
+    async def second_stage(self, aggregates: Sequence[Aggregate[S]], now: datetime) -> dict[str, Concluded[S]]:
+        """Settle what pending aggregates wait for, in another aggregate. By id; who is absent goes on waiting."""
+        raise NotImplementedError  # only reached by a domain with pending states, which overrides it
+
+    async def _conclude(
+        self,
+        touched: dict[str, Aggregate[S]],
+        now: datetime,
+        in_hand: Collection[str] = (),
+        handled: Handled | None = None,
+    ) -> dict[str, list[str]]:
+        """Carry what is pending through the second stage. By id, the causes that were settled, in their order.
+
+        A cause that is not ``in_hand`` (a timer's, or one that had waited for its subject) comes with no record that
+        would bring its events back: it is marked unsent. Once this has begun, a number may be out: whatever fails but
+        the database is ``MustFinish``. What is ``certain`` of a batch is stored beside its publication.
+        """
+        try:
+            return await self._carried_through(self._pending(touched), touched, now, in_hand, handled)
+        except (Transient, MustFinish):
+            raise
+        except Exception as error:
+            raise MustFinish(f"the second stage of {self.service} failed: {type(error).__name__}") from error
+
+    async def _carried_through(
+        self,
+        pending: list[Aggregate[S]],
+        touched: dict[str, Aggregate[S]],
+        now: datetime,
+        in_hand: Collection[str],
+        handled: Handled | None = None,
+    ) -> dict[str, list[str]]:
+        settled: dict[str, list[str]] = {}
+        while pending:
+            concluded = await self.second_stage(pending, now)
+            failpoint("stage.settled")
+            done: list[Aggregate[S]] = []
+            later: list[Aggregate[S]] = []
+            for aggregate in pending:
+                end = concluded.get(aggregate.id)
+                if end is None:
+                    continue
+                aggregate.state = end.state
+                aggregate.timer_at = None
+                aggregate.changed = True
+                aggregate.measures.extend(end.measures)
+                settled[aggregate.id] = [cause for cause, _, _ in end.said]
+                for cause, traceparent, says in end.said:
+                    aggregate.add(cause, self.say(cause, traceparent, says, now))
+                    if says and cause not in in_hand:
+                        aggregate.owe(cause)
+                sure = handled is not None and end.certain and not aggregate.unsent
+                (later if sure else done).append(aggregate)
+            if later and handled is not None:
+                handled.beside.append(partial(self._store_conclusions, later, now, in_hand))
+            pending = await self._not_stored(done, touched)
+        return settled
+
+    async def _not_stored(self, done: Sequence[Aggregate[S]], touched: dict[str, Aggregate[S]]) -> list[Aggregate[S]]:
+        """Store conclusions. Those that somebody else changed meanwhile and that are pending still, as they are now."""
+        if not done:
+            return []
+        started = time.perf_counter()
+        lost = await self._save(done)
+        self._step("store", started)
+        failpoint("stage.stored")
+        again = await self.store.load(lost)
+        touched.update(again)
+        return self._pending(again)
+
+    async def _store_conclusions(self, done: Sequence[Aggregate[S]], now: datetime, in_hand: Collection[str]) -> None:
+        """Store what is being said at this moment. Done again it stores what is not stored yet."""
+        touched: dict[str, Aggregate[S]] = {}
+        try:
+            pending = await self._not_stored([each for each in done if each.changed], touched)
+            await self._carried_through(pending, touched, now, in_hand)
+        except (Transient, MustFinish):
+            raise
+        except Exception as error:
+            raise MustFinish(f"the second stage of {self.service} failed: {type(error).__name__}") from error
+
+    def _pending(self, among: Mapping[str, Aggregate[S]]) -> list[Aggregate[S]]:
+        return [each for each in among.values() if each.state is not None and self.domain.pending(each.state)]
+
+    async def _save(self, changed: Sequence[Aggregate[S]]) -> set[str]:
+        lost = await self.store.save(changed)
+        for each in changed:
+            if each.id not in lost:
+                metrics.record(each.measures)
+                each.measures = []
+        return lost
+
+    @staticmethod
+    def _step(name: str, started: float) -> float:
+        now = time.perf_counter()
+        metrics.STEP_SECONDS.labels(name).observe(now - started)
+        return now
+
+    # ------------------------------------------------------------ timers
+
+    async def due(self, now: datetime, limit: int = 500) -> Due[S]:
+        """Decide and store what is due by ``now``; what it gives is to be sent, then handed to ``sent``."""
+        found = {each.id: each for each in await self.store.due(now, limit)}
+        full = len(found) == limit
+        if found:
+            failpoint("timer.found")
+        expired = [each for each in found.values() if any(kept.until <= now for kept in each.parked)]
+        await self.before_due(found, now)
+        failed = 0
+        for aggregate in found.values():
+            if aggregate.state is None or self.domain.pending(aggregate.state):
+                continue
+            try:
+                decision = self.domain.due(aggregate.state, now)
+            except Exception as error:
+                # It must not keep the others from their time; it is tried again with every tick.
+                self._log.error("a timer failed", subject=aggregate.id, error=type(error).__name__, exc_info=error)
+                failed += 1
+                continue
+            timer = cause_id(f"/homecall/{self.service}", f"{aggregate.id} {aggregate.version}", "timer")
+            cause, traceparent = decision.cause or (timer, None)
+            if self.recall is not None and not self._fired(aggregate.id, cause, decision, now):
+                continue
+            if decision.state is not None:
+                self._apply(aggregate, cause, traceparent, decision, now)
+                if decision.unpark:
+                    self._unpark(aggregate, cause, now)
+                if decision.says:
+                    aggregate.owe(cause)
+                else:
+                    aggregate.fresh.pop(cause, None)  # no record brings a timer's cause again: nothing to remember
+        if found:
+            failpoint("timer.decided")
+        lost = await self._save([each for each in found.values() if each.changed])
+        if found:
+            failpoint("timer.stored")
+        won = {key: each for key, each in found.items() if key not in lost}
+        await self._conclude(won, now)
+        if found:
+            failpoint("timer.concluded")
+        dead: list[tuple[Record, Dead]] = []
+        buried: list[Aggregate[S]] = []
+        for aggregate in expired:
+            if aggregate.id in won:
+                try:
+                    dead += self._letters(aggregate, now)
+                    buried.append(aggregate)
+                except Unreadable as error:
+                    self._log.error("what waits cannot be opened", subject=aggregate.id, reason=str(error))
+                    failed += 1
+        return Due(
+            unsent=[each for each in won.values() if each.unsent],
+            expired=buried,
+            dead=dead,
+            until=now,
+            more=full and failed < limit,
+        )
+
+    def _letters(self, aggregate: Aggregate[S], now: datetime) -> list[tuple[Record, Dead]]:
+        detail = "its subject did not become known within 24 hours: send the subject's own event first"
+        unknown = Dead("unknown_subject", detail)
+        return [
+            (self.kept(aggregate.id, kept.cause, kept.record), kept.dead or unknown)
+            for kept in aggregate.parked
+            if kept.until <= now
+        ]
+
+    async def before_due(self, found: dict[str, Aggregate[S]], now: datetime) -> None:
+        """Ask outside what the timers of these are to decide by, and add what else they touch.
+
+        A service whose timers ask nobody has nothing here.
+        """
+
+    async def unsent(self, seconds: float = 10, limit: int = 500) -> Due[S]:
+        """What a timer stored more than so many real seconds ago and nobody is known to have sent."""
+        found = await self.store.unsent(datetime.now(UTC) - timedelta(seconds=seconds), limit)
+        return Due(unsent=found, expired=[], dead=[], until=datetime.min.replace(tzinfo=UTC), more=False)
+
+    async def sent(self, due: Due[S]) -> None:
+        """The events and dead letters of ``due`` were acknowledged: only now are they forgotten."""
+        for each in due.unsent:
+            each.unsent = []
+        await self.store.sent(due.unsent)
+        failpoint("timer.cleared")
+        for each in due.expired:
+            # Not remembered as heard: a dead letter that is sent again must be able to take effect.
+            each.parked = [kept for kept in each.parked if kept.until > due.until]
+        await self._save(due.expired)
+
+
+class _Owing(Generic[S]):
+    """What an aggregate owes, among the causes of a batch: those owed from before, then those ``settled`` now."""
+
+    def __init__(self, aggregate: Aggregate[S], settled: Sequence[str]) -> None:
+        self.aggregate = aggregate
+        earlier = [cause for cause in aggregate.unsent if cause not in settled]
+        self._order = [*earlier, *settled]
+        self._earlier = len(earlier)
+        self._told: set[str] = set()
+
+    def up_to(self, cause: str) -> list[Outgoing]:
+        """What is to be said before what this cause says, and that; each only once."""
+        end = self._order.index(cause) if cause in self._order else self._earlier
+        return self._tell([*self._take(end), cause])
+
+    def rest(self) -> list[Outgoing]:
+        """What is left to be said."""
+        return self._tell(self._take(len(self._order)))
+
+    def _take(self, end: int) -> list[str]:
+        now, self._order[:end] = self._order[:end], []
+        self._earlier = max(0, self._earlier - end)
+        # What was settled with its record in hand is not owed: it is said when its turn comes.
+        return [cause for cause in now if cause in self.aggregate.unsent]
+
+    def _tell(self, causes: Sequence[str]) -> list[Outgoing]:
+        new = [cause for cause in causes if cause not in self._told]
+        self._told.update(new)
+        return [event for cause in new for event in self.aggregate.said(cause)]
+
+
+@dataclass(frozen=True, slots=True)
+class Due(Generic[S]):
+    """What timers did: aggregates with events to send, and those whose parked events are to become dead letters.
+
+    ``dead`` are the parked records whose time is over, or that could not take effect when their subject came.
+    """
+
+    unsent: list[Aggregate[S]]
+    expired: list[Aggregate[S]]
+    dead: list[tuple[Record, Dead]]
+    until: datetime
+    more: bool
+
+    @property
+    def events(self) -> list[Outgoing]:
+        """The events to send."""
+        return [event for each in self.unsent for event in each.owed()]
+
+
+def _stated(event: Incoming) -> datetime | None:
+    """When an event from outside says that it happened; None where it states no such time."""
+    if event.data is None or TOPIC_OF_TYPE[event.type].ours:
+        return None
+    at: datetime | None = getattr(event.data, "at", None)
+    return at
+
+
+def another_clinics(event: Incoming) -> str:
+    """What is wrong with an event whose subject is known under another clinic, and the way out."""
+    what = MODELS[event.type].SUBJECT
+    new = f", or send what is new under a new {what}" if event.type.endswith(".submitted") else ""
+    return (
+        f"clinic_id: this {what} is another clinic's: send {event.type} with the clinic_id that its "
+        f"{what.removesuffix('_id')} was sent with{new}"
+    )
+
+
+def parked_place(aggregate_id: str, cause: str) -> str:
+    """Where an event that waits for its subject stands: sealed for there, it opens nowhere else."""
+    return f"parked/{aggregate_id}/{cause}"
+
+
+def _record_to_doc(record: Record) -> dict[str, Any]:
+    return {
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "key": record.key,
+        "value": record.value,
+        "headers": [[name, value] for name, value in record.headers],
+        "timestamp": record.timestamp,
+    }
+
+
+def as_bytes(record: Record) -> bytes:
+    """A record as one piece, to be sealed."""
+    return bson.encode(_record_to_doc(record))
+
+
+def from_bytes(kept: bytes) -> Record:
+    """The record that ``as_bytes`` gave."""
+    return _record_from_doc(bson.decode(kept))
+
+
+def _record_from_doc(doc: Mapping[str, Any]) -> Record:
+    return Record(
+        topic=doc["topic"],
+        partition=doc["partition"],
+        offset=doc["offset"],
+        key=doc["key"],
+        value=doc["value"],
+        headers=tuple((name, value) for name, value in doc["headers"]),
+        timestamp=doc["timestamp"],
+    )

@@ -1,0 +1,1 @@
+"""Kafka: consumer, producer, global tables, lag, and what its errors mean."""

@@ -1,0 +1,62 @@
+"""Why no broker can be reached: aiokafka says of everything that it could not connect."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Mapping
+from typing import Any
+
+from aiokafka.conn import collect_hosts, create_conn
+from aiokafka.errors import IllegalSaslStateError, KafkaError, SaslAuthenticationFailed, UnsupportedSaslMechanismError
+
+from homecall.runtime.failures import Refused, Transient
+
+_PATIENCE_SECONDS = 5.0
+# Of what aiokafka's clients are given, what concerns a connection.
+_OF_A_CONNECTION = (
+    *("security_protocol", "ssl_context", "sasl_mechanism"),
+    *("sasl_plain_username", "sasl_plain_password"),
+)
+
+
+async def why_not(options: Mapping[str, Any], error: BaseException) -> Transient:
+    """What to raise for ``error`` of a client with these options, once its brokers have each been tried again.
+
+    ``Refused`` where one of them answers and will not have us; else ``Transient`` with what each of them came to. No
+    password stands in either.
+    """
+    connecting = {name: options[name] for name in _OF_A_CONNECTION if name in options}
+    found = []
+    for host, port, _ in collect_hosts(options["bootstrap_servers"]):
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                connection = await create_conn(host, port, client_id="homecall-why", **connecting)
+            connection.close()
+            found.append(f"{host}:{port} answers by now")
+        except (KafkaError, OSError, TimeoutError) as problem:
+            told = _refusal(problem)
+            if told is not None:
+                return Refused("broker", f"Kafka at {host}:{port} (HOMECALL_KAFKA_BOOTSTRAP) {told}")
+            found.append(f"{host}:{port}: {_kind(problem)}")
+    if isinstance(error, Transient):
+        return error  # refused by name, or a topic that is missing
+    return Transient("broker", error, f"HOMECALL_KAFKA_BOOTSTRAP, {'; '.join(found)}")
+
+
+def _refusal(problem: BaseException) -> str | None:
+    """What a broker that answered has against us; None where it did not answer."""
+    if isinstance(problem, SaslAuthenticationFailed):
+        return "refuses the user or the password: HOMECALL_KAFKA_USERNAME, HOMECALL_KAFKA_PASSWORD"
+    if isinstance(problem, UnsupportedSaslMechanismError | IllegalSaslStateError):
+        return "takes no SCRAM-SHA-512 passwords: HOMECALL_KAFKA_SECURITY"
+    if isinstance(problem, ssl.SSLCertVerificationError):
+        return f"shows a certificate that is not trusted, {problem.verify_message.rstrip('.')}: HOMECALL_KAFKA_CA_FILE"
+    if isinstance(problem, ssl.SSLError):
+        return "cannot agree with us on TLS: HOMECALL_KAFKA_SECURITY, HOMECALL_KAFKA_CERT_FILE"
+    return None
+
+
+def _kind(problem: BaseException) -> str:
+    return "no such host" if isinstance(problem, socket.gaierror) else type(problem).__name__

@@ -1,0 +1,262 @@
+"""A compacted topic held whole in memory by every replica: the clinics."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, TypeVar
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from homecall.contract.envelope import DeadReason, Incoming, Record, Unreadable, read
+from homecall.contract.errors import one_line
+from homecall.contract.topics import Topic
+from homecall.contract.versions import Version, version_of
+from homecall.runtime import metrics
+from homecall.runtime.failures import Transient
+from homecall.runtime.kafka.batches import NotRead
+from homecall.runtime.kafka.consuming import ToEnd, consumer_options
+from homecall.runtime.kafka.errors import asked, ended, place
+from homecall.runtime.kafka.senders import Senders
+from homecall.runtime.logs import log
+from homecall.runtime.mongo.last_known_good import Shelf
+from homecall.runtime.settings import Settings
+
+T = TypeVar("T")
+_STOP_SECONDS = 10.0
+_RIVAL = (
+    "revision and ce_time are those of another record of this clinic: raise the revision, or send a later ce_time, and "
+    "sign it again"
+)
+
+
+def record_of(raw: Any) -> Record:
+    """aiokafka's record as the contract's plain one."""
+    value, why = (b"", raw.value.why) if isinstance(raw.value, NotRead) else (raw.value, "")
+    return Record(
+        raw.topic, raw.partition, raw.offset, raw.key, value, tuple(raw.headers or ()), raw.timestamp or 0, why
+    )
+
+
+class WholeTopic:
+    """Follows a topic from its beginning, without a group; ``take`` is called with each event, in order.
+
+    ``shelf`` has each key's newest good record, which the topic may have lost to a bad one.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        service: str,
+        topic: Topic,
+        take: Callable[[Incoming], None],
+        shelf: Shelf | None = None,
+        *,
+        buries: bool = False,
+    ) -> None:
+        self._settings = settings
+        self.topic = topic
+        self._service = service
+        self._take = take
+        self._shelf = shelf
+        self._seen: set[str] = set()
+        self._versions: dict[str, Version] = {}
+        self._senders = Senders(settings.senders_file)
+        self._consumer: Any = None
+        self._following: asyncio.Task[None] | None = None
+        self._reading = asyncio.Lock()
+        self._next: dict[TopicPartition, int] = {}
+        """By partition, the offset after the last record that was read."""
+        self._log = log(service)
+        self._buries = buries
+        self.bad: list[tuple[Record, DeadReason, str]] = []
+        """What could not be read, for the one service that ``buries`` it: makes dead letters of it."""
+
+    async def start(self) -> None:
+        """Read to the present end, then go on following. Raises ``Transient`` while broker or database is away."""
+        self._seen.clear()
+        if self._shelf is not None:
+            await self._shelf.look()
+            self._know(self._shelf.versions)
+        consumer = self._client()
+        self._next.clear()
+        try:
+            await self._asked(self._assign(consumer))
+            self._consumer = consumer
+            await self.catch_up()
+            await self.fill()
+        except Exception:
+            self._consumer = None
+            await self._discard(consumer)
+            raise
+        self._following = asyncio.create_task(self._follow(), name=f"{self._service} follows {self.topic.name}")
+
+    def _client(self) -> Any:
+        return AIOKafkaConsumer(**consumer_options(self._settings, f"homecall-{self._service}-{self.topic.name}"))
+
+    async def _asked(self, work: Awaitable[T]) -> T:
+        return await asked(work, self._settings.kafka_bootstrap)
+
+    async def _assign(self, consumer: Any) -> None:
+        """Start a consumer on the whole topic, where the last one stood, or at the beginning."""
+        await consumer.start()
+        places = [TopicPartition(self.topic.name, number) for number in await self._partitions(consumer)]
+        consumer.assign(places)
+        await consumer.seek_to_beginning()
+        for each in places:
+            if each in self._next:
+                consumer.seek(each, self._next[each])
+
+    async def _replace(self, task: str) -> None:
+        """Go on with another client, where a background task of this one has ended: it would never read again."""
+        self._log.error("a Kafka client is replaced", client=self.topic.name, error=task)
+        consumer = self._client()
+        try:
+            await self._asked(self._assign(consumer))
+        except Transient:
+            await self._discard(consumer)
+            raise
+        broken, self._consumer = self._consumer, consumer
+        await self._discard(broken)
+
+    async def _discard(self, consumer: Any) -> None:
+        with suppress(Transient):  # whatever it raises: it is not used again
+            await self._asked(asyncio.wait_for(consumer.stop(), _STOP_SECONDS))
+
+    async def _partitions(self, consumer: Any) -> list[int]:
+        found = consumer.partitions_for_topic(self.topic.name)
+        if not found:
+            await consumer._client.add_topic(self.topic.name)  # no public way to ask for one topic's metadata
+            await consumer._client.force_metadata_update()
+            found = consumer.partitions_for_topic(self.topic.name)
+        if not found:
+            raise Transient("broker", LookupError(self.topic.name), place(self._settings.kafka_bootstrap))
+        return sorted(found)
+
+    async def catch_up(self) -> None:
+        """Read up to what is the end now."""
+        if self._consumer is None:
+            raise Transient("broker", RuntimeError(), place(self._settings.kafka_bootstrap))
+        async with self._reading:
+            consumer = self._consumer
+            reading = ToEnd(consumer, await self._asked(consumer.end_offsets(consumer.assignment())))
+            while await self._asked(reading.left()):
+                await self._read(200)
+                if (task := ended(consumer)) is not None:  # it would read nothing for ever
+                    raise Transient("broker", RuntimeError(), f"{task} of the client has ended")
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                async with self._reading:
+                    if (task := ended(self._consumer)) is not None:
+                        await self._replace(task)
+                    await self._read(100)
+            except Exception as error:
+                # Whatever it was: nobody would see that it follows no more.
+                known = isinstance(error, Transient)
+                self._log.warning(
+                    "cannot follow",
+                    topic=self.topic.name,
+                    error=str(error) if known else type(error).__name__,
+                    exc_info=None if known else error,
+                )
+                await asyncio.sleep(1)
+            # The lock is free for a moment, for who must catch up.
+            await asyncio.sleep(0.1)
+
+    async def _read(self, timeout_ms: int) -> None:
+        found: Mapping[Any, Any] = await self._asked(self._consumer.getmany(timeout_ms=timeout_ms))
+        for at, records in found.items():
+            for raw in records:
+                self._one(record_of(raw))
+                self._next[at] = raw.offset + 1
+
+    async def keep(self, _: datetime) -> None:
+        """Put on the shelf what has come since: at each tick."""
+        if self._shelf is not None:
+            await self._shelf.store()
+
+    def _know(self, versions: Mapping[str, Version]) -> None:
+        """What the shelf has may be newer than all that a compacted topic still has: an older one came late."""
+        for key, version in versions.items():
+            if version.replaces(self._versions.get(key)):
+                self._versions[key] = version
+
+    async def fill(self) -> None:
+        """Take from the shelf what the topic had no good record of, or an older one, once it has been read."""
+        for record in await self._shelf.missing(self._seen) if self._shelf is not None else ():
+            try:
+                event = read(record)
+            except Unreadable:
+                continue  # kept by another release, whose form this one does not know
+            if event.data is not None:
+                self._take(event)
+
+    def _put(self, key: str, record: Record, version: Version | None = None) -> None:
+        self._seen.add(key)
+        if version is None:
+            self._versions.pop(key, None)
+        else:
+            self._versions[key] = version
+        if self._shelf is not None:
+            self._shelf.put(key, record, version)
+
+    def _one(self, record: Record) -> None:
+        if record.value is None:
+            self._gone(record)
+            return
+        try:
+            event = read(record)
+            self._senders.check(event)
+        except Unreadable as error:
+            self._refuse(record, error.reason, error.detail)
+            return
+        if event.data is None:
+            self._refuse(record, "schema", one_line(event.errors))
+            return
+        held, version = self._versions.get(event.subject), version_of(event)
+        if self._senders.asks and version.rivals(held):
+            # Of two such records the offset would decide, and who sends the first again would have the last word.
+            self._refuse(record, "unauthorised", _RIVAL)
+            return
+        if not version.replaces(held):
+            self._log.info("an older record was ignored", **record.place, subject=event.subject)
+            metrics.EVENTS.labels(record.topic, event.type, "repeated").inc()
+            return
+        self._take(event)
+        self._put(event.subject, record, version.after(held))
+        metrics.EVENTS.labels(record.topic, event.type, "handled").inc()
+
+    def _gone(self, record: Record) -> None:
+        """A clinic's tombstone frees the log; who has open calls there still needs what was known, until it ends.
+
+        Whatever comes next is the first of its key again; where records are signed, only what is newer than that.
+        """
+        if record.key is None:
+            return
+        key = record.key.decode("utf-8", "replace")
+        try:
+            time = self._senders.check_tombstone(record)
+        except Unreadable as error:
+            self._refuse(record, error.reason, error.detail)
+            return
+        version = None if time is None else Version(None, None, time, record.offset)
+        if version is not None and not version.replaces(self._versions.get(key)):
+            self._log.info("an older record was ignored", **record.place, subject=key)
+            return
+        self._put(key, record, version)
+
+    def _refuse(self, record: Record, reason: DeadReason, detail: str) -> None:
+        self._log.warning("cannot be read", **record.place, reason=reason, detail=detail)
+        if self._buries:
+            self.bad.append((record, reason, detail))
+
+    async def stop(self) -> None:
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.gather(self._following, return_exceptions=True)
+        if self._consumer is not None:
+            await self._consumer.stop()

@@ -1,0 +1,238 @@
+"""The producer: acknowledged by all, idempotent, a batch of events in one gather."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import MessageSizeTooLargeError
+
+from homecall.contract.envelope import Outgoing, Record
+from homecall.contract.topics import DEAD_LETTERS
+from homecall.runtime.failpoint import failpoint
+from homecall.runtime.failures import Transient
+from homecall.runtime.kafka.diagnosis import why_not
+from homecall.runtime.kafka.errors import TOO_LARGE, asked, ended, is_ours, make_connections_safe, place, while_running
+from homecall.runtime.logs import log
+from homecall.runtime.settings import Settings
+
+_LONGEST_DETAIL = 2_000
+_STOP_SECONDS = 10.0
+
+
+def connection(settings: Settings) -> dict[str, Any]:
+    """How aiokafka reaches the brokers that the settings name."""
+    make_connections_safe()
+    options: dict[str, Any] = {
+        "bootstrap_servers": settings.kafka_bootstrap,
+        "security_protocol": settings.kafka_security,
+    }
+    if settings.kafka_security != "PLAINTEXT":
+        context = ssl.create_default_context(cafile=settings.kafka_ca_file)
+        if settings.kafka_cert_file is not None:
+            context.load_cert_chain(settings.kafka_cert_file, settings.kafka_key_file)
+        options["ssl_context"] = context
+    if settings.kafka_security == "SASL_SSL" and settings.kafka_password is not None:
+        options["sasl_mechanism"] = "SCRAM-SHA-512"
+        options["sasl_plain_username"] = settings.kafka_username
+        options["sasl_plain_password"] = settings.kafka_password.get_secret_value()
+    return options
+
+
+def dead_letter_headers(record: Record, reason: str, detail: str, service: str) -> list[tuple[str, bytes | None]]:
+    """The headers of a dead letter: those it came with, and why and where it died."""
+    ours = {
+        "homecall-dead-reason": reason,
+        "homecall-dead-detail": detail[:_LONGEST_DETAIL],
+        "homecall-dead-topic": record.topic,
+        "homecall-dead-partition": str(record.partition),
+        "homecall-dead-offset": str(record.offset),
+        "homecall-dead-service": service,
+    }
+    # A record that is replayed and dies again carries the newest death only.
+    kept = [(name, value) for name, value in record.headers if not name.startswith("homecall-dead-")]
+    return kept + [(name, text.encode()) for name, text in ours.items()]
+
+
+class Producer:
+    """Sends events and dead letters; after a failure it is replaced, since a broken sequence does not mend."""
+
+    def __init__(self, settings: Settings, client_id: str) -> None:
+        self._options = {
+            **connection(settings),
+            "client_id": client_id,
+            "acks": "all",
+            "enable_idempotence": True,
+            # A batch's events are all handed over before the sender has its turn: they go together without waiting.
+            "linger_ms": 0,
+            "max_batch_size": 256 * 1024,
+            "max_request_size": DEAD_LETTERS.max_message_bytes,
+            "request_timeout_ms": 15_000,
+        }
+        self._bootstrap = settings.kafka_bootstrap
+        self._producer: Any = None
+        self._stopped = False
+        self._lock = asyncio.Lock()
+        self.awaits = 0
+        """How often acknowledgements were awaited: once a batch."""
+        self.heard_at = time.monotonic()
+        """Monotonic seconds when a broker last answered."""
+
+    @property
+    def healthy(self) -> bool:
+        """Whether a producer stands and its last send went through."""
+        return self._producer is not None
+
+    async def start(self) -> None:
+        """Connect; raises ``Transient`` while no broker answers, and ``Refused`` where one will not have us."""
+        async with self._lock:
+            if self._producer is not None:
+                return
+            if self._stopped:  # a batch that was given up may still be trying
+                raise self._away()
+            producer = AIOKafkaProducer(**self._options)
+            try:
+                await asked(producer.start(), self._bootstrap)
+            except Transient as error:
+                await self._end(producer)
+                raise await why_not(self._options, error.__cause__ or error) from error
+            except BaseException:
+                await self._end(producer)
+                raise
+            if self._stopped:  # while it connected
+                await self._end(producer)
+                raise self._away()
+            self._producer = producer
+            self.heard_at = time.monotonic()
+
+    def _away(self) -> Transient:
+        return Transient("broker", ConnectionError(), place(self._bootstrap))
+
+    async def _end(self, producer: Any) -> None:
+        """Stop a client that is not used again, whatever it raises: one that nobody stops holds the process.
+
+        In a task of its own, which begins also where this one is cancelled before its turn.
+        """
+        stopping = asyncio.ensure_future(asyncio.wait_for(producer.stop(), _STOP_SECONDS))
+        stopping.add_done_callback(lambda done: done.cancelled() or done.exception())  # seen, also where nobody waits
+        with suppress(Transient):
+            await asked(asyncio.shield(stopping), self._bootstrap)
+
+    async def look(self, patience: float) -> None:
+        """Ask the brokers for a sign of life, and wait so many seconds for it: who has nothing to send hears of none.
+
+        Raises ``Transient`` while none can be reached to connect again.
+        """
+        if (producer := self._producer) is not None and (task := ended(producer)) is not None:
+            log("kafka").error("a Kafka client is replaced", client="producer", error=task)
+            await self._renew(producer)
+        if self._producer is None:
+            await self.start()
+        producer = self._producer
+        if producer is None:
+            return
+        with suppress(TimeoutError):
+            try:
+                found = await asyncio.wait_for(producer.client.force_metadata_update(), patience)
+            except TimeoutError:
+                raise
+            except asyncio.CancelledError:
+                if is_ours():
+                    raise
+                return  # inside the client: whether it is of use shows with the next look
+            except Exception as error:
+                raise Transient("broker", error, place(self._bootstrap)) from error
+            if found:
+                self.heard_at = time.monotonic()
+
+    async def missing(self, topics: Collection[str]) -> list[str]:
+        """Those of these topics that are not there, or that we may not see. Raises ``Transient``.
+
+        Asked of the list of all topics: a broker may make one that is asked for by its name.
+        """
+        if self._producer is None:
+            await self.start()
+        producer = self._producer
+        if producer is None:
+            raise self._away()
+        known = await asked(producer.client.fetch_all_metadata(), self._bootstrap)
+        return sorted(set(topics) - known.topics())
+
+    async def stop(self) -> None:
+        """Send what was handed over, and disconnect. From then on ``start`` and ``send`` raise ``Transient``."""
+        self._stopped = True
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await producer.stop()
+
+    async def send(self, events: Sequence[Outgoing], dead: Sequence[tuple[Record, str, str, str]] = ()) -> None:
+        """Send and await every acknowledgement, in one gather. ``dead``: (record, reason, detail, service).
+
+        Raises ``Transient`` when any of them was not acknowledged: all may be sent again, with the same ids.
+        """
+        if not events and not dead:
+            return
+        messages = [(event, event.headers()) for event in events]
+        if self._producer is None:
+            await self.start()
+        producer = self._producer
+        if producer is None:  # it broke for somebody else meanwhile
+            raise self._away()
+        try:
+            await asked(self._deliver(producer, messages, dead), self._bootstrap)
+        except Transient:
+            await self._renew(producer)
+            raise
+        self.heard_at = time.monotonic()
+
+    async def _deliver(
+        self,
+        producer: Any,
+        messages: Sequence[tuple[Outgoing, Any]],
+        dead: Sequence[tuple[Record, str, str, str]],
+    ) -> None:
+        futures: list[Any] = []
+        try:
+            for event, headers in messages:
+                futures.append(await producer.send(event.topic, event.value, key=event.key.encode(), headers=headers))
+            for record, reason, detail, service in dead:
+                futures.append(await _bury(producer, record, reason, detail, service))
+            failpoint("publish.queued")
+            self.awaits += 1
+            await while_running(producer, asyncio.gather(*futures))
+        except TOO_LARGE:
+            await while_running(producer, asyncio.gather(*futures, return_exceptions=True))
+            raise
+
+    async def _renew(self, broken: Any) -> None:
+        async with self._lock:
+            if self._producer is broken:
+                self._producer = None
+                await self._end(broken)
+
+
+async def _bury(producer: Any, record: Record, reason: str, detail: str, service: str) -> Any:
+    """Send a dead letter; the future of its acknowledgement.
+
+    What came compressed may be larger than any record that we may send. Then the letter goes without the value, or
+    without all that came: a letter that cannot be sent would hold its partition for ever.
+    """
+    cut = f"{detail}; too large to be kept here: read it in its topic, at this partition and offset"
+    without_value = replace(record, value=None)
+    bare = replace(without_value, key=None, headers=())
+    for letter, why in ((record, detail), (without_value, cut), (bare, cut)):
+        # The client takes no record that has neither key nor value.
+        value = b"" if letter.value is None and letter.key is None else letter.value
+        headers = dead_letter_headers(letter, reason, why, service)
+        try:
+            return await producer.send(DEAD_LETTERS.name, value, key=letter.key, headers=headers)
+        except MessageSizeTooLargeError:
+            if letter is bare:
+                raise
+    raise AssertionError("unreachable")

@@ -1,0 +1,1 @@
+"""MongoDB: client, aggregates, sequences, schema, and what its errors mean."""

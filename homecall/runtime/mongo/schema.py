@@ -1,0 +1,218 @@
+"""What a service's database is to have: its indexes, and the migrations that bring older documents up to date.
+
+A migration gives fields to documents that were stored before there were such fields. It may be run twice, by two at
+once, and beside services of this release and the last; it goes on where it was broken off. What was run stands in the
+database itself, in the collection ``migrations``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from pymongo import InsertOne, UpdateOne
+
+from homecall.runtime.failures import Awaited, TooNew
+from homecall.runtime.mongo.mongo import Collected, Database, Index
+
+MARKS: Final = "migrations"
+"""The collection that says which migrations have been run."""
+
+
+@dataclass(frozen=True)
+class Migration:
+    """Fields that documents of a collection are to have.
+
+    ``derive`` looks at one document alone and gives field to value, None for one that it is to be without; what it
+    does not name is left as it is. Documents are read without ``without``, ``at_once`` together. A service waits for
+    one that is ``needed``; a release that does not know one that is ``breaking`` does not start.
+    """
+
+    name: str
+    about: str
+    collection: Collected
+    derive: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+    needed: bool = False
+    breaking: bool = False
+    without: Sequence[str] = ("o", "p")
+    at_once: int = 500
+
+
+@dataclass
+class Progress:
+    """How far a run has come: documents looked at and changed, ids of those that could not be read."""
+
+    looked: int = 0
+    changed: int = 0
+    failed: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a database stands to this release: migrations not finished, those that only a newer release knows."""
+
+    missing: Sequence[Migration]
+    newer: Sequence[str]
+    breaking: Sequence[str]
+    """Those of the newer ones that this release must not meet."""
+
+
+@dataclass(frozen=True)
+class Schema:
+    """A service's database: collections with their indexes, and migrations in their order."""
+
+    database: Database
+    indexes: Sequence[tuple[Collected, Sequence[Index]]]
+    migrations: Sequence[Migration] = ()
+
+    # ------------------------------------------------------------ indexes
+
+    async def missing_indexes(self) -> list[tuple[Collected, Index]]:
+        """The indexes that are not there."""
+        missing = []
+        for collection, wanted in self.indexes:
+            there = await collection.index_keys()
+            missing += [(collection, index) for index in wanted if names_of(index) not in there]
+        return missing
+
+    async def make_indexes(self) -> None:
+        """Make the indexes that are missing; safe to run again."""
+        for collection, wanted in self.indexes:
+            await collection.ensure_indexes(wanted)
+
+    # ------------------------------------------------------------ how it stands
+
+    async def standing(self, *, read_only: bool = False) -> Standing:
+        """See what has been run; of a collection with nothing in it, whatever there is to run has been."""
+        marks = await self._marks()
+        known = {each.name for each in self.migrations}
+        missing = [each for each in self.migrations if "finished_at" not in marks.get(each.name, {})]
+        newer = sorted(marks.keys() - known)
+        fresh = [each for each in missing if not await each.collection.find({}, limit=1, projection={"_id": 1})]
+        for each in () if read_only else fresh:
+            await self._finish(each)
+        return Standing(
+            [each for each in missing if each not in fresh],
+            newer,
+            [name for name in newer if marks[name].get("breaking")],
+        )
+
+    async def admit(self) -> Standing:
+        """Whether a service of this release may start on it.
+
+        Raises ``TooNew`` where a newer release has changed what this one reads, and ``Awaited`` while a migration that
+        it needs has not been run.
+        """
+        found = await self.standing()
+        if found.breaking:
+            raise TooNew(
+                f"the database {self.database.name} was migrated by a newer release ({', '.join(found.breaking)}): "
+                "start that one, or restore the backup from before"
+            )
+        needed = [each.name for each in found.missing if each.needed]
+        if needed:
+            raise Awaited(f"the database lacks {', '.join(needed)}: run homecall migrate")
+        return found
+
+    async def _marks(self) -> dict[str, dict[str, Any]]:
+        return {doc["_id"]: doc for doc in await self.database.collection(MARKS).find({})}
+
+    async def _mark(self, migration: Migration, change: Mapping[str, Any]) -> None:
+        marks = self.database.collection(MARKS)
+        first = {"_id": migration.name, "breaking": migration.breaking, "began_at": _now(), **change}
+        if await marks.write([InsertOne(first)]) is None:
+            await marks.write([UpdateOne({"_id": migration.name}, {"$set": dict(change)})])
+
+    async def _finish(self, migration: Migration) -> None:
+        await self._mark(migration, {"finished_at": _now()})
+
+    # ------------------------------------------------------------ running
+
+    async def run(
+        self, migration: Migration, *, again: bool = False, dry: bool = False
+    ) -> AsyncGenerator[Progress, None]:
+        """Carry a migration out, a portion at a time; after each, how far this run has come.
+
+        What is finished is not run, unless ``again``: for who had services of the last release running meanwhile.
+        ``dry`` counts, and writes nothing. It is finished only where every document could be read.
+        """
+        mark = (await self._marks()).get(migration.name, {})
+        if "finished_at" in mark and not again:
+            return
+        # Whoever else runs it notes a place, too; each has done all that stands before the place it notes.
+        after = None if again or dry else mark.get("after")
+        progress = Progress()
+        while docs := await self._portion(migration, after):
+            await self._carry_out(migration, docs, progress, dry=dry)
+            after = docs[-1]["_id"]
+            if not (dry or again or progress.failed):
+                await self._mark(migration, {"after": after})
+            yield progress
+        if not dry and not progress.failed:
+            await self._finish(migration)
+        yield progress
+
+    async def _portion(self, migration: Migration, after: Any) -> list[dict[str, Any]]:
+        query = {} if after is None else {"_id": {"$gt": after}}
+        return await migration.collection.find(
+            query, limit=migration.at_once, sort="_id", projection=_left_out(migration)
+        )
+
+    async def _carry_out(
+        self, migration: Migration, docs: list[dict[str, Any]], progress: Progress, *, dry: bool
+    ) -> None:
+        progress.looked += len(docs)
+        versions, changes = _to_write(migration, docs, progress)
+        progress.changed += len(changes)
+        while changes and not dry:
+            # The version stays: a service that has this document in hand still wins, and writes these fields itself.
+            operations = [UpdateOne({"_id": name, "v": versions[name]}, change) for name, change in changes.items()]
+            if await migration.collection.write(operations) == len(operations):
+                return
+            # Somebody changed some of them meanwhile: they are looked at as they are now.
+            await asyncio.sleep(0)
+            query = {"_id": {"$in": list(changes)}}
+            again = await migration.collection.find(query, projection=_left_out(migration))
+            seen, left = _to_write(migration, again, progress)
+            refused = [name for name in left if seen[name] == versions[name]]
+            progress.failed += refused  # nobody changed it, and it does not take the change
+            versions, changes = seen, {name: change for name, change in left.items() if name not in refused}
+
+
+def _left_out(migration: Migration) -> dict[str, int] | None:
+    return dict.fromkeys(migration.without, 0) or None
+
+
+def _to_write(
+    migration: Migration, docs: Sequence[Mapping[str, Any]], progress: Progress
+) -> tuple[dict[str, int], dict[str, dict[str, Any]]]:
+    """The versions of these documents, and the updates of those that need one."""
+    wanted = {doc["_id"]: _wanted(migration, doc, progress) for doc in docs}
+    return {doc["_id"]: doc["v"] for doc in docs}, {name: change for name, change in wanted.items() if change}
+
+
+def _wanted(migration: Migration, doc: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
+    """The update that gives a document what it is to have; empty where it has it."""
+    try:
+        fields = migration.derive(doc)
+    except Exception:
+        # A document that no release wrote must not keep the others from theirs.
+        if doc["_id"] not in progress.failed:
+            progress.failed.append(doc["_id"])
+        return {}
+    put = {name: value for name, value in fields.items() if value is not None and doc.get(name) != value}
+    gone = {name: "" for name, value in fields.items() if value is None and name in doc}
+    return ({"$set": put} if put else {}) | ({"$unset": gone} if gone else {})
+
+
+def names_of(index: Index) -> tuple[str, ...]:
+    """The fields of an index."""
+    names, _ = index
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

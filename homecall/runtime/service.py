@@ -1,0 +1,355 @@
+"""A service from start to stop: subscription, timers, gauges, health, and an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from homecall.contract.envelope import Outgoing, Record
+from homecall.contract.topics import Topic, read_by, written_by
+from homecall.runtime import metrics
+from homecall.runtime.certificate_expiry import Expiry
+from homecall.runtime.clock import Clock
+from homecall.runtime.engine.decision import Dead
+from homecall.runtime.engine.engine import Due, Engine
+from homecall.runtime.failpoint import failpoint
+from homecall.runtime.failures import Awaited, Refused, Stopped, TooManyDeadLetters, Transient
+from homecall.runtime.kafka.errors import place
+from homecall.runtime.kafka.global_table import WholeTopic
+from homecall.runtime.kafka.producer import Producer
+from homecall.runtime.kafka.senders import Senders
+from homecall.runtime.kafka.subscription import Subscription
+from homecall.runtime.logs import log
+from homecall.runtime.mongo.mongo import Database, moment_of
+from homecall.runtime.mongo.probe import Probe
+from homecall.runtime.mongo.schema import Schema
+from homecall.runtime.pipeline import Commit, Handler, Pipeline
+from homecall.runtime.settings import Settings, SettingsError
+from homecall.runtime.tracing import tracing
+
+Receiver = Callable[[bytes, Mapping[str, str]], Awaitable[tuple[int, str]]]
+"""Takes the body and the headers (lower-case names) of a POST; gives the status and a line of text."""
+
+TICK_SECONDS = 0.5
+GAUGE_SECONDS = 5.0
+LOOK_SECONDS = 5.0
+_FINISH_SECONDS = 7.0
+# A TLS connection is closed by both ends, and a broker that is busy or gone does not do its part for half a minute.
+_CLOSE_SECONDS = 2.0
+# Looks in vain, not one that was late: that is no reason to take a service out of use.
+_UNHEARD_SECONDS = 15.0
+_STALLED_SECONDS = 120.0
+
+
+@dataclass
+class Service:
+    """What a composition root puts together.
+
+    ``ticks`` is work beyond single aggregates that is done at every tick. ``workers`` work beside the timers, each in
+    a task of its own, so that none waits for another; at the end each is given a moment to finish what it has in hand.
+    ``receives`` is what may be posted to the service over HTTP, by path.
+    """
+
+    name: str
+    settings: Settings
+    clock: Clock
+    database: Database
+    producer: Producer
+    topics: Sequence[Topic]
+    handler: Handler
+    engines: Sequence[Engine[Any]]
+    calm: Collection[Topic] = ()
+    """Those of ``topics`` whose records nobody waits to see handled: they are taken in together."""
+    tables: Sequence[WholeTopic] = ()
+    schema: Schema | None = None
+    """What its database is to have: it does not start on one that a newer release has changed."""
+    prepare: Sequence[Callable[[], Awaitable[None]]] = ()
+    ticks: Sequence[Callable[[datetime], Awaitable[None]]] = ()
+    workers: Sequence[Callable[[datetime, asyncio.Event], Awaitable[None]]] = ()
+    """Each is given the present moment, and what is set once the service stops."""
+    receives: Mapping[str, Receiver] = field(default_factory=dict)
+    close: Sequence[Callable[[], Awaitable[None]]] = ()
+    gauges: Callable[[datetime], Awaitable[None]] | None = None
+    notes: Sequence[Callable[[], str]] = ()
+    """What each says is wrong beside the service, or nothing: readiness repeats it, and the service is ready."""
+    failed: asyncio.Future[None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._traces = tracing(self.settings, self.name)
+        self._probe = Probe(self.database)
+        self._expiry = Expiry(self.settings)
+        self.pipeline = Pipeline(
+            self.name,
+            self.handler,
+            self.producer,
+            self.clock,
+            dead_letter_max_share=self.settings.dead_letter_max_share,
+            traces=self._traces,
+            senders=Senders(self.settings.senders_file),
+            overlap=True,
+            full=self.settings.batch_max,
+            failed=self._fail,
+            works=self._probe.check,
+        )
+        self.subscription = Subscription(self.settings, self.name, self.topics, self._on_batch, self.calm)
+        for engine in self.engines:
+            engine.store.passed = self._passed
+            engine.store.learn_passed = self.subscription.learn_committed
+        self._tasks: list[asyncio.Task[None]] = []
+        self._workers: list[asyncio.Task[None]] = []
+        self._log = log(self.name)
+        self._last_tick = time.monotonic()
+        self._started = False
+        self._awaits = ""
+        self._lacks = ""
+        self._broker_place = place(self.settings.kafka_bootstrap)
+        self._waiting: dict[str, str] = {}
+        """Of the timers and workers, what each waits for now."""
+        metrics.start_at_zero(
+            self.name, [each.name for each in (*self.topics, *(table.topic for table in self.tables))]
+        )
+
+    async def start(self) -> None:
+        """Start, waiting for a database or a broker that is away; ready when ``ready`` says so.
+
+        Raises ``TooNew`` where the database is of a newer release, and ``SettingsError`` where it or a broker answers
+        and will not have us.
+        """
+        self.failed = asyncio.get_running_loop().create_future()
+        tables = (table.start for table in self.tables)
+        for step in (self._look_at_schema, *self.prepare, self.producer.start, self._look_at_topics, *tables):
+            await self.pipeline.patiently(partial(self._accepted, step))
+        await self.pipeline.patiently(partial(self._accepted, self.subscription.start))
+        self._tasks = [
+            asyncio.create_task(self._every(TICK_SECONDS, self._tick, "timers"), name=f"{self.name} timers"),
+            asyncio.create_task(self._every(GAUGE_SECONDS, self._gauge), name=f"{self.name} gauges"),
+            asyncio.create_task(self._every(GAUGE_SECONDS, self.subscription.measure_lag), name=f"{self.name} lag"),
+            asyncio.create_task(self._every(LOOK_SECONDS, self._look), name=f"{self.name} looks for the broker"),
+            asyncio.create_task(
+                self._every(LOOK_SECONDS, self.subscription.look), name=f"{self.name} keeps its client"
+            ),
+        ]
+        self._workers = [
+            asyncio.create_task(
+                self._every(TICK_SECONDS, partial(self._work, worker), f"worker {number}"), name=f"{self.name} worker"
+            )
+            for number, worker in enumerate(self.workers)
+        ]
+        self._started = True
+        metrics.LAST_COMMIT.labels(self.name).set(time.time())
+        self._log.info("started", topics=[topic.name for topic in self.topics])
+
+    async def _accepted(self, step: Callable[[], Awaitable[None]]) -> None:
+        """A step of the start. No record is at hand that could be at fault: every error of the database is retried."""
+        try:
+            await step()
+        except Refused as error:
+            raise SettingsError(str(error)) from None
+        except Exception as error:
+            raise self.database.unavailable(error) from error
+
+    async def _look_at_schema(self) -> None:
+        if self.schema is None:
+            return
+        try:
+            found = await self.schema.admit()
+        except Awaited as error:
+            self._awaits = str(error)
+            raise
+        self._awaits = ""
+        if found.newer:
+            self._log.warning("the database is of a newer release", migrations=list(found.newer))
+        if found.missing:
+            missing = [each.name for each in found.missing]
+            self._lacks = f"; the database lacks {', '.join(missing)}: run homecall migrate"
+            self._log.warning("migrations have not been run: run homecall migrate", migrations=missing)
+
+    async def _look_at_topics(self) -> None:
+        """Wait until the topics are there: a broker that makes one in passing gives it settings of its own."""
+        missing = await self.producer.missing({each.name for each in (*read_by(self.name), *written_by(self.name))})
+        self._awaits = ""
+        if missing:
+            self._awaits = (
+                f"{missing[0]} is not there, or this user may not see it: run homecall topics create, or give the "
+                "user what homecall access lists"
+            )
+            raise Awaited(self._awaits)
+
+    async def stop(self) -> None:
+        """Finish the batch in hand, commit it, leave the group; within 10 s, whatever does not close in time."""
+        finished, _ = await asyncio.gather(self.pipeline.finish(_FINISH_SECONDS), self._let_finish())
+        for task in (*self._tasks, *self._workers):
+            task.cancel()
+        closing = asyncio.create_task(self._close(), name=f"{self.name} closes")
+        _, late = await asyncio.wait([closing], timeout=_CLOSE_SECONDS)
+        self._probe.close()
+        self.database.close()
+        batch = "finished" if finished else "given up, uncommitted"
+        if late:
+            # What must not be lost was committed before: only connections are left to the system.
+            self._log.warning("stopped, with connections that did not close in time", batch_in_hand=batch)
+        else:
+            self._log.info("stopped", batch_in_hand=batch)
+
+    async def _close(self) -> None:
+        await asyncio.gather(*self._tasks, *self._workers, return_exceptions=True)
+        leaving = [self.subscription.stop()] if self._started else []
+        # At once, since one that hangs must not keep another open: a client that nobody stops holds the process.
+        ends = await asyncio.gather(
+            *leaving,
+            self.producer.stop(),
+            *(table.stop() for table in self.tables),
+            *(closing() for closing in self.close),
+            return_exceptions=True,
+        )
+        if self._traces is not None:
+            ends += await asyncio.gather(self._traces.close(), return_exceptions=True)
+        for error in ends:
+            if isinstance(error, Exception):
+                self._log.warning("not closed in order", error=type(error).__name__)
+
+    def _passed(self, topic: str, partition: int) -> int:
+        """The offset below which all that records led to was acknowledged, here or, as it is committed, elsewhere."""
+        place = (topic, partition)
+        return max(self.pipeline.passed.get(place, 0), self.subscription.lag.committed_to(place))
+
+    async def _on_batch(self, records: Sequence[Record], commit: Commit) -> None:
+        try:
+            await self.pipeline.on_batch(records, commit)
+        except Stopped:
+            return
+        except Exception as error:
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        """Nothing later may be committed past this batch: no further one is taken, and the process ends."""
+        self.pipeline.stopping.set()
+        if self.failed.done():
+            return
+        if isinstance(error, TooManyDeadLetters):
+            self._log.error("stopping", reason=str(error))
+        else:
+            self._log.error("stopping", reason="the batch cannot be carried out", exc_info=error)
+        self.failed.set_exception(error)
+
+    # ------------------------------------------------------------ timers and gauges
+
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]], waits: str = "") -> None:
+        """Do work every so many seconds. Under the name ``waits``, readiness says what it waits for."""
+        while not self.pipeline.stopping.is_set():
+            try:
+                await work()
+                self._waiting.pop(waits, None)
+            except Transient as error:
+                self._log.warning("timers wait", reason=str(error))
+                if waits:
+                    self._waiting[waits] = str(error)
+            except Exception as error:
+                # A timer's work is in the store and comes again with the next tick; the log says what is in its way.
+                self._waiting.pop(waits, None)
+                self._log.error("timer failed", error=type(error).__name__, exc_info=error)
+            await asyncio.sleep(seconds)
+
+    async def _tick(self) -> None:
+        try:
+            await self._turn()
+        except Transient:
+            self._last_tick = time.monotonic()  # they turn; what they need is away, and a restart would not bring it
+            raise
+
+    async def _turn(self) -> None:
+        now = self.clock.now()
+        for engine in self.engines:
+            # First what is owed: should something new fail, what was stored before still goes out.
+            await self._send(engine, await engine.unsent())
+            more = True
+            while more and not self.pipeline.stopping.is_set():
+                due = await engine.due(now)
+                await self._send(engine, due)
+                more = due.more
+        for work in self.ticks:
+            await work(now)
+        self._last_tick = time.monotonic()
+
+    async def _send(self, engine: Engine[Any], due: Due[Any]) -> None:
+        events: list[Outgoing] = due.events
+        dead: list[tuple[Record, Dead]] = due.dead
+        if not due.unsent and not due.expired:
+            return
+        await self.producer.send(events, [(record, death.reason, death.detail, self.name) for record, death in dead])
+        failpoint("timer.published")
+        await engine.sent(due)
+        for record, death in dead:
+            metrics.DEAD_LETTERS.labels(record.topic, death.reason).inc()
+
+    async def _look(self) -> None:
+        await self.producer.look(LOOK_SECONDS)
+
+    async def _work(self, worker: Callable[[datetime, asyncio.Event], Awaitable[None]]) -> None:
+        await worker(self.clock.now(), self.pipeline.stopping)
+
+    async def _let_finish(self) -> None:
+        """Give the workers time for what they have in hand; they take nothing further once the service stops."""
+        self.pipeline.stopping.set()
+        if self._workers:
+            await asyncio.wait(self._workers, timeout=_FINISH_SECONDS)
+
+    async def _gauge(self) -> None:
+        metrics.READY.labels(self.name).set((await self.ready())[0])
+        await asyncio.to_thread(self._expiry.look)
+        if self.gauges is not None:
+            await self.gauges(self.clock.now())
+            metrics.LAST_READ.labels(self.name, "store").set(time.time())
+
+    # ------------------------------------------------------------ health
+
+    def alive(self) -> tuple[bool, str]:
+        """Whether the process is worth keeping: its timers turn, and no batch is stuck while nothing is away."""
+        if time.monotonic() - self._last_tick > _STALLED_SECONDS and self.pipeline.blocked_since is None:
+            return False, "timers have not turned"
+        if self._started and self.failed.done():
+            return False, "a batch could not be carried out"
+        return True, "alive"
+
+    async def ready(self) -> tuple[bool, str]:
+        """Whether it takes part: partitions assigned, database answering, producer healthy."""
+        if not self._started:
+            if self._awaits:
+                return False, f"starting: {self._awaits}"
+            waits_for = self.pipeline.blocked_by
+            return False, f"starting: {waits_for}" if waits_for else "starting"
+        if self.pipeline.stopping.is_set():
+            return False, "stopping"
+        if not self.subscription.assignment.joined:
+            return False, "no partitions assigned yet"
+        if not self.producer.healthy:
+            return False, f"the producer cannot reach the broker ({self._broker_place})"
+        unheard = time.monotonic() - self.producer.heard_at
+        if unheard > _UNHEARD_SECONDS:
+            return False, f"the broker has not answered for {unheard:.0f} s ({self._broker_place})"
+        if self.pipeline.blocked_since is not None:
+            return False, f"a batch waits for the database or the broker: {self.pipeline.blocked_by}"
+        problem = await self._probe.problem()
+        if problem is not None:
+            return False, f"the database does not answer: {problem}"
+        if self._waiting:
+            return False, f"timers wait: {next(iter(self._waiting.values()))}"
+        noted = "".join(f"; {note}" for each in self.notes if (note := each()))
+        return True, f"ready{self._lacks}{noted}"
+
+
+def refresh_open(
+    deadline: str, rows: Sequence[tuple[str, int, int | None]], channels: Sequence[str], now: datetime
+) -> None:
+    """Set the open gauges of a deadline from what the store gave: (channel, number, earliest start as ``millis``)."""
+    found = {channel: (count, oldest) for channel, count, oldest in rows}
+    for channel in channels:
+        count, oldest = found.get(channel, (0, None))
+        age = max(0.0, (now - moment_of(oldest)).total_seconds()) if oldest is not None else 0.0
+        metrics.OPEN.labels(deadline, channel).set(count)
+        metrics.OLDEST_OPEN_SECONDS.labels(deadline, channel).set(age)

@@ -1,0 +1,316 @@
+"""Every setting of a service, from the environment or a ``.env`` file.
+
+A wrong or missing one stops the start with one line that names it: ``SettingsError``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import ssl
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from homecall.contract.encoding import NotUtf8, decoded
+from homecall.runtime.clock import clock_from
+from homecall.runtime.failpoint import check as check_failpoint
+from homecall.runtime.kafka.senders import BadSenders, read_senders
+
+PORTS = {"intake": 8101, "scheduler": 8102, "notifier": 8103, "complaints": 8104, "all": 8100}
+
+
+_HOST_AND_PORT = re.compile(r"\s*[^\s,]+:(\d{1,5})\s*\Z")
+
+
+def _is_address(text: str) -> bool:
+    found = _HOST_AND_PORT.match(text)
+    return found is not None and 0 < int(found[1]) < 2**16
+
+
+_FILES = (
+    *("kafka_ca_file", "kafka_cert_file", "kafka_key_file", "keys_file"),
+    *("sms_password_file", "sms_profile", "sms_report_secret_file"),
+)
+
+
+DOTENV = ".env"
+"""Read from the directory that a command is started in."""
+
+
+class SettingsError(Exception):
+    """A setting that is wrong or missing, in one line."""
+
+
+def check_dotenv() -> None:
+    """Raise ``SettingsError`` where there is a ``.env`` that cannot be read."""
+    path = Path(DOTENV)
+    try:
+        if path.is_file():
+            decoded(path.read_bytes())
+    except NotUtf8 as error:
+        raise SettingsError(f"{path.absolute()} {error}") from None
+    except OSError as error:
+        raise SettingsError(f"{path.absolute()} cannot be read: {error.strerror}") from None
+
+
+class Settings(BaseSettings):
+    """The settings, with the contract's names and defaults."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="HOMECALL_",
+        env_file=DOTENV,
+        env_file_encoding="utf-8-sig",
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    env: Literal["production", "development"] = Field("production", description="production or development")
+
+    kafka_bootstrap: str = Field("127.0.0.1:9092", description="Kafka's addresses, comma-separated", min_length=1)
+    kafka_security: Literal["PLAINTEXT", "SASL_SSL", "SSL"] = Field("PLAINTEXT", description="how Kafka is reached")
+    kafka_username: str | None = Field(None, description="SASL/SCRAM user, with SASL_SSL")
+    kafka_password: SecretStr | None = Field(None, description="SASL/SCRAM password, with SASL_SSL")
+    kafka_ca_file: Path | None = Field(None, description="CA certificate, PEM")
+    kafka_cert_file: Path | None = Field(None, description="client certificate, PEM, with SSL")
+    kafka_key_file: Path | None = Field(None, description="client key, PEM, with SSL")
+    kafka_session_timeout_ms: int = Field(
+        10_000, ge=1_000, le=300_000, description="after which a silent member is out"
+    )
+
+    mongo_url: str = Field("mongodb://127.0.0.1:27017", description="MongoDB's address", min_length=1)
+    mongo_prefix: str = Field("homecall", pattern=r"^[a-zA-Z0-9_-]{1,40}$", description="each database's prefix")
+
+    http_host: str = Field("127.0.0.1", description="where /livez, /readyz, /metrics and /sms/reports listen")
+    http_port: int | None = Field(None, ge=0, le=65535, description="their port; each service has its own default")
+
+    rules: Path | None = Field(None, description="a directory of rule sets in place of the packaged one")
+    signatures: Literal["rsa", "ncanode", "off"] = Field("rsa", description="how signatures are checked")
+    trust_store: Path | None = Field(None, description="directory of CA certificates, for rsa")
+    crls: Path | None = Field(None, description="directory of revocation lists, for rsa")
+    ocsp: str = Field("off", description="off, certificate (the responder it names), or a responder's address, for rsa")
+    revocation: Literal["checked", "unchecked"] = Field(
+        "checked",
+        description="unchecked: with rsa and neither crls nor ocsp, start in production all the same; then signatures "
+        "of revoked certificates are taken",
+    )
+    ncanode_url: str | None = Field(
+        None, description="address of NCANode, for ncanode; in production https, or http on this machine"
+    )
+    keys_file: Path | None = Field(None, description="keys for personal data: JSON, see docs/security.md")
+    senders_file: Path | None = Field(
+        None, description="who may send for which clinic: JSON, see docs/security.md; without it nobody is asked"
+    )
+    duty_officer: str | None = Field(
+        None,
+        max_length=300,
+        description="who answers for complaints that the system itself accepts (C10.2): full name, comma, position",
+    )
+    identity: str = Field("off", description="off, or the e-government gateway's address")
+    identity_wait_seconds: float = Field(
+        3, gt=0, le=60, description="how long an answer waits for the gateway; then it goes on unconfirmed"
+    )
+    sms: str = Field("off", description="off, or the address at the SMS gateway to which messages are posted")
+    sms_login: str | None = Field(None, description="the login at the SMS gateway")
+    sms_password: SecretStr | None = Field(None, description="its password or key")
+    sms_password_file: Path | None = Field(None, description="a file that holds the password, in place of it")
+    sms_sender: str | None = Field(None, max_length=40, description="the sender's name that patients see")
+    sms_profile: Path | None = Field(
+        None, description="how the SMS gateway names things, TOML, in place of the packaged one: see docs/operations.md"
+    )
+    sms_report_secret: SecretStr | None = Field(
+        None, min_length=16, description="what the gateway shows with delivery reports; without it none are taken"
+    )
+    sms_report_secret_file: Path | None = Field(None, description="a file that holds that secret, in place of it")
+    sms_quiet_hours: str = Field(
+        "22:00-08:00", description="from when to when, by the clinics' clock, messages wait that can; or off"
+    )
+    sms_statuses: str = Field(
+        "registered,deferred,scheduled,rescheduled,delayed,refused,withdrawn,not_completed",
+        description="the statuses of which patients are told by SMS, comma-separated",
+    )
+    sms_settle_seconds: float = Field(
+        10, ge=0, le=600, description="how long the message registered waits for the time of the visit to replace it"
+    )
+    sms_wait_seconds: float = Field(
+        10, gt=0, le=60, description="how long the SMS gateway is waited for; then a message is unknown"
+    )
+    sms_rest_seconds: float = Field(
+        30, gt=0, le=600, description="how long the SMS gateway is left in peace after it failed again and again"
+    )
+    sms_at_once: int = Field(16, ge=1, le=200, description="calls to the SMS gateway under way at one moment")
+
+    replan_seconds: float = Field(
+        0.2, ge=0, le=10, description="for how long the rest of a clinic's day is planned again each time; 0 never"
+    )
+    bookings_held: int = Field(
+        6_000,
+        ge=100,
+        le=1_000_000,
+        description="bookings, of some 4 KB each, that the scheduler keeps in memory with their days; others are read",
+    )
+    osrm_url: str | None = Field(None, description="an OSRM server for travel by road, as in http://127.0.0.1:5000")
+    osrm_seconds: float = Field(
+        0.3, gt=0, le=5, description="how long a promise waits for OSRM; then the straight line serves"
+    )
+    clock: str | None = Field(None, description="an accelerated clock; development only")
+    failpoint: str | None = Field(
+        None, description="where a fault test ends or holds the process, as in batch.stored:kill@3; development only"
+    )
+
+    batch_max: int = Field(250, ge=1, le=10_000, description="records in a batch at most")
+    batch_wait_ms: int = Field(5, ge=1, le=1_000, description="how long a batch waits for its first record")
+    dead_letter_max_share: float = Field(
+        0.5, gt=0, le=1, description="share of dead letters among the last 1,000 records that stops the service"
+    )
+    traces: Literal["off", "otlp"] = Field(
+        "off", description="where spans go: otlp to what OTEL_EXPORTER_OTLP_ENDPOINT names, http://localhost:4318 unset"
+    )
+    traces_share: float = Field(
+        0.01, ge=0, le=1, description="share of the records without a traceparent that begin a trace of their own"
+    )
+    clinic_metrics: bool = Field(
+        False, description="whether /metrics shows each clinic's day, by clinic_id: for the region's dashboard"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="the least level logged")
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        if self.clock is not None:
+            if self.env != "development":
+                raise PydanticCustomError(
+                    "clock", "HOMECALL_CLOCK is for development only: set HOMECALL_ENV=development"
+                )
+            try:
+                clock_from(self.clock)
+            except ValueError as error:
+                raise PydanticCustomError("clock", str(error)) from None
+        if self.failpoint is not None:
+            if self.env != "development":
+                raise PydanticCustomError(
+                    "failpoint",
+                    "HOMECALL_FAILPOINT ends or holds the service and is for development only: unset it, or set "
+                    "HOMECALL_ENV=development",
+                )
+            try:
+                check_failpoint(self.failpoint)
+            except ValueError as error:
+                raise PydanticCustomError("failpoint", str(error)) from None
+        if self.signatures == "off" and self.env != "development":
+            raise PydanticCustomError(
+                "signatures", "HOMECALL_SIGNATURES=off is for development only: set rsa or ncanode, or development"
+            )
+        if self.kafka_security == "SASL_SSL" and (self.kafka_username is None or self.kafka_password is None):
+            raise PydanticCustomError(
+                "kafka", "HOMECALL_KAFKA_SECURITY=SASL_SSL needs HOMECALL_KAFKA_USERNAME and HOMECALL_KAFKA_PASSWORD"
+            )
+        for name in _FILES:
+            path = getattr(self, name)
+            if path is not None and not path.is_file():
+                raise PydanticCustomError("file", f"HOMECALL_{name.upper()} names no file that can be read")
+        if self.kafka_security != "PLAINTEXT":
+            _look_at_certificates(self.kafka_ca_file, self.kafka_cert_file, self.kafka_key_file)
+        if self.senders_file is not None:
+            try:
+                read_senders(decoded(self.senders_file.read_bytes()))
+            except (OSError, ValueError, BadSenders) as error:
+                known = isinstance(error, BadSenders | NotUtf8)
+                why = str(error) if known else "names no file that can be read"
+                raise PydanticCustomError("senders", f"HOMECALL_SENDERS_FILE {why}") from None
+        if self.duty_officer is not None and self.officer() is None:
+            raise PydanticCustomError(
+                "officer", "HOMECALL_DUTY_OFFICER must be a full name, a comma and a position, each in words"
+            )
+        if self.rules is not None and not self.rules.is_dir():
+            raise PydanticCustomError("rules", "HOMECALL_RULES names no directory")
+        if not all(_is_address(each) for each in self.kafka_bootstrap.split(",")):
+            raise PydanticCustomError(
+                "bootstrap", "HOMECALL_KAFKA_BOOTSTRAP must be host:port, several with commas, as in 127.0.0.1:9092"
+            )
+        return self
+
+    def officer(self) -> dict[str, str] | None:
+        """The officer on duty by name and position; None where none is set, or it is not readable."""
+        full_name, _, position = (" ".join(part.split()) for part in (self.duty_officer or "").partition(","))
+        if not all(any(sign.isalpha() for sign in part) for part in (full_name, position)):
+            return None
+        return {"full_name": full_name, "position": position}
+
+    def port(self, service: str) -> int:
+        """The HTTP port of a service."""
+        return PORTS[service] if self.http_port is None else self.http_port
+
+    def secret(self, name: str) -> str | None:
+        """A secret that may stand in the environment or, by ``…_file``, in a file; None where neither is set.
+
+        Raises ``SettingsError`` where both are, or the file is empty or cannot be read.
+        """
+        setting, given, file = f"HOMECALL_{name.upper()}", getattr(self, name), getattr(self, f"{name}_file")
+        if file is None:
+            return None if given is None else str(given.get_secret_value())
+        if given is not None:
+            raise SettingsError(f"{setting} and {setting}_FILE are both set: take one away")
+        try:
+            text = decoded(file.read_bytes()).strip()
+        except NotUtf8 as error:
+            raise SettingsError(f"{setting}_FILE {error}") from None
+        except OSError:
+            text = ""
+        if not text:
+            raise SettingsError(f"{setting}_FILE names a file that is empty or cannot be read")
+        return text
+
+    def personal_key(self) -> bytes:
+        """The key under which IINs are looked up, at least 32 bytes.
+
+        From ``keys_file``, ``{"lookup": "<64 hex digits>"}``; in development a fixed one stands in.
+        """
+        if self.keys_file is None:
+            if self.env == "development":
+                return b"development only: no secret at all"
+            raise SettingsError(
+                "HOMECALL_KEYS_FILE is missing: in production it names the file with the personal data keys"
+            )
+        try:
+            key = bytes.fromhex(json.loads(decoded(self.keys_file.read_bytes()))["lookup"])
+        except NotUtf8 as error:
+            raise SettingsError(f"HOMECALL_KEYS_FILE {error}") from None
+        except (ValueError, KeyError, TypeError, OSError):
+            key = b""
+        if len(key) < 32:
+            raise SettingsError('HOMECALL_KEYS_FILE must hold {"lookup": "…"} with at least 64 hex digits')
+        return key
+
+
+def _look_at_certificates(authority: Path | None, certificate: Path | None, key: Path | None) -> None:
+    try:
+        context = ssl.create_default_context(cafile=authority)
+    except OSError:
+        raise PydanticCustomError("tls", "HOMECALL_KAFKA_CA_FILE holds no certificate in PEM form") from None
+    if certificate is not None:
+        try:
+            # A key that wants a password is none that a service can use: nobody is there to type it.
+            context.load_cert_chain(certificate, key, password="")
+        except (OSError, ValueError):
+            raise PydanticCustomError(
+                "tls",
+                "HOMECALL_KAFKA_CERT_FILE and HOMECALL_KAFKA_KEY_FILE hold no certificate with its key in PEM form",
+            ) from None
+
+
+def load_settings(**over: Any) -> Settings:
+    """The settings of this process; raises ``SettingsError`` with one line that names the first wrong one."""
+    if "_env_file" not in over:
+        check_dotenv()
+    try:
+        return Settings(**over)
+    except ValidationError as error:
+        detail = error.errors(include_url=False, include_input=False)[0]
+        name = "_".join(str(part) for part in detail["loc"])
+        if not name:
+            raise SettingsError(detail["msg"]) from None
+        raise SettingsError(f"HOMECALL_{name.upper()}: {detail['msg']}") from None

@@ -1,0 +1,198 @@
+"""The five clocks: queue, service, answer, visit and complaint (C4.1 to C4.4, C10.4, C10.8, R13), and R18."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Literal
+
+from homecall.standard.calendar import ClinicCalendar, ClinicDay, after
+from homecall.standard.complaints import Term
+from homecall.standard.rules import ClinicLimits, Limit, NotCoveredError, RuleSet, Week
+
+Deadline = Literal["queue", "service", "answer", "visit", "complaint"]
+Verdict = Literal["met", "missed"]
+
+_BEFORE_CLOSING = timedelta(minutes=30)
+"""How long before closing the latest warning of a term in working days comes: somebody must still be there to act."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """A limit that runs: what for, from when, until when, and when its end is near. Times are in the clinic's zone."""
+
+    deadline: Deadline
+    channel: str
+    started_at: datetime
+    due_at: datetime
+    limit_seconds: int
+    approaching_at: datetime
+
+    def verdict(self, ended_at: datetime) -> Verdict:
+        """``met`` when it ended at the due time at the latest ("at most"), else ``missed``."""
+        return "met" if ended_at.astimezone(UTC) <= self.due_at else "missed"
+
+
+# ---------------------------------------------------------------- when a term is near its end (R18)
+
+
+def near_at(
+    started_at: datetime,
+    due_at: datetime,
+    share: float,
+    calendar: ClinicCalendar | None = None,
+    *,
+    in_working_days: Week | None = None,
+) -> datetime:
+    """When a term is near its end: after ``share`` of it, measured in the time in which the clinic is open (R18).
+
+    So the moment lies in working hours, from ``started_at`` on and before ``due_at``. ``in_working_days``: the term is
+    one of working days of that week, and the moment lies on a working day before that of ``due_at``, where the term has
+    one. Without a calendar, and for a term in which the clinic is never open, the share is one of elapsed time.
+    """
+    span = due_at.astimezone(UTC) - started_at.astimezone(UTC)
+    if span <= timedelta(0):
+        # A clock that was due before it started is near at once.
+        return due_at
+    spans = _open_spans(started_at, due_at, calendar)
+    if calendar is None or not spans:
+        return after(started_at, span * share, calendar.zone if calendar else None)
+    near = _after_working_time(spans, share)
+    if in_working_days is not None:
+        latest = _a_working_day_before(started_at, due_at, calendar, in_working_days)
+        if latest is not None and latest.astimezone(UTC) < near:
+            near = max(latest, spans[0][0], key=lambda each: each.astimezone(UTC))
+    return near.astimezone(calendar.zone)
+
+
+_Spans = list[tuple[datetime, datetime]]
+
+
+def _open_spans(started_at: datetime, due_at: datetime, calendar: ClinicCalendar | None) -> _Spans:
+    """In UTC, where differences are elapsed time."""
+    if calendar is None:
+        return []
+    try:
+        found = calendar.open_spans(started_at, due_at)
+        return [(opens.astimezone(UTC), closes.astimezone(UTC)) for opens, closes in found]
+    except NotCoveredError:
+        return []
+
+
+def _after_working_time(spans: _Spans, share: float) -> datetime:
+    """The moment at which this share of the open time has passed. At a closing it is the next opening."""
+    left = sum((closes - opens for opens, closes in spans), timedelta(0)) * share
+    for opens, closes in spans:
+        if left < closes - opens:
+            return opens + left
+        left -= closes - opens
+    # Only rounding comes here: a share is less than the whole.
+    return spans[-1][1] - timedelta(microseconds=1)
+
+
+def _a_working_day_before(
+    started_at: datetime, due_at: datetime, calendar: ClinicCalendar, week: Week
+) -> datetime | None:
+    """The latest warning: on the working day before the last one, half an hour before it closes, and not later by the
+    clock than the term's end. None where the term has no such day.
+    """
+    first, last = started_at.astimezone(UTC), due_at.astimezone(UTC)
+    day = calendar.last_working_day_before(
+        last.astimezone(calendar.zone).date(), first.astimezone(calendar.zone).date(), week
+    )
+    if day is None or day.opens_at is None or day.closes_at is None:
+        return None
+    return _late_on(day, last.astimezone(calendar.zone))
+
+
+def _late_on(day: ClinicDay, due_at: datetime) -> datetime:
+    assert day.opens_at is not None
+    assert day.closes_at is not None
+    opens, closes = day.opens_at.astimezone(UTC), day.closes_at.astimezone(UTC)
+    same_clock = due_at.replace(year=day.date.year, month=day.date.month, day=day.date.day).astimezone(UTC)
+    return max(opens, min(same_clock, closes - _BEFORE_CLOSING))
+
+
+# ---------------------------------------------------------------- the clocks
+
+
+def queue_clock(*, channel: str, queued_at: datetime, rules: RuleSet) -> Clock | None:
+    """The wait to hand in the documents, from ``queued_at`` to ``submitted_at`` (C4.2); none for the portal."""
+    limit = _clinic_limit(rules.limits.queue, channel)
+    return _limited("queue", channel, queued_at, limit, rules, None) if limit else None
+
+
+def service_clock(
+    *, channel: str, service_started_at: datetime, rules: RuleSet, calendar: ClinicCalendar | None = None
+) -> Clock | None:
+    """Being served, from ``service_started_at`` to the answer (C4.3); none for the portal."""
+    limit = _clinic_limit(rules.limits.service, channel)
+    return _limited("service", channel, service_started_at, limit, rules, calendar) if limit else None
+
+
+def answer_clock(
+    *, channel: str, clock_starts_at: datetime, rules: RuleSet, calendar: ClinicCalendar | None = None
+) -> Clock:
+    """To the result: from ``submitted_at``, or from the opening when deferred (C4.1, C4.4, R6)."""
+    return _limited("answer", channel, clock_starts_at, rules.answer_limit(channel), rules, calendar)
+
+
+def answer_clock_until(
+    *,
+    channel: str,
+    clock_starts_at: datetime,
+    due_at: datetime,
+    rules: RuleSet,
+    calendar: ClinicCalendar | None = None,
+) -> Clock:
+    """The same, with the due time that has been told already."""
+    return _until("answer", channel, clock_starts_at, due_at, rules, calendar)
+
+
+def visit_clock(
+    *, channel: str, accepted_at: datetime, visit_date: date, calendar: ClinicCalendar, rules: RuleSet
+) -> Clock:
+    """The visit: from acceptance to closing time on the visit date (R13).
+
+    Where the clinic has since closed that date: to closing time of its next open day.
+    """
+    return _until("visit", channel, accepted_at, calendar.closing_on(visit_date), rules, calendar)
+
+
+def complaint_clock(*, channel: str, term: Term, rules: RuleSet, calendar: ClinicCalendar | None) -> Clock:
+    """The answer to a complaint: from its registration to closing time on the term's last day (C10.4, C10.8, R9)."""
+    return _until("complaint", channel, term.registered_at, term.answer_due_at, rules, calendar, term.week)
+
+
+def _clinic_limit(limits: ClinicLimits, channel: str) -> Limit | None:
+    return {"desk": limits.desk, "phone": limits.phone}.get(channel)
+
+
+def _limited(
+    deadline: Deadline,
+    channel: str,
+    started_at: datetime,
+    limit: Limit,
+    rules: RuleSet,
+    calendar: ClinicCalendar | None,
+) -> Clock:
+    due_at = after(started_at, timedelta(seconds=limit.seconds), calendar.zone if calendar else None)
+    return _until(deadline, channel, started_at, due_at, rules, calendar)
+
+
+def _until(
+    deadline: Deadline,
+    channel: str,
+    started_at: datetime,
+    due_at: datetime,
+    rules: RuleSet,
+    calendar: ClinicCalendar | None,
+    in_working_days: Week | None = None,
+) -> Clock:
+    span = due_at.astimezone(UTC) - started_at.astimezone(UTC)
+    return Clock(
+        deadline=deadline,
+        channel=channel,
+        started_at=after(started_at, timedelta(0), calendar.zone if calendar else None),
+        due_at=due_at,
+        limit_seconds=max(0, int(span.total_seconds())),
+        approaching_at=near_at(started_at, due_at, rules.approaching.share, calendar, in_working_days=in_working_days),
+    )

@@ -1,0 +1,1 @@
+"""What people read in Kazakh, Russian and English. Pure."""
