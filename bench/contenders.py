@@ -12,7 +12,7 @@ from bench.clinic_days import ClinicDay
 from services.scheduler import improve, solver
 from services.scheduler.improve import Problem
 from services.scheduler.routing import Booking, Call, Day, Dispatch, Doctor
-from services.scheduler.travel import Spot, Travel
+from services.scheduler.travel import Location, Travel
 
 EVERY = 3
 """After so many calls the rest of the day is planned again."""
@@ -99,7 +99,7 @@ def _dispatched(day: ClinicDay, *, again: bool) -> Result:
         while drops and drops[0][1] <= now:
             doctor_id, since = drops.pop(0)
             plan.take_unavailable(doctor_id, since)
-            plan.place_again(calls, since)
+            plan.repair(calls, since)
         started = time.thread_time()
         booked = plan.place(call, now)
         result.decisions_ms.append((time.thread_time() - started) * 1000)
@@ -198,7 +198,7 @@ def _fixed(day: ClinicDay, choose: Any) -> Result:
         result.decisions_ms.append((time.thread_time() - started) * 1000)
     travel = travel_of(day)
     for doctor in day.roster.doctors:
-        before, free_at = Spot("@", *(doctor.start or (None, None))), doctor.shift_from
+        before, free_at = Location("@", *(doctor.start or (None, None))), doctor.shift_from
         for slot, call in given[doctor.doctor_id]:
             seconds = travel.seconds(before, call.spot)
             arrives = max(free_at, slot) + timedelta(seconds=seconds)
@@ -222,7 +222,7 @@ def bound(day: ClinicDay) -> Result:
         for each in day.roster.doctors
     ]
     service = day.roster.visit_minutes * 60
-    spots = [Spot("@", *(doctor.start or (None, None))) for doctor in doctors] + [call.spot for call in day.calls]
+    spots = [Location("@", *(doctor.start or (None, None))) for doctor in doctors] + [call.spot for call in day.calls]
     called = [int(call.accepted_at.timestamp() - zero) for call in day.calls]
     started = time.thread_time()
     problem = Problem(

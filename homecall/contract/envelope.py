@@ -81,7 +81,7 @@ class Incoming:
     """
 
     record: Record
-    cause: str
+    causation_id: str
     type: str
     subject: str
     clinic_id: str
@@ -104,7 +104,7 @@ class Unreadable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
+class OutgoingRecord:
     """An event of ours, ready to be sent: the same event is the same bytes, whenever it is sent."""
 
     topic: str
@@ -137,22 +137,22 @@ def outgoing(
     data: Event,
     *,
     service: str,
-    cause: str,
+    causation_id: str,
     time: str,
     sibling: str = "",
     traceparent: str | None = None,
     zone: ZoneInfo = ZONE,
-) -> Outgoing:
+) -> OutgoingRecord:
     """The event of ours that says ``data``, caused by ``cause``. ``time`` is RFC 3339, and part of what is stored.
 
     ``zone`` is that of the clinic: every time goes out in it (R20).
     """
     topic = TOPIC_OF_TYPE[data.TYPE]
-    return Outgoing(
+    return OutgoingRecord(
         topic=topic.name,
         key=str(getattr(data, topic.key)),
         type=data.TYPE,
-        id=event_id(cause, data.TYPE, data.subject, sibling),
+        id=event_id(causation_id, data.TYPE, data.subject, sibling),
         source=f"/homecall/{service}",
         subject=data.subject,
         # Most clinics have the default zone, in which ``time`` is written already.
@@ -287,7 +287,7 @@ def _incoming(
     flaws: Sequence[Flaw],
 ) -> Incoming:
     model = MODELS[event_type]
-    cause = cause_id(attributes["source"], attributes["id"], event_type)
+    causation_id = cause_id(attributes["source"], attributes["id"], event_type)
     traceparent = traceparent or attributes.get("traceparent")
     if traceparent is not None and not _TRACEPARENT.match(traceparent):
         traceparent = None
@@ -306,14 +306,16 @@ def _incoming(
             clinic_id = str(getattr(data, "clinic_id", ""))
             # A doctor's id may hold an IIN, and the subject stands in logs and traces.
             subject = without_iins(data.subject)
-            return Incoming(record, cause, event_type, subject, clinic_id, time, traceparent, data, value)
+            return Incoming(record, causation_id, event_type, subject, clinic_id, time, traceparent, data, value)
     readable = parsed.value if isinstance(parsed.value, dict) else {}
     broken = _readable_id(model, readable, model.SUBJECT)
     clinic = _readable_id(model, readable, "clinic_id")
     if broken is None or clinic is None:
         raise _no_json(flaws) if flaws else Unreadable("schema", one_line(errors))
     subject = without_iins(broken)
-    return Incoming(record, cause, event_type, subject, clinic, time, traceparent, None, value, tuple(errors), readable)
+    return Incoming(
+        record, causation_id, event_type, subject, clinic, time, traceparent, None, value, tuple(errors), readable
+    )
 
 
 @cache

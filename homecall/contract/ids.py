@@ -27,12 +27,12 @@ def cause_id(source: str, event_id: str, event_type: str) -> str:
     return _uuid5(f"cause\n{source}\n{event_id}\n{event_type}")
 
 
-def event_id(cause: str, event_type: str, subject: str, sibling: str = "") -> str:
+def event_id(causation_id: str, event_type: str, subject: str, sibling: str = "") -> str:
     """The ``ce_id`` of an event of ours.
 
     ``sibling`` tells apart the events of one cause, type and subject: a status, a deadline, a revision.
     """
-    return _dashed(_uuid5(f"event\n{cause}\n{event_type}\n{subject}\n{sibling}"))
+    return _dashed(_uuid5(f"event\n{causation_id}\n{event_type}\n{subject}\n{sibling}"))
 
 
 def visit_id(request_id: str) -> str:

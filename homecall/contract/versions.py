@@ -24,7 +24,7 @@ class Version:
     highest: int | None
     time: datetime
     offset: int
-    cause: str = ""
+    causation_id: str = ""
     """The causation id of the event; empty of what an earlier release kept, and of a record without a value."""
 
     def replaces(self, held: Version | None) -> bool:
@@ -39,28 +39,28 @@ class Version:
 
     def rivals(self, held: Version | None) -> bool:
         """Whether another event claims the place of ``held`` with the same revision and the same time."""
-        if held is None or not held.cause or self.cause == held.cause:
+        if held is None or not held.causation_id or self.causation_id == held.causation_id:
             return False
         return (self.revision, self.time) == (held.revision, held.time)
 
     def after(self, held: Version | None) -> Version:
         """This version as the one that holds, once it has replaced ``held``."""
         known = [each.highest for each in (self, held) if each is not None and each.highest is not None]
-        return Version(self.revision, max(known, default=None), self.time, self.offset, self.cause)
+        return Version(self.revision, max(known, default=None), self.time, self.offset, self.causation_id)
 
     def as_doc(self) -> list[Any]:
         """The version as a store keeps it."""
-        return [self.revision, self.highest, self.time.isoformat(), self.offset, self.cause]
+        return [self.revision, self.highest, self.time.isoformat(), self.offset, self.causation_id]
 
 
 def version_from(doc: list[Any]) -> Version:
     """What ``as_doc`` gave."""
-    revision, highest, time, offset, *cause = doc  # an earlier release kept no cause
-    return Version(revision, highest, datetime.fromisoformat(time), offset, *cause)
+    revision, highest, time, offset, *causation_id = doc  # an earlier release kept no cause
+    return Version(revision, highest, datetime.fromisoformat(time), offset, *causation_id)
 
 
 def version_of(event: Incoming) -> Version:
     """The version of an event; its time is ``ce_time``, or the record's where it has none."""
     revision = getattr(event.data, "revision", None)
     time = datetime.fromisoformat(event.time) if event.time else event.record.recorded_at or _NEVER
-    return Version(revision, revision, time, event.record.offset, event.cause)
+    return Version(revision, revision, time, event.record.offset, event.causation_id)

@@ -255,7 +255,7 @@ class Ledger:
             self._find("lost", f"a {incoming.type} breaks its schema: {incoming.errors[0].path}")
             return None
         digest = hashlib.sha256(record.value or b"").digest()
-        before = self._said.setdefault((record.topic, incoming.cause), digest)
+        before = self._said.setdefault((record.topic, incoming.causation_id), digest)
         if before is not digest:
             if before != digest:
                 self._find("doubled", f"one {incoming.type} of {incoming.subject} was said twice in different words")

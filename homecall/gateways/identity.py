@@ -73,7 +73,7 @@ class NoConsent:
 
 
 @dataclass(frozen=True, slots=True)
-class Away:
+class Unavailable:
     """Nothing could be learned: the identity stays unconfirmed, and the check is made later."""
 
     reason: Reason
@@ -83,15 +83,15 @@ class Away:
 class Found:
     """The person, and the clinic they are attached to.
 
-    ``attachment`` is None when the register says that there is none; ``Away`` when it could not be learned, which is
-    no ground for a refusal.
+    ``attachment`` is None when the register says that there is none; ``Unavailable`` when it could not be learned,
+    which is no ground for a refusal.
     """
 
     person: Person
-    attachment: Attachment | Away | None
+    attachment: Attachment | Unavailable | None
 
 
-Result = Found | NotFound | NoConsent | Away
+Result = Found | NotFound | NoConsent | Unavailable
 
 
 class Identity(Protocol):
@@ -101,7 +101,7 @@ class Identity(Protocol):
         """One result for each IIN, in their order; an IIN that comes twice is asked about once.
 
         Never raises, and never takes longer than ``within`` seconds of real time: what was not answered by then is
-        ``Away("timeout")``.
+        ``Unavailable("timeout")``.
         """
 
     async def close(self) -> None:
@@ -116,7 +116,7 @@ class KnownPeople:
 
     async def look_up(self, iins: Sequence[str], *, within: float) -> list[Result]:
         if not within > 0:
-            return [Away("timeout") for _ in iins]
+            return [Unavailable("timeout") for _ in iins]
         return [self._people.get(iin, NotFound()) for iin in iins]
 
     async def close(self) -> None:
@@ -240,7 +240,7 @@ class HttpIdentity:
                 late = True
             finally:
                 self._give_up(round_, tasks, late=late)
-        results = [round_.results.get(iin, Away("timeout")) for iin in iins]
+        results = [round_.results.get(iin, Unavailable("timeout")) for iin in iins]
         self._tell(results)
         return results
 
@@ -271,27 +271,27 @@ class HttpIdentity:
             round_.results[iin] = await self._person(iin, round_)
         except Exception as error:  # the port never raises: an error of ours leaves one identity unconfirmed
             log("identity").error("look-up broke", error=type(error).__name__)
-            round_.results.setdefault(iin, Away("broken"))
+            round_.results.setdefault(iin, Unavailable("broken"))
 
     async def _person(self, iin: str, round_: _Round) -> Result:
         try:
             answer = await self._ask("persons", iin, _PersonAnswer, round_)
         except _NoAnswer as failure:
-            return Away(failure.reason)
+            return Unavailable(failure.reason)
         if answer.status != "found" or answer.person is None:
             return NotFound() if answer.status == "not_found" else NoConsent()
         person = Person(**dict(answer.person))
         # From here on the person is known, also when the time is over before the attachment is.
-        round_.results[iin] = Found(person, Away("timeout"))
+        round_.results[iin] = Found(person, Unavailable("timeout"))
         return Found(person, await self._attachment(iin, round_))
 
-    async def _attachment(self, iin: str, round_: _Round) -> Attachment | Away | None:
+    async def _attachment(self, iin: str, round_: _Round) -> Attachment | Unavailable | None:
         try:
             answer = await self._ask("attachments", iin, _AttachmentAnswer, round_)
         except _NoAnswer as failure:
-            return Away(failure.reason)
+            return Unavailable(failure.reason)
         if answer.status == "no_consent":
-            return Away("no_consent")
+            return Unavailable("no_consent")
         return Attachment(**dict(answer.attachment)) if answer.status == "found" and answer.attachment else None
 
     async def _ask(self, path: str, iin: str, shape: type[A], round_: _Round) -> A:
@@ -376,7 +376,7 @@ class HttpIdentity:
 def _reasons(results: Sequence[Result]) -> Iterator[Reason]:
     for result in results:
         told = result.attachment if isinstance(result, Found) else result
-        if isinstance(told, Away):
+        if isinstance(told, Unavailable):
             yield told.reason
 
 

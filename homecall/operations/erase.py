@@ -15,14 +15,14 @@ from typing import Any
 
 import typer
 
-from homecall.contract.envelope import Outgoing
+from homecall.contract.envelope import OutgoingRecord
 from homecall.contract.topics import COMPLAINTS, INTAKE, NOTIFIER, RETENTION_DAYS, SCHEDULER
 from homecall.contract.types import ZONE
 from homecall.operations.failure import Failure
 from homecall.operations.terminal import counted, settings
 from homecall.runtime.clock import clock_from
 from homecall.runtime.failures import Transient
-from homecall.runtime.mongo.mongo import Aggregate, Aggregates, Database
+from homecall.runtime.mongo.mongo import Aggregate, Database, Repository
 from homecall.runtime.settings import Settings
 from services.complaints import retention as complaints
 from services.complaints.store import ComplaintStore
@@ -41,7 +41,7 @@ class Erasure:
     """Where a service keeps personal data, and what remains of a state and of an event."""
 
     what: str
-    store: Callable[[Database], Aggregates[Any]]
+    store: Callable[[Database], Repository[Any]]
     remains: Callable[[Any], Any]
     said: Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
     also: Callable[[Database, date], Awaitable[int]] | None = None
@@ -112,7 +112,7 @@ async def _all(asked: Settings, erasures: Mapping[str, Erasure], last_day: date,
 
 
 async def erase_from(
-    store: Aggregates[Any], erasure: Erasure, last_day: date, at_once: int = _AT_ONCE
+    store: Repository[Any], erasure: Erasure, last_day: date, at_once: int = _AT_ONCE
 ) -> tuple[int, int]:
     """Erase in one store what was over, and last changed, by ``last_day``: (how many, how many were left).
 
@@ -134,13 +134,13 @@ async def erase_from(
 def _erase(aggregate: Aggregate[Any], erasure: Erasure, last_day: date) -> None:
     aggregate.state = erasure.remains(aggregate.state)
     aggregate.parked = [kept for kept in aggregate.parked if kept.until.astimezone(ZONE).date() > last_day]
-    for cause, events in aggregate.outcomes.items():
+    for causation_id, events in aggregate.outcomes.items():
         remaining = [_remaining(event, erasure) for event in events]
         if remaining != events:
-            aggregate.fresh[cause] = remaining
+            aggregate.fresh[causation_id] = remaining
 
 
-def _remaining(event: Outgoing, erasure: Erasure) -> Outgoing:
+def _remaining(event: OutgoingRecord, erasure: Erasure) -> OutgoingRecord:
     data = json.loads(event.value)
     remaining = erasure.said(event.type, data)
     if remaining == data:

@@ -29,7 +29,7 @@ from homecall.contract.events import ClinicPublished, ComplaintSubmitted, FieldE
 from homecall.contract.strict_json import DEEPEST, Flaw, parse
 from homecall.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
 from homecall.contract.types import in_zone
-from homecall.gateways.signatures.port import Away, Invalid, Signed, Verdict
+from homecall.gateways.signatures.port import Invalid, Signed, Unavailable, Verdict
 from homecall.operations.failure import Failure
 from homecall.operations.terminal import counted, json_line, numbered_lines, print_bytes, settings
 from homecall.runtime.settings import Settings, SettingsError
@@ -207,7 +207,7 @@ def _verdict(event: Incoming, check: Check | None) -> Verdict | None:
     if check is None or signed is None:
         return None
     verdict = check(signed)
-    if isinstance(verdict, Away):
+    if isinstance(verdict, Unavailable):
         raise _Unanswered(f"data.signature: cannot be checked: {verdict.reason}")
     return verdict
 

@@ -17,7 +17,7 @@ from homecall.operations.failure import Failure
 from homecall.operations.table import Column, print_table
 from homecall.operations.terminal import json_line, print_bytes, printable, settings
 from homecall.runtime.failures import Transient
-from homecall.runtime.mongo.last_known_good import Shelf
+from homecall.runtime.mongo.last_known_good import LastKnownGood
 from homecall.runtime.mongo.mongo import Database
 from homecall.standard.calendar import local
 from homecall.standard.clinics import calendar_of
@@ -84,7 +84,7 @@ async def _today(documents: Mapping[str, Mapping[str, Any]]) -> Today:
     clinic_id = (documents.get(INTAKE, {}).get("s") or {}).get("clinic_id", "")
     database = Database(asked.mongo_url, f"{asked.mongo_prefix}_{INTAKE}")
     try:
-        record = await Shelf(database.collection("clinics")).kept(clinic_id)
+        record = await LastKnownGood(database.collection("clinics")).kept(clinic_id)
         clinic = read(record).data if record is not None else None
     except Unreadable:
         clinic = None

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from aiokafka import TopicPartition
 
-from homecall.contract.envelope import Incoming, Outgoing, Record, Unreadable, read
+from homecall.contract.envelope import Incoming, OutgoingRecord, Record, Unreadable, read
 from homecall.contract.topics import COMPLAINTS, INTAKE, NOTIFIER, SCHEDULE_EVENTS, SCHEDULER, SERVICES, TOPICS, read_by
 from homecall.operations.backup import Reader
 from homecall.operations.failure import Failure
@@ -30,11 +30,11 @@ from homecall.operations.terminal import counted, json_line, print_bytes, print_
 from homecall.runtime.clock import AcceleratedClock, ReplayClock, clock_from
 from homecall.runtime.encryption import Vault
 from homecall.runtime.engine.engine import Engine
-from homecall.runtime.engine.published_events import Recall
+from homecall.runtime.engine.published_events import PublishedEvents
 from homecall.runtime.failures import Awaited, TooNew, Transient
 from homecall.runtime.kafka.consuming import ToEnd
 from homecall.runtime.kafka.producer import Producer
-from homecall.runtime.mongo.mongo import Pages
+from homecall.runtime.mongo.mongo import Sequences
 from homecall.runtime.service import Service
 from homecall.runtime.settings import Settings, SettingsError
 
@@ -141,25 +141,25 @@ async def _recovered(
     if isinstance(own, AcceleratedClock) and asked.clock is not None and asked.clock.count("@") < 2:
         raise Failure("HOMECALL_CLOCK: needs the real time of its start here, as in 2026-11-23T09:00:00+05:00@1@…")
     clock = ReplayClock(own)
-    recall = Recall(name)
-    recall.slack = recall.slack * clock.speed
+    published = PublishedEvents(name)
+    published.slack = published.slack * clock.speed
     done = Recovered()
     async with AsyncExitStack() as stack:
-        stack.callback(recall.close)
+        stack.callback(published.close)
         heard = await stack.enter_async_context(_Reading(asked, [topic.name for topic in _heard_by(name)], start))
         first = await heard.peek()
         since = None if start is None or first is None else first.timestamp - _EARLIER_MS
         own_topics = [topic.name for topic in TOPICS if name in topic.writers and topic.types]
         async with _Reading(asked, own_topics, since=since) as said:
             while (record := await said.next()) is not None:
-                recall.take(record)
+                published.take(record)
         service = build(name, asked, clock)
         stack.push_async_callback(_closed, service)
         await _prepared(service)
         producer = Producer(asked, f"homecall-recover-{name}")
         await producer.start()
         stack.push_async_callback(producer.stop)
-        replay = _Replay(service, recall, clock, producer, committed, done)
+        replay = _Replay(service, published, clock, producer, committed, done)
         await replay.begin()
         adopting = None
         if name == SCHEDULER:
@@ -167,7 +167,7 @@ async def _recovered(
         await replay.run(heard, adopting)
         await replay.end()
         await commit_offsets(asked, name, replay.next_to_read(heard.ends))
-    done.as_told, done.otherwise, done.new = dict(recall.as_told), dict(recall.otherwise), dict(recall.new)
+    done.as_told, done.otherwise, done.new = dict(published.as_told), dict(published.otherwise), dict(published.new)
     return done
 
 
@@ -198,14 +198,14 @@ class _Replay:
     def __init__(
         self,
         service: Service,
-        recall: Recall,
+        published: PublishedEvents,
         clock: ReplayClock,
         producer: Producer,
         committed: Mapping[Place, int],
         done: Recovered,
     ) -> None:
         self._service = service
-        self._recall = recall
+        self._recall = published
         self._clock = clock
         self._producer = producer
         self._committed = committed
@@ -225,7 +225,7 @@ class _Replay:
             self._adopts = RecoveringEngine(self._handler, self._recall)
             self._handler, self._engines = self._adopts, [self._adopts]
         for engine in self._engines:
-            engine.recall = self._recall
+            engine.published = self._recall
             # What was told is known from the topics: nothing is owed because no group is known to have got past it.
             engine.store.passed = None
             await self._know(engine)
@@ -235,7 +235,7 @@ class _Replay:
             for page, subject, number in numbers(self._recall):
                 pages.setdefault(page, {})[subject] = number
             collection = "register_pages" if name == INTAKE else "pages"
-            self._done.numbers = await Pages(self._service.database.collection(collection)).recall(pages)
+            self._done.numbers = await Sequences(self._service.database.collection(collection)).published(pages)
 
     async def _know(self, engine: Engine[Any]) -> None:
         """Leave out of what is to come out again whatever the backup has."""
@@ -343,14 +343,14 @@ class _Replay:
                     await engine.sent(due)
                 more = due.more
 
-    async def _send(self, events: Sequence[Outgoing]) -> None:
+    async def _send(self, events: Sequence[OutgoingRecord]) -> None:
         await self._producer.send([each for each in events if not self._recall.was_said(each)])
 
     async def _adopt(self, adopting: _Reading | None, before: int | None) -> None:
         """Take what the service itself had told by then, of its own accord."""
         if adopting is None:
             return
-        told: list[Outgoing] = []
+        told: list[OutgoingRecord] = []
         while (record := await adopting.peek()) is not None and (before is None or record.timestamp < before):
             await adopting.next()
             event = self._recall.event_of(record)
@@ -381,16 +381,16 @@ class _Replay:
         return {place: self._left.get(place, end) for place, end in ends.items()}
 
 
-def _register_numbers(recall: Recall) -> list[tuple[str, str, int]]:
+def _register_numbers(published: PublishedEvents) -> list[tuple[str, str, int]]:
     return [
         (f"{data['clinic_id']}|{data['register_date']}", data["request_id"], data["register_number"])
-        for data in recall.all("request.accepted")
+        for data in published.all("request.accepted")
     ]
 
 
-def _incoming_numbers(recall: Recall) -> list[tuple[str, str, int]]:
+def _incoming_numbers(published: PublishedEvents) -> list[tuple[str, str, int]]:
     found: dict[tuple[str, str], list[tuple[int, str]]] = {}
-    for data in recall.all("complaint.status-changed"):
+    for data in published.all("complaint.status-changed"):
         if data.get("incoming_number"):
             numbers = found.setdefault((data["clinic_id"], data["complaint_id"]), [])
             numbers.append((data["sequence"], data["incoming_number"]))
@@ -403,7 +403,7 @@ def _incoming_numbers(recall: Recall) -> list[tuple[str, str, int]]:
     return rows
 
 
-_NUMBERS: Final[Mapping[str, Callable[[Recall], list[tuple[str, str, int]]]]] = {
+_NUMBERS: Final[Mapping[str, Callable[[PublishedEvents], list[tuple[str, str, int]]]]] = {
     INTAKE: _register_numbers,
     COMPLAINTS: _incoming_numbers,
 }

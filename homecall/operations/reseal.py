@@ -13,7 +13,7 @@ from homecall.operations.terminal import settings
 from homecall.runtime.encryption import Unreadable, Vault
 from homecall.runtime.engine.engine import parked_place
 from homecall.runtime.failures import Transient
-from homecall.runtime.mongo.mongo import Aggregates, Database
+from homecall.runtime.mongo.mongo import Database, Repository
 from homecall.runtime.settings import Settings, SettingsError
 from services.complaints.store import ComplaintStore
 from services.complaints.store import resealed as complaint_resealed
@@ -28,7 +28,7 @@ _AT_ONCE = 500
 class Sealing:
     """Where a service keeps what is sealed: events that wait for their subject, and with ``resealed`` its states."""
 
-    store: Callable[[Database], Aggregates[Any]]
+    store: Callable[[Database], Repository[Any]]
     resealed: Callable[[Any, Vault], Any] = lambda state, _: state
 
 
@@ -68,7 +68,7 @@ async def _all(asked: Settings, vault: Vault) -> int:
     return left
 
 
-async def reseal_in(store: Aggregates[Any], sealing: Sealing, vault: Vault, at_once: int = _AT_ONCE) -> tuple[int, int]:
+async def reseal_in(store: Repository[Any], sealing: Sealing, vault: Vault, at_once: int = _AT_ONCE) -> tuple[int, int]:
     """Reseal one store's documents, in bulk and by compare-and-set: (how many, how many cannot be opened).
 
     What a service changes meanwhile is found again if it is still sealed as before.
@@ -84,7 +84,7 @@ async def reseal_in(store: Aggregates[Any], sealing: Sealing, vault: Vault, at_o
             try:
                 each.state = None if each.state is None else sealing.resealed(each.state, vault)
                 each.parked = [
-                    replace(kept, record=vault.reseal(kept.record, parked_place(each.id, kept.cause)))
+                    replace(kept, record=vault.reseal(kept.record, parked_place(each.id, kept.causation_id)))
                     for kept in each.parked
                 ]
                 ready.append(each)

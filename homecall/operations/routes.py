@@ -17,7 +17,7 @@ from homecall.documents.routes.routes import DayRoutes, routes_of
 from homecall.operations.failure import Failure
 from homecall.operations.terminal import no_pdf_for_a_terminal, settings, write_out
 from homecall.runtime.failures import Transient
-from homecall.runtime.mongo.last_known_good import Shelf
+from homecall.runtime.mongo.last_known_good import LastKnownGood
 from homecall.runtime.mongo.mongo import Database
 from homecall.standard.patient import age_years
 from homecall.texts.documents import PageLanguage
@@ -142,7 +142,7 @@ def _age(facts: dict[str, Any], on: date) -> int | None:
 
 async def _published(scheduler: Database, clinic_id: str) -> ClinicPublished | None:
     """The clinic's last good record, as the scheduler keeps it."""
-    record = await Shelf(scheduler.collection("clinics")).kept(clinic_id)
+    record = await LastKnownGood(scheduler.collection("clinics")).kept(clinic_id)
     if record is None:
         return None
     try:

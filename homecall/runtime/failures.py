@@ -38,7 +38,7 @@ class TooNew(Exception):
     """The database is of a newer release, which this one must not touch."""
 
 
-class MustFinish(Exception):
+class RetryForever(Exception):
     """The work has gone too far to be given up (a register number is out): it is retried, never dead-lettered."""
 
 

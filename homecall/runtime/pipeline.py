@@ -21,9 +21,9 @@ from homecall.contract.topics import BY_NAME, TOPICS
 from homecall.runtime import metrics
 from homecall.runtime.clock import Clock
 from homecall.runtime.engine.decision import Dead
-from homecall.runtime.engine.engine import Handled, Result
+from homecall.runtime.engine.engine import BatchResult, Result
 from homecall.runtime.failpoint import failpoint
-from homecall.runtime.failures import MustFinish, Stopped, TooManyDeadLetters, Transient
+from homecall.runtime.failures import RetryForever, Stopped, TooManyDeadLetters, Transient
 from homecall.runtime.kafka.producer import Producer
 from homecall.runtime.kafka.senders import Senders
 from homecall.runtime.logs import log, logs_debug
@@ -45,7 +45,7 @@ Commit = Callable[[Mapping[tuple[str, int], int]], Awaitable[None]]
 class Handler(Protocol):
     """Load, decide and store a batch; handling it again must give the same events."""
 
-    async def handle(self, batch: Sequence[Incoming], now: datetime) -> Handled: ...
+    async def handle(self, batch: Sequence[Incoming], now: datetime) -> BatchResult: ...
 
 
 class Pipeline:
@@ -198,22 +198,22 @@ class Pipeline:
             if self._publishing.cancelled() or self._publishing.exception() is not None:
                 await self.settled()
 
-    async def _publish(self, handled: Handled, dead: Sequence[tuple[Record, str, str, str]]) -> None:
+    async def _publish(self, handled: BatchResult, dead: Sequence[tuple[Record, str, str, str]]) -> None:
         started = time.perf_counter()
         work: list[Callable[[], Awaitable[None]]] = [lambda: self.producer.send(handled.events, dead), *handled.beside]
-        done = await asyncio.gather(*(self.patiently(each) for each in work), return_exceptions=True)
+        done = await asyncio.gather(*(self.retry(each) for each in work), return_exceptions=True)
         for failure in done:
             if failure is not None:
                 raise failure
         failpoint("batch.published")
         for follow_up in handled.after:
-            await self.patiently(follow_up)
+            await self.retry(follow_up)
         failpoint("batch.followed")
         metrics.STEP_SECONDS.labels("publish").observe(time.perf_counter() - started)
 
     async def _commit(self, offsets: Mapping[tuple[str, int], int], commit: Commit) -> None:
         started = time.perf_counter()
-        await self.patiently(lambda: commit(offsets))
+        await self.retry(lambda: commit(offsets))
         failpoint("batch.committed")
         metrics.STEP_SECONDS.labels("commit").observe(time.perf_counter() - started)
 
@@ -232,12 +232,12 @@ class Pipeline:
         metrics.STEP_SECONDS.labels("decode").observe(time.perf_counter() - started)
         return batch, unreadable
 
-    async def _handled(self, batch: list[Incoming]) -> Handled:
+    async def _handled(self, batch: list[Incoming]) -> BatchResult:
         if not batch:
-            return Handled()
+            return BatchResult()
         try:
-            return await self.patiently(lambda: self.handler.handle(batch, self.clock.now()))
-        except (Stopped, MustFinish):
+            return await self.retry(lambda: self.handler.handle(batch, self.clock.now()))
+        except (Stopped, RetryForever):
             raise
         except Exception as error:
             self._log.error(
@@ -245,21 +245,21 @@ class Pipeline:
             )
             return await self._one_by_one(batch)
 
-    async def _one_by_one(self, batch: list[Incoming]) -> Handled:
+    async def _one_by_one(self, batch: list[Incoming]) -> BatchResult:
         """A batch that fails as a whole: only the record that fails by itself is given up."""
-        together = Handled()
+        together = BatchResult()
         for index, event in enumerate(batch):
             alone = await self._alone(event)
             together.take(alone, [index])
         return together
 
-    async def _alone(self, event: Incoming) -> Handled:
+    async def _alone(self, event: Incoming) -> BatchResult:
         tried = 0
         while True:
             tried += 1
             try:
-                return await self.patiently(lambda: self.handler.handle([event], self.clock.now()))
-            except (Stopped, MustFinish):
+                return await self.retry(lambda: self.handler.handle([event], self.clock.now()))
+            except (Stopped, RetryForever):
                 raise
             except Exception as error:
                 self._log.error(
@@ -276,7 +276,7 @@ class Pipeline:
                         detail = (
                             f"{type(error).__name__} at each of {tried} tries: see the service's log, then replay it"
                         )
-                        return Handled(dead=[(event, Dead("handler_failed", detail))], results={0: "dead"})
+                        return BatchResult(dead=[(event, Dead("handler_failed", detail))], results={0: "dead"})
                     tried = 0
                 await self._pause(tried)
 
@@ -291,11 +291,11 @@ class Pipeline:
             await self._works()
         except Transient as error:
             self._log.warning("record kept: the database fails for everything", reason=str(error))
-            await self.patiently(self._works)
+            await self.retry(self._works)
             return False
         return True
 
-    async def patiently(self, work: Callable[[], Awaitable[T]]) -> T:
+    async def retry(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do work until nothing that it depends on is away, with capped backoff and jitter.
 
         Raises ``Stopped`` when the service stops meanwhile.
@@ -306,14 +306,14 @@ class Pipeline:
             while True:
                 try:
                     return await work()
-                except (Transient, MustFinish) as error:
+                except (Transient, RetryForever) as error:
                     tried += 1
                     metrics.RETRIES.labels(self.service).inc()
                     since, _ = self._blocked.get(this, (time.monotonic(), ""))
                     self._blocked[this] = since, str(error)
                     if tried in {1, 5} or tried % 20 == 0:
                         # What must be finished fails for a reason of its own, which only the log can show.
-                        why = error if isinstance(error, MustFinish) else None
+                        why = error if isinstance(error, RetryForever) else None
                         self._log.warning("waiting and trying again", tried=tried, reason=str(error), exc_info=why)
                     await self._pause(tried)
         finally:
@@ -350,7 +350,7 @@ class Pipeline:
         self,
         records: Sequence[Record],
         batch: Sequence[Incoming],
-        handled: Handled,
+        handled: BatchResult,
         unreadable: Sequence[tuple[Record, DeadReason, str]],
     ) -> None:
         for record, reason, _ in unreadable:

@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from homecall.contract.envelope import Outgoing, Record
+from homecall.contract.envelope import OutgoingRecord, Record
 from homecall.contract.topics import Topic, read_by, written_by
 from homecall.runtime import metrics
 from homecall.runtime.certificate_expiry import Expiry
@@ -20,7 +20,7 @@ from homecall.runtime.engine.engine import Due, Engine
 from homecall.runtime.failpoint import failpoint
 from homecall.runtime.failures import Awaited, Refused, Stopped, TooManyDeadLetters, Transient
 from homecall.runtime.kafka.errors import place
-from homecall.runtime.kafka.global_table import WholeTopic
+from homecall.runtime.kafka.global_table import GlobalTable
 from homecall.runtime.kafka.producer import Producer
 from homecall.runtime.kafka.senders import Senders
 from homecall.runtime.kafka.subscription import Subscription
@@ -63,9 +63,9 @@ class Service:
     topics: Sequence[Topic]
     handler: Handler
     engines: Sequence[Engine[Any]]
-    calm: Collection[Topic] = ()
+    low_priority: Collection[Topic] = ()
     """Those of ``topics`` whose records nobody waits to see handled: they are taken in together."""
-    tables: Sequence[WholeTopic] = ()
+    tables: Sequence[GlobalTable] = ()
     schema: Schema | None = None
     """What its database is to have: it does not start on one that a newer release has changed."""
     prepare: Sequence[Callable[[], Awaitable[None]]] = ()
@@ -96,7 +96,7 @@ class Service:
             failed=self._fail,
             works=self._probe.check,
         )
-        self.subscription = Subscription(self.settings, self.name, self.topics, self._on_batch, self.calm)
+        self.subscription = Subscription(self.settings, self.name, self.topics, self._on_batch, self.low_priority)
         for engine in self.engines:
             engine.store.passed = self._passed
             engine.store.learn_passed = self.subscription.learn_committed
@@ -123,8 +123,8 @@ class Service:
         self.failed = asyncio.get_running_loop().create_future()
         tables = (table.start for table in self.tables)
         for step in (self._look_at_schema, *self.prepare, self.producer.start, self._look_at_topics, *tables):
-            await self.pipeline.patiently(partial(self._accepted, step))
-        await self.pipeline.patiently(partial(self._accepted, self.subscription.start))
+            await self.pipeline.retry(partial(self._accepted, step))
+        await self.pipeline.retry(partial(self._accepted, self.subscription.start))
         self._tasks = [
             asyncio.create_task(self._every(TICK_SECONDS, self._tick, "timers"), name=f"{self.name} timers"),
             asyncio.create_task(self._every(GAUGE_SECONDS, self._gauge), name=f"{self.name} gauges"),
@@ -277,7 +277,7 @@ class Service:
         self._last_tick = time.monotonic()
 
     async def _send(self, engine: Engine[Any], due: Due[Any]) -> None:
-        events: list[Outgoing] = due.events
+        events: list[OutgoingRecord] = due.events
         dead: list[tuple[Record, Dead]] = due.dead
         if not due.unsent and not due.expired:
             return

@@ -86,11 +86,11 @@ class Traces:
             _, trace, _, flags = event.traceparent.split("-")
             traced = bool(int(flags, 16) & _SAMPLED)
         else:
-            trace = _derived(f"trace {event.cause}", 16) if self._share else ""
+            trace = _derived(f"trace {event.causation_id}", 16) if self._share else ""
             traced = bool(trace) and int(trace[:16], 16) < self._share * 2**64
         if not traced:
             return None
-        return f"00-{trace}-{_derived(f'span {self.service} {event.cause}', 8)}-01", event.traceparent
+        return f"00-{trace}-{_derived(f'span {self.service} {event.causation_id}', 8)}-01", event.traceparent
 
     def start(self, name: str, *, started: int, kind: Any, below: Any = None, **more: Any) -> Any:
         """A span, ``below`` another. ``started`` is in nanoseconds since 1970."""

@@ -13,18 +13,18 @@ from homecall.contract.envelope import Incoming, read
 from homecall.contract.envelope import Unreadable as NoEvent
 from homecall.contract.events import Channel, ClinicPublished, ComplaintSubmitted, FieldError
 from homecall.gateways.signatures.choice import verifier_from
-from homecall.gateways.signatures.port import Away, Invalid, Signed, Verifier
+from homecall.gateways.signatures.port import Invalid, Signed, Unavailable, Verifier
 from homecall.runtime import metrics
 from homecall.runtime.clock import Clock, SystemClock
 from homecall.runtime.encryption import COMPLAINANT_BY_IIN, COMPLAINANT_BY_NAME, Unreadable, Vault
 from homecall.runtime.engine.decision import Decision
-from homecall.runtime.engine.engine import Concluded, Engine, Handled
-from homecall.runtime.kafka.global_table import WholeTopic
+from homecall.runtime.engine.engine import BatchResult, Completion, Engine
+from homecall.runtime.kafka.global_table import GlobalTable
 from homecall.runtime.kafka.producer import Producer
 from homecall.runtime.kafka.senders import Senders
 from homecall.runtime.logs import log
-from homecall.runtime.mongo.last_known_good import Shelf
-from homecall.runtime.mongo.mongo import Aggregate, Aggregates, Database, Pages, millis, moment_of
+from homecall.runtime.mongo.last_known_good import LastKnownGood
+from homecall.runtime.mongo.mongo import Aggregate, Database, Repository, Sequences, millis, moment_of
 from homecall.runtime.service import Service, refresh_open
 from homecall.runtime.settings import Settings
 from homecall.standard.calendar import local
@@ -88,8 +88,8 @@ class Complaints:
             rule_sets=self.rule_sets,
             record_time=self.record_time(event),
             now=now,
-            bad_signature=self.bad_signatures.get(event.cause),
-            kept=self.unchecked.get(event.cause),
+            bad_signature=self.bad_signatures.get(event.causation_id),
+            kept=self.unchecked.get(event.causation_id),
             matter=self._matter(event),
             officer=self._officer,
             authority=self._senders.authority(event),
@@ -114,7 +114,7 @@ class Complaints:
 
     def _held_again(self, state: ComplaintState, held: Held, now: datetime) -> Decision[ComplaintState]:
         event = self.again.pop(state.complaint_id, None)
-        if event is None or event.cause in self.unchecked:
+        if event is None or event.causation_id in self.unchecked:
             started_at = held["started_at"]
             day = datetime.fromisoformat(started_at).date() if started_at else None
             return domain.still_held(state, now, self.rule_sets.nearest(day))
@@ -125,14 +125,14 @@ class Complaints:
             rule_sets=self.rule_sets,
             record_time=self.record_time(event),
             now=now,
-            bad_signature=self.bad_signatures.get(event.cause),
+            bad_signature=self.bad_signatures.get(event.causation_id),
             held=held,
             told=state.sequence,
             matter=self._matter(event),
             officer=self._officer,
         )
         # What it says belongs to the event that brought it; the commands that came meanwhile follow it.
-        return replace(decided, cause=(event.cause, event.traceparent), unpark=True)
+        return replace(decided, causation_id=(event.causation_id, event.traceparent), unpark=True)
 
     def record_time(self, event: Incoming) -> datetime | None:
         """The time of its record, where that is judged (R17)."""
@@ -154,11 +154,11 @@ class ComplaintEngine(Engine[ComplaintState]):
 
     def __init__(
         self,
-        store: Aggregates[ComplaintState],
-        pages: Pages,
+        store: Repository[ComplaintState],
+        pages: Sequences,
         complaints: Complaints,
         clock: Clock,
-        table: WholeTopic,
+        table: GlobalTable,
         verifier: Verifier,
         vault: Vault | None = None,
         matters: Matters | None = None,
@@ -173,13 +173,13 @@ class ComplaintEngine(Engine[ComplaintState]):
         self._verifier = verifier
 
     async def load(
-        self, targets: Collection[str], batch: Sequence[Incoming], presumed: Mapping[str, Aggregate[ComplaintState]]
+        self, targets: Collection[str], batch: Sequence[Incoming], cached: Mapping[str, Aggregate[ComplaintState]]
     ) -> dict[str, Aggregate[ComplaintState]]:
         """The complaints of a batch; first the clinics up to their present end where one is unknown."""
         if any(self._clinics.get(event.clinic_id) is None for event in batch):
             # Between topics there is no order: the clinic may have been published a moment ago.
             await self._table.catch_up()
-        loaded = await super().load(targets, batch, presumed)
+        loaded = await super().load(targets, batch, cached)
         # Of some only an early command is kept: their complaint is as new as any.
         known = {name for name, each in loaded.items() if each.state is not None}
         new = [event for event in batch if event.subject in targets and event.subject not in known]
@@ -225,43 +225,47 @@ class ComplaintEngine(Engine[ComplaintState]):
             if isinstance(data, ComplaintSubmitted) and data.channel == "portal" and data.signature is not None:
                 iin = data.complainant.iin or ""
                 heard_at = self._complaints.record_time(event)
-                signed[event.cause] = Signed(event.value, data.signature.value, iin, data.submitted_at, heard_at)
+                signed[event.causation_id] = Signed(event.value, data.signature.value, iin, data.submitted_at, heard_at)
         verdicts = await self._verifier.verify(list(signed.values())) if signed else []
         told = dict(zip(signed, verdicts, strict=True))
         bad = {
-            cause: FieldError(path=verdict.path, message=f"{verdict.check}: {verdict.message}")
-            for cause, verdict in told.items()
+            causation_id: FieldError(path=verdict.path, message=f"{verdict.check}: {verdict.message}")
+            for causation_id, verdict in told.items()
             if isinstance(verdict, Invalid)
         }
-        waits = {cause: verdict.reason for cause, verdict in told.items() if isinstance(verdict, Away)}
-        for cause, verdict in told.items():
-            if isinstance(verdict, Away) and verdict.for_good:
-                bad[cause] = domain.EXPIRED_UNCHECKED
-                del waits[cause]
-        away = [event for event in events if event.cause in waits]
+        waits = {
+            causation_id: verdict.reason for causation_id, verdict in told.items() if isinstance(verdict, Unavailable)
+        }
+        for causation_id, verdict in told.items():
+            if isinstance(verdict, Unavailable) and verdict.for_good:
+                bad[causation_id] = domain.EXPIRED_UNCHECKED
+                del waits[causation_id]
+        away = [event for event in events if event.causation_id in waits]
         if away:
-            reason = waits[away[0].cause]
+            reason = waits[away[0].causation_id]
             log(topics.COMPLAINTS).warning("signatures cannot be checked", held=len(away), reason=reason)
-        kept = {each.cause: {"cause": each.cause, "record": self.keep(each.subject, each)} for each in away}
+        kept = {
+            each.causation_id: {"cause": each.causation_id, "record": self.keep(each.subject, each)} for each in away
+        }
         return bad, kept
 
-    async def second_stage(
+    async def complete_pending(
         self, aggregates: Sequence[Aggregate[ComplaintState]], now: datetime
-    ) -> dict[str, Concluded[ComplaintState]]:
+    ) -> dict[str, Completion[ComplaintState]]:
         """Give incoming numbers in the order of registration: one query and one write for all.
 
         With its first number a complaint's file is opened, with its call and the complaints that it is linked with.
         """
         wanted = [each for one in aggregates if one.state for each in domain.wanted_numbers(one.state)]
         wanted.sort(key=lambda each: datetime.fromisoformat(each.registered_at))
-        numbers = await self._pages.allot([(each.page, each.subject) for each in wanted])
+        numbers = await self._pages.allocate([(each.page, each.subject) for each in wanted])
         openings = await self._openings([one.state for one in aggregates if one.state], now)
         concluded = {}
         for one in aggregates:
             if one.state is None:
                 continue
             state, waited = domain.numbered(one.state, numbers, opening=openings.get(one.id))
-            concluded[one.id] = Concluded(state, [(each["cause"], each["traceparent"], says) for each, says in waited])
+            concluded[one.id] = Completion(state, [(each["cause"], each["traceparent"], says) for each, says in waited])
         return concluded
 
     async def _openings(self, states: Sequence[ComplaintState], now: datetime) -> dict[str, Opening]:
@@ -289,10 +293,10 @@ class ComplaintsAndCalls:
         self._complaints = complaints
         self._calls = calls
 
-    async def handle(self, batch: Sequence[Incoming], now: datetime) -> Handled:
+    async def handle(self, batch: Sequence[Incoming], now: datetime) -> BatchResult:
         ours = [index for index, event in enumerate(batch) if event.record.topic == topics.COMPLAINTS_IN.name]
         theirs = [index for index, event in enumerate(batch) if event.record.topic != topics.COMPLAINTS_IN.name]
-        handled = Handled()
+        handled = BatchResult()
         for engine, places in ((self._calls, theirs), (self._complaints, ours)):
             if places:
                 handled.take(await engine.handle([batch[index] for index in places], now), places)
@@ -311,7 +315,9 @@ def build(settings: Settings, clock: Clock) -> Service:
         if isinstance(event.data, ClinicPublished):
             clinics.take(event.data)
 
-    table = WholeTopic(settings, topics.COMPLAINTS, topics.CLINICS, take, Shelf(database.collection("clinics")))
+    table = GlobalTable(
+        settings, topics.COMPLAINTS, topics.CLINICS, take, LastKnownGood(database.collection("clinics"))
+    )
     # Under another clock than the world's, a record's time says nothing about the event's (R17).
     judge_record_time = isinstance(clock, SystemClock)
     rule_sets = load_rule_sets(settings.rules)
@@ -354,7 +360,7 @@ def build(settings: Settings, clock: Clock) -> Service:
         producer=Producer(settings, f"homecall-{topics.COMPLAINTS}"),
         topics=heard,
         # What became of calls is kept for the file of a complaint that may come.
-        calm=[topic for topic in heard if topic is not topics.COMPLAINTS_IN],
+        low_priority=[topic for topic in heard if topic is not topics.COMPLAINTS_IN],
         handler=ComplaintsAndCalls(engine, calls),
         engines=[engine, calls],
         tables=[table],

@@ -35,7 +35,7 @@ from homecall.contract.events import (
 from homecall.contract.ids import cause_id
 from homecall.contract.iins import without_iins
 from homecall.contract.types import in_zone
-from homecall.runtime.engine.decision import Dead, Decided, Decision, Ended, Measure, Say
+from homecall.runtime.engine.decision import Dead, Decided, Decision, Ended, Measure, OutgoingEvent
 from homecall.standard.acceptance import ClockAheadError
 from homecall.standard.calendar import ClinicCalendar, NeverOpenError, local
 from homecall.standard.clinics import Clinics
@@ -223,7 +223,7 @@ def decide(
                 event, clinics, rule_sets, record_time, now, bad_signature, kept, held, told, matter or {}, officer
             )
         return Decision(park=True)
-    if any(waiting["cause"] == event.cause for waiting in state.unsaid):
+    if any(waiting["cause"] == event.causation_id for waiting in state.unsaid):
         return Decision()  # decided already; its number follows
     if state.clinic_id != event.clinic_id:
         return _not_in_order(
@@ -249,7 +249,7 @@ def decide(
         changed = course.obey(data, moment)
     except _NotInOrder as error:
         return _not_in_order(str(error))
-    return course.decision(event.cause, event.traceparent) if changed else Decision()
+    return course.decision(event.causation_id, event.traceparent) if changed else Decision()
 
 
 def _not_its_stage(state: ComplaintState, data: ComplaintCommand, authority: Authority) -> str | None:
@@ -304,8 +304,10 @@ def due(
         return Decision()
     course = _Course(deepcopy(state), clinics, rule_sets, officer)
     course.pass_item(now)
-    cause = cause_id("/homecall/complaints", f"{state.complaint_id} {len(state.stages)} {in_zone(item)}", "timer")
-    return course.decision(cause, None)
+    causation_id = cause_id(
+        "/homecall/complaints", f"{state.complaint_id} {len(state.stages)} {in_zone(item)}", "timer"
+    )
+    return course.decision(causation_id, None)
 
 
 def awaits_number(state: ComplaintState) -> bool:
@@ -344,7 +346,7 @@ def numbered(
     numbers: Mapping[tuple[str, str], int],
     *,
     opening: Opening | None = None,
-) -> tuple[ComplaintState, list[tuple[Unsaid, list[Say]]]]:
+) -> tuple[ComplaintState, list[tuple[Unsaid, list[OutgoingEvent]]]]:
     """The complaint with its numbers, by (page, subject), and what each waiting cause now says.
 
     With its first number its file is opened: ``opening`` is what it opens with.
@@ -530,11 +532,11 @@ def _submitted(
         held_now = _hold(state, data.addressed_to, kept, term, rules, calendar, now)
         # The same event as without the wait: a replay that can check the signature sends it again, under the same id.
         course.open("delivered", data.addressed_to, came_at, rules, None)
-        return Decision(held_now, course.decision(event.cause, event.traceparent).says)
+        return Decision(held_now, course.decision(event.causation_id, event.traceparent).says)
     course.open("delivered", data.addressed_to, came_at, rules, term, tell=told == 0)
     if held is not None:
         course.take_over(held, overdue_told=told > 1)
-    return course.decision(event.cause, event.traceparent)
+    return course.decision(event.causation_id, event.traceparent)
 
 
 def _hold(
@@ -593,7 +595,7 @@ def still_held(state: ComplaintState, now: datetime, rules: RuleSet) -> Decision
     if "held_until" not in held:  # as a release before R24 left it
         due_at = held["due_at"]
         held["held_until"] = _held_until(datetime.fromisoformat(due_at) if due_at else None, rules, now)
-    says: list[Say] = []
+    says: list[OutgoingEvent] = []
     measures: list[Measure] = []
     sequence = state.sequence
     if held["due_at"] and datetime.fromisoformat(held["due_at"]) <= now and held["said"] != "missed":
@@ -609,9 +611,13 @@ def still_held(state: ComplaintState, now: datetime, rules: RuleSet) -> Decision
     until = datetime.fromisoformat(held["held_until"])
     if until <= now:
         refused = _refused(replace(state, sequence=sequence), held["stage"], [_UNCHECKED], until, rules)
-        cause = cause_id("/homecall/complaints", state.complaint_id, "unchecked")
+        causation_id = cause_id("/homecall/complaints", state.complaint_id, "unchecked")
         return Decision(
-            refused.state, [*says, *refused.says], [*measures, *refused.measures], cause=(cause, None), unpark=True
+            refused.state,
+            [*says, *refused.says],
+            [*measures, *refused.measures],
+            causation_id=(causation_id, None),
+            unpark=True,
         )
     if datetime.fromisoformat(held["try_again_at"]) <= now:
         held["tries"] += 1
@@ -645,7 +651,7 @@ def _next_deadline(held: Held) -> str | None:
 
 def _say_held(
     state: ComplaintState, held: Held, model: type[DeadlineApproaching] | type[DeadlineMissed], at: str
-) -> Say:
+) -> OutgoingEvent:
     said = model.model_validate(
         {
             "subject_kind": "complaint",
@@ -659,14 +665,14 @@ def _say_held(
             "stage": "held",
         }
     )
-    return Say(said, sibling="complaint held", time=at)
+    return OutgoingEvent(said, sibling="complaint held", time=at)
 
 
 def _next_steps(stage: ComplaintStage, rules: RuleSet) -> list[NextStep]:
     return next_steps(stage, rules.complaint_term("quality_authority").working_days, contacts(rules))
 
 
-def _overdue_held(state: ComplaintState, held: Held, due_at: str, sequence: int, rules: RuleSet) -> Say:
+def _overdue_held(state: ComplaintState, held: Held, due_at: str, sequence: int, rules: RuleSet) -> OutgoingEvent:
     facts = ComplaintFacts(stage=held["stage"], answer_due_on=_date(due_at))
     said = ComplaintStatusChanged.model_validate(
         {
@@ -681,7 +687,7 @@ def _overdue_held(state: ComplaintState, held: Held, due_at: str, sequence: int,
             "text": complaint_text("overdue", facts).as_dict(),
         }
     )
-    return Say(said, sibling=f"overdue {sequence}", time=due_at)
+    return OutgoingEvent(said, sibling=f"overdue {sequence}", time=due_at)
 
 
 def _term(
@@ -801,7 +807,7 @@ def _refused(
         }
     )
     counted = Decided("complaint", state.channel, "refused", "invalid_complaint")
-    return Decision(state, [Say(said, sibling=f"refused {state.sequence}")], [counted])
+    return Decision(state, [OutgoingEvent(said, sibling=f"refused {state.sequence}")], [counted])
 
 
 _READABLE: dict[str, tuple[str, ...]] = {
@@ -839,10 +845,10 @@ class _Course:
     def stage(self) -> Stage:
         return self.state.stages[-1]
 
-    def decision(self, cause: str, traceparent: str | None) -> Decision[ComplaintState]:
+    def decision(self, causation_id: str, traceparent: str | None) -> Decision[ComplaintState]:
         """What came of it. While a number is awaited nothing is said: the sequence would be broken."""
         if wanted_numbers(self.state):
-            self.state.unsaid.append(Unsaid(cause=cause, traceparent=traceparent, drafts=self._drafts))
+            self.state.unsaid.append(Unsaid(cause=causation_id, traceparent=traceparent, drafts=self._drafts))
             return Decision(self.state, measures=self._measures)
         return Decision(self.state, [_say(self.state, draft) for draft in self._drafts], self._measures)
 
@@ -1155,7 +1161,7 @@ def _next_item(stage: Stage, status: str) -> tuple[str, str] | None:
 # ---------------------------------------------------------------- what is said
 
 
-def _say(state: ComplaintState, draft: Draft) -> Say:
+def _say(state: ComplaintState, draft: Draft) -> OutgoingEvent:
     stage = state.stages[draft["stage"]]
     if "status" in draft:
         return _say_status(state, stage, draft, draft["status"])
@@ -1173,10 +1179,10 @@ def _say(state: ComplaintState, draft: Draft) -> Say:
             "stage": stage["stage"],
         }
     )
-    return Say(said, sibling=f"complaint {draft['says']} {draft['stage'] + 1}", time=draft["time"])
+    return OutgoingEvent(said, sibling=f"complaint {draft['says']} {draft['stage'] + 1}", time=draft["time"])
 
 
-def _say_status(state: ComplaintState, stage: Stage, draft: Draft, told: dict[str, Any]) -> Say:
+def _say_status(state: ComplaintState, stage: Stage, draft: Draft, told: dict[str, Any]) -> OutgoingEvent:
     registration: dict[str, Any] = {}
     if draft["numbered"]:
         registration = {
@@ -1199,7 +1205,7 @@ def _say_status(state: ComplaintState, stage: Stage, draft: Draft, told: dict[st
             "text": complaint_text(told["status"], _facts(state, stage, draft, told)).as_dict(),
         }
     )
-    return Say(said, sibling=f"{told['status']} {told['sequence']}", time=draft["time"])
+    return OutgoingEvent(said, sibling=f"{told['status']} {told['sequence']}", time=draft["time"])
 
 
 def _received_by(state: ComplaintState, draft: Draft) -> dict[str, Any] | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from homecall.runtime.encryption import Vault
 from homecall.runtime.engine.engine import parked_place
-from homecall.runtime.mongo.mongo import Aggregate, Aggregates, Database, Pages, millis
+from homecall.runtime.mongo.mongo import Aggregate, Database, Repository, Sequences, millis
 from homecall.runtime.mongo.schema import Migration, Schema
 from homecall.standard.calendar import local
 from services.complaints.calls import CallTimeline, answer_missed
@@ -61,7 +61,7 @@ class ComplaintStore:
     """Complaints and timelines of calls by their ids; pages of incoming numbers by clinic and year."""
 
     def __init__(self, database: Database) -> None:
-        self.complaints: Aggregates[ComplaintState] = Aggregates(
+        self.complaints: Repository[ComplaintState] = Repository(
             database.collection("complaints"),
             ComplaintState,
             timer_at=timer_at,
@@ -70,14 +70,14 @@ class ComplaintStore:
             over_on=over_on,
             sealed=_sealed,
         )
-        self.calls: Aggregates[CallTimeline] = Aggregates(
+        self.calls: Repository[CallTimeline] = Repository(
             database.collection("calls"),
             CallTimeline,
             timer_at=lambda _: None,
             indexed=_call_indexed,
             indexes=[("answer_missed_at", False), ("answer_missed_in", False)],
         )
-        self.pages = Pages(database.collection("pages"))
+        self.pages = Sequences(database.collection("pages"))
 
     async def prepare(self) -> None:
         """Create the indexes; safe to run again."""

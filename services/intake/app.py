@@ -20,12 +20,12 @@ from homecall.runtime import metrics
 from homecall.runtime.clock import Clock, SystemClock
 from homecall.runtime.encryption import Unreadable, Vault
 from homecall.runtime.engine.decision import Decision
-from homecall.runtime.engine.engine import Concluded, Engine, as_bytes, from_bytes
+from homecall.runtime.engine.engine import Completion, Engine, as_bytes, from_bytes
 from homecall.runtime.failpoint import failpoint
-from homecall.runtime.kafka.global_table import WholeTopic
+from homecall.runtime.kafka.global_table import GlobalTable
 from homecall.runtime.kafka.producer import Producer
 from homecall.runtime.logs import log
-from homecall.runtime.mongo.last_known_good import Shelf
+from homecall.runtime.mongo.last_known_good import LastKnownGood
 from homecall.runtime.mongo.mongo import Aggregate, Database, moment_of
 from homecall.runtime.service import Service
 from homecall.runtime.settings import Settings
@@ -177,7 +177,7 @@ class Intake:
         """What was said of a request. A signature that nobody was asked about is not a sound one."""
         data = event.data
         signed = isinstance(data, RequestSubmitted) and data.channel == "portal"
-        return self.checks.get(event.cause, UNCHECKED if signed else UNASKED)
+        return self.checks.get(event.causation_id, UNCHECKED if signed else UNASKED)
 
     def _record_time(self, event: Incoming) -> datetime | None:
         return event.record.recorded_at if self._judge_record_time else None
@@ -207,7 +207,7 @@ class Intake:
             return domain.still_held(state, now, self._rules_of(state))
         decided = self._submitted(None, event, now)
         # What it says belongs to the event that asked for it, however long it was held up.
-        return replace(decided, cause=(event.cause, event.traceparent))
+        return replace(decided, causation_id=(event.causation_id, event.traceparent))
 
 
 def _holder(held: Aggregate[RequestState] | None) -> Holder | None:
@@ -224,7 +224,7 @@ class IntakeEngine(Engine[RequestState]):
         store: IntakeStore,
         intake: Intake,
         clock: Clock,
-        clinics: WholeTopic,
+        clinics: GlobalTable,
         known: Clinics,
         outside: Outside,
         vault: Vault | None = None,
@@ -251,7 +251,7 @@ class IntakeEngine(Engine[RequestState]):
         ]
 
     async def load(
-        self, targets: Collection[str], batch: Sequence[Incoming], presumed: Mapping[str, Aggregate[RequestState]]
+        self, targets: Collection[str], batch: Sequence[Incoming], cached: Mapping[str, Aggregate[RequestState]]
     ) -> dict[str, Aggregate[RequestState]]:
         if any(event.type == RequestSubmitted.TYPE and self._known.get(event.clinic_id) is None for event in batch):
             # Between topics there is no order: the clinic may have been published a moment ago.
@@ -260,11 +260,11 @@ class IntakeEngine(Engine[RequestState]):
         loaded, holders = await asyncio.gather(self.store.load(targets), self._intake_store.holding(claims))
         for each in holders:
             loaded.setdefault(each.id, each)
-        loaded.update(presumed)
+        loaded.update(cached)
         new = [
             event
             for event in batch
-            if (event.subject in targets or event.subject in presumed)
+            if (event.subject in targets or event.subject in cached)
             and not _decided(loaded.get(event.subject))
             and isinstance(event.data, RequestSubmitted)
             and self._known.get(event.clinic_id) is not None
@@ -300,20 +300,20 @@ class IntakeEngine(Engine[RequestState]):
         self._intake.checks = checks
         self._intake.look_at(found)
 
-    async def second_stage(
+    async def complete_pending(
         self, aggregates: Sequence[Aggregate[RequestState]], now: datetime
-    ) -> dict[str, Concluded[RequestState]]:
+    ) -> dict[str, Completion[RequestState]]:
         """Give register numbers, in the order of the batch: one query and one write for all."""
         del now
         pages = {each.id: page_of(each.state) for each in aggregates if each.state is not None}
-        numbers = await self._intake_store.pages.allot([(page, request_id) for request_id, page in pages.items()])
+        numbers = await self._intake_store.pages.allocate([(page, request_id) for request_id, page in pages.items()])
         concluded = {}
         for each in aggregates:
             if each.state is not None:
                 state, said = domain.numbered(each.state, numbers[pages[each.id], each.id])
                 # What has a time of its own is the same bytes at any later hour.
                 certain = all(say.time for _, _, says in said for say in says)
-                concluded[each.id] = Concluded(state, said, certain=certain)
+                concluded[each.id] = Completion(state, said, certain=certain)
         return concluded
 
 
@@ -367,8 +367,10 @@ def build(settings: Settings, clock: Clock) -> Service:
     database = Database(settings.mongo_url, f"{settings.mongo_prefix}_{topics.INTAKE}")
     producer = Producer(settings, f"homecall-{topics.INTAKE}")
     store = IntakeStore(database)
-    shelf = Shelf(database.collection("clinics"))
-    clinics = WholeTopic(settings, topics.INTAKE, topics.CLINICS, lambda event: _take(known, event), shelf, buries=True)
+    last_known_good = LastKnownGood(database.collection("clinics"))
+    clinics = GlobalTable(
+        settings, topics.INTAKE, topics.CLINICS, lambda event: _take(known, event), last_known_good, buries=True
+    )
     rule_sets = load_rule_sets(settings.rules)
     intake = Intake(rule_sets, known, vault, judge_record_time=judge_record_time)
     tolerance = tolerance_by(rule_sets) if judge_record_time else None
@@ -413,7 +415,7 @@ def build(settings: Settings, clock: Clock) -> Service:
         database=database,
         producer=producer,
         topics=[topic for topic in topics.read_by(topics.INTAKE) if not topic.whole],
-        calm=[topics.SCHEDULE_EVENTS],
+        low_priority=[topics.SCHEDULE_EVENTS],
         handler=engine,
         engines=[engine],
         tables=[clinics],

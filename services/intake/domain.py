@@ -34,7 +34,7 @@ from homecall.contract.events import (
 from homecall.contract.ids import cause_id
 from homecall.contract.iins import without_iins
 from homecall.contract.types import ZONE, can_be_said, in_zone
-from homecall.runtime.engine.decision import Dead, Decided, Decision, Ended, Measure, Say, Took, replace
+from homecall.runtime.engine.decision import Dead, Decided, Decision, Ended, Measure, OutgoingEvent, Took, replace
 from homecall.standard.acceptance import Accepted, Deferred, Refused, decide_acceptance, held_against_record, take_up
 from homecall.standard.calendar import ClinicCalendar, NeverOpenError, calendar_version
 from homecall.standard.clinics import Clinics
@@ -304,14 +304,16 @@ def _ruled(
         opens_at = in_zone(verdict.opens_at)
         state = replace(state, status="deferred", opens_at=opens_at, traceparent=event.traceparent)
         return Decision(state, [_deferred(state)], [counted])
-    return _accept(state, verdict, max(now, verdict.clock_starts_at), [event.cause, event.traceparent], [counted])
+    return _accept(
+        state, verdict, max(now, verdict.clock_starts_at), [event.causation_id, event.traceparent], [counted]
+    )
 
 
 def _accept(
     state: RequestState,
     verdict: Accepted,
     accepted_at: datetime,
-    cause: list[str | None],
+    causation_id: list[str | None],
     measures: Sequence[Measure] = (),
 ) -> Decision[RequestState]:
     state = replace(
@@ -323,7 +325,7 @@ def _accept(
         accepted_at=in_zone(accepted_at),
         clock_started_at=in_zone(verdict.clock_starts_at),
         due_at=in_zone(verdict.due_at),
-        pending=[cause],
+        pending=[causation_id],
     )
     took = (accepted_at - verdict.clock_starts_at).total_seconds()
     return Decision(state, measures=[*measures, Took(state.channel, "intake", took)])
@@ -335,11 +337,11 @@ def _with_patient(ruling: dict[str, Any], state: RequestState) -> dict[str, Any]
     return ruling if patient is None else ruling | {"inputs": {**ruling["inputs"], "patient": patient}}
 
 
-def _deferred(state: RequestState, time: str = "") -> Say:
+def _deferred(state: RequestState, time: str = "") -> OutgoingEvent:
     event = RequestDeferred.model_validate(
         _common(state) | {"opens_at": state.opens_at, "due_at": state.due_at, "ruling": state.ruling}
     )
-    return Say(event, sibling=state.opens_at or "", time=time)
+    return OutgoingEvent(event, sibling=state.opens_at or "", time=time)
 
 
 def _common(state: RequestState) -> dict[str, Any]:
@@ -398,7 +400,7 @@ def _flags_of_phones(facts: dict[str, Any]) -> list[str]:
 
 def _queue(
     state: RequestState, queued_at: datetime | None, submitted_at: datetime, rules: RuleSet
-) -> tuple[list[Measure], list[Say]]:
+) -> tuple[list[Measure], list[OutgoingEvent]]:
     """The wait to hand in the documents is over when we hear of it, whatever comes of them: met, or missed and said
     (C4.2). A time that cannot be true is flagged, and not counted (R21).
     """
@@ -423,7 +425,7 @@ def _queue(
         limit_seconds=clock.limit_seconds,
         stage="submitted",
     )
-    return measures, [Say(missed, sibling="queue missed", time=in_zone(clock.due_at))]
+    return measures, [OutgoingEvent(missed, sibling="queue missed", time=in_zone(clock.due_at))]
 
 
 # ---------------------------------------------------------------- refusals
@@ -463,7 +465,9 @@ def _refuse(
         }
     )
     counted = Decided("request", state.channel, "refused", code)
-    return Decision(replace(state, status="refused", ruling=ruling or {}), [Say(refused, time=time)], [counted])
+    return Decision(
+        replace(state, status="refused", ruling=ruling or {}), [OutgoingEvent(refused, time=time)], [counted]
+    )
 
 
 def _refuse_unreadable(
@@ -609,8 +613,10 @@ def still_held(state: RequestState, now: datetime, rules: RuleSet) -> Decision[R
     until = datetime.fromisoformat(held_until)
     if until <= now:
         refused = _refuse_unchecked(state, _UNCHECKED, rules, time=held_until)
-        cause = cause_id("/homecall/intake", state.request_id, "unchecked")
-        return Decision(refused.state, [*says, *refused.says], [*measures, *refused.measures], cause=(cause, None))
+        causation_id = cause_id("/homecall/intake", state.request_id, "unchecked")
+        return Decision(
+            refused.state, [*says, *refused.says], [*measures, *refused.measures], causation_id=(causation_id, None)
+        )
     if state.try_again_at is None or datetime.fromisoformat(state.try_again_at) <= now:
         longest = _LONGEST_TRY if now < due_at else _LONGEST_TRY_LATE
         wait = min(_FIRST_TRY * 2 ** min(state.tries + 1, 10), longest)
@@ -644,11 +650,11 @@ def _refuse_unchecked(state: RequestState, message: str, rules: RuleSet, time: s
 
 def _waited(
     state: RequestState, for_what: Literal["signature", "opening"], now: datetime
-) -> tuple[RequestState, list[Say], list[Measure]]:
+) -> tuple[RequestState, list[OutgoingEvent], list[Measure]]:
     """Where the answer's time of a request that cannot be decided stands, each said once (C4.1, C4.4)."""
     assert state.due_at is not None
     assert state.approaching_at is not None
-    says: list[Say] = []
+    says: list[OutgoingEvent] = []
     measures: list[Measure] = []
     stands = state.said
     if datetime.fromisoformat(state.due_at) <= now:
@@ -677,7 +683,7 @@ def _next_of_deadline(state: RequestState) -> str | None:
     return state.due_at if state.said == "approaching" else state.approaching_at
 
 
-def _deadline(model: type[DeadlineEvent], state: RequestState, at: str) -> Say:
+def _deadline(model: type[DeadlineEvent], state: RequestState, at: str) -> OutgoingEvent:
     event = model.model_validate(
         {
             "subject_kind": "request",
@@ -691,10 +697,10 @@ def _deadline(model: type[DeadlineEvent], state: RequestState, at: str) -> Say:
             "stage": state.status,
         }
     )
-    return Say(event, sibling=f"answer {model.TYPE}", time=at)
+    return OutgoingEvent(event, sibling=f"answer {model.TYPE}", time=at)
 
 
-def _waits(state: RequestState, for_what: Literal["signature", "opening"], at: str) -> Say:
+def _waits(state: RequestState, for_what: Literal["signature", "opening"], at: str) -> OutgoingEvent:
     event = RequestHeld.model_validate(
         _common(state)
         | {
@@ -705,7 +711,7 @@ def _waits(state: RequestState, for_what: Literal["signature", "opening"], at: s
             "ruling": state.ruling,
         }
     )
-    return Say(event, sibling=state.said, time=at)
+    return OutgoingEvent(event, sibling=state.said, time=at)
 
 
 def identity_known(
@@ -713,7 +719,7 @@ def identity_known(
 ) -> Decision[RequestState]:
     """What the register of persons said in the end: told, and nothing taken back (C9.3)."""
     checked = RequestIdentityChecked(request_id=state.request_id, clinic_id=state.clinic_id, outcome=found, at=now)
-    return Decision(replace(state, unconfirmed=None, ask_again_at=None), [Say(checked)])
+    return Decision(replace(state, unconfirmed=None, ask_again_at=None), [OutgoingEvent(checked)])
 
 
 def identity_unknown(state: RequestState, now: datetime, *, give_up: bool) -> Decision[RequestState]:
@@ -751,7 +757,7 @@ def opening(state: RequestState, *, clinics: Clinics, rule_sets: RuleSets, now: 
     if verdict is None:
         return _nowhere_to_go(state, rules, calendar, now)
     state = replace(state, look_again_at=None)
-    cause = cause_id("/homecall/intake", f"{state.request_id} {state.opens_at}", "opening")
+    causation_id = cause_id("/homecall/intake", f"{state.request_id} {state.opens_at}", "opening")
     if isinstance(verdict, Deferred):
         state = replace(
             state,
@@ -765,7 +771,7 @@ def opening(state: RequestState, *, clinics: Clinics, rule_sets: RuleSets, now: 
         )
         return Decision(state, [_deferred(state, time=in_zone(opens_at))])
     # The opening is the moment of acceptance, whenever the timer came round to it: a replay says the same.
-    return _accept(state, verdict, opens_at, [cause, state.traceparent])
+    return _accept(state, verdict, opens_at, [causation_id, state.traceparent])
 
 
 def _nowhere_to_go(
@@ -795,8 +801,10 @@ def _nowhere_to_go(
     # However late it is read, it is looked at twice.
     if until <= now and state.look_again_at is not None:
         refused = _refuse_closed(state, rules, in_zone(until))
-        cause = cause_id("/homecall/intake", state.request_id, "closed for good")
-        return Decision(refused.state, [*says, *refused.says], [*measures, *refused.measures], cause=(cause, None))
+        causation_id = cause_id("/homecall/intake", state.request_id, "closed for good")
+        return Decision(
+            refused.state, [*says, *refused.says], [*measures, *refused.measures], causation_id=(causation_id, None)
+        )
     moments = [now + _LOOK_AGAIN]
     next_of_deadline = _next_of_deadline(state)
     if next_of_deadline is not None:
@@ -842,7 +850,7 @@ def withdrawn(state: RequestState | None, event: Incoming) -> Decision[RequestSt
         try_again_at=None,
         unconfirmed=None,
         ask_again_at=None,
-        cancelled_by=[event.cause, event.traceparent],
+        cancelled_by=[event.causation_id, event.traceparent],
         cancelled_at=in_zone(data.at),
         cancel_reason=without_iins(data.reason),
     )
@@ -856,7 +864,7 @@ def _asked_at(state: RequestState) -> datetime | None:
     return min((datetime.fromisoformat(each) for each in moments if each), default=None)
 
 
-def _cancelled(state: RequestState) -> Say:
+def _cancelled(state: RequestState) -> OutgoingEvent:
     event = RequestCancelled.model_validate(
         _common(state)
         | {
@@ -867,7 +875,7 @@ def _cancelled(state: RequestState) -> Say:
             "ruling": state.ruling,
         }
     )
-    return Say(event)
+    return OutgoingEvent(event)
 
 
 def visit_known(state: RequestState | None, event: Incoming) -> Decision[RequestState]:
@@ -886,7 +894,9 @@ def visit_known(state: RequestState | None, event: Incoming) -> Decision[Request
     return Decision()
 
 
-def numbered(state: RequestState, number: int) -> tuple[RequestState, list[tuple[str, str | None, list[Say]]]]:
+def numbered(
+    state: RequestState, number: int
+) -> tuple[RequestState, list[tuple[str, str | None, list[OutgoingEvent]]]]:
     """What an accepted request says once it has its register number: (cause, traceparent, events)."""
     pending = state.pending
     state = replace(state, register_number=number, pending=[])
@@ -902,12 +912,12 @@ def numbered(state: RequestState, number: int) -> tuple[RequestState, list[tuple
             "ruling": state.ruling,
         }
     )
-    said: list[tuple[str, str | None, list[Say]]] = []
-    for cause, traceparent in pending:
-        said.append((str(cause), traceparent, [Say(accepted, time=state.accepted_at or "")]))
+    said: list[tuple[str, str | None, list[OutgoingEvent]]] = []
+    for causation_id, traceparent in pending:
+        said.append((str(causation_id), traceparent, [OutgoingEvent(accepted, time=state.accepted_at or "")]))
     if state.cancelled_by is not None:
-        cause, traceparent = state.cancelled_by
-        said.append((str(cause), traceparent, [_cancelled(state)]))
+        causation_id, traceparent = state.cancelled_by
+        said.append((str(causation_id), traceparent, [_cancelled(state)]))
     return state, said
 
 

@@ -12,9 +12,9 @@ from homecall.contract import topics
 from homecall.contract.envelope import Incoming
 from homecall.contract.events import RequestSubmitted
 from homecall.contract.types import ZONE
-from homecall.gateways.identity import Away as Unanswered
 from homecall.gateways.identity import Found, Identity, NotFound, Result
-from homecall.gateways.signatures.port import Away, Invalid, Signed, Unchecked, Verdict, Verifier
+from homecall.gateways.identity import Unavailable as Unanswered
+from homecall.gateways.signatures.port import Invalid, Signed, Unavailable, Unchecked, Verdict, Verifier
 from homecall.runtime.logs import log
 from services.intake.checks import BadSignature, Checks
 
@@ -54,15 +54,15 @@ class Outside:
 
     async def check(self, events: Sequence[Incoming], known: Mapping[str, Checks]) -> dict[str, Checks]:
         """What is said of each new request, by its cause; what ``known`` has of them is not asked again."""
-        asked = [each for each in events if isinstance(each.data, RequestSubmitted) and each.cause not in known]
+        asked = [each for each in events if isinstance(each.data, RequestSubmitted) and each.causation_id not in known]
         if self._identity is None:
             verdicts, results = await self._signatures(asked), dict[str, Result]()
         else:
             verdicts, results = await asyncio.gather(self._signatures(asked), self._identities(asked, self._identity))
-        found = {each.cause: known[each.cause] for each in events if each.cause in known}
+        found = {each.causation_id: known[each.causation_id] for each in events if each.causation_id in known}
         for event in asked:
-            found[event.cause] = checks_of(
-                event, verdicts.get(event.cause), results.get(event.cause), self._zone_of(event.clinic_id)
+            found[event.causation_id] = checks_of(
+                event, verdicts.get(event.causation_id), results.get(event.causation_id), self._zone_of(event.clinic_id)
             )
         return found
 
@@ -78,9 +78,9 @@ class Outside:
         for event in events:
             asked = signed_of(event, self._heard_at(event))
             if asked is not None:
-                signed[event.cause] = asked
+                signed[event.causation_id] = asked
         verdicts = await self._verifier.verify(list(signed.values())) if signed else []
-        away = [verdict.reason for verdict in verdicts if isinstance(verdict, Away) and not verdict.for_good]
+        away = [verdict.reason for verdict in verdicts if isinstance(verdict, Unavailable) and not verdict.for_good]
         if away:
             log(topics.INTAKE).warning("signatures cannot be checked", held=len(away), reason=away[0])
         return dict(zip(signed, verdicts, strict=True))
@@ -89,7 +89,9 @@ class Outside:
         return event.record.recorded_at if self._judge_record_time else None
 
     async def _identities(self, events: Sequence[Incoming], identity: Identity) -> dict[str, Result]:
-        iins = {event.cause: event.data.patient.iin for event in events if isinstance(event.data, RequestSubmitted)}
+        iins = {
+            event.causation_id: event.data.patient.iin for event in events if isinstance(event.data, RequestSubmitted)
+        }
         results = await identity.look_up(list(iins.values()), within=self._wait) if iins else []
         return dict(zip(iins, results, strict=True))
 
@@ -118,7 +120,7 @@ def checks_of(event: Incoming, verdict: Verdict | None, result: Result | None = 
     signature: BadSignature | Literal["away", "never"] | None = None
     if isinstance(verdict, Invalid):
         signature = BadSignature(verdict.check, verdict.path, verdict.message)
-    elif isinstance(verdict, Away):
+    elif isinstance(verdict, Unavailable):
         signature = "never" if verdict.for_good else "away"
     attached: bool | None = None
     birth_date = None

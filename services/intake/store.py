@@ -10,7 +10,7 @@ from typing import Any
 from pymongo import InsertOne
 
 from homecall.runtime.encryption import Vault
-from homecall.runtime.mongo.mongo import Aggregate, Aggregates, Database, Pages, millis
+from homecall.runtime.mongo.mongo import Aggregate, Database, Repository, Sequences, millis
 from homecall.runtime.mongo.schema import Migration, Schema
 from services.intake.domain import RequestState, awaits_number, day_of, timer_at
 from services.intake.retention import over_on
@@ -37,7 +37,7 @@ class IntakeStore:
     """Requests by ``request_id``; register pages by clinic and day."""
 
     def __init__(self, database: Database) -> None:
-        self.requests: Aggregates[RequestState] = Aggregates(
+        self.requests: Repository[RequestState] = Repository(
             database.collection("requests"),
             RequestState,
             timer_at=timer_at,
@@ -46,7 +46,7 @@ class IntakeStore:
             over_on=over_on,
             sealed=_sealed,
         )
-        self.pages = Pages(database.collection("register_pages"))
+        self.pages = Sequences(database.collection("register_pages"))
         self._buried = database.collection("buried_clinic_records")
 
     async def prepare(self) -> None:

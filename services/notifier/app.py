@@ -15,9 +15,9 @@ from homecall.runtime import metrics
 from homecall.runtime.clock import Clock, SystemClock
 from homecall.runtime.encryption import Vault
 from homecall.runtime.engine.engine import Engine
-from homecall.runtime.kafka.global_table import WholeTopic
+from homecall.runtime.kafka.global_table import GlobalTable
 from homecall.runtime.kafka.producer import Producer
-from homecall.runtime.mongo.last_known_good import Shelf
+from homecall.runtime.mongo.last_known_good import LastKnownGood
 from homecall.runtime.mongo.mongo import Aggregate, Database
 from homecall.runtime.service import Service, refresh_open
 from homecall.runtime.settings import Settings, SettingsError
@@ -41,7 +41,7 @@ class NotifierEngine(Engine[Call]):
         store: Calls,
         domain: Notifier,
         clock: Clock,
-        clinics: WholeTopic,
+        clinics: GlobalTable,
         known: Clinics,
         vault: Vault | None = None,
         tolerance: Tolerance | None = None,
@@ -54,11 +54,11 @@ class NotifierEngine(Engine[Call]):
         return [target for target, event in firsts.items() if event.type in _FIRST_TOLD]
 
     async def load(
-        self, targets: Collection[str], batch: Sequence[Incoming], presumed: Mapping[str, Aggregate[Call]]
+        self, targets: Collection[str], batch: Sequence[Incoming], cached: Mapping[str, Aggregate[Call]]
     ) -> dict[str, Aggregate[Call]]:
         if any(_tells_of_clinic(event) and self._known.get(event.clinic_id) is None for event in batch):
             await self._clinics.catch_up()
-        return await super().load(targets, batch, presumed)
+        return await super().load(targets, batch, cached)
 
 
 def _tells_of_clinic(event: Incoming) -> bool:
@@ -78,8 +78,8 @@ def build(settings: Settings, clock: Clock) -> Service:
     database = Database(settings.mongo_url, f"{settings.mongo_prefix}_{topics.NOTIFIER}")
     calls = Calls(database)
     known = Clinics()
-    shelf = Shelf(database.collection("clinics"))
-    clinics = WholeTopic(settings, topics.NOTIFIER, topics.CLINICS, lambda event: _take(known, event), shelf)
+    last_known_good = LastKnownGood(database.collection("clinics"))
+    clinics = GlobalTable(settings, topics.NOTIFIER, topics.CLINICS, lambda event: _take(known, event), last_known_good)
     outbox = _outbox(settings, clock, database, calls, vault)
     rule_sets = load_rule_sets(settings.rules)
     notifier = Notifier(

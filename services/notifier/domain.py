@@ -38,7 +38,7 @@ from homecall.contract.events import (
 )
 from homecall.contract.iins import without_iins
 from homecall.contract.types import ZONE, Event, in_zone
-from homecall.runtime.engine.decision import Dead, Decision, Ended, Measure, Say, Took, replace
+from homecall.runtime.engine.decision import Dead, Decision, Ended, Measure, OutgoingEvent, Took, replace
 from homecall.standard.calendar import ClinicCalendar
 from homecall.standard.deadlines import Clock, near_at, service_clock
 from homecall.standard.rules import NotCoveredError, RuleSet, RuleSets
@@ -500,7 +500,7 @@ class _Telling:
         # Never before what was told last, whichever replica's clock that was by.
         self.at = self._not_before_last(now)
         self._before = call
-        self._says: list[Say] = []
+        self._says: list[OutgoingEvent] = []
         self._measures: list[Measure] = []
 
     def decision(self) -> Decision[Call]:
@@ -552,7 +552,7 @@ class _Telling:
             on_time=on_time,
             emergency=call.emergency,
         )
-        self._says.append(Say(changed, sibling=f"{status} {call.sequence}", time=call.occurred_at))
+        self._says.append(OutgoingEvent(changed, sibling=f"{status} {call.sequence}", time=call.occurred_at))
         if status in self._sms_statuses:
             self._notify(status, facts, at)
 
@@ -600,7 +600,7 @@ class _Telling:
             refusal=None if call.refusal is None else RefusalCodeOnly(code=call.refusal["code"]),
             **call.person,
         )
-        self._says.append(Say(entry, sibling=str(entry.revision), time=in_zone(self.at)))
+        self._says.append(OutgoingEvent(entry, sibling=str(entry.revision), time=in_zone(self.at)))
 
     def _facts(self, status: RequestStatus, at: datetime, more: dict[str, Any]) -> StatusFacts:
         call, visit = self.call, self._visit(status)
@@ -705,7 +705,7 @@ class _Telling:
                 "stage": _stage(call),
             }
         )
-        self._says.append(Say(said, sibling=deadline, time=clock[when]))
+        self._says.append(OutgoingEvent(said, sibling=deadline, time=clock[when]))
         self.change(clocks=call.clocks | {deadline: clock | {"said": kind.TYPE}})
 
 

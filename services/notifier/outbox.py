@@ -169,7 +169,7 @@ class Outbox:
             if may_begin():
                 verdicts = await self._gateway.send(list(to_send.values()))
             outcomes = {key: (*sequences[key], each) for key, each in zip(to_send, verdicts, strict=True)}
-            await self._conclude(outcomes)
+            await self._complete(outcomes)
         return bool(changed) and (len(due) == _AT_ONCE or len(to_send) == room)
 
     def _lease_from_now(self) -> Callable[[], bool]:
@@ -216,7 +216,7 @@ class Outbox:
 
     # ------------------------------------------------------------ what became of it
 
-    async def _conclude(self, outcomes: Mapping[str, tuple[int, int, Verdict]]) -> None:
+    async def _complete(self, outcomes: Mapping[str, tuple[int, int, Verdict]]) -> None:
         """Store the outcomes, for as long as it takes: only here it is known what the gateway said."""
         tried = 0
         while True:

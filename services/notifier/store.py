@@ -9,7 +9,7 @@ from typing import Any, Final
 from pymongo import InsertOne, UpdateOne
 
 from homecall.gateways.sms import Reported
-from homecall.runtime.mongo.mongo import Aggregate, Aggregates, Database, millis
+from homecall.runtime.mongo.mongo import Aggregate, Database, Repository, millis
 from homecall.runtime.mongo.schema import Migration, Schema
 from services.notifier import messages
 from services.notifier.domain import Call, answer_waits, day_of, open_since, timer_at
@@ -24,7 +24,7 @@ _REMEMBERED = 250
 """Calls that are kept in memory as they were stored, with what was said of them: some 20 KB each."""
 
 
-class Calls(Aggregates[Call]):
+class Calls(Repository[Call]):
     """Calls by ``request_id``."""
 
     def __init__(self, database: Database) -> None:
@@ -97,7 +97,7 @@ class Calls(Aggregates[Call]):
 _NOT_LOOKED_AT: Final = ("person", "reader", "notices", "oral_answer", "answered_by", "clocks", "early")
 
 
-class Mailings(Aggregates[Mailing]):
+class Mailings(Repository[Mailing]):
     """Messages by ``request_id``: their states. Phones and texts stay with the call."""
 
     def __init__(self, database: Database) -> None:

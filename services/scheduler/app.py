@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from homecall.contract import topics
-from homecall.contract.envelope import Incoming, Outgoing
+from homecall.contract.envelope import Incoming, OutgoingRecord
 from homecall.contract.errors import one_line
 from homecall.contract.events import (
     ClinicPublished,
@@ -27,14 +27,14 @@ from homecall.gateways.osrm import osrm_from
 from homecall.runtime import metrics
 from homecall.runtime.clock import Clock, SystemClock
 from homecall.runtime.encryption import Vault
-from homecall.runtime.engine.decision import Dead, Decision, Say
-from homecall.runtime.engine.engine import Concluded, Due, Engine, Handled
+from homecall.runtime.engine.decision import Dead, Decision, OutgoingEvent
+from homecall.runtime.engine.engine import BatchResult, Completion, Due, Engine
 from homecall.runtime.failpoint import failpoint
 from homecall.runtime.failures import Transient
-from homecall.runtime.kafka.global_table import WholeTopic
+from homecall.runtime.kafka.global_table import GlobalTable
 from homecall.runtime.kafka.producer import Producer
 from homecall.runtime.logs import log
-from homecall.runtime.mongo.last_known_good import Shelf
+from homecall.runtime.mongo.last_known_good import LastKnownGood
 from homecall.runtime.mongo.mongo import Aggregate, Database
 from homecall.runtime.service import Service, refresh_open
 from homecall.runtime.settings import Settings
@@ -125,7 +125,7 @@ class SchedulerEngine(Engine[CallState]):
         store: SchedulerStore,
         scheduler: Scheduler,
         clock: Clock,
-        clinics: WholeTopic,
+        clinics: GlobalTable,
         known: Clinics,
         vault: Vault | None = None,
         roads: Roads | None = None,
@@ -143,7 +143,7 @@ class SchedulerEngine(Engine[CallState]):
         """Days that have changed since they were last planned again."""
         self._part = 0
 
-    async def handle(self, batch: Sequence[Incoming], now: datetime) -> Handled:
+    async def handle(self, batch: Sequence[Incoming], now: datetime) -> BatchResult:
         index = None if self._vault is None else partial(self._vault.index, "doctor")
         batch = [with_aliases(each, index) for each in batch]
         async with self.lock:
@@ -166,9 +166,9 @@ class SchedulerEngine(Engine[CallState]):
                 handled.after.append(moved.told)
             return handled
 
-    async def _take_rosters(self, rosters: Mapping[int, Incoming]) -> tuple[set[str], Handled]:
+    async def _take_rosters(self, rosters: Mapping[int, Incoming]) -> tuple[set[str], BatchResult]:
         """Put rosters and drop-outs into their days. The days to settle, also where a replay finds nothing new."""
-        handled = Handled()
+        handled = BatchResult()
         keys: set[str] = set()
         for index, event in rosters.items():
             if isinstance(event.data, RosterPublished | DoctorUnavailable):
@@ -197,10 +197,10 @@ class SchedulerEngine(Engine[CallState]):
                 if day is None:
                     continue
                 if isinstance(data, RosterPublished):
-                    day.take_roster(data, event.cause, event.traceparent)
+                    day.take_roster(data, event.causation_id, event.traceparent)
                 else:
                     since = datetime.combine(data.date, data.frm, self._known.zone(data.clinic_id))
-                    if not day.take_unavailable(data.doctor_id, since, event.cause, event.traceparent):
+                    if not day.take_unavailable(data.doctor_id, since, event.causation_id, event.traceparent):
                         full[index] = event
             open_keys = await self._days.save_days(list(days.values()))
             failpoint("roster.written")
@@ -214,13 +214,13 @@ class SchedulerEngine(Engine[CallState]):
 
     # ------------------------------------------------------------ places for single calls
 
-    async def second_stage(
+    async def complete_pending(
         self, aggregates: Sequence[Aggregate[CallState]], now: datetime
-    ) -> dict[str, Concluded[CallState]]:
+    ) -> dict[str, Completion[CallState]]:
         """Give places and take them back: one query and one write for all the days concerned."""
         states = {each.id: each.state for each in aggregates if each.state is not None}
         open_keys = {day_key(state.clinic_id, state.day) for state in states.values()}
-        concluded: dict[str, Concluded[CallState]] = {}
+        concluded: dict[str, Completion[CallState]] = {}
         trusted = True
         while open_keys:
             days = await self._days.load_days(open_keys, trusted=trusted)
@@ -288,7 +288,9 @@ class SchedulerEngine(Engine[CallState]):
         }
         return max(enough, key=lambda key: (enough[key], key)) if enough else None
 
-    async def plan_again(self, key: str, improver: Improver, send: Callable[[list[Outgoing]], Awaitable[None]]) -> str:
+    async def plan_again(
+        self, key: str, improver: Improver, send: Callable[[list[OutgoingRecord]], Awaitable[None]]
+    ) -> str:
         """Plan the rest of a day again; how that ended. Promises never wait for it: the day is free meanwhile."""
         self._worth.pop(key, None)
         self._part += 1
@@ -310,10 +312,10 @@ class SchedulerEngine(Engine[CallState]):
                 await self._days.save_days([day])
                 return "not taken"
             if changed:
-                cause = cause_id("/homecall/scheduler", f"{key} {day.version}", "planned again")
+                causation_id = cause_id("/homecall/scheduler", f"{key} {day.version}", "planned again")
                 for request_id in changed:
-                    day.tell(request_id, cause, "less_travel")
-                day.mark_dirty(cause, "less_travel")
+                    day.tell(request_id, causation_id, "less_travel")
+                day.mark_dirty(causation_id, "less_travel")
             if await self._days.save_days([day]):
                 return "not taken"
             if changed:
@@ -336,9 +338,9 @@ class SchedulerEngine(Engine[CallState]):
         days = await self._replan(keys, now)
         # An earlier release may have left a cause empty, and no document can have a field of no name.
         moved = {
-            request_id: (day, cause or request_id, reason)
+            request_id: (day, causation_id or request_id, reason)
             for day in days.values()
-            for request_id, (cause, reason) in day.moved.items()
+            for request_id, (causation_id, reason) in day.moved.items()
         }
         told = await self._tell(moved, now)
         failpoint("settle.told")
@@ -368,7 +370,7 @@ class SchedulerEngine(Engine[CallState]):
         while open_ids:
             calls = await self.store.load(open_ids)
             for request_id, aggregate in calls.items():
-                day, cause, reason = moved[request_id]
+                day, causation_id, reason = moved[request_id]
                 if aggregate.state is None or day_key(aggregate.state.clinic_id, aggregate.state.day) != day.key:
                     continue
                 if aggregate.state.status in {"cancelled", "closed"}:
@@ -382,8 +384,8 @@ class SchedulerEngine(Engine[CallState]):
                     aggregate.state = state
                     aggregate.changed = True
                     if says:
-                        aggregate.add(cause, self.say(cause, day.trace, says, now))
-                        aggregate.owe(cause)
+                        aggregate.add(causation_id, self.say(causation_id, day.trace, says, now))
+                        aggregate.owe(causation_id)
             lost = await self._save([each for each in calls.values() if each.changed])
             told.extend(each for each in calls.values() if each.id not in lost and each.unsent)
             open_ids = lost
@@ -431,7 +433,7 @@ class Moved:
         self._told = told
 
     @property
-    def events(self) -> list[Outgoing]:
+    def events(self) -> list[OutgoingRecord]:
         """The events to send."""
         return [event for each in self._told for event in each.owed()]
 
@@ -459,43 +461,43 @@ def in_the_day(
     day: ClinicDay,
     now: datetime,
     place_of: Callable[[CallState, ClinicDay, datetime], Placed | Unplaced | None] = _looked_for,
-) -> Concluded[CallState]:
+) -> Completion[CallState]:
     """Do what a call has pending in its day. Without a ``place_of`` its own it goes on waiting, and says nothing."""
     withdrawn = any(each[2] == "free" for each in state.pending)
-    said: list[tuple[str, str | None, list[Say]]] = []
+    said: list[tuple[str, str | None, list[OutgoingEvent]]] = []
     pending, state = state.pending, replace(state, pending=[])
-    for cause, traceparent, what in pending:
-        says: list[Say] = []
+    for causation_id, traceparent, what in pending:
+        says: list[OutgoingEvent] = []
         if what == "free":
             if day.free(state.request_id, now):
                 # Room has appeared: whoever waits is looked at once this is stored.
-                day.mark_dirty(str(cause), "room", traceparent)
+                day.mark_dirty(str(causation_id), "room", traceparent)
             state, says = domain.given_back(state)
         elif what == "over":
             if day.over(state.request_id, state.outcome or "", datetime.fromisoformat(state.reported_at or ""), now):
-                day.mark_dirty(str(cause), "room", traceparent)
+                day.mark_dirty(str(causation_id), "room", traceparent)
         elif not withdrawn and state.status == "waiting":
             place = place_of(state, day, now)
             if place is not None:
                 state, says = domain.settled(state, place, now=now, reason="no_capacity")
-        said.append((str(cause), traceparent, says))
-    return Concluded(state, said)
+        said.append((str(causation_id), traceparent, says))
+    return Completion(state, said)
 
 
 def _replan(day: ClinicDay, waiting: Sequence[CallState], now: datetime) -> None:
     """Take out of a day what no longer holds, then place that and whoever waits: promises first, then by priority."""
-    cause, reason = day.dirty or ["", "room"]
+    causation_id, reason = day.dirty or ["", "room"]
     # A day that nobody had marked, and that holds no longer all the same: its clinic has other ways to go by now, say.
-    cause = cause or cause_id("/homecall/scheduler", f"{day.key} {day.version}", "settled")
-    for request_id in day.place_again(now):
-        day.tell(request_id, cause, reason)
+    causation_id = causation_id or cause_id("/homecall/scheduler", f"{day.key} {day.version}", "settled")
+    for request_id in day.repair(now):
+        day.tell(request_id, causation_id, reason)
     calls = {state.request_id: domain.call_of(state) for state in waiting}
     for call in order_of_waiting(calls.values()):
         # One that has a place already was not told of it before a crash.
         if day.place(call, now) is not None:
-            day.tell(call.request_id, cause, reason)
+            day.tell(call.request_id, causation_id, reason)
     if day.changed and day.dirty is None:
-        day.mark_dirty(cause, reason)
+        day.mark_dirty(causation_id, reason)
 
 
 class ClinicGauges:
@@ -550,7 +552,9 @@ def build(settings: Settings, clock: Clock) -> Service:
         if isinstance(event.data, ClinicPublished):
             known.take(event.data)
 
-    clinics = WholeTopic(settings, topics.SCHEDULER, topics.CLINICS, take, Shelf(database.collection("clinics")))
+    clinics = GlobalTable(
+        settings, topics.SCHEDULER, topics.CLINICS, take, LastKnownGood(database.collection("clinics"))
+    )
     roads = osrm_from(settings)
     # Under another clock than the world's, a record's time says nothing about the event's (R17).
     tolerance = tolerance_by(load_rule_sets(settings.rules)) if isinstance(clock, SystemClock) else None
@@ -593,8 +597,8 @@ def build(settings: Settings, clock: Clock) -> Service:
     async def gauges(now: datetime) -> None:
         refresh_open("visit", await store.open_visits(), CHANNELS, now)
         unplaced = await store.unplaced()
-        for cause in ("no_roster", "no_capacity"):
-            metrics.UNPLACED.labels(cause).set(unplaced.get(cause, 0))
+        for causation_id in ("no_roster", "no_capacity"):
+            metrics.UNPLACED.labels(causation_id).set(unplaced.get(causation_id, 0))
         if settings.clinic_metrics:
             await by_clinic.refresh(now)
 

@@ -28,7 +28,7 @@ from homecall.contract.events import (
 )
 from homecall.contract.ids import cause_id, visit_id
 from homecall.contract.types import ZONE, in_zone
-from homecall.runtime.engine.decision import Dead, Decision, Ended, Measure, Say, replace
+from homecall.runtime.engine.decision import Dead, Decision, Ended, Measure, OutgoingEvent, replace
 from homecall.standard.calendar import ClinicCalendar, NeverOpenError, after
 from homecall.standard.clinics import Clinics
 from homecall.standard.deadlines import Clock, visit_clock
@@ -195,7 +195,7 @@ def accepted(
         approaching_at=in_zone(clock.approaching_at) if clock else None,
         limit_seconds=clock.limit_seconds if clock else 0,
         day_over_at=in_zone(over_at) if over_at else None,
-        pending=[[event.cause, event.traceparent, "place"]],
+        pending=[[event.causation_id, event.traceparent, "place"]],
     )
     return Decision(state)
 
@@ -231,7 +231,7 @@ def cancelled(state: CallState | None, event: Incoming) -> Decision[CallState]:
         return Decision(park=True)
     if state.status in {"cancelled", "closed"}:
         return Decision()
-    pending = [*state.pending, [event.cause, event.traceparent, "free"]]
+    pending = [*state.pending, [event.causation_id, event.traceparent, "free"]]
     return Decision(replace(state, status="cancelled", cancel_reason=data.reason, pending=pending))
 
 
@@ -260,7 +260,7 @@ def reported(state: CallState | None, event: Incoming) -> Decision[CallState]:
         outcome=data.outcome,
         at=data.at,
     )
-    says = [Say(closed, sibling=str(revision))]
+    says = [OutgoingEvent(closed, sibling=str(revision))]
     measures: list[Measure] = []
     if state.due_at is not None and not state.missed_said:
         due_at = datetime.fromisoformat(state.due_at)
@@ -273,7 +273,7 @@ def reported(state: CallState | None, event: Incoming) -> Decision[CallState]:
     pending = state.pending
     if state.booking is not None and data.at < datetime.fromisoformat(state.booking["arrives_to"]):
         # The doctor may go on earlier than was planned, or need not come at all: the day is to know.
-        pending = [*pending, [event.cause, event.traceparent, "over"]]
+        pending = [*pending, [event.causation_id, event.traceparent, "over"]]
     closed_state = replace(
         state,
         status="closed",
@@ -311,7 +311,7 @@ class Unplaced:
 
 def settled(
     state: CallState, place: Placed | Unplaced | None, *, now: datetime, reason: str | None = None
-) -> tuple[CallState, list[Say]]:
+) -> tuple[CallState, list[OutgoingEvent]]:
     """What a call says once its place in the day is known; nothing where it is as it was last said.
 
     ``place`` None: its place has been given back.
@@ -352,7 +352,7 @@ def settled(
             cause=None,
             unplaced_since=None,
         )
-        return placed, [Say(event, sibling=str(revision))]
+        return placed, [OutgoingEvent(event, sibling=str(revision))]
     cause = place.cause if place is not None else "no_capacity"
     if state.status == "waiting" and state.unplaced_since is not None:
         return replace(state, cause=cause), []
@@ -367,7 +367,7 @@ def settled(
         cause=cause,
         since=datetime.fromisoformat(since),
     )
-    return waiting, [Say(event_unplaced, sibling=str(revision))]
+    return waiting, [OutgoingEvent(event_unplaced, sibling=str(revision))]
 
 
 def _same_promise(one: dict[str, Any], other: dict[str, Any]) -> bool:
@@ -375,7 +375,7 @@ def _same_promise(one: dict[str, Any], other: dict[str, Any]) -> bool:
     return all(one[name] == other[name] for name in ("arrives_from", "arrives_to", "doctor", "day"))
 
 
-def given_back(state: CallState) -> tuple[CallState, list[Say]]:
+def given_back(state: CallState) -> tuple[CallState, list[OutgoingEvent]]:
     """What a withdrawn call says once its place is free."""
     revision = state.revision + 1
     event = VisitCancelled(
@@ -385,7 +385,7 @@ def given_back(state: CallState) -> tuple[CallState, list[Say]]:
         revision=revision,
         reason=state.cancel_reason or "",
     )
-    return replace(state, booking=None, revision=revision), [Say(event, sibling=str(revision))]
+    return replace(state, booking=None, revision=revision), [OutgoingEvent(event, sibling=str(revision))]
 
 
 # ---------------------------------------------------------------- timers
@@ -393,7 +393,7 @@ def given_back(state: CallState) -> tuple[CallState, list[Say]]:
 
 def due(state: CallState, *, clinics: Clinics, rule_sets: RuleSets, now: datetime) -> Decision[CallState]:
     """The visit's deadline comes near or is missed; a waiting call whose day is over goes to the next (R14)."""
-    says: list[Say] = []
+    says: list[OutgoingEvent] = []
     measures: list[Measure] = []
     if state.due_at is not None and not state.missed_said:
         due_at = datetime.fromisoformat(state.due_at)
@@ -430,7 +430,7 @@ def _moved_on(state: CallState, clinics: Clinics, rule_sets: RuleSets, now: date
     )
 
 
-def _deadline(model: type[DeadlineEvent], state: CallState, kind: str, at: datetime) -> Say:
+def _deadline(model: type[DeadlineEvent], state: CallState, kind: str, at: datetime) -> OutgoingEvent:
     event = model.model_validate(
         {
             "subject_kind": "request",
@@ -444,4 +444,4 @@ def _deadline(model: type[DeadlineEvent], state: CallState, kind: str, at: datet
             "stage": "unplaced" if state.status == "waiting" else "scheduled",
         }
     )
-    return Say(event, sibling=f"visit {kind}", time=in_zone(at))
+    return OutgoingEvent(event, sibling=f"visit {kind}", time=in_zone(at))

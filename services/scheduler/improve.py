@@ -14,7 +14,7 @@ from statistics import median
 
 from services.scheduler.route import Stop
 from services.scheduler.routing import Day, _seconds, _suitable
-from services.scheduler.travel import Spot, Travel
+from services.scheduler.travel import Location, Travel
 
 FORBIDDEN = 10_000_000
 """The cost, in seconds, of a visit by a doctor who must not make it: more than any day's travel."""
@@ -40,7 +40,7 @@ class Problem:
     earliest: tuple[int, ...]
     latest: tuple[int, ...]
     service: tuple[int, ...]
-    spots: tuple[Spot, ...]
+    spots: tuple[Location, ...]
     travel: Travel
     extra: tuple[tuple[int, ...], ...]
     routes: tuple[tuple[int, ...], ...]
@@ -68,7 +68,7 @@ def problem_of(day: Day, now: datetime, *, part: int = 0, keep_doctors: bool = F
     if len(stops) < 2 or not any(stop.spot.known or stop.spot.district_id for stop in stops):
         return None
     numbers = {stop.request_id: number for number, stop in enumerate(stops)}
-    spots: list[Spot] = [day.routes[each].free_at() for each in doctors] + [stop.spot for stop in stops]
+    spots: list[Location] = [day.routes[each].free_at() for each in doctors] + [stop.spot for stop in stops]
     return Problem(
         doctors=tuple(doctors),
         free_from=tuple(day.routes[each].free_from(at) for each in doctors),
@@ -103,7 +103,7 @@ def _part(day: Day, doctors: Sequence[str], part: int) -> list[str]:
     return (ordered + ordered)[begin : begin + DOCTORS_AT_ONCE]
 
 
-def _centre(spots: Sequence[Spot]) -> tuple[float, float] | None:
+def _centre(spots: Sequence[Location]) -> tuple[float, float] | None:
     known = [(spot.lat, spot.lon) for spot in spots if spot.lat is not None and spot.lon is not None]
     if not known:
         return None

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from homecall.contract.envelope import Outgoing
+from homecall.contract.envelope import OutgoingRecord
 from homecall.runtime.engine.decision import replace
-from homecall.runtime.engine.engine import Concluded
-from homecall.runtime.engine.published_events import Recall
+from homecall.runtime.engine.engine import Completion
+from homecall.runtime.engine.published_events import PublishedEvents
 from homecall.runtime.mongo.mongo import Aggregate
 from services.scheduler import domain
 from services.scheduler.app import Moved, SchedulerEngine, in_the_day
@@ -23,11 +23,11 @@ _PLACES = {"visit.scheduled", "visit.rescheduled"}
 class RecoveringEngine(SchedulerEngine):
     """A scheduler that decides on no place. Made of the one that runs, before it has handled anything."""
 
-    recall: Recall
+    published: PublishedEvents
 
-    def __init__(self, of: SchedulerEngine, recall: Recall) -> None:
+    def __init__(self, of: SchedulerEngine, published: PublishedEvents) -> None:
         self.__dict__.update(of.__dict__)
-        self.recall = recall
+        self.published = published
         self.touched: set[str] = set()
         """Days in which a place was taken or given back: they are planned and settled by whoever runs next."""
 
@@ -37,9 +37,9 @@ class RecoveringEngine(SchedulerEngine):
         self.touched |= keys
         return Moved(self, {}, [])
 
-    async def second_stage(
+    async def complete_pending(
         self, aggregates: Sequence[Aggregate[CallState]], now: datetime
-    ) -> dict[str, Concluded[CallState]]:
+    ) -> dict[str, Completion[CallState]]:
         """Give the places that were told; who was told of none yet is left waiting."""
         states = {each.id: each.state for each in aggregates if each.state is not None}
         days = await self._days.load_days({day_key(state.clinic_id, state.day) for state in states.values()})
@@ -54,7 +54,7 @@ class RecoveringEngine(SchedulerEngine):
 
     def _as_told(self, state: CallState, day: ClinicDay, now: datetime) -> Placed | Unplaced | None:
         del now
-        told = self.recall.of(state.request_id, "visit", str(state.revision + 1))
+        told = self.published.of(state.request_id, "visit", str(state.revision + 1))
         if told is None:
             return None
         data = json.loads(told.value)
@@ -64,9 +64,9 @@ class RecoveringEngine(SchedulerEngine):
             return None
         return _take(state, day, data)
 
-    async def adopt(self, told: Sequence[Outgoing], now: datetime) -> None:
+    async def adopt(self, told: Sequence[OutgoingRecord], now: datetime) -> None:
         """Take what a settling of days, or another plan, had told: whatever no record brings back."""
-        by_call: dict[str, list[Outgoing]] = {}
+        by_call: dict[str, list[OutgoingRecord]] = {}
         for each in told:
             by_call.setdefault(each.subject, []).append(each)
         calls = await self.store.load(list(by_call))
@@ -77,7 +77,7 @@ class RecoveringEngine(SchedulerEngine):
                     changed.append(aggregate)
         await self._save(list({each.id: each for each in changed}.values()))
 
-    async def _adopted(self, aggregate: Aggregate[CallState], event: Outgoing, now: datetime) -> bool:
+    async def _adopted(self, aggregate: Aggregate[CallState], event: OutgoingRecord, now: datetime) -> bool:
         state, data = aggregate.state, json.loads(event.value)
         if state is None or state.revision >= data["revision"] or event.type not in _PLACES | {"visit.unplaced"}:
             return False

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from services.scheduler.travel import Spot, Travel
+from services.scheduler.travel import Location, Travel
 
 
 @dataclass(slots=True)
@@ -23,7 +23,7 @@ class Stop:
     """
 
     request_id: str
-    spot: Spot
+    spot: Location
     earliest: int
     latest: int
     service: int
@@ -52,7 +52,7 @@ class Route:
     """
 
     def __init__(
-        self, start: Spot, begins: int, until: int, travel: Travel, stops: Sequence[Stop] = (), buffer: int = 86_400
+        self, start: Location, begins: int, until: int, travel: Travel, stops: Sequence[Stop] = (), buffer: int = 86_400
     ) -> None:
         self.start = start
         self.begins = begins
@@ -87,13 +87,13 @@ class Route:
         """When the doctor can set out for the first open stop."""
         return max(self.stops[self.begun - 1].ends if self.begun else self.begins, self.begins, now)
 
-    def free_at(self) -> Spot:
+    def free_at(self) -> Location:
         """From where the doctor then sets out."""
         return self.stops[self.begun - 1].spot if self.begun else self.start
 
     # ------------------------------------------------------------ one visit more, one less
 
-    def insertions(self, spot: Spot, service: int, earliest: int, latest: int, now: int) -> list[Insertion]:
+    def insertions(self, spot: Location, service: int, earliest: int, latest: int, now: int) -> list[Insertion]:
         """Every position at which an arrival between ``earliest`` and ``latest`` keeps all others in their time.
 
         The route must have been advanced to ``now``.

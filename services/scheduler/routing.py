@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 from homecall.contract.types import ZONE
 from services.scheduler.route import Insertion, Route, Stop
-from services.scheduler.travel import Spot, Travel
+from services.scheduler.travel import Location, Travel
 
 Specialty = Literal["gp", "therapist", "paediatrician"]
 Urgency = Literal["urgent", "same_day"]
@@ -116,7 +116,7 @@ class Booking:
     urgent: bool
     basis: Basis
     is_child: bool | None = None
-    spot: Spot | None = None
+    spot: Location | None = None
     latest_at: datetime | None = None
     why: Mapping[str, Any] | None = None
 
@@ -139,9 +139,9 @@ class Call:
     rank: int = 0
 
     @property
-    def spot(self) -> Spot:
+    def spot(self) -> Location:
         """Where it is."""
-        return Spot.of(self.request_id, self.lat, self.lon, self.district_id)
+        return Location.of(self.request_id, self.lat, self.lon, self.district_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +202,7 @@ class Day:
             doctor = self._doctors.get(doctor_id)
             lat, lon = (doctor.start if doctor and doctor.start else None) or (None, None)
             self._routes[doctor_id] = Route(
-                Spot.of(start_key(doctor_id), lat, lon),
+                Location.of(start_key(doctor_id), lat, lon),
                 _seconds(doctor.shift_from) if doctor else 0,
                 self._until(doctor) if doctor else 0,
                 self.travel,
@@ -241,13 +241,13 @@ class Day:
         touched, self._touched = self._touched, set()
         return {request_id for request_id in touched if request_id in self._bookings}
 
-    def spots(self) -> list[Spot]:
+    def spots(self) -> list[Location]:
         """Every place of the day: the doctors' starts and the visits."""
         return [route.start for route in self._routes.values()] + [
             stop.spot for route in self._routes.values() for stop in route.stops
         ]
 
-    def out_of_reach(self, spot: Spot, others: Sequence[Spot] = ()) -> bool:
+    def out_of_reach(self, spot: Location, others: Sequence[Location] = ()) -> bool:
         """Whether a spot's coordinates are too far from the day's places, and from these visits, to be true.
 
         Near a doctor's start they are true. Far from all starts they are not, unless most visits, and two at least, are
@@ -548,7 +548,7 @@ class Day:
             else:
                 yield stop.request_id
 
-    def place_again(self, calls: Mapping[str, Call], now: datetime) -> list[Booking]:
+    def repair(self, calls: Mapping[str, Call], now: datetime) -> list[Booking]:
         """Take out what no longer holds, and place it again with as few changed promises as can be.
 
         First as many windows as possible are kept, with whichever doctor; then the sum of what the others are moved by
@@ -761,7 +761,7 @@ def _stop(booking: Booking) -> Stop:
     planned, ends = _seconds(booking.planned_at), _seconds(booking.ends_at)
     return Stop(
         request_id=booking.request_id,
-        spot=booking.spot or Spot(booking.request_id),
+        spot=booking.spot or Location(booking.request_id),
         earliest=_seconds(booking.arrives_from),
         latest=_seconds(booking.latest_at or booking.arrives_to),
         service=ends - planned,

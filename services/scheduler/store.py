@@ -15,14 +15,14 @@ from pymongo import InsertOne, UpdateOne
 from homecall.contract.events import RosterPublished
 from homecall.contract.types import in_zone
 from homecall.gateways.osrm import LONGEST_SECONDS
-from homecall.runtime.mongo.mongo import Aggregate, Aggregates, Collected, Database, Index, millis, moment_of
+from homecall.runtime.mongo.mongo import Aggregate, Database, Index, MongoCollection, Repository, millis, moment_of
 from homecall.runtime.mongo.schema import Migration, Schema
 from homecall.standard.places import LOCATION_IMPLAUSIBLE, located, straight_km
 from services.scheduler.domain import CallState, Placed, day_key, timer_at
 from services.scheduler.improve import Problem, adopt
 from services.scheduler.retention import over_on
 from services.scheduler.routing import Booking, Call, Day, Dispatch, Doctor, Roster
-from services.scheduler.travel import Spot
+from services.scheduler.travel import Location
 
 _DAYS_HELD = 512
 _BOOKINGS_HELD = 6_000
@@ -80,16 +80,18 @@ class ClinicDay:
 
     # -------------------------------------------------------- roster
 
-    def take_roster(self, event: RosterPublished, cause: str, traceparent: str | None = None) -> None:
+    def take_roster(self, event: RosterPublished, causation_id: str, traceparent: str | None = None) -> None:
         """Take a roster with a higher revision; bookings survive. A lower or equal one is history."""
         if self.roster is not None and event.revision <= self.roster["revision"]:
             return
         self.roster = event.model_dump(mode="json", by_alias=True, exclude_none=True)
         self._put("roster", self.roster)
         self._plan = None
-        self.mark_dirty(cause, "roster_changed", traceparent)
+        self.mark_dirty(causation_id, "roster_changed", traceparent)
 
-    def take_unavailable(self, doctor_id: str, since: datetime, cause: str, traceparent: str | None = None) -> bool:
+    def take_unavailable(
+        self, doctor_id: str, since: datetime, causation_id: str, traceparent: str | None = None
+    ) -> bool:
         """From ``since`` on the doctor makes no more visits that day; the earliest such time holds.
 
         Whether it was taken: not where more doctors have dropped out than a roster has.
@@ -103,12 +105,12 @@ class ClinicDay:
         self.unavailable = [[each, at] for each, at in known.items()]
         self._put("unavailable", self.unavailable)
         self._plan = None
-        self.mark_dirty(cause, "doctor_unavailable", traceparent)
+        self.mark_dirty(causation_id, "doctor_unavailable", traceparent)
         return True
 
-    def mark_dirty(self, cause: str, reason: str, traceparent: str | None = None) -> None:
+    def mark_dirty(self, causation_id: str, reason: str, traceparent: str | None = None) -> None:
         """Have the day settled, because of this cause."""
-        self.dirty = [cause, reason]
+        self.dirty = [causation_id, reason]
         self._put("dirty", self.dirty)
         self._trace(traceparent)
 
@@ -163,7 +165,7 @@ class ClinicDay:
     def out_of_reach(self, call: Call) -> bool:
         """Whether a call's coordinates are too far from most places of the day to be true."""
         flagged = {each: kept["implausible"] for each, kept in self.bookings.items() if "implausible" in kept}
-        return self.plan.out_of_reach(call.spot, [Spot(each, lat, lon) for each, (lat, lon) in flagged.items()])
+        return self.plan.out_of_reach(call.spot, [Location(each, lat, lon) for each, (lat, lon) in flagged.items()])
 
     def placed(self, request_id: str) -> Placed | None:
         """The place that a call has."""
@@ -239,10 +241,10 @@ class ClinicDay:
         self._keep({})
         return changed
 
-    def place_again(self, now: datetime) -> list[str]:
+    def repair(self, now: datetime) -> list[str]:
         """Place again what no longer holds, with as few changed promises as can be; whose place changed."""
         calls = {request_id: self.call(request_id) for request_id in self.bookings}
-        gone = self.plan.place_again(calls, now)
+        gone = self.plan.repair(calls, now)
         for booking in gone:
             if booking.request_id not in self.plan.bookings:
                 del self.bookings[booking.request_id]
@@ -286,10 +288,10 @@ class ClinicDay:
         self._put("routed", {})
         self._drop("places")
 
-    def tell(self, request_id: str, cause: str, reason: str) -> None:
+    def tell(self, request_id: str, causation_id: str, reason: str) -> None:
         """Remember that a call is to be told of its new place, or of having none."""
-        self.moved[request_id] = [cause, reason]
-        self._put(f"moved.{request_id}", [cause, reason])
+        self.moved[request_id] = [causation_id, reason]
+        self._put(f"moved.{request_id}", [causation_id, reason])
 
     def _keep(self, calls: Mapping[str, Call]) -> None:
         """Write down what changed in the plan: whole bookings that are new, and of the others the paths."""
@@ -466,7 +468,7 @@ def _booking(request_id: str, kept: Mapping[str, Any], travel_minutes: int) -> B
         urgent=kept["urgency"] == "urgent",
         basis=kept["basis"],
         is_child=kept["child"],
-        spot=Spot.of(request_id, kept.get("lat"), kept.get("lon"), kept["district"]),
+        spot=Location.of(request_id, kept.get("lat"), kept.get("lon"), kept["district"]),
         latest_at=latest_at,
         why=kept.get("why"),
     )
@@ -546,7 +548,7 @@ class SchedulerStore:
         dispatch: Callable[[str], Dispatch] = lambda _: Dispatch(),
         bookings_held: int = _BOOKINGS_HELD,
     ) -> None:
-        self.calls: Aggregates[CallState] = Aggregates(
+        self.calls: Repository[CallState] = Repository(
             database.collection("calls"),
             CallState,
             timer_at=timer_at,
@@ -559,7 +561,7 @@ class SchedulerStore:
             ],
             over_on=over_on,
         )
-        self._days: Collected = database.collection("days")
+        self._days: MongoCollection = database.collection("days")
         self._dispatch = dispatch
         self._bookings_held = bookings_held
         self._kept: OrderedDict[str, ClinicDay] = OrderedDict()
@@ -570,7 +572,7 @@ class SchedulerStore:
         await self._days.ensure_indexes(_DAY_INDEXES)
 
     @property
-    def day_schema(self) -> tuple[Collected, Sequence[Index]]:
+    def day_schema(self) -> tuple[MongoCollection, Sequence[Index]]:
         """The days' collection, with the indexes that it is to have."""
         return self._days, _DAY_INDEXES
 
@@ -669,7 +671,7 @@ class SchedulerStore:
     async def unplaced(self) -> dict[str, int]:
         """Calls without a place, by cause."""
         rows = await self.calls.group({"unplaced": {"$exists": True}}, "unplaced", "v")
-        return {cause: number for cause, number, _ in rows}
+        return {causation_id: number for causation_id, number, _ in rows}
 
     # -------------------------------------------------------- to be compared with other stores
 

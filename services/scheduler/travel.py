@@ -15,7 +15,7 @@ from homecall.standard.places import located, straight_km
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class Location:
     """A place to drive to: ``key`` names it among the places of one day; coordinates in degrees, where known."""
 
     key: str
@@ -29,7 +29,7 @@ class Spot:
         return self.lat is not None and self.lon is not None
 
     @classmethod
-    def of(cls, key: str, lat: float | None, lon: float | None, district_id: str | None = None) -> Spot:
+    def of(cls, key: str, lat: float | None, lon: float | None, district_id: str | None = None) -> Location:
         """A place with the coordinates that were given for it, where they are believed."""
         place = located(lat, lon)
         return cls(key, None, None, district_id) if place is None else cls(key, place[0], place[1], district_id)
@@ -51,11 +51,11 @@ class Travel:
     routed: Mapping[tuple[str, str], int] = field(default_factory=dict)
     farthest_seconds: int = 86_400
 
-    def alike(self, spot: Spot) -> int | None:
+    def alike(self, spot: Location) -> int | None:
         """How long it takes to a place from any other and back, where nothing tells them apart; else None."""
         return None if self.routed or self.table or spot.known else self.flat_seconds
 
-    def seconds(self, one: Spot, other: Spot) -> int:
+    def seconds(self, one: Location, other: Location) -> int:
         """From one to the other."""
         if self.routed:
             routed = self.routed.get((one.key, other.key))
@@ -69,12 +69,12 @@ class Travel:
         straight = self._straight(one, other)
         return ceil(straight) if straight is not None and straight <= self.farthest_seconds else self.flat_seconds
 
-    def too_far(self, one: Spot, other: Spot) -> bool:
+    def too_far(self, one: Location, other: Location) -> bool:
         """Whether their coordinates are too far apart for both to be true."""
         straight = self._straight(one, other)
         return straight is not None and straight > self.farthest_seconds
 
-    def _straight(self, one: Spot, other: Spot) -> float | None:
+    def _straight(self, one: Location, other: Location) -> float | None:
         """Seconds along the straight line, where both have coordinates."""
         lat, lon, to_lat, to_lon = one.lat, one.lon, other.lat, other.lon
         if lat is None or lon is None or to_lat is None or to_lon is None:

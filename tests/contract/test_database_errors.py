@@ -32,7 +32,7 @@ from pymongo.errors import (
 from homecall.cli.main import main
 from homecall.runtime.failures import Awaited, Refused, Transient
 from homecall.runtime.mongo.errors import OF_A_DOCUMENT, caused_by_document, outage, place_of
-from homecall.runtime.mongo.mongo import Collected, Database
+from homecall.runtime.mongo.mongo import Database, MongoCollection
 from homecall.runtime.mongo.probe import COLLECTION, Probe
 from tests import stack
 from tests.faults.harness.proxy import Proxy
@@ -198,7 +198,7 @@ def instead(commands: set[str], reply: dict[str, Any]) -> Callable[[str], dict[s
     return lambda asked: reply if asked in commands else None
 
 
-CALLS: dict[str, tuple[str, Callable[[Collected], Awaitable[Any]]]] = {
+CALLS: dict[str, tuple[str, Callable[[MongoCollection], Awaitable[Any]]]] = {
     "find": ("find", lambda things: things.find({"_id": "there"})),
     "group": ("aggregate", lambda things: things.group({}, "v", "v")),
     "insert": ("insert", lambda things: things.write([InsertOne({"_id": uuid.uuid4().hex})])),

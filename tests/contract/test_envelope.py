@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homecall.contract.envelope import STRUCTURED, Incoming, Outgoing, Record, Unreadable, outgoing, read
+from homecall.contract.envelope import STRUCTURED, Incoming, OutgoingRecord, Record, Unreadable, outgoing, read
 from homecall.contract.events import MODELS
 from homecall.contract.ids import cause_id, event_id, visit_id
 from homecall.contract.topics import BY_NAME, TYPE_PREFIX
@@ -55,7 +55,7 @@ def test_binary_mode() -> None:
     assert incoming.clinic_id == "samal-3"
     assert incoming.time == "2026-11-23T09:14:05+05:00"
     assert incoming.traceparent == TRACE
-    assert incoming.cause == cause_id("urn:clinic:samal-3", "01J9", SUBMITTED)
+    assert incoming.causation_id == cause_id("urn:clinic:samal-3", "01J9", SUBMITTED)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_binary_mode() -> None:
 def test_structured_mode_reads_as_binary_does(content_type: str) -> None:
     binary = read(record(SUBMITTED, compact(REQUEST), traceparent=TRACE, ce_time="2026-11-23T18:20:00+05:00"))
     incoming = read(structured(REQUEST, content_type, traceparent=TRACE))
-    for name in ("data", "cause", "type", "subject", "clinic_id", "time", "traceparent", "errors"):
+    for name in ("data", "causation_id", "type", "subject", "clinic_id", "time", "traceparent", "errors"):
         assert getattr(incoming, name) == getattr(binary, name), name
 
 
@@ -82,7 +82,7 @@ def test_structured_mode_keeps_every_letter() -> None:
 def test_header_names_are_read_in_any_case() -> None:
     shouted = tuple((name.upper(), value) for name, value in headers(SUBMITTED))
     incoming = read(Record(REQUESTS, 0, 7, None, compact(REQUEST), shouted))
-    assert incoming.cause == read(record(SUBMITTED, compact(REQUEST))).cause
+    assert incoming.causation_id == read(record(SUBMITTED, compact(REQUEST))).causation_id
 
 
 def test_binary_mode_needs_no_content_type() -> None:
@@ -115,14 +115,14 @@ def test_a_topic_of_another_name_is_read_by_type_alone() -> None:
 
 def test_the_cause_differs_by_source_id_and_type_and_by_nothing_else() -> None:
     causes = {
-        read(record(SUBMITTED, compact(REQUEST))).cause,
-        read(record(SUBMITTED, compact(REQUEST), ce_id="01JA")).cause,
-        read(record(SUBMITTED, compact(REQUEST), ce_source="urn:clinic:other")).cause,
-        read(record("request.withdrawn", compact(WITHDRAWN))).cause,
+        read(record(SUBMITTED, compact(REQUEST))).causation_id,
+        read(record(SUBMITTED, compact(REQUEST), ce_id="01JA")).causation_id,
+        read(record(SUBMITTED, compact(REQUEST), ce_source="urn:clinic:other")).causation_id,
+        read(record("request.withdrawn", compact(WITHDRAWN))).causation_id,
     }
     assert len(causes) == 4
     later = Record(REQUESTS, 3, 99, b"another-key", compact({**REQUEST, "note": "x"}), headers(SUBMITTED), 1)
-    assert read(later).cause in causes
+    assert read(later).causation_id in causes
 
 
 # ---------------------------------------------------------------- what is not
@@ -267,7 +267,7 @@ def test_with_readable_ids_the_errors_come_with_what_was_sent() -> None:
     assert [error.path for error in incoming.errors] == ["channel"]
     assert incoming.readable == sent
     assert (incoming.subject, incoming.clinic_id) == (REQUEST["request_id"], "samal-3")
-    assert incoming.cause == cause_id("urn:clinic:samal-3", "01J9", SUBMITTED)
+    assert incoming.causation_id == cause_id("urn:clinic:samal-3", "01J9", SUBMITTED)
     assert incoming.traceparent == TRACE
 
 
@@ -297,10 +297,10 @@ STATUS = examples("valid", ("status.changed",))[0].data
 AT = "2026-11-23T09:14:06+05:00"
 
 
-def said(**changed: str) -> Outgoing:
+def said(**changed: str) -> OutgoingRecord:
     given_values: dict[str, str] = {
         "service": "notifier",
-        "cause": "0123",
+        "causation_id": "0123",
         "time": AT,
         "sibling": "registered",
         **changed,
@@ -333,7 +333,7 @@ def test_events_of_one_cause_differ_by_sibling_type_and_subject() -> None:
     made = {
         said().id,
         said(sibling="scheduled").id,
-        said(cause="4567").id,
+        said(causation_id="4567").id,
         event_id("0123", "journal.entry", STATUS["request_id"], "registered"),
         event_id("0123", "status.changed", visit_id(STATUS["request_id"]), "registered"),
     }
@@ -342,7 +342,7 @@ def test_events_of_one_cause_differ_by_sibling_type_and_subject() -> None:
 
 def test_the_key_of_each_topic_is_its_field() -> None:
     for example in examples("valid"):
-        event = outgoing(MODELS[example.type].model_validate(example.data), service="x", cause="c", time=AT)
+        event = outgoing(MODELS[example.type].model_validate(example.data), service="x", causation_id="c", time=AT)
         assert event.key == example.data[BY_NAME[event.topic].key]
         assert event.subject == example.data[MODELS[example.type].SUBJECT]
 
@@ -350,10 +350,10 @@ def test_the_key_of_each_topic_is_its_field() -> None:
 @pytest.mark.parametrize("example", examples("valid"), ids=str)
 def test_what_we_send_we_can_read(example: Any) -> None:
     data = MODELS[example.type].model_validate(example.data)
-    event = outgoing(data, service="intake", cause="c", time=AT, traceparent=TRACE)
+    event = outgoing(data, service="intake", causation_id="c", time=AT, traceparent=TRACE)
     incoming = read(Record(event.topic, 0, 7, event.key.encode(), event.value, tuple(event.headers())))
     assert incoming.data == data
-    assert incoming.cause == cause_id("/homecall/intake", event.id, example.type)
+    assert incoming.causation_id == cause_id("/homecall/intake", event.id, example.type)
     assert (incoming.subject, incoming.time, incoming.traceparent) == (event.subject, AT, TRACE)
 
 

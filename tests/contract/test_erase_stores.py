@@ -124,10 +124,10 @@ def held(number: int, vault: Vault, **over: Any) -> Aggregate[RequestState]:
 async def test_what_is_sealed_opens_with_the_new_key_alone(database: Database) -> None:
     store = IntakeStore(database)
     await store.prepare()
-    cause = "p" * 32
+    causation_id = "p" * 32
     waiting: Aggregate[RequestState] = Aggregate("nobody-knows-it", changed=True)
-    record = FIRST.seal(b"record", parked_place(waiting.id, cause))
-    waiting.parked = [Parked(cause, datetime(2030, 1, 1, tzinfo=UTC), record)]
+    record = FIRST.seal(b"record", parked_place(waiting.id, causation_id))
+    waiting.parked = [Parked(causation_id, datetime(2030, 1, 1, tzinfo=UTC), record)]
     asked = request(5, unconfirmed=FIRST.seal(b"iin", sealed_place(desk.request_id(5), "unconfirmed")))
     await store.requests.save([*[held(each, FIRST) for each in range(4)], asked, waiting, request(6)])
     assert await reseal_in(store.requests, SEALINGS["intake"], FIRST) == (0, 0)
@@ -148,7 +148,7 @@ async def test_what_is_sealed_opens_with_the_new_key_alone(database: Database) -
     assert state.unconfirmed is not None
     assert SECOND.open(state.unconfirmed, sealed_place(state.request_id, "unconfirmed")) == b"iin"
     (kept,) = found["nobody-knows-it"].parked
-    assert SECOND.open(kept.record, parked_place("nobody-knows-it", cause)) == b"record"
+    assert SECOND.open(kept.record, parked_place("nobody-knows-it", causation_id)) == b"record"
 
 
 async def test_timers_stay_as_they_are(database: Database) -> None:

@@ -94,7 +94,7 @@ def test_unknown_fields_are_ignored_wherever_they_stand(example: Example) -> Non
 def test_what_we_send_comes_back_byte_for_byte(example: Example) -> None:
     event = parsed(example)
     assert event.to_json() == compact(example.data)
-    sent = outgoing(event, service="intake", cause="c", time="2026-11-23T09:14:06+05:00")
+    sent = outgoing(event, service="intake", causation_id="c", time="2026-11-23T09:14:06+05:00")
     assert sent.value == compact(example.data)
 
 

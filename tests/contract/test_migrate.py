@@ -22,7 +22,7 @@ from homecall.contract.topics import SERVICES
 from homecall.operations.failure import Failure
 from homecall.operations.migrate import SCHEMAS, look_at
 from homecall.runtime.failures import Awaited, TooNew
-from homecall.runtime.mongo.mongo import Aggregate, Collected, Database
+from homecall.runtime.mongo.mongo import Aggregate, Database, MongoCollection
 from homecall.runtime.mongo.schema import MARKS, Migration, Schema
 from services.complaints.domain import ComplaintState
 from services.complaints.store import ComplaintStore
@@ -208,10 +208,10 @@ async def days(database: Database) -> list[int | None]:
 _KILLED = """
 import asyncio, os, signal, sys
 from services.intake.store import schema
-from homecall.runtime.mongo.mongo import Collected, Database
+from homecall.runtime.mongo.mongo import MongoCollection, Database
 from tests.contract.test_migrate import by_day
 
-written = Collected.write
+written = MongoCollection.write
 left = int(sys.argv[3])
 
 async def write(self, operations):
@@ -222,7 +222,7 @@ async def write(self, operations):
         os.kill(os.getpid(), signal.SIGKILL)
     return done
 
-Collected.write = write
+MongoCollection.write = write
 
 async def main():
     found = schema(Database(sys.argv[1], sys.argv[2]))
@@ -324,7 +324,7 @@ async def test_a_service_says_what_is_missing_and_waits_for_what_it_needs(
 async def test_a_service_does_not_start_on_what_a_newer_release_has_changed(database: Database) -> None:
     await database.ping()
     schema = intake_schema(database)
-    collection: Collected = database.collection("requests")
+    collection: MongoCollection = database.collection("requests")
 
     def nothing(_: Mapping[str, Any]) -> Mapping[str, Any]:
         return {}

@@ -16,7 +16,7 @@ from pymongo import MongoClient
 from typer.testing import CliRunner
 
 from homecall.cli.main import app
-from homecall.contract.envelope import Incoming, Outgoing, Record, read
+from homecall.contract.envelope import Incoming, OutgoingRecord, Record, read
 from homecall.operations import reconcile
 from homecall.operations.drift import WAYS_OUT, Judged
 from homecall.operations.reconcile import Asked, Stores
@@ -106,7 +106,7 @@ def _request(number: int, when: str, channel: str = "phone", **over: Any) -> Inc
     return desk.submitted(when, channel, number, patient={"iin": iin(number)}, address=where, **over)
 
 
-def _heard(event: Outgoing) -> Incoming:
+def _heard(event: OutgoingRecord) -> Incoming:
     return read(Record(event.topic, 0, 0, event.key.encode(), event.value, tuple(event.headers())))
 
 

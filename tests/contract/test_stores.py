@@ -18,12 +18,12 @@ from typing import Any
 import pytest
 from pymongo import UpdateOne
 
-from homecall.contract.envelope import Incoming, Outgoing, outgoing
+from homecall.contract.envelope import Incoming, OutgoingRecord, outgoing
 from homecall.contract.events import RequestCancelled
 from homecall.contract.iins import iin_check_digit
 from homecall.runtime.clock import SystemClock
 from homecall.runtime.engine.decision import Dead
-from homecall.runtime.mongo.mongo import Aggregate, Database, Pages, Parked, millis, moment_of
+from homecall.runtime.mongo.mongo import Aggregate, Database, Parked, Sequences, millis, moment_of
 from services.notifier.app import NotifierEngine
 from services.notifier.domain import Call as LineOfRegister
 from services.notifier.domain import Notifier, clinic_facts
@@ -54,11 +54,13 @@ def new(number: int, **over: Any) -> Aggregate[Tally]:
     return Aggregate(subject(number), state=Tally(subject(number), **over), changed=True)
 
 
-def said(number: int, text: str) -> Outgoing:
+def said(number: int, text: str) -> OutgoingRecord:
     event = RequestCancelled.model_validate(
         {"request_id": subject(number), "clinic_id": "samal-3", "at": NOW.isoformat(), "reason": text}
     )
-    return outgoing(event, service="intake", cause="c" * 32, time=NOW.isoformat(), sibling=text, traceparent="00-x")
+    return outgoing(
+        event, service="intake", causation_id="c" * 32, time=NOW.isoformat(), sibling=text, traceparent="00-x"
+    )
 
 
 def ids(*numbers: int) -> set[str]:
@@ -95,7 +97,7 @@ class StorePromises:
         assert (again.version, again.state, again.unsent) == (1, one.state, one.unsent)
         assert (again.outcomes, again.heard("b" * 32)) == (one.outcomes, True)
         assert again.said("a" * 32) == [said(1, "first"), said(1, "second")]
-        assert [(kept.cause, kept.until, kept.dead) for kept in again.parked] == [
+        assert [(kept.causation_id, kept.until, kept.dead) for kept in again.parked] == [
             ("p" * 32, NOW, None),
             ("q" * 32, NOW, dead),
         ]
@@ -105,9 +107,9 @@ class StorePromises:
     async def test_what_was_stored_for_a_record_is_owed_until_that_is_passed(self, database: Database) -> None:
         store = tallies(database.collection("t"))
         one = new(1)
-        for place, cause in enumerate("abc"):
-            one.add(cause * 32, [said(1, cause)] if cause != "b" else [])
-            one.places[cause * 32] = ("homecall.requests.v1", 3, 2**40 + place)
+        for place, causation_id in enumerate("abc"):
+            one.add(causation_id * 32, [said(1, causation_id)] if causation_id != "b" else [])
+            one.places[causation_id * 32] = ("homecall.requests.v1", 3, 2**40 + place)
         await store.save([one])
         passed = {3: 2**40}
         store.passed = lambda _, partition: passed[partition]
@@ -349,36 +351,36 @@ class StorePromises:
     # ---- pages
 
     async def test_numbers_run_from_one_in_the_order_asked(self, database: Database) -> None:
-        pages = Pages(database.collection("p"))
+        pages = Sequences(database.collection("p"))
         wanted = [("samal|20", "a"), ("tal|20", "b"), ("samal|20", "c"), ("samal|20", "a")]
-        assert await pages.allot(wanted) == {("samal|20", "a"): 1, ("tal|20", "b"): 1, ("samal|20", "c"): 2}
-        more = await pages.allot([("samal|20", "d"), ("samal|20", "a"), ("tal|21", "d")])
+        assert await pages.allocate(wanted) == {("samal|20", "a"): 1, ("tal|20", "b"): 1, ("samal|20", "c"): 2}
+        more = await pages.allocate([("samal|20", "d"), ("samal|20", "a"), ("tal|21", "d")])
         assert {key: more[key] for key in [("samal|20", "d"), ("samal|20", "a"), ("tal|21", "d")]} == {
             ("samal|20", "d"): 3,
             ("samal|20", "a"): 1,
             ("tal|21", "d"): 1,
         }
-        assert await pages.allot([]) == {}
+        assert await pages.allocate([]) == {}
 
     async def test_asking_again_changes_nothing(self, database: Database) -> None:
-        pages = Pages(database.collection("p"))
+        pages = Sequences(database.collection("p"))
         wanted = [("page", subject(number)) for number in range(5)]
-        first = await pages.allot(wanted)
+        first = await pages.allocate(wanted)
         before = database.commands
-        assert await Pages(database.collection("p")).allot(list(reversed(wanted))) == first
+        assert await Sequences(database.collection("p")).allocate(list(reversed(wanted))) == first
         assert database.commands - before == 1
-        assert await pages.allot(wanted) == first
+        assert await pages.allocate(wanted) == first
         assert database.commands - before == 1, "what it wrote last is known"
 
     async def test_a_page_that_somebody_else_wrote_meanwhile_is_read_again(self, database: Database) -> None:
-        one, other = Pages(database.collection("p")), Pages(database.collection("p"), keep=0)
-        assert await one.allot([("page", "a")]) == {("page", "a"): 1}
-        assert await other.allot([("page", "b")]) == {("page", "b"): 2}
-        assert await one.allot([("page", "c"), ("page", "b")]) == {("page", "c"): 3, ("page", "b"): 2}
-        assert await other.allot([("page", "c"), ("page", "d")]) == {("page", "c"): 3, ("page", "d"): 4}
+        one, other = Sequences(database.collection("p")), Sequences(database.collection("p"), keep=0)
+        assert await one.allocate([("page", "a")]) == {("page", "a"): 1}
+        assert await other.allocate([("page", "b")]) == {("page", "b"): 2}
+        assert await one.allocate([("page", "c"), ("page", "b")]) == {("page", "c"): 3, ("page", "b"): 2}
+        assert await other.allocate([("page", "c"), ("page", "d")]) == {("page", "c"): 3, ("page", "d"): 4}
 
     async def test_however_many_ask_at_once_there_is_no_gap_and_no_double(self, database: Database) -> None:
-        pages = Pages(database.collection("p"))
+        pages = Sequences(database.collection("p"))
         # Each asks for some that others ask for too, on two pages, three times over.
         asked = [
             [(f"page {number % 2}", f"{number % 23}") for number in range(start, start + 9)]
@@ -497,10 +499,10 @@ class TestEveryMongo(StorePromises):
     """On each database at hand."""
 
 
-async def _thrice(pages: Pages, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
-    first = await pages.allot(wanted)
+async def _thrice(pages: Sequences, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    first = await pages.allocate(wanted)
     for _ in range(2):
-        again = await pages.allot(wanted)
+        again = await pages.allocate(wanted)
         assert all(again[key] == first[key] for key in wanted)
     return first
 

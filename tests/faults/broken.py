@@ -14,9 +14,9 @@ from typing import Any
 
 from pymongo import InsertOne, UpdateOne
 
-from homecall.contract.envelope import Incoming, Outgoing, Record
+from homecall.contract.envelope import Incoming, OutgoingRecord, Record
 from homecall.runtime.kafka.producer import Producer
-from homecall.runtime.mongo.mongo import Collected
+from homecall.runtime.mongo.mongo import MongoCollection
 from homecall.runtime.pipeline import Commit, Pipeline
 from services.intake import domain
 from services.notifier import messages
@@ -46,7 +46,7 @@ def publish_not_awaited() -> None:
     """Events are left with a producer that waits for company, and nobody waits for their acknowledgement."""
     sound = Producer.send
 
-    async def send(self: Producer, events: Sequence[Outgoing], dead: Any = ()) -> None:
+    async def send(self: Producer, events: Sequence[OutgoingRecord], dead: Any = ()) -> None:
         async def later() -> None:
             await asyncio.sleep(0.5)
             await sound(self, events, dead)
@@ -61,12 +61,12 @@ _kept: list[asyncio.Task[None]] = []
 
 def no_compare_and_set() -> None:
     """A document is overwritten whatever has become of it since it was read."""
-    sound = Collected.write
+    sound = MongoCollection.write
 
-    async def write(self: Collected, operations: Sequence[InsertOne[Any] | UpdateOne]) -> int | None:
+    async def write(self: MongoCollection, operations: Sequence[InsertOne[Any] | UpdateOne]) -> int | None:
         return await sound(self, [_whatever_the_version(each) for each in operations])
 
-    Collected.write = write  # type: ignore[method-assign]  # the defect
+    MongoCollection.write = write  # type: ignore[method-assign]  # the defect
 
 
 def _whatever_the_version(operation: InsertOne[Any] | UpdateOne) -> InsertOne[Any] | UpdateOne:
@@ -78,12 +78,12 @@ def _whatever_the_version(operation: InsertOne[Any] | UpdateOne) -> InsertOne[An
 
 def ids_of_the_moment() -> None:
     """An event has another id each time it is sent."""
-    sound = Outgoing.headers
+    sound = OutgoingRecord.headers
 
-    def headers(self: Outgoing) -> list[tuple[str, bytes]]:
+    def headers(self: OutgoingRecord) -> list[tuple[str, bytes]]:
         return [(name, str(uuid.uuid4()).encode() if name == "ce_id" else value) for name, value in sound(self)]
 
-    Outgoing.headers = headers  # type: ignore[method-assign]  # the defect
+    OutgoingRecord.headers = headers  # type: ignore[method-assign]  # the defect
 
 
 def quote() -> None:

@@ -147,7 +147,7 @@ def test_a_file_that_is_published_again_is_a_repeat(homecall: Homecall, tmp_path
     for _ in range(2):
         assert homecall("publish", CLINICS.name, str(file), "--quiet").out == [f"1 sent to {CLINICS.name}"]
     first, again = (read(record) for record in homecall.records(CLINICS.name))
-    assert first.cause == again.cause
+    assert first.causation_id == again.causation_id
     assert first.record.value == again.record.value == file.read_bytes().strip()
 
 

@@ -57,7 +57,7 @@ def say(bootstrap: str, events: Iterable[Event]) -> None:
     """Put events on their topics as the notifier and the clinic do."""
     messages = []
     for place, event in enumerate(events):
-        out = outgoing(event, service="notifier", cause=str(place), time=f"{DAY}T09:{place:02}:00+05:00")
+        out = outgoing(event, service="notifier", causation_id=str(place), time=f"{DAY}T09:{place:02}:00+05:00")
         messages.append(Message(out.topic, out.key.encode(), out.value, tuple(out.headers())))
     sent = asyncio.run(send(load_settings(kafka_bootstrap=bootstrap), messages))
     assert not [place for place in sent if isinstance(place, str)]

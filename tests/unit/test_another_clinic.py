@@ -123,7 +123,7 @@ async def test_one_that_waited_for_its_subject_is_held_against_it_too() -> None:
     answer, accepted = another_clinics("answer.given"), another_clinics("request.accepted")
     engine: Engine[CallTimeline] = Engine(COMPLAINTS, _store := _Keeping(), Timelines(), SystemClock())  # type: ignore[arg-type]  # a stand-in of the store
     await engine.handle([answer], NOW)
-    assert [kept.cause for kept in _store.kept.parked] == [answer.cause]
+    assert [kept.causation_id for kept in _store.kept.parked] == [answer.causation_id]
     assert answer.data is not None
     same = json.loads(accepted.value) | {"request_id": answer.subject, "clinic_id": OWNER}
     await engine.handle([read(record("request.accepted", compact(same), ce_id="2"))], NOW)

@@ -82,7 +82,7 @@ def as_geojson(day: DayRoutes) -> bytes:
     return json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False).encode() + b"\n"
 
 
-def _point(spot: sheet.Spot) -> dict[str, Any]:
+def _point(spot: sheet.Location) -> dict[str, Any]:
     return {"type": "Point", "coordinates": [spot[1], spot[0]]}
 
 

@@ -21,7 +21,7 @@ from homecall.texts import language as spoken
 from homecall.texts.documents import PageLanguage, coded, said
 from homecall.texts.language import Text
 
-Spot = tuple[float, float]
+Location = tuple[float, float]
 """Latitude and longitude in degrees."""
 
 TITLE: Final = Text("Дәрігердің шақырулар парағы", "Маршрутный лист врача", "Doctor's list of visits")
@@ -72,7 +72,7 @@ class Stop:
     temperature_c: float | None
     register_number: int | None
     urgent: bool
-    spot: Spot | None
+    spot: Location | None
     outcome: str | None
 
 
@@ -84,7 +84,7 @@ class Route:
     full_name: str
     specialty: str
     shift: tuple[datetime, datetime] | None
-    start: Spot | None
+    start: Location | None
     away_from: datetime | None
     stops: tuple[Stop, ...]
 

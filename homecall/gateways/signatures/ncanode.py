@@ -31,7 +31,7 @@ from homecall.gateways.breaker import Breaker
 from homecall.gateways.http import TooLong, body_of, client, wrong_address
 from homecall.gateways.signatures.canonical import NotCanonical, canonical
 from homecall.gateways.signatures.cms import Refused, opened
-from homecall.gateways.signatures.port import Away, Invalid, Signed, Valid, Verdict
+from homecall.gateways.signatures.port import Invalid, Signed, Unavailable, Valid, Verdict
 
 if TYPE_CHECKING:
     from homecall.runtime.settings import Settings
@@ -128,7 +128,7 @@ def judge(answer: Answer, signed: Signed) -> Verdict:
         return Invalid("iin", "is another person's: the applicant must sign, or the representative who applies (R15)")
     # From here on a no may be the fault of what NCANode itself depends on.
     if not any(each.by == "OCSP" and each.answered for each in certificate.revocations):
-        return Away("NCANode had no answer on revocation (OCSP): look at its log and its ncanode.ocsp settings")
+        return Unavailable("NCANode had no answer on revocation (OCSP): look at its log and its ncanode.ocsp settings")
     if not certificate.valid:
         return Invalid("chain", "has a certificate that is expired or from no authority that NCANode trusts")
     if not answer.valid:
@@ -182,9 +182,9 @@ class NcaNode:
         try:
             answer = await self._ask(question)
         except _NoAnswer as failure:
-            return Away(str(failure))
+            return Unavailable(str(failure))
         except Exception as error:  # an error of ours leaves one signature unchecked
-            return Away(f"the check by NCANode broke: {type(error).__name__}")
+            return Unavailable(f"the check by NCANode broke: {type(error).__name__}")
         return answer if isinstance(answer, Invalid) else judge(answer, signed)
 
     async def _ask(self, question: dict[str, Any]) -> Answer | Invalid:

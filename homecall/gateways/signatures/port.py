@@ -11,7 +11,7 @@ A signature is a detached CMS over the RFC 8785 form of the data (``canonical``)
 - its IIN is that of the applicant.
 
 What cannot be checked is never accepted. If that is the signature's own fault it is ``Invalid``, with the check that
-failed; if it is the verifier's it is ``Away``, and the request waits.
+failed; if it is the verifier's it is ``Unavailable``, and the request waits.
 
 Light on purpose: the process that consumes never loads what parses signatures (``rsa_pool``).
 """
@@ -78,7 +78,7 @@ class Invalid:
 
 
 @dataclass(frozen=True, slots=True)
-class Away:
+class Unavailable:
     """The check could not be made, and not by the applicant's fault: try again later. ``reason`` is for the log.
 
     ``for_good``: no later answer can tell either, since the certificate has expired meanwhile (R24).
@@ -88,7 +88,7 @@ class Away:
     for_good: bool = False
 
 
-Verdict = Valid | Invalid | Away
+Verdict = Valid | Invalid | Unavailable
 
 
 class Verifier(Protocol):

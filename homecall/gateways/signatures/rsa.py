@@ -33,7 +33,7 @@ from pyhanko_certvalidator.policy_decl import NO_REVOCATION, CertRevTrustPolicy
 
 from homecall.gateways.signatures.canonical import NotCanonical, canonical
 from homecall.gateways.signatures.cms import Opened, Refused, opened
-from homecall.gateways.signatures.port import Away, Invalid, Signed, Valid, Verdict
+from homecall.gateways.signatures.port import Invalid, Signed, Unavailable, Valid, Verdict
 from homecall.gateways.signatures.revocation import RevocationLists
 
 if TYPE_CHECKING:
@@ -58,10 +58,10 @@ class RsaChecker:
     """The checks of ``signatures``, in one process, one signature at a time.
 
     ``authorities`` are DER certificates, each trusted by itself while it is valid. With neither ``crls`` nor ``ocsp``
-    revocation is not checked. With ``crls``, a certificate without a list that can tell is ``Away``: stale lists are no
-    applicant's fault. With ``ocsp`` (``certificate``, or a responder's address) the signer's certificate is good only
-    by its responder's answer, and ``Away`` without one; for the authorities between a list will do, too. Whoever says
-    that one was revoked is believed.
+    revocation is not checked. With ``crls``, a certificate without a list that can tell is ``Unavailable``: stale lists
+    are no applicant's fault. With ``ocsp`` (``certificate``, or a responder's address) the signer's certificate is
+    good only by its responder's answer, and ``Unavailable`` without one; for the authorities between a list will do,
+    too. Each source that says that one was revoked is believed.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class RsaChecker:
         except Refused as refused:
             return refused.verdict
         except (MemoryError, OSError, ImportError) as error:
-            return Away(f"the process that checks signatures is in trouble: {type(error).__name__}")
+            return Unavailable(f"the process that checks signatures is in trouble: {type(error).__name__}")
         except Exception:
             return Invalid("form", "cannot be read as a CMS signature: sign again and send its DER in base64")
 
@@ -122,8 +122,8 @@ class RsaChecker:
             return await self._asked(self._ocsp, path, told, at) or Valid()
         if self._lists is not None and "unknown" in told:
             if too_late:
-                return Away("the lists in HOMECALL_CRLS are from after the certificate's end", for_good=True)
-            return Away("HOMECALL_CRLS holds no list of the certificate's issuer that covers the request")
+                return Unavailable("the lists in HOMECALL_CRLS are from after the certificate's end", for_good=True)
+            return Unavailable("HOMECALL_CRLS holds no list of the certificate's issuer that covers the request")
         return Valid()
 
     async def _signature(self, cms: Opened, content: bytes, at: datetime) -> tuple[SignatureStatus, x509.Certificate]:
@@ -175,7 +175,7 @@ class RsaChecker:
                 too_late = too_late or self._lists.too_late(certificate, issuer)
         return told, too_late
 
-    async def _asked(self, ocsp: Ocsp, path: ValidationPath, told: Sequence[str], at: datetime) -> Away | None:
+    async def _asked(self, ocsp: Ocsp, path: ValidationPath, told: Sequence[str], at: datetime) -> Unavailable | None:
         """None when the responders, or the lists for the authorities between, say that none was revoked by then."""
         from homecall.gateways.signatures.ocsp import Unanswered
 
@@ -186,7 +186,7 @@ class RsaChecker:
                     raise _REVOKED
             except Unanswered as reason:
                 if certificate is certificates[-1] or listed != "good":
-                    return Away(str(reason), for_good=reason.for_good)
+                    return Unavailable(str(reason), for_good=reason.for_good)
         return None
 
 

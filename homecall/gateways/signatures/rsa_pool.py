@@ -15,7 +15,7 @@ from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from homecall.gateways.signatures.port import Away, Signed, Verdict
+from homecall.gateways.signatures.port import Signed, Unavailable, Verdict
 from homecall.runtime.workers import begin_worker
 
 if TYPE_CHECKING:
@@ -30,8 +30,10 @@ _MOST_DEATHS = 3
 """Of workers in one ``verify``, after which the rest waits for the next."""
 _CERTIFICATE_SUFFIXES = frozenset({".pem", ".crt", ".cer", ".der"})
 
-_DIED = Away("the process that checks signatures died of this one, or is not let live: see what it wrote to stderr")
-_UNTRIED = Away("the process that checks signatures keeps dying")
+_DIED = Unavailable(
+    "the process that checks signatures died of this one, or is not let live: see what it wrote to stderr"
+)
+_UNTRIED = Unavailable("the process that checks signatures keeps dying")
 
 
 class RsaPool:

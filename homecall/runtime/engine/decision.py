@@ -32,7 +32,7 @@ def replace(state: S, **changes: Any) -> S:
 
 
 @dataclass(frozen=True, slots=True)
-class Say:
+class OutgoingEvent:
     """An event to be sent. ``sibling`` tells apart those of one cause, type and subject."""
 
     data: Event
@@ -94,9 +94,9 @@ class Decision(Generic[S]):
     """
 
     state: S | None = None
-    says: Sequence[Say] = ()
+    says: Sequence[OutgoingEvent] = ()
     measures: Sequence[Measure] = ()
     dead: Dead | None = None
     park: bool = False
-    cause: tuple[str, str | None] | None = None
+    causation_id: tuple[str, str | None] | None = None
     unpark: bool = False

@@ -60,6 +60,6 @@ def no_room_to_wait(aggregate: Aggregate[Any], event: Incoming) -> Dead | None:
 def _said_so_far(aggregate: Aggregate[Any]) -> int:
     stored = {**aggregate.outcomes, **aggregate.fresh}
     return sum(
-        len(cause) + _OVERHEAD // 3 + sum(len(event.value) + _OVERHEAD for event in events)
-        for cause, events in stored.items()
+        len(causation_id) + _OVERHEAD // 3 + sum(len(event.value) + _OVERHEAD for event in events)
+        for causation_id, events in stored.items()
     )

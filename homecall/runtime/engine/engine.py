@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import bson
 
-from homecall.contract.envelope import Incoming, Outgoing, Record, outgoing, read
+from homecall.contract.envelope import Incoming, OutgoingRecord, Record, outgoing, read
 from homecall.contract.envelope import Unreadable as NoEvent
 from homecall.contract.errors import one_line
 from homecall.contract.events import MODELS
@@ -25,13 +25,13 @@ from homecall.contract.types import ZONE, Event, in_zone
 from homecall.runtime import metrics
 from homecall.runtime.clock import Clock
 from homecall.runtime.encryption import Unreadable, Vault
-from homecall.runtime.engine.decision import Dead, Decision, Measure, Say
+from homecall.runtime.engine.decision import Dead, Decision, Measure, OutgoingEvent
 from homecall.runtime.engine.document_size import beyond, no_room_to_wait
-from homecall.runtime.engine.published_events import Recall
+from homecall.runtime.engine.published_events import PublishedEvents
 from homecall.runtime.failpoint import failpoint
-from homecall.runtime.failures import MustFinish, Transient
+from homecall.runtime.failures import RetryForever, Transient
 from homecall.runtime.logs import log
-from homecall.runtime.mongo.mongo import Aggregate, Aggregates, Parked
+from homecall.runtime.mongo.mongo import Aggregate, Parked, Repository
 from homecall.standard.stated_times import Tolerance, ahead_by, ahead_of_record
 
 S = TypeVar("S")
@@ -41,27 +41,27 @@ PARKED_FOR = timedelta(hours=24)
 """How long an event waits for its subject before it becomes a dead letter."""
 _WHILE_HELD = datetime(9000, 1, 1, tzinfo=UTC)
 """How long it waits for a subject that is known, and may not be changed yet: as long as that takes."""
-_WARY_BATCHES = 5
+_UNCACHED_BATCHES = 5
 """For how many batches everything is asked for again, after one in which something was not as presumed."""
 _GRACE_SECONDS = 15
 """Real seconds after which a timer takes up work that a batch began and did not finish."""
 
 
 @dataclass(slots=True)
-class Handled:
+class BatchResult:
     """What became of a batch: events to send in order, a result per record, dead letters.
 
     ``after`` is called once all of it was acknowledged, before the offsets are committed; ``beside`` while the events
     are on their way: what may be stored or not by then, since a replay would say the same.
     """
 
-    events: list[Outgoing] = field(default_factory=list)
+    events: list[OutgoingRecord] = field(default_factory=list)
     results: dict[int, Result] = field(default_factory=dict)
     dead: list[tuple[Incoming, Dead]] = field(default_factory=list)
     after: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     beside: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
-    def take(self, part: Handled, places: Sequence[int]) -> None:
+    def take(self, part: BatchResult, places: Sequence[int]) -> None:
         """Add what became of a part of the batch, whose records stand at these places of the whole."""
         self.events.extend(part.events)
         self.dead.extend(part.dead)
@@ -71,11 +71,11 @@ class Handled:
 
 
 @dataclass(frozen=True, slots=True)
-class Concluded(Generic[S]):
+class Completion(Generic[S]):
     """How the second stage ended for one aggregate: its state, and what each pending cause says."""
 
     state: S
-    said: Sequence[tuple[str, str | None, Sequence[Say]]]
+    said: Sequence[tuple[str, str | None, Sequence[OutgoingEvent]]]
     """(cause, traceparent, what it says)"""
     measures: Sequence[Measure] = ()
     certain: bool = False
@@ -104,16 +104,16 @@ class Domain(Protocol[S]):
 class Engine(Generic[S]):
     """Carries a batch through load, decide and store, and the timers through decide and store.
 
-    A service with a second aggregate (a register page, a roster) overrides ``second_stage``. Events that wait for their
-    subject are kept sealed; as they came where there is no ``vault``, which is for tests. ``zone_of`` finds a clinic's
-    zone, in which the times of its events go out (R20). ``tolerance`` is how far ahead of its record the ``at`` of an
-    event may be; None where records are not judged (R21).
+    A service with a second aggregate (a register page, a roster) overrides ``complete_pending``. Events that wait for
+    their subject are kept sealed; as they came where there is no ``vault``, which is for tests. ``zone_of`` finds a
+    clinic's zone, in which the times of its events go out (R20). ``tolerance`` is how far ahead of its record the
+    ``at`` of an event may be; None where records are not judged (R21).
     """
 
     def __init__(
         self,
         service: str,
-        store: Aggregates[S],
+        store: Repository[S],
         domain: Domain[S],
         clock: Clock,
         vault: Vault | None = None,
@@ -128,24 +128,24 @@ class Engine(Generic[S]):
         self.domain = domain
         self.clock = clock
         self._grace = timedelta(seconds=_GRACE_SECONDS * clock.speed)
-        self._wary = 0
+        self._uncached_batches = 0
         self._log = log(service)
-        self.recall: Recall | None = None
+        self.published: PublishedEvents | None = None
         """What was said of records that are handled again after a restore: it comes out as it was."""
 
     # ------------------------------------------------------------ a batch
 
-    async def handle(self, batch: Sequence[Incoming], now: datetime) -> Handled:
+    async def handle(self, batch: Sequence[Incoming], now: datetime) -> BatchResult:
         """Decide and store a batch. Handling it again gives the same events, whatever was stored before."""
-        handled = Handled()
+        handled = BatchResult()
         concerns = self._concerns(batch, handled)
         undecided = dict(concerns)
-        presumed = self._presumed(batch, concerns)
+        cached = self._cached(batch, concerns)
         touched: dict[str, Aggregate[S]] = {}
         deaths: dict[int, Dead] = {}
         while undecided:
             started = time.perf_counter()
-            loaded = await self.load(set(undecided.values()) - presumed.keys(), batch, presumed)
+            loaded = await self.load(set(undecided.values()) - cached.keys(), batch, cached)
             failpoint("batch.loaded")
             started = self._step("load", started)
             for index, target in undecided.items():
@@ -155,35 +155,35 @@ class Engine(Generic[S]):
             started = self._step("decide", started)
             failpoint("batch.decided")
             # What was presumed counts once a write has borne it out; what led to none is looked up after all.
-            lost = {key for key in presumed if not loaded[key].changed}
+            lost = {key for key in cached if not loaded[key].changed}
             lost |= await self._save([each for each in loaded.values() if each.changed])
-            if lost & presumed.keys():
-                self._wary = _WARY_BATCHES
-            presumed = {}
+            if lost & cached.keys():
+                self._uncached_batches = _UNCACHED_BATCHES
+            cached = {}
             self._step("store", started)
             failpoint("batch.stored")
             touched.update({key: each for key, each in loaded.items() if key not in lost})
             undecided = {index: target for index, target in undecided.items() if target in lost}
-        in_hand = {event.cause for event in batch}
-        settled = await self._conclude(touched, now, in_hand, handled)
+        in_hand = {event.causation_id for event in batch}
+        settled = await self._complete(touched, now, in_hand, handled)
         # Of one aggregate nothing may be heard before what it said earlier and still owes: a withdrawal before the
         # acceptance, say, that a timer decided, or another process, and that a crash kept back.
-        owing = {key: _Owing(touched[key], settled.get(key, ())) for key in touched if touched[key].unsent}
+        owing = {key: _Outbox(touched[key], settled.get(key, ())) for key in touched if touched[key].unsent}
         for index, target in concerns.items():
             if index in deaths:
                 handled.dead.append((batch[index], deaths[index]))
                 handled.results[index] = "dead"
             elif target in owing:
-                handled.events.extend(owing[target].up_to(batch[index].cause))
+                handled.events.extend(owing[target].up_to(batch[index].causation_id))
             else:
-                handled.events.extend(touched[target].said(batch[index].cause))
+                handled.events.extend(touched[target].said(batch[index].causation_id))
         if owing:
             for key in sorted(owing):
                 handled.events.extend(owing[key].rest())
             handled.after.append(lambda: self.store.sent([each.aggregate for each in owing.values()]))
         return handled
 
-    def _concerns(self, batch: Sequence[Incoming], handled: Handled) -> dict[int, str]:
+    def _concerns(self, batch: Sequence[Incoming], handled: BatchResult) -> dict[int, str]:
         concerns: dict[int, str] = {}
         for index, event in enumerate(batch):
             handled.results[index] = "handled"
@@ -196,22 +196,22 @@ class Engine(Generic[S]):
                 concerns[index] = target
         return concerns
 
-    def _presumed(self, batch: Sequence[Incoming], concerns: Mapping[int, str]) -> dict[str, Aggregate[S]]:
+    def _cached(self, batch: Sequence[Incoming], concerns: Mapping[int, str]) -> dict[str, Aggregate[S]]:
         """The aggregates of a batch that need not be asked for: those in memory, and those that are likely new.
 
         A write shows whether that was so: an insert fails for one that exists, and compare-and-set for one that
         somebody has changed. After a batch where it was not so, the next few ask.
         """
-        if self._wary:
-            self._wary -= 1
+        if self._uncached_batches:
+            self._uncached_batches -= 1
             return {}
         firsts: dict[str, Incoming] = {}
         for index, target in concerns.items():
             firsts.setdefault(target, batch[index])
-        presumed = {target: kept for target in firsts if (kept := self.store.remembered(target)) is not None}
-        for target in self.likely_new({key: each for key, each in firsts.items() if key not in presumed}):
-            presumed[target] = Aggregate(target)
-        return presumed
+        cached = {target: kept for target in firsts if (kept := self.store.remembered(target)) is not None}
+        for target in self.likely_new({key: each for key, each in firsts.items() if key not in cached}):
+            cached[target] = Aggregate(target)
+        return cached
 
     def likely_new(self, firsts: Mapping[str, Incoming]) -> Collection[str]:
         """Which aggregates most likely do not exist yet, by the first event of each in the batch."""
@@ -219,21 +219,21 @@ class Engine(Generic[S]):
         return ()
 
     async def load(
-        self, targets: Collection[str], batch: Sequence[Incoming], presumed: Mapping[str, Aggregate[S]]
+        self, targets: Collection[str], batch: Sequence[Incoming], cached: Mapping[str, Aggregate[S]]
     ) -> dict[str, Aggregate[S]]:
-        """The aggregates that a batch is about, with those that are ``presumed``.
+        """The aggregates that a batch is about, with those that are ``cached``.
 
         A service whose decisions look at others loads those too.
         """
         del batch
-        return {**await self.store.load(targets), **presumed}
+        return {**await self.store.load(targets), **cached}
 
     def _decide(
         self, aggregate: Aggregate[S], event: Incoming, now: datetime, deaths: dict[int, Dead], index: int
     ) -> Result:
         record = event.record
-        aggregate.places[event.cause] = record.topic, record.partition, record.offset
-        if aggregate.heard(event.cause):
+        aggregate.places[event.causation_id] = record.topic, record.partition, record.offset
+        if aggregate.heard(event.causation_id):
             return "repeated"
         now = self._then(aggregate.id, now)
         decision = self._judged(aggregate, event, now)
@@ -241,13 +241,13 @@ class Engine(Generic[S]):
             deaths[index] = decision.dead
             return "dead"
         if decision.park:
-            if any(kept.cause == event.cause for kept in aggregate.parked):
+            if any(kept.causation_id == event.causation_id for kept in aggregate.parked):
                 return "repeated"
             if (dead := no_room_to_wait(aggregate, event)) is not None:
                 deaths[index] = dead
                 return "dead"
             until = now + PARKED_FOR if aggregate.state is None else _WHILE_HELD
-            aggregate.parked.append(Parked(event.cause, until, self.keep(aggregate.id, event)))
+            aggregate.parked.append(Parked(event.causation_id, until, self.keep(aggregate.id, event)))
             aggregate.changed = True
             return "handled"
         if decision.state is None:
@@ -256,9 +256,9 @@ class Engine(Generic[S]):
             deaths[index] = dead
             return "dead"
         first = aggregate.state is None
-        self._apply(aggregate, event.cause, event.traceparent, decision, now)
+        self._apply(aggregate, event.causation_id, event.traceparent, decision, now)
         if first and aggregate.parked:
-            self._unpark(aggregate, event.cause, now)
+            self._unpark(aggregate, event.causation_id, now)
         return "handled"
 
     def _judged(self, aggregate: Aggregate[S], event: Incoming, now: datetime) -> Decision[S]:
@@ -292,7 +292,7 @@ class Engine(Generic[S]):
     def _apply(
         self,
         aggregate: Aggregate[S],
-        cause: str,
+        causation_id: str,
         traceparent: str | None,
         decision: Decision[S],
         now: datetime,
@@ -308,14 +308,14 @@ class Engine(Generic[S]):
             aggregate.timer_at = now + self._grace
             if not decision.says:
                 return
-        aggregate.add(under or cause, self.say(cause, traceparent, decision.says, now))
+        aggregate.add(under or causation_id, self.say(causation_id, traceparent, decision.says, now))
 
     def _unpark(self, aggregate: Aggregate[S], under: str, now: datetime) -> None:
         """Decide what waited for this aggregate. Its events go with the cause that ended the wait: that is replayed."""
         waiting, aggregate.parked = aggregate.parked, []
         for kept in waiting:
             try:
-                event = read(self.kept(aggregate.id, kept.cause, kept.record))
+                event = read(self.kept(aggregate.id, kept.causation_id, kept.record))
             except (Unreadable, NoEvent) as error:  # its key is missing, or another release reads more strictly
                 # Its subject must not fail with it: it goes on waiting, and may be opened by the time it is over.
                 self._log.error("what waits cannot be opened", subject=aggregate.id, reason=str(error))
@@ -329,27 +329,31 @@ class Engine(Generic[S]):
                 # Due at once: the timer makes the dead letter, so that a crash between here and there loses nothing.
                 aggregate.parked.append(replace(kept, until=now, dead=decision.dead))
             elif decision.state is not None:
-                self._apply(aggregate, event.cause, event.traceparent, decision, then, under=under)
-                aggregate.fresh.setdefault(event.cause, [])
+                self._apply(aggregate, event.causation_id, event.traceparent, decision, then, under=under)
+                aggregate.fresh.setdefault(event.causation_id, [])
 
     def keep(self, aggregate_id: str, event: Incoming) -> dict[str, Any]:
         """An event to be stored with its aggregate until its time has come: sealed."""
         doc = _record_to_doc(event.record)
-        return self._vault.seal(bson.encode(doc), parked_place(aggregate_id, event.cause)) if self._vault else doc
+        return (
+            self._vault.seal(bson.encode(doc), parked_place(aggregate_id, event.causation_id)) if self._vault else doc
+        )
 
-    def kept(self, aggregate_id: str, cause: str, kept: Mapping[str, Any]) -> Record:
+    def kept(self, aggregate_id: str, causation_id: str, kept: Mapping[str, Any]) -> Record:
         """The record of an event that ``keep`` gave. Raises ``Unreadable`` where its key is missing."""
         if self._vault is None:
             return _record_from_doc(kept)
-        return from_bytes(self._vault.open(kept, parked_place(aggregate_id, cause)))
+        return from_bytes(self._vault.open(kept, parked_place(aggregate_id, causation_id)))
 
-    def say(self, cause: str, traceparent: str | None, says: Sequence[Say], now: datetime) -> list[Outgoing]:
+    def say(
+        self, causation_id: str, traceparent: str | None, says: Sequence[OutgoingEvent], now: datetime
+    ) -> list[OutgoingRecord]:
         """The events that a decision says, with ids derived from the cause."""
         said = [
             outgoing(
                 each.data,
                 service=self.service,
-                cause=cause,
+                causation_id=causation_id,
                 time=each.time or in_zone(now),
                 sibling=each.sibling,
                 traceparent=traceparent,
@@ -357,62 +361,65 @@ class Engine(Generic[S]):
             )
             for each in says
         ]
-        return said if self.recall is None else [self.recall.as_said(each) for each in said]
+        return said if self.published is None else [self.published.as_said(each) for each in said]
 
     def _zone(self, data: Event) -> ZoneInfo:
         return self._zone_of(str(getattr(data, "clinic_id", "")))
 
-    def _fired(self, subject: str, cause: str, decision: Decision[S], now: datetime) -> bool:
+    def _fired(self, subject: str, causation_id: str, decision: Decision[S], now: datetime) -> bool:
         """Whether a timer of a record that is handled again did say this, or may be let do what nobody hears of."""
-        assert self.recall is not None
+        assert self.published is not None
         if decision.state is None:
             return False
         if self.domain.pending(decision.state):
-            return self.recall.waits(subject)
-        says = [outgoing(each.data, service=self.service, cause=cause, time=in_zone(now)) for each in decision.says]
-        return all(self.recall.told(each) for each in says)
+            return self.published.waits(subject)
+        says = [
+            outgoing(each.data, service=self.service, causation_id=causation_id, time=in_zone(now))
+            for each in decision.says
+        ]
+        return all(self.published.told(each) for each in says)
 
     def _then(self, subject: str, now: datetime) -> datetime:
         """The moment of a decision: now, or, of what is decided again after a restore, when it was first."""
-        return now if self.recall is None else self.recall.told_at(subject, now)
+        return now if self.published is None else self.published.told_at(subject, now)
 
     # ------------------------------------------------------------ second stage
 
-    async def second_stage(self, aggregates: Sequence[Aggregate[S]], now: datetime) -> dict[str, Concluded[S]]:
+    async def complete_pending(self, aggregates: Sequence[Aggregate[S]], now: datetime) -> dict[str, Completion[S]]:
         """Settle what pending aggregates wait for, in another aggregate. By id; who is absent goes on waiting."""
         raise NotImplementedError  # only reached by a domain with pending states, which overrides it
 
-    async def _conclude(
+    async def _complete(
         self,
         touched: dict[str, Aggregate[S]],
         now: datetime,
         in_hand: Collection[str] = (),
-        handled: Handled | None = None,
+        handled: BatchResult | None = None,
     ) -> dict[str, list[str]]:
         """Carry what is pending through the second stage. By id, the causes that were settled, in their order.
 
         A cause that is not ``in_hand`` (a timer's, or one that had waited for its subject) comes with no record that
         would bring its events back: it is marked unsent. Once this has begun, a number may be out: whatever fails but
-        the database is ``MustFinish``. What is ``certain`` of a batch is stored beside its publication.
+        the database is ``RetryForever``. What is ``certain`` of a batch is stored beside its publication.
         """
         try:
-            return await self._carried_through(self._pending(touched), touched, now, in_hand, handled)
-        except (Transient, MustFinish):
+            return await self._complete_all(self._pending(touched), touched, now, in_hand, handled)
+        except (Transient, RetryForever):
             raise
         except Exception as error:
-            raise MustFinish(f"the second stage of {self.service} failed: {type(error).__name__}") from error
+            raise RetryForever(f"the second stage of {self.service} failed: {type(error).__name__}") from error
 
-    async def _carried_through(
+    async def _complete_all(
         self,
         pending: list[Aggregate[S]],
         touched: dict[str, Aggregate[S]],
         now: datetime,
         in_hand: Collection[str],
-        handled: Handled | None = None,
+        handled: BatchResult | None = None,
     ) -> dict[str, list[str]]:
         settled: dict[str, list[str]] = {}
         while pending:
-            concluded = await self.second_stage(pending, now)
+            concluded = await self.complete_pending(pending, now)
             failpoint("stage.settled")
             done: list[Aggregate[S]] = []
             later: list[Aggregate[S]] = []
@@ -424,11 +431,11 @@ class Engine(Generic[S]):
                 aggregate.timer_at = None
                 aggregate.changed = True
                 aggregate.measures.extend(end.measures)
-                settled[aggregate.id] = [cause for cause, _, _ in end.said]
-                for cause, traceparent, says in end.said:
-                    aggregate.add(cause, self.say(cause, traceparent, says, now))
-                    if says and cause not in in_hand:
-                        aggregate.owe(cause)
+                settled[aggregate.id] = [causation_id for causation_id, _, _ in end.said]
+                for causation_id, traceparent, says in end.said:
+                    aggregate.add(causation_id, self.say(causation_id, traceparent, says, now))
+                    if says and causation_id not in in_hand:
+                        aggregate.owe(causation_id)
                 sure = handled is not None and end.certain and not aggregate.unsent
                 (later if sure else done).append(aggregate)
             if later and handled is not None:
@@ -453,11 +460,11 @@ class Engine(Generic[S]):
         touched: dict[str, Aggregate[S]] = {}
         try:
             pending = await self._not_stored([each for each in done if each.changed], touched)
-            await self._carried_through(pending, touched, now, in_hand)
-        except (Transient, MustFinish):
+            await self._complete_all(pending, touched, now, in_hand)
+        except (Transient, RetryForever):
             raise
         except Exception as error:
-            raise MustFinish(f"the second stage of {self.service} failed: {type(error).__name__}") from error
+            raise RetryForever(f"the second stage of {self.service} failed: {type(error).__name__}") from error
 
     def _pending(self, among: Mapping[str, Aggregate[S]]) -> list[Aggregate[S]]:
         return [each for each in among.values() if each.state is not None and self.domain.pending(each.state)]
@@ -498,24 +505,26 @@ class Engine(Generic[S]):
                 failed += 1
                 continue
             timer = cause_id(f"/homecall/{self.service}", f"{aggregate.id} {aggregate.version}", "timer")
-            cause, traceparent = decision.cause or (timer, None)
-            if self.recall is not None and not self._fired(aggregate.id, cause, decision, now):
+            causation_id, traceparent = decision.causation_id or (timer, None)
+            if self.published is not None and not self._fired(aggregate.id, causation_id, decision, now):
                 continue
             if decision.state is not None:
-                self._apply(aggregate, cause, traceparent, decision, now)
+                self._apply(aggregate, causation_id, traceparent, decision, now)
                 if decision.unpark:
-                    self._unpark(aggregate, cause, now)
+                    self._unpark(aggregate, causation_id, now)
                 if decision.says:
-                    aggregate.owe(cause)
+                    aggregate.owe(causation_id)
                 else:
-                    aggregate.fresh.pop(cause, None)  # no record brings a timer's cause again: nothing to remember
+                    aggregate.fresh.pop(
+                        causation_id, None
+                    )  # no record brings a timer's cause again: nothing to remember
         if found:
             failpoint("timer.decided")
         lost = await self._save([each for each in found.values() if each.changed])
         if found:
             failpoint("timer.stored")
         won = {key: each for key, each in found.items() if key not in lost}
-        await self._conclude(won, now)
+        await self._complete(won, now)
         if found:
             failpoint("timer.concluded")
         dead: list[tuple[Record, Dead]] = []
@@ -540,7 +549,7 @@ class Engine(Generic[S]):
         detail = "its subject did not become known within 24 hours: send the subject's own event first"
         unknown = Dead("unknown_subject", detail)
         return [
-            (self.kept(aggregate.id, kept.cause, kept.record), kept.dead or unknown)
+            (self.kept(aggregate.id, kept.causation_id, kept.record), kept.dead or unknown)
             for kept in aggregate.parked
             if kept.until <= now
         ]
@@ -568,22 +577,22 @@ class Engine(Generic[S]):
         await self._save(due.expired)
 
 
-class _Owing(Generic[S]):
+class _Outbox(Generic[S]):
     """What an aggregate owes, among the causes of a batch: those owed from before, then those ``settled`` now."""
 
     def __init__(self, aggregate: Aggregate[S], settled: Sequence[str]) -> None:
         self.aggregate = aggregate
-        earlier = [cause for cause in aggregate.unsent if cause not in settled]
+        earlier = [causation_id for causation_id in aggregate.unsent if causation_id not in settled]
         self._order = [*earlier, *settled]
         self._earlier = len(earlier)
         self._told: set[str] = set()
 
-    def up_to(self, cause: str) -> list[Outgoing]:
+    def up_to(self, causation_id: str) -> list[OutgoingRecord]:
         """What is to be said before what this cause says, and that; each only once."""
-        end = self._order.index(cause) if cause in self._order else self._earlier
-        return self._tell([*self._take(end), cause])
+        end = self._order.index(causation_id) if causation_id in self._order else self._earlier
+        return self._tell([*self._take(end), causation_id])
 
-    def rest(self) -> list[Outgoing]:
+    def rest(self) -> list[OutgoingRecord]:
         """What is left to be said."""
         return self._tell(self._take(len(self._order)))
 
@@ -591,12 +600,12 @@ class _Owing(Generic[S]):
         now, self._order[:end] = self._order[:end], []
         self._earlier = max(0, self._earlier - end)
         # What was settled with its record in hand is not owed: it is said when its turn comes.
-        return [cause for cause in now if cause in self.aggregate.unsent]
+        return [causation_id for causation_id in now if causation_id in self.aggregate.unsent]
 
-    def _tell(self, causes: Sequence[str]) -> list[Outgoing]:
-        new = [cause for cause in causes if cause not in self._told]
+    def _tell(self, causes: Sequence[str]) -> list[OutgoingRecord]:
+        new = [causation_id for causation_id in causes if causation_id not in self._told]
         self._told.update(new)
-        return [event for cause in new for event in self.aggregate.said(cause)]
+        return [event for causation_id in new for event in self.aggregate.said(causation_id)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -613,7 +622,7 @@ class Due(Generic[S]):
     more: bool
 
     @property
-    def events(self) -> list[Outgoing]:
+    def events(self) -> list[OutgoingRecord]:
         """The events to send."""
         return [event for each in self.unsent for event in each.owed()]
 
@@ -636,9 +645,9 @@ def another_clinics(event: Incoming) -> str:
     )
 
 
-def parked_place(aggregate_id: str, cause: str) -> str:
+def parked_place(aggregate_id: str, causation_id: str) -> str:
     """Where an event that waits for its subject stands: sealed for there, it opens nowhere else."""
-    return f"parked/{aggregate_id}/{cause}"
+    return f"parked/{aggregate_id}/{causation_id}"
 
 
 def _record_to_doc(record: Record) -> dict[str, Any]:

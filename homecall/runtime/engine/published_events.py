@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from homecall.contract.envelope import Incoming, Outgoing, Record
+from homecall.contract.envelope import Incoming, OutgoingRecord, Record
 from homecall.contract.ids import event_id
 from homecall.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
 
@@ -28,7 +28,7 @@ _OWN_TIMES = {"occurred_at", "at", "since"}
 _COLUMNS = "type, id, key, source, subject, time, traceparent, value"
 
 
-class Recall:
+class PublishedEvents:
     """Events by their subject and by what tells siblings apart, in a file of its own: a day of a country is not held in
     memory. What it is asked for counts as heard of again.
     """
@@ -86,7 +86,7 @@ class Recall:
 
     # ------------------------------------------------------------ asking it
 
-    def of(self, subject: str, kind: str, which: str) -> Outgoing | None:
+    def of(self, subject: str, kind: str, which: str) -> OutgoingRecord | None:
         """The event of a subject: ``kind`` is its type, or ``visit`` for all of a visit's."""
         row = self._db.execute(
             f"SELECT {_COLUMNS} FROM said WHERE subject = ? AND kind = ? AND which = ?", (subject, kind, which)
@@ -110,7 +110,7 @@ class Recall:
         ).fetchall()
         return [subject for (subject,) in rows]
 
-    def know(self, event: Outgoing) -> None:
+    def know(self, event: OutgoingRecord) -> None:
         """The store has this event: it was told before the backup, and need not come out again."""
         kind, which = _place(event.type, json.loads(event.value))
         self._db.execute(
@@ -131,7 +131,7 @@ class Recall:
             if kind not in _NUMBERED:
                 continue
             sibling = _sibling(json.loads(value))
-            if told_id == event_id(event.cause, event_type, event.subject, sibling):
+            if told_id == event_id(event.causation_id, event_type, event.subject, sibling):
                 caused[kind] = min(int(which), caused.get(kind, int(which)))
             elif not seen:
                 open_ones.setdefault(kind, []).append(int(which))
@@ -145,7 +145,7 @@ class Recall:
         moments = [datetime.fromisoformat(time) for (time,) in rows]
         return min((each for each in moments if each >= now - self.slack), default=now)
 
-    def as_said(self, event: Outgoing) -> Outgoing:
+    def as_said(self, event: OutgoingRecord) -> OutgoingRecord:
         """An event as it was told: its id, its time, its bytes. As it is where it was not."""
         kind, which = _place(event.type, json.loads(event.value))
         told = self.of(event.subject, kind, which)
@@ -159,7 +159,7 @@ class Recall:
         (self.as_told if same else self.otherwise)[event.type] += 1
         return replace(told, topic=TOPIC_OF_TYPE[told.type].name)
 
-    def event_of(self, record: Record) -> Outgoing | None:
+    def event_of(self, record: Record) -> OutgoingRecord | None:
         """The event of a record of ours, as it was told first."""
         headers = {name: (value or b"").decode("utf-8", "replace") for name, value in record.headers}
         if headers.get("ce_source") != self.source or record.value is None:
@@ -167,7 +167,7 @@ class Recall:
         event_type = headers.get("ce_type", "").removeprefix(TYPE_PREFIX)
         return self.of(headers.get("ce_subject", ""), *_place(event_type, json.loads(record.value)))
 
-    def told(self, event: Outgoing) -> bool:
+    def told(self, event: OutgoingRecord) -> bool:
         """Whether this is what was told in its place, and has not come out yet; times of its own aside."""
         data = json.loads(event.value)
         kind, which = _place(event.type, data)
@@ -180,7 +180,7 @@ class Recall:
         other = json.loads(row[1])
         return all(data.get(name) == other.get(name) for name in data.keys() | other.keys() if name not in _OWN_TIMES)
 
-    def was_said(self, event: Outgoing) -> bool:
+    def was_said(self, event: OutgoingRecord) -> bool:
         """Whether the topics have this very event."""
         kind, which = _place(event.type, json.loads(event.value))
         told = self.of(event.subject, kind, which)
@@ -220,8 +220,8 @@ def _sibling(data: Mapping[str, Any]) -> str:
     return f"{data['status']} {data['sequence']}" if "sequence" in data else str(data["revision"])
 
 
-def _event(row: tuple[Any, ...]) -> Outgoing:
+def _event(row: tuple[Any, ...]) -> OutgoingRecord:
     event_type, event_id, key, source, subject, time, traceparent, value = row
-    return Outgoing(
+    return OutgoingRecord(
         TOPIC_OF_TYPE[event_type].name, key, event_type, event_id, source, subject, time, bytes(value), traceparent
     )

@@ -21,7 +21,7 @@ from homecall.runtime.kafka.consuming import ToEnd, consumer_options
 from homecall.runtime.kafka.errors import asked, ended, place
 from homecall.runtime.kafka.senders import Senders
 from homecall.runtime.logs import log
-from homecall.runtime.mongo.last_known_good import Shelf
+from homecall.runtime.mongo.last_known_good import LastKnownGood
 from homecall.runtime.settings import Settings
 
 T = TypeVar("T")
@@ -40,10 +40,10 @@ def record_of(raw: Any) -> Record:
     )
 
 
-class WholeTopic:
+class GlobalTable:
     """Follows a topic from its beginning, without a group; ``take`` is called with each event, in order.
 
-    ``shelf`` has each key's newest good record, which the topic may have lost to a bad one.
+    ``last_known_good`` has each key's newest good record, which the topic may have lost to a bad one.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class WholeTopic:
         service: str,
         topic: Topic,
         take: Callable[[Incoming], None],
-        shelf: Shelf | None = None,
+        last_known_good: LastKnownGood | None = None,
         *,
         buries: bool = False,
     ) -> None:
@@ -60,7 +60,7 @@ class WholeTopic:
         self.topic = topic
         self._service = service
         self._take = take
-        self._shelf = shelf
+        self._shelf = last_known_good
         self._seen: set[str] = set()
         self._versions: dict[str, Version] = {}
         self._senders = Senders(settings.senders_file)

@@ -13,7 +13,7 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError
 
-from homecall.contract.envelope import Outgoing, Record
+from homecall.contract.envelope import OutgoingRecord, Record
 from homecall.contract.topics import DEAD_LETTERS
 from homecall.runtime.failpoint import failpoint
 from homecall.runtime.failures import Transient
@@ -171,7 +171,7 @@ class Producer:
         if producer is not None:
             await producer.stop()
 
-    async def send(self, events: Sequence[Outgoing], dead: Sequence[tuple[Record, str, str, str]] = ()) -> None:
+    async def send(self, events: Sequence[OutgoingRecord], dead: Sequence[tuple[Record, str, str, str]] = ()) -> None:
         """Send and await every acknowledgement, in one gather. ``dead``: (record, reason, detail, service).
 
         Raises ``Transient`` when any of them was not acknowledged: all may be sent again, with the same ids.
@@ -194,7 +194,7 @@ class Producer:
     async def _deliver(
         self,
         producer: Any,
-        messages: Sequence[tuple[Outgoing, Any]],
+        messages: Sequence[tuple[OutgoingRecord, Any]],
         dead: Sequence[tuple[Record, str, str, str]],
     ) -> None:
         futures: list[Any] = []

@@ -69,11 +69,16 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
 class Subscription:
     """One consumer in the service's group over all its topics but those it reads whole.
 
-    ``calm`` are those among them whose records nobody waits to see handled.
+    ``low_priority`` are those among them whose records nobody waits to see handled.
     """
 
     def __init__(
-        self, settings: Settings, service: str, topics: Sequence[Topic], on_batch: OnBatch, calm: Collection[Topic] = ()
+        self,
+        settings: Settings,
+        service: str,
+        topics: Sequence[Topic],
+        on_batch: OnBatch,
+        low_priority: Collection[Topic] = (),
     ) -> None:
         make_safe()
         self.lag = Lag(service, settings.kafka_bootstrap)
@@ -85,7 +90,7 @@ class Subscription:
         self._committing = asyncio.Lock()
         self._started = False
         self._handling = False
-        self._calm = {topic.name for topic in calm}
+        self._calm = {topic.name for topic in low_priority}
         servers = options["bootstrap_servers"].split(",")
         security = _security(settings)
         self._broker = KafkaBroker(

@@ -13,16 +13,16 @@ from pymongo import InsertOne, UpdateOne
 
 from homecall.contract.envelope import Record
 from homecall.contract.versions import Version, version_from
-from homecall.runtime.mongo.mongo import Collected
+from homecall.runtime.mongo.mongo import MongoCollection
 
 _AT_ONCE = 200
 """Records in one write: each may be near Kafka's limit of 1 MiB, and most are a few KiB."""
 
 
-class Shelf:
+class LastKnownGood:
     """Records by key. Every replica keeps the same ones; who is behind writes an older one, and then the newer."""
 
-    def __init__(self, collection: Collected) -> None:
+    def __init__(self, collection: MongoCollection) -> None:
         self._collection = collection
         self._kept: dict[str, list[int]] = {}
         self._waiting: dict[str, tuple[Record, Version | None]] = {}

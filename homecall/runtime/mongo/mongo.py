@@ -18,7 +18,7 @@ from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import ASCENDING, IndexModel, InsertOne, UpdateOne
 from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
 
-from homecall.contract.envelope import Outgoing
+from homecall.contract.envelope import OutgoingRecord
 from homecall.contract.topics import TOPIC_OF_TYPE
 from homecall.runtime.engine.decision import Dead, Measure
 from homecall.runtime.failpoint import failpoint
@@ -78,9 +78,9 @@ class Database:
         self.commands = 0
         """Commands sent so far: one query or one bulk write each."""
 
-    def collection(self, name: str) -> Collected:
+    def collection(self, name: str) -> MongoCollection:
         """A collection of this database."""
-        return Collected(self, self._database[name])
+        return MongoCollection(self, self._database[name])
 
     async def attempt(self, call: Awaitable[T]) -> T:
         """Await a call of the driver.
@@ -125,7 +125,7 @@ class Database:
         self._client.close()
 
 
-class Collected:
+class MongoCollection:
     """A collection, with the few operations that every MongoDB and stand-in does alike."""
 
     def __init__(self, database: Database, raw: Any) -> None:
@@ -239,7 +239,7 @@ class Parked:
     come and it could not take effect.
     """
 
-    cause: str
+    causation_id: str
     until: datetime
     record: dict[str, Any]
     dead: Dead | None = None
@@ -258,41 +258,41 @@ class Aggregate(Generic[S]):
     id: str
     version: int = 0
     state: S | None = None
-    outcomes: dict[str, list[Outgoing]] = field(default_factory=dict)
+    outcomes: dict[str, list[OutgoingRecord]] = field(default_factory=dict)
     parked: list[Parked] = field(default_factory=list)
     unsent: list[str] = field(default_factory=list)
     places: dict[str, Place] = field(default_factory=dict)
-    fresh: dict[str, list[Outgoing]] = field(default_factory=dict)
+    fresh: dict[str, list[OutgoingRecord]] = field(default_factory=dict)
     measures: list[Measure] = field(default_factory=list)
     changed: bool = False
     timer_at: datetime | None = None
     changed_at: datetime | None = None
     """When it was last stored, by the real clock; None where an earlier release stored it."""
 
-    def heard(self, cause: str) -> bool:
+    def heard(self, causation_id: str) -> bool:
         """Whether this cause has led to its outcome already."""
-        return cause in self.outcomes or cause in self.fresh
+        return causation_id in self.outcomes or causation_id in self.fresh
 
-    def said(self, cause: str) -> list[Outgoing]:
+    def said(self, causation_id: str) -> list[OutgoingRecord]:
         """The events that a cause led to."""
-        return self.fresh.get(cause) or self.outcomes.get(cause) or []
+        return self.fresh.get(causation_id) or self.outcomes.get(causation_id) or []
 
-    def owed(self) -> list[Outgoing]:
+    def owed(self) -> list[OutgoingRecord]:
         """The events that are stored and not known to have been sent, in the order in which they were decided."""
         # The marks keep that order; the outcomes do not: a server may add the fields of one update by their names.
-        return [event for cause in self.unsent for event in self.said(cause)]
+        return [event for causation_id in self.unsent for event in self.said(causation_id)]
 
-    def owe(self, cause: str) -> None:
+    def owe(self, causation_id: str) -> None:
         """Mark a cause unsent, after those that are."""
-        if cause not in self.unsent:
-            self.unsent.append(cause)
+        if causation_id not in self.unsent:
+            self.unsent.append(causation_id)
 
-    def add(self, cause: str, events: Iterable[Outgoing]) -> None:
+    def add(self, causation_id: str, events: Iterable[OutgoingRecord]) -> None:
         """Remember what a cause led to, after what it has led to before."""
-        self.fresh.setdefault(cause, list(self.outcomes.get(cause, ()))).extend(events)
+        self.fresh.setdefault(causation_id, list(self.outcomes.get(causation_id, ()))).extend(events)
 
 
-def _event_to_doc(event: Outgoing) -> dict[str, Any]:
+def _event_to_doc(event: OutgoingRecord) -> dict[str, Any]:
     doc = {
         "type": event.type,
         "id": event.id,
@@ -307,8 +307,8 @@ def _event_to_doc(event: Outgoing) -> dict[str, Any]:
     return doc
 
 
-def _event_from_doc(doc: Mapping[str, Any]) -> Outgoing:
-    return Outgoing(
+def _event_from_doc(doc: Mapping[str, Any]) -> OutgoingRecord:
+    return OutgoingRecord(
         topic=TOPIC_OF_TYPE[doc["type"]].name,
         key=doc["key"],
         type=doc["type"],
@@ -322,7 +322,7 @@ def _event_from_doc(doc: Mapping[str, Any]) -> Outgoing:
 
 
 def _parked_to_doc(kept: Parked) -> dict[str, Any]:
-    doc = {"cause": kept.cause, "until": millis(kept.until), "record": kept.record}
+    doc = {"cause": kept.causation_id, "until": millis(kept.until), "record": kept.record}
     if kept.dead is not None:
         doc["dead"] = {"reason": kept.dead.reason, "detail": kept.dead.detail}
     return doc
@@ -333,8 +333,8 @@ def _parked_from_doc(doc: Mapping[str, Any]) -> Parked:
     return Parked(doc["cause"], moment_of(doc["until"]), doc["record"], dead)
 
 
-class Aggregates(Generic[S]):
-    """Aggregates of one kind in one collection.
+class Repository(Generic[S]):
+    """The aggregates of one kind in one collection.
 
     ``timer_at`` says when a state's next timer is due, ``indexed`` gives the fields it is found by. Both look at the
     state alone. ``indexes`` are (field, unique): a unique one holds only while the field exists. ``over_on`` is the day
@@ -344,7 +344,7 @@ class Aggregates(Generic[S]):
 
     def __init__(
         self,
-        collection: Collected,
+        collection: MongoCollection,
         state_type: type[S],
         *,
         timer_at: Callable[[S], datetime | None],
@@ -371,7 +371,7 @@ class Aggregates(Generic[S]):
         """Asks the broker for what ``passed`` does not know of these partitions. Raises ``Transient``."""
 
     @property
-    def schema(self) -> tuple[Collected, Sequence[Index]]:
+    def schema(self) -> tuple[MongoCollection, Sequence[Index]]:
         """The collection, with all the indexes that it is to have."""
         always = ("timer_at", "unsent_at", "over_on", "sealed")
         return self._collection, [*((name, False) for name in always), *self._indexes]
@@ -456,7 +456,7 @@ class Aggregates(Generic[S]):
         return await self.find({"sealed": {"$in": older}}, limit=limit) if older else []
 
     async def group(self, match: Mapping[str, Any], by: str, oldest: str) -> list[tuple[Any, int, Any]]:
-        """See ``Collected.group``."""
+        """See ``MongoCollection.group``."""
         return await self._collection.group(match, by, oldest)
 
     async def save(self, aggregates: Sequence[Aggregate[S]], *, timers: bool = True) -> set[str]:
@@ -531,9 +531,9 @@ class Aggregates(Generic[S]):
         else:
             gone["sealed"] = ""
         hot = [
-            f"{topic} {partition} {offset} {cause}"
-            for cause, (topic, partition, offset) in each.places.items()
-            if each.said(cause)
+            f"{topic} {partition} {offset} {causation_id}"
+            for causation_id, (topic, partition, offset) in each.places.items()
+            if each.said(causation_id)
         ]
         if hot:
             found["hot"] = hot
@@ -544,11 +544,13 @@ class Aggregates(Generic[S]):
             found["unsent_at"] = millis(datetime.now(UTC))
             found["unsent"] = list(each.unsent)
         parked_docs = [_parked_to_doc(kept) for kept in each.parked]
-        outcomes = {cause: [_event_to_doc(event) for event in events] for cause, events in each.fresh.items()}
+        outcomes = {
+            causation_id: [_event_to_doc(event) for event in events] for causation_id, events in each.fresh.items()
+        }
         if each.version == 0:
             return InsertOne({"_id": each.id, "v": 1, **found, "p": parked_docs, "o": outcomes})
         found["p"] = parked_docs
-        found.update({f"o.{cause}": events for cause, events in outcomes.items()})
+        found.update({f"o.{causation_id}": events for causation_id, events in outcomes.items()})
         change: dict[str, Any] = {"$set": found, "$inc": {"v": 1}}
         if gone:
             change["$unset"] = gone
@@ -564,12 +566,17 @@ class Aggregates(Generic[S]):
     def _from_doc(self, doc: Mapping[str, Any]) -> Aggregate[S]:
         unsent = list(doc.get("unsent", ()))
         if self.passed is not None:
-            unsent += [cause for cause in _hot(doc.get("hot", ()), self.passed) if cause not in unsent]
+            unsent += [
+                causation_id for causation_id in _hot(doc.get("hot", ()), self.passed) if causation_id not in unsent
+            ]
         return Aggregate(
             id=doc["_id"],
             version=doc["v"],
             state=self._state_of(doc),
-            outcomes={cause: [_event_from_doc(each) for each in events] for cause, events in doc.get("o", {}).items()},
+            outcomes={
+                causation_id: [_event_from_doc(each) for each in events]
+                for causation_id, events in doc.get("o", {}).items()
+            },
             parked=[_parked_from_doc(each) for each in doc.get("p", ())],
             unsent=unsent,
             changed_at=moment_of(doc["changed_at"]) if "changed_at" in doc else None,
@@ -578,23 +585,23 @@ class Aggregates(Generic[S]):
 
 def _hot(kept: Iterable[str], passed: Callable[[str, int], int]) -> Iterator[str]:
     """The causes, of those that were last stored, whose records nobody is known to have come to the end with."""
-    for topic, partition, offset, cause in _marks(kept):
+    for topic, partition, offset, causation_id in _marks(kept):
         if offset >= passed(topic, partition):
-            yield cause
+            yield causation_id
 
 
 def _marks(kept: Iterable[str]) -> Iterator[tuple[str, int, int, str]]:
     """Where the records of what was last stored stand, and their causes."""
     for each in kept:
-        topic, partition, offset, cause = each.split(" ")
-        yield topic, int(partition), int(offset), cause
+        topic, partition, offset, causation_id = each.split(" ")
+        yield topic, int(partition), int(offset), causation_id
 
 
 def _over_by(last_day: date) -> dict[str, Any]:
     return {"over_on": {"$lte": last_day.toordinal()}}
 
 
-class Pages:
+class Sequences:
     """Pages that give numbers 1, 2, 3… to subjects, without gap or double, also after a crash.
 
     A page is one document: a map from subject to number. Asking again finds the number that was given. The pages that
@@ -602,12 +609,12 @@ class Pages:
     token, and changes it only where the last one is still ours.
     """
 
-    def __init__(self, collection: Collected, *, keep: int = 50_000) -> None:
+    def __init__(self, collection: MongoCollection, *, keep: int = 50_000) -> None:
         self._collection = collection
         self._keep = keep
         self._kept: OrderedDict[str, _Written] = OrderedDict()
 
-    async def allot(self, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    async def allocate(self, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
         """The number of each (page, subject); new subjects of a page are numbered in the order they stand here."""
         subjects: dict[str, list[str]] = {}
         for page, subject in wanted:
@@ -678,7 +685,7 @@ class Pages:
         for name in names:
             self._kept.pop(name, None)
 
-    async def recall(self, told: Mapping[str, Mapping[str, int]]) -> int:
+    async def published(self, told: Mapping[str, Mapping[str, int]]) -> int:
         """Put numbers that were told into their pages, by page and subject; how many were not there.
 
         For a store that was restored: nothing else may use it meanwhile. A number that is missing below the last one is

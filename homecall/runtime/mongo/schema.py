@@ -16,7 +16,7 @@ from typing import Any, Final
 from pymongo import InsertOne, UpdateOne
 
 from homecall.runtime.failures import Awaited, TooNew
-from homecall.runtime.mongo.mongo import Collected, Database, Index
+from homecall.runtime.mongo.mongo import Database, Index, MongoCollection
 
 MARKS: Final = "migrations"
 """The collection that says which migrations have been run."""
@@ -33,7 +33,7 @@ class Migration:
 
     name: str
     about: str
-    collection: Collected
+    collection: MongoCollection
     derive: Callable[[Mapping[str, Any]], Mapping[str, Any]]
     needed: bool = False
     breaking: bool = False
@@ -65,12 +65,12 @@ class Schema:
     """A service's database: collections with their indexes, and migrations in their order."""
 
     database: Database
-    indexes: Sequence[tuple[Collected, Sequence[Index]]]
+    indexes: Sequence[tuple[MongoCollection, Sequence[Index]]]
     migrations: Sequence[Migration] = ()
 
     # ------------------------------------------------------------ indexes
 
-    async def missing_indexes(self) -> list[tuple[Collected, Index]]:
+    async def missing_indexes(self) -> list[tuple[MongoCollection, Index]]:
         """The indexes that are not there."""
         missing = []
         for collection, wanted in self.indexes:

@@ -18,7 +18,7 @@ from aiokafka.errors import KafkaError
 from homecall.contract.envelope import Incoming
 from homecall.contract.topics import DEAD_LETTERS, REQUESTS
 from homecall.runtime.clock import SystemClock
-from homecall.runtime.engine.engine import Handled
+from homecall.runtime.engine.engine import BatchResult
 from homecall.runtime.kafka.errors import ended
 from homecall.runtime.kafka.producer import Producer
 from homecall.runtime.kafka.subscription import Subscription
@@ -30,7 +30,7 @@ from tests import stack
 class Nothing:
     """A handler that nothing reaches: no record can be read."""
 
-    async def handle(self, batch: Sequence[Incoming], now: datetime) -> Handled:
+    async def handle(self, batch: Sequence[Incoming], now: datetime) -> BatchResult:
         raise AssertionError((len(batch), now))
 
 

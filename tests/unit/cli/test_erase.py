@@ -21,7 +21,7 @@ from homecall.operations.erase import ERASURES, erase_from
 from homecall.operations.failure import Failure
 from homecall.operations.life import life
 from homecall.runtime.clock import SystemClock
-from homecall.runtime.mongo.mongo import Aggregates
+from homecall.runtime.mongo.mongo import Repository
 from services.complaints import retention as complaints
 from services.complaints.app import ComplaintEngine, Complaints
 from services.complaints.domain import ComplaintState
@@ -134,7 +134,7 @@ PERSONAL = (
     ),
     *("Сағынтай", "улица Тал", "позже, чем", "проведена", "обоснованна", "Не согласна", "Кеңсе", "39.1"),
 )
-Erasing = tuple[MemoryDatabase, Aggregates[Any]]
+Erasing = tuple[MemoryDatabase, Repository[Any]]
 
 
 async def _intake() -> Erasing:
@@ -254,8 +254,8 @@ async def test_what_was_said_keeps_its_ids_and_its_schema(service: str) -> None:
     await erase_from(store, ERASURES[service], LATER)
     for key, doc in kept(memory, service).items():
         assert doc["o"].keys() == before[key].keys()
-        for cause, events in doc["o"].items():
-            for event, was in zip(events, before[key][cause], strict=True):
+        for causation_id, events in doc["o"].items():
+            for event, was in zip(events, before[key][causation_id], strict=True):
                 assert {**event, "value": ""} == {**was, "value": ""}
                 said = MODELS[event["type"]].model_validate_json(event["value"])
                 # In the order and the form in which it was said.

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homecall.gateways.signatures.port import Away
+from homecall.gateways.signatures.port import Unavailable
 from homecall.operations.explain import answers
 from homecall.operations.life import life, ruled_today
 from homecall.standard import calendar as calendar_module
@@ -202,8 +202,10 @@ def test_r23_the_rulings_register_decides_again(stated: str, minor: bool) -> Non
     assert "ruling.inputs.patient" in str(explained("request.submitted", asked, {}, broken))
 
 
-@pytest.mark.parametrize("verdict", [Away("NCANode cannot be reached"), Away("its end is past", for_good=True)])
-async def test_r24_what_nobody_could_check_is_refused_again_with_the_same_words(verdict: Away) -> None:
+@pytest.mark.parametrize(
+    "verdict", [Unavailable("NCANode cannot be reached"), Unavailable("its end is past", for_good=True)]
+)
+async def test_r24_what_nobody_could_check_is_refused_again_with_the_same_words(verdict: Unavailable) -> None:
     made = "Fri 2026-11-20 10:00"
     asked = a_request(made, "portal")
     here = await office.Office(verifier=Notary(verdict)).prepared()

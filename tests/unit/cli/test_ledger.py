@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from homecall.contract.envelope import Outgoing, Record, outgoing
+from homecall.contract.envelope import OutgoingRecord, Record, outgoing
 from homecall.contract.events import MODELS
 from homecall.contract.topics import DEAD_LETTERS, REQUESTS
 from homecall.contract.types import ZONE, in_zone
@@ -39,13 +39,13 @@ class Played:
         self.ledger.sent(act, self.now)
         return self
 
-    def say(self, event_type: str, request_id: str = FIRST, cause: str = "", **fields: Any) -> Played:
+    def say(self, event_type: str, request_id: str = FIRST, causation_id: str = "", **fields: Any) -> Played:
         subject = "complaint_id" if event_type.startswith("complaint") else "request_id"
         data = MODELS[event_type].model_validate({subject: request_id, "clinic_id": CLINIC} | fields)
-        event = outgoing(data, service="test", cause=cause or uuid.uuid4().hex, time=in_zone(NINE))
+        event = outgoing(data, service="test", causation_id=causation_id or uuid.uuid4().hex, time=in_zone(NINE))
         return self.hear(event)
 
-    def hear(self, event: Outgoing) -> Played:
+    def hear(self, event: OutgoingRecord) -> Played:
         self.now += 0.1
         record = Record(event.topic, 0, 0, event.key.encode(), event.value, tuple(event.headers()))
         self.ledger.hear(record, self.now)
@@ -178,7 +178,9 @@ def _withdrawal_ignored(played: Played) -> None:
 
 
 def _other_words(played: Played) -> None:
-    played.answered().status("completed", 3, cause="one", text=TEXT).status("completed", 3, cause="one", emergency=True)
+    played.answered().status("completed", 3, causation_id="one", text=TEXT).status(
+        "completed", 3, causation_id="one", emergency=True
+    )
 
 
 def _invented(played: Played) -> None:
@@ -298,7 +300,7 @@ def test_what_is_delivered_again_is_no_second_event() -> None:
             "emergency": False,
         }
     )
-    event = outgoing(data, service="test", cause="one", time=in_zone(NINE))
+    event = outgoing(data, service="test", causation_id="one", time=in_zone(NINE))
     played.hear(event).hear(event)
     assert played.found == []
 

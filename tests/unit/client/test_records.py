@@ -46,13 +46,15 @@ def test_what_it_sends_is_read_as_it_was_meant(example: Example) -> None:
 def test_the_same_data_are_the_same_event_and_other_data_another(example: Example) -> None:
     once, again = read(carried(example)), read(carried(example))
     other = read(carried(Example(example.type, "", {**example.data, "x_more": 1})))
-    assert once.cause == again.cause != other.cause
-    assert read(carried(example, event_id="e-1")).cause != once.cause
+    assert once.causation_id == again.causation_id != other.causation_id
+    assert read(carried(example, event_id="e-1")).causation_id != once.causation_id
 
 
 @pytest.mark.parametrize("example", examples("valid", ("status.changed",)), ids=str)
 def test_what_the_services_say_is_read_with_its_text(example: Example) -> None:
-    said = outgoing(StatusChanged.model_validate(example.data), service="notifier", cause="c", time=in_zone(MONDAY))
+    said = outgoing(
+        StatusChanged.model_validate(example.data), service="notifier", causation_id="c", time=in_zone(MONDAY)
+    )
     (status,) = Statuses().new([event_of(said.headers(), said.value)])
     assert status.data == example.data
     assert (status.request_id, status.status) == (example.data["request_id"], example.data["status"])

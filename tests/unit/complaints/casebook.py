@@ -61,11 +61,11 @@ def clinic(clinic_id: str = "samal-3", **more: Any) -> ClinicPublished:
     )
 
 
-def incoming(event_type: str, data: dict[str, Any], *, cause: str = "", timestamp: int = 0) -> Incoming:
+def incoming(event_type: str, data: dict[str, Any], *, causation_id: str = "", timestamp: int = 0) -> Incoming:
     """The event as it comes from Kafka; each is another unless ``cause`` says otherwise."""
     headers = {
         "ce_specversion": "1.0",
-        "ce_id": cause or f"cause-{next(_causes)}",
+        "ce_id": causation_id or f"cause-{next(_causes)}",
         "ce_source": "/tests",
         "ce_type": TYPE_PREFIX + event_type,
     }
@@ -101,27 +101,27 @@ _MORE: dict[str, dict[str, Any]] = {
 
 def command(name: str, when: datetime | str, **more: Any) -> Incoming:
     """``assigned``, ``executed``, ``answered``, ``refused`` or ``escalated``."""
-    cause = more.pop("cause", "")
+    causation_id = more.pop("cause", "")
     timestamp = more.pop("timestamp", 0)
     data = {"complaint_id": COMPLAINT, "clinic_id": "samal-3", "at": at(when) if isinstance(when, str) else when}
-    return incoming(f"complaint.{name}", data | _MORE[name] | more, cause=cause, timestamp=timestamp)
+    return incoming(f"complaint.{name}", data | _MORE[name] | more, causation_id=causation_id, timestamp=timestamp)
 
 
-class MemoryPages:
+class MemorySequences:
     """The second stage's pages: numbers 1, 2, 3… by (page, subject), the same one when asked again."""
 
     def __init__(self) -> None:
         self.pages: dict[str, dict[str, int]] = {}
 
-    def allot_now(self, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    def allocate_now(self, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
         given = {}
         for page, subject in wanted:
             numbers = self.pages.setdefault(page, {})
             given[page, subject] = numbers.setdefault(subject, len(numbers) + 1)
         return given
 
-    async def allot(self, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
-        return self.allot_now(wanted)
+    async def allocate(self, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
+        return self.allocate_now(wanted)
 
 
 class Casebook:
@@ -131,13 +131,13 @@ class Casebook:
     """
 
     def __init__(
-        self, *clinics: ClinicPublished, pages: MemoryPages | None = None, officer: dict[str, str] | None = None
+        self, *clinics: ClinicPublished, pages: MemorySequences | None = None, officer: dict[str, str] | None = None
     ) -> None:
         self.officer = officer
         self.clinics = Clinics()
         for each in clinics or (clinic(), clinic("ainabulaq-1")):
             self.clinics.take(each)
-        self.pages = pages or MemoryPages()
+        self.pages = pages or MemorySequences()
         self.states: dict[str, ComplaintState] = {}
         self.said: list[Event] = []
         self.siblings: list[tuple[str, str, str, str]] = []
@@ -177,7 +177,7 @@ class Casebook:
 
         ``number=False`` leaves the numbers for later, as within a batch.
         """
-        if event.cause in self.heard:
+        if event.causation_id in self.heard:
             return "nothing"
         decision = self.decide(event, **facts)
         if decision.dead is not None:
@@ -189,7 +189,7 @@ class Casebook:
             return "parked"
         if decision.state is None:
             return "nothing"
-        return self._carry_out(event.subject, event.cause, decision, number)
+        return self._carry_out(event.subject, event.causation_id, decision, number)
 
     def tick(self, now: datetime | str) -> str:
         """Let the timers of every complaint come round as often as something is due."""
@@ -205,13 +205,13 @@ class Casebook:
                 done.append(self._carry_out(complaint_id, f"timer {next(_causes)}", decision, True))
         return " ".join(each for each in done if each)
 
-    def _carry_out(self, complaint_id: str, cause: str, decision: Decision, number: bool) -> str:
+    def _carry_out(self, complaint_id: str, causation_id: str, decision: Decision, number: bool) -> str:
         before = len(self.said)
         self.states[complaint_id] = decision.state
         self.measured.extend(each for each in decision.measures if isinstance(each, Ended))
         if not domain.awaits_number(decision.state):
-            self.heard.add(cause)
-            self._say(cause, decision.says)
+            self.heard.add(causation_id)
+            self._say(causation_id, decision.says)
         elif number:
             self.give_numbers()
         return " ".join(_word(each) for each in self.said[before:])
@@ -221,7 +221,7 @@ class Casebook:
         waiting = {key: state for key, state in self.states.items() if domain.awaits_number(state)}
         wanted: list[Wanted] = [each for state in waiting.values() for each in domain.wanted_numbers(state)]
         wanted.sort(key=lambda each: datetime.fromisoformat(each.registered_at))
-        numbers = self.pages.allot_now([(each.page, each.subject) for each in wanted])
+        numbers = self.pages.allocate_now([(each.page, each.subject) for each in wanted])
         done = []
         for key, state in waiting.items():
             before = deepcopy(state)
@@ -233,10 +233,10 @@ class Casebook:
                 done.append(each)
         return done
 
-    def _say(self, cause: str, says: Sequence[Any]) -> None:
+    def _say(self, causation_id: str, says: Sequence[Any]) -> None:
         for each in says:
             self.said.append(each.data)
-            self.siblings.append((cause, each.data.TYPE, each.data.subject, each.sibling))
+            self.siblings.append((causation_id, each.data.TYPE, each.data.subject, each.sibling))
 
     def statuses(self, complaint_id: str = COMPLAINT) -> list[ComplaintStatusChanged]:
         return [

@@ -90,7 +90,7 @@ def test_a_whole_life_in_one_batch_waits_for_both_its_numbers() -> None:
         assert book.decide(event) == Decision()
     assert [each.subject for each in wanted_numbers(book.state)] == [f"{COMPLAINT}|1", f"{COMPLAINT}|2"]
     waited = book.give_numbers()
-    assert [each["cause"] for each in waited] == [event.cause for event in life]
+    assert [each["cause"] for each in waited] == [event.causation_id for event in life]
     assert [(each.sequence, each.status, each.incoming_number) for each in book.statuses()] == [
         (1, "delivered", None),
         (2, "registered", "2026-1"),
@@ -108,7 +108,7 @@ def test_numbers_that_were_given_before_a_crash_are_found_again() -> None:
     book.hear(_submitted(), number=False)
     wanted = [(each.page, each.subject) for each in wanted_numbers(book.state)]
     assert wanted == [("samal-3|2026", f"{COMPLAINT}|1")]
-    book.pages.allot_now(wanted)  # and then the process is gone
+    book.pages.allocate_now(wanted)  # and then the process is gone
     other = str(uuid4())
     book.hear(_submitted(complaint_id=other))
     assert {key: book.statuses(key)[-1].incoming_number for key in (COMPLAINT, other)} == {

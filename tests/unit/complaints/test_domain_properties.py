@@ -81,6 +81,6 @@ def test_any_order_of_events(steps: list[tuple[str, str, int, int, dict[str, str
     # A second time, all of it is heard already or changes nothing that was said of another cause.
     before, said_before = dict(book.states), len(book.said)
     for event in again:
-        if event.cause in book.heard:
+        if event.causation_id in book.heard:
             assert book.hear(event) == "nothing"
     assert (book.states, len(book.said)) == (before, said_before)

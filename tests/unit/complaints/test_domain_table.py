@@ -38,7 +38,7 @@ def _held() -> Casebook:
     """A complaint from the portal while signatures cannot be checked: neither registered nor refused."""
     book = Casebook()
     signed = _submitted(MORNING, channel="portal", received_by=None, signature={"format": "cms", "value": "AAAA"})
-    assert book.hear(signed, kept={"cause": signed.cause, "record": {}}) == "delivered"
+    assert book.hear(signed, kept={"cause": signed.causation_id, "record": {}}) == "delivered"
     assert book.state.status == "held"
     return book
 

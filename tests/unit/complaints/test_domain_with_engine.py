@@ -8,23 +8,23 @@ from typing import Any
 import pytest
 
 from homecall.contract import topics
-from homecall.contract.envelope import Outgoing
+from homecall.contract.envelope import OutgoingRecord
 from homecall.gateways.signatures.port import Unchecked
 from homecall.runtime.clock import SystemClock
-from homecall.runtime.engine.engine import Due, Handled
-from homecall.runtime.failures import MustFinish
+from homecall.runtime.engine.engine import BatchResult, Due
+from homecall.runtime.failures import RetryForever
 from homecall.runtime.mongo.mongo import Aggregate
 from homecall.runtime.settings import Settings, SettingsError
 from homecall.standard.clinics import Clinics
 from services.complaints.app import ComplaintEngine, Complaints, build
 from services.complaints.domain import ComplaintState, timer_at
-from tests.unit.complaints.casebook import COMPLAINT, RULES, MemoryPages, at, clinic, command, incoming, submission
+from tests.unit.complaints.casebook import COMPLAINT, RULES, MemorySequences, at, clinic, command, incoming, submission
 
 NOW = at("Tue 2026-11-24 12:00")
 
 
 class MemoryStore:
-    """What the engine asks of ``Aggregates``, in memory; a save by compare-and-set on the version."""
+    """What the engine asks of ``Repository``, in memory; a save by compare-and-set on the version."""
 
     def __init__(self) -> None:
         self.kept: dict[str, Aggregate[ComplaintState]] = {}
@@ -65,18 +65,18 @@ class MemoryStore:
             self.kept[each.id].unsent = []
 
 
-class FailingPages(MemoryPages):
+class FailingSequences(MemorySequences):
     """Pages that are away for the first so many calls."""
 
     def __init__(self, failures: int) -> None:
         super().__init__()
         self.failures = failures
 
-    async def allot(self, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    async def allocate(self, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
         if self.failures:
             self.failures -= 1
             raise ConnectionError
-        return self.allot_now(wanted)
+        return self.allocate_now(wanted)
 
 
 class Table:
@@ -99,22 +99,22 @@ class Office:
         self.table = Table(clinics)
         self.complaints = Complaints(clinics, RULES, judge_record_time=False)
         self.engine: Any = ComplaintEngine(
-            self.store, FailingPages(failures), self.complaints, SystemClock(), self.table, Unchecked()
+            self.store, FailingSequences(failures), self.complaints, SystemClock(), self.table, Unchecked()
         )
 
-    async def handle(self, *batch: Any, now: datetime = NOW) -> Handled:
-        handled: Handled = await self.engine.handle(batch, now)
+    async def handle(self, *batch: Any, now: datetime = NOW) -> BatchResult:
+        handled: BatchResult = await self.engine.handle(batch, now)
         for done in (*handled.beside, *handled.after):
             await done()
         return handled
 
-    async def tick(self, now: datetime) -> list[Outgoing]:
+    async def tick(self, now: datetime) -> list[OutgoingRecord]:
         due: Due[Any] = await self.engine.due(now)
         events = due.events
         await self.engine.sent(due)
         return events
 
-    async def swept(self) -> list[Outgoing]:
+    async def swept(self) -> list[OutgoingRecord]:
         """What a tick finds stored and not sent."""
         due: Due[Any] = await self.engine.unsent()
         events = due.events
@@ -126,7 +126,7 @@ def _submitted(when: str = "Tue 2026-11-24 09:40", **more: Any) -> Any:
     return incoming("complaint.submitted", submission(when, **more))
 
 
-def _words(events: Sequence[Outgoing]) -> list[str]:
+def _words(events: Sequence[OutgoingRecord]) -> list[str]:
     return [each.value.decode().split('"status":"')[1].split('"')[0] for each in events if "status" in each.type]
 
 
@@ -146,7 +146,7 @@ async def test_a_batch_says_all_of_it_in_order_and_the_same_again() -> None:
 async def test_a_crash_between_the_complaint_and_its_number(by: str) -> None:
     office = Office(failures=1)
     batch = [_submitted(), *(command(name, "Tue 2026-11-24 10:00") for name in ("assigned", "answered"))]
-    with pytest.raises(MustFinish):
+    with pytest.raises(RetryForever):
         await office.handle(*batch)
     if by == "timer":
         # Another replica takes it up after a while; the records, when they come again, find it done.
@@ -174,7 +174,7 @@ async def test_an_opening_whose_number_was_left_is_said_though_a_batch_gives_it(
     office = Office(failures=1)
     await office.handle(_submitted("Mon 2026-11-23 20:30"))
     opening = at("Tue 2026-11-24 08:00")
-    with pytest.raises(MustFinish):
+    with pytest.raises(RetryForever):
         await office.tick(opening)
     handled = await office.handle(command("assigned", "Tue 2026-11-24 08:01"))
     # No record would bring the opening back: whoever gives the number says it.

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from homecall.gateways.signatures.port import Away, Valid
+from homecall.gateways.signatures.port import Unavailable, Valid
 from homecall.runtime.encryption import KeyRing, Vault
 from services.complaints import retention
 from services.complaints.domain import timer_at
@@ -17,7 +17,7 @@ from tests.unit.complaints.test_signatures import ASSIGNED, AWAY, NOW, Office, s
 
 ENDS = datetime.fromisoformat("2026-11-30T20:00:00+05:00")
 LIMIT = timedelta(hours=72)
-EXPIRED = Away("the lists in HOMECALL_CRLS are from after the certificate's end", for_good=True)
+EXPIRED = Unavailable("the lists in HOMECALL_CRLS are from after the certificate's end", for_good=True)
 
 
 def kept(office: Office) -> Any:

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from homecall.contract import topics
-from homecall.contract.envelope import Incoming, Outgoing, Record, read
+from homecall.contract.envelope import Incoming, OutgoingRecord, Record, read
 from homecall.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
 from homecall.gateways.signatures.port import Unchecked, Valid
 from homecall.runtime.clock import SystemClock
 from homecall.runtime.encryption import COMPLAINANT_BY_NAME, KeyRing, Vault
-from homecall.runtime.engine.engine import Engine, Handled
-from homecall.runtime.failures import MustFinish
+from homecall.runtime.engine.engine import BatchResult, Engine
+from homecall.runtime.failures import RetryForever
 from homecall.runtime.mongo.mongo import millis
 from homecall.standard.clinics import Clinics
 from services.complaints.app import ComplaintEngine, Complaints
@@ -55,13 +55,13 @@ class Office:
         index = partial(VAULT.index, COMPLAINANT_BY_NAME) if by_names else None
         self.calls = Engine(topics.COMPLAINTS, self.store.calls, Timelines(index), SystemClock())
 
-    async def hear(self, *events: Incoming, now: datetime = NOW) -> Handled:
+    async def hear(self, *events: Incoming, now: datetime = NOW) -> BatchResult:
         return await self.engine.handle(events, now)
 
     async def hear_of_call(self, *events: Incoming, now: datetime = NOW) -> None:
         await self.calls.handle(events, now)
 
-    async def tick(self, now: datetime) -> list[Outgoing]:
+    async def tick(self, now: datetime) -> list[OutgoingRecord]:
         due = await self.engine.due(now)
         events = due.events
         await self.engine.sent(due)
@@ -139,7 +139,7 @@ def closed(when: str, outcome: str = "served") -> Incoming:
     return heard("visit.closed", when, visit_id=CALL, revision=3, outcome=outcome, at=clock(when))
 
 
-def said(handled: Handled) -> list[dict[str, Any]]:
+def said(handled: BatchResult) -> list[dict[str, Any]]:
     return [json.loads(each.value) for each in handled.events]
 
 
@@ -202,7 +202,7 @@ async def test_a_crash_before_the_number_opens_the_file_with_what_is_known_when_
 
     pages = office.database.collection("pages")
     pages.before_write = crash
-    with pytest.raises(MustFinish):
+    with pytest.raises(RetryForever):
         await office.hear(record)
     assert (await office.state()).call is None
     pages.before_write = None

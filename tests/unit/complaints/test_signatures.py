@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from homecall.gateways.signatures.port import Away, Check, Invalid, Signed, Valid, Verdict
+from homecall.gateways.signatures.port import Check, Invalid, Signed, Unavailable, Valid, Verdict
 from homecall.runtime.clock import SystemClock
 from homecall.runtime.encryption import KeyRing, Vault
-from homecall.runtime.engine.engine import Handled
-from homecall.runtime.failures import MustFinish
+from homecall.runtime.engine.engine import BatchResult
+from homecall.runtime.failures import RetryForever
 from homecall.runtime.settings import Settings
 from homecall.standard.clinics import Clinics
 from services.complaints.app import ComplaintEngine, Complaints
@@ -23,7 +23,7 @@ from tests.unit.complaints.casebook import (
     DINARA,
     IIN,
     RULES,
-    MemoryPages,
+    MemorySequences,
     at,
     clinic,
     command,
@@ -81,11 +81,11 @@ class Office:
         self.notary = Notary(verdict)
         complaints = Complaints(clinics, RULES, judge_record_time=False)
         store: Any = self.store
-        pages: Any = MemoryPages()
+        pages: Any = MemorySequences()
         table: Any = Table(clinics)
         self.engine = ComplaintEngine(store, pages, complaints, SystemClock(), table, self.notary, vault)
 
-    async def handle(self, *batch: Any) -> Handled:
+    async def handle(self, *batch: Any) -> BatchResult:
         return await self.engine.handle(batch, NOW)
 
     async def tick(self, clock: str) -> list[Any]:
@@ -143,7 +143,7 @@ async def test_by_post_and_at_the_office_nobody_signs(channel: str) -> None:
 
 # ---------------------------------------------------------------- while the verifier is away
 
-AWAY = Away("NCANode cannot be reached")
+AWAY = Unavailable("NCANode cannot be reached")
 ASSIGNED = "Tue 2026-11-24 10:00"
 
 
@@ -200,7 +200,7 @@ async def test_a_crash_while_it_is_decided_loses_and_doubles_nothing(write: int)
     await office.handle(signed(), command("assigned", ASSIGNED))
     office.notary.verdict = Valid()
     office.store.fall_at = write
-    with pytest.raises((Crash, MustFinish)):
+    with pytest.raises((Crash, RetryForever)):
         await office.engine.due(NOW + timedelta(seconds=16))
     office.store.fall_at = 0
     said = words(await office.tick("12:00:16")) + words(await office.tick("12:00:40"))
@@ -242,7 +242,7 @@ async def test_one_that_an_earlier_release_held_is_delivered_when_it_is_decided(
     assert kept.state is not None
     assert kept.state.held is not None
     kept.state.sequence, kept.state.answer_by = 0, None
-    kept.outcomes = {cause: [] for cause in kept.outcomes}
+    kept.outcomes = {causation_id: [] for causation_id in kept.outcomes}
     assert [word for _, word in words(await office.tick("2026-12-01T13:00+05:00"))] == ["deadline.missed"]
     office.notary.verdict = Valid()
     late = [json.loads(each.value) for each in await office.tick("2026-12-02T13:00+05:00")]
@@ -318,7 +318,7 @@ async def test_one_that_was_decided_is_not_asked_about_again() -> None:
     office = Office(Valid())
     event = signed()
     first = (await office.handle(event)).events
-    office.notary.verdict = Away("NCANode cannot be reached")
+    office.notary.verdict = Unavailable("NCANode cannot be reached")
     again = await office.handle(event, command("assigned", "Tue 2026-11-24 10:00"))
     assert again.events[: len(first)] == first
     assert len(office.notary.asked) == 1

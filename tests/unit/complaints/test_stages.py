@@ -161,7 +161,9 @@ async def test_a_refused_command_is_told_and_the_addressees_own_goes_through(tmp
     submitted = by("samal-3", incoming("complaint.submitted", submission(NOON, addressed_to="ministry")))
     forged, own = (by(sender, command("refused", "Thu 2026-11-26 13:00")) for sender in ("samal-3", "ministry"))
     handled = await office.engine.handle([submitted, forged], at(NOON))
-    assert [(event.cause, dead.reason) for event, dead in handled.dead] == [(forged.cause, "unauthorised")]
+    assert [(event.causation_id, dead.reason) for event, dead in handled.dead] == [
+        (forged.causation_id, "unauthorised")
+    ]
     assert (await office.state()).status == "registered"
     handled = await office.engine.handle([own], at("Thu 2026-11-26 13:00"))
     assert handled.dead == []

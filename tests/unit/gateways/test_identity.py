@@ -25,7 +25,6 @@ from hypothesis import strategies as st
 from homecall.contract.iins import iin_check_digit
 from homecall.gateways.identity import (
     Attachment,
-    Away,
     Found,
     HttpIdentity,
     Identity,
@@ -35,6 +34,7 @@ from homecall.gateways.identity import (
     NotFound,
     Person,
     Result,
+    Unavailable,
     identity_from,
 )
 from homecall.runtime.settings import Settings, SettingsError
@@ -182,7 +182,7 @@ async def test_nobody_asked_about_nobody_told(port: Identity) -> None:
 
 @pytest.mark.parametrize("within", [0.0, -1.0])
 async def test_no_time_no_answer(port: Identity, within: float) -> None:
-    assert await port.look_up([ALIYA, BOLAT], within=within) == [Away("timeout"), Away("timeout")]
+    assert await port.look_up([ALIYA, BOLAT], within=within) == [Unavailable("timeout"), Unavailable("timeout")]
 
 
 # ---------------------------------------------------------------- what it tells
@@ -195,9 +195,9 @@ async def test_no_time_no_answer(port: Identity, within: float) -> None:
         (NOT_FOUND, ATTACHED, NotFound()),
         (NO_CONSENT, ATTACHED, NoConsent()),
         (FOUND, NOT_FOUND, Found(ALIYA_FOUND.person, None)),
-        (FOUND, NO_CONSENT, Found(ALIYA_FOUND.person, Away("no_consent"))),
-        (FOUND, FAILS, Found(ALIYA_FOUND.person, Away("failing"))),
-        (FOUND, Reply(b"?"), Found(ALIYA_FOUND.person, Away("unreadable"))),
+        (FOUND, NO_CONSENT, Found(ALIYA_FOUND.person, Unavailable("no_consent"))),
+        (FOUND, FAILS, Found(ALIYA_FOUND.person, Unavailable("failing"))),
+        (FOUND, Reply(b"?"), Found(ALIYA_FOUND.person, Unavailable("unreadable"))),
     ],
 )
 async def test_what_the_registers_hold(gateway: Gateway, persons: Reply, attachments: Reply, expected: Result) -> None:
@@ -258,21 +258,21 @@ def test_both_ends_of_an_attachment_count(day: str, until: str | None, holds: bo
 )
 async def test_an_answer_of_no_known_shape_is_no_answer(gateway: Gateway, body: Any) -> None:
     gateway.replies["persons"] = Reply(body)
-    assert await ask(gateway, ALIYA) == [Away("unreadable")]
+    assert await ask(gateway, ALIYA) == [Unavailable("unreadable")]
     assert len(gateway.asked) == 1
 
 
 @pytest.mark.parametrize("status", [201, 400, 401, 403, 404])
 async def test_a_gateway_that_refuses_the_call_is_not_asked_again(gateway: Gateway, status: int) -> None:
     gateway.replies["persons"] = Reply({"status": "not_found"}, status)
-    assert await ask(gateway, ALIYA) == [Away("refused")]
+    assert await ask(gateway, ALIYA) == [Unavailable("refused")]
     assert len(gateway.asked) == 1
 
 
 async def test_an_iin_is_not_sent_on_to_another_address(gateway: Gateway) -> None:
     elsewhere = Gateway()
     gateway.replies["persons"] = Reply(status=307, to=f"{elsewhere.url}/persons")
-    assert await ask(gateway, ALIYA) == [Away("refused")]
+    assert await ask(gateway, ALIYA) == [Unavailable("refused")]
     assert elsewhere.asked == []
     elsewhere.close()
 
@@ -290,7 +290,7 @@ async def test_a_failure_in_passing_is_asked_over(gateway: Gateway, failure: Rep
 @pytest.mark.parametrize(("failure", "reason"), [(FAILS, "failing"), (CUT, "unreachable"), (HALF, "unreachable")])
 async def test_a_failure_that_lasts_ends_after_the_attempts(gateway: Gateway, failure: Reply, reason: Any) -> None:
     gateway.replies["persons"] = failure
-    assert await ask(gateway, ALIYA) == [Away(reason)]
+    assert await ask(gateway, ALIYA) == [Unavailable(reason)]
     assert len(gateway.asked) == QUICK.attempts
 
 
@@ -298,7 +298,7 @@ async def test_nobody_listens() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         identity = HttpIdentity(f"http://127.0.0.1:{free.getsockname()[1]}", QUICK)
-        assert await identity.look_up([ALIYA, BOLAT], within=LONG) == [Away("unreachable")] * 2
+        assert await identity.look_up([ALIYA, BOLAT], within=LONG) == [Unavailable("unreachable")] * 2
         await identity.close()
 
 
@@ -311,7 +311,7 @@ async def test_waits_before_further_calls_are_drawn_and_grow() -> None:
 
     transport = httpx.MockTransport(lambda _: httpx.Response(503))
     identity = HttpIdentity("http://gateway", Limits(attempts=4, backoff_seconds=0.5), draw=draw, transport=transport)
-    assert await identity.look_up([ALIYA], within=LONG) == [Away("failing")]
+    assert await identity.look_up([ALIYA], within=LONG) == [Unavailable("failing")]
     assert drawn == [(0.0, 0.5), (0.0, 1.0), (0.0, 2.0)]
     await identity.close()
 
@@ -325,7 +325,7 @@ async def test_the_whole_takes_no_longer_than_it_may(gateway: Gateway, slow: Rep
     began = time.monotonic()
     results = await ask(gateway, ALIYA, BOLAT, CHINGIZ, limits=Limits(request_seconds=LONG), within=1.0)
     assert time.monotonic() - began < 1.0 + MARGIN
-    assert results == [ALIYA_FOUND, Away("timeout"), ALIYA_FOUND]
+    assert results == [ALIYA_FOUND, Unavailable("timeout"), ALIYA_FOUND]
 
 
 @pytest.mark.parametrize("slow", [HANG, DRIP])
@@ -336,7 +336,7 @@ async def test_a_single_call_has_its_own_limit(gateway: Gateway, slow: Reply) ->
 
 async def test_a_person_is_found_though_the_attachment_comes_too_late(gateway: Gateway) -> None:
     gateway.replies["attachments"] = HANG
-    assert await ask(gateway, ALIYA, within=1.0) == [Found(ALIYA_FOUND.person, Away("timeout"))]
+    assert await ask(gateway, ALIYA, within=1.0) == [Found(ALIYA_FOUND.person, Unavailable("timeout"))]
 
 
 class Scripted(httpx.AsyncBaseTransport):
@@ -376,12 +376,12 @@ EXPECTED: Mapping[str, Result] = {
     "found": ALIYA_FOUND,
     "not_found": NotFound(),
     "no_consent": NoConsent(),
-    "hang": Away("timeout"),
-    "cut": Away("unreachable"),
-    "failing": Away("failing"),
-    "garbled": Away("unreadable"),
-    "refused": Away("refused"),
-    "burst": Away("broken"),
+    "hang": Unavailable("timeout"),
+    "cut": Unavailable("unreachable"),
+    "failing": Unavailable("failing"),
+    "garbled": Unavailable("unreadable"),
+    "refused": Unavailable("refused"),
+    "burst": Unavailable("broken"),
 }
 
 
@@ -410,7 +410,7 @@ def test_never_raises_never_late_always_in_order(script: dict[str, str], asked: 
     for iin, result in zip(asked, results, strict=True):
         # Where one hangs the time is short, and a machine that stalls may use it up for the others too.
         told = result.attachment if isinstance(result, Found) else result
-        assert result == EXPECTED[script[iin]] or (hangs and told == Away("timeout"))
+        assert result == EXPECTED[script[iin]] or (hangs and told == Unavailable("timeout"))
 
 
 @settings(max_examples=30, deadline=None)
@@ -422,7 +422,7 @@ def test_never_raises_never_late_always_in_order(script: dict[str, str], asked: 
 def test_with_a_breaker_too_each_gets_a_result_of_its_own(
     script: list[str], rounds: list[list[str]], failures: int
 ) -> None:
-    """Whoever is asked about gets what the gateway told, or ``Away``: never what it told about another."""
+    """Whoever is asked about gets what the gateway told, or ``Unavailable``: never what it told about another."""
     limits = Limits(backoff_seconds=0.0, failures=failures, at_once=2)
     does = dict(zip(IINS[:5], (script * 5)[:5], strict=True))
 
@@ -437,8 +437,8 @@ def test_with_a_breaker_too_each_gets_a_result_of_its_own(
         for iin, result in zip(asked, results, strict=True):
             known = EXPECTED[does[iin]]
             told = result.attachment if isinstance(result, Found) else result
-            assert result == known or isinstance(told, Away)
-            assert isinstance(result, type(known) | Away)
+            assert result == known or isinstance(told, Unavailable)
+            assert isinstance(result, type(known) | Unavailable)
 
 
 async def test_each_is_asked_about_once_and_only_so_many_at_once() -> None:
@@ -472,9 +472,9 @@ class Patient:
 async def test_a_gateway_that_fails_is_left_in_peace_and_then_asked_once() -> None:
     patient = Patient("failing", at_once=1)
     results = await patient.ask(*IINS[:5])
-    assert results == [Away("failing")] * 3 + [Away("resting")] * 2
+    assert results == [Unavailable("failing")] * 3 + [Unavailable("resting")] * 2
     patient.seconds = 9.9
-    assert await patient.ask(ALIYA) == [Away("resting")]
+    assert await patient.ask(ALIYA) == [Unavailable("resting")]
     assert len(patient.transport.asked) == 3
     patient.seconds, patient.does = 10.0, "not_found"
     assert await patient.ask(ALIYA) == [NotFound()]
@@ -486,7 +486,7 @@ async def test_a_defect_of_ours_does_not_keep_the_gateway_out() -> None:
     patient = Patient("failing", failures=1)
     await patient.ask(ALIYA)
     patient.seconds, patient.does = 10.0, "burst"
-    assert await patient.ask(ALIYA) == [Away("broken")]
+    assert await patient.ask(ALIYA) == [Unavailable("broken")]
     patient.does = "not_found"
     assert await patient.ask(ALIYA) == [NotFound()]
     await patient.identity.close()
@@ -494,7 +494,7 @@ async def test_a_defect_of_ours_does_not_keep_the_gateway_out() -> None:
 
 async def test_why_the_first_call_failed_is_told_rather_than_that_the_second_was_not_made() -> None:
     patient = Patient("cut", attempts=3, failures=1)
-    assert await patient.ask(ALIYA) == [Away("unreachable")]
+    assert await patient.ask(ALIYA) == [Unavailable("unreachable")]
     assert len(patient.transport.asked) == 1
     await patient.identity.close()
 
@@ -510,13 +510,13 @@ async def test_a_gateway_that_answers_is_never_left_in_peace(does: str) -> None:
 async def test_a_gateway_that_hangs_longer_than_anyone_waits_is_found_out() -> None:
     """A look-up shorter than a single call's limit cuts its calls off itself: they count, if nothing was answered."""
     patient = Patient("hang", at_once=2, request_seconds=LONG)
-    assert await patient.ask(*IINS[:4], within=0.05) == [Away("timeout")] * 4
-    assert await patient.ask(*IINS[:4], within=0.05) == [Away("timeout")] * 4
-    assert await patient.ask(*IINS[:4]) == [Away("resting")] * 4
+    assert await patient.ask(*IINS[:4], within=0.05) == [Unavailable("timeout")] * 4
+    assert await patient.ask(*IINS[:4], within=0.05) == [Unavailable("timeout")] * 4
+    assert await patient.ask(*IINS[:4]) == [Unavailable("resting")] * 4
     # The call that is let through hangs as well: it rests again, and nobody waits.
     patient.seconds = 10.0
-    assert (await patient.ask(ALIYA, within=0.05)) == [Away("timeout")]
-    assert await patient.ask(ALIYA) == [Away("resting")]
+    assert (await patient.ask(ALIYA, within=0.05)) == [Unavailable("timeout")]
+    assert await patient.ask(ALIYA) == [Unavailable("resting")]
     patient.seconds, patient.does = 20.0, "not_found"
     assert await patient.ask(ALIYA) == [NotFound()]
     await patient.identity.close()
@@ -526,7 +526,7 @@ async def test_calls_cut_off_do_not_count_against_a_gateway_that_answers_others(
     patient = Patient("", at_once=8, failures=1, request_seconds=LONG)
     patient.transport.does = lambda _, iin: "not_found" if iin == ALIYA else "hang"
     for _ in range(3):
-        assert await patient.ask(ALIYA, BOLAT, within=0.3) == [NotFound(), Away("timeout")]
+        assert await patient.ask(ALIYA, BOLAT, within=0.3) == [NotFound(), Unavailable("timeout")]
     await patient.identity.close()
 
 
@@ -545,10 +545,10 @@ async def test_a_look_up_that_is_cancelled_counts_for_nothing_and_leaves_nothing
 
 async def test_closing_gives_up_what_is_under_way_and_later_look_ups_still_do_not_raise() -> None:
     patient = Patient("hang", request_seconds=LONG)
-    assert await patient.ask(ALIYA, within=0.01) == [Away("timeout")]
+    assert await patient.ask(ALIYA, within=0.01) == [Unavailable("timeout")]
     await patient.identity.close()
     assert patient.transport.now == 0
-    assert await patient.ask(ALIYA) == [Away("broken")]
+    assert await patient.ask(ALIYA) == [Unavailable("broken")]
 
 
 # ---------------------------------------------------------------- personal data

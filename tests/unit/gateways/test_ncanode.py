@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from homecall.gateways.signatures.ncanode import Limits, NcaNode
-from homecall.gateways.signatures.port import Away, Invalid, Valid, Verdict
+from homecall.gateways.signatures.port import Invalid, Unavailable, Valid, Verdict
 from tests.unit.gateways.signing import AIGUL, AT, BOLAT, DATA, as_json, authority, by_hand, content, signed
 
 GOOD = signed(authority().sign(DATA, AIGUL))
@@ -142,10 +142,10 @@ def kind(verdict: Verdict) -> str:
     """The check that failed, ``valid`` or ``away``; and nothing personal in what it says."""
     if isinstance(verdict, Valid):
         return "valid"
-    said = verdict.reason if isinstance(verdict, Away) else verdict.message
+    said = verdict.reason if isinstance(verdict, Unavailable) else verdict.message
     assert "\n" not in said
     assert AIGUL not in said
-    return "away" if isinstance(verdict, Away) else verdict.check
+    return "away" if isinstance(verdict, Unavailable) else verdict.check
 
 
 async def test_it_is_asked_about_the_canonical_form_and_revocation(node: NcaNode, stand_in: StandIn) -> None:

@@ -20,7 +20,7 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from homecall.gateways.signatures.dev_authority import DevAuthority, new_key
-from homecall.gateways.signatures.port import Away, Invalid, Signed, Valid, Verdict
+from homecall.gateways.signatures.port import Invalid, Signed, Unavailable, Valid, Verdict
 from homecall.gateways.signatures.rsa import RsaChecker
 from homecall.gateways.signatures.rsa_pool import RsaPool, rsa_from
 from homecall.runtime.settings import Settings, SettingsError
@@ -197,12 +197,12 @@ def after_its_end(**over: Any) -> Callable[[bytes], bytes]:
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        (after_its_end(), Away),
-        (after_its_end(since=NOW + HOUR + SECOND), Away),
+        (after_its_end(), Unavailable),
+        (after_its_end(since=NOW + HOUR + SECOND), Unavailable),
         (after_its_end(since=NOW + HOUR), Valid),
         (after_its_end(keeps_since=NOW + HOUR), Valid),
         (after_its_end(keeps_since=NOW), Valid),
-        (after_its_end(keeps_since=NOW + HOUR + SECOND), Away),
+        (after_its_end(keeps_since=NOW + HOUR + SECOND), Unavailable),
         (after_its_end(status=REVOKED, revoked_at=NOW - HOUR), Invalid),
         (after_its_end(status=REVOKED, revoked_at=NOW + HOUR), Invalid),
     ],
@@ -226,7 +226,7 @@ def test_an_answer_from_after_the_certificate_s_end_tells_nothing_unless_the_res
     (tmp_path / "a.crl").write_bytes(later)  # it does not have the certificate any more
     verdict = check(responder, ENDED, heard_at=NOW + 10 * HOUR, crls=tmp_path if listed else None)
     assert isinstance(verdict, expected), verdict
-    if isinstance(verdict, Away):
+    if isinstance(verdict, Unavailable):
         assert verdict.for_good
 
 
@@ -235,19 +235,19 @@ def test_lists_from_after_the_certificate_s_end_are_no_reason_to_wait(tmp_path: 
     (tmp_path / "a.crl").write_bytes(stale.public_bytes(Encoding.DER))
     checker = RsaChecker([der(authority().certificate)], tmp_path)
     asked = signed(by_hand(content(), ENDED))
-    assert checker.check(asked) == Away(
+    assert checker.check(asked) == Unavailable(
         "HOMECALL_CRLS holds no list of the certificate's issuer that covers the request"
     )
     late = authority().revocations(since=NOW + 9 * HOUR)
     (tmp_path / "a.crl").write_bytes(late.public_bytes(Encoding.DER))
     found = RsaChecker([der(authority().certificate)], tmp_path).check(asked)
-    assert found == Away("the lists in HOMECALL_CRLS are from after the certificate's end", for_good=True)
+    assert found == Unavailable("the lists in HOMECALL_CRLS are from after the certificate's end", for_good=True)
 
 
 def test_an_answer_by_nobody_s_hand_does_not_end_the_wait(responder: Responder) -> None:
     responder.answer = after_its_end(signer=(impostor().certificate, impostor().key))
     verdict = check(responder, ENDED, heard_at=NOW + 10 * HOUR)
-    assert isinstance(verdict, Away)
+    assert isinstance(verdict, Unavailable)
     assert not verdict.for_good
 
 
@@ -299,7 +299,7 @@ def test_what_is_no_good_answer_leaves_it_waiting(
 ) -> None:
     responder.answer = answer
     verdict = check(responder, PERSON)
-    assert isinstance(verdict, Away), verdict
+    assert isinstance(verdict, Unavailable), verdict
     assert reason in verdict.reason
 
 
@@ -310,9 +310,9 @@ def test_a_responder_to_whom_the_authority_left_it_may_answer(responder: Respond
 
 def test_one_that_is_away_or_hangs_leaves_it_waiting(responder: Responder) -> None:
     responder.answer = lambda _: (responder.released.wait(), b"")[1]
-    assert check(responder, PERSON, seconds=0.2) == Away("the OCSP responder did not answer in time")
+    assert check(responder, PERSON, seconds=0.2) == Unavailable("the OCSP responder did not answer in time")
     gone = "http://127.0.0.1:1/"
-    assert check(gone, PERSON) == Away("the OCSP responder cannot be reached")
+    assert check(gone, PERSON) == Unavailable("the OCSP responder cannot be reached")
 
 
 def test_what_is_wrong_for_ever_does_not_wait_for_it() -> None:
@@ -325,7 +325,7 @@ def test_one_that_keeps_failing_is_left_in_peace(responder: Responder) -> None:
     checker = RsaChecker([der(authority().certificate)], None, responder.address, failures=2)
     cms = by_hand(content(), PERSON)
     verdicts = [checker.check(signed(cms)) for _ in range(4)]
-    assert all(isinstance(each, Away) for each in verdicts)
+    assert all(isinstance(each, Unavailable) for each in verdicts)
     assert len(responder.asked) == 2
     checker.close()
 
@@ -336,16 +336,16 @@ def test_the_responder_that_the_certificate_names(responder: Responder) -> None:
     assert check("certificate", named) == Valid()
     assert len(responder.asked) == 1
     nameless = check("certificate", PERSON)
-    assert isinstance(nameless, Away)
+    assert isinstance(nameless, Unavailable)
     assert "names no OCSP responder" in nameless.reason
     elsewhere = check("certificate", authority().individual(AIGUL, ocsp="ldap://127.0.0.1/"))
-    assert isinstance(elsewhere, Away)
+    assert isinstance(elsewhere, Unavailable)
 
 
 def test_a_list_can_revoke_and_cannot_stand_in_for_the_responder(responder: Responder, tmp_path: Path) -> None:
     listed = tmp_path / "a.crl"
     listed.write_bytes(authority().revocations().public_bytes(Encoding.DER))
-    assert isinstance(check(responder, PERSON, crls=tmp_path), Away)
+    assert isinstance(check(responder, PERSON, crls=tmp_path), Unavailable)
     responder.answer = answers(PERSON)
     assert check(responder, PERSON, crls=tmp_path) == Valid()
     listed.write_bytes(authority().revocations({PERSON.serial_number: NOW - HOUR}).public_bytes(Encoding.DER))
@@ -359,7 +359,7 @@ def test_a_list_can_revoke_and_cannot_stand_in_for_the_responder(responder: Resp
     [
         (GOOD, False, Valid),
         (REVOKED, False, Invalid),
-        (None, False, Away),
+        (None, False, Unavailable),
         (None, True, Valid),
     ],
 )

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from homecall.gateways.signatures.port import Away, Invalid, Valid
+from homecall.gateways.signatures.port import Invalid, Unavailable, Valid
 from homecall.gateways.signatures.rsa_pool import RsaPool
 from tests.unit.gateways.signing import AIGUL, AT, BOLAT, DATA, authority, der, signed
 
@@ -60,14 +60,14 @@ class Deadly(str):
 
 async def test_a_signature_on_which_the_worker_dies_does_not_hold_up_its_neighbours(pool: RsaPool) -> None:
     verdicts = await pool.verify([GOOD, signed(Deadly("x")), ANOTHERS, GOOD])
-    assert [type(verdict) for verdict in verdicts] == [Valid, Away, Invalid, Valid]
+    assert [type(verdict) for verdict in verdicts] == [Valid, Unavailable, Invalid, Valid]
 
 
 async def test_workers_that_keep_dying_are_not_made_for_ever(pool: RsaPool) -> None:
     verdicts = await pool.verify([signed(Deadly("x"))] * 30)
-    assert all(isinstance(verdict, Away) for verdict in verdicts)
+    assert all(isinstance(verdict, Unavailable) for verdict in verdicts)
     assert verdicts[2] != verdicts[3]
-    assert verdicts[3:] == [Away("the process that checks signatures keeps dying")] * 27
+    assert verdicts[3:] == [Unavailable("the process that checks signatures keeps dying")] * 27
 
 
 async def test_close_leaves_nobody_behind(pool: RsaPool) -> None:
@@ -77,7 +77,7 @@ async def test_close_leaves_nobody_behind(pool: RsaPool) -> None:
     assert len(own) == 1
     await pool.close()
     assert not own & workers()
-    assert [type(verdict) for verdict in await pool.verify([GOOD])] == [Away]
+    assert [type(verdict) for verdict in await pool.verify([GOOD])] == [Unavailable]
 
 
 _SERVICE = """

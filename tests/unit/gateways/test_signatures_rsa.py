@@ -22,7 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homecall.gateways.signatures.dev_authority import INDIVIDUAL, ORGANISATION, DevAuthority
-from homecall.gateways.signatures.port import Away, Invalid, Valid, Verdict
+from homecall.gateways.signatures.port import Invalid, Unavailable, Valid, Verdict
 from homecall.gateways.signatures.rsa import RsaChecker
 from tests.unit.gateways.signing import (
     AIGUL,
@@ -430,7 +430,7 @@ def test_without_a_list_that_can_tell_nobody_is_accepted_and_nobody_refused(tmp_
     stale = authority().revocations(until=AT - timedelta(seconds=1))
     forged = impostor().revocations()
     checker = lists(tmp_path, (authority(), stale), (impostor(), forged))
-    assert isinstance(checker.check(signed(GOOD)), Away)
+    assert isinstance(checker.check(signed(GOOD)), Unavailable)
     # What no list could change is said at once.
     assert failed(checker.check(signed(authority().sign(DATA, BOLAT)))) == "iin"
     assert failed(checker.check(signed(GOOD, DATA | {"clinic_id": "almaty-2"}))) == "content"
@@ -461,8 +461,8 @@ def test_an_authority_between_is_checked_too(tmp_path: Path) -> None:
         return lists(directory, *((below, crl) for crl in crls)).check(signed(cms))
 
     assert verdict("both", authority().revocations(), below.revocations()) == Valid()
-    assert isinstance(verdict("the upper alone", authority().revocations()), Away)
-    assert isinstance(verdict("the lower alone", below.revocations()), Away)
+    assert isinstance(verdict("the upper alone", authority().revocations()), Unavailable)
+    assert isinstance(verdict("the lower alone", below.revocations()), Unavailable)
     revoked = verdict("revoked", authority().revocations({77: AT.astimezone(UTC)}), below.revocations())
     assert failed(revoked) == "revocation"
 

@@ -7,12 +7,12 @@ from datetime import date
 from typing import Any
 
 from homecall.gateways.identity import Attachment, Found, NotFound, Person, Result
-from homecall.gateways.identity import Away as Unanswered
-from homecall.gateways.signatures.port import Away, Signed, Valid, Verdict
+from homecall.gateways.identity import Unavailable as Unanswered
+from homecall.gateways.signatures.port import Signed, Unavailable, Valid, Verdict
 
 Meanwhile = Callable[[], Awaitable[Any]]
 
-AWAY = Away("NCANode cannot be reached")
+AWAY = Unavailable("NCANode cannot be reached")
 SILENT = Unanswered("timeout")
 HERE = Attachment("samal-3", None, date(2020, 1, 1))
 

@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
-from homecall.contract.envelope import Incoming, Outgoing, Record, read
+from homecall.contract.envelope import Incoming, OutgoingRecord, Record, read
 from homecall.contract.events import ClinicPublished
 from homecall.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
 from homecall.gateways.identity import Identity
@@ -18,7 +18,7 @@ from homecall.gateways.signatures.port import Unchecked, Verifier
 from homecall.runtime.clock import SystemClock
 from homecall.runtime.encryption import Vault
 from homecall.runtime.engine.decision import Decision
-from homecall.runtime.engine.engine import Handled
+from homecall.runtime.engine.engine import BatchResult
 from homecall.runtime.mongo.mongo import Database
 from homecall.runtime.settings import Settings
 from homecall.standard.clinics import Clinics
@@ -203,7 +203,7 @@ class Said:
     data: dict[str, Any]
 
 
-def said(events: Sequence[Outgoing]) -> list[Said]:
+def said(events: Sequence[OutgoingRecord]) -> list[Said]:
     return [Said(each.type, each.id, each.subject, each.time, json.loads(each.value)) for each in events]
 
 
@@ -240,7 +240,7 @@ class Office:
         await self.store.prepare()
         return self
 
-    async def handle(self, *batch: Incoming, now: str = "Mon 2026-11-23 12:00") -> Handled:
+    async def handle(self, *batch: Incoming, now: str = "Mon 2026-11-23 12:00") -> BatchResult:
         """A batch, with what is done once its events have been acknowledged."""
         handled = await self.engine.handle(batch, at(now))
         for done in (*handled.beside, *handled.after):

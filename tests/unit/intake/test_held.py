@@ -10,11 +10,11 @@ from typing import Any
 import bson
 import pytest
 
-from homecall.contract.envelope import Incoming, Outgoing, Record, Unreadable, read
+from homecall.contract.envelope import Incoming, OutgoingRecord, Record, Unreadable, read
 from homecall.contract.types import in_zone
 from homecall.gateways.signatures.port import Invalid, Valid, Verdict
 from homecall.runtime import metrics
-from homecall.runtime.failures import MustFinish
+from homecall.runtime.failures import RetryForever
 from services.intake import app
 from services.intake.domain import RequestState, timer_at
 from tests.unit.intake.asked import AWAY, SILENT, Notary, Register
@@ -49,7 +49,7 @@ async def without_a_verifier(*batch: Incoming, now: str = HEARD) -> tuple[Office
     return office, notary
 
 
-async def owed(office: Office) -> list[Outgoing]:
+async def owed(office: Office) -> list[OutgoingRecord]:
     """What is stored and was not sent."""
     due = await office.engine.unsent(seconds=-1)
     events = due.events
@@ -153,7 +153,7 @@ async def test_it_is_decided_with_the_ids_it_would_have_had_and_said_once(
     assert ((await office.state()).kept, (await office.state()).try_again_at) == (None, None)
 
 
-def without(event: Outgoing, names: set[str]) -> dict[str, Any]:
+def without(event: OutgoingRecord, names: set[str]) -> dict[str, Any]:
     return {name: value for name, value in json.loads(event.value).items() if name not in names}
 
 
@@ -188,7 +188,7 @@ async def crashed(office: Office, notary: Notary, when: str, write: int, clock: 
             raise Crash
 
     setattr(requests, f"{when}_write", fall)
-    with pytest.raises((Crash, MustFinish)):
+    with pytest.raises((Crash, RetryForever)):
         await office.engine.due(at(morning(clock)))
     setattr(requests, f"{when}_write", None)
     assert left == [0], "the crash never came"

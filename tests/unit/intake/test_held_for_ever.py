@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from homecall.contract.envelope import Incoming
-from homecall.gateways.signatures.port import Away, Valid, Verdict
+from homecall.gateways.signatures.port import Unavailable, Valid, Verdict
 from homecall.runtime import metrics
 from services.intake import retention
 from services.intake.domain import timer_at
@@ -17,7 +17,7 @@ from tests.unit.standard.local_times import at
 
 MADE = "Fri 2026-11-20 10:00"
 LIMIT = timedelta(hours=72)
-EXPIRED = Away("the lists in HOMECALL_CRLS are from after the certificate's end", for_good=True)
+EXPIRED = Unavailable("the lists in HOMECALL_CRLS are from after the certificate's end", for_good=True)
 
 
 def clock(moment: datetime) -> str:

@@ -28,8 +28,8 @@ def test_c4_1_c4_4_c4_5_c4_6_accepted_on_the_day_of_the_application(channel: str
     assert state is not None
     assert (state.status, list(decision.says)) == ("accepted", [])
     _, said = numbered(state, 7)
-    ((cause, _, (say,)),) = said
-    assert cause == state.pending[0][0]
+    ((causation_id, _, (say,)),) = said
+    assert causation_id == state.pending[0][0]
     event: Any = say.data
     assert event.TYPE == "request.accepted"
     assert (event.register_date, event.register_number) == (at(when).date(), 7)

@@ -13,7 +13,7 @@ import bson
 import httpx
 import pytest
 
-from homecall.gateways.identity import Attachment, Away, Found, HttpIdentity, NoConsent, NotFound, Result
+from homecall.gateways.identity import Attachment, Found, HttpIdentity, NoConsent, NotFound, Result, Unavailable
 from homecall.gateways.signatures.port import Unchecked
 from homecall.standard import rules as rules_module
 from homecall.standard.rules import RuleSets, load_rule_sets
@@ -193,7 +193,7 @@ async def test_c9_3_who_is_in_no_register_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("answer", "asks_again"),
-    [(SILENT, True), (Away("unreachable"), True), (Away("resting"), True), (NoConsent(), False)],
+    [(SILENT, True), (Unavailable("unreachable"), True), (Unavailable("resting"), True), (NoConsent(), False)],
 )
 @pytest.mark.parametrize(("when", "type_"), [(MADE, "request.accepted"), ("Fri 2026-11-20 19:00", "request.deferred")])
 async def test_c9_3_no_answer_holds_nothing_up(answer: Result, asks_again: bool, when: str, type_: str) -> None:
@@ -362,7 +362,9 @@ async def test_a_gateway_that_hangs_is_waited_for_no_longer_than_set() -> None:
     outside = Outside(Unchecked(), identity, wait_seconds=0.05)
     events = [submitted(MADE), submitted(MADE, "portal", 2, patient={"iin": DINARA})]
     checks = await asyncio.wait_for(outside.check(events, {}), 5)
-    assert {each.cause: checks[each.cause].identity for each in events} == {each.cause: "away" for each in events}
+    assert {each.causation_id: checks[each.causation_id].identity for each in events} == {
+        each.causation_id: "away" for each in events
+    }
     assert all(each.unconfirmed and each.attached is None for each in checks.values())
     asked = await asyncio.wait_for(outside.ask({"one": SERIK}), 5)
     assert asked == {"one": "away"}
@@ -455,6 +457,6 @@ def test_r12_unreliable_data_are_refused_only_where_the_law_has_that_ground(
 async def test_the_attachment_is_that_of_the_day_of_the_application(answer: Result, attached: bool | None) -> None:
     event = submitted(MADE)
     outside = Outside(Unchecked(), Register({SERIK: answer}), wait_seconds=1)
-    checks = (await outside.check([event], {}))[event.cause]
+    checks = (await outside.check([event], {}))[event.causation_id]
     assert checks.attached is attached
     assert checks.birth_date == (answer.person.birth_date if isinstance(answer, Found) else None)

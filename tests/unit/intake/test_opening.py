@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from homecall.runtime.failures import MustFinish
+from homecall.runtime.failures import RetryForever
 from homecall.standard.clinics import Clinics
 from services.intake.retention import over_on
 from tests.unit.intake.office import Office, clinic, known, request_id, said, submitted, withdrawn
@@ -177,7 +177,7 @@ async def test_an_opening_whose_number_a_batch_gives_is_said_by_that_batch() -> 
         raise ConnectionError
 
     pages.before_write = crash
-    with pytest.raises(MustFinish, match="ConnectionError"):
+    with pytest.raises(RetryForever, match="ConnectionError"):
         await office.engine.due(at("Sat 2026-11-21 09:00"))
     assert (await office.state()).register_number is None
     events = await office.hear(withdrawn("Sat 2026-11-21 09:05"), now="Sat 2026-11-21 09:05")

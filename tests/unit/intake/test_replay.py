@@ -18,7 +18,7 @@ import pytest
 from homecall.contract.envelope import Incoming
 from homecall.contract.iins import iin_check_digit
 from homecall.contract.types import ZONE, in_zone
-from homecall.gateways.signatures.port import Away, Invalid, Signed, Valid, Verdict
+from homecall.gateways.signatures.port import Invalid, Signed, Unavailable, Valid, Verdict
 from tests.faults import plan as plans
 from tests.unit.intake.asked import AWAY, Notary
 from tests.unit.intake.office import Office, Said, clinic, incoming, known, request, withdrawn
@@ -129,7 +129,7 @@ class Signatories(Notary):
     """Some of those who sign do it badly."""
 
     async def verify(self, batch: Sequence[Signed]) -> list[Verdict]:
-        if isinstance(self.verdict, Away):
+        if isinstance(self.verdict, Unavailable):
             return await super().verify(batch)
         bad = Invalid("iin", "is another person's: the applicant must sign")
         return [bad if int(each.signer_iin[-2:]) % 7 == 0 else Valid() for each in batch]

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from homecall.contract.envelope import Incoming, Outgoing, Record, read
+from homecall.contract.envelope import Incoming, OutgoingRecord, Record, read
 from homecall.contract.events import MODELS
 from homecall.operations.dead_letters import letter_of
 from homecall.runtime import pipeline as module
 from homecall.runtime.clock import SystemClock
-from homecall.runtime.engine.engine import Handled
+from homecall.runtime.engine.engine import BatchResult
 from homecall.runtime.kafka.producer import dead_letter_headers
 from homecall.runtime.pipeline import Pipeline
 from tests.unit.intake.office import DINARA, PAVEL, SERIK, Office, Said, request_id, said, submitted
@@ -33,7 +33,7 @@ class Fails:
         self.poison = poison
         self.now = at("Fri 2026-11-20 19:01")
 
-    async def handle(self, batch: Sequence[Incoming], _: datetime) -> Handled:
+    async def handle(self, batch: Sequence[Incoming], _: datetime) -> BatchResult:
         if any(event.subject == self.poison for event in batch):
             raise KeyError("a fault of ours")
         return await self.office.engine.handle(batch, self.now)
@@ -43,10 +43,10 @@ class Kept:
     """A producer and a commit that keep what they are given."""
 
     def __init__(self) -> None:
-        self.events: list[Outgoing] = []
+        self.events: list[OutgoingRecord] = []
         self.letters: list[Record] = []
 
-    async def send(self, events: Sequence[Outgoing], dead: Sequence[tuple[Record, str, str, str]] = ()) -> None:
+    async def send(self, events: Sequence[OutgoingRecord], dead: Sequence[tuple[Record, str, str, str]] = ()) -> None:
         self.events += events
         for record, reason, detail, service in dead:
             self.letters.append(replace(record, headers=tuple(dead_letter_headers(record, reason, detail, service))))

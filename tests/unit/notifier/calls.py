@@ -25,7 +25,7 @@ from homecall.contract.events import (
 )
 from homecall.contract.topics import TOPIC_OF_TYPE
 from homecall.contract.types import Event
-from homecall.runtime.engine.decision import Dead, Decision, Ended, Say, Took
+from homecall.runtime.engine.decision import Dead, Decision, Ended, OutgoingEvent, Took
 from homecall.standard.rules import load_rule_sets
 from homecall.texts import language
 from services.notifier.domain import Call, ClinicFacts, Notifier
@@ -145,7 +145,7 @@ class Told:
     clinic: ClinicFacts = CLINIC
     sms_statuses: frozenset[str] = frozenset()
     state: Call | None = None
-    says: list[Say] = field(default_factory=list)
+    says: list[OutgoingEvent] = field(default_factory=list)
     measures: list[Took | Ended] = field(default_factory=list)
     dead: list[Dead] = field(default_factory=list)
     parked: list[Event] = field(default_factory=list)
@@ -153,11 +153,11 @@ class Told:
     def __post_init__(self) -> None:
         self.notifier = Notifier(RULES, lambda _: self.clinic, self.sms_statuses)
 
-    def hear(self, data: Event, clock: str = "09:00:05") -> list[Say]:
+    def hear(self, data: Event, clock: str = "09:00:05") -> list[OutgoingEvent]:
         """What an event heard then leads to."""
         return self.hear_at(data, at(clock))
 
-    def hear_at(self, data: Event, now: datetime) -> list[Say]:
+    def hear_at(self, data: Event, now: datetime) -> list[OutgoingEvent]:
         decision = self.notifier.decide(self.state, incoming(data), now)
         if decision.park:
             self.parked.append(data)
@@ -171,14 +171,14 @@ class Told:
                 said += self._apply(self.notifier.decide(self.state, incoming(each), now))
         return said
 
-    def tick(self, clock: str) -> list[Say]:
+    def tick(self, clock: str) -> list[OutgoingEvent]:
         """What the timer leads to then."""
         return self.tick_at(at(clock))
 
-    def tick_at(self, now: datetime) -> list[Say]:
+    def tick_at(self, now: datetime) -> list[OutgoingEvent]:
         return self._apply(self.notifier.due(self.state, now)) if self.state is not None else []
 
-    def _apply(self, decision: Decision[Call]) -> list[Say]:
+    def _apply(self, decision: Decision[Call]) -> list[OutgoingEvent]:
         if decision.state is None:
             assert not decision.says
             assert not decision.measures
@@ -226,9 +226,9 @@ class Told:
         return found
 
 
-def statuses(says: list[Say]) -> list[StatusChanged]:
+def statuses(says: list[OutgoingEvent]) -> list[StatusChanged]:
     return [say.data for say in says if isinstance(say.data, StatusChanged)]
 
 
-def entries(says: list[Say]) -> list[JournalEntry]:
+def entries(says: list[OutgoingEvent]) -> list[JournalEntry]:
     return [say.data for say in says if isinstance(say.data, JournalEntry)]

@@ -50,13 +50,13 @@ CASES: list[tuple[RequestStatus, dict[str, Any]]] = [
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_two_parts_at_most_three_with_103(status: RequestStatus, more: dict[str, Any], language: Language) -> None:
     for facts in (replace(PLAIN, **more), replace(PLAIN, **more, doctor_name="Қ" * 300, clinic_phone="7" * 40)):
-        calm, urgent = (sms_text(status, replace(facts, emergency=each), language) for each in (False, True))
-        assert 1 <= parts(calm) <= 2
+        low_priority, urgent = (sms_text(status, replace(facts, emergency=each), language) for each in (False, True))
+        assert 1 <= parts(low_priority) <= 2
         assert 1 <= parts(urgent) <= 3
         assert urgent.startswith(getattr(CALL_103_NOW, language))
         assert urgent.count("103") == 1, "in an emergency it is said once, and first"
-        assert "{" not in calm + urgent
-        assert "  " not in calm + urgent
+        assert "{" not in low_priority + urgent
+        assert "  " not in low_priority + urgent
 
 
 @pytest.mark.parametrize(("status", "more"), CASES, ids=str)

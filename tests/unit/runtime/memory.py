@@ -8,7 +8,7 @@ from typing import Any, cast
 import bson
 from pymongo import InsertOne, UpdateOne
 
-from homecall.runtime.mongo.mongo import Collected, Database
+from homecall.runtime.mongo.mongo import Database, MongoCollection
 
 Operation = InsertOne[Any] | UpdateOne
 
@@ -29,7 +29,7 @@ class MemoryDatabase:
 
 
 class MemoryCollection:
-    """Documents as BSON keeps them; the operations that `Collected` has.
+    """Documents as BSON keeps them; the operations that `MongoCollection` has.
 
     ``before_write`` is called ahead of each write, ``after_write`` behind it: there tests race, and crash.
     """
@@ -42,8 +42,8 @@ class MemoryCollection:
         self.after_write: Callable[[], None] | None = None
 
     @property
-    def as_collected(self) -> Collected:
-        return cast(Collected, self)
+    def as_collected(self) -> MongoCollection:
+        return cast(MongoCollection, self)
 
     async def ensure_indexes(self, indexes: Iterable[tuple[str | Sequence[str], bool]]) -> None:
         for names, unique in indexes:

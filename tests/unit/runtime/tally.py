@@ -10,13 +10,13 @@ from itertools import count
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
-from homecall.contract.envelope import Incoming, Outgoing, Record, read
+from homecall.contract.envelope import Incoming, OutgoingRecord, Record, read
 from homecall.contract.events import RequestCancelled, RequestWithdrawn
 from homecall.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
 from homecall.runtime.clock import SystemClock
-from homecall.runtime.engine.decision import Dead, Decision, Ended, Say
-from homecall.runtime.engine.engine import Concluded, Engine, Handled
-from homecall.runtime.mongo.mongo import Aggregate, Aggregates, Collected, Pages
+from homecall.runtime.engine.decision import Dead, Decision, Ended, OutgoingEvent
+from homecall.runtime.engine.engine import BatchResult, Completion, Engine
+from homecall.runtime.mongo.mongo import Aggregate, MongoCollection, Repository, Sequences
 from tests.unit.runtime.memory import MemoryDatabase
 
 NOW = datetime.fromisoformat("2026-11-20T10:00:00+05:00")
@@ -67,11 +67,11 @@ class Tally:
     speaks_at: str | None = None
 
 
-def says(text: str, state: Tally, time: str = "") -> Say:
+def says(text: str, state: Tally, time: str = "") -> OutgoingEvent:
     event = RequestCancelled.model_validate(
         {"request_id": state.id, "clinic_id": "samal-3", "at": NOW.isoformat(), "reason": text}
     )
-    return Say(event, sibling=text, time=time)
+    return OutgoingEvent(event, sibling=text, time=time)
 
 
 class Words:
@@ -101,7 +101,7 @@ class Words:
                 return Decision(park=True)
             state = Tally(event.subject)
             if text == "open numbered":
-                return Decision(replace(state, waits=[[event.cause, event.traceparent]]))
+                return Decision(replace(state, waits=[[event.causation_id, event.traceparent]]))
         if text == "refuse":
             return Decision(dead=Dead("invalid_transition", "no: send another"))
         if text in state.words or text == "ignore":
@@ -109,7 +109,7 @@ class Words:
         state = replace(state, words=[*state.words, text])
         match text:
             case "number" | "number!":
-                state = replace(state, waits=[*state.waits, [event.cause, event.traceparent]])
+                state = replace(state, waits=[*state.waits, [event.causation_id, event.traceparent]])
                 return Decision(state, [says("at once", state)] if text.endswith("!") else [])
             case "claim":
                 state = replace(state, claim="one")
@@ -133,8 +133,8 @@ def timer_at(state: Tally) -> datetime | None:
     return datetime.fromisoformat(state.speaks_at) if state.speaks_at else None
 
 
-def tallies(collection: Collected, *, remember: int = 0) -> Aggregates[Tally]:
-    return Aggregates(
+def tallies(collection: MongoCollection, *, remember: int = 0) -> Repository[Tally]:
+    return Repository(
         collection,
         Tally,
         remember=remember,
@@ -150,20 +150,25 @@ class Numbering(Engine[Tally]):
     def __init__(self, database: MemoryDatabase) -> None:
         self.words = Words()
         super().__init__("intake", tallies(database.collection("tallies").as_collected), self.words, SystemClock())
-        self.pages = Pages(database.collection("pages").as_collected)
+        self.pages = Sequences(database.collection("pages").as_collected)
         self.before_numbers: list[Exception] = []
 
-    async def second_stage(self, aggregates: Sequence[Aggregate[Tally]], now: datetime) -> dict[str, Concluded[Tally]]:
+    async def complete_pending(
+        self, aggregates: Sequence[Aggregate[Tally]], now: datetime
+    ) -> dict[str, Completion[Tally]]:
         del now
         if self.before_numbers:
             raise self.before_numbers.pop(0)
-        numbers = await self.pages.allot([("page", each.id) for each in aggregates])
+        numbers = await self.pages.allocate([("page", each.id) for each in aggregates])
         concluded = {}
         for each in aggregates:
             assert each.state is not None
             number = numbers["page", each.id]
-            said = [(str(cause), trace, [says(f"number {number}", each.state)]) for cause, trace in each.state.waits]
-            concluded[each.id] = Concluded(replace(each.state, waits=[], number=number), said)
+            said = [
+                (str(causation_id), trace, [says(f"number {number}", each.state)])
+                for causation_id, trace in each.state.waits
+            ]
+            concluded[each.id] = Completion(replace(each.state, waits=[], number=number), said)
         return concluded
 
 
@@ -179,7 +184,7 @@ class Runner:
         await self.engine.store.prepare()
         return self
 
-    async def handle(self, *batch: Incoming, now: datetime = NOW) -> Handled:
+    async def handle(self, *batch: Incoming, now: datetime = NOW) -> BatchResult:
         handled = await self.engine.handle(batch, now)
         for done in (*handled.beside, *handled.after):
             await done()
@@ -194,7 +199,7 @@ class Runner:
         return found
 
 
-def reasons(events: Sequence[Outgoing]) -> list[str]:
+def reasons(events: Sequence[OutgoingRecord]) -> list[str]:
     """What was said."""
     found: list[Any] = [json.loads(each.value)["reason"] for each in events]
     return found

@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from homecall.contract.envelope import Incoming
-from homecall.runtime.failures import MustFinish, Transient
+from homecall.runtime.failures import RetryForever, Transient
 from tests.unit.runtime.memory import MemoryDatabase
 from tests.unit.runtime.tally import NOW, Numbering, Runner, reasons, subject, word
 
@@ -255,7 +255,7 @@ async def test_a_crash_after_the_number_was_given_gives_the_same() -> None:
 
     pages.after_write = crash
     batch = [word("open"), word("number")]
-    with pytest.raises(MustFinish):
+    with pytest.raises(RetryForever):
         await runner.handle(*batch)
     await runner.hear(word("open", number=2), word("number", number=2))
     assert await runner.hear(*batch) == ["open", "number 1"]
@@ -279,7 +279,7 @@ async def test_once_a_number_may_be_out_nothing_is_given_up(where: str) -> None:
                 raise KeyError("a defect")
 
         runner.tallies.before_write = fail
-    with pytest.raises(MustFinish, match="second stage of intake failed: KeyError"):
+    with pytest.raises(RetryForever, match="second stage of intake failed: KeyError"):
         await runner.handle(*batch)
     assert await runner.hear(*batch) == ["open", "number 1"]
 
@@ -294,7 +294,7 @@ async def test_a_timer_takes_up_what_a_batch_began_and_did_not_finish() -> None:
     runner = await Runner().prepared()
     batch = [word("open"), word("number")]
     runner.engine.before_numbers = [KeyError()]
-    with pytest.raises(MustFinish):
+    with pytest.raises(RetryForever):
         await runner.handle(*batch)
     assert (await runner.engine.due(NOW + timedelta(seconds=14))).events == []
     due = await runner.engine.due(NOW + timedelta(seconds=16))
@@ -468,7 +468,7 @@ async def test_what_was_begun_before_is_said_before_what_comes_now_and_waits_wit
     # The record of the first comes no more in this batch; both get their number with it.
     handled = await runner.handle(now)
     (state,) = (await runner.engine.store.load([subject(1)])).values()
-    assert handled.events == [*state.said(begun.cause), *state.said(now.cause)]
+    assert handled.events == [*state.said(begun.causation_id), *state.said(now.causation_id)]
 
 
 @pytest.mark.parametrize("name", range(8))
@@ -480,11 +480,11 @@ async def test_what_several_causes_owe_goes_out_in_the_order_of_their_coming(nam
         await runner.handle(*batch)
     # No record comes again in time: a timer gives the number, and one write stores what both causes say.
     due = await runner.engine.due(LATER)
-    in_order = [each for event in batch[1:] for each in due.unsent[0].said(event.cause)]
+    in_order = [each for event in batch[1:] for each in due.unsent[0].said(event.causation_id)]
     assert due.events == in_order
     # A crash before they were sent, and a server that keeps the fields of one update by their names.
     (doc,) = runner.tallies.docs.values()
-    doc["o"] = {cause: doc["o"][cause] for cause in sorted(doc["o"])}
+    doc["o"] = {causation_id: doc["o"][causation_id] for causation_id in sorted(doc["o"])}
     assert (await Numbering(runner.database).unsent(seconds=-1)).events == in_order
 
 
@@ -512,7 +512,7 @@ async def test_a_timers_number_is_said_by_whoever_gives_it() -> None:
     runner = await Runner().prepared()
     await runner.hear(word("open"), word("numbered later"), word("speak"))
     runner.engine.before_numbers = [KeyError()]
-    with pytest.raises(MustFinish):
+    with pytest.raises(RetryForever):
         await runner.engine.due(LATER)
     # A batch comes before the timer does: the timer's cause stands in no record, so it goes out with this batch…
     handled = await runner.engine.handle([word("a")], LATER)

@@ -19,7 +19,7 @@ from homecall.runtime.clock import SystemClock
 from homecall.runtime.engine import document_size as growth
 from homecall.runtime.engine.document_size import MOST_BYTES_PARKED, MOST_OF_OURS
 from homecall.runtime.engine.engine import Engine
-from homecall.runtime.mongo.mongo import Aggregates
+from homecall.runtime.mongo.mongo import Repository
 from homecall.standard.rules import load_rule_sets
 from services.complaints import domain
 from services.complaints.calls import Timelines
@@ -73,7 +73,7 @@ def _complaints(which: str) -> Flood:
 
 def _timeline() -> Flood:
     memory = MemoryDatabase()
-    store: Aggregates[Any] = test_matters.ComplaintStore(memory.as_database).calls
+    store: Repository[Any] = test_matters.ComplaintStore(memory.as_database).calls
     engine = Engine(topics.COMPLAINTS, store, Timelines(), SystemClock())
     more = (event("answer.given", number) for number in range(100_000))
     subject = event("answer.given", 0)

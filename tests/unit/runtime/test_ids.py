@@ -16,9 +16,9 @@ VISIT = "a7e6f2bd-60e9-50b7-8757-572098c0f6d1"
 
 
 def test_a_cause_is_a_key_that_a_store_can_take() -> None:
-    cause = cause_id("urn:clinic:samal-3", "01J9", "request.submitted")
-    assert len(cause) == 32
-    assert not set(cause) - set("0123456789abcdef")
+    causation_id = cause_id("urn:clinic:samal-3", "01J9", "request.submitted")
+    assert len(causation_id) == 32
+    assert not set(causation_id) - set("0123456789abcdef")
 
 
 @pytest.mark.parametrize(
@@ -50,8 +50,8 @@ def test_siblings_of_one_cause_have_ids_of_their_own(other: tuple[str, str, str,
 
 
 @given(st.text(max_size=20), st.text(max_size=20))
-def test_the_same_again_is_the_same(cause: str, sibling: str) -> None:
-    assert event_id(cause, "status.changed", A, sibling) == event_id(cause, "status.changed", A, sibling)
+def test_the_same_again_is_the_same(causation_id: str, sibling: str) -> None:
+    assert event_id(causation_id, "status.changed", A, sibling) == event_id(causation_id, "status.changed", A, sibling)
 
 
 def test_a_request_has_one_visit_id_for_its_whole_life() -> None:

@@ -17,18 +17,18 @@ from aiokafka.conn import AIOKafkaConnection
 from aiokafka.errors import KafkaConnectionError, KafkaError
 from faststream.kafka.message import KafkaAckableMessage
 
-from homecall.contract.envelope import Incoming, Outgoing
+from homecall.contract.envelope import Incoming, OutgoingRecord
 from homecall.contract.topics import CLINICS, REQUESTS
 from homecall.runtime import pipeline
 from homecall.runtime.clock import SystemClock
-from homecall.runtime.engine.engine import Handled
+from homecall.runtime.engine.engine import BatchResult
 from homecall.runtime.failures import Awaited, Refused, Transient
 from homecall.runtime.kafka import errors as kafka_errors
 from homecall.runtime.kafka import global_table as table
 from homecall.runtime.kafka import producer
 from homecall.runtime.kafka import subscription as broker
 from homecall.runtime.kafka.errors import MOVED, NOT_THERE, REFUSED, TOO_LARGE, asked, ended, outage
-from homecall.runtime.kafka.global_table import WholeTopic
+from homecall.runtime.kafka.global_table import GlobalTable
 from homecall.runtime.kafka.lag import Lag
 from homecall.runtime.kafka.producer import Producer
 from homecall.runtime.kafka.subscription import Subscription
@@ -119,8 +119,8 @@ async def test_our_own_end_is_no_outage() -> None:
 class Handles:
     """Handles a batch without events, so that only the commit can fail."""
 
-    async def handle(self, batch: Sequence[Incoming], _: datetime) -> Handled:
-        return Handled(results=dict.fromkeys(range(len(batch)), "handled"))
+    async def handle(self, batch: Sequence[Incoming], _: datetime) -> BatchResult:
+        return BatchResult(results=dict.fromkeys(range(len(batch)), "handled"))
 
     async def send(self, *_: object) -> None:
         """Nothing is sent."""
@@ -298,7 +298,9 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> type[FakeProducer]:
     return made
 
 
-EVENT = Outgoing("homecall.intake-events.v1", "clinic", "request.cancelled", "1", "/homecall/intake", "id", "", b"{}")
+EVENT = OutgoingRecord(
+    "homecall.intake-events.v1", "clinic", "request.cancelled", "1", "/homecall/intake", "id", "", b"{}"
+)
 
 
 @pytest.mark.parametrize("at", ["start", "send", "acknowledge", "look", "missing", "stop"])
@@ -513,7 +515,7 @@ async def test_a_table_that_cannot_be_read_is_an_outage_and_is_read_again(
     whole: type[FakeConsumer], at: str, error: BaseException
 ) -> None:
     whole.at, whole.fails = at, staticmethod(failing(error))  # type: ignore[assignment]  # called without self
-    clinics = WholeTopic(SETTINGS, "intake", CLINICS, lambda _: None)
+    clinics = GlobalTable(SETTINGS, "intake", CLINICS, lambda _: None)
     with pytest.raises(Transient) as told:
         await clinics.start()
     assert named(error) in str(told.value)
@@ -527,7 +529,7 @@ async def test_a_table_goes_on_following(
     whole: type[FakeConsumer], error: BaseException, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole.at = ""
-    clinics = WholeTopic(SETTINGS, "intake", CLINICS, lambda _: None)
+    clinics = GlobalTable(SETTINGS, "intake", CLINICS, lambda _: None)
     await clinics.start()
     again = asyncio.Event()
     fails = failing(error, 2)
@@ -548,7 +550,7 @@ async def test_a_table_whose_client_has_ended_goes_on_with_another_where_it_stoo
     whole: type[FakeConsumer],
 ) -> None:
     whole.at = ""
-    clinics = WholeTopic(SETTINGS, "intake", CLINICS, lambda _: None)
+    clinics = GlobalTable(SETTINGS, "intake", CLINICS, lambda _: None)
     await clinics.start()
     whole.made[0]._fetcher._fetch_task.set_result(None)
     await asyncio.wait_for(whole.made[0].ended.wait(), 5)
@@ -559,7 +561,7 @@ async def test_a_table_whose_client_has_ended_goes_on_with_another_where_it_stoo
 
 async def test_catching_up_does_not_wait_for_a_client_that_has_ended(whole: type[FakeConsumer]) -> None:
     whole.at = ""
-    clinics = WholeTopic(SETTINGS, "intake", CLINICS, lambda _: None)
+    clinics = GlobalTable(SETTINGS, "intake", CLINICS, lambda _: None)
 
     async def getmany(self: FakeConsumer, **_: object) -> dict[Any, Any]:
         if not self._fetcher._fetch_task.done():

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
-from homecall.contract.envelope import Incoming, Outgoing, Record
+from homecall.contract.envelope import Incoming, OutgoingRecord, Record
 from homecall.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
 from homecall.runtime import pipeline as module
 from homecall.runtime.clock import SystemClock
 from homecall.runtime.engine.decision import Dead
-from homecall.runtime.engine.engine import Handled
-from homecall.runtime.failures import MustFinish, Stopped, TooManyDeadLetters, Transient
+from homecall.runtime.engine.engine import BatchResult
+from homecall.runtime.failures import RetryForever, Stopped, TooManyDeadLetters, Transient
 from homecall.runtime.pipeline import Pipeline
 
 WITHDRAWN = "request.withdrawn"
@@ -47,8 +47,8 @@ def name(event: Incoming) -> str:
     return str(data.reason)
 
 
-def event(text: str) -> Outgoing:
-    return Outgoing(
+def event(text: str) -> OutgoingRecord:
+    return OutgoingRecord(
         "homecall.intake-events.v1", "samal-3", "request.cancelled", text, "/homecall/intake", ID, "", b"{}"
     )
 
@@ -62,18 +62,18 @@ class Recorder:
     def __init__(self) -> None:
         self.steps: list[Any] = []
         self.committed: dict[tuple[str, int], int] = {}
-        self.sent: list[Outgoing] = []
+        self.sent: list[OutgoingRecord] = []
         self.dead: list[tuple[int, str, str]] = []
         self.handling: Callable[[Sequence[Incoming]], None] = lambda _: None
         self.sending: Callable[[], None] = lambda: None
         self.following: Callable[[], None] | None = None
         self.beside: Callable[[], Awaitable[None]] | None = None
 
-    async def handle(self, batch: Sequence[Incoming], now: datetime) -> Handled:
+    async def handle(self, batch: Sequence[Incoming], now: datetime) -> BatchResult:
         assert now.tzinfo is not None
         self.steps.append(("handle", [name(each) for each in batch]))
         self.handling(batch)
-        handled = Handled([event(name(each)) for each in batch], dict.fromkeys(range(len(batch)), "handled"))
+        handled = BatchResult([event(name(each)) for each in batch], dict.fromkeys(range(len(batch)), "handled"))
         if self.beside is not None:
             handled.beside.append(self.beside)
         if self.following is not None:
@@ -85,7 +85,7 @@ class Recorder:
         assert self.following is not None
         self.following()
 
-    async def send(self, events: Sequence[Outgoing], dead: Sequence[tuple[Record, str, str, str]] = ()) -> None:
+    async def send(self, events: Sequence[OutgoingRecord], dead: Sequence[tuple[Record, str, str, str]] = ()) -> None:
         self.steps.append(("publish", [each.id for each in events]))
         self.sending()
         self.sent.extend(events)
@@ -150,9 +150,9 @@ async def test_a_record_is_passed_when_what_it_led_to_was_acknowledged(line: Pip
 
 async def test_the_causes_come_before_what_they_cause(line: Pipeline, recorder: Recorder) -> None:
     # What a later topic carries was caused by what an earlier one did: within a batch that order may as well hold.
-    async def handle(batch: Sequence[Incoming], _: datetime) -> Handled:
+    async def handle(batch: Sequence[Incoming], _: datetime) -> BatchResult:
         recorder.steps.append([each.type for each in batch])
-        return Handled(results=dict.fromkeys(range(len(batch)), "handled"))
+        return BatchResult(results=dict.fromkeys(range(len(batch)), "handled"))
 
     recorder.handle = handle  # type: ignore[method-assign]  # a handler for this test alone
     ids = {"request_id": ID, "clinic_id": "samal-3"}
@@ -176,8 +176,8 @@ async def test_a_batch_of_nothing_readable_is_committed(line: Pipeline, recorder
 
 
 async def test_what_the_handler_gives_up_is_a_dead_letter(line: Pipeline, recorder: Recorder) -> None:
-    async def handle(batch: Sequence[Incoming], _: datetime) -> Handled:
-        return Handled(dead=[(batch[0], Dead("invalid_transition", "was refused"))], results={0: "dead"})
+    async def handle(batch: Sequence[Incoming], _: datetime) -> BatchResult:
+        return BatchResult(dead=[(batch[0], Dead("invalid_transition", "was refused"))], results={0: "dead"})
 
     recorder.handle = handle  # type: ignore[method-assign]  # a handler for this test alone
     await line.on_batch([record(1)], recorder.commit)
@@ -234,7 +234,7 @@ async def test_a_wait_that_ends_in_another_failure_is_over(line: Pipeline, recor
 
 
 async def test_what_must_be_finished_is_never_a_dead_letter(line: Pipeline, recorder: Recorder) -> None:
-    recorder.handling = failing(*[MustFinish("a number is out")] * 20)
+    recorder.handling = failing(*[RetryForever("a number is out")] * 20)
     await line.on_batch([record(1), record(2)], recorder.commit)
     assert (recorder.dead, [each.id for each in recorder.sent]) == ([], ["e1", "e2"])
     # All of the batch each time: it is not taken apart as for a record that fails by itself.
@@ -282,7 +282,7 @@ async def test_alone_too_what_is_away_is_no_failure_of_the_records(line: Pipelin
 async def test_a_failure_quotes_nothing_of_the_record(line: Pipeline, recorder: Recorder) -> None:
     details: list[str] = []
 
-    async def send(_: Sequence[Outgoing], dead: Sequence[tuple[Record, str, str, str]] = ()) -> None:
+    async def send(_: Sequence[OutgoingRecord], dead: Sequence[tuple[Record, str, str, str]] = ()) -> None:
         details.extend(detail for _, _, detail, _ in dead)
 
     recorder.send = send  # type: ignore[method-assign]  # a producer for this test alone
@@ -414,7 +414,7 @@ async def test_no_batch_is_taken_after_that(line: Pipeline, recorder: Recorder) 
 async def test_finishing_waits_for_the_batch_in_hand(line: Pipeline, recorder: Recorder) -> None:
     going, go = asyncio.Event(), asyncio.Event()
 
-    async def send(_: Sequence[Outgoing], __: Sequence[object] = ()) -> None:
+    async def send(_: Sequence[OutgoingRecord], __: Sequence[object] = ()) -> None:
         going.set()
         await go.wait()
 
@@ -444,7 +444,7 @@ class Slow:
         self._recorder = recorder
         self.asked, self.go = asyncio.Event(), asyncio.Event()
 
-    async def send(self, events: Sequence[Outgoing], dead: Sequence[tuple[Record, str, str, str]] = ()) -> None:
+    async def send(self, events: Sequence[OutgoingRecord], dead: Sequence[tuple[Record, str, str, str]] = ()) -> None:
         self.asked.set()
         await self.go.wait()
         await self._recorder.send(events, dead)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from homecall.contract.envelope import Incoming
-from homecall.runtime.engine.engine import Concluded, Handled
+from homecall.runtime.engine.engine import BatchResult, Completion
 from homecall.runtime.mongo.mongo import Aggregate
 from tests.unit.runtime.memory import MemoryDatabase
 from tests.unit.runtime.tally import NOW, Numbering, Runner, Tally, reasons, subject, tallies, word
@@ -26,9 +26,11 @@ class Presuming(Numbering):
     def likely_new(self, firsts: Mapping[str, Incoming]) -> Collection[str]:
         return [target for target, event in firsts.items() if event.data.reason.startswith("open")]  # type: ignore[union-attr]  # a withdrawal
 
-    async def second_stage(self, aggregates: Sequence[Aggregate[Tally]], now: datetime) -> dict[str, Concluded[Tally]]:
-        found = await super().second_stage(aggregates, now)
-        return {name: Concluded(each.state, each.said, certain=True) for name, each in found.items()}
+    async def complete_pending(
+        self, aggregates: Sequence[Aggregate[Tally]], now: datetime
+    ) -> dict[str, Completion[Tally]]:
+        found = await super().complete_pending(aggregates, now)
+        return {name: Completion(each.state, each.said, certain=True) for name, each in found.items()}
 
 
 class Presumer(Runner):
@@ -117,7 +119,7 @@ async def test_memory_holds_the_last_few() -> None:
 # ---- what is certain is stored beside its publication
 
 
-async def begun(runner: Presumer, *batch: Incoming, now: datetime = NOW) -> Handled:
+async def begun(runner: Presumer, *batch: Incoming, now: datetime = NOW) -> BatchResult:
     """A batch as far as its publication: what is stored beside it is not stored yet."""
     return await runner.engine.handle(batch, now)
 

@@ -14,7 +14,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 
-from homecall.contract.envelope import Incoming, Outgoing
+from homecall.contract.envelope import Incoming, OutgoingRecord
 from homecall.contract.topics import TOPIC_OF_TYPE
 from homecall.runtime.engine.engine import Due
 from homecall.runtime.kafka.lag import Lag
@@ -55,7 +55,7 @@ class GatedDatabase(MemoryDatabase):
 class Broker:
     """What was published, in order, and how far the group has committed each partition."""
 
-    log: list[Outgoing] = field(default_factory=list)
+    log: list[OutgoingRecord] = field(default_factory=list)
     group: dict[int, int] = field(default_factory=dict)
     asked: int = 0
 
@@ -73,7 +73,7 @@ class Broker:
     def _coordinator(self) -> Broker:
         return self
 
-    async def publish(self, events: Sequence[Outgoing]) -> None:
+    async def publish(self, events: Sequence[OutgoingRecord]) -> None:
         await gate()
         self.log.extend(events)
         await gate()
@@ -165,9 +165,9 @@ def in_turns(order: Sequence[int], *steps: Step) -> None:
             all_of(step)
 
 
-def firsts(log: Sequence[Outgoing]) -> list[str]:
+def firsts(log: Sequence[OutgoingRecord]) -> list[str]:
     """What was said, each when it was said first; the same id is the same event."""
-    kept: dict[str, Outgoing] = {}
+    kept: dict[str, OutgoingRecord] = {}
     for each in log:
         assert kept.setdefault(each.id, each) == each, "the same id with other bytes"
     return reasons(list(kept.values()))

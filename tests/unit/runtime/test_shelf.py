@@ -10,8 +10,8 @@ import pytest
 from homecall.contract.envelope import Incoming, Record
 from homecall.contract.topics import CLINICS, TYPE_PREFIX
 from homecall.operations.complaints import clinic_among
-from homecall.runtime.kafka.global_table import WholeTopic
-from homecall.runtime.mongo.last_known_good import Shelf
+from homecall.runtime.kafka.global_table import GlobalTable
+from homecall.runtime.mongo.last_known_good import LastKnownGood
 from homecall.runtime.settings import Settings
 from tests.unit.intake.office import clinic
 from tests.unit.runtime.memory import MemoryDatabase
@@ -42,17 +42,17 @@ class Replica:
         self.known: dict[str, str] = {}
         self.memory = memory
         settings = Settings(_env_file=None, env="development", signatures="off")  # type: ignore[call-arg]  # pydantic-settings' own argument
-        shelf = Shelf(memory.collection("clinics").as_collected)
-        self.shelf = shelf
-        self.table = WholeTopic(settings, "intake", CLINICS, self._take, shelf, buries=buries)
+        last_known_good = LastKnownGood(memory.collection("clinics").as_collected)
+        self.last_known_good = last_known_good
+        self.table = GlobalTable(settings, "intake", CLINICS, self._take, last_known_good, buries=buries)
 
     def _take(self, event: Incoming) -> None:
         data: Any = event.data
         self.known[event.subject] = data.phone
 
     async def start(self, *topic: Record) -> Replica:
-        await self.shelf.look()
-        self.table._know(self.shelf.versions)
+        await self.last_known_good.look()
+        self.table._know(self.last_known_good.versions)
         await self.hear(*topic)
         await self.table.fill()
         return self

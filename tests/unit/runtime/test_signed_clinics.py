@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from homecall.contract.envelope import Incoming, Record
 from homecall.contract.topics import CLINICS
-from homecall.runtime.kafka.global_table import WholeTopic
+from homecall.runtime.kafka.global_table import GlobalTable
 from homecall.runtime.kafka.senders import signature_headers
-from homecall.runtime.mongo.last_known_good import Shelf
+from homecall.runtime.mongo.last_known_good import LastKnownGood
 from homecall.runtime.settings import Settings
 from tests.contract.goldens import headers
 from tests.unit.intake.office import clinic
@@ -86,16 +86,16 @@ class Replica:
     def __init__(self, memory: MemoryDatabase, senders: Path | None) -> None:
         self.known: dict[str, str] = {}
         settings = Settings(_env_file=None, env="development", signatures="off", senders_file=senders)  # type: ignore[call-arg]  # pydantic-settings' own argument
-        self.shelf = Shelf(memory.collection("clinics").as_collected)
-        self.table = WholeTopic(settings, "intake", CLINICS, self._take, self.shelf, buries=True)
+        self.last_known_good = LastKnownGood(memory.collection("clinics").as_collected)
+        self.table = GlobalTable(settings, "intake", CLINICS, self._take, self.last_known_good, buries=True)
 
     def _take(self, event: Incoming) -> None:
         data: Any = event.data
         self.known[event.subject] = data.phone
 
     async def start(self, *topic: Record) -> Replica:
-        await self.shelf.look()
-        self.table._know(self.shelf.versions)
+        await self.last_known_good.look()
+        self.table._know(self.last_known_good.versions)
         for each in topic:
             self.table._one(each)
         await self.table.keep(None)  # type: ignore[arg-type]  # the time does not matter to it

@@ -52,13 +52,13 @@ def moment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(broker, "_CALM_SECONDS", 0.01)
 
 
-async def taken(topic: Topic, number: int, calm: Sequence[Topic] = (SCHEDULE_EVENTS,)) -> Consumer:
+async def taken(topic: Topic, number: int, low_priority: Sequence[Topic] = (SCHEDULE_EVENTS,)) -> Consumer:
     """A consumer after so many records of a topic came in one batch, with one of another topic."""
 
     async def on_batch(records: Sequence[Record], commit: Commit) -> None:
         """Handling them is not looked at here."""
 
-    subscription = Subscription(Settings(), "intake", (REQUESTS, SCHEDULE_EVENTS), on_batch, calm)
+    subscription = Subscription(Settings(), "intake", (REQUESTS, SCHEDULE_EVENTS), on_batch, low_priority)
     consumer = Consumer()
     subscription._subscriber.consumer = consumer
     came = [consumed(topic, 0, offset) for offset in range(number)]
@@ -89,7 +89,7 @@ async def test_where_many_wait_they_are_taken_at_once() -> None:
 
 async def test_what_somebody_waits_for_never_rests() -> None:
     assert (await taken(REQUESTS, 3)).resting == set()
-    assert (await taken(SCHEDULE_EVENTS, 3, calm=())).resting == set()
+    assert (await taken(SCHEDULE_EVENTS, 3, low_priority=())).resting == set()
 
 
 @pytest.mark.usefixtures("moment")

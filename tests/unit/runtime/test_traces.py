@@ -19,9 +19,9 @@ PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 UNSAMPLED = PARENT[:-2] + "00"
 
 
-def event(cause: str = "cause-1", traceparent: str | None = PARENT) -> Incoming:
+def event(causation_id: str = "cause-1", traceparent: str | None = PARENT) -> Incoming:
     record = Record("homecall.requests.v1", 3, 42, b"clinic-1", b"{}")
-    return Incoming(record, cause, "request.submitted", "subject-1", "clinic-1", None, traceparent, None)
+    return Incoming(record, causation_id, "request.submitted", "subject-1", "clinic-1", None, traceparent, None)
 
 
 class Sent:

@@ -9,12 +9,12 @@ from itertools import count
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
-from homecall.contract.envelope import Incoming, Outgoing, Record, read
+from homecall.contract.envelope import Incoming, OutgoingRecord, Record, read
 from homecall.contract.events import ClinicPublished, RosterPublished
 from homecall.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
 from homecall.runtime.clock import SystemClock
-from homecall.runtime.engine.decision import Decision, Say
-from homecall.runtime.engine.engine import Handled
+from homecall.runtime.engine.decision import Decision, OutgoingEvent
+from homecall.runtime.engine.engine import BatchResult
 from homecall.runtime.mongo.mongo import Database
 from homecall.runtime.settings import Settings
 from homecall.standard.clinics import Clinics
@@ -163,7 +163,7 @@ def tick(state: CallState, now: str, clinics: Clinics | None = None) -> Decision
     return domain.due(state, clinics=clinics or known(clinic()), rule_sets=RULES, now=at(now))
 
 
-def told(says: Sequence[Say]) -> list[tuple[str, int | None]]:
+def told(says: Sequence[OutgoingEvent]) -> list[tuple[str, int | None]]:
     """Types with revisions."""
     return [(say.data.TYPE, getattr(say.data, "revision", None)) for say in says]
 
@@ -180,7 +180,7 @@ class Office:
 
     def __init__(self, clinics: Clinics | None = None, database: Database | None = None) -> None:
         self.memory = MemoryDatabase()
-        self.published: list[Outgoing] = []
+        self.published: list[OutgoingRecord] = []
         """What went out, in order, whatever happened afterwards."""
         self.store = SchedulerStore(database or self.memory.as_database)
         self.clinics = clinics or known(clinic())
@@ -188,7 +188,7 @@ class Office:
         table: Any = NoTable()
         self.engine = SchedulerEngine(self.store, Scheduler(settings, self.clinics), SystemClock(), table, self.clinics)
 
-    async def handle(self, *batch: Incoming, now: str = "Fri 2026-11-20 10:00") -> Handled:
+    async def handle(self, *batch: Incoming, now: str = "Fri 2026-11-20 10:00") -> BatchResult:
         handled = await self.engine.handle(batch, at(now))
         self.published += handled.events
         for done in (*handled.beside, *handled.after):
@@ -216,7 +216,7 @@ class Office:
         return found
 
 
-def said(events: Sequence[Outgoing]) -> list[tuple[str, str, Any]]:
+def said(events: Sequence[OutgoingRecord]) -> list[tuple[str, str, Any]]:
     return [(each.type, each.subject, json.loads(each.value)) for each in events]
 
 

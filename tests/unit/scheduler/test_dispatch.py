@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from homecall.contract.envelope import Incoming, Outgoing
+from homecall.contract.envelope import Incoming, OutgoingRecord
 from services.scheduler.improve import Problem
 from services.scheduler.improver import Improver
 from services.scheduler.solver import solve
@@ -216,7 +216,7 @@ async def test_a_plan_moves_no_window_and_a_change_of_doctor_is_told_once() -> N
     before = promises(office)
     assert office.engine.worth_planning() == DAY
 
-    async def send(events: list[Outgoing]) -> None:
+    async def send(events: list[OutgoingRecord]) -> None:
         office.published += events
 
     result = await office.engine.plan_again(DAY, Here(), send)
@@ -236,9 +236,9 @@ async def test_a_plan_that_is_stale_is_thrown_away() -> None:
     office = Office()
     office.engine.clock = At(NOW)
     await a_town(office)
-    sent: list[Outgoing] = []
+    sent: list[OutgoingRecord] = []
 
-    async def send(events: list[Outgoing]) -> None:
+    async def send(events: list[OutgoingRecord]) -> None:
         sent.extend(events)
 
     async def withdrawn() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from homecall.standard.places import located
 from services.scheduler.route import Route
-from services.scheduler.travel import Spot, Travel
+from services.scheduler.travel import Location, Travel
 from tests.unit.scheduler.office import CLINIC, FRIDAY, Office, accepted, doctor, request_id, roster, said
 from tests.unit.standard.local_times import at
 
@@ -165,7 +165,7 @@ def far(place: tuple[float, float]) -> bool:
     if located(*place) is None:
         return True
     travel = Travel(farthest_seconds=12 * 3600 - 20 * 60)
-    return all(travel.too_far(Spot("x", *place), Spot("y", *each)) for each in (HOME, (43.22, 76.95)))
+    return all(travel.too_far(Location("x", *place), Location("y", *each)) for each in (HOME, (43.22, 76.95)))
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.filter_too_much])
@@ -199,12 +199,12 @@ def test_any_start_of_a_doctor_and_the_patients_are_told_the_same(lat: float, lo
 
 @given(st.floats(), st.floats(), FLOATS, FLOATS)
 def test_a_way_is_always_whole_seconds(lat: float, lon: float, to_lat: float, to_lon: float) -> None:
-    one, other = Spot.of("one", lat, lon), Spot.of("other", to_lat, to_lon)
+    one, other = Location.of("one", lat, lon), Location.of("other", to_lat, to_lon)
     way = Travel(flat_seconds=600, farthest_seconds=36_000).seconds(one, other)
     assert 0 <= way <= 36_000
 
 
 def test_the_last_moment_of_a_route_with_such_a_start_is_the_same() -> None:
     travel = Travel(farthest_seconds=36_000)
-    stops = Route(Spot.of("@a", *AKTAU), 0, 36_000, travel).insertions(Spot.of("x", *HOME), 1200, 0, 36_000, 0)
+    stops = Route(Location.of("@a", *AKTAU), 0, 36_000, travel).insertions(Location.of("x", *HOME), 1200, 0, 36_000, 0)
     assert [each.extra for each in stops] == [600]

@@ -22,7 +22,7 @@ from services.scheduler.routing import (
     district_of,
     order_of_waiting,
 )
-from services.scheduler.travel import Spot
+from services.scheduler.travel import Location
 
 ALMATY = ZoneInfo("Asia/Almaty")
 AT_ONCE = Dispatch(lead=0)
@@ -69,7 +69,7 @@ def _booking(
     request_id: str, doctor_id: str, begin: datetime, closes: datetime, urgent: bool, child: bool | None
 ) -> Booking:
     ends = begin + timedelta(minutes=20)
-    return Booking(request_id, doctor_id, begin, closes, begin, ends, urgent, "district", child, Spot(request_id))
+    return Booking(request_id, doctor_id, begin, closes, begin, ends, urgent, "district", child, Location(request_id))
 
 
 def day_of(roster: str, booked: str = "", dispatch: Dispatch = AT_ONCE, **unavailable: str) -> Day:
@@ -320,7 +320,7 @@ def test_what_a_changed_day_moves(day: Day, moved: str) -> None:
 def again(day: Day, now: str = "09:00", **over: Any) -> dict[str, str]:
     """Who was placed again, and where: ``doctor HH:MM-HH:MM``, or ``none``."""
     calls = {request_id: call(request_id, **over) for request_id in day.bookings}
-    gone = day.place_again(calls, at(now))
+    gone = day.repair(calls, at(now))
     assert day.displaced(at(now)) == []
     return {
         each.request_id: f"{now.doctor_id} {now.arrives_from:%H:%M}-{now.arrives_to:%H:%M}"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.scheduler.improve import FORBIDDEN, adopt, cost, problem_of
 from services.scheduler.routing import Booking, Call, Day, Dispatch, Doctor, NoPlace, Roster
-from services.scheduler.travel import Spot
+from services.scheduler.travel import Location
 
 MIDNIGHT = datetime(2026, 11, 23, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -191,7 +191,7 @@ class Ledger:
     def settle(self) -> None:
         """Place again what does not hold any more: each changed promise is said, and no other is changed."""
         before = dict(self.day.bookings)
-        gone = {booking.request_id for booking in self.day.place_again(self.calls, self.now)}
+        gone = {booking.request_id for booking in self.day.repair(self.calls, self.now)}
         assert self.day.displaced(self.now) == []
         for request_id, was in before.items():
             now = self.day.bookings.get(request_id)
@@ -261,9 +261,9 @@ class Ledger:
         """One after the other, with the way between them: for what is still to come."""
         before: Booking | None = None
         for booking in route:
-            spot = booking.spot or Spot(booking.request_id)
+            spot = booking.spot or Location(booking.request_id)
             if before is not None and booking.planned_at > self.now:
-                way = self.day.travel.seconds(before.spot or Spot(before.request_id), spot)
+                way = self.day.travel.seconds(before.spot or Location(before.request_id), spot)
                 left = max(before.ends_at, min(self.now, booking.planned_at))
                 if booking.planned_at - timedelta(seconds=way) > self.now:
                     assert before.ends_at + timedelta(seconds=way) <= booking.planned_at

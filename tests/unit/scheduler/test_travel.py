@@ -3,12 +3,12 @@
 import pytest
 
 from homecall.standard.places import straight_km
-from services.scheduler.travel import Spot, Travel
+from services.scheduler.travel import Location, Travel
 
-HOME = Spot("home", 43.25, 76.90, "d1")
-NORTH = Spot("north", 43.34, 76.90, "d2")
-UNKNOWN = Spot("unknown", None, None, "d1")
-NOWHERE = Spot("nowhere")
+HOME = Location("home", 43.25, 76.90, "d1")
+NORTH = Location("north", 43.34, 76.90, "d2")
+UNKNOWN = Location("unknown", None, None, "d1")
+NOWHERE = Location("nowhere")
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ NOWHERE = Spot("nowhere")
         "there",
     ],
 )
-def test_the_way(travel: Travel, one: Spot, other: Spot, minutes: float) -> None:
+def test_the_way(travel: Travel, one: Location, other: Location, minutes: float) -> None:
     assert travel.seconds(one, other) == pytest.approx(minutes * 60, abs=2)
 
 
