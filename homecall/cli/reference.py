@@ -14,8 +14,22 @@ from prometheus_client.metrics import MetricWrapperBase
 from homecall.contract.envelope import DeadReason
 from homecall.contract.events import MODELS, RefusalCode
 from homecall.contract.topics import DEAD_LETTERS, RETENTION_DAYS, SERVICES, TOPICS, Topic
-from homecall.runtime import metrics
+from homecall.gateways import metrics as of_gateways
+from homecall.operations import metrics as of_reconcile
+from homecall.runtime import metrics as of_all
 from homecall.runtime.settings import PORTS, Settings
+from services.complaints import metrics as of_complaints
+from services.intake import metrics as of_intake
+from services.notifier import metrics as of_notifier
+from services.scheduler import metrics as of_scheduler
+
+METRICS: Final[Sequence[MetricWrapperBase]] = [
+    metric
+    for module in (of_all, of_intake, of_scheduler, of_notifier, of_complaints, of_gateways, of_reconcile)
+    for metric in vars(module).values()
+    if isinstance(metric, MetricWrapperBase)
+]
+"""Every metric of the release."""
 
 REFUSALS: Final[Mapping[str, tuple[str, str]]] = {
     "invalid_request": (
@@ -214,8 +228,7 @@ def _metrics() -> Iterator[str]:
         ("metric", "type", "labels", "what it is"),
         [
             (_code(_name(each)), type(each).__name__.lower(), ", ".join(map(_code, each._labelnames)), _told(each))
-            for each in vars(metrics).values()
-            if isinstance(each, MetricWrapperBase)
+            for each in METRICS
         ],
     )
 

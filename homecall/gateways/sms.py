@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, get_args
 
 from homecall.contract.encoding import NotUtf8, decoded
+from homecall.gateways import metrics
 from homecall.gateways.breaker import Breaker
 from homecall.gateways.http import TooLong, body_of, client, wrong_address
-from homecall.runtime import metrics
 from homecall.runtime.logs import log
 from homecall.runtime.settings import Settings, SettingsError
 

@@ -20,10 +20,10 @@ from pymongo.errors import PyMongoError
 
 from homecall.contract.topics import INTAKE, NOTIFIER, SCHEDULER
 from homecall.contract.types import ZONE, Day
+from homecall.operations import metrics
 from homecall.operations.drift import WAYS_OUT, Counts, Difference, Facts, Judged, judge
 from homecall.operations.failure import Failure
 from homecall.operations.terminal import counted, json_line, print_bytes, print_error, settings
-from homecall.runtime import metrics
 from homecall.runtime.clock import clock_from
 from homecall.runtime.failures import Transient
 from homecall.runtime.mongo.errors import outage, place_of

@@ -1,4 +1,4 @@
-"""Every metric, as the contract names it.
+"""What every service measures; what only one does stands in ``services/<name>/metrics.py``.
 
 Labels never hold an id of a person or of a request; that of a clinic only where ``HOMECALL_CLINIC_METRICS`` is on.
 """
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from typing import get_args
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 from homecall.contract.envelope import DeadReason
 from homecall.runtime.engine.decision import Decided, Ended, Measure, Stage, Took
@@ -38,12 +38,6 @@ OPEN = Gauge(
 OLDEST_OPEN_SECONDS = Gauge(
     "homecall_oldest_open_seconds", "Age of the oldest open one by the statutory clock", ["deadline", "channel"]
 )
-OPEN_NEAR_LIMIT = Gauge(
-    "homecall_open_near_limit",
-    "Open answers that have used half of their time and not all of it, by what they wait for: decision (of intake), "
-    "schedule, place (in a doctor's day), clinic (who gives it aloud); the same on every replica",
-    ["deadline", "channel", "waits_for"],
-)
 EVENTS = Counter("homecall_events_total", "Records by what became of them", ["topic", "type", "result"])
 EVENT_AGE_SECONDS = Gauge("homecall_event_age_seconds", "Age of the newest record handled", ["topic"])
 DEAD_LETTERS = Counter("homecall_dead_letters_total", "Records sent to the dead letters", ["topic", "reason"])
@@ -60,46 +54,6 @@ STEP_SECONDS = Histogram(
 # Beyond the contract: what an operator needs to see that has no other sign.
 RETRIES = Counter(
     "homecall_retries_total", "Batches tried again while the database or the broker was away", ["service"]
-)
-SMS = Counter(
-    "homecall_sms_total",
-    "Messages to patients by the state they came to, and why: see docs/operations.md",
-    ["state", "reason"],
-)
-SMS_WAITING = Gauge(
-    "homecall_sms_waiting", "Messages that are not at the gateway yet, or on their way; the same on every replica"
-)
-SMS_OLDEST_WAITING_SECONDS = Gauge(
-    "homecall_sms_oldest_waiting_seconds", "How long the oldest of them could have gone already; 0 while it must wait"
-)
-SMS_GATEWAY_SECONDS = Histogram(
-    "homecall_sms_gateway_seconds",
-    "Seconds a call of the SMS gateway took, by how it ended",
-    ["outcome"],
-    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60),
-)
-SMS_GATEWAY_RESTING = Gauge(
-    "homecall_sms_gateway_resting", "1 while this replica leaves the SMS gateway in peace, since it did not answer"
-)
-SMS_REPORTS = Counter(
-    "homecall_sms_reports_total", "Delivery reports by what became of them: taken, early, repeated, refused", ["result"]
-)
-PLANS = Counter(
-    "homecall_plans_total", "Times that the rest of a clinic's day was planned again, by what came of it", ["result"]
-)
-DECREES_MISSING = Gauge(
-    "homecall_decree_table_missing",
-    "1 where the table of government decrees for this or the next year is missing",
-    ["year"],
-)
-UNPLACED = Gauge("homecall_unplaced", "Accepted calls without a place in a doctor's day", ["cause"])
-HELD = Gauge("homecall_held", "Requests whose signature cannot be checked for now", ["channel"])
-OLDEST_HELD_SECONDS = Gauge(
-    "homecall_oldest_held_seconds", "Age of the oldest of these by the statutory clock", ["channel"]
-)
-HELD_COMPLAINTS = Gauge("homecall_held_complaints", "Complaints whose signature cannot be checked for now", ["channel"])
-OLDEST_HELD_COMPLAINT_SECONDS = Gauge(
-    "homecall_oldest_held_complaint_seconds", "Age of the oldest of these, from when its term began", ["channel"]
 )
 DECISIONS = Counter(
     "homecall_decisions_total",
@@ -141,46 +95,6 @@ LAG_RECORDS = Gauge(
     "homecall_lag_records", "Records that are not committed yet, of the replica's own partitions", LAG_LABELS
 )
 LAG_SECONDS = Gauge("homecall_lag_seconds", "Age of the oldest of these, at most; 0 where there is none", LAG_LABELS)
-# Only where HOMECALL_CLINIC_METRICS is on; of today, read from the scheduler's store once a minute.
-CLINIC_CALLS = Gauge(
-    "homecall_clinic_calls", "Calls of today by clinic: placed with a doctor, or waiting", ["clinic", "state"]
-)
-CLINIC_CAPACITY = Gauge("homecall_clinic_capacity", "Visits that a clinic's doctors can make today", ["clinic"])
-CLINIC_DOCTORS = Gauge(
-    "homecall_clinic_doctors",
-    "Doctors of a clinic today, by how full their day is: light (below half), busy, full",
-    ["clinic", "load"],
-)
-
-ANSWERS_MISSED = Gauge(
-    "homecall_answers_missed_this_month",
-    "Calls whose answer did not come in time, by the month in which it was due; the same on every replica",
-    ["channel"],
-)
-
-# Of homecall reconcile, which looks into several services' stores and so belongs to none: not at their /metrics.
-RECONCILE = CollectorRegistry()
-RECONCILE_DRIFT = Gauge(
-    "homecall_reconcile_drift",
-    "Differences between the stores that the last whole run of homecall reconcile found",
-    ["kind"],
-    registry=RECONCILE,
-)
-RECONCILE_REQUESTS = Gauge(
-    "homecall_reconcile_requests",
-    "Requests that the last whole run compared (judged), and those too young for it (settling)",
-    ["state"],
-    registry=RECONCILE,
-)
-RECONCILE_SECONDS = Gauge("homecall_reconcile_seconds", "Seconds that the last whole run took", registry=RECONCILE)
-RECONCILE_AT = Gauge(
-    "homecall_reconcile_last_run_timestamp_seconds",
-    "When the last whole run ended; one that could not reach a database does not count",
-    registry=RECONCILE,
-)
-RECONCILE_FAILURES = Counter(
-    "homecall_reconcile_failures_total", "Runs that broke off since a database was away", registry=RECONCILE
-)
 
 
 def record(measures: Iterable[Measure]) -> None:

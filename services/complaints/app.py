@@ -34,6 +34,7 @@ from homecall.standard.stated_times import Tolerance, tolerance_by
 from services.complaints import domain
 from services.complaints.calls import CallTimeline, Timelines
 from services.complaints.domain import CHANNELS, ComplaintState, Held, Opening
+from services.complaints.metrics import ANSWERS_MISSED, HELD_COMPLAINTS, OLDEST_HELD_COMPLAINT_SECONDS
 from services.complaints.store import ComplaintStore, schema
 
 SIGNED = ("portal",)
@@ -341,13 +342,13 @@ def build(settings: Settings, clock: Clock) -> Service:
         refresh_open("complaint", await store.open(now), CHANNELS, now)
         missed = await store.answers_missed_in(local(now).strftime("%Y-%m"))
         for channel in get_args(Channel):
-            metrics.ANSWERS_MISSED.labels(channel).set(missed.get(channel, 0))
+            ANSWERS_MISSED.labels(channel).set(missed.get(channel, 0))
         held = {channel: (number, since) for channel, number, since in await store.held()}
         for channel in SIGNED:
             number, since = held.get(channel, (0, millis(now)))
-            metrics.HELD_COMPLAINTS.labels(channel).set(number)
+            HELD_COMPLAINTS.labels(channel).set(number)
             age = (now - moment_of(since)).total_seconds()
-            metrics.OLDEST_HELD_COMPLAINT_SECONDS.labels(channel).set(max(0.0, age))
+            OLDEST_HELD_COMPLAINT_SECONDS.labels(channel).set(max(0.0, age))
 
     metrics.expect_outcomes({"complaint": CHANNELS})
     metrics.expect_decisions("complaint", CHANNELS, ["invalid_complaint"])

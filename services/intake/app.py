@@ -36,6 +36,7 @@ from homecall.standard.stated_times import Tolerance, tolerance_by
 from services.intake import domain
 from services.intake.checks import UNASKED, UNCHECKED, Checks
 from services.intake.domain import Holder, RequestState, awaits_number
+from services.intake.metrics import DECREES_MISSING, HELD, OLDEST_HELD_SECONDS
 from services.intake.outside import Outside
 from services.intake.store import IntakeStore, page_of, schema, sealed_place
 
@@ -345,7 +346,7 @@ class DecreeWatch:
         self._year = this_year
         for year in (this_year, this_year + 1):
             missing = decrees_missing(year)
-            metrics.DECREES_MISSING.labels(str(year)).set(missing)
+            DECREES_MISSING.labels(str(year)).set(missing)
             # The next year's come out in autumn at the earliest: only this year's absence is worth a warning.
             if missing and year == this_year:
                 log(topics.INTAKE).warning("no table of government decrees: moved days off are not known", year=year)
@@ -401,9 +402,9 @@ def build(settings: Settings, clock: Clock) -> Service:
         found = {channel: (number, oldest) for channel, number, oldest in await store.held()}
         for channel in SIGNED:
             number, oldest = found.get(channel, (0, None))
-            metrics.HELD.labels(channel).set(number)
+            HELD.labels(channel).set(number)
             age = 0.0 if oldest is None else (now - moment_of(oldest)).total_seconds()
-            metrics.OLDEST_HELD_SECONDS.labels(channel).set(max(0.0, age))
+            OLDEST_HELD_SECONDS.labels(channel).set(max(0.0, age))
 
     metrics.expect_outcomes({"queue": QUEUED, "answer": SIGNED})
     metrics.expect_stages({"queue": QUEUED, "intake": CHANNELS})

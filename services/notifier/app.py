@@ -26,6 +26,7 @@ from homecall.standard.rules import load_rule_sets
 from homecall.standard.stated_times import Tolerance, tolerance_by
 from services.notifier.domain import Call, Notifier, Waits, clinic_facts
 from services.notifier.messages import policy_of
+from services.notifier.metrics import OPEN_NEAR_LIMIT, SMS
 from services.notifier.outbox import Outbox, Reports, Stores
 from services.notifier.store import WATCHED, Calls, Mailings, OptOuts, Receipts, schema
 
@@ -97,13 +98,13 @@ def build(settings: Settings, clock: Clock) -> Service:
             refresh_open(deadline, await calls.open(deadline, now), channels, now)
         near = await calls.near_limit(now)
         for channel, waits_for in itertools.product(WATCHED["answer"], get_args(Waits)):
-            metrics.OPEN_NEAR_LIMIT.labels("answer", channel, waits_for).set(near.get((channel, waits_for), 0))
+            OPEN_NEAR_LIMIT.labels("answer", channel, waits_for).set(near.get((channel, waits_for), 0))
         if outbox is not None:
             await outbox.gauges()
 
     metrics.expect_outcomes(WATCHED)
     for reason in ("no_outcome", *get_args(UnknownReason)):
-        metrics.SMS.labels("unknown", reason)
+        SMS.labels("unknown", reason)
     metrics.expect_stages({"scheduling": WATCHED["answer"], "answer": WATCHED["answer"], "service": WATCHED["service"]})
     secret = settings.secret("sms_report_secret")
     return Service(

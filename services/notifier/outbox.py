@@ -20,7 +20,6 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from homecall.gateways.sms import Gateway, Profile, Refused, Report, Sms, Taken, Untried, Verdict
-from homecall.runtime import metrics
 from homecall.runtime.clock import Clock
 from homecall.runtime.encryption import Vault
 from homecall.runtime.failpoint import failpoint
@@ -30,6 +29,7 @@ from homecall.runtime.mongo.mongo import Aggregate, moment_of
 from services.notifier import messages
 from services.notifier.domain import Call
 from services.notifier.messages import Mailing, Policy
+from services.notifier.metrics import SMS, SMS_OLDEST_WAITING_SECONDS, SMS_REPORTS, SMS_WAITING
 from services.notifier.mobile import mobile_number
 from services.notifier.store import Calls, Mailings, OptOuts, Receipts
 
@@ -211,8 +211,8 @@ class Outbox:
         """What waits, and how long the oldest could have gone."""
         count, since = await self._stores.mailings.waiting()
         age = 0.0 if since is None else (self._clock.now() - moment_of(since)).total_seconds()
-        metrics.SMS_WAITING.set(count)
-        metrics.SMS_OLDEST_WAITING_SECONDS.set(max(0.0, age))
+        SMS_WAITING.set(count)
+        SMS_OLDEST_WAITING_SECONDS.set(max(0.0, age))
 
     # ------------------------------------------------------------ what became of it
 
@@ -294,7 +294,7 @@ class Outbox:
         for each in changed:
             if each.id not in lost and each.state is not None:
                 for state, reason in messages.changes(before.get(each.id), each.state):
-                    metrics.SMS.labels(state, reason).inc()
+                    SMS.labels(state, reason).inc()
 
 
 _SAID: Final[Mapping[str, messages.State]] = {"sent": "sent", "delivered": "delivered", "failed": "failed"}
@@ -327,16 +327,16 @@ class Reports:
     async def receive(self, body: bytes, headers: Mapping[str, str]) -> tuple[int, str]:
         """Take what was posted."""
         if not hmac.compare_digest(_shown(headers.get("authorization", "")), self._secret):
-            metrics.SMS_REPORTS.labels("refused").inc()
+            SMS_REPORTS.labels("refused").inc()
             return 401, "show the secret as Authorization: Bearer, or as the password of Basic"
         try:
             reports = self._profile.reports(body)
         except ValueError:
-            metrics.SMS_REPORTS.labels("refused").inc()
+            SMS_REPORTS.labels("refused").inc()
             self._log.warning("a delivery report cannot be read", bytes=len(body))
             return 400, "a report is a JSON object, or a list of them, as the profile has it"
         for result, number in (await self._outbox.report(reports)).items():
-            metrics.SMS_REPORTS.labels(result).inc(number)
+            SMS_REPORTS.labels(result).inc(number)
         return 200, "taken"
 
 

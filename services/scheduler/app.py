@@ -47,6 +47,7 @@ from services.scheduler.doctor_ids import with_aliases
 from services.scheduler.domain import CallState, Placed, Unplaced, day_key
 from services.scheduler.improve import problem_of
 from services.scheduler.improver import Improver
+from services.scheduler.metrics import CLINIC_CALLS, CLINIC_CAPACITY, CLINIC_DOCTORS, PLANS, UNPLACED
 from services.scheduler.routing import order_of_waiting
 from services.scheduler.store import MOST_UNAVAILABLE, ClinicDay, SchedulerStore, schema
 from services.scheduler.waiting import packaged_waiting_order
@@ -521,7 +522,7 @@ class ClinicGauges:
         if loads:  # a day that has just begun shows its first clinic at once
             self._next = time.monotonic() + self.EVERY_SECONDS
         # Yesterday's clinics, and those that have become part of the others, must not stay as they were.
-        for gauge in (metrics.CLINIC_CALLS, metrics.CLINIC_CAPACITY, metrics.CLINIC_DOCTORS):
+        for gauge in (CLINIC_CALLS, CLINIC_CAPACITY, CLINIC_DOCTORS):
             gauge.clear()
         ranked = sorted(loads.items(), key=lambda each: (-_calls(each[1]), each[0]))
         shown = dict(ranked[: self.MOST])
@@ -530,10 +531,10 @@ class ClinicGauges:
             rest.update(load)
         for clinic_id, found in [*shown.items(), *([("_other", rest)] if rest else [])]:
             for state in ("placed", "waiting"):
-                metrics.CLINIC_CALLS.labels(clinic_id, state).set(found.get(state, 0))
-            metrics.CLINIC_CAPACITY.labels(clinic_id).set(found.get("capacity", 0))
+                CLINIC_CALLS.labels(clinic_id, state).set(found.get(state, 0))
+            CLINIC_CAPACITY.labels(clinic_id).set(found.get("capacity", 0))
             for load_name in ("light", "busy", "full"):
-                metrics.CLINIC_DOCTORS.labels(clinic_id, load_name).set(found.get(load_name, 0))
+                CLINIC_DOCTORS.labels(clinic_id, load_name).set(found.get(load_name, 0))
 
 
 def _calls(load: Mapping[str, int]) -> int:
@@ -568,7 +569,7 @@ def build(settings: Settings, clock: Clock) -> Service:
         except Exception as error:  # whatever it was: promises stand, and a day that was left marked is settled
             log(topics.SCHEDULER).warning("a day was not planned again", error=type(error).__name__)
             result = "failed"
-        metrics.PLANS.labels(result).inc()
+        PLANS.labels(result).inc()
 
     async def plan_again(_: datetime) -> None:
         # Never awaited here: timers and batches go on while a plan is made.
@@ -598,7 +599,7 @@ def build(settings: Settings, clock: Clock) -> Service:
         refresh_open("visit", await store.open_visits(), CHANNELS, now)
         unplaced = await store.unplaced()
         for causation_id in ("no_roster", "no_capacity"):
-            metrics.UNPLACED.labels(causation_id).set(unplaced.get(causation_id, 0))
+            UNPLACED.labels(causation_id).set(unplaced.get(causation_id, 0))
         if settings.clinic_metrics:
             await by_clinic.refresh(now)
 

@@ -11,10 +11,8 @@ from typing import Any
 
 import pytest
 import yaml
-from prometheus_client.metrics import MetricWrapperBase
 
-from homecall.cli.reference import _name
-from homecall.runtime import metrics
+from homecall.cli.reference import METRICS, _name
 from tests.deploy.debian import program
 from tests.stack import ROOT
 
@@ -162,7 +160,7 @@ def test_every_panel_asks_for_one_namespace() -> None:
 
 
 def test_every_metric_in_a_rule_is_one_of_ours() -> None:
-    ours = {_name(each) for each in vars(metrics).values() if isinstance(each, MetricWrapperBase)}
+    ours = {_name(each) for each in METRICS}
     recorded = {each["record"] for each in rules(RULES)}
     for each in [*rules(RULES), *rules(ALERTS)]:
         expression = re.sub(r'"[^"]*"', "", each["expr"])

@@ -6,12 +6,12 @@ from datetime import datetime
 
 import structlog
 
-from homecall.runtime import metrics
 from services.intake.app import DecreeWatch
+from services.intake.metrics import DECREES_MISSING
 
 
 def shown(year: int) -> float:
-    return float(next(iter(metrics.DECREES_MISSING.labels(str(year)).collect())).samples[0].value)
+    return float(next(iter(DECREES_MISSING.labels(str(year)).collect())).samples[0].value)
 
 
 def test_r8_also_at_the_turn_of_a_year_and_once() -> None:
