@@ -6,6 +6,7 @@ on the safe side.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import bson
@@ -29,13 +30,18 @@ _OVERHEAD: Final = 300
 _WAY_OUT: Final = "look for what sends them, and send the last one again under a new id once it has ended"
 
 
-def beyond(aggregate: Aggregate[Any], event: Incoming, decision: Decision[Any]) -> Dead | None:
-    """What is said of an event whose decision would let the document of its subject grow beyond the limit."""
+def beyond(
+    aggregate: Aggregate[Any], event: Incoming, decision: Decision[Any], size: Callable[[Any], int]
+) -> Dead | None:
+    """What is said of an event whose decision would let the document of its subject grow beyond the limit.
+
+    ``size`` gives the bytes of a state's document.
+    """
     if len(aggregate.outcomes) + len(aggregate.fresh) < _FEW or decision.state is None:
         return None
     most = MOST_OF_OURS if TOPIC_OF_TYPE[event.type].ours else MOST_FROM_OUTSIDE
     said = sum(len(say.data.to_json()) + _OVERHEAD for say in decision.says)
-    if _said_so_far(aggregate) + said + len(bson.encode(vars(decision.state))) <= most:
+    if _said_so_far(aggregate) + said + size(decision.state) <= most:
         return None
     return Dead(
         "invalid_transition",

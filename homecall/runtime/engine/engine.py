@@ -252,7 +252,7 @@ class Engine(Generic[S]):
             return "handled"
         if decision.state is None:
             return "repeated"
-        if (dead := beyond(aggregate, event, decision)) is not None:
+        if (dead := beyond(aggregate, event, decision, self.store.size)) is not None:
             deaths[index] = dead
             return "dead"
         first = aggregate.state is None

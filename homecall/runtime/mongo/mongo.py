@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any, Generic, TypeVar
 from uuid import uuid4
 
+import bson
 from bson.raw_bson import RawBSONDocument
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import ASCENDING, IndexModel, InsertOne, UpdateOne
@@ -23,6 +24,7 @@ from homecall.contract.topics import TOPIC_OF_TYPE
 from homecall.runtime.engine.decision import Dead, Measure
 from homecall.runtime.failpoint import failpoint
 from homecall.runtime.failures import Awaited
+from homecall.runtime.mongo.codec import Codec
 from homecall.runtime.mongo.errors import DUPLICATE_KEY, caused_by_document, only_duplicates, outage, place_of
 from homecall.runtime.settings import SettingsError
 
@@ -355,8 +357,7 @@ class Repository(Generic[S]):
         remember: int = 0,
     ) -> None:
         self._collection = collection
-        self._state_type = state_type
-        self._known = {each.name for each in fields(state_type)}  # type: ignore[arg-type]  # a dataclass
+        self._codec = Codec(state_type)
         self._timer_at = timer_at
         self._indexed = indexed
         self._indexes = indexes
@@ -379,6 +380,10 @@ class Repository(Generic[S]):
     async def prepare(self) -> None:
         """Create the indexes; safe to run again."""
         await self._collection.ensure_indexes(self.schema[1])
+
+    def size(self, state: S) -> int:
+        """How many bytes the document of a state has."""
+        return len(bson.encode(self._codec.encode(state)))
 
     def derived(self, doc: Mapping[str, Any]) -> Mapping[str, Any]:
         """The fields that a document is found by, as this release stores them; None for what it is to be without."""
@@ -511,7 +516,7 @@ class Repository(Generic[S]):
         gone: dict[str, str] = {}
         moments = [parked.until for parked in each.parked]
         if each.state is not None:
-            found["s"] = dict(vars(each.state))
+            found["s"] = self._codec.encode(each.state)
             timer_at = each.timer_at or self._timer_at(each.state)
             if timer_at is not None:
                 moments.append(timer_at)
@@ -560,8 +565,7 @@ class Repository(Generic[S]):
         stored = doc.get("s")
         if stored is None:
             return None
-        # A field of a later release is left alone, one of an earlier release has its default.
-        return self._state_type(**{name: value for name, value in stored.items() if name in self._known})
+        return self._codec.decode(stored)
 
     def _from_doc(self, doc: Mapping[str, Any]) -> Aggregate[S]:
         unsent = list(doc.get("unsent", ()))

@@ -65,16 +65,16 @@ def recorded(
                 "value": text_of(each.value),
             }
     for store, key, doc in documents:
-        yield {"store": store, "id": key, "document": _plain({**doc, **{name: "…" for name in MASKED if name in doc}})}
+        yield {"store": store, "id": key, "document": plain({**doc, **{name: "…" for name in MASKED if name in doc}})}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A stored value as JSON. Fields by name: servers differ in the order in which they add those of one update."""
     match value:
         case dict():
-            return {name: _plain(value[name]) for name in sorted(value)}
+            return {name: plain(value[name]) for name in sorted(value)}
         case list():
-            return [_plain(each) for each in value]
+            return [plain(each) for each in value]
         case bytes():
             return {"bytes": base64.b64encode(value).decode()}
         case datetime():
