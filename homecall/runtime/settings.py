@@ -5,11 +5,11 @@ A wrong or missing one stops the start with one line that names it: ``SettingsEr
 
 from __future__ import annotations
 
-import json
 import re
 import ssl
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
@@ -21,16 +21,7 @@ from homecall.runtime.failpoint import check as check_failpoint
 from homecall.runtime.kafka.senders import BadSenders, read_senders
 
 PORTS = {"intake": 8101, "scheduler": 8102, "notifier": 8103, "complaints": 8104, "all": 8100}
-
-
 _HOST_AND_PORT = re.compile(r"\s*[^\s,]+:(\d{1,5})\s*\Z")
-
-
-def _is_address(text: str) -> bool:
-    found = _HOST_AND_PORT.match(text)
-    return found is not None and 0 < int(found[1]) < 2**16
-
-
 _FILES = (
     *("kafka_ca_file", "kafka_cert_file", "kafka_key_file", "keys_file"),
     *("sms_password_file", "sms_profile", "sms_report_secret_file"),
@@ -179,58 +170,11 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="the least level logged")
 
     @model_validator(mode="after")
-    def _together(self) -> Self:
-        if self.clock is not None:
-            if self.env != "development":
-                raise PydanticCustomError(
-                    "clock", "HOMECALL_CLOCK is for development only: set HOMECALL_ENV=development"
-                )
-            try:
-                clock_from(self.clock)
-            except ValueError as error:
-                raise PydanticCustomError("clock", str(error)) from None
-        if self.failpoint is not None:
-            if self.env != "development":
-                raise PydanticCustomError(
-                    "failpoint",
-                    "HOMECALL_FAILPOINT ends or holds the service and is for development only: unset it, or set "
-                    "HOMECALL_ENV=development",
-                )
-            try:
-                check_failpoint(self.failpoint)
-            except ValueError as error:
-                raise PydanticCustomError("failpoint", str(error)) from None
-        if self.signatures == "off" and self.env != "development":
-            raise PydanticCustomError(
-                "signatures", "HOMECALL_SIGNATURES=off is for development only: set rsa or ncanode, or development"
-            )
-        if self.kafka_security == "SASL_SSL" and (self.kafka_username is None or self.kafka_password is None):
-            raise PydanticCustomError(
-                "kafka", "HOMECALL_KAFKA_SECURITY=SASL_SSL needs HOMECALL_KAFKA_USERNAME and HOMECALL_KAFKA_PASSWORD"
-            )
-        for name in _FILES:
-            path = getattr(self, name)
-            if path is not None and not path.is_file():
-                raise PydanticCustomError("file", f"HOMECALL_{name.upper()} names no file that can be read")
-        if self.kafka_security != "PLAINTEXT":
-            _look_at_certificates(self.kafka_ca_file, self.kafka_cert_file, self.kafka_key_file)
-        if self.senders_file is not None:
-            try:
-                read_senders(decoded(self.senders_file.read_bytes()))
-            except (OSError, ValueError, BadSenders) as error:
-                known = isinstance(error, BadSenders | NotUtf8)
-                why = str(error) if known else "names no file that can be read"
-                raise PydanticCustomError("senders", f"HOMECALL_SENDERS_FILE {why}") from None
-        if self.duty_officer is not None and self.officer() is None:
-            raise PydanticCustomError(
-                "officer", "HOMECALL_DUTY_OFFICER must be a full name, a comma and a position, each in words"
-            )
-        if self.rules is not None and not self.rules.is_dir():
-            raise PydanticCustomError("rules", "HOMECALL_RULES names no directory")
-        if not all(_is_address(each) for each in self.kafka_bootstrap.split(",")):
-            raise PydanticCustomError(
-                "bootstrap", "HOMECALL_KAFKA_BOOTSTRAP must be host:port, several with commas, as in 127.0.0.1:9092"
-            )
+    def _fit_together(self) -> Self:
+        for check in _CHECKS:
+            problem = check(self)
+            if problem is not None:
+                raise PydanticCustomError("settings", problem)
         return self
 
     def officer(self) -> dict[str, str] | None:
@@ -264,42 +208,118 @@ class Settings(BaseSettings):
             raise SettingsError(f"{setting}_FILE names a file that is empty or cannot be read")
         return text
 
-    def personal_key(self) -> bytes:
-        """The key under which IINs are looked up, at least 32 bytes.
 
-        From ``keys_file``, ``{"lookup": "<64 hex digits>"}``; in development a fixed one stands in.
-        """
-        if self.keys_file is None:
-            if self.env == "development":
-                return b"development only: no secret at all"
-            raise SettingsError(
-                "HOMECALL_KEYS_FILE is missing: in production it names the file with the personal data keys"
-            )
-        try:
-            key = bytes.fromhex(json.loads(decoded(self.keys_file.read_bytes()))["lookup"])
-        except NotUtf8 as error:
-            raise SettingsError(f"HOMECALL_KEYS_FILE {error}") from None
-        except (ValueError, KeyError, TypeError, OSError):
-            key = b""
-        if len(key) < 32:
-            raise SettingsError('HOMECALL_KEYS_FILE must hold {"lookup": "…"} with at least 64 hex digits')
-        return key
+def _clock(settings: Settings) -> str | None:
+    if settings.clock is None:
+        return None
+    if settings.env != "development":
+        return "HOMECALL_CLOCK is for development only: set HOMECALL_ENV=development"
+    return _error_of(lambda: clock_from(settings.clock))
 
 
-def _look_at_certificates(authority: Path | None, certificate: Path | None, key: Path | None) -> None:
+def _failpoint(settings: Settings) -> str | None:
+    if settings.failpoint is None:
+        return None
+    if settings.env != "development":
+        return (
+            "HOMECALL_FAILPOINT ends or holds the service and is for development only: unset it, or set "
+            "HOMECALL_ENV=development"
+        )
+    return _error_of(lambda: check_failpoint(str(settings.failpoint)))
+
+
+def _error_of(check: Callable[[], object]) -> str | None:
     try:
-        context = ssl.create_default_context(cafile=authority)
+        check()
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _signatures(settings: Settings) -> str | None:
+    if settings.signatures == "off" and settings.env != "development":
+        return "HOMECALL_SIGNATURES=off is for development only: set rsa or ncanode, or development"
+    return None
+
+
+def _sasl(settings: Settings) -> str | None:
+    if settings.kafka_security == "SASL_SSL" and None in (settings.kafka_username, settings.kafka_password):
+        return "HOMECALL_KAFKA_SECURITY=SASL_SSL needs HOMECALL_KAFKA_USERNAME and HOMECALL_KAFKA_PASSWORD"
+    return None
+
+
+def _files(settings: Settings) -> str | None:
+    for name in _FILES:
+        path = getattr(settings, name)
+        if path is not None and not path.is_file():
+            return f"HOMECALL_{name.upper()} names no file that can be read"
+    return None
+
+
+def _certificates(settings: Settings) -> str | None:
+    if settings.kafka_security == "PLAINTEXT":
+        return None
+    try:
+        context = ssl.create_default_context(cafile=settings.kafka_ca_file)
     except OSError:
-        raise PydanticCustomError("tls", "HOMECALL_KAFKA_CA_FILE holds no certificate in PEM form") from None
-    if certificate is not None:
+        return "HOMECALL_KAFKA_CA_FILE holds no certificate in PEM form"
+    if settings.kafka_cert_file is not None:
         try:
-            # A key that wants a password is none that a service can use: nobody is there to type it.
-            context.load_cert_chain(certificate, key, password="")
+            # With an empty password, OpenSSL reports a protected key instead of asking for its password.
+            context.load_cert_chain(settings.kafka_cert_file, settings.kafka_key_file, password="")
         except (OSError, ValueError):
-            raise PydanticCustomError(
-                "tls",
-                "HOMECALL_KAFKA_CERT_FILE and HOMECALL_KAFKA_KEY_FILE hold no certificate with its key in PEM form",
-            ) from None
+            return "HOMECALL_KAFKA_CERT_FILE and HOMECALL_KAFKA_KEY_FILE hold no certificate with its key in PEM form"
+    return None
+
+
+def _senders(settings: Settings) -> str | None:
+    if settings.senders_file is None:
+        return None
+    try:
+        read_senders(decoded(settings.senders_file.read_bytes()))
+    except (BadSenders, NotUtf8) as error:
+        return f"HOMECALL_SENDERS_FILE {error}"
+    except (OSError, ValueError):
+        return "HOMECALL_SENDERS_FILE names no file that can be read"
+    return None
+
+
+def _officer(settings: Settings) -> str | None:
+    if settings.duty_officer is not None and settings.officer() is None:
+        return "HOMECALL_DUTY_OFFICER must be a full name, a comma and a position, each in words"
+    return None
+
+
+def _rules(settings: Settings) -> str | None:
+    if settings.rules is not None and not settings.rules.is_dir():
+        return "HOMECALL_RULES names no directory"
+    return None
+
+
+def _bootstrap(settings: Settings) -> str | None:
+    if not all(map(_is_address, settings.kafka_bootstrap.split(","))):
+        return "HOMECALL_KAFKA_BOOTSTRAP must be host:port, several with commas, as in 127.0.0.1:9092"
+    return None
+
+
+def _is_address(text: str) -> bool:
+    found = _HOST_AND_PORT.match(text)
+    return found is not None and 0 < int(found[1]) < 2**16
+
+
+_CHECKS: Final = (
+    _clock,
+    _failpoint,
+    _signatures,
+    _sasl,
+    _files,
+    _certificates,
+    _senders,
+    _officer,
+    _rules,
+    _bootstrap,
+)
+"""What one field alone does not tell: each returns what is wrong, in one line."""
 
 
 def load_settings(**over: Any) -> Settings:

@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from homecall.cli.main import app
 from homecall.contract.access import users
 from homecall.contract.topics import SERVICES, TOPICS, read_by
+from homecall.runtime.encryption import BadKeys, key_ring, keys_object
 from homecall.runtime.settings import Settings, SettingsError, load_settings
 from tests.deploy.crds import SCHEMAS
 from tests.tls import Authority
@@ -209,7 +210,7 @@ def _files(spec: Resource, maps: dict[str, Resource], certificate: str) -> dict[
     made = {
         "homecall-cluster-ca-cert": {"ca.crt": certificate},
         "homecall-mongodb-ca": {"ca.crt": certificate},
-        "homecall-keys": {"keys.json": json.dumps({"lookup": "ab" * 32})},
+        "homecall-keys": {"keys.json": json.dumps({"lookup": "ab" * 32, "keys": {"1": "cd" * 32}, "current": "1"})},
     }
     found = {}
     for volume in spec["volumes"]:
@@ -259,8 +260,9 @@ def test_every_container_starts_with_the_settings_that_it_is_given(
                     process.setenv(each, text.replace("/etc/homecall", f"{tmp_path}/{name}/etc/homecall"))
                 try:
                     settings = load_settings()
-                    settings.personal_key()
-                except SettingsError as error:
+                    assert settings.keys_file is not None, name
+                    key_ring(keys_object(settings.keys_file.read_text("utf-8")))
+                except (SettingsError, BadKeys) as error:
                     pytest.fail(f"{name}: {error}")
             if settings.kafka_security == "PLAINTEXT":
                 assert container["args"][0] in {"migrate", "erase", "reconcile"}, f"{name} writes to Kafka"

@@ -104,7 +104,7 @@ def _password(path: Path) -> object:
 
 def _keys(path: Path) -> object:
     path.chmod(0o600)
-    return Vault.from_settings(of(keys_file=path)).current, of(keys_file=path).personal_key().hex()
+    return Vault.from_settings(of(keys_file=path)).current
 
 
 def _senders(path: Path) -> object:
@@ -117,7 +117,7 @@ def _profile(path: Path) -> object:
 
 READERS: dict[str, tuple[str, Callable[[Path], object], object]] = {
     "password": (PASSWORD + "\n", _password, PASSWORD),
-    "keys": (KEYS, _keys, ("2026-1", "ab" * 32)),
+    "keys": (KEYS, _keys, "2026-1"),
     "senders": (SENDERS, _senders, (True, {"senders": {}})),
     "profile": (COMMENT, _profile, True),
 }

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homecall.runtime.encryption import BadKeys, KeyRing, Unreadable, Vault, key_ring, keys_object
+from homecall.runtime.encryption import BadKeys, KeyRing, Unreadable, Vault, key_ring
 from homecall.runtime.settings import Settings, SettingsError
 
 LOOKUP, FIRST, SECOND = "11" * 32, "a1" * 32, "b2" * 32
@@ -212,11 +212,6 @@ def test_a_good_file_is_taken(tmp_path: Path) -> None:
     assert vault.open(VAULT.seal(b"x", PLACE), PLACE) == b"x"
     assert vault.index("iin", IIN) == VAULT.index("iin", IIN)
     assert vault.current == "2026-1"
-
-
-def test_the_key_to_look_up_by_is_the_one_that_the_settings_read(tmp_path: Path) -> None:
-    of_file = settings(keys_file(tmp_path, GOOD))
-    assert key_ring(keys_object(of_file.keys_file.read_text())).lookup == of_file.personal_key()  # type: ignore[union-attr]  # it is there by now
 
 
 SECRET = "5ec4e7" * 11  # 66 digits: too many for a key

@@ -1,12 +1,11 @@
 """A wrong or missing setting stops the start with one line that names it."""
 
-import json
 import os
 from pathlib import Path
 
 import pytest
 
-from homecall.runtime.settings import PORTS, Settings, SettingsError, load_settings
+from homecall.runtime.settings import PORTS, SettingsError, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -135,30 +134,3 @@ def test_an_env_file_is_read_and_the_environment_goes_before_it(
     monkeypatch.setenv("HOMECALL_MONGO_PREFIX", "from_environment")
     settings = load_settings()
     assert (settings.mongo_prefix, settings.batch_max) == ("from_environment", 7)
-
-
-# ---- the key for personal data
-
-
-def keys(tmp_path: Path, text: str) -> Settings:
-    path = tmp_path / "keys.json"
-    path.write_text(text)
-    return load_settings(keys_file=path)
-
-
-def test_the_key_is_read_from_its_file(tmp_path: Path) -> None:
-    assert keys(tmp_path, json.dumps({"lookup": "ab" * 32})).personal_key() == b"\xab" * 32
-
-
-@pytest.mark.parametrize(
-    "text", ["", "{", "[]", "{}", '{"lookup": 7}', '{"lookup": "zz"}', json.dumps({"lookup": "ab" * 31})]
-)
-def test_a_key_file_that_holds_none(tmp_path: Path, text: str) -> None:
-    with pytest.raises(SettingsError, match=r"\AHOMECALL_KEYS_FILE must hold [^\n]+\Z"):
-        keys(tmp_path, text).personal_key()
-
-
-def test_production_needs_the_key_and_development_has_one_of_its_own() -> None:
-    with pytest.raises(SettingsError, match=r"\AHOMECALL_KEYS_FILE is missing[^\n]+\Z"):
-        load_settings().personal_key()
-    assert load_settings(env="development").personal_key() == load_settings(env="development").personal_key()
