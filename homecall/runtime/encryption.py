@@ -2,7 +2,7 @@
 
 The keys file (``HOMECALL_KEYS_FILE``) is JSON, made and rotated by ``homecall keys``:
 ``{"lookup": "<64 or more hex digits>", "keys": {"2026-1": "<64 hex digits>", …}, "current": "2026-1"}``.
-Why so, and how keys are rotated: docs/decisions/0020-personal-data-at-rest.md.
+Why so: docs/decisions/0020-personal-data.md. How keys are rotated: docs/security.md.
 """
 
 from __future__ import annotations
