@@ -6,7 +6,6 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from html.parser import HTMLParser
 from itertools import permutations
@@ -17,10 +16,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pypdf import PdfReader
+from reportlab.lib.styles import ParagraphStyle
 
 from homecall.contract.events import ClinicPublished, JournalEntry, Outcome, RefusalCode, Specialty
 from homecall.contract.types import ZONE
 from homecall.documents.markup import unbroken
+from homecall.documents.pdf import BOLD, PLAIN, glyphs, paragraph, register_fonts, width_of
 from homecall.documents.register import as_csv, as_html, as_pdf
 from homecall.documents.register.register import Cell, Column, Heard, PrintedPage, Register, printed, register_of
 from homecall.operations import journal
@@ -434,8 +435,8 @@ def test_each_font_has_every_letter_of_our_words() -> None:
     }
     alphabet = set("".join(chr(code) for code in range(0x410, 0x450)) + KAZAKH + "Ёё№«»–—·°…’")
     latin = set("ABCXYZabcxyz0123456789ÄÖÜßÇĞİŞçğışƏəŁłŠšŽž")
-    for font in (as_pdf.PLAIN, as_pdf.BOLD):
-        assert {ord(letter) for letter in said | alphabet | latin} <= as_pdf.glyphs(font)
+    for font in (PLAIN, BOLD):
+        assert {ord(letter) for letter in said | alphabet | latin} <= glyphs(font)
 
 
 def test_kazakh_letters_are_whole_in_the_pdf_also_where_they_came_in_pieces() -> None:
@@ -488,34 +489,22 @@ def test_no_word_of_ours_is_broken(language: PageLanguage) -> None:
         + [refused(20 + n, code, channel="desk") for n, code in enumerate(words.REFUSALS)]
     )
     page = printed(every, language)
-    as_pdf.write(page, at("18:00"))
-    drawn = {
-        word
-        for sheet in as_pdf._sheets(page)
-        for _, strip in sheet
-        for box in strip.boxes
-        for run in box.runs
-        for word in run.text.split()
-    }
-    # The foot of the page is drawn by itself.
-    assert drawn >= set(all_text(replace(page, as_of="")).split())
+    drawn = " ".join(page_texts(as_pdf.write(page, at("18:00")))).split()
+    # What is drawn whole has blanks that do not break a line, as phone numbers have.
+    assert set(drawn) >= set(" ".join(all_text(page).split()).split())
 
 
-def test_nothing_is_drawn_off_the_page_or_over_its_neighbour() -> None:
-    page = printed(a_day(), "kk")
-    as_pdf.write(page, at("18:00"))
-    for sheet in as_pdf._sheets(page):
-        bottom = 0.0
-        for top, strip in sheet:
-            assert top >= bottom - 0.01
-            bottom = top + strip.height
-            for box in strip.boxes:
-                for run in box.runs:
-                    width = as_pdf._width_of(run.text, run.font, run.size)
-                    left = run.x - width / 2 if run.centred else run.x
-                    assert box.left - 0.01 <= left
-                    assert left + width <= box.left + box.width + 0.01
-        assert bottom <= as_pdf._TOP + as_pdf._ROOM + 0.01
+def test_nothing_is_drawn_off_the_page() -> None:
+    for page in PdfReader(io.BytesIO(journal.written(a_day(), "pdf", "kk"))).pages:
+        places: list[tuple[float, float]] = []
+
+        def seen(text: str, page: Any, line: Any, *_: Any, places: list[tuple[float, float]] = places) -> None:
+            if text.strip():
+                places.append((page[4] + line[4], page[5] + line[5]))
+
+        page.extract_text(visitor_text=seen)
+        assert len(places) > 20
+        assert all(20 < x < page.mediabox.width - 20 and 20 < y < page.mediabox.height - 15 for x, y in places)
 
 
 # ---------------------------------------------------------------- HTML
@@ -694,33 +683,35 @@ def test_a_visit_that_stands_as_it_was_told_was_not_moved(later: dict[str, Any])
 
 
 def test_a_name_that_is_too_long_is_broken_behind_its_hyphen() -> None:
-    as_pdf.register_fonts()
+    register_fonts()
+    style = ParagraphStyle("name", fontName=BOLD, fontSize=6.6, leading=8)
+
+    def lines(name: str) -> list[str]:
+        drawn = paragraph(name, style, width=85)
+        drawn.wrap(85, 1000)
+        return [" ".join(line[1]) if isinstance(line, tuple) else _words(line) for line in drawn.blPara.lines]
+
     name = "Әбдірахманқызы-Нұрмұхамбетова Гүлбаршын"
-    assert as_pdf._wrapped(name, as_pdf.BOLD, 6.6, 85) == ["Әбдірахманқызы-", "Нұрмұхамбетова", "Гүлбаршын"]
-    assert "".join(as_pdf._wrapped("-" * 60, as_pdf.BOLD, 6.6, 85)) == "-" * 60
+    assert lines(name) == ["Әбдірахманқызы-", "Нұрмұхамбетова", "Гүлбаршын"]
+    assert "".join(lines("-" * 60)) == "-" * 60
+
+
+def _words(line: Any) -> str:
+    return "".join(word.text for word in line.words)
 
 
 # ---------------------------------------------------------------- heads
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_no_word_of_a_head_is_divided_in_pdf(language: PageLanguage) -> None:
+def test_a_column_is_as_wide_as_the_longest_word_of_its_head(language: PageLanguage) -> None:
     page = printed(a_day(), language)
-    for table in (*page.tables, page.totals):
-        heads = [column.head.split() for column in table.columns]
-        drawn = as_pdf._head(as_pdf._laid_out(table.columns, as_pdf._WIDTH))
-        assert [" ".join(run.text for run in box.runs).split() for box in drawn.boxes] == heads
-        right = drawn.boxes[-1].left + drawn.boxes[-1].width
-        assert right == pytest.approx(as_pdf._LEFT + as_pdf._WIDTH), "the table is as wide as the page"
-
-
-def test_a_column_is_as_wide_as_the_longest_word_of_its_head() -> None:
-    columns = [Column("Дәрігердіңмамандығыұзақ", 1), Column("№", 10), Column("Мекенжайы, телефоны", 90)]
-    laid_out = as_pdf._laid_out(columns, 300.0)
-    assert [" ".join(run.text for run in box.runs) for box in as_pdf._head(laid_out).boxes] == [
-        column.head for column in columns
-    ]
-    assert sum(width for *_, width in laid_out) == pytest.approx(300.0)
+    long = [Column("Дәрігердіңмамандығыұзақ", 1), Column("№", 10), Column("Мекенжайы, телефоны", 90)]
+    for columns, room in ((long, 300.0), *((table.columns, 771.0) for table in (*page.tables, page.totals))):
+        widths = as_pdf.column_widths(columns, room)
+        assert sum(widths) == pytest.approx(room), "the table is as wide as the page"
+        for column, width in zip(columns, widths, strict=True):
+            assert width >= max(width_of(word, BOLD, 5.8) for word in column.head.split()) + 4.8
 
 
 def test_no_word_of_a_head_is_divided_in_html() -> None:

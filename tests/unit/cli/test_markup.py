@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from homecall.documents.markup import marked_up, unbroken, whole_words
-from homecall.documents.register.as_pdf import BOLD, PLAIN, drawable
+from homecall.documents.pdf import BOLD, PLAIN, drawable
 from homecall.texts.language import CONTACT_CENTRE
 
 
