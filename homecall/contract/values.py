@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from homecall.contract.events.deadlines import DEADLINE_MEANINGS
+
 MEANINGS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
     "Channel": (
         "How an application came in (C3).",
@@ -128,13 +130,7 @@ MEANINGS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
     ),
     "DeadlineName": (
         "Which statutory deadline it is.",
-        {
-            "queue": "waiting in the queue (C4.2)",
-            "service": "being served at the clinic (C4.3)",
-            "answer": "until the result (C4.1, C4.4)",
-            "visit": "until closing time on the day of the visit (C4.5)",
-            "complaint": "until the answer to a complaint (C10.4, C10.8)",
-        },
+        DEADLINE_MEANINGS,
     ),
     "RequestStatus": (
         "Status of a request (C6.2).",

@@ -21,6 +21,7 @@ from homecall.runtime.mongo.last_known_good import LastKnownGood
 from homecall.runtime.mongo.mongo import Database
 from homecall.standard.calendar import local
 from homecall.standard.clinics import calendar_of
+from homecall.standard.deadlines import clause_of
 from homecall.standard.replay import today_differs
 from homecall.standard.rules import NotCoveredError, RuleSetError, RuleSets, load_rule_sets
 
@@ -42,8 +43,6 @@ _KEPT_IN = {
     MESSAGES: (NOTIFIER, "messages"),
 }
 _COMPARED = {"request.accepted", "request.deferred", "request.refused"}
-_ANSWER = {"desk": "C4.1", "phone": "C4.1", "portal": "C4.4"}
-_DEADLINES = {"queue": "C4.2", "service": "C4.3", "visit": "R13"}
 _RESULT = {"desk": "C6.1", "phone": "C6.1", "portal": "C6.2"}
 
 
@@ -191,18 +190,17 @@ def _said(service: str, channel: str, event: dict[str, Any]) -> dict[str, Any]:
             facts["doctor_id"] = data["doctor"]["doctor_id"]
         return _step(event["time"], service, event_type, ["R13", "R14"], None, facts)
     if event_type.startswith("deadline."):
-        deadline = data["deadline"]
         if data["subject_kind"] == "complaint":
-            facts = _some(data, "subject_id", "due_at", "stage")
-            clause = "C10.8" if data["stage"] == "quality_authority" else "C10.4"
-            return _step(event["time"], service, event_type, [clause], event_type.split(".")[1], facts)
-        clause = _DEADLINES.get(deadline) or _ANSWER.get(data["channel"], "C4.1")
-        facts = _some(data, "deadline", "started_at", "due_at", "limit_seconds", "stage")
+            where, facts = data["stage"], _some(data, "subject_id", "due_at", "stage")
+        else:
+            where = data["channel"]
+            facts = _some(data, "deadline", "started_at", "due_at", "limit_seconds", "stage")
+        clause = clause_of(data["deadline"], where)
         return _step(event["time"], service, event_type, [clause], event_type.split(".")[1], facts)
     if event_type == "status.changed":
         on_time = data.get("on_time")
         clauses = [_RESULT.get(channel, "C6.2"), "C14"] + (
-            [_ANSWER.get(channel, "C4.1")] if on_time is not None else []
+            [clause_of("answer", channel)] if on_time is not None else []
         )
         verdict = None if on_time is None else "on time" if on_time else "late"
         return _step(event["time"], service, event_type, clauses, verdict, _some(data, "sequence", "status", "due_at"))

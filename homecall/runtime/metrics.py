@@ -13,6 +13,7 @@ from typing import get_args
 from prometheus_client import Counter, Gauge, Histogram
 
 from homecall.contract.envelope import DeadReason
+from homecall.contract.events import DeadlineName
 from homecall.runtime.engine.decision import Decided, Ended, Measure, Stage, Took
 from homecall.runtime.logs import log
 
@@ -135,7 +136,7 @@ def start_at_zero(service: str, topics: Iterable[str]) -> None:
             DEAD_LETTERS.labels(topic, reason)
 
 
-def expect_outcomes(channels: Mapping[str, Iterable[str]]) -> None:
+def expect_outcomes(channels: Mapping[DeadlineName, Iterable[str]]) -> None:
     """Show the outcomes of deadlines, by the channels that have them, from the start."""
     for deadline, names in channels.items():
         for channel in names:

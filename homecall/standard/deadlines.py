@@ -1,34 +1,149 @@
 """The five clocks: queue, service, answer, visit and complaint (C4.1 to C4.4, C10.4, C10.8, R13), and R18."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Literal
+from typing import Final, Literal
 
+from homecall.contract.events import DeadlineApproaching, DeadlineMissed, DeadlineName
 from homecall.standard.calendar import ClinicCalendar, ClinicDay, after
 from homecall.standard.complaints import Term
 from homecall.standard.rules import ClinicLimits, Limit, NotCoveredError, RuleSet, Week
 
-Deadline = Literal["queue", "service", "answer", "visit", "complaint"]
 Verdict = Literal["met", "missed"]
+Notice = Literal["approaching", "missed"]
 
 _BEFORE_CLOSING = timedelta(minutes=30)
 """How long before closing the latest warning of a term in working days comes: somebody must still be there to act."""
 
 
-@dataclass(frozen=True)
-class Clock:
-    """A limit that runs: what for, from when, until when, and when its end is near. Times are in the clinic's zone."""
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What holds for every deadline of one kind."""
 
-    deadline: Deadline
+    subject: Literal["request", "complaint"]
+    clause: str
+    label: tuple[str, str, str]
+    """How letters name it, in kk, ru and en."""
+    counted_by: Mapping[str, tuple[str, ...]]
+    """The services that count its outcomes, and for which channels."""
+    clause_where: Mapping[str, str] = field(default_factory=dict)
+    """The clause for a channel or a complaint's stage that has its own."""
+
+
+KINDS: Final[Mapping[DeadlineName, Kind]] = {
+    "queue": Kind(
+        "request",
+        "C4.2",
+        ("кезекте күту", "ожидание в очереди", "waiting in the queue"),
+        counted_by={"intake": ("desk", "phone")},
+    ),
+    "answer": Kind(
+        "request",
+        "C4.1",
+        ("өтінішке жауап", "ответ на заявку", "the answer to the request"),
+        # Intake counts those that it has to hold: only a portal request has a signature to wait for.
+        counted_by={"notifier": ("desk", "phone", "portal"), "intake": ("portal",)},
+        clause_where={"portal": "C4.4"},
+    ),
+    "service": Kind(
+        "request",
+        "C4.3",
+        ("қызмет көрсету", "обслуживание", "being served"),
+        counted_by={"notifier": ("desk", "phone")},
+    ),
+    "visit": Kind(
+        "request",
+        "R13",
+        ("дәрігердің келуі", "визит врача", "the doctor's visit"),
+        counted_by={"scheduler": ("desk", "phone", "portal")},
+    ),
+    "complaint": Kind(
+        "complaint",
+        "C10.4",
+        ("шағымға жауап", "ответ на жалобу", "the answer to the complaint"),
+        counted_by={"complaints": ("post", "in_person", "portal")},
+        clause_where={"quality_authority": "C10.8"},
+    ),
+}
+"""The kinds of deadlines. A new one is added here and in `homecall.contract.events.deadlines`."""
+
+
+def clause_of(name: DeadlineName, where: str | None) -> str:
+    """The clause that sets a deadline; ``where`` is the request's channel, or the complaint's stage."""
+    kind = KINDS[name]
+    return kind.clause_where.get(where or "", kind.clause)
+
+
+def counted_by(service: str) -> dict[DeadlineName, tuple[str, ...]]:
+    """The deadlines whose outcomes a service counts, with their channels."""
+    return {name: kind.counted_by[service] for name, kind in KINDS.items() if service in kind.counted_by}
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A deadline that runs: its kind, its times, and what has been said of it."""
+
+    deadline: DeadlineName
     channel: str
     started_at: datetime
     due_at: datetime
     limit_seconds: int
     approaching_at: datetime
+    said: Notice | None = None
+    """The last notice that was said."""
 
     def verdict(self, ended_at: datetime) -> Verdict:
         """``met`` when it ended at the due time at the latest ("at most"), else ``missed``."""
         return "met" if ended_at.astimezone(UTC) <= self.due_at else "missed"
+
+    def notice_at(self, notice: Notice) -> datetime:
+        """When a notice is due."""
+        return self.due_at if notice == "missed" else self.approaching_at
+
+
+# ---------------------------------------------------------------- near and missed
+
+
+def due_notice(clock: Clock, now: datetime) -> Notice | None:
+    """What is to be said of a deadline now, each once: it is near (R18), or missed.
+
+    When both are due, only the second is said (R14).
+    """
+    if clock.said != "missed" and clock.due_at <= now:
+        return "missed"
+    if clock.said is None and clock.approaching_at <= now:
+        return "approaching"
+    return None
+
+
+def next_notice(clock: Clock) -> tuple[Notice, datetime] | None:
+    """What is to be said of a deadline next, and when; None when all has been said."""
+    match clock.said:
+        case None:
+            return "approaching", clock.approaching_at
+        case "approaching":
+            return "missed", clock.due_at
+        case "missed":
+            return None
+
+
+def deadline_event(
+    notice: Notice, clock: Clock, *, subject_id: str, clinic_id: str, stage: str
+) -> DeadlineApproaching | DeadlineMissed:
+    """The event that says it. ``stage`` tells where the request or complaint stands."""
+    model = DeadlineMissed if notice == "missed" else DeadlineApproaching
+    return model(
+        subject_kind=KINDS[clock.deadline].subject,
+        subject_id=subject_id,
+        clinic_id=clinic_id,
+        deadline=clock.deadline,
+        channel=clock.channel,
+        started_at=clock.started_at,
+        due_at=clock.due_at,
+        limit_seconds=clock.limit_seconds,
+        stage=stage,
+    )
 
 
 # ---------------------------------------------------------------- when a term is near its end (R18)
@@ -167,7 +282,7 @@ def _clinic_limit(limits: ClinicLimits, channel: str) -> Limit | None:
 
 
 def _limited(
-    deadline: Deadline,
+    deadline: DeadlineName,
     channel: str,
     started_at: datetime,
     limit: Limit,
@@ -179,7 +294,7 @@ def _limited(
 
 
 def _until(
-    deadline: Deadline,
+    deadline: DeadlineName,
     channel: str,
     started_at: datetime,
     due_at: datetime,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from homecall.standard.deadlines import KINDS
 from homecall.texts.language import Text
 
 RECEIPT: Final = Text("Шағымның тіркелгенін растау", "Подтверждение регистрации жалобы", "Registration of a complaint")
@@ -124,12 +125,7 @@ STARTED: Final = Text("Басталды", "Начало", "From")
 DUE_AT: Final = Text("Соңғы мерзімі", "Предел", "Until")
 ENDED: Final = Text("Аяқталды", "Окончание", "Ended")
 VERDICT: Final = Text("Қорытынды", "Вывод", "Verdict")
-DEADLINES: Final[Mapping[str, Text]] = {
-    "queue": Text("кезекте күту", "ожидание в очереди", "waiting in the queue"),
-    "service": Text("қызмет көрсету", "обслуживание", "being served"),
-    "answer": Text("өтінішке жауап", "ответ на заявку", "the answer to the request"),
-    "visit": Text("дәрігердің келуі", "визит врача", "the doctor's visit"),
-}
+DEADLINES: Final[Mapping[str, Text]] = {name: Text(*kind.label) for name, kind in KINDS.items()}
 VERDICTS: Final[Mapping[str, Text]] = {
     "met": Text("сақталды", "соблюдён", "met"),
     "missed": Text("бұзылды", "нарушен", "missed"),

@@ -29,6 +29,7 @@ from homecall.runtime.service import Service, refresh_open
 from homecall.runtime.settings import Settings
 from homecall.standard.calendar import local
 from homecall.standard.clinics import Clinics
+from homecall.standard.deadlines import counted_by
 from homecall.standard.rules import RuleSets, load_rule_sets
 from homecall.standard.stated_times import Tolerance, tolerance_by
 from services.complaints import domain
@@ -350,7 +351,7 @@ def build(settings: Settings, clock: Clock) -> Service:
             age = (now - moment_of(since)).total_seconds()
             OLDEST_HELD_COMPLAINT_SECONDS.labels(channel).set(max(0.0, age))
 
-    metrics.expect_outcomes({"complaint": CHANNELS})
+    metrics.expect_outcomes(counted_by(topics.COMPLAINTS))
     metrics.expect_decisions("complaint", CHANNELS, ["invalid_complaint"])
     heard = [topic for topic in topics.read_by(topics.COMPLAINTS) if not topic.whole]
     return Service(

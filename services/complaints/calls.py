@@ -19,6 +19,7 @@ from homecall.contract.events import (
     Channel,
     DeadlineEvent,
     DeadlineMissed,
+    DeadlineName,
     RequestAccepted,
     RequestCancelled,
     RequestDeferred,
@@ -31,7 +32,7 @@ from homecall.contract.iins import in_letters
 from homecall.contract.topics import TOPIC_OF_TYPE
 from homecall.contract.types import Event, in_zone
 from homecall.runtime.engine.decision import Dead, Decision
-from homecall.standard.deadlines import Clock, answer_clock, queue_clock, service_clock
+from homecall.standard.deadlines import Clock, answer_clock, clause_of, queue_clock, service_clock
 from homecall.standard.rules import RuleSet
 from homecall.standard.stated_times import (
     QUEUE_TIME_IMPLAUSIBLE,
@@ -173,8 +174,6 @@ def answer_missed(timeline: CallTimeline) -> dict[str, Any] | None:
 Verdict = Literal["met", "missed", "open", "withdrawn", "unknown"]
 """``open``: not over yet; ``withdrawn``: neither met nor missed; ``unknown``: over, its end not heard of."""
 
-_CLAUSES = {"queue": "C4.2", "service": "C4.3", "visit": "R13"}
-
 
 class Judged(TypedDict):
     """A deadline of a call and its verdict. Times are RFC 3339 texts, None where they are not known."""
@@ -307,7 +306,7 @@ def _answer(
     if on_time is not None and missed is None:
         verdict = "met" if on_time else "missed"
     judged = _judged("answer", verdict, missed, None, started_at, ended_at)
-    judged["clause"] = "C4.4" if channel == "portal" else "C4.1"
+    judged["clause"] = clause_of("answer", channel)
     judged["due_at"] = judged["due_at"] or due_at
     return judged
 
@@ -386,7 +385,7 @@ def _implausible(request: Mapping[str, Any], rules: RuleSet | None) -> list[str]
 
 
 def _judged(
-    deadline: str,
+    deadline: DeadlineName,
     verdict: Verdict,
     told: Mapping[str, Any] | None,
     clock: Clock | None,
@@ -396,7 +395,7 @@ def _judged(
     due_at = told["due_at"] if told else in_zone(clock.due_at) if clock else None
     return Judged(
         deadline=deadline,
-        clause=_CLAUSES.get(deadline, ""),
+        clause=clause_of(deadline, None),
         verdict=verdict,
         started_at=started_at,
         due_at=due_at,

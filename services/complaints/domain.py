@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from typing import Any, NamedTuple, NotRequired, TypedDict, cast, get_args
+from typing import Any, Literal, NamedTuple, NotRequired, TypedDict, cast, get_args
 
 from homecall.contract.authority import Authority
 from homecall.contract.envelope import Incoming
@@ -27,8 +27,6 @@ from homecall.contract.events import (
     ComplaintStatus,
     ComplaintStatusChanged,
     ComplaintSubmitted,
-    DeadlineApproaching,
-    DeadlineMissed,
     FieldError,
     Language,
 )
@@ -40,7 +38,7 @@ from homecall.standard.acceptance import ClockAheadError
 from homecall.standard.calendar import ClinicCalendar, NeverOpenError, local
 from homecall.standard.clinics import Clinics
 from homecall.standard.complaints import Term, complaint_term
-from homecall.standard.deadlines import complaint_clock
+from homecall.standard.deadlines import Clock, Notice, complaint_clock, deadline_event, due_notice, next_notice
 from homecall.standard.rules import NotCoveredError, RuleSet, RuleSets
 from homecall.texts.complaints import ComplaintFacts, NextStep, complaint_text, next_steps
 from homecall.texts.language import Text
@@ -120,7 +118,7 @@ class Held(TypedDict):
     approaching_at: str | None
     due_at: str | None
     limit_seconds: int
-    said: str
+    said: Notice | Literal[""]
     held_until: NotRequired[str]
 
 
@@ -269,15 +267,17 @@ def _not_its_stage(state: ComplaintState, data: ComplaintCommand, authority: Aut
 def timer_at(state: ComplaintState) -> datetime | None:
     """When the next thing is due by itself: the registration, 80 % of the term, its end; another try or look."""
     if state.held is not None:
-        moments = [state.held["try_again_at"], _next_deadline(state.held)]
-        return min(datetime.fromisoformat(each) for each in moments if each)
+        try_again_at = datetime.fromisoformat(state.held["try_again_at"])
+        clock = _held_deadline(state.channel, state.held)
+        notice = next_notice(clock) if clock else None
+        return min(try_again_at, notice[1]) if notice else try_again_at
     return min((each for each in (_item_at(state), look_at(state)) if each is not None), default=None)
 
 
 def _item_at(state: ComplaintState) -> datetime | None:
     if not state.stages:
         return None
-    item = _next_item(state.stages[-1], state.status)
+    item = _next_item(state)
     return datetime.fromisoformat(item[1]) if item else None
 
 
@@ -598,16 +598,18 @@ def still_held(state: ComplaintState, now: datetime, rules: RuleSet) -> Decision
     says: list[OutgoingEvent] = []
     measures: list[Measure] = []
     sequence = state.sequence
-    if held["due_at"] and datetime.fromisoformat(held["due_at"]) <= now and held["said"] != "missed":
-        says.append(_say_held(state, held, DeadlineMissed, held["due_at"]))
-        measures.append(Ended("complaint", state.channel, "missed"))
-        held["said"] = "missed"
-        if sequence:
-            sequence += 1
-            says.append(_overdue_held(state, held, held["due_at"], sequence, rules))
-    elif held["approaching_at"] and datetime.fromisoformat(held["approaching_at"]) <= now and not held["said"]:
-        says.append(_say_held(state, held, DeadlineApproaching, held["approaching_at"]))
-        held["said"] = "approaching"
+    clock = _held_deadline(state.channel, held)
+    notice = due_notice(clock, now) if clock else None
+    if clock is not None and notice is not None:
+        time = str(held["due_at"] if notice == "missed" else held["approaching_at"])
+        event = deadline_event(notice, clock, subject_id=state.complaint_id, clinic_id=state.clinic_id, stage="held")
+        says.append(OutgoingEvent(event, sibling="complaint held", time=time))
+        held["said"] = notice
+        if notice == "missed":
+            measures.append(Ended("complaint", state.channel, "missed"))
+            if sequence:
+                sequence += 1
+                says.append(_overdue_held(state, held, time, sequence, rules))
     until = datetime.fromisoformat(held["held_until"])
     if until <= now:
         refused = _refused(replace(state, sequence=sequence), held["stage"], [_UNCHECKED], until, rules)
@@ -643,29 +645,19 @@ def tries_now(state: ComplaintState, now: datetime) -> bool:
     return state.held is not None and datetime.fromisoformat(state.held["try_again_at"]) <= now
 
 
-def _next_deadline(held: Held) -> str | None:
-    if held["said"] == "missed":
+def _held_deadline(channel: str, held: Held) -> Clock | None:
+    """The answer's deadline of a complaint that is held; None while the clinic has no opening."""
+    if held["started_at"] is None or held["due_at"] is None or held["approaching_at"] is None:
         return None
-    return held["due_at"] if held["said"] else held["approaching_at"]
-
-
-def _say_held(
-    state: ComplaintState, held: Held, model: type[DeadlineApproaching] | type[DeadlineMissed], at: str
-) -> OutgoingEvent:
-    said = model.model_validate(
-        {
-            "subject_kind": "complaint",
-            "subject_id": state.complaint_id,
-            "clinic_id": state.clinic_id,
-            "deadline": "complaint",
-            "channel": state.channel,
-            "started_at": held["started_at"],
-            "due_at": held["due_at"],
-            "limit_seconds": held["limit_seconds"],
-            "stage": "held",
-        }
+    return Clock(
+        deadline="complaint",
+        channel=channel,
+        started_at=datetime.fromisoformat(held["started_at"]),
+        due_at=datetime.fromisoformat(held["due_at"]),
+        limit_seconds=held["limit_seconds"],
+        approaching_at=datetime.fromisoformat(held["approaching_at"]),
+        said=held["said"] or None,
     )
-    return OutgoingEvent(said, sibling="complaint held", time=at)
 
 
 def _next_steps(stage: ComplaintStage, rules: RuleSet) -> list[NextStep]:
@@ -987,7 +979,7 @@ class _Course:
 
         A deadline is met at its very moment; registration is done at its own.
         """
-        while item := _next_item(self.stage, self.state.status):
+        while item := _next_item(self.state):
             at = datetime.fromisoformat(item[1])
             if at > moment or (at == moment and item[0] != "registration"):
                 return
@@ -995,7 +987,7 @@ class _Course:
 
     def pass_item(self, now: datetime) -> None:
         """Pass the thing that is due first."""
-        item = _next_item(self.stage, self.state.status)
+        item = _next_item(self.state)
         assert item is not None
         name, at = item
         stage = self.stage
@@ -1142,20 +1134,37 @@ class _Course:
         self.open("escalated", "quality_authority", moment, rules, term, grounds)
 
 
-def _next_item(stage: Stage, status: str) -> tuple[str, str] | None:
-    """What is due next in a stage by itself, and when."""
+def _next_item(state: ComplaintState) -> tuple[str, str] | None:
+    """What is due next by itself in the stage where the complaint is, and when."""
+    stage = state.stages[-1]
     if stage["registered_at"] is None:
         at = stage["registers_at"] or stage["look_again_at"]
         return ("registration", at) if at else None
-    if status not in _OPEN:
+    if state.status not in _OPEN:
         return None
-    if not stage["approaching_said"]:
-        assert stage["approaching_at"] is not None
-        return "approaching", stage["approaching_at"]
-    if not stage["missed_said"]:
-        assert stage["answer_due_at"] is not None
-        return "missed", stage["answer_due_at"]
-    return None
+    match next_notice(_stage_deadline(state.channel, stage)):
+        case "approaching", _:
+            return "approaching", str(stage["approaching_at"])
+        case "missed", _:
+            return "missed", str(stage["answer_due_at"])
+        case _:
+            return None
+
+
+def _stage_deadline(channel: str, stage: Stage) -> Clock:
+    """The answer's deadline of a registered stage, and what has been said of it."""
+    assert stage["registered_at"] is not None
+    assert stage["answer_due_at"] is not None
+    assert stage["approaching_at"] is not None
+    return Clock(
+        deadline="complaint",
+        channel=channel,
+        started_at=datetime.fromisoformat(stage["registered_at"]),
+        due_at=datetime.fromisoformat(stage["answer_due_at"]),
+        limit_seconds=stage["limit_seconds"],
+        approaching_at=datetime.fromisoformat(stage["approaching_at"]),
+        said="missed" if stage["missed_said"] else "approaching" if stage["approaching_said"] else None,
+    )
 
 
 # ---------------------------------------------------------------- what is said
@@ -1165,21 +1174,12 @@ def _say(state: ComplaintState, draft: Draft) -> OutgoingEvent:
     stage = state.stages[draft["stage"]]
     if "status" in draft:
         return _say_status(state, stage, draft, draft["status"])
-    model = DeadlineApproaching if draft["says"] == "approaching" else DeadlineMissed
-    said = model.model_validate(
-        {
-            "subject_kind": "complaint",
-            "subject_id": state.complaint_id,
-            "clinic_id": state.clinic_id,
-            "deadline": "complaint",
-            "channel": state.channel,
-            "started_at": stage["registered_at"],
-            "due_at": stage["answer_due_at"],
-            "limit_seconds": stage["limit_seconds"],
-            "stage": stage["stage"],
-        }
+    notice: Notice = "approaching" if draft["says"] == "approaching" else "missed"
+    clock = _stage_deadline(state.channel, stage)
+    event = deadline_event(
+        notice, clock, subject_id=state.complaint_id, clinic_id=state.clinic_id, stage=stage["stage"]
     )
-    return OutgoingEvent(said, sibling=f"complaint {draft['says']} {draft['stage'] + 1}", time=draft["time"])
+    return OutgoingEvent(event, sibling=f"complaint {notice} {draft['stage'] + 1}", time=draft["time"])
 
 
 def _say_status(state: ComplaintState, stage: Stage, draft: Draft, told: dict[str, Any]) -> OutgoingEvent:

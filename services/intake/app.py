@@ -31,6 +31,7 @@ from homecall.runtime.service import Service
 from homecall.runtime.settings import Settings
 from homecall.standard.calendar import decrees_missing
 from homecall.standard.clinics import Clinics
+from homecall.standard.deadlines import counted_by
 from homecall.standard.rules import RuleSet, RuleSets, load_rule_sets
 from homecall.standard.stated_times import Tolerance, tolerance_by
 from services.intake import domain
@@ -406,7 +407,7 @@ def build(settings: Settings, clock: Clock) -> Service:
             age = 0.0 if oldest is None else (now - moment_of(oldest)).total_seconds()
             OLDEST_HELD_SECONDS.labels(channel).set(max(0.0, age))
 
-    metrics.expect_outcomes({"queue": QUEUED, "answer": SIGNED})
+    metrics.expect_outcomes(counted_by(topics.INTAKE))
     metrics.expect_stages({"queue": QUEUED, "intake": CHANNELS})
     metrics.expect_decisions("request", CHANNELS, get_args(RefusalCode), taken=("accepted", "deferred"))
     return Service(

@@ -15,9 +15,6 @@ from zoneinfo import ZoneInfo
 
 from homecall.contract.envelope import Incoming
 from homecall.contract.events import (
-    DeadlineApproaching,
-    DeadlineEvent,
-    DeadlineMissed,
     FieldError,
     RefusalCode,
     RequestAccepted,
@@ -38,7 +35,7 @@ from homecall.runtime.engine.decision import Dead, Decided, Decision, Ended, Mea
 from homecall.standard.acceptance import Accepted, Deferred, Refused, decide_acceptance, held_against_record, take_up
 from homecall.standard.calendar import ClinicCalendar, NeverOpenError, calendar_version
 from homecall.standard.clinics import Clinics
-from homecall.standard.deadlines import answer_clock, queue_clock
+from homecall.standard.deadlines import Clock, answer_clock, deadline_event, due_notice, next_notice, queue_clock
 from homecall.standard.patient import age_years, iin_mismatch
 from homecall.standard.phones import PHONE_UNREADABLE, can_be_read
 from homecall.standard.places import LOCATION_IMPLAUSIBLE, implausible
@@ -98,7 +95,7 @@ class RequestState:
     approaching_at: str | None = None
     limit_seconds: int = 0
     # What of its answer's time was said while it could not be decided: running, approaching or missed.
-    said: str = ""
+    said: Literal["", "running", "approaching", "missed"] = ""
     # An accepted request whose patient could not be confirmed: the IIN, sealed, and when to ask again.
     unconfirmed: dict[str, Any] | None = None
     ask_again_at: str | None = None
@@ -115,12 +112,15 @@ class Holder:
 
 def timer_at(state: RequestState) -> datetime | None:
     """The next of: a deferred request's opening, another try of a check, the answer's deadline while it waits."""
-    moments: list[str | None] = [state.ask_again_at]
+    texts = [state.ask_again_at]
     if state.status == "deferred":
-        moments.append(state.look_again_at or state.opens_at)
+        texts.append(state.look_again_at or state.opens_at)
     if state.status == "held":
-        moments += [state.try_again_at, _next_of_deadline(state)]
-    return min((datetime.fromisoformat(each) for each in moments if each), default=None)
+        texts.append(state.try_again_at)
+    moments = [datetime.fromisoformat(each) for each in texts if each]
+    if state.status == "held" and (notice := next_notice(_answer_deadline(state))):
+        moments.append(notice[1])
+    return min(moments, default=None)
 
 
 def awaits_number(state: RequestState) -> bool:
@@ -414,17 +414,7 @@ def _queue(
     measures: list[Measure] = [Took(state.channel, "queue", took), Ended("queue", state.channel, verdict)]
     if verdict == "met":
         return measures, []
-    missed = DeadlineMissed(
-        subject_kind="request",
-        subject_id=state.request_id,
-        clinic_id=state.clinic_id,
-        deadline="queue",
-        channel=state.channel,
-        started_at=clock.started_at,
-        due_at=clock.due_at,
-        limit_seconds=clock.limit_seconds,
-        stage="submitted",
-    )
+    missed = deadline_event("missed", clock, subject_id=state.request_id, clinic_id=state.clinic_id, stage="submitted")
     return measures, [OutgoingEvent(missed, sibling="queue missed", time=in_zone(clock.due_at))]
 
 
@@ -652,52 +642,37 @@ def _waited(
     state: RequestState, for_what: Literal["signature", "opening"], now: datetime
 ) -> tuple[RequestState, list[OutgoingEvent], list[Measure]]:
     """Where the answer's time of a request that cannot be decided stands, each said once (C4.1, C4.4)."""
+    clock = _answer_deadline(state)
+    notice = due_notice(clock, now)
+    if notice is None and state.said:
+        return state, [], []
+    says: list[OutgoingEvent] = []
+    time: str | None = None
+    if notice is not None:
+        time = state.due_at if notice == "missed" else state.approaching_at
+        event = deadline_event(
+            notice, clock, subject_id=state.request_id, clinic_id=state.clinic_id, stage=state.status
+        )
+        says.append(OutgoingEvent(event, sibling=f"answer {event.TYPE}", time=time or ""))
+    measures: list[Measure] = [Ended("answer", state.channel, "missed")] if notice == "missed" else []
+    state = replace(state, said=notice or "running")
+    return state, [*says, _waits(state, for_what, time or "")], measures
+
+
+def _answer_deadline(state: RequestState) -> Clock:
+    """The deadline of a request that cannot be decided yet, and what has been said of it."""
+    assert state.clock_started_at is not None
     assert state.due_at is not None
     assert state.approaching_at is not None
-    says: list[OutgoingEvent] = []
-    measures: list[Measure] = []
-    stands = state.said
-    if datetime.fromisoformat(state.due_at) <= now:
-        stands = "missed"
-    elif datetime.fromisoformat(state.approaching_at) <= now and state.said != "missed":
-        stands = "approaching"
-    elif not state.said:
-        stands = "running"
-    if stands == state.said or state.said == "missed":
-        return state, says, measures
-    at = {"missed": state.due_at, "approaching": state.approaching_at}.get(stands, "")
-    if stands == "missed":
-        says.append(_deadline(DeadlineMissed, state, at))
-        measures.append(Ended("answer", state.channel, "missed"))
-    elif stands == "approaching":
-        says.append(_deadline(DeadlineApproaching, state, at))
-    state = replace(state, said=stands)
-    says.append(_waits(state, for_what, at))
-    return state, says, measures
-
-
-def _next_of_deadline(state: RequestState) -> str | None:
-    """When the answer's time of a request that cannot be decided next has something to say."""
-    if state.said == "missed":
-        return None
-    return state.due_at if state.said == "approaching" else state.approaching_at
-
-
-def _deadline(model: type[DeadlineEvent], state: RequestState, at: str) -> OutgoingEvent:
-    event = model.model_validate(
-        {
-            "subject_kind": "request",
-            "subject_id": state.request_id,
-            "clinic_id": state.clinic_id,
-            "deadline": "answer",
-            "channel": state.channel,
-            "started_at": state.clock_started_at,
-            "due_at": state.due_at,
-            "limit_seconds": state.limit_seconds,
-            "stage": state.status,
-        }
+    return Clock(
+        deadline="answer",
+        channel=state.channel,
+        started_at=datetime.fromisoformat(state.clock_started_at),
+        due_at=datetime.fromisoformat(state.due_at),
+        limit_seconds=state.limit_seconds,
+        approaching_at=datetime.fromisoformat(state.approaching_at),
+        said=state.said if state.said == "approaching" or state.said == "missed" else None,  # mypy narrows by ==,
     )
-    return OutgoingEvent(event, sibling=f"answer {model.TYPE}", time=at)
 
 
 def _waits(state: RequestState, for_what: Literal["signature", "opening"], at: str) -> OutgoingEvent:
@@ -806,9 +781,8 @@ def _nowhere_to_go(
             refused.state, [*says, *refused.says], [*measures, *refused.measures], causation_id=(causation_id, None)
         )
     moments = [now + _LOOK_AGAIN]
-    next_of_deadline = _next_of_deadline(state)
-    if next_of_deadline is not None:
-        moments.append(datetime.fromisoformat(next_of_deadline))
+    if notice := next_notice(_answer_deadline(state)):
+        moments.append(notice[1])
     return Decision(replace(state, look_again_at=in_zone(min(moments))), says, measures)
 
 

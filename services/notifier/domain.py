@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, Literal
@@ -15,6 +15,7 @@ from homecall.contract.events import (
     ClinicPublished,
     DeadlineApproaching,
     DeadlineMissed,
+    DeadlineName,
     JournalEntry,
     Refusal,
     RefusalCodeOnly,
@@ -38,9 +39,9 @@ from homecall.contract.events import (
 )
 from homecall.contract.iins import without_iins
 from homecall.contract.types import ZONE, Event, in_zone
-from homecall.runtime.engine.decision import Dead, Decision, Ended, Measure, OutgoingEvent, Took, replace
+from homecall.runtime.engine.decision import Dead, Decision, Ended, Measure, OutgoingEvent, Stage, Took, replace
 from homecall.standard.calendar import ClinicCalendar
-from homecall.standard.deadlines import Clock, near_at, service_clock
+from homecall.standard.deadlines import Clock, Notice, deadline_event, due_notice, near_at, next_notice, service_clock
 from homecall.standard.rules import NotCoveredError, RuleSet, RuleSets
 from homecall.standard.stated_times import (
     ANSWER_TIME_IMPLAUSIBLE,
@@ -60,6 +61,8 @@ UNKNOWN_CHANNEL: Final = "unknown"
 _MOST_EARLY: Final = 50
 _SHARE: Final = 0.8
 """When the answer's time is near, where no law covers the date (R18)."""
+_NOTICES: Final[Mapping[str, Notice]] = {DeadlineApproaching.TYPE: "approaching", DeadlineMissed.TYPE: "missed"}
+_TIMES: Final[Mapping[Notice, str]] = {"approaching": "approaching_at", "missed": "due_at"}
 _SPOKEN: Final = frozenset({"desk", "phone"})
 _FINISHED: Final = frozenset({"completed", "not_completed"})
 _WITH_VISIT: Final = frozenset({"scheduled", "rescheduled", *_FINISHED})
@@ -128,7 +131,7 @@ class Call:
     visit_told: bool = False
     """A day and a time have been told at least once."""
     unplaced: bool = False
-    clocks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    clocks: dict[DeadlineName, dict[str, Any]] = field(default_factory=dict)
     """By deadline, those that run: started_at, due_at, approaching_at, limit_seconds, said ("" or the last event), and
     held: intake has not decided yet, and watches it itself."""
     reader: dict[str, Any] = field(default_factory=dict)
@@ -144,15 +147,25 @@ class Call:
 
 def timer_at(call: Call) -> datetime | None:
     """When a deadline of this call next has something to say."""
-    moments = [
-        datetime.fromisoformat(clock["due_at"] if clock["said"] else clock["approaching_at"])
-        for clock in call.clocks.values()
-        if clock["said"] != DeadlineMissed.TYPE and not clock.get("held")
-    ]
-    return min(moments, default=None)
+    notices = [next_notice(running(call, name)) for name, clock in call.clocks.items() if not clock.get("held")]
+    return min((notice[1] for notice in notices if notice), default=None)
 
 
-def open_since(call: Call, deadline: str) -> datetime | None:
+def running(call: Call, name: DeadlineName) -> Clock:
+    """A deadline of this call that runs, and what has been said of it."""
+    clock = call.clocks[name]
+    return Clock(
+        deadline=name,
+        channel=call.channel,
+        started_at=_moment(clock["started_at"]),
+        due_at=_moment(clock["due_at"]),
+        limit_seconds=clock["limit_seconds"],
+        approaching_at=_moment(clock["approaching_at"]),
+        said=_NOTICES.get(clock["said"]),
+    )
+
+
+def open_since(call: Call, deadline: DeadlineName) -> datetime | None:
     """When the clock of a deadline that is not answered yet started."""
     clock = call.clocks.get(deadline)
     return datetime.fromisoformat(clock["started_at"]) if clock else None
@@ -235,15 +248,13 @@ class Notifier:
         Where the due time has passed as well, nothing is said to be near any more (R14).
         """
         telling = self._telling(state, now)
-        for deadline, clock in sorted(state.clocks.items(), key=lambda item: _moment(item[1]["due_at"])):
-            if clock["said"] == DeadlineMissed.TYPE or clock.get("held"):
-                continue
-            if _moment(clock["due_at"]) <= now:
-                telling.miss(deadline)
-                if deadline == "answer" and state.status == "registered":
-                    telling.tell("delayed", at=_moment(clock["due_at"]))
-            elif not clock["said"] and _moment(clock["approaching_at"]) <= now:
-                telling.warn(deadline)
+        clocks = [running(state, name) for name, clock in state.clocks.items() if not clock.get("held")]
+        for clock in sorted(clocks, key=lambda each: each.due_at):
+            notice = due_notice(clock, now)
+            if notice is not None:
+                telling.say_deadline(clock.deadline, notice)
+            if notice == "missed" and clock.deadline == "answer" and state.status == "registered":
+                telling.tell("delayed", at=clock.due_at)
         return telling.decision()
 
     # ------------------------------------------------------------ what is heard
@@ -668,45 +679,28 @@ class _Telling:
             if not late:
                 self.measure(Ended(deadline, self.call.channel, "met"))
             elif clock["said"] != DeadlineMissed.TYPE:
-                self.miss(deadline)
-            stage: Literal["service", "answer"] = "service" if deadline == "service" else "answer"
+                self.say_deadline(deadline, "missed")
+            stage: Stage = "service" if deadline == "service" else "answer"
             # What was deferred may be answered before its opening: that took no time of the answer's.
             self.measure(Took(self.call.channel, stage, max(0.0, _seconds(_moment(clock["started_at"]), at))))
             if deadline == "answer":
                 self.change(on_time=not late)
         self.change(clocks={})
 
-    def leave_to_intake(self, deadline: str, said: str) -> None:
+    def leave_to_intake(self, deadline: DeadlineName, said: str) -> None:
         """Intake watches it until it has decided: what it has said of it, and counted, is not said again."""
         clock = self.call.clocks[deadline]
         self.change(clocks=self.call.clocks | {deadline: clock | {"said": said, "held": True}})
 
-    def warn(self, deadline: str) -> None:
-        """Say that a deadline is near."""
-        self._say_deadline(DeadlineApproaching, deadline, "approaching_at")
-
-    def miss(self, deadline: str) -> None:
-        """Say, and count, that a deadline was missed."""
-        self._say_deadline(DeadlineMissed, deadline, "due_at")
-        self.measure(Ended(deadline, self.call.channel, "missed"))
-
-    def _say_deadline(self, kind: type[DeadlineApproaching] | type[DeadlineMissed], deadline: str, when: str) -> None:
-        call, clock = self.call, self.call.clocks[deadline]
-        said = kind.model_validate(
-            {
-                "subject_kind": "request",
-                "subject_id": call.request_id,
-                "clinic_id": call.clinic_id,
-                "deadline": deadline,
-                "channel": call.channel,
-                "started_at": clock["started_at"],
-                "due_at": clock["due_at"],
-                "limit_seconds": clock["limit_seconds"],
-                "stage": _stage(call),
-            }
-        )
-        self._says.append(OutgoingEvent(said, sibling=deadline, time=clock[when]))
-        self.change(clocks=call.clocks | {deadline: clock | {"said": kind.TYPE}})
+    def say_deadline(self, name: DeadlineName, notice: Notice) -> None:
+        """Say that a deadline is near; or say, and count, that it was missed."""
+        call, stored = self.call, self.call.clocks[name]
+        clock = running(call, name)
+        event = deadline_event(notice, clock, subject_id=call.request_id, clinic_id=call.clinic_id, stage=_stage(call))
+        self._says.append(OutgoingEvent(event, sibling=name, time=stored[_TIMES[notice]]))
+        self.change(clocks=call.clocks | {name: stored | {"said": event.TYPE}})
+        if notice == "missed":
+            self.measure(Ended(name, call.channel, "missed"))
 
 
 def _was_deferred(data: RequestAccepted) -> bool:

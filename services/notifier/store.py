@@ -11,12 +11,13 @@ from pymongo import InsertOne, UpdateOne
 from homecall.gateways.sms import Reported
 from homecall.runtime.mongo.mongo import Aggregate, Database, Repository, millis
 from homecall.runtime.mongo.schema import Migration, Schema
+from homecall.standard.deadlines import counted_by
 from services.notifier import messages
 from services.notifier.domain import Call, answer_waits, day_of, open_since, timer_at
 from services.notifier.messages import Mailing
 from services.notifier.retention import over_on
 
-WATCHED: Final[Mapping[str, tuple[str, ...]]] = {"answer": ("desk", "phone", "portal"), "service": ("desk", "phone")}
+WATCHED: Final = counted_by("notifier")
 """The deadlines that are watched here, and the channels that have them."""
 
 

@@ -39,6 +39,7 @@ from homecall.runtime.mongo.mongo import Aggregate, Database
 from homecall.runtime.service import Service, refresh_open
 from homecall.runtime.settings import Settings
 from homecall.standard.clinics import Clinics
+from homecall.standard.deadlines import counted_by
 from homecall.standard.places import implausible
 from homecall.standard.rules import load_rule_sets
 from homecall.standard.stated_times import Tolerance, tolerance_by
@@ -603,7 +604,7 @@ def build(settings: Settings, clock: Clock) -> Service:
         if settings.clinic_metrics:
             await by_clinic.refresh(now)
 
-    metrics.expect_outcomes({"visit": CHANNELS})
+    metrics.expect_outcomes(counted_by(topics.SCHEDULER))
     return Service(
         name=topics.SCHEDULER,
         settings=settings,

@@ -14,9 +14,6 @@ from zoneinfo import ZoneInfo
 from homecall.contract.envelope import Incoming
 from homecall.contract.events import (
     ClinicPublished,
-    DeadlineApproaching,
-    DeadlineEvent,
-    DeadlineMissed,
     RequestAccepted,
     RequestCancelled,
     VisitCancelled,
@@ -31,7 +28,7 @@ from homecall.contract.types import ZONE, in_zone
 from homecall.runtime.engine.decision import Dead, Decision, Ended, Measure, OutgoingEvent, replace
 from homecall.standard.calendar import ClinicCalendar, NeverOpenError, after
 from homecall.standard.clinics import Clinics
-from homecall.standard.deadlines import Clock, visit_clock
+from homecall.standard.deadlines import Clock, Notice, deadline_event, due_notice, next_notice, visit_clock
 from homecall.standard.patient import ADULT_AGE
 from homecall.standard.places import LOCATION_IMPLAUSIBLE, located
 from homecall.standard.rules import NotCoveredError, RuleSets
@@ -86,15 +83,29 @@ def day_key(clinic_id: str, day: str) -> str:
 
 def timer_at(state: CallState) -> datetime | None:
     """The next of: the visit's deadline coming near, its being missed, the day of a waiting call being over."""
-    moments: list[str] = []
+    moments: list[datetime] = []
     if state.status in {"waiting", "booked"}:
-        if state.due_at and not state.missed_said:
-            moments.append(state.due_at)
-            if state.approaching_at and not state.approaching_said:
-                moments.append(state.approaching_at)
+        if (clock := visit_deadline(state)) and (notice := next_notice(clock)):
+            moments.append(notice[1])
         if state.status == "waiting" and state.day_over_at:
-            moments.append(state.day_over_at)
-    return min((datetime.fromisoformat(each) for each in moments), default=None)
+            moments.append(datetime.fromisoformat(state.day_over_at))
+    return min(moments, default=None)
+
+
+def visit_deadline(state: CallState) -> Clock | None:
+    """The visit's deadline and what has been said of it; None for a call without one."""
+    if state.due_at is None:
+        return None
+    due_at = datetime.fromisoformat(state.due_at)
+    return Clock(
+        deadline="visit",
+        channel=state.channel,
+        started_at=datetime.fromisoformat(state.accepted_at),
+        due_at=due_at,
+        limit_seconds=state.limit_seconds,
+        approaching_at=datetime.fromisoformat(state.approaching_at) if state.approaching_at else due_at,
+        said="missed" if state.missed_said else "approaching" if state.approaching_said else None,
+    )
 
 
 def is_pending(state: CallState) -> bool:
@@ -262,13 +273,13 @@ def reported(state: CallState | None, event: Incoming) -> Decision[CallState]:
     )
     says = [OutgoingEvent(closed, sibling=str(revision))]
     measures: list[Measure] = []
-    if state.due_at is not None and not state.missed_said:
-        due_at = datetime.fromisoformat(state.due_at)
-        met = data.at <= due_at
-        measures.append(Ended("visit", state.channel, "met" if met else "missed"))
-        if not met:
+    clock = visit_deadline(state)
+    if clock is not None and clock.said != "missed":
+        verdict = clock.verdict(data.at)
+        measures.append(Ended("visit", state.channel, verdict))
+        if verdict == "missed":
             # The timer had no time to say so, and a closed visit has none.
-            says.insert(0, _deadline(DeadlineMissed, state, "missed", due_at))
+            says.insert(0, _deadline(state, clock, "missed"))
             state = replace(state, missed_said=True)
     pending = state.pending
     if state.booking is not None and data.at < datetime.fromisoformat(state.booking["arrives_to"]):
@@ -395,15 +406,13 @@ def due(state: CallState, *, clinics: Clinics, rule_sets: RuleSets, now: datetim
     """The visit's deadline comes near or is missed; a waiting call whose day is over goes to the next (R14)."""
     says: list[OutgoingEvent] = []
     measures: list[Measure] = []
-    if state.due_at is not None and not state.missed_said:
-        due_at = datetime.fromisoformat(state.due_at)
-        near_at = datetime.fromisoformat(state.approaching_at or state.due_at)
-        if due_at <= now:
-            says.append(_deadline(DeadlineMissed, state, "missed", due_at))
+    clock = visit_deadline(state)
+    if clock is not None and (notice := due_notice(clock, now)):
+        says.append(_deadline(state, clock, notice))
+        if notice == "missed":
             measures.append(Ended("visit", state.channel, "missed"))
             state = replace(state, missed_said=True)
-        elif near_at <= now and not state.approaching_said:
-            says.append(_deadline(DeadlineApproaching, state, "approaching", near_at))
+        else:
             state = replace(state, approaching_said=True)
     if state.status == "waiting" and state.day_over_at and datetime.fromisoformat(state.day_over_at) <= now:
         state = _moved_on(state, clinics, rule_sets, now)
@@ -430,18 +439,7 @@ def _moved_on(state: CallState, clinics: Clinics, rule_sets: RuleSets, now: date
     )
 
 
-def _deadline(model: type[DeadlineEvent], state: CallState, kind: str, at: datetime) -> OutgoingEvent:
-    event = model.model_validate(
-        {
-            "subject_kind": "request",
-            "subject_id": state.request_id,
-            "clinic_id": state.clinic_id,
-            "deadline": "visit",
-            "channel": state.channel,
-            "started_at": state.accepted_at,
-            "due_at": state.due_at,
-            "limit_seconds": state.limit_seconds,
-            "stage": "unplaced" if state.status == "waiting" else "scheduled",
-        }
-    )
-    return OutgoingEvent(event, sibling=f"visit {kind}", time=in_zone(at))
+def _deadline(state: CallState, clock: Clock, notice: Notice) -> OutgoingEvent:
+    stage = "unplaced" if state.status == "waiting" else "scheduled"
+    event = deadline_event(notice, clock, subject_id=state.request_id, clinic_id=state.clinic_id, stage=stage)
+    return OutgoingEvent(event, sibling=f"visit {notice}", time=in_zone(clock.notice_at(notice)))

@@ -33,7 +33,7 @@ from homecall.contract.events.complaints import (
     ComplaintRefused,
     ComplaintSubmitted,
 )
-from homecall.contract.events.deadlines import DeadlineApproaching, DeadlineEvent, DeadlineMissed
+from homecall.contract.events.deadlines import DeadlineApproaching, DeadlineEvent, DeadlineMissed, DeadlineName
 from homecall.contract.events.intake_events import (
     AddressFacts,
     ApplicantFacts,
@@ -77,7 +77,6 @@ from homecall.contract.events.shared import (
     Channel,
     ComplaintStage,
     ComplaintStatus,
-    DeadlineName,
     FieldError,
     Interval,
     Language,

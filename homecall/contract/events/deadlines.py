@@ -1,13 +1,24 @@
-"""Statutory deadlines: approaching and missed."""
+"""Statutory deadlines: approaching and missed. A new kind begins here; what the law says of it follows in
+`homecall.standard.deadlines`, and nothing else lists the kinds.
+"""
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from typing import ClassVar, Final, Literal
 
 from pydantic import Field
 
-from homecall.contract.events.shared import DeadlineName
 from homecall.contract.types import ClinicId, Count, Event, Moment, Uuid
+
+DeadlineName = Literal["queue", "service", "answer", "visit", "complaint"]
+DEADLINE_MEANINGS: Final[Mapping[str, str]] = {
+    "queue": "waiting in the queue (C4.2)",
+    "service": "being served at the clinic (C4.3)",
+    "answer": "until the result (C4.1, C4.4)",
+    "visit": "until closing time on the day of the visit (C4.5)",
+    "complaint": "until the answer to a complaint (C10.4, C10.8)",
+}
 
 
 class DeadlineEvent(Event):

@@ -41,7 +41,6 @@ ComplaintStatus = Literal[
     "delivered", "registered", "assigned", "executed", "answered", "refused", "escalated", "overdue"
 ]
 AnswerBy = Literal["post", "by_hand", "portal"]
-DeadlineName = Literal["queue", "service", "answer", "visit", "complaint"]
 
 
 class Trilingual(Part):

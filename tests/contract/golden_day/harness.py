@@ -38,7 +38,8 @@ from aiokafka import TopicPartition
 from pymongo import MongoClient
 
 from homecall.contract.envelope import DeadReason, Record
-from homecall.contract.events.shared import ComplaintStatus, DeadlineName, Outcome, RefusalCode, RequestStatus
+from homecall.contract.events import DeadlineName
+from homecall.contract.events.shared import ComplaintStatus, Outcome, RefusalCode, RequestStatus
 from homecall.contract.topics import BY_NAME, SERVICES, TOPIC_OF_TYPE, TOPICS
 from homecall.demo import clinic_day
 from homecall.gateways.signatures.port import Invalid, Signed, Unavailable, Unchecked, Valid, Verdict
