@@ -31,7 +31,8 @@ from rich.console import Console
 from homecall.contract.events import StatusChanged, VisitScheduled
 from homecall.contract.topics import SERVICES, TOPICS
 from homecall.contract.types import ZONE, Event
-from homecall.demo.clinic_day import ENDS_AT, STARTS_AT, Act, Plan, make_plan, report_of
+from homecall.demo.acts import ENDS_AT, STARTS_AT, Act, report_of
+from homecall.demo.clinic_day import Plan, make_plan
 from homecall.demo.embedded import DidNotStartError, NotInstalledError, Stack, embedded_stack
 from homecall.demo.ledger import HEARD, Ledger
 from homecall.demo.screen import Screen, screen_for, show_findings, show_summary

@@ -42,7 +42,7 @@ from homecall.contract.topics import (
     Topic,
 )
 from homecall.contract.types import Event
-from homecall.demo.clinic_day import Act
+from homecall.demo.acts import Act
 from homecall.operations.terminal import counted
 
 HEARD: tuple[Topic, ...] = (

@@ -37,7 +37,9 @@ from typer.testing import CliRunner
 from homecall.cli.main import app
 from homecall.contract.access import users
 from homecall.contract.topics import SERVICES
-from homecall.demo.clinic_day import STARTS_AT, UNKNOWN, Act, make_plan
+from homecall.demo.acts import STARTS_AT, Act
+from homecall.demo.clinic_day import make_plan
+from homecall.demo.clinics import UNKNOWN
 from homecall.demo.embedded import free_port
 from homecall.operations.access import acl_arguments, as_json, quota_arguments
 from homecall_client import Outgoing, record_of, signed

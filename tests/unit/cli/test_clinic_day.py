@@ -13,19 +13,10 @@ from homecall.contract.envelope import Incoming, Record, Unreadable, read
 from homecall.contract.events import ComplaintSubmitted, RequestSubmitted, RosterPublished
 from homecall.contract.topics import BY_NAME
 from homecall.contract.types import ZONE
-from homecall.demo.clinic_day import (
-    DAY,
-    ENDS_AT,
-    LATE_ROSTER,
-    SATURDAY,
-    STARTS_AT,
-    TUESDAY,
-    Act,
-    Plan,
-    Signatures,
-    at,
-    make_plan,
-)
+from homecall.demo.acts import DAY, ENDS_AT, SATURDAY, STARTS_AT, TUESDAY, Act, at
+from homecall.demo.applications import Signatures
+from homecall.demo.clinic_day import Plan, make_plan
+from homecall.demo.clinics import LATE_ROSTER
 from homecall.demo.demo import AuthoritySignatures
 from homecall.gateways.signatures.dev_authority import DevAuthority
 from homecall.gateways.signatures.port import Invalid, Signed

@@ -13,7 +13,7 @@ from homecall.contract.envelope import OutgoingRecord, Record, outgoing
 from homecall.contract.events import MODELS
 from homecall.contract.topics import DEAD_LETTERS, REQUESTS
 from homecall.contract.types import ZONE, in_zone
-from homecall.demo.clinic_day import Act
+from homecall.demo.acts import Act
 from homecall.demo.ledger import Ledger
 
 NINE = datetime(2026, 10, 23, 9, 0, tzinfo=ZONE)
