@@ -9,11 +9,9 @@ kind ``drift``. Everything else that is wrong becomes a finding of one of three 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
-from datetime import date, datetime, timedelta
-from typing import Literal, NamedTuple
+from collections import Counter
+from collections.abc import Iterable
+from datetime import date, datetime
 
 from homecall.contract.envelope import Record, Unreadable, read
 from homecall.contract.events import (
@@ -43,7 +41,9 @@ from homecall.contract.topics import (
 )
 from homecall.contract.types import Event
 from homecall.demo.acts import Act
-from homecall.operations.terminal import counted
+from homecall.demo.fate import Fate, judge
+from homecall.demo.findings import Finding, Kind, Place, Summary, Window, dead_letters, percentile, unkept
+from homecall.demo.rules import missing
 
 HEARD: tuple[Topic, ...] = (
     INTAKE_EVENTS,
@@ -56,132 +56,9 @@ HEARD: tuple[Topic, ...] = (
 )
 """The topics that the ledger is to be fed with, from their beginning."""
 
-Kind = Literal["lost", "doubled", "unanswered", "drift"]
-Decided = Literal["accepted", "deferred", "refused"]
 _FIRST_WORD = frozenset({"scheduled", "refused", "deferred", "delayed", "withdrawn"})
 _FOLLOWING = frozenset({"request.withdrawn", "answer.given", "visit.reported"})
 _SPOKEN = frozenset({"desk", "phone"})
-
-
-SHORTEST_VISIT = timedelta(minutes=15)
-"""No roster of the demo has a shorter one, and the way there comes on top."""
-
-
-class Finding(NamedTuple):
-    """Something that is not as it must be, in one line."""
-
-    kind: Kind
-    what: str
-
-
-class Window(NamedTuple):
-    """The promise: between when and when the doctor arrives."""
-
-    clinic_id: str
-    doctor_id: str
-    begins: datetime
-    ends: datetime
-
-
-@dataclass(frozen=True)
-class Summary:
-    """The outcome, with the contract's names. ``p50_ms`` and ``p99_ms``: submission to status, real time."""
-
-    requests: int
-    accepted: int
-    deferred: int
-    refused: int
-    answered: int
-    on_time: int
-    missed: int
-    lost: int
-    doubled: int
-    unanswered: int
-    complaints: int
-    p50_ms: float | None
-    p99_ms: float | None
-    seconds: float
-    drift: int = 0
-    """Differences between the services' stores."""
-
-    def as_dict(self) -> dict[str, int | float | None]:
-        """As ``--json`` prints it."""
-        return asdict(self)
-
-    @property
-    def good(self) -> bool:
-        """Nothing lost, doubled or unanswered, and the stores agree."""
-        return not (self.lost or self.doubled or self.unanswered or self.drift)
-
-
-@dataclass
-class Fate:
-    """What is known of one request. ``sent_at`` and ``told_at`` are real seconds, all else is service time."""
-
-    request_id: str
-    clinic_id: str
-    channel: str
-    submitted_at: datetime
-    sent_at: float
-    oral: bool
-    """Its answer is the one given aloud."""
-    expected: str = ""
-    """What must become of it: accepted, deferred or the code of a refusal. Empty where nobody knows."""
-    told_at: float | None = None
-    first: Decided | None = None
-    code: str = ""
-    accepted: int = 0
-    deferred: int = 0
-    refused: int = 0
-    cancelled: int = 0
-    opens_at: datetime | None = None
-    due_at: datetime | None = None
-    clock_started_at: datetime | None = None
-    numbers: set[tuple[date, int]] = field(default_factory=set)
-    status: str = ""
-    statuses: dict[int, str] = field(default_factory=dict)
-    entries: dict[int, JournalEntry] = field(default_factory=dict)
-    answered: bool = False
-    answered_at: datetime | None = None
-    on_time: bool | None = None
-    missed: bool = False
-    withdrawal_sent: bool = False
-    answer_sent: bool = False
-    visit_revision: int = 0
-    window: Window | None = None
-    reported: bool = False
-
-    @property
-    def over(self) -> bool:
-        """Answered, or withdrawn before that: nobody waits for an answer any more."""
-        return self.answered or bool(self.cancelled)
-
-    def in_flight(self, now: datetime, roster_at: datetime | None) -> bool:
-        """Whether something that was sent, or whose opening has come, has not had its first word yet.
-
-        ``roster_at`` is when its clinic last sent a roster.
-        """
-        if self.withdrawal_sent and self.status not in {"withdrawn", "refused"}:
-            return True
-        if self.reported and self.status not in {"completed", "not_completed", "withdrawn"}:
-            return True
-        if self.answer_sent and not self.over:
-            return True
-        if self.status == "deferred":
-            return self.opens_at is not None and self.opens_at <= now
-        if self.status == "delayed":
-            return roster_at is not None and roster_at > self.submitted_at
-        return self.status in {"", "registered"}
-
-    @property
-    def became(self) -> str:
-        """In the words of ``expected``; empty until it is decided on."""
-        return self.code if self.first == "refused" else self.first or ""
-
-    @property
-    def waits(self) -> bool:
-        """Whether its clock runs: decided on, and not answered."""
-        return bool(self.accepted) and not self.over
 
 
 class Ledger:
@@ -199,8 +76,8 @@ class Ledger:
         """Records: new requests by channel, all else by type; ``repeated`` and ``broken`` ones by themselves."""
         self.deadlines: Counter[tuple[str, str]] = Counter()
         """(deadline, approaching or missed)"""
-        self.dead: dict[tuple[str, int, int], str] = {}
-        self.dead_expected: dict[tuple[str, int, int], str] = {}
+        self.dead: dict[Place, str] = {}
+        self.dead_expected: dict[Place, str] = {}
         self.heard = 0
         self._oral_clinics = frozenset(oral_clinics)
         self._active: dict[str, Fate] = {}
@@ -412,18 +289,17 @@ class Ledger:
         """Everything that is wrong by now."""
         found = list(self._findings)
         for fate in self.fates.values():
-            found.extend(_judge(fate))
+            found.extend(judge(fate))
         for (clinic_id, day), page in self._pages.items():
-            missing = sorted(set(range(1, max(page) + 1)) - page.keys())
-            found.extend(Finding("lost", f"{clinic_id} on {day} has no number {number}") for number in missing)
-        found.extend(_unkept(fate.window for fate in self.fates.values() if fate.window is not None))
+            found.extend(Finding("lost", f"{clinic_id} on {day} has no number {number}") for number in missing(page))
+        found.extend(unkept(fate.window for fate in self.fates.values() if fate.window is not None))
         for complaint_id, statuses in self.complaints.items():
             expected = self.complaints_expected[complaint_id]
             if expected not in statuses:
                 found.append(Finding("lost", f"complaint {complaint_id} was not {expected}"))
             elif expected == "refused" and "registered" in statuses:
                 found.append(Finding("lost", f"complaint {complaint_id} had to be refused, and was registered before"))
-        found.extend(_dead_letters(self.dead_expected, self.dead))
+        found.extend(dead_letters(self.dead_expected, self.dead))
         return found
 
     def summary(self, seconds: float) -> Summary:
@@ -446,86 +322,8 @@ class Ledger:
             doubled=kinds["doubled"],
             unanswered=kinds["unanswered"],
             complaints=sum("registered" in statuses for statuses in self.complaints.values()),
-            p50_ms=_percentile(waits, 0.50),
-            p99_ms=_percentile(waits, 0.99),
+            p50_ms=percentile(waits, 0.50),
+            p99_ms=percentile(waits, 0.99),
             seconds=round(seconds, 1),
             drift=kinds["drift"],
         )
-
-
-def _judge(fate: Fate) -> Iterable[Finding]:
-    """One request: exactly one of accepted, deferred and then accepted or withdrawn, refused; and all it must say."""
-    name = f"request {fate.request_id} ({fate.channel}, {fate.clinic_id})"
-    if fate.first is None:
-        yield Finding("lost", f"{name} was never decided on")
-        return
-    if fate.expected and fate.became != fate.expected:
-        yield Finding("lost", f"{name} had to be {fate.expected}, and was {fate.became}")
-    if fate.accepted > 1 or len(fate.numbers) > 1:
-        yield Finding(
-            "doubled",
-            f"{name} was accepted {counted(fate.accepted, 'time')}, under {counted(len(fate.numbers), 'number')}",
-        )
-    if fate.refused and (fate.refused > 1 or fate.accepted or fate.cancelled):
-        yield Finding(
-            "doubled", f"{name} was refused {counted(fate.refused, 'time')}, accepted {counted(fate.accepted, 'time')}"
-        )
-    if fate.cancelled > 1:
-        yield Finding("doubled", f"{name} was cancelled {fate.cancelled} times")
-    if fate.withdrawal_sent and not fate.cancelled:
-        yield Finding("lost", f"the withdrawal of {name}")
-    if fate.first == "deferred" and not (fate.accepted or fate.cancelled or fate.refused):
-        yield Finding("unanswered", f"{name} was deferred and not taken up")
-    elif not fate.over:
-        yield Finding("unanswered", f"{name} has no answer; its status is {fate.status or 'missing'}")
-    yield from _gaps(name, "statuses", fate.statuses)
-    if fate.accepted or fate.refused:
-        yield from _gaps(name, "register entries", fate.entries)
-    if fate.accepted and fate.entries:
-        newest = fate.entries[max(fate.entries)]
-        if (newest.register_date, newest.register_number) not in fate.numbers:
-            yield Finding("doubled", f"{name} stands in the register under another number than it was given")
-
-
-def _gaps(name: str, what: str, numbered: Mapping[int, object]) -> Iterable[Finding]:
-    if not numbered:
-        yield Finding("lost", f"{name} has no {what}")
-    missing = sorted(set(range(1, max(numbered, default=0) + 1)) - numbered.keys())
-    if missing:
-        yield Finding("lost", f"{name} lacks of its {what} number {', '.join(map(str, missing))}")
-
-
-def _unkept(windows: Iterable[Window]) -> Iterable[Finding]:
-    """No doctor has promised more visits in a stretch of time than can be begun there."""
-    by_doctor: defaultdict[tuple[str, str, date], list[Window]] = defaultdict(list)
-    for each in windows:
-        by_doctor[each.clinic_id, each.doctor_id, each.begins.date()].append(each)
-    for (_, doctor_id, _), promised in by_doctor.items():
-        promised.sort()
-        for first, window in enumerate(promised):
-            closing = sorted(each.ends for each in promised[first:])
-            if any(window.begins + count * SHORTEST_VISIT > ends for count, ends in enumerate(closing)):
-                yield Finding("doubled", f"doctor {doctor_id} has too many visits from {window.begins:%d %B %H:%M} on")
-                break
-
-
-def _dead_letters(
-    expected: Mapping[tuple[str, int, int], str], seen: Mapping[tuple[str, int, int], str]
-) -> Iterable[Finding]:
-    for place in sorted(expected.keys() | seen.keys()):
-        topic, partition, offset = place
-        where = f"record {offset} of {topic} {partition}"
-        if place not in seen:
-            yield Finding("lost", f"{where} had to become a dead letter ({expected[place]}) and did not")
-        elif place not in expected:
-            yield Finding("lost", f"{where} became a dead letter ({seen[place]}) and must not")
-        elif expected[place] != seen[place]:
-            yield Finding("lost", f"{where} is a dead letter by {seen[place]}, not {expected[place]}")
-
-
-def _percentile(ordered: list[float], share: float) -> float | None:
-    """The nearest rank, in milliseconds."""
-    if not ordered:
-        return None
-    rank = max(0, -int(-share * len(ordered) // 1) - 1)
-    return round(ordered[rank] * 1000, 1)

@@ -22,7 +22,9 @@ from rich.text import Text
 
 from homecall.contract.events import StatusChanged
 from homecall.contract.types import ZONE
-from homecall.demo.ledger import Fate, Finding, Ledger, Summary
+from homecall.demo.fate import Fate
+from homecall.demo.findings import Finding, Summary
+from homecall.demo.ledger import Ledger
 from homecall.operations.terminal import counted
 
 Language = Literal["kk", "ru"]

@@ -1,6 +1,8 @@
 """A ledger outside the system: all that went in, every effect that came out, and what does not add up.
 
-It knows the contract, and nothing of how the services work.
+It knows the contract, and nothing of how the services work. It judges raw records at the end, in any order, however
+often each came; the demo's ledger (``homecall.demo.ledger``) follows a day as it goes, and must know at each moment
+what is still to come. What both judge by stands in ``homecall.demo.rules``.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from homecall.demo.rules import missing, overloads
 from tests.world import Heard
 
 _TRANSPORT = {"traceparent"}
@@ -50,22 +53,6 @@ MOST_TIMES = 60
 that, two services tell each other the same without end."""
 VISIT = timedelta(minutes=20)
 """What a visit takes where the roster says nothing; the way to it, whatever it takes, comes on top."""
-
-
-def unkept(windows: Iterable[tuple[datetime, datetime, str]], visit: timedelta = VISIT) -> list[str]:
-    """Promises of one doctor, (from, to, whose), that nobody could keep: more visits in a stretch than fit there.
-
-    Within any stretch the first arrival is not before its beginning, and the last not after its end.
-    """
-    promised = sorted(windows)
-    found: list[str] = []
-    for first, (begins, _, _) in enumerate(promised):
-        within: list[datetime] = sorted(closes for _, closes, _ in promised[first:])
-        for count, ends in enumerate(within):
-            if begins + count * visit > ends:
-                found.append(f"has {count + 1} promises from {begins:%H:%M} to {ends:%H:%M}")
-                break
-    return found
 
 
 @dataclass(frozen=True)
@@ -232,7 +219,7 @@ class Ledger:
         for page, given in pages.items():
             if len(set(given)) != len(given):
                 found["doubled"].append(f"the page {page} gave a number twice")
-            if sorted(set(given)) != list(range(1, max(given) + 1)):
+            if missing(given):
                 found["gap"].append(f"the page {page} does not run from 1 to {max(given)}")
 
     def _visits(
@@ -251,14 +238,17 @@ class Ledger:
                     last[data["request_id"]] = (data["revision"], event_type, data)
                 elif data["revision"] == known[0] and (event_type, data) != known[1:]:
                     found["contradiction"].append(f"revision {known[0]} of {data['request_id']} was said in two ways")
-        busy: dict[tuple[str, str, str], list[tuple[datetime, datetime, str]]] = defaultdict(list)
-        for request_id, (_, event_type, data) in last.items():
+        busy: dict[tuple[str, str, str], list[tuple[datetime, datetime]]] = defaultdict(list)
+        for _, event_type, data in last.values():
             if event_type in {"visit.scheduled", "visit.rescheduled"}:
                 times = (datetime.fromisoformat(data["arrives_from"]), datetime.fromisoformat(data["arrives_to"]))
-                busy[data["clinic_id"], data["visit_date"], data["doctor"]["doctor_id"]].append((*times, request_id))
+                busy[data["clinic_id"], data["visit_date"], data["doctor"]["doctor_id"]].append(times)
         for (clinic_id, day, doctor), windows in busy.items():
             visit = takes.get((clinic_id, day), VISIT)
-            found["clash"] += [f"{doctor} of {clinic_id} {each}" for each in unkept(windows, visit)]
+            found["clash"] += [
+                f"{doctor} of {clinic_id} has {each.visits} promises from {each.begins:%H:%M} to {each.ends:%H:%M}"
+                for each in overloads(windows, visit)
+            ]
 
     def _statuses(
         self,
@@ -279,7 +269,7 @@ class Ledger:
             # By sequence, never by offset: what comes late is history; what is numbered later may not stand before.
             if ranks != sorted(ranks):
                 found["gone_back"].append(f"{request_id} went through the statuses {names}")
-            if sorted(row) != list(range(1, max(row) + 1)):
+            if missing(row):
                 found["gap"].append(f"the statuses of {request_id} are {sorted(row)}")
         for request_id in self.sent:
             names = [said[request_id][sequence][1] for sequence in sorted(said[request_id])]
@@ -329,13 +319,13 @@ class Ledger:
             for number, named in holders.items():
                 if len(named) > 1:
                     found["doubled"].append(f"{page} gave the incoming number {number} to {sorted(named)}")
-            if sorted(holders) != list(range(1, len(holders) + 1)):
+            if missing(holders):
                 found["gap"].append(f"the incoming numbers of {page} do not run from 1 to {max(holders)}")
         for complaint_id, (_, expected) in self.complaints.items():
             names = [said[complaint_id][sequence][1] for sequence in sorted(said[complaint_id])]
             if names != expected:
                 found["lost"].append(f"complaint {complaint_id} has the statuses {names}, not {expected}")
-            if sorted(said[complaint_id]) != list(range(1, len(said[complaint_id]) + 1)):
+            if missing(said[complaint_id]):
                 found["gap"].append(f"the statuses of complaint {complaint_id} are {sorted(said[complaint_id])}")
         for complaint_id in said.keys() - self.complaints.keys() if self.complaints else ():
             found["phantom"].append(f"complaint {complaint_id} was never sent")

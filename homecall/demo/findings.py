@@ -1,0 +1,98 @@
+"""What the demo's ledger finds, and the day's outcome in figures."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
+from typing import Literal, NamedTuple
+
+from homecall.demo.rules import overloads
+
+Kind = Literal["lost", "doubled", "unanswered", "drift"]
+
+Place = tuple[str, int, int]
+"""A record's topic, partition and offset."""
+
+SHORTEST_VISIT = timedelta(minutes=15)
+"""No roster of the demo has a shorter one, and the way there comes on top."""
+
+
+class Finding(NamedTuple):
+    """Something that is not as it must be, in one line."""
+
+    kind: Kind
+    what: str
+
+
+class Window(NamedTuple):
+    """The promise: between when and when the doctor arrives."""
+
+    clinic_id: str
+    doctor_id: str
+    begins: datetime
+    ends: datetime
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The outcome, with the contract's names. ``p50_ms`` and ``p99_ms``: submission to status, real time."""
+
+    requests: int
+    accepted: int
+    deferred: int
+    refused: int
+    answered: int
+    on_time: int
+    missed: int
+    lost: int
+    doubled: int
+    unanswered: int
+    complaints: int
+    p50_ms: float | None
+    p99_ms: float | None
+    seconds: float
+    drift: int = 0
+    """Differences between the services' stores."""
+
+    def as_dict(self) -> dict[str, int | float | None]:
+        """As ``--json`` prints it."""
+        return asdict(self)
+
+    @property
+    def good(self) -> bool:
+        """Nothing lost, doubled or unanswered, and the stores agree."""
+        return not (self.lost or self.doubled or self.unanswered or self.drift)
+
+
+def unkept(windows: Iterable[Window]) -> Iterable[Finding]:
+    """No doctor has promised more visits in a stretch of time than can be begun there; a line for each who has."""
+    by_doctor: defaultdict[tuple[str, str, date], list[Window]] = defaultdict(list)
+    for each in windows:
+        by_doctor[each.clinic_id, each.doctor_id, each.begins.date()].append(each)
+    for (_, doctor_id, _), promised in by_doctor.items():
+        for found in overloads(((each.begins, each.ends) for each in promised), SHORTEST_VISIT):
+            yield Finding("doubled", f"doctor {doctor_id} has too many visits from {found.begins:%d %B %H:%M} on")
+            break
+
+
+def dead_letters(expected: Mapping[Place, str], seen: Mapping[Place, str]) -> Iterable[Finding]:
+    """The dead letters are those that were meant, each for the reason that was meant."""
+    for place in sorted(expected.keys() | seen.keys()):
+        topic, partition, offset = place
+        where = f"record {offset} of {topic} {partition}"
+        if place not in seen:
+            yield Finding("lost", f"{where} had to become a dead letter ({expected[place]}) and did not")
+        elif place not in expected:
+            yield Finding("lost", f"{where} became a dead letter ({seen[place]}) and must not")
+        elif expected[place] != seen[place]:
+            yield Finding("lost", f"{where} is a dead letter by {seen[place]}, not {expected[place]}")
+
+
+def percentile(ordered: list[float], share: float) -> float | None:
+    """The nearest rank, in milliseconds."""
+    if not ordered:
+        return None
+    rank = max(0, -int(-share * len(ordered) // 1) - 1)
+    return round(ordered[rank] * 1000, 1)
