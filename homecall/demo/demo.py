@@ -35,7 +35,8 @@ from homecall.demo.acts import ENDS_AT, STARTS_AT, Act, report_of
 from homecall.demo.clinic_day import Plan, make_plan
 from homecall.demo.embedded import DidNotStartError, NotInstalledError, Stack, embedded_stack
 from homecall.demo.ledger import HEARD, Ledger
-from homecall.demo.screen import Screen, screen_for, show_findings, show_summary
+from homecall.demo.screen import Screen, screen_for
+from homecall.demo.summary import show_findings, show_summary
 from homecall.gateways.signatures.canonical import canonical
 from homecall.gateways.signatures.dev_authority import CRLS, TRUST_STORE, DevAuthority
 from homecall.operations.drift import Difference

@@ -1,4 +1,4 @@
-"""What the demo shows while it plays: a live screen on a terminal, plain lines elsewhere; then the summary.
+"""What the demo shows while it plays: a live screen on a terminal, plain lines elsewhere.
 
 Everything is read from the ledger; nothing here decides anything.
 """
@@ -23,14 +23,12 @@ from rich.text import Text
 from homecall.contract.events import StatusChanged
 from homecall.contract.types import ZONE
 from homecall.demo.fate import Fate
-from homecall.demo.findings import Finding, Summary
 from homecall.demo.ledger import Ledger
 from homecall.operations.terminal import counted
 
 Language = Literal["kk", "ru"]
 
 _PLAIN_SECONDS: Final = 3.0
-_FINDINGS_SHOWN: Final = 20
 _ANSWERS_SHOWN: Final = 3
 _NEWS_SHOWN: Final = 3
 _SLOWEST_SHOWN: Final = 4
@@ -38,7 +36,7 @@ _WIDE, _HIGH = 100, 36
 """Columns and lines from which on the full frame fits; below, a smaller one."""
 _TOLD: Final = frozenset({"scheduled", "rescheduled", "refused", "deferred", "delayed", "withdrawn"})
 _LIMITS: Final = {"desk": 600, "phone": 600, "portal": 1800}
-_CHANNELS: Final = tuple(_LIMITS)
+CHANNELS: Final = tuple(_LIMITS)
 _OTHERS: Final = {
     "request.withdrawn": "withdrawals",
     "answer.given": "answers given aloud",
@@ -223,7 +221,7 @@ Counts = Sequence[tuple[str, int, str]]
 
 
 def _came_in(ledger: Ledger) -> Counts:
-    channels = [(channel, ledger.came_in[channel], "bold") for channel in _CHANNELS]
+    channels = [(channel, ledger.came_in[channel], "bold") for channel in CHANNELS]
     return channels + [(name, ledger.came_in[kind], "") for kind, name in _OTHERS.items() if ledger.came_in[kind]]
 
 
@@ -259,7 +257,7 @@ def _clocks(ledger: Ledger, now: datetime) -> RenderableType:
     for name in ("", "open", "oldest", "answered", "slowest"):
         table.add_column(name, justify="right" if name else "left", header_style="dim")
     clocks = running(ledger, now)
-    for channel in _CHANNELS:
+    for channel in CHANNELS:
         open_ones = [clock for clock in clocks if clock[1].channel == channel]
         answered = sum(fate.answered for fate in ledger.fates.values() if fate.channel == channel)
         table.add_row(
@@ -352,67 +350,3 @@ class PlainScreen:
 
     def _say(self, now: datetime, line: str) -> None:
         self._console.print(f"{service_time(now)}  {line}", soft_wrap=True, markup=False)
-
-
-# ---------------------------------------------------------------- the end
-
-
-def show_summary(console: Console, summary: Summary, ledger: Ledger) -> None:
-    """The outcome, as a table."""
-    table = Table(title="The day's account", title_justify="left", title_style="bold", show_header=False, box=None)
-    table.add_column()
-    table.add_column(justify="right")
-    table.add_column(style="dim")
-    slow = {channel: minutes(slowest_answer(ledger, channel)) for channel in _CHANNELS}
-    unsigned = sum(fate.code == "signature_invalid" for fate in ledger.fates.values())
-    turned_away = sum("refused" in statuses for statuses in ledger.complaints.values())
-    others = other_limits(ledger)
-    early = sum(bool(fate.cancelled) and not fate.answered for fate in ledger.fates.values())
-    rows: Sequence[tuple[str, object, str]] = (
-        ("requests", summary.requests, "accepted at once, deferred or refused"),
-        ("  accepted at once", summary.accepted, ""),
-        ("  deferred", summary.deferred, "through the portal while the clinic was closed; taken up at its opening"),
-        (
-            "  refused",
-            summary.refused,
-            f"with the reason, and what to do next; {unsigned} for a signature that does not hold",
-        ),
-        ("answered", summary.answered, f"with a day and a time, or a refusal; {early} withdrawn before that"),
-        (
-            "  on time",
-            summary.on_time,
-            "slowest by the service clock: " + ", ".join(f"{k} {v}" for k, v in slow.items()),
-        ),
-        ("  missed", summary.missed, "10 minutes at the desk and by phone, 30 through the portal"),
-        *(
-            [("other limits missed", others, "10 minutes in the queue, 10 of being served, visits before closing")]
-            if others
-            else []
-        ),
-        (
-            "complaints registered",
-            summary.complaints,
-            f"{turned_away} turned away, its signature does not hold; {len(ledger.complaints_linked)} linked with "
-            "another about the same call",
-        ),
-        ("dead letters", len(ledger.dead), f"{len(ledger.dead_expected)} broken records were sent on purpose"),
-        ("lost", summary.lost, ""),
-        ("doubled", summary.doubled, ""),
-        ("unanswered", summary.unanswered, ""),
-        ("drift", summary.drift, "differences between register, statuses and bookings, as the stores have them"),
-        ("submission to status", f"{summary.p50_ms} ms", f"half of them; 99 of 100 within {summary.p99_ms} ms"),
-        ("seconds", summary.seconds, "real time, from the command to here"),
-    )
-    for name, value, note in rows:
-        bad = name in {"lost", "doubled", "unanswered", "drift"} and value
-        table.add_row(name, str(value), note, style="bold red" if bad else "")
-    console.print()
-    console.print(table)
-
-
-def show_findings(console: Console, findings: Sequence[Finding]) -> None:
-    """What is wrong, a line each."""
-    for kind, what in findings[:_FINDINGS_SHOWN]:
-        console.print(f"{kind}: {what}", style="red", markup=False, soft_wrap=True)
-    if len(findings) > _FINDINGS_SHOWN:
-        console.print(f"… and {len(findings) - _FINDINGS_SHOWN} more", style="red")

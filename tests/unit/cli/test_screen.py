@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.live import Live
 
 from homecall.demo.ledger import Ledger
-from homecall.demo.screen import LiveScreen, other_limits, show_summary
+from homecall.demo.screen import LiveScreen, other_limits
+from homecall.demo.summary import show_summary
 from tests.unit.cli.test_ledger import NINE, Played
 
 RED = "\x1b[31m"
