@@ -90,7 +90,7 @@ class Calls(Repository[Call]):
 
     async def notified(self, calls: Sequence[Aggregate[Call]]) -> None:
         """Their notices have been taken up, unless they have changed since: then they are looked at once more."""
-        await self._collection.write(
+        await self.collection.write(
             [UpdateOne({"_id": each.id, "v": each.version}, {"$unset": {"notices_at": ""}}) for each in calls]
         )
 

@@ -1,0 +1,119 @@
+"""An aggregate: a state, the events each processed record led to, and what is still to be sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from homecall.contract.envelope import OutgoingRecord
+from homecall.contract.topics import TOPIC_OF_TYPE
+from homecall.runtime.engine.decision import Dead, Measure
+from homecall.runtime.mongo.moments import millis, moment_of
+
+S = TypeVar("S")
+
+Place = tuple[str, int, int]
+"""Where a record stands: topic, partition, offset."""
+
+
+@dataclass(slots=True)
+class Parked:
+    """An event whose subject is not known yet."""
+
+    causation_id: str
+    until: datetime
+    """When it becomes a dead letter."""
+    record: dict[str, Any]
+    """The event as it came, encrypted where its engine has a vault."""
+    dead: Dead | None = None
+    """Why it became a dead letter although its subject came."""
+
+
+@dataclass(slots=True)
+class Aggregate(Generic[S]):
+    """One document: a state, and by causation id the events that each processed event led to."""
+
+    id: str
+    version: int = 0
+    """0: not stored yet."""
+    state: S | None = None
+    outcomes: dict[str, list[OutgoingRecord]] = field(default_factory=dict)
+    """By causation id, the events it led to, as stored."""
+    parked: list[Parked] = field(default_factory=list)
+    unsent: list[str] = field(default_factory=list)
+    """The outbox: causation ids whose events are not known to be sent, in the order to send them. First those of timers
+    and of other aggregates, which no record of the log would bring back; then those of records in flight."""
+    places: dict[str, Place] = field(default_factory=dict)
+    """By causation id, where the records in hand stand."""
+    fresh: dict[str, list[OutgoingRecord]] = field(default_factory=dict)
+    """As ``outcomes``, but not stored yet."""
+    measures: list[Measure] = field(default_factory=list)
+    changed: bool = False
+    timer_at: datetime | None = None
+    changed_at: datetime | None = None
+    """When it was last stored, by the real clock; None where an earlier release stored it."""
+
+    def heard(self, causation_id: str) -> bool:
+        """Whether this event has been processed."""
+        return causation_id in self.outcomes or causation_id in self.fresh
+
+    def said(self, causation_id: str) -> list[OutgoingRecord]:
+        """The events that a processed one led to."""
+        return self.fresh.get(causation_id) or self.outcomes.get(causation_id) or []
+
+    def owed(self) -> list[OutgoingRecord]:
+        """The events in the outbox, in the order to send them."""
+        # Not in the order of ``outcomes``: a server may add the fields of one update by their names.
+        return [event for causation_id in self.unsent for event in self.said(causation_id)]
+
+    def owe(self, causation_id: str) -> None:
+        """Append to the outbox what a causation id led to."""
+        if causation_id not in self.unsent:
+            self.unsent.append(causation_id)
+
+    def add(self, causation_id: str, events: Iterable[OutgoingRecord]) -> None:
+        """Note events that a causation id led to, after those noted before."""
+        self.fresh.setdefault(causation_id, list(self.outcomes.get(causation_id, ()))).extend(events)
+
+
+def event_to_doc(event: OutgoingRecord) -> dict[str, Any]:
+    doc = {
+        "type": event.type,
+        "id": event.id,
+        "key": event.key,
+        "subject": event.subject,
+        "source": event.source,
+        "time": event.time,
+        "value": event.value.decode(),
+    }
+    if event.traceparent:
+        doc["traceparent"] = event.traceparent
+    return doc
+
+
+def event_from_doc(doc: Mapping[str, Any]) -> OutgoingRecord:
+    return OutgoingRecord(
+        topic=TOPIC_OF_TYPE[doc["type"]].name,
+        key=doc["key"],
+        type=doc["type"],
+        id=doc["id"],
+        source=doc["source"],
+        subject=doc["subject"],
+        time=doc["time"],
+        value=doc["value"].encode(),
+        traceparent=doc.get("traceparent"),
+    )
+
+
+def parked_to_doc(kept: Parked) -> dict[str, Any]:
+    doc = {"cause": kept.causation_id, "until": millis(kept.until), "record": kept.record}
+    if kept.dead is not None:
+        doc["dead"] = {"reason": kept.dead.reason, "detail": kept.dead.detail}
+    return doc
+
+
+def parked_from_doc(doc: Mapping[str, Any]) -> Parked:
+    dead = Dead(**doc["dead"]) if doc.get("dead") else None
+    return Parked(doc["cause"], moment_of(doc["until"]), doc["record"], dead)
