@@ -15,7 +15,7 @@ from homecall.contract.envelope import DeadReason
 from homecall.contract.events import MODELS, RefusalCode
 from homecall.contract.topics import DEAD_LETTERS, RETENTION_DAYS, SERVICES, TOPICS, Topic
 from homecall.gateways import metrics as of_gateways
-from homecall.operations import metrics as of_reconcile
+from homecall.operations.reconcile import metrics as of_reconcile
 from homecall.runtime import metrics as of_all
 from homecall.runtime.settings import PORTS, Settings
 from services.complaints import metrics as of_complaints

@@ -28,7 +28,7 @@ def reconcile(
     It reads the databases of intake, scheduler and notifier, beside running services, and changes nothing. Exit 2 if
     they could not be compared.
     """
-    from homecall.operations.reconcile import reconcile as run
+    from homecall.operations.reconcile.command import reconcile as run
 
     run(
         clinic,
@@ -121,6 +121,6 @@ def recover(
     What was told is in the topics, and is not sent again: numbers, windows, statuses and their times stand. Exit 1 if
     something that was told has not come out again.
     """
-    from homecall.operations.recover import recover as run
+    from homecall.operations.recover.command import recover as run
 
     run(file, service, as_json=as_json)

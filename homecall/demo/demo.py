@@ -39,9 +39,9 @@ from homecall.demo.screen import Screen, screen_for
 from homecall.demo.summary import show_findings, show_summary
 from homecall.gateways.signatures.canonical import canonical
 from homecall.gateways.signatures.dev_authority import CRLS, TRUST_STORE, DevAuthority
-from homecall.operations.drift import Difference
 from homecall.operations.failure import Failure
-from homecall.operations.reconcile import Asked, stores_of
+from homecall.operations.reconcile.differences import Difference
+from homecall.operations.reconcile.stores import Asked, stores_of
 from homecall.operations.serve import build
 from homecall.operations.terminal import counted
 from homecall.runtime.clock import SteppedClock

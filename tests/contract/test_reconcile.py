@@ -17,9 +17,9 @@ from typer.testing import CliRunner
 
 from homecall.cli.main import app
 from homecall.contract.envelope import Incoming, OutgoingRecord, Record, read
-from homecall.operations import reconcile
-from homecall.operations.drift import WAYS_OUT, Judged
-from homecall.operations.reconcile import Asked, Stores
+from homecall.operations.reconcile import stores
+from homecall.operations.reconcile.differences import WAYS_OUT, Judged
+from homecall.operations.reconcile.stores import Asked, Stores
 from homecall.runtime.clock import SystemClock
 from homecall.runtime.settings import Settings
 from services.notifier.app import NotifierEngine
@@ -506,7 +506,7 @@ def test_what_cannot_be_asked_is_said_in_one_line(broken: Broken, arguments: tup
 
 
 def test_a_database_that_is_away_is_no_difference(broken: Broken, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconcile, "Stores", _gone)
+    monkeypatch.setattr(stores, "Stores", _gone)
     done = _run(broken, CLINIC, "2026-11-20")
     told = "database is unavailable or busy: ServerSelectionTimeoutError (127.0.0.1:1, HOMECALL_MONGO_URL)"
     assert str(done.exception) == told

@@ -1,55 +1,32 @@
 """``homecall reconcile``: compare the stores of intake, scheduler and notifier, and name what differs.
 
-It reads day by day and a few clinics at a time, so that its memory does not grow with what it compares: one query per
-store for each portion, and one more where a request of another day has to do with this one. It writes nothing.
+What may differ, and what to do about it, stands in ``differences``; what counts as a difference in ``rules``.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
-from pymongo.errors import PyMongoError
 
-from homecall.contract.topics import INTAKE, NOTIFIER, SCHEDULER
 from homecall.contract.types import ZONE, Day
-from homecall.operations import metrics
-from homecall.operations.drift import WAYS_OUT, Counts, Difference, Facts, Judged, judge
 from homecall.operations.failure import Failure
+from homecall.operations.reconcile import metrics
+from homecall.operations.reconcile.differences import WAYS_OUT, Counts, Difference, Judged
+from homecall.operations.reconcile.stores import Asked, stores_of
 from homecall.operations.terminal import counted, json_line, print_bytes, print_error, settings
 from homecall.runtime.clock import clock_from
 from homecall.runtime.failures import Transient
-from homecall.runtime.mongo.errors import outage, place_of
-from homecall.runtime.mongo.mongo import Database
 from homecall.runtime.settings import Settings
-from services.intake.store import IntakeStore
-from services.notifier.store import Calls
-from services.scheduler.domain import day_key
-from services.scheduler.store import SchedulerStore
 
-SETTLE_SECONDS: Final = 300.0
-"""What changed later than so long ago is on its way: a redelivery after a crash, with its backoff, takes less."""
 _DAYS_BACK: Final = timedelta(days=7)
-_PORTION: Final = 2_000
-"""Requests that are read together, of one clinic or of several small ones."""
 _DATE: TypeAdapter[date] = TypeAdapter(Day)
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What is to be compared. ``first`` and ``last`` are days of the register; ``clinic_id`` None: every clinic."""
-
-    clinic_id: str | None
-    first: date
-    last: date
-    settle_seconds: float = SETTLE_SECONDS
 
 
 @dataclass
@@ -75,131 +52,6 @@ class Total:
     @property
     def differences(self) -> int:
         return sum(self.drift.values())
-
-
-# ---------------------------------------------------------------- the stores
-
-
-class Stores:
-    """The three stores that are compared."""
-
-    def __init__(self, asked: Settings) -> None:
-        self._databases = {
-            service: Database(asked.mongo_url, f"{asked.mongo_prefix}_{service}")
-            for service in (INTAKE, SCHEDULER, NOTIFIER)
-        }
-        self.intake = IntakeStore(self._databases[INTAKE])
-        self.scheduler = SchedulerStore(self._databases[SCHEDULER])
-        self.notifier = Calls(self._databases[NOTIFIER])
-
-    @property
-    def commands(self) -> int:
-        """Queries sent so far."""
-        return sum(each.commands for each in self._databases.values())
-
-    def close(self) -> None:
-        for each in self._databases.values():
-            each.close()
-
-    async def judged(self, asked: Asked) -> AsyncIterator[Judged]:
-        """Each clinic's day that any of the stores knows, the oldest day first."""
-        pages = _by_day(await self.intake.pages.names(), asked)
-        booked = _by_day(await self.scheduler.day_keys(), asked)
-        days = {*pages, *booked}
-        for store in (self.intake, self.notifier, self.scheduler):
-            days |= await store.days(asked.first, asked.last)
-        for day in sorted(days):
-            known = dict.fromkeys(pages.get(day, set()) | booked.get(day, set()), 0)
-            for store in (self.intake, self.notifier, self.scheduler):
-                for clinic_id, number in (await store.clinics_on(day)).items():
-                    known[clinic_id] = max(known.get(clinic_id, 0), number)
-            if asked.clinic_id is not None:
-                known = {name: number for name, number in known.items() if name == asked.clinic_id}
-            for clinics in _portions(known):
-                for judged in await self._portion(clinics, day, asked.settle_seconds):
-                    yield judged
-
-    async def _portion(self, clinics: list[str], day: date, settle_seconds: float) -> list[Judged]:
-        settled_before = datetime.now(UTC) - timedelta(seconds=settle_seconds)
-        found = judge(clinics, day, await self._facts(clinics, day), settled_before)
-        if not any(each.differences for each in found):
-            return found
-        # While we went from store to store, services went on: what differs must do so when it is read again.
-        again = judge(clinics, day, await self._facts(clinics, day), settled_before)
-        return [one.confirmed_by(other) for one, other in zip(found, again, strict=True)]
-
-    async def _facts(self, clinics: list[str], day: date) -> Facts:
-        facts = Facts()
-        keys = [day_key(clinic_id, day.isoformat()) for clinic_id in clinics]
-        # What is caused is read before its cause: what we then find has its cause with it.
-        for told in await self.notifier.on(day, clinics):
-            facts.told[told.id] = told
-            facts.here.add((NOTIFIER, told.id))
-        facts.days = await self.scheduler.bookings_on(keys)
-        for call in await self.scheduler.on(day, clinics):
-            facts.calls[call.id] = call
-            facts.here.add((SCHEDULER, call.id))
-        facts.pages = await self.intake.pages.look(keys)
-        for request in await self.intake.on(day, clinics):
-            facts.requests[request.id] = request
-            facts.here.add((INTAKE, request.id))
-        await self._complete(facts, set(keys))
-        return facts
-
-    async def _complete(self, facts: Facts, asked: set[str]) -> None:
-        """Read what the stores count to other days: of the same requests; days and pages but those ``asked``."""
-        ids = {*facts.requests, *facts.calls, *facts.told}
-        ids |= {each for page in facts.pages.values() for each in page.numbers}
-        ids |= {each for day in facts.days.values() for each in day.bookings}
-        facts.told |= {each.id: each for each in await self.notifier.of(ids - facts.told.keys())}
-        facts.calls |= {each.id: each for each in await self.scheduler.of(ids - facts.calls.keys())}
-        facts.requests |= {each.id: each for each in await self.intake.of(ids - facts.requests.keys())}
-        moved_to = {day_key(each.state.clinic_id, each.state.day) for each in facts.calls.values() if each.state}
-        if moved_to - asked:
-            facts.days |= await self.scheduler.bookings_on(moved_to - asked)
-        entered = {
-            day_key(each.state.clinic_id, each.state.register_date)
-            for each in facts.requests.values()
-            if each.state is not None and each.state.register_date is not None
-        }
-        facts.pages |= await self.intake.pages.look(entered - asked)
-
-
-def _by_day(keys: Iterable[str], asked: Asked) -> dict[date, set[str]]:
-    """The clinics of each day, by the keys of their pages or days."""
-    found: dict[date, set[str]] = {}
-    for key in keys:
-        clinic_id, _, text = key.rpartition("|")
-        day = date.fromisoformat(text)
-        if asked.first <= day <= asked.last and asked.clinic_id in {None, clinic_id}:
-            found.setdefault(day, set()).add(clinic_id)
-    return found
-
-
-def _portions(clinics: Mapping[str, int]) -> Iterator[list[str]]:
-    """Clinics in their order, as many as have so many requests together."""
-    portion: list[str] = []
-    size = 0
-    for clinic_id, number in sorted(clinics.items()):
-        if portion and size + number > _PORTION:
-            yield portion
-            portion, size = [], 0
-        portion.append(clinic_id)
-        size += number
-    if portion:
-        yield portion
-
-
-@asynccontextmanager
-async def stores_of(found: Settings) -> AsyncIterator[Stores]:
-    """The stores, closed in the end. Raises ``Transient`` while a database is unavailable."""
-    stores = Stores(found)
-    try:
-        yield stores
-    except PyMongoError as error:
-        raise outage(error, place_of(found.mongo_url)) from error
-    finally:
-        stores.close()
 
 
 # ---------------------------------------------------------------- the command

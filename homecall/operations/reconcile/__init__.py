@@ -1,0 +1,1 @@
+"""``homecall reconcile``: the stores of intake, scheduler and notifier, compared."""

@@ -1,0 +1,1 @@
+"""``homecall recover``: after a restore, what came since the backup is handled again."""

@@ -1,0 +1,237 @@
+"""Hands a stopped service its records again, as they came, and keeps back what it told of them before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from homecall.contract.envelope import Incoming, OutgoingRecord, Record, Unreadable, read
+from homecall.contract.topics import INTAKE, NOTIFIER, SCHEDULER
+from homecall.operations.recover.numbers import NUMBERS
+from homecall.operations.recover.reading import Place, Reading
+from homecall.operations.terminal import counted, print_error
+from homecall.runtime.clock import ReplayClock
+from homecall.runtime.engine.engine import Engine
+from homecall.runtime.engine.published_events import PublishedEvents
+from homecall.runtime.kafka.producer import Producer
+from homecall.runtime.mongo.mongo import Sequences
+from homecall.runtime.service import Service
+
+_PORTION: Final = 200
+_SUBJECTS: Final = 500
+_TOGETHER: Final = timedelta(seconds=1)
+"""Records that came within so long of one another are handled together, by the clock of the last."""
+_TOLD_EVERY: Final = 10_000
+
+
+@dataclass
+class Recovered:
+    """What became of one service's records and of what it had said."""
+
+    records: int = 0
+    numbers: int = 0
+    as_told: dict[str, int] = field(default_factory=dict)
+    otherwise: dict[str, int] = field(default_factory=dict)
+    """What would have come out otherwise today; what was told stands."""
+    new: dict[str, int] = field(default_factory=dict)
+    """What had not been told: sent now."""
+    silent: dict[str, int] = field(default_factory=dict)
+    """What was told and has not come out again."""
+    messages: int = 0
+    days: int = 0
+
+
+class Replay:
+    """Hands a service its records again, in the order of their times."""
+
+    def __init__(
+        self,
+        service: Service,
+        published: PublishedEvents,
+        clock: ReplayClock,
+        producer: Producer,
+        committed: Mapping[Place, int],
+        done: Recovered,
+    ) -> None:
+        self._service = service
+        self._published = published
+        self._clock = clock
+        self._producer = producer
+        self._committed = committed
+        self._done = done
+        self._handler: Any = service.handler
+        self._engines: list[Engine[Any]] = list(service.engines)
+        self._adopts: Any = None
+        self._portion: list[tuple[Record, Incoming | None]] = []
+        self._early: list[tuple[Record, Incoming]] = []
+        self._reported = 0
+        self._left: dict[Place, int] = {}
+        """The first record of each partition that is left to the service."""
+
+    async def begin(self) -> None:
+        """Put what was told where it is looked for."""
+        name = self._service.name
+        if name == SCHEDULER:
+            from services.scheduler.recovery import RecoveringEngine
+
+            self._adopts = RecoveringEngine(self._handler, self._published)
+            self._handler, self._engines = self._adopts, [self._adopts]
+        for engine in self._engines:
+            engine.published = self._published
+            # What was told is known from the topics: nothing is owed because no group is known to have got past it.
+            engine.store.passed = None
+            await self._know(engine)
+        numbers = NUMBERS.get(name)
+        if numbers is not None:
+            pages: dict[str, dict[str, int]] = {}
+            for page, subject, number in numbers(self._published):
+                pages.setdefault(page, {})[subject] = number
+            collection = "register_pages" if name == INTAKE else "pages"
+            self._done.numbers = await Sequences(self._service.database.collection(collection)).published(pages)
+
+    async def _know(self, engine: Engine[Any]) -> None:
+        """Leave out of what is to come out again whatever the backup has."""
+        after = ""
+        while subjects := self._published.subjects(after, _SUBJECTS):
+            for aggregate in (await engine.store.load(subjects)).values():
+                for events in aggregate.outcomes.values():
+                    for event in events:
+                        self._published.know(event)
+            after = subjects[-1]
+
+    async def run(self, heard: Reading, adopting: Reading | None) -> None:
+        """Handle all that is to be handled again, with timers in between as they were due."""
+        while (record := await heard.next()) is not None:
+            event = self._read(record)
+            if self._portion and self._ends_before(record, event):
+                await self._flush(adopting)
+            if self._again(record, event):
+                self._take(record, event)
+        if self._portion:
+            await self._flush(adopting)
+        await self._adopt(adopting, None)
+        await self._timers()
+        await self._catch_up()
+        for record, event in self._early:
+            await self._handle([(record, event)])
+
+    def _ends_before(self, record: Record, event: Incoming | None) -> bool:
+        """Whether what was taken so far is to be handled first, since time or a timer may come between."""
+        if len(self._portion) == _PORTION or self._at(record) - self._at(self._portion[0][0]) > _TOGETHER:
+            return True
+        # Between two records of one subject a timer may have said something.
+        return event is not None and any(
+            each is not None and each.subject == event.subject for _, each in self._portion
+        )
+
+    def _take(self, record: Record, event: Incoming | None) -> None:
+        self._done.records += 1
+        if event is not None and self._published.early(event):
+            self._early.append((record, event))
+            return
+        self._portion.append((record, event))
+        if self._done.records - self._reported >= _TOLD_EVERY:
+            self._reported = self._done.records
+            print_error(f"{self._service.name}: {counted(self._reported, 'record')}, up to {self._at(record)}")
+
+    async def _flush(self, adopting: Reading | None) -> None:
+        await self._adopt(adopting, self._portion[0][0].timestamp)
+        await self._handle(self._portion)
+        self._portion = []
+        await self._catch_up()
+
+    async def _catch_up(self) -> None:
+        """Handle those that came early and whose turn has come; each may bring the turn of another."""
+        turn = True
+        while turn:
+            turn = False
+            for each in list(self._early):
+                if not self._published.early(each[1]):
+                    self._early.remove(each)
+                    await self._handle([each])
+                    turn = True
+
+    def _at(self, record: Record) -> datetime:
+        return self._clock.at(datetime.fromtimestamp(record.timestamp / 1000, UTC))
+
+    def _read(self, record: Record) -> Incoming | None:
+        """The event of a record; None where it has its dead letter."""
+        try:
+            event = read(record)
+            self._service.pipeline.check(event)
+        except Unreadable:
+            return None
+        return event
+
+    def _again(self, record: Record, event: Incoming | None) -> bool:
+        """Whether a record was handled before: by the group's own word, or by what was told of it."""
+        place = (record.topic, record.partition)
+        if record.offset < self._committed.get(place, 0):
+            return True
+        if event is not None and self._published.waits(event.subject):
+            return True
+        self._left.setdefault(place, record.offset)
+        return False
+
+    async def _handle(self, portion: Sequence[tuple[Record, Incoming | None]]) -> None:
+        self._clock.set_to(self._at(portion[0][0]))
+        await self._timers()
+        self._clock.set_to(self._at(portion[-1][0]))
+        batch = [event for _, event in portion if event is not None]
+        if not batch:
+            return
+        handled = await self._handler.handle(batch, self._clock.now())
+        await self._send(handled.events)
+        for follow_up in (*handled.beside, *handled.after):
+            await follow_up()
+
+    async def _timers(self) -> None:
+        """What was due by now, and went out when it was."""
+        now = self._clock.now()
+        for engine in self._engines:
+            more = True
+            while more:
+                due = await engine.due(now)
+                await self._send(due.events)
+                if due.unsent or due.expired:
+                    await engine.sent(due)
+                more = due.more
+
+    async def _send(self, events: Sequence[OutgoingRecord]) -> None:
+        await self._producer.send([each for each in events if not self._published.was_said(each)])
+
+    async def _adopt(self, adopting: Reading | None, before: int | None) -> None:
+        """Take what the service itself had told by then, of its own accord."""
+        if adopting is None:
+            return
+        told: list[OutgoingRecord] = []
+        while (record := await adopting.peek()) is not None and (before is None or record.timestamp < before):
+            await adopting.next()
+            event = self._published.event_of(record)
+            if event is not None:
+                told.append(event)
+            if len(told) >= _PORTION:
+                await self._adopts.adopt(told, self._clock.now())
+                told = []
+        if told:
+            await self._adopts.adopt(told, self._clock.now())
+
+    async def end(self) -> None:
+        """Timers up to the last word, and what each service has to put right."""
+        last = self._published.last_time()
+        if last is not None:
+            self._clock.set_to(last)
+        await self._timers()
+        if self._adopts is not None:
+            self._done.days = await self._adopts.finish_recovery("0" * 32)
+        if self._service.name == NOTIFIER:
+            from services.notifier.recovery import forget_notices
+
+            self._done.messages = await forget_notices(self._service.database)
+        self._done.silent = self._published.silent()
+
+    def next_to_read(self, ends: Mapping[Place, int]) -> dict[Place, int]:
+        """Where the group is to go on."""
+        return {place: self._left.get(place, end) for place, end in ends.items()}
