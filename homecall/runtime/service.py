@@ -62,7 +62,7 @@ class Service:
     producer: Producer
     topics: Sequence[Topic]
     handler: Handler
-    engines: Sequence[Engine[Any]]
+    engines: Sequence[Engine[Any, Any]]
     low_priority: Collection[Topic] = ()
     """Those of ``topics`` whose records nobody waits to see handled: they are taken in together."""
     tables: Sequence[GlobalTable] = ()
@@ -276,7 +276,7 @@ class Service:
             await work(now)
         self._last_tick = time.monotonic()
 
-    async def _send(self, engine: Engine[Any], due: Due[Any]) -> None:
+    async def _send(self, engine: Engine[Any, Any], due: Due[Any]) -> None:
         events: list[OutgoingRecord] = due.events
         dead: list[tuple[Record, Dead]] = due.dead
         if not due.unsent and not due.expired:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, Protocol, get_args
@@ -28,6 +28,7 @@ from homecall.runtime.mongo.mongo import Aggregate, Database, Repository, Sequen
 from homecall.runtime.service import Service, refresh_open
 from homecall.runtime.settings import Settings
 from homecall.standard.calendar import local
+from homecall.standard.clinic_events import ClinicEvents
 from homecall.standard.clinics import Clinics
 from homecall.standard.deadlines import counted_by
 from homecall.standard.rules import RuleSets, load_rule_sets
@@ -45,6 +46,20 @@ SIGNED = ("portal",)
 _KIND = {"iin": COMPLAINANT_BY_IIN, "name": COMPLAINANT_BY_NAME}
 
 
+@dataclass(frozen=True)
+class CaseFacts:
+    """What complaints are decided by, besides the clinics and the rules."""
+
+    bad_signatures: Mapping[str, FieldError]
+    """By cause, the complaints whose signature did not pass."""
+    unchecked: Mapping[str, dict[str, Any]]
+    """By cause, those whose signature cannot be checked now: the event, sealed."""
+    again: Mapping[str, Incoming] = field(default_factory=dict)
+    """By complaint, the held events that are tried again."""
+    calls: Mapping[str, CallTimeline] = field(default_factory=dict)
+    """The timelines that timers look at again."""
+
+
 class Complaints:
     """The decisions of ``domain``, bound to the clinics and the rules."""
 
@@ -59,14 +74,6 @@ class Complaints:
         senders: Senders | None = None,
     ) -> None:
         self.clinics = clinics
-        self.bad_signatures: dict[str, FieldError] = {}
-        """By cause, the complaints of the batch, or of the timers, in hand whose signature did not pass."""
-        self.unchecked: dict[str, dict[str, Any]] = {}
-        """By cause, those whose signature cannot be checked now: the event, sealed."""
-        self.again: dict[str, Incoming] = {}
-        """By complaint, the held events that are tried again."""
-        self.calls: Mapping[str, CallTimeline] = {}
-        """The timelines that the timers in hand look at again."""
         self.rule_sets = rule_sets
         self._vault = vault
         self._officer = officer
@@ -82,7 +89,9 @@ class Complaints:
     def pending(self, state: ComplaintState) -> bool:
         return domain.awaits_number(state)
 
-    def decide(self, state: ComplaintState | None, event: Incoming, now: datetime) -> Decision[ComplaintState]:
+    def decide(
+        self, state: ComplaintState | None, event: Incoming, facts: CaseFacts, now: datetime
+    ) -> Decision[ComplaintState]:
         return domain.decide(
             state,
             event,
@@ -90,18 +99,18 @@ class Complaints:
             rule_sets=self.rule_sets,
             record_time=self.record_time(event),
             now=now,
-            bad_signature=self.bad_signatures.get(event.causation_id),
-            kept=self.unchecked.get(event.causation_id),
+            bad_signature=facts.bad_signatures.get(event.causation_id),
+            kept=facts.unchecked.get(event.causation_id),
             matter=self._matter(event),
             officer=self._officer,
             authority=self._senders.authority(event),
         )
 
-    def due(self, state: ComplaintState, now: datetime) -> Decision[ComplaintState]:
+    def due(self, state: ComplaintState, facts: CaseFacts, now: datetime) -> Decision[ComplaintState]:
         if state.held is not None:
-            return self._held_again(state, state.held, now)
+            return self._held_again(state, state.held, facts, now)
         return domain.due(
-            state, now, clinics=self.clinics, rule_sets=self.rule_sets, calls=self.calls, officer=self._officer
+            state, now, clinics=self.clinics, rule_sets=self.rule_sets, calls=facts.calls, officer=self._officer
         )
 
     def _matter(self, event: Incoming) -> dict[str, str]:
@@ -114,9 +123,11 @@ class Complaints:
             for by, person in domain.person_of(data).items()
         }
 
-    def _held_again(self, state: ComplaintState, held: Held, now: datetime) -> Decision[ComplaintState]:
-        event = self.again.pop(state.complaint_id, None)
-        if event is None or event.causation_id in self.unchecked:
+    def _held_again(
+        self, state: ComplaintState, held: Held, facts: CaseFacts, now: datetime
+    ) -> Decision[ComplaintState]:
+        event = facts.again.get(state.complaint_id)
+        if event is None or event.causation_id in facts.unchecked:
             started_at = held["started_at"]
             day = datetime.fromisoformat(started_at).date() if started_at else None
             return domain.still_held(state, now, self.rule_sets.nearest(day))
@@ -127,7 +138,7 @@ class Complaints:
             rule_sets=self.rule_sets,
             record_time=self.record_time(event),
             now=now,
-            bad_signature=self.bad_signatures.get(event.causation_id),
+            bad_signature=facts.bad_signatures.get(event.causation_id),
             held=held,
             told=state.sequence,
             matter=self._matter(event),
@@ -151,7 +162,7 @@ class Matters(Protocol):
         """The complaints that share an index with one of these matters."""
 
 
-class ComplaintEngine(Engine[ComplaintState]):
+class ComplaintEngine(Engine[ComplaintState, CaseFacts]):
     """Adds to the general engine the incoming numbers, and one more look for a clinic that is not known."""
 
     def __init__(
@@ -166,7 +177,8 @@ class ComplaintEngine(Engine[ComplaintState]):
         matters: Matters | None = None,
         tolerance: Tolerance | None = None,
     ) -> None:
-        super().__init__(topics.COMPLAINTS, store, complaints, clock, vault, complaints.clinics.zone, tolerance)
+        rules = ClinicEvents(complaints.clinics.zone, tolerance)
+        super().__init__(topics.COMPLAINTS, store, complaints, clock, vault, rules)
         self._pages = pages
         self._matters = matters
         self._complaints = complaints
@@ -174,23 +186,16 @@ class ComplaintEngine(Engine[ComplaintState]):
         self._table = table
         self._verifier = verifier
 
-    async def load(
-        self, targets: Collection[str], batch: Sequence[Incoming], cached: Mapping[str, Aggregate[ComplaintState]]
-    ) -> dict[str, Aggregate[ComplaintState]]:
-        """The complaints of a batch; first the clinics up to their present end where one is unknown."""
+    async def facts_for(self, batch: Sequence[Incoming], loaded: Mapping[str, Aggregate[ComplaintState]]) -> CaseFacts:
+        """The verdicts on new complaints; first the clinics up to their present end where one is unknown."""
         if any(self._clinics.get(event.clinic_id) is None for event in batch):
             # Between topics there is no order: the clinic may have been published a moment ago.
             await self._table.catch_up()
-        loaded = await super().load(targets, batch, cached)
         # Of some only an early command is kept: their complaint is as new as any.
         known = {name for name, each in loaded.items() if each.state is not None}
-        new = [event for event in batch if event.subject in targets and event.subject not in known]
-        bad, unchecked = await self._signatures(new)
-        # From here to the decisions nothing is awaited: the timers, with verdicts of their own, come between.
-        self._complaints.bad_signatures, self._complaints.unchecked = bad, unchecked
-        return loaded
+        return CaseFacts(*await self._signatures([event for event in batch if event.subject not in known]))
 
-    async def before_due(self, found: dict[str, Aggregate[ComplaintState]], now: datetime) -> None:
+    async def facts_for_due(self, found: dict[str, Aggregate[ComplaintState]], now: datetime) -> CaseFacts:
         """Try again the signatures of held complaints, and look again at the calls that complaints name."""
         looks = {
             each.state.request_id
@@ -201,10 +206,7 @@ class ComplaintEngine(Engine[ComplaintState]):
         states = [each.state for each in found.values() if each.state is not None and domain.tries_now(each.state, now)]
         events = {state.complaint_id: event for state in states if (event := self._kept_event(state)) is not None}
         bad, unchecked = await self._signatures(list(events.values()))
-        # From here to the decisions nothing is awaited: batches, with verdicts of their own, come between.
-        self._complaints.calls = calls
-        self._complaints.again = events
-        self._complaints.bad_signatures, self._complaints.unchecked = bad, unchecked
+        return CaseFacts(bad, unchecked, events, calls)
 
     def _kept_event(self, state: ComplaintState) -> Incoming | None:
         """The event of a held complaint, as it came; None where it cannot be opened."""
@@ -291,7 +293,7 @@ class ComplaintEngine(Engine[ComplaintState]):
 class ComplaintsAndCalls:
     """Hands complaints to one engine, and what is heard of calls to the other."""
 
-    def __init__(self, complaints: ComplaintEngine, calls: Engine[CallTimeline]) -> None:
+    def __init__(self, complaints: ComplaintEngine, calls: Engine[CallTimeline, None]) -> None:
         self._complaints = complaints
         self._calls = calls
 
@@ -337,7 +339,7 @@ def build(settings: Settings, clock: Clock) -> Service:
     engine = ComplaintEngine(store.complaints, store.pages, complaints, clock, table, verifier, vault, store, tolerance)
 
     timelines = Timelines(partial(vault.index, COMPLAINANT_BY_NAME))
-    calls = Engine(topics.COMPLAINTS, store.calls, timelines, clock, vault, tolerance=tolerance)
+    calls = Engine(topics.COMPLAINTS, store.calls, timelines, clock, vault, ClinicEvents(tolerance=tolerance))
 
     async def gauges(now: datetime) -> None:
         refresh_open("complaint", await store.open(now), CHANNELS, now)

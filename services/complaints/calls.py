@@ -122,14 +122,16 @@ class Timelines:
     def pending(self, _: CallTimeline) -> bool:
         return False
 
-    def due(self, _: CallTimeline, __: datetime) -> Decision[CallTimeline]:
+    def due(self, state: CallTimeline, facts: None, now: datetime) -> Decision[CallTimeline]:
+        del state, facts, now
         return Decision()
 
-    def decide(self, state: CallTimeline | None, event: Incoming, now: datetime) -> Decision[CallTimeline]:
+    def decide(self, state: CallTimeline | None, event: Incoming, facts: None, now: datetime) -> Decision[CallTimeline]:
         """Keep the line of an event; one that was heard before never comes here.
 
         Only our own events say which clinic a call belongs to: one from outside waits until one of ours has come.
         """
+        del facts
         assert event.data is not None
         if state is None and not TOPIC_OF_TYPE[event.type].ours:
             return Decision(park=True)
@@ -140,8 +142,8 @@ class Timelines:
             return Decision(dead=Dead("invalid_transition", before_request(event.type, asked_at)))
         if isinstance(event.data, AnswerGiven) and sum(1 for _ in _of(state.lines, event.type)) >= _MOST_ANSWERS:
             return Decision(dead=Dead("invalid_transition", _TOO_MANY_ANSWERS))
-        facts = event.data.model_dump(mode="json", exclude_none=True, include=set(_KEPT))
-        line = {"type": event.type, "time": event.time or in_zone(now), **facts}
+        kept = event.data.model_dump(mode="json", exclude_none=True, include=set(_KEPT))
+        line = {"type": event.type, "time": event.time or in_zone(now), **kept}
         lines = sorted([*state.lines, line], key=lambda each: datetime.fromisoformat(each["time"]))
         persons, names = self._who(state.request_id, event.data)
         return Decision(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, get_args
 
@@ -30,6 +30,7 @@ from homecall.runtime.mongo.mongo import Aggregate, Database, moment_of
 from homecall.runtime.service import Service
 from homecall.runtime.settings import Settings
 from homecall.standard.calendar import decrees_missing
+from homecall.standard.clinic_events import ClinicEvents
 from homecall.standard.clinics import Clinics
 from homecall.standard.deadlines import counted_by
 from homecall.standard.rules import RuleSet, RuleSets, load_rule_sets
@@ -51,29 +52,46 @@ SIGNED = ("portal",)
 _CLAIMS_KEPT = 2_000
 
 
+@dataclass(frozen=True)
+class BatchFacts:
+    """What requests are decided by, besides the clinics and the rules."""
+
+    checks: Mapping[str, Checks]
+    """By cause, what others said of the requests."""
+    holders: Mapping[str, RequestState]
+    """By claim, the open request that holds it (R11)."""
+    kept: Mapping[str, Incoming] = field(default_factory=dict)
+    """By request, the held events that are tried again."""
+    asked: Mapping[str, str] = field(default_factory=dict)
+    """By request, what the register of persons said to a later question."""
+
+    def after(self, before: RequestState | None, state: RequestState) -> BatchFacts:
+        """The facts once a request has become ``state``: it may have given up a claim, or taken one."""
+        held = None if before is None else before.claim
+        if held is None and state.claim is None:
+            return self
+        holders = dict(self.holders)
+        if held is not None and held in holders and holders[held].request_id == state.request_id:
+            del holders[held]
+        if state.claim is not None:
+            holders[state.claim] = state
+        return replace(self, holders=holders)
+
+
+def _holders(loaded: Mapping[str, Aggregate[RequestState]]) -> dict[str, RequestState]:
+    return {each.state.claim: each.state for each in loaded.values() if each.state and each.state.claim}
+
+
 class Intake:
-    """The decisions of ``domain``, bound to the clinics, the rules and the claims of the batch in hand."""
+    """The decisions of ``domain``, bound to the clinics and the rules."""
 
     def __init__(self, rule_sets: RuleSets, clinics: Clinics, vault: Vault, *, judge_record_time: bool) -> None:
         self._clinics = clinics
         self._rules = rule_sets
         self._vault = vault
         self._judge_record_time = judge_record_time
-        self.checks: dict[str, Checks] = {}
-        """By cause, what others said of the requests of the batch, or of the timers, in hand."""
-        self.kept: dict[str, Incoming] = {}
-        """By request, the held events that are tried again."""
-        self.asked: dict[str, str] = {}
-        """By request, what the register of persons said to a later question."""
-        self._loaded: Mapping[str, Aggregate[RequestState]] = {}
-        self._held: dict[str, str] = {}
         self.claims: dict[tuple[str, int, int], str] = {}
         """By topic, partition and offset, the claims of the last records: each is asked for several times."""
-
-    def look_at(self, loaded: Mapping[str, Aggregate[RequestState]]) -> None:
-        """Take the aggregates of a batch: who among them holds a claim, as they stand while it is decided (R11)."""
-        self._loaded = loaded
-        self._held = {each.state.claim: each.id for each in loaded.values() if each.state and each.state.claim}
 
     def kept_event(self, state: RequestState) -> Incoming | None:
         """The event of a held request, as it came; None where it cannot be opened."""
@@ -129,36 +147,35 @@ class Intake:
     def pending(self, state: RequestState) -> bool:
         return awaits_number(state)
 
-    def decide(self, state: RequestState | None, event: Incoming, now: datetime) -> Decision[RequestState]:
+    def decide(
+        self, state: RequestState | None, event: Incoming, facts: BatchFacts, now: datetime
+    ) -> Decision[RequestState]:
         if event.type == "request.submitted":
-            return self._submitted(state, event, now)
+            return self._submitted(state, event, facts, now)
         if event.type == "request.withdrawn":
             return domain.withdrawn(state, event)
         return domain.visit_known(state, event)
 
-    def _submitted(self, state: RequestState | None, event: Incoming, now: datetime) -> Decision[RequestState]:
+    def _submitted(
+        self, state: RequestState | None, event: Incoming, facts: BatchFacts, now: datetime
+    ) -> Decision[RequestState]:
         claim = self.claim(event)
-        held = self._loaded.get(self._held.get(claim, "")) if claim else None
-        if held is not None and (held.state is None or held.state.claim != claim):
-            held = None  # it gave the claim up earlier in this batch
+        holder = facts.holders.get(claim) if claim else None
         decision = domain.submitted(
             state,
             event,
             clinics=self._clinics,
             rule_sets=self._rules,
             claim=claim,
-            holder=_holder(held),
+            holder=_holder(holder),
             record_time=self._record_time(event),
             now=now,
-            checks=self._checks(event),
+            checks=_checks(facts, event),
             persons=self._persons(event),
         )
-        if claim and decision.state is not None and decision.state.claim == claim:
-            self._held[claim] = event.subject
-            if held is not None and held.state is not None:
-                # The holder's visit date is over by this application: the claim goes on to the new request.
-                held.state = domain.release(held.state)
-                held.changed = True
+        if holder is not None and decision.state is not None and decision.state.claim == claim:
+            # The holder's visit date is over by this application: the claim goes on to the new request.
+            decision = replace(decision, others={holder.request_id: domain.release(holder)})
         return self._sealed(decision, event)
 
     def _sealed(self, decision: Decision[RequestState], event: Incoming) -> Decision[RequestState]:
@@ -175,20 +192,14 @@ class Intake:
             return replace(decision, state=replace(state, unconfirmed=sealed))
         return decision
 
-    def _checks(self, event: Incoming) -> Checks:
-        """What was said of a request. A signature that nobody was asked about is not a sound one."""
-        data = event.data
-        signed = isinstance(data, RequestSubmitted) and data.channel == "portal"
-        return self.checks.get(event.causation_id, UNCHECKED if signed else UNASKED)
-
     def _record_time(self, event: Incoming) -> datetime | None:
         return event.record.recorded_at if self._judge_record_time else None
 
-    def due(self, state: RequestState, now: datetime) -> Decision[RequestState]:
+    def due(self, state: RequestState, facts: BatchFacts, now: datetime) -> Decision[RequestState]:
         if state.status == "held":
-            return self._held_again(state, now)
+            return self._held_again(state, facts, now)
         if _is_due(state.ask_again_at, now):
-            found = self.asked.pop(state.request_id, "away")
+            found = facts.asked.get(state.request_id, "away")
             if found == "confirmed":
                 return domain.identity_known(state, "confirmed", now)
             if found == "not_found":
@@ -203,22 +214,29 @@ class Intake:
         submitted_at = datetime.fromisoformat(state.request["submitted_at"])
         return self._rules.nearest(domain.local_date(submitted_at, self._clinics.zone(state.clinic_id)))
 
-    def _held_again(self, state: RequestState, now: datetime) -> Decision[RequestState]:
-        event = self.kept.pop(state.request_id, None)
-        if event is None or self._checks(event).signature == "away":
+    def _held_again(self, state: RequestState, facts: BatchFacts, now: datetime) -> Decision[RequestState]:
+        event = facts.kept.get(state.request_id)
+        if event is None or _checks(facts, event).signature == "away":
             return domain.still_held(state, now, self._rules_of(state))
-        decided = self._submitted(None, event, now)
+        decided = self._submitted(None, event, facts, now)
         # What it says belongs to the event that asked for it, however long it was held up.
         return replace(decided, causation_id=(event.causation_id, event.traceparent))
 
 
-def _holder(held: Aggregate[RequestState] | None) -> Holder | None:
-    if held is None or held.state is None or held.state.visit_date is None:
+def _checks(facts: BatchFacts, event: Incoming) -> Checks:
+    """What was said of a request. A signature that nobody was asked about is not a sound one."""
+    data = event.data
+    signed = isinstance(data, RequestSubmitted) and data.channel == "portal"
+    return facts.checks.get(event.causation_id, UNCHECKED if signed else UNASKED)
+
+
+def _holder(held: RequestState | None) -> Holder | None:
+    if held is None or held.visit_date is None:
         return None
-    return Holder(held.id, datetime.fromisoformat(held.state.visit_date).date())
+    return Holder(held.request_id, datetime.fromisoformat(held.visit_date).date())
 
 
-class IntakeEngine(Engine[RequestState]):
+class IntakeEngine(Engine[RequestState, BatchFacts]):
     """Adds to the general engine the claims of R11 and the register's numbers."""
 
     def __init__(
@@ -232,12 +250,14 @@ class IntakeEngine(Engine[RequestState]):
         vault: Vault | None = None,
         tolerance: Tolerance | None = None,
     ) -> None:
-        super().__init__(topics.INTAKE, store.requests, intake, clock, vault, known.zone, tolerance)
+        super().__init__(topics.INTAKE, store.requests, intake, clock, vault, ClinicEvents(known.zone, tolerance))
         self._outside = outside
         self._intake_store = store
         self._intake = intake
         self._clinics = clinics
         self._known = known
+        self._answers: Mapping[str, Checks] = {}
+        """What was said of the last batch: where it is handled again, nobody is asked twice."""
 
     def likely_new(self, firsts: Mapping[str, Incoming]) -> Collection[str]:
         """A request that is submitted, but where the batch has two of one patient: there one looks at the other.
@@ -255,29 +275,31 @@ class IntakeEngine(Engine[RequestState]):
     async def load(
         self, targets: Collection[str], batch: Sequence[Incoming], cached: Mapping[str, Aggregate[RequestState]]
     ) -> dict[str, Aggregate[RequestState]]:
-        if any(event.type == RequestSubmitted.TYPE and self._known.get(event.clinic_id) is None for event in batch):
-            # Between topics there is no order: the clinic may have been published a moment ago.
-            await self._clinics.catch_up()
+        """Also the requests that hold the claims of the batch's patients: they may have to give them up."""
         claims = {claim for event in batch if event.subject in targets and (claim := self._intake.claim(event))}
         loaded, holders = await asyncio.gather(self.store.load(targets), self._intake_store.holding(claims))
         for each in holders:
             loaded.setdefault(each.id, each)
-        loaded.update(cached)
+        return {**loaded, **cached}
+
+    async def facts_for(self, batch: Sequence[Incoming], loaded: Mapping[str, Aggregate[RequestState]]) -> BatchFacts:
+        if any(event.type == RequestSubmitted.TYPE and self._known.get(event.clinic_id) is None for event in batch):
+            # Between topics there is no order: the clinic may have been published a moment ago.
+            await self._clinics.catch_up()
         new = [
             event
             for event in batch
-            if (event.subject in targets or event.subject in cached)
-            and not _decided(loaded.get(event.subject))
+            if not _decided(loaded.get(event.subject))
             and isinstance(event.data, RequestSubmitted)
             and self._known.get(event.clinic_id) is not None
         ]
-        checks = await self._outside.check(new, self._intake.checks)
-        # From here to the decisions nothing is awaited: the timers, with claims and checks of their own, come between.
-        self._intake.look_at(loaded)
-        self._intake.checks = checks
-        return loaded
+        self._answers = await self._outside.check(new, self._answers)
+        return BatchFacts(self._answers, _holders(loaded))
 
-    async def before_due(self, found: dict[str, Aggregate[RequestState]], now: datetime) -> None:
+    def facts_after(self, facts: BatchFacts, before: RequestState | None, after: RequestState) -> BatchFacts:
+        return facts.after(before, after)
+
+    async def facts_for_due(self, found: dict[str, Aggregate[RequestState]], now: datetime) -> BatchFacts:
         """Try again what could not be checked: signatures of held requests, identities that were not confirmed."""
         states = [each.state for each in found.values() if each.state is not None]
         held = [state for state in states if state.status == "held" and _is_due(state.try_again_at, now)]
@@ -296,11 +318,7 @@ class IntakeEngine(Engine[RequestState]):
             if _is_due(state.ask_again_at, now)
         }
         asked = await self._outside.ask({name: iin for name, iin in asking.items() if iin})
-        # From here to the decisions nothing is awaited: batches, with claims and checks of their own, come between.
-        self._intake.kept = {event.subject: event for event in events}
-        self._intake.asked = asked
-        self._intake.checks = checks
-        self._intake.look_at(found)
+        return BatchFacts(checks, _holders(found), {event.subject: event for event in events}, asked)
 
     async def complete_pending(
         self, aggregates: Sequence[Aggregate[RequestState]], now: datetime

@@ -21,6 +21,7 @@ from homecall.runtime.mongo.last_known_good import LastKnownGood
 from homecall.runtime.mongo.mongo import Aggregate, Database
 from homecall.runtime.service import Service, refresh_open
 from homecall.runtime.settings import Settings, SettingsError
+from homecall.standard.clinic_events import ClinicEvents
 from homecall.standard.clinics import Clinics
 from homecall.standard.rules import load_rule_sets
 from homecall.standard.stated_times import Tolerance, tolerance_by
@@ -34,7 +35,7 @@ _FIRST_TOLD = {RequestAccepted.TYPE, RequestDeferred.TYPE, RequestRefused.TYPE}
 """What is said of a request first, as a rule."""
 
 
-class NotifierEngine(Engine[Call]):
+class NotifierEngine(Engine[Call, None]):
     """Knows the clinic of each accepted request before it decides: intake may have heard of it a moment earlier."""
 
     def __init__(
@@ -47,19 +48,17 @@ class NotifierEngine(Engine[Call]):
         vault: Vault | None = None,
         tolerance: Tolerance | None = None,
     ) -> None:
-        super().__init__(topics.NOTIFIER, store, domain, clock, vault, known.zone, tolerance)
+        super().__init__(topics.NOTIFIER, store, domain, clock, vault, ClinicEvents(known.zone, tolerance))
         self._clinics = clinics
         self._known = known
 
     def likely_new(self, firsts: Mapping[str, Incoming]) -> Collection[str]:
         return [target for target, event in firsts.items() if event.type in _FIRST_TOLD]
 
-    async def load(
-        self, targets: Collection[str], batch: Sequence[Incoming], cached: Mapping[str, Aggregate[Call]]
-    ) -> dict[str, Aggregate[Call]]:
+    async def facts_for(self, batch: Sequence[Incoming], loaded: Mapping[str, Aggregate[Call]]) -> None:
+        del loaded
         if any(_tells_of_clinic(event) and self._known.get(event.clinic_id) is None for event in batch):
             await self._clinics.catch_up()
-        return await super().load(targets, batch, cached)
 
 
 def _tells_of_clinic(event: Incoming) -> bool:

@@ -226,8 +226,9 @@ class Notifier:
         del state
         return False
 
-    def decide(self, state: Call | None, event: Incoming, now: datetime) -> Decision[Call]:
+    def decide(self, state: Call | None, event: Incoming, facts: None, now: datetime) -> Decision[Call]:
         """What an event says of a call. What is history or repeated changes nothing."""
+        del facts
         data = event.data
         if state is None and not isinstance(data, RequestEvent):
             return Decision(park=True)
@@ -242,11 +243,12 @@ class Notifier:
         self._hear(telling, data)
         return telling.decision()
 
-    def due(self, state: Call, now: datetime) -> Decision[Call]:
+    def due(self, state: Call, facts: None, now: datetime) -> Decision[Call]:
         """Say which deadlines are near (80 %) or over, and ``delayed`` where the answer is.
 
         Where the due time has passed as well, nothing is said to be near any more (R14).
         """
+        del facts
         telling = self._telling(state, now)
         clocks = [running(state, name) for name, clock in state.clocks.items() if not clock.get("held")]
         for clock in sorted(clocks, key=lambda each: each.due_at):

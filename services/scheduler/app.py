@@ -38,6 +38,7 @@ from homecall.runtime.mongo.last_known_good import LastKnownGood
 from homecall.runtime.mongo.mongo import Aggregate, Database
 from homecall.runtime.service import Service, refresh_open
 from homecall.runtime.settings import Settings
+from homecall.standard.clinic_events import ClinicEvents
 from homecall.standard.clinics import Clinics
 from homecall.standard.deadlines import counted_by
 from homecall.standard.places import implausible
@@ -58,10 +59,9 @@ _ROSTER_TYPES = {RosterPublished.TYPE, DoctorUnavailable.TYPE}
 
 
 class Scheduler:
-    """The decisions of ``domain``, bound to the clinics and the rules."""
+    """The decisions of ``domain``, bound to the rules. Their facts are the clinics as they are known."""
 
-    def __init__(self, settings: Settings, clinics: Clinics) -> None:
-        self._clinics = clinics
+    def __init__(self, settings: Settings) -> None:
         self._rules = load_rule_sets(settings.rules)
         self._order = packaged_waiting_order()
 
@@ -78,17 +78,15 @@ class Scheduler:
     def pending(self, state: CallState) -> bool:
         return domain.is_pending(state)
 
-    def decide(self, state: CallState | None, event: Incoming, now: datetime) -> Decision[CallState]:
+    def decide(self, state: CallState | None, event: Incoming, facts: Clinics, now: datetime) -> Decision[CallState]:
         if event.type == "request.accepted":
-            return domain.accepted(
-                state, event, clinics=self._clinics, rule_sets=self._rules, order=self._order, now=now
-            )
+            return domain.accepted(state, event, clinics=facts, rule_sets=self._rules, order=self._order, now=now)
         if event.type == "request.cancelled":
             return domain.cancelled(state, event)
         return domain.reported(state, event)
 
-    def due(self, state: CallState, now: datetime) -> Decision[CallState]:
-        return domain.due(state, clinics=self._clinics, rule_sets=self._rules, now=now)
+    def due(self, state: CallState, facts: Clinics, now: datetime) -> Decision[CallState]:
+        return domain.due(state, clinics=facts, rule_sets=self._rules, now=now)
 
 
 _TOO_MANY_UNAVAILABLE = Dead(
@@ -119,7 +117,7 @@ class Roads(Protocol):
         """Seconds to each of the others and back, by its key; those that are not known are absent."""
 
 
-class SchedulerEngine(Engine[CallState]):
+class SchedulerEngine(Engine[CallState, Clinics]):
     """Adds to the general engine the days: places given and taken back, rosters, and days that are settled anew."""
 
     def __init__(
@@ -133,7 +131,7 @@ class SchedulerEngine(Engine[CallState]):
         roads: Roads | None = None,
         tolerance: Tolerance | None = None,
     ) -> None:
-        super().__init__(topics.SCHEDULER, store.calls, scheduler, clock, vault, known.zone, tolerance)
+        super().__init__(topics.SCHEDULER, store.calls, scheduler, clock, vault, ClinicEvents(known.zone, tolerance))
         self._roads = roads
         self._days = store
         self._clinics = clinics
@@ -210,6 +208,10 @@ class SchedulerEngine(Engine[CallState]):
             handled.dead.append((event, _TOO_MANY_UNAVAILABLE))
             handled.results[index] = "dead"
         return keys, handled
+
+    async def facts_for(self, batch: Sequence[Incoming], loaded: Mapping[str, Aggregate[CallState]]) -> Clinics:
+        del batch, loaded
+        return self._known
 
     def likely_new(self, firsts: Mapping[str, Incoming]) -> Collection[str]:
         return [target for target, event in firsts.items() if event.type == RequestAccepted.TYPE]
@@ -560,7 +562,7 @@ def build(settings: Settings, clock: Clock) -> Service:
     roads = osrm_from(settings)
     # Under another clock than the world's, a record's time says nothing about the event's (R17).
     tolerance = tolerance_by(load_rule_sets(settings.rules)) if isinstance(clock, SystemClock) else None
-    engine = SchedulerEngine(store, Scheduler(settings, known), clock, clinics, known, vault, roads, tolerance)
+    engine = SchedulerEngine(store, Scheduler(settings), clock, clinics, known, vault, roads, tolerance)
     improver = Improver(settings.replan_seconds)
     planning: set[asyncio.Task[None]] = set()
 

@@ -17,6 +17,7 @@ from homecall.runtime.encryption import KeyRing, Vault
 from homecall.runtime.engine.engine import Engine
 from homecall.runtime.mongo.mongo import Aggregate
 from homecall.runtime.settings import Settings
+from homecall.standard.clinic_events import ClinicEvents
 from homecall.standard.clinics import Clinics
 from homecall.standard.rules import load_rule_sets
 from services.complaints.app import Complaints
@@ -54,7 +55,7 @@ def domain_of(service: str, event_type: str) -> tuple[Any, Callable[[str], Any]]
         def call(subject: str) -> CallState:
             return CallState(subject, OWNER, "phone", "booked", "2026-11-23", {}, NOW.isoformat())
 
-        return Scheduler(settings, Clinics()), call
+        return Scheduler(settings), call
     if service == NOTIFIER:
         notifier = Notifier(RULES, lambda clinic_id: clinic_facts(clinic_id, None))
         return notifier, lambda subject: Call(subject, OWNER, "phone", status="registered")
@@ -96,7 +97,7 @@ async def test_an_event_of_another_clinic_changes_nothing(service: str, event_ty
     event = another_clinics(event_type)
     aggregate: Aggregate[Any] = Aggregate(event.subject, state=subject(event.subject))
     store: Any = OneSubject(aggregate)
-    handled = await Engine(service, store, domain, SystemClock()).handle([event], NOW)
+    handled = await Engine(service, store, domain, SystemClock(), rules=ClinicEvents()).handle([event], NOW)
     assert aggregate.state == subject(event.subject)
     assert handled.events == []
     if domain.target(event) is None:
@@ -121,7 +122,8 @@ def test_the_table_has_the_events_that_clinics_send() -> None:
 async def test_one_that_waited_for_its_subject_is_held_against_it_too() -> None:
     """It came before anybody knew whose the call is."""
     answer, accepted = another_clinics("answer.given"), another_clinics("request.accepted")
-    engine: Engine[CallTimeline] = Engine(COMPLAINTS, _store := _Keeping(), Timelines(), SystemClock())  # type: ignore[arg-type]  # a stand-in of the store
+    _store: Any = _Keeping()
+    engine = Engine(COMPLAINTS, _store, Timelines(), SystemClock(), rules=ClinicEvents())
     await engine.handle([answer], NOW)
     assert [kept.causation_id for kept in _store.kept.parked] == [answer.causation_id]
     assert answer.data is not None

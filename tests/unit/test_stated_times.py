@@ -18,9 +18,8 @@ from homecall.contract.envelope import Incoming, read
 from homecall.contract.events import MODELS
 from homecall.contract.topics import TOPICS
 from homecall.runtime import metrics
-from homecall.runtime.clock import SystemClock
 from homecall.runtime.engine.decision import Ended, Took
-from homecall.runtime.engine.engine import Engine
+from homecall.standard.clinic_events import ClinicEvents
 from homecall.standard.rules import load_rule_sets
 from homecall.standard.stated_times import implausible_times, tolerance_by
 from services.complaints.calls import CallTimeline, Timelines, verdicts
@@ -33,7 +32,6 @@ from tests.unit.intake.office import withdrawn as withdrawal
 from tests.unit.notifier.calls import CONFIRMING, Told, accepted, answer, closed, deferred, refused, scheduled
 from tests.unit.notifier.calls import at as on_monday
 from tests.unit.notifier.calls import incoming as notifier_event
-from tests.unit.runtime.memory import MemoryDatabase
 from tests.unit.scheduler import office as scheduler
 from tests.unit.standard.local_times import at
 
@@ -170,7 +168,7 @@ def stamped(event: Incoming, recorded: datetime) -> Incoming:
 async def test_r21_an_at_ahead_of_its_record_is_a_dead_letter(ahead: float, dead: bool, judged: bool) -> None:
     office = await Office().prepared()
     await office.hear(submitted(NOON), now="Fri 2026-11-20 12:00:01")
-    office.engine._tolerance = tolerance_by(RULES) if judged else None
+    office.engine._rules = ClinicEvents(tolerance=tolerance_by(RULES) if judged else None)
     stated = at("Fri 2026-11-20 14:00")
     event = stamped(withdrawal("Fri 2026-11-20 14:00"), stated - timedelta(seconds=ahead))
     handled = await office.handle(event, now="Fri 2026-11-20 14:00")
@@ -191,24 +189,17 @@ async def test_r21_an_at_ahead_of_its_record_is_a_dead_letter(ahead: float, dead
     "event_type",
     [each for topic in TOPICS if not topic.ours for each in topic.types if "at" in MODELS[each].model_fields],
 )
-def test_r21_the_engine_holds_every_such_event(event_type: str) -> None:
+def test_r21_every_such_event_is_held_against_its_record(event_type: str) -> None:
     data = examples("valid", (event_type,))[0].data
     event = read(record(event_type, compact(data)))
-    engine: Engine[Any] = Engine(
-        "intake",
-        MemoryDatabase(),
-        Timelines(),
-        SystemClock(),
-        tolerance=tolerance_by(RULES),  # type: ignore[arg-type]  # the store is not asked
-    )
+    rules = ClinicEvents(tolerance=tolerance_by(RULES))
     stated: Any = event.data
-    ahead = stamped(event, stated.at - timedelta(minutes=3))
-    assert engine._from_the_future(ahead) is not None
-    slightly: Any = engine._not_ahead(stamped(event, stated.at - timedelta(minutes=1))).data
-    assert slightly.at == stated.at - timedelta(minutes=1)
+    assert isinstance(rules.admit(None, stamped(event, stated.at - timedelta(minutes=3))), str)
+    slightly: Any = rules.admit(None, stamped(event, stated.at - timedelta(minutes=1)))
+    assert slightly.data.at == stated.at - timedelta(minutes=1)
     for record_time in (stated.at, stated.at + timedelta(days=3), datetime.fromtimestamp(0, stated.at.tzinfo)):
-        assert engine._from_the_future(stamped(event, record_time)) is None
-        assert engine._not_ahead(stamped(event, record_time)).data == event.data
+        admitted: Any = rules.admit(None, stamped(event, record_time))
+        assert admitted.data == event.data
 
 
 # ---------------------------------------------------------------- before the request
@@ -318,7 +309,7 @@ def _line(data: Any, heard: str = "09:00:02") -> Incoming:
 def _judged(*events: Incoming) -> dict[str, tuple[str, str | None]]:
     state: CallTimeline | None = None
     for event in events:
-        decision = Timelines().decide(state, event, on_monday("12:00:00"))
+        decision = Timelines().decide(state, event, None, on_monday("12:00:00"))
         state = decision.state or state
     assert state is not None
     found = verdicts(state.lines, on_monday("24 12:00:00"), RULES.on(on_monday("09:00:00").date()))

@@ -62,7 +62,7 @@ class Replay:
         self._committed = committed
         self._done = done
         self._handler: Any = service.handler
-        self._engines: list[Engine[Any]] = list(service.engines)
+        self._engines: list[Engine[Any, Any]] = list(service.engines)
         self._adopts: Any = None
         self._portion: list[tuple[Record, Incoming | None]] = []
         self._early: list[tuple[Record, Incoming]] = []
@@ -91,7 +91,7 @@ class Replay:
             collection = "register_pages" if name == INTAKE else "pages"
             self._done.numbers = await Sequences(self._service.database.collection(collection)).published(pages)
 
-    async def _know(self, engine: Engine[Any]) -> None:
+    async def _know(self, engine: Engine[Any, Any]) -> None:
         """Leave out of what is to come out again whatever the backup has."""
         after = ""
         while subjects := self._published.subjects(after, _SUBJECTS):

@@ -5,7 +5,7 @@ Kept free of any driver, so that a ``domain.py`` may import it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
@@ -88,9 +88,10 @@ class Dead:
 class Decision(Generic[S]):
     """What an event, or a timer, leads to.
 
-    ``state`` None means that nothing changes. ``park`` keeps the event until its subject is known, or may be changed.
-    ``cause`` is the (cause, traceparent) to which a timer's events belong, where that is not the timer itself but what
-    it took up; ``unpark`` with it: what was parked meanwhile is decided now, in the order in which it came.
+    ``state`` None means that nothing changes. ``others`` are the new states of other aggregates that change with it, by
+    id: whoever decides had their states among the facts. ``park`` keeps the event until its subject is known, or may be
+    changed. ``causation_id`` is the (causation id, traceparent) to which a timer's events belong, where that is not the
+    timer itself but what it took up; ``unpark`` with it: what was parked meanwhile is decided, in the order it came.
     """
 
     state: S | None = None
@@ -100,3 +101,4 @@ class Decision(Generic[S]):
     park: bool = False
     causation_id: tuple[str, str | None] | None = None
     unpark: bool = False
+    others: Mapping[str, S] | None = None

@@ -6,7 +6,6 @@ on the safe side.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 import bson
@@ -14,7 +13,7 @@ import bson
 from homecall.contract.envelope import Incoming
 from homecall.contract.topics import TOPIC_OF_TYPE
 from homecall.runtime.engine.decision import Dead, Decision
-from homecall.runtime.mongo.mongo import Aggregate
+from homecall.runtime.mongo.mongo import Aggregate, Repository
 
 MOST_FROM_OUTSIDE: Final = 512 * 1024
 """A document that has reached it takes no more events from outside."""
@@ -31,17 +30,14 @@ _WAY_OUT: Final = "look for what sends them, and send the last one again under a
 
 
 def beyond(
-    aggregate: Aggregate[Any], event: Incoming, decision: Decision[Any], size: Callable[[Any], int]
+    aggregate: Aggregate[Any], event: Incoming, decision: Decision[Any], store: Repository[Any]
 ) -> Dead | None:
-    """What is said of an event whose decision would let the document of its subject grow beyond the limit.
-
-    ``size`` gives the bytes of a state's document.
-    """
+    """What is said of an event whose decision would let the document of its subject grow beyond the limit."""
     if len(aggregate.outcomes) + len(aggregate.fresh) < _FEW or decision.state is None:
         return None
     most = MOST_OF_OURS if TOPIC_OF_TYPE[event.type].ours else MOST_FROM_OUTSIDE
     said = sum(len(say.data.to_json()) + _OVERHEAD for say in decision.says)
-    if _said_so_far(aggregate) + said + size(decision.state) <= most:
+    if _said_so_far(aggregate) + said + store.size(decision.state) <= most:
         return None
     return Dead(
         "invalid_transition",

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 import bson
@@ -18,9 +18,7 @@ import bson
 from homecall.contract.envelope import Incoming, OutgoingRecord, Record, outgoing, read
 from homecall.contract.envelope import Unreadable as NoEvent
 from homecall.contract.errors import one_line
-from homecall.contract.events import MODELS
 from homecall.contract.ids import cause_id
-from homecall.contract.topics import TOPIC_OF_TYPE
 from homecall.contract.types import ZONE, Event, in_zone
 from homecall.runtime import metrics
 from homecall.runtime.clock import Clock
@@ -32,9 +30,10 @@ from homecall.runtime.failpoint import failpoint
 from homecall.runtime.failures import RetryForever, Transient
 from homecall.runtime.logs import log
 from homecall.runtime.mongo.mongo import Aggregate, Parked, Repository
-from homecall.standard.stated_times import Tolerance, ahead_by, ahead_of_record
 
 S = TypeVar("S")
+F = TypeVar("F")
+F_contra = TypeVar("F_contra", contravariant=True)
 Result = Literal["handled", "repeated", "dead"]
 
 PARKED_FOR = timedelta(hours=24)
@@ -82,8 +81,12 @@ class Completion(Generic[S]):
     """Whether it would be concluded again to the same bytes by what is stored already, whoever did it."""
 
 
-class Domain(Protocol[S]):
-    """A service's decisions, bound to its facts (rules, clinics) by its composition root."""
+class Domain(Protocol[S, F_contra]):
+    """A service's decisions. Each is a function of its arguments: nothing is set here to be found by a later one.
+
+    ``facts`` are what the engine of the service loaded for the batch, or for the timers, in hand: see
+    ``Engine.facts_for``. A decision that changes another aggregate returns that in ``Decision.others``.
+    """
 
     def target(self, event: Incoming) -> str | None:
         """The id of the aggregate that an event is about; None when it is of no concern here."""
@@ -91,38 +94,71 @@ class Domain(Protocol[S]):
     def takes_broken(self, event: Incoming) -> bool:
         """Whether an event that breaks its schema is answered by a decision rather than by a dead letter."""
 
-    def decide(self, state: S | None, event: Incoming, now: datetime) -> Decision[S]:
+    def decide(self, state: S | None, event: Incoming, facts: F_contra, now: datetime) -> Decision[S]:
         """What an event leads to."""
 
-    def due(self, state: S, now: datetime) -> Decision[S]:
+    def due(self, state: S, facts: F_contra, now: datetime) -> Decision[S]:
         """What the passing of a state's timer leads to."""
 
     def pending(self, state: S) -> bool:
         """Whether the state waits for the second stage: a number, a place."""
 
 
-class Engine(Generic[S]):
+class EventRules(Protocol):
+    """What holds for every event of a service, whatever is decided on it."""
+
+    def admit(self, state: object | None, event: Incoming) -> Incoming | str:
+        """The event as it is to be decided on; a text says what is wrong with it, and the way out."""
+
+    def zone_of(self, data: Event) -> ZoneInfo:
+        """The zone in which the times of an event that goes out are written."""
+
+
+class NoRules:
+    """Every event is decided on as it came."""
+
+    def admit(self, state: object | None, event: Incoming) -> Incoming | str:
+        del state
+        return event
+
+    def zone_of(self, data: Event) -> ZoneInfo:
+        del data
+        return ZONE
+
+
+@dataclass(slots=True)
+class Scope(Generic[S, F]):
+    """What is decided together: the aggregates as they stand by now, the facts, and the moment (UTC or with a zone)."""
+
+    aggregates: Mapping[str, Aggregate[S]]
+    facts: F
+    now: datetime
+
+
+class Engine(Generic[S, F]):
     """Carries a batch through load, decide and store, and the timers through decide and store.
 
+    What decisions need besides the state and the event are the facts ``F``: one value for all that is decided together,
+    best a frozen dataclass. A service loads them in ``facts_for`` (a batch) and ``facts_for_due`` (timers), where it
+    may ask others. The decisions follow without any await, and are given the facts as an argument. Where a decision
+    changes what a later one goes by (who holds a claim, say), ``facts_after`` gives the facts as they are then. A
+    service whose decisions need none has ``Engine[State, None]`` and overrides nothing.
+
     A service with a second aggregate (a register page, a roster) overrides ``complete_pending``. Events that wait for
-    their subject are kept sealed; as they came where there is no ``vault``, which is for tests. ``zone_of`` finds a
-    clinic's zone, in which the times of its events go out (R20). ``tolerance`` is how far ahead of its record the
-    ``at`` of an event may be; None where records are not judged (R21).
+    their subject are kept sealed; as they came where there is no ``vault``, which is for tests.
     """
 
     def __init__(
         self,
         service: str,
         store: Repository[S],
-        domain: Domain[S],
+        domain: Domain[S, F],
         clock: Clock,
         vault: Vault | None = None,
-        zone_of: Callable[[str], ZoneInfo] = lambda _clinic_id: ZONE,
-        tolerance: Tolerance | None = None,
+        rules: EventRules | None = None,
     ) -> None:
         self.service = service
-        self._tolerance = tolerance
-        self._zone_of = zone_of
+        self._rules = rules or NoRules()
         self._vault = vault
         self.store = store
         self.domain = domain
@@ -132,6 +168,27 @@ class Engine(Generic[S]):
         self._log = log(service)
         self.published: PublishedEvents | None = None
         """What was said of records that are handled again after a restore: it comes out as it was."""
+
+    # ------------------------------------------------------------ facts
+
+    async def facts_for(self, batch: Sequence[Incoming], loaded: Mapping[str, Aggregate[S]]) -> F:
+        """What these events are decided by, and what had waited for their subjects.
+
+        ``loaded`` are the aggregates that were found, without those that do not exist yet. Called again for the events
+        of those that somebody else changed meanwhile.
+        """
+        del batch, loaded
+        return cast(F, None)
+
+    async def facts_for_due(self, found: dict[str, Aggregate[S]], now: datetime) -> F:
+        """What the timers of these are decided by. It adds to ``found`` what else they may change."""
+        del now
+        return await self.facts_for((), found)
+
+    def facts_after(self, facts: F, before: S | None, after: S) -> F:
+        """The facts once a decision has changed an aggregate. Pure."""
+        del before, after
+        return facts
 
     # ------------------------------------------------------------ a batch
 
@@ -146,12 +203,14 @@ class Engine(Generic[S]):
         while undecided:
             started = time.perf_counter()
             loaded = await self.load(set(undecided.values()) - cached.keys(), batch, cached)
+            facts = await self.facts_for([batch[index] for index in undecided], loaded)
             failpoint("batch.loaded")
             started = self._step("load", started)
+            scope = Scope(loaded, facts, now)
             for index, target in undecided.items():
                 aggregate = loaded.setdefault(target, Aggregate(target))
                 deaths.pop(index, None)
-                handled.results[index] = self._decide(aggregate, batch[index], now, deaths, index)
+                handled.results[index] = self._decide(scope, aggregate, batch[index], deaths, index)
             started = self._step("decide", started)
             failpoint("batch.decided")
             # What was presumed counts once a write has borne it out; what led to none is looked up after all.
@@ -229,14 +288,14 @@ class Engine(Generic[S]):
         return {**await self.store.load(targets), **cached}
 
     def _decide(
-        self, aggregate: Aggregate[S], event: Incoming, now: datetime, deaths: dict[int, Dead], index: int
+        self, scope: Scope[S, F], aggregate: Aggregate[S], event: Incoming, deaths: dict[int, Dead], index: int
     ) -> Result:
         record = event.record
         aggregate.places[event.causation_id] = record.topic, record.partition, record.offset
         if aggregate.heard(event.causation_id):
             return "repeated"
-        now = self._then(aggregate.id, now)
-        decision = self._judged(aggregate, event, now)
+        now = self._then(aggregate.id, scope.now)
+        decision = self._judged(scope, aggregate, event, now)
         if decision.dead is not None:
             deaths[index] = decision.dead
             return "dead"
@@ -252,45 +311,25 @@ class Engine(Generic[S]):
             return "handled"
         if decision.state is None:
             return "repeated"
-        if (dead := beyond(aggregate, event, decision, self.store.size)) is not None:
+        if (dead := beyond(aggregate, event, decision, self.store)) is not None:
             deaths[index] = dead
             return "dead"
         first = aggregate.state is None
-        self._apply(aggregate, event.causation_id, event.traceparent, decision, now)
+        self._apply(scope, aggregate, event.causation_id, event.traceparent, decision, now)
         if first and aggregate.parked:
-            self._unpark(aggregate, event.causation_id, now)
+            self._unpark(scope, aggregate, event.causation_id, now)
         return "handled"
 
-    def _judged(self, aggregate: Aggregate[S], event: Incoming, now: datetime) -> Decision[S]:
-        """What the domain decides on an event, once the event is known to be of the subject's own clinic.
-
-        Kafka's access lists know no keys: who may write for one clinic can write about a call of another.
-        """
-        whose = getattr(aggregate.state, "clinic_id", None)
-        if whose is not None and event.clinic_id != whose:
-            return Decision(dead=Dead("invalid_transition", another_clinics(event)))
-        if (dead := self._from_the_future(event)) is not None:
-            return Decision(dead=dead)
-        return self.domain.decide(aggregate.state, self._not_ahead(event), now)
-
-    def _from_the_future(self, event: Incoming) -> Dead | None:
-        """What is said of an event from outside that states a time which its record cannot know yet (R21)."""
-        stated = _stated(event)
-        if self._tolerance is None or stated is None or event.record.recorded_at is None:
-            return None
-        ahead, allowed = ahead_by(stated, event.record.recorded_at), self._tolerance(stated)
-        return Dead("invalid_transition", ahead_of_record(event.type, ahead, allowed)) if ahead > allowed else None
-
-    def _not_ahead(self, event: Incoming) -> Incoming:
-        """The event with the record's time in place of one that is slightly later, as R17 takes ``submitted_at``."""
-        stated, recorded_at = _stated(event), event.record.recorded_at
-        if self._tolerance is None or stated is None or recorded_at is None or stated <= recorded_at:
-            return event
-        assert event.data is not None
-        return replace(event, data=event.data.model_copy(update={"at": recorded_at}))
+    def _judged(self, scope: Scope[S, F], aggregate: Aggregate[S], event: Incoming, now: datetime) -> Decision[S]:
+        """What the domain decides on an event, once the rules admit it."""
+        admitted = self._rules.admit(aggregate.state, event)
+        if isinstance(admitted, str):
+            return Decision(dead=Dead("invalid_transition", admitted))
+        return self.domain.decide(aggregate.state, admitted, scope.facts, now)
 
     def _apply(
         self,
+        scope: Scope[S, F],
         aggregate: Aggregate[S],
         causation_id: str,
         traceparent: str | None,
@@ -300,8 +339,9 @@ class Engine(Generic[S]):
         under: str | None = None,
     ) -> None:
         assert decision.state is not None
-        aggregate.state = decision.state
-        aggregate.changed = True
+        for name, state in (decision.others or {}).items():
+            self._change(scope, scope.aggregates[name], state)
+        self._change(scope, aggregate, decision.state)
         aggregate.measures.extend(decision.measures)
         if self.domain.pending(decision.state):
             # Its outcome follows with the second stage; until then the cause counts as not heard.
@@ -310,7 +350,12 @@ class Engine(Generic[S]):
                 return
         aggregate.add(under or causation_id, self.say(causation_id, traceparent, decision.says, now))
 
-    def _unpark(self, aggregate: Aggregate[S], under: str, now: datetime) -> None:
+    def _change(self, scope: Scope[S, F], aggregate: Aggregate[S], state: S) -> None:
+        before, aggregate.state = aggregate.state, state
+        aggregate.changed = True
+        scope.facts = self.facts_after(scope.facts, before, state)
+
+    def _unpark(self, scope: Scope[S, F], aggregate: Aggregate[S], under: str, now: datetime) -> None:
         """Decide what waited for this aggregate. Its events go with the cause that ended the wait: that is replayed."""
         waiting, aggregate.parked = aggregate.parked, []
         for kept in waiting:
@@ -322,14 +367,14 @@ class Engine(Generic[S]):
                 aggregate.parked.append(kept)
                 continue
             then = self._then(aggregate.id, now)
-            decision = self._judged(aggregate, event, then)
+            decision = self._judged(scope, aggregate, event, then)
             if decision.park:
                 aggregate.parked.append(replace(kept, until=_WHILE_HELD))
             elif decision.dead is not None:
                 # Due at once: the timer makes the dead letter, so that a crash between here and there loses nothing.
                 aggregate.parked.append(replace(kept, until=now, dead=decision.dead))
             elif decision.state is not None:
-                self._apply(aggregate, event.causation_id, event.traceparent, decision, then, under=under)
+                self._apply(scope, aggregate, event.causation_id, event.traceparent, decision, then, under=under)
                 aggregate.fresh.setdefault(event.causation_id, [])
 
     def keep(self, aggregate_id: str, event: Incoming) -> dict[str, Any]:
@@ -357,14 +402,11 @@ class Engine(Generic[S]):
                 time=each.time or in_zone(now),
                 sibling=each.sibling,
                 traceparent=traceparent,
-                zone=self._zone(each.data),
+                zone=self._rules.zone_of(each.data),
             )
             for each in says
         ]
         return said if self.published is None else [self.published.as_said(each) for each in said]
-
-    def _zone(self, data: Event) -> ZoneInfo:
-        return self._zone_of(str(getattr(data, "clinic_id", "")))
 
     def _fired(self, subject: str, causation_id: str, decision: Decision[S], now: datetime) -> bool:
         """Whether a timer of a record that is handled again did say this, or may be let do what nobody hears of."""
@@ -492,13 +534,13 @@ class Engine(Generic[S]):
         if found:
             failpoint("timer.found")
         expired = [each for each in found.values() if any(kept.until <= now for kept in each.parked)]
-        await self.before_due(found, now)
+        scope = Scope(found, await self.facts_for_due(found, now), now)
         failed = 0
         for aggregate in found.values():
             if aggregate.state is None or self.domain.pending(aggregate.state):
                 continue
             try:
-                decision = self.domain.due(aggregate.state, now)
+                decision = self.domain.due(aggregate.state, scope.facts, now)
             except Exception as error:
                 # It must not keep the others from their time; it is tried again with every tick.
                 self._log.error("a timer failed", subject=aggregate.id, error=type(error).__name__, exc_info=error)
@@ -509,9 +551,9 @@ class Engine(Generic[S]):
             if self.published is not None and not self._fired(aggregate.id, causation_id, decision, now):
                 continue
             if decision.state is not None:
-                self._apply(aggregate, causation_id, traceparent, decision, now)
+                self._apply(scope, aggregate, causation_id, traceparent, decision, now)
                 if decision.unpark:
-                    self._unpark(aggregate, causation_id, now)
+                    self._unpark(scope, aggregate, causation_id, now)
                 if decision.says:
                     aggregate.owe(causation_id)
                 else:
@@ -553,12 +595,6 @@ class Engine(Generic[S]):
             for kept in aggregate.parked
             if kept.until <= now
         ]
-
-    async def before_due(self, found: dict[str, Aggregate[S]], now: datetime) -> None:
-        """Ask outside what the timers of these are to decide by, and add what else they touch.
-
-        A service whose timers ask nobody has nothing here.
-        """
 
     async def unsent(self, seconds: float = 10, limit: int = 500) -> Due[S]:
         """What a timer stored more than so many real seconds ago and nobody is known to have sent."""
@@ -625,24 +661,6 @@ class Due(Generic[S]):
     def events(self) -> list[OutgoingRecord]:
         """The events to send."""
         return [event for each in self.unsent for event in each.owed()]
-
-
-def _stated(event: Incoming) -> datetime | None:
-    """When an event from outside says that it happened; None where it states no such time."""
-    if event.data is None or TOPIC_OF_TYPE[event.type].ours:
-        return None
-    at: datetime | None = getattr(event.data, "at", None)
-    return at
-
-
-def another_clinics(event: Incoming) -> str:
-    """What is wrong with an event whose subject is known under another clinic, and the way out."""
-    what = MODELS[event.type].SUBJECT
-    new = f", or send what is new under a new {what}" if event.type.endswith(".submitted") else ""
-    return (
-        f"clinic_id: this {what} is another clinic's: send {event.type} with the clinic_id that its "
-        f"{what.removesuffix('_id')} was sent with{new}"
-    )
 
 
 def parked_place(aggregate_id: str, causation_id: str) -> str:

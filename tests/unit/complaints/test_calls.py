@@ -37,7 +37,7 @@ def test_a_line_is_kept_of_every_event_and_no_person_stands_in_it(event_type: st
     if Timelines().target(event) is None:
         assert golden(event_type)["valid"][0]["data"]["subject_kind"] == "complaint"
         return
-    state = Timelines().decide(CallTimeline(event.subject, event.clinic_id), event, NOW).state
+    state = Timelines().decide(CallTimeline(event.subject, event.clinic_id), event, None, NOW).state
     assert state is not None
     assert [line["type"] for line in state.lines] == [event_type]
     for secret in ("full_name", "patient", "address", "phone", "text", "doctor", "given_by", "reason"):
@@ -47,7 +47,7 @@ def test_a_line_is_kept_of_every_event_and_no_person_stands_in_it(event_type: st
 @pytest.mark.parametrize("event_type", [each for each in HEARD if each.split(".")[0] not in {"complaint", "clinic"}])
 def test_only_our_own_events_say_which_clinic_a_call_belongs_to(event_type: str) -> None:
     """An answer of another clinic that comes first must not make the call that clinic's."""
-    decision = Timelines().decide(None, an_event(event_type), NOW)
+    decision = Timelines().decide(None, an_event(event_type), None, NOW)
     assert (decision.state is None) == decision.park == (event_type == "answer.given")
 
 
@@ -60,6 +60,6 @@ def test_lines_stand_in_the_order_of_their_times_however_they_come() -> None:
     for order in permutations(events):
         state: CallTimeline | None = None
         for event in order:
-            state = Timelines().decide(state, event, NOW).state
+            state = Timelines().decide(state, event, None, NOW).state
         assert state is not None
         assert [line["type"] for line in state.lines] == ["request.accepted", "visit.scheduled", "status.changed"]

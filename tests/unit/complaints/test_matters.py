@@ -346,7 +346,7 @@ GIVEN = {"at": clock("08:19"), "given_by": {"id": "r", "full_name": "-"}}
 def test_the_verdicts(events: Sequence[Incoming], as_of: str, expected: dict[str, str]) -> None:
     state: CallTimeline | None = None
     for event in events:
-        state = Timelines().decide(state, event, NOW).state
+        state = Timelines().decide(state, event, None, NOW).state
     rules = RULES.on(NOW.date())
     found = verdicts(state.lines if state else [], at(f"Tue 2026-11-24 {as_of}"), rules)
     assert {each["deadline"]: each["verdict"] for each in found} == expected
@@ -357,7 +357,7 @@ def test_the_verdicts(events: Sequence[Incoming], as_of: str, expected: dict[str
 def test_a_deferred_one_has_until_half_an_hour_after_its_opening() -> None:
     deferred = {"channel": "portal", "submitted_at": "2026-11-23T19:00:00+05:00", "opens_at": clock("08:00")}
     event = heard("request.deferred", "07:00", **deferred, due_at=clock("08:30"))
-    state = Timelines().decide(None, event, NOW).state
+    state = Timelines().decide(None, event, None, NOW).state
     assert state is not None
     (answer,) = verdicts(state.lines, at("Tue 2026-11-24 07:30"), RULES.on(NOW.date()))
     assert (answer["verdict"], answer["clause"], answer["due_at"]) == ("open", "C4.4", clock("08:30"))

@@ -11,12 +11,14 @@ from homecall.gateways.signatures.port import Unavailable, Valid, Verdict
 from homecall.runtime import metrics
 from services.intake import retention
 from services.intake.domain import timer_at
+from services.intake.app import BatchFacts
 from tests.unit.intake.asked import AWAY, Notary
 from tests.unit.intake.office import Office, Said, request_id, submitted
 from tests.unit.standard.local_times import at
 
 MADE = "Fri 2026-11-20 10:00"
 LIMIT = timedelta(hours=72)
+NOTHING_KNOWN = BatchFacts(checks={}, holders={})
 EXPIRED = Unavailable("the lists in HOMECALL_CRLS are from after the certificate's end", for_good=True)
 
 
@@ -163,11 +165,11 @@ async def test_r24_what_an_earlier_release_holds_ends_too() -> None:
     assert "held_until" in str(document)
     state = await office.state()
     state.held_until = None
-    monthly = office.intake.due(state, at(MADE) + timedelta(days=30))
+    monthly = office.intake.due(state, NOTHING_KNOWN, at(MADE) + timedelta(days=30))
     assert monthly.state is not None
     assert monthly.state.status == "held"
     until = datetime.fromisoformat(monthly.state.held_until or "")
     assert until == at(MADE) + timedelta(days=30, minutes=15)
-    ended = office.intake.due(monthly.state, until)
+    ended = office.intake.due(monthly.state, NOTHING_KNOWN, until)
     assert ended.state is not None
     assert ended.state.status == "refused"

@@ -158,7 +158,7 @@ class Told:
         return self.hear_at(data, at(clock))
 
     def hear_at(self, data: Event, now: datetime) -> list[OutgoingEvent]:
-        decision = self.notifier.decide(self.state, incoming(data), now)
+        decision = self.notifier.decide(self.state, incoming(data), None, now)
         if decision.park:
             self.parked.append(data)
             return []
@@ -168,7 +168,7 @@ class Told:
         if self.state is not None:
             waiting, self.parked = self.parked, []
             for each in waiting:
-                said += self._apply(self.notifier.decide(self.state, incoming(each), now))
+                said += self._apply(self.notifier.decide(self.state, incoming(each), None, now))
         return said
 
     def tick(self, clock: str) -> list[OutgoingEvent]:
@@ -176,7 +176,7 @@ class Told:
         return self.tick_at(at(clock))
 
     def tick_at(self, now: datetime) -> list[OutgoingEvent]:
-        return self._apply(self.notifier.due(self.state, now)) if self.state is not None else []
+        return self._apply(self.notifier.due(self.state, None, now)) if self.state is not None else []
 
     def _apply(self, decision: Decision[Call]) -> list[OutgoingEvent]:
         if decision.state is None:

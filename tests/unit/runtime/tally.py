@@ -90,7 +90,8 @@ class Words:
     def pending(self, state: Tally) -> bool:
         return bool(state.waits)
 
-    def decide(self, state: Tally | None, event: Incoming, now: datetime) -> Decision[Tally]:
+    def decide(self, state: Tally | None, event: Incoming, facts: None, now: datetime) -> Decision[Tally]:
+        del facts
         assert isinstance(event.data, RequestWithdrawn)
         text = event.data.reason
         self.decided.append(text)
@@ -117,7 +118,8 @@ class Words:
                 state = replace(state, speaks_at=(now + timedelta(hours=1)).isoformat())
         return Decision(state, [says(text, state)], [Ended("visit", "phone", "met")])
 
-    def due(self, state: Tally, now: datetime) -> Decision[Tally]:
+    def due(self, state: Tally, facts: None, now: datetime) -> Decision[Tally]:
+        del facts
         assert state.speaks_at is not None
         if "due fails" in state.words:
             raise RuntimeError("due fails")
@@ -144,7 +146,7 @@ def tallies(collection: MongoCollection, *, remember: int = 0) -> Repository[Tal
     )
 
 
-class Numbering(Engine[Tally]):
+class Numbering(Engine[Tally, None]):
     """An engine whose second stage gives numbers from one page."""
 
     def __init__(self, database: MemoryDatabase) -> None:

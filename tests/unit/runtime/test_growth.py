@@ -43,7 +43,7 @@ LONG = "Шара қолданылды және түсіндірілді. " * 25
 class Flood:
     """A service with one subject, and the events that are to grow its document."""
 
-    engine: Engine[Any]
+    engine: Engine[Any, Any]
     docs: Callable[[], dict[str, Any]]
     first: list[Incoming]
     more: Iterator[Incoming]
@@ -85,7 +85,7 @@ def _early() -> Flood:
     """Answers to a call that intake has not decided yet."""
     memory = MemoryDatabase()
     notifier = Notifier(RULES, lambda _: ClinicFacts(CLINIC.name))
-    engine: Engine[Call] = Engine(topics.NOTIFIER, Calls(memory.as_database), notifier, SystemClock())
+    engine: Engine[Call, None] = Engine(topics.NOTIFIER, Calls(memory.as_database), notifier, SystemClock())
     more = (event("answer.given", number) for number in range(100_000))
     subject = event("answer.given", 0)
     first = event("request.deferred", 0, request_id=subject.subject, clinic_id=subject.clinic_id)
@@ -96,7 +96,7 @@ def _unknown(event_type: str, service: str) -> Flood:
     """Events for a subject that nobody knows: they wait."""
     if service == topics.INTAKE:
         office = intake.Office()
-        engine: Engine[Any] = office.engine
+        engine: Engine[Any, Any] = office.engine
         memory = office.memory
     elif service == topics.SCHEDULER:
         desk = scheduler.Office()
@@ -166,7 +166,7 @@ async def test_a_visit_that_moves_without_an_end_becomes_dead_letters_far_from_t
     monkeypatch.setattr(growth, "MOST_OF_OURS", 256 * 1024)
     memory = MemoryDatabase()
     notifier = Notifier(RULES, lambda _: CLINIC)
-    engine: Engine[Call] = Engine(topics.NOTIFIER, Calls(memory.as_database), notifier, SystemClock())
+    engine: Engine[Call, None] = Engine(topics.NOTIFIER, Calls(memory.as_database), notifier, SystemClock())
     asked = event("request.accepted", 0)
     await engine.handle([asked], NOW)
     made = event("visit.scheduled", 0, request_id=asked.subject, clinic_id=asked.clinic_id)

@@ -186,7 +186,7 @@ class Office:
         self.clinics = clinics or known(clinic())
         settings = Settings(_env_file=None, env="development", signatures="off")  # type: ignore[call-arg]  # pydantic-settings' own argument
         table: Any = NoTable()
-        self.engine = SchedulerEngine(self.store, Scheduler(settings, self.clinics), SystemClock(), table, self.clinics)
+        self.engine = SchedulerEngine(self.store, Scheduler(settings), SystemClock(), table, self.clinics)
 
     async def handle(self, *batch: Incoming, now: str = "Fri 2026-11-20 10:00") -> BatchResult:
         handled = await self.engine.handle(batch, at(now))
