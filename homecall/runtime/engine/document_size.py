@@ -29,9 +29,7 @@ _OVERHEAD: Final = 300
 _WAY_OUT: Final = "look for what sends them, and send the last one again under a new id once it has ended"
 
 
-def beyond(
-    aggregate: Aggregate[Any], event: Incoming, decision: Decision[Any], store: Repository[Any]
-) -> Dead | None:
+def beyond(aggregate: Aggregate[Any], event: Incoming, decision: Decision[Any], store: Repository[Any]) -> Dead | None:
     """What is said of an event whose decision would let the document of its subject grow beyond the limit."""
     if len(aggregate.outcomes) + len(aggregate.fresh) < _FEW or decision.state is None:
         return None

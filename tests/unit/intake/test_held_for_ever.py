@@ -10,8 +10,8 @@ from homecall.contract.envelope import Incoming
 from homecall.gateways.signatures.port import Unavailable, Valid, Verdict
 from homecall.runtime import metrics
 from services.intake import retention
-from services.intake.domain import timer_at
 from services.intake.app import BatchFacts
+from services.intake.domain import timer_at
 from tests.unit.intake.asked import AWAY, Notary
 from tests.unit.intake.office import Office, Said, request_id, submitted
 from tests.unit.standard.local_times import at
