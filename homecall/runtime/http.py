@@ -5,95 +5,96 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 
 from homecall.runtime.logs import log
 from homecall.runtime.service import Receiver, Service
 from homecall.runtime.settings import SettingsError
 
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-
 _MOST_BYTES = 256 * 1024
-_TEXT = "text/plain; charset=utf-8"
 
 
-def application(services: Sequence[Service]) -> Any:
+def application(services: Sequence[Service]) -> Starlette:
     """The ASGI application."""
 
-    receivers = {path: receive for service in services for path, receive in service.receives.items()}
+    async def metrics(_: Request) -> Response:
+        return Response(generate_latest(), headers={"content-type": CONTENT_TYPE_LATEST})
 
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return
-        receiver = receivers.get(scope["path"])
-        if receiver is not None:
-            status, told = await _received(receiver, scope, receive)
-            kind, body = _TEXT, f"{told}\n".encode()
-        else:
-            status, kind, body = await _page(services, scope["path"])
-        headers = [(b"content-type", kind.encode())]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+    async def livez(_: Request) -> Response:
+        return _health([(service.name, *service.alive()) for service in services])
 
-    return answer
+    async def readyz(_: Request) -> Response:
+        return _health([(service.name, *await service.ready()) for service in services])
 
-
-async def _received(receiver: Receiver, scope: Scope, receive: Receive) -> tuple[int, str]:
-    """What a service answers to what was posted to it; 503 where it cannot take it now, so that it comes again."""
-    if scope["method"] != "POST":
-        return 405, "this address takes POST alone"
-    body, more = b"", True
-    while more:
-        part = await receive()
-        if part["type"] == "http.disconnect":
-            return 400, "the body was cut off"
-        body += part.get("body", b"")
-        more = part.get("more_body", False)
-        if len(body) > _MOST_BYTES:
-            return 413, f"the body must have {_MOST_BYTES} bytes at most"
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-    try:
-        return await receiver(body, headers)
-    except Exception as error:  # the database is away, or a fault of ours: whoever posts it is to do so again
-        log("http").error("what was posted could not be taken", path=scope["path"], error=type(error).__name__)
-        return 503, "it cannot be taken now: post it again later"
+    app = Starlette(
+        routes=[
+            Route("/metrics", metrics),
+            Route("/livez", livez),
+            Route("/readyz", readyz),
+            *(
+                Route(path, partial(_post, receiver), methods=["POST"])
+                for service in services
+                for path, receiver in service.receives.items()
+            ),
+        ],
+        exception_handlers={HTTPException: _no_such},
+    )
+    app.router.redirect_slashes = False
+    return app
 
 
-async def _page(services: Sequence[Service], path: str) -> tuple[int, str, bytes]:
-    text = _TEXT
-    if path == "/metrics":
-        return 200, CONTENT_TYPE_LATEST, generate_latest()
-    if path == "/livez":
-        verdicts = [(service.name, *service.alive()) for service in services]
-    elif path == "/readyz":
-        verdicts = [(service.name, *await service.ready()) for service in services]
-    else:
-        return 404, text, b"there are /livez, /readyz and /metrics\n"
+def _text(status: int, line: str) -> Response:
+    return PlainTextResponse(f"{line}\n", status)
+
+
+def _health(verdicts: Sequence[tuple[str, bool, str]]) -> Response:
     good = all(verdict for _, verdict, _ in verdicts)
-    body = "".join(f"{name}: {why}\n" for name, _, why in verdicts)
-    return (200 if good else 503), text, body.encode()
+    return _text(200 if good else 503, "\n".join(f"{name}: {why}" for name, _, why in verdicts))
+
+
+async def _no_such(_: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException) and error.status_code == 405:
+        return _text(405, f"this address takes {'POST' if error.headers == {'Allow': 'POST'} else 'GET'} alone")
+    return _text(404, "there are /livez, /readyz and /metrics")
+
+
+async def _post(receiver: Receiver, request: Request) -> Response:
+    """What a service answers to a POST; 503 if it cannot take it now, so that the sender repeats it."""
+    body = b""
+    try:
+        async for part in request.stream():
+            body += part
+            if len(body) > _MOST_BYTES:
+                return _text(413, f"the body must have {_MOST_BYTES} bytes at most")
+    except ClientDisconnect:
+        return _text(400, "the body was cut off")
+    try:
+        return _text(*await receiver(body, request.headers))
+    except Exception as error:  # an unavailable database, or a fault of ours: the sender is to repeat it
+        log("http").error("what was posted could not be taken", path=request.url.path, error=type(error).__name__)
+        return _text(503, "it cannot be taken now: post it again later")
 
 
 class _Server(uvicorn.Server):
     """uvicorn without its own signal handlers: the process ends as its services do."""
 
-    def install_signal_handlers(self) -> None:
-        return
-
     def capture_signals(self) -> Any:
-        from contextlib import nullcontext
-
         return nullcontext()
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket bound to the address. Raises ``SettingsError`` for one where nobody can listen."""
+    """A socket bound to the address. Raises ``SettingsError`` if the address cannot be bound."""
     listening = None
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -114,8 +115,8 @@ async def run(
 ) -> None:
     """Run services until SIGTERM or SIGINT, or until one of them fails; then stop them in order.
 
-    ``listening`` is where they are asked how they are. ``ending`` is called when the end begins. Raises what made a
-    service fail.
+    HTTP is served at ``listening``. ``ending`` is called when the end begins. Raises the error of the service that
+    failed.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
