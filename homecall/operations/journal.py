@@ -19,7 +19,8 @@ from homecall.contract.events import ClinicPublished, JournalEntry
 from homecall.contract.topics import CLINICS, JOURNAL
 from homecall.contract.types import ZONE, Day, Moment
 from homecall.contract.versions import Version, version_of
-from homecall.documents.register.register import Heard, Register, printed, register_of
+from homecall.documents.register.page import printed
+from homecall.documents.register.register import Heard, Register, register_of
 from homecall.operations.failure import Failure
 from homecall.operations.kafka import read_to_end
 from homecall.operations.terminal import counted, no_pdf_for_a_terminal, print_error, settings, write_out

@@ -15,7 +15,8 @@ from pydantic import ValidationError
 from homecall.contract.errors import field_errors
 from homecall.contract.events import ClinicPublished, ComplaintStatusChanged, JournalEntry
 from homecall.contract.types import in_zone
-from homecall.documents.register.register import Heard, printed, register_of
+from homecall.documents.register.page import printed
+from homecall.documents.register.register import Heard, register_of
 from homecall.operations.explain import answers
 from homecall.standard.acceptance import Accepted, decide_acceptance
 from homecall.standard.calendar import ClinicCalendar

@@ -6,28 +6,19 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
 
+from homecall.documents.html import document
 from homecall.documents.letters.letters import Letter, Pair, Part
-from homecall.documents.markup import STYLE, marked_up
+from homecall.documents.markup import marked_up
 
 _STYLE = Path(__file__).with_name("letter.css")
 
 
 def write(letter: Letter) -> bytes:
     """The letter in UTF-8; whatever came from outside is escaped, and a script would not run."""
-    return "\n".join(_document(letter)).encode() + b"\n"
+    return document(letter.language, letter.title, _STYLE, _body(letter))
 
 
-def _document(letter: Letter) -> Iterator[str]:
-    yield "<!doctype html>"
-    yield f'<html lang="{letter.language}">'
-    yield "<head>"
-    yield '<meta charset="utf-8">'
-    yield "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-    yield '<meta name="viewport" content="width=device-width">'
-    yield f"<title>{escape(letter.title)}</title>"
-    yield f"<style>\n{_STYLE.read_text(encoding='utf-8')}{STYLE}</style>"
-    yield "</head>"
-    yield "<body>"
+def _body(letter: Letter) -> Iterator[str]:
     yield "<header>"
     yield f'<div><p class="organisation">{escape(letter.organisation)}</p>'
     yield f'<p class="small">{marked_up(letter.contacts)}</p>' if letter.contacts else ""
@@ -49,8 +40,6 @@ def _document(letter: Letter) -> Iterator[str]:
     yield from (f'<p class="small">{marked_up(each)}</p>' for each in letter.notes)
     yield f'<p class="small subject">{escape(letter.subject)}</p>'
     yield "</section>"
-    yield "</body>"
-    yield "</html>"
 
 
 def _part(part: Part) -> Iterator[str]:

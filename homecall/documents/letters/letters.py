@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from homecall.contract.events import ClinicPublished
-from homecall.documents.register.register import NOTHING, clean, short_day
+from homecall.documents.wording import NOTHING, clean, short_day
 from homecall.texts import language as spoken
 from homecall.texts import letters as words
 from homecall.texts.complaints import next_steps

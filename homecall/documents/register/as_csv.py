@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from homecall.documents.register.register import (
-    Call,
-    Register,
-    clean,
-    flags,
-    outcome,
-    reasons,
-    refusal,
-    told_by,
-    window,
-)
+from homecall.documents.register.page import flags, outcome, reasons, refusal, told_by
+from homecall.documents.register.register import Call, Register
 from homecall.documents.spreadsheet import written
+from homecall.documents.wording import clean, window
 from homecall.texts import documents as words
 from homecall.texts.documents import PageLanguage, coded, said
 from homecall.texts.language import local

@@ -6,28 +6,19 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
-from homecall.documents.markup import STYLE, marked_up, whole_words
-from homecall.documents.register.register import Cell, Column, PrintedPage, Signature, Table
+from homecall.documents.html import document
+from homecall.documents.markup import marked_up, whole_words
+from homecall.documents.register.page import Cell, Column, PrintedPage, Signature, Table
 
 _STYLE = Path(__file__).with_name("register.css")
 
 
 def write(page: PrintedPage) -> bytes:
     """The page in UTF-8; whatever came from outside is escaped, and a script would not run."""
-    return "\n".join(_document(page)).encode() + b"\n"
+    return document(page.language, f"{page.title}, {page.clinic}, {page.day}", _STYLE, _body(page))
 
 
-def _document(page: PrintedPage) -> Iterator[str]:
-    yield "<!doctype html>"
-    yield f'<html lang="{page.language}">'
-    yield "<head>"
-    yield '<meta charset="utf-8">'
-    yield "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-    yield '<meta name="viewport" content="width=device-width">'
-    yield f"<title>{escape(page.title)}, {escape(page.clinic)}, {escape(page.day)}</title>"
-    yield f"<style>\n{_STYLE.read_text(encoding='utf-8')}{STYLE}</style>"
-    yield "</head>"
-    yield "<body>"
+def _body(page: PrintedPage) -> Iterator[str]:
     yield "<header>"
     yield f"<h1>{escape(page.title)}</h1>"
     yield f'<p class="clinic">{escape(page.clinic)}</p>'
@@ -42,8 +33,6 @@ def _document(page: PrintedPage) -> Iterator[str]:
     yield from map(_signature, page.signatures)
     yield f'<p class="as-of">{escape(page.as_of)}</p>'
     yield "</section>"
-    yield "</body>"
-    yield "</html>"
 
 
 def _table(table: Table, kind: str) -> Iterator[str]:

@@ -29,7 +29,7 @@ from homecall.documents.pdf import (
     to_sign,
     width_of,
 )
-from homecall.documents.register.register import Cell, Column, PrintedPage, Signature, Table
+from homecall.documents.register.page import Cell, Column, PrintedPage, Signature, Table
 
 _PAPER = Paper(landscape(A4), left=42.0, right=28.0, top=30.0, foot=42.0)  # more on the left: the pages are bound there
 _PAD = 2.4

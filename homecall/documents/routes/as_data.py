@@ -6,10 +6,10 @@ import json
 from typing import Any, Final
 
 from homecall.contract.types import in_zone
-from homecall.documents.register.register import address, clean
 from homecall.documents.routes import routes as sheet
 from homecall.documents.routes.routes import DayRoutes, Route, Stop
 from homecall.documents.spreadsheet import written
+from homecall.documents.wording import address, clean
 from homecall.texts import documents as words
 from homecall.texts.documents import PageLanguage, coded, said
 

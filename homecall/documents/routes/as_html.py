@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
-from homecall.documents.markup import STYLE, marked_up, whole_words
+from homecall.documents.html import document
+from homecall.documents.markup import marked_up, whole_words
 from homecall.documents.routes import routes as sheet
 from homecall.documents.routes.plan import RADIUS, Drawn, drawn
 from homecall.documents.routes.routes import DayRoutes, Route
@@ -18,21 +19,11 @@ _WIDTH, _HEIGHT = 560.0, 300.0
 
 def write(day: DayRoutes, language: PageLanguage) -> bytes:
     """The page in UTF-8; whatever came from outside is escaped, and a script would not run."""
-    return "\n".join(_document(day, language)).encode() + b"\n"
+    return document(language, sheet.title_of(day, language), _STYLE, _body(day, language))
 
 
-def _document(day: DayRoutes, language: PageLanguage) -> Iterator[str]:
+def _body(day: DayRoutes, language: PageLanguage) -> Iterator[str]:
     title = escape(sheet.title_of(day, language))
-    yield "<!doctype html>"
-    yield f'<html lang="{language}">'
-    yield "<head>"
-    yield '<meta charset="utf-8">'
-    yield "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-    yield '<meta name="viewport" content="width=device-width">'
-    yield f"<title>{title}</title>"
-    yield f"<style>\n{_STYLE.read_text(encoding='utf-8')}{STYLE}</style>"
-    yield "</head>"
-    yield "<body>"
     for route in day.routes:
         yield "<section>"
         yield f"<p>{title}</p>"
@@ -57,8 +48,6 @@ def _document(day: DayRoutes, language: PageLanguage) -> Iterator[str]:
         yield from (f"<li>{escape(sheet.waiting_line(call, language))}</li>" for call in day.waiting)
         yield "</ol>"
         yield "</section>"
-    yield "</body>"
-    yield "</html>"
 
 
 def _table(day: DayRoutes, route: Route, language: PageLanguage) -> Iterator[str]:

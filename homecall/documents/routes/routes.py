@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from homecall.contract.events import AddressFacts
 from homecall.contract.types import ZONE
-from homecall.documents.register.register import NOTHING, address, clean, short_day
+from homecall.documents.wording import NOTHING, address, clean, short_day
 from homecall.standard.places import located
 from homecall.texts import documents as words
 from homecall.texts import language as spoken

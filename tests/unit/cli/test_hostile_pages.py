@@ -17,7 +17,7 @@ from homecall.contract.events import ClinicPublished
 from homecall.documents.letters import as_html as letter_html
 from homecall.documents.letters import as_pdf as letter_pdf
 from homecall.documents.letters.letters import Letter, receipt, reply
-from homecall.documents.register.register import clean
+from homecall.documents.wording import clean
 from homecall.operations import journal, routes
 from homecall.texts.documents import PageLanguage
 from homecall.texts.language import Text

@@ -23,7 +23,8 @@ from homecall.contract.types import ZONE
 from homecall.documents.markup import unbroken
 from homecall.documents.pdf import BOLD, PLAIN, glyphs, paragraph, register_fonts, width_of
 from homecall.documents.register import as_csv, as_html, as_pdf
-from homecall.documents.register.register import Cell, Column, Heard, PrintedPage, Register, printed, register_of
+from homecall.documents.register.page import Cell, Column, PrintedPage, printed
+from homecall.documents.register.register import Heard, Register, register_of
 from homecall.operations import journal
 from homecall.operations.failure import Failure
 from homecall.standard.rules import load_rule_sets
