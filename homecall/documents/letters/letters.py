@@ -7,7 +7,7 @@ they wrote it.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -82,30 +82,7 @@ def receipt(
     """
     stage, zone = _stage(state, place), ZoneInfo(clinic.zone)
     registered_at = _registered(stage, zone)
-    by_hand = state.received_by if place == 0 else None
-    # Of what an earlier release registered by itself nobody is known: that is written in by hand.
-    received_by = by_hand or stage.get("received_by")
-    who = _official(received_by) if received_by else _BLANK
-    signer = received_by if received_by and received_by["full_name"] != SYSTEM else None
-    if not by_hand:
-        automatically = words.BY_THE_PORTAL if place == 0 else words.BY_THE_SYSTEM
-        who = f"{who} ({said(automatically, language)})"
-    about: list[Pair] = [
-        (said(words.FROM, language), clean(state.complainant["full_name"])),
-        (said(words.TO, language), _addressee(stage, language)),
-        (said(words.CAME, language), said(spoken.moment(_moment(stage["came_at"], zone)), language)),
-    ]
-    if place == 0:
-        about.append((said(words.CAME_BY, language), coded(words.CHANNELS, state.channel, language)))
-    if state.request_id:
-        about.append((said(words.ABOUT, language), _call(state, language)))
-    if linked:
-        about.append((said(words.LINKED, language), ", ".join(f"№ {number}" for number in linked)))
-    answer = (
-        (said(words.TERM, language), said(spoken.working_days(stage["term_days"]), language)),
-        (said(words.DUE, language), said(spoken.moment(_moment(stage["answer_due_at"], zone)), language)),
-        (said(words.WHERE, language), _where(state, place, language)),
-    )
+    who, signer = _received_by(state, place, stage, language)
     return Letter(
         language=language,
         title=said(words.RECEIPT, language),
@@ -120,8 +97,15 @@ def receipt(
         receiver=(),
         references=(),
         parts=(
-            Part(said(words.THE_COMPLAINT, language), pairs=tuple(about)),
-            Part(said(words.THE_ANSWER, language), pairs=answer),
+            Part(said(words.THE_COMPLAINT, language), pairs=_about(state, place, zone, language, linked)),
+            Part(
+                said(words.THE_ANSWER, language),
+                pairs=(
+                    (said(words.TERM, language), said(spoken.working_days(stage["term_days"]), language)),
+                    (said(words.DUE, language), said(spoken.moment(_moment(stage["answer_due_at"], zone)), language)),
+                    (said(words.WHERE, language), _where(state, place, language)),
+                ),
+            ),
             Part(said(words.WITHOUT_WAITING, language), points=_next(stage, language)),
         ),
         office=clean(signer["position"]) if signer else said(words.REGISTERED_BY, language),
@@ -131,6 +115,39 @@ def receipt(
         subject=state.complaint_id,
         as_of=registered_at,
     )
+
+
+def _received_by(
+    state: ComplaintState, place: int, stage: Stage, language: PageLanguage
+) -> tuple[str, Mapping[str, Any] | None]:
+    """Who received the complaint, as the stamp names them, and the official who signs; None where it was no person."""
+    by_hand = state.received_by if place == 0 else None
+    # Of what an earlier release registered by itself nobody is known: that is written in by hand.
+    received_by = by_hand or stage.get("received_by")
+    who = _official(received_by) if received_by else _BLANK
+    if not by_hand:
+        automatically = words.BY_THE_PORTAL if place == 0 else words.BY_THE_SYSTEM
+        who = f"{who} ({said(automatically, language)})"
+    return who, received_by if received_by and received_by["full_name"] != SYSTEM else None
+
+
+def _about(
+    state: ComplaintState, place: int, zone: ZoneInfo, language: PageLanguage, linked: Sequence[str]
+) -> tuple[Pair, ...]:
+    """Who complains to whom, since when, and about which call."""
+    stage = state.stages[place]
+    about: list[Pair] = [
+        (said(words.FROM, language), clean(state.complainant["full_name"])),
+        (said(words.TO, language), _addressee(stage, language)),
+        (said(words.CAME, language), said(spoken.moment(_moment(stage["came_at"], zone)), language)),
+    ]
+    if place == 0:
+        about.append((said(words.CAME_BY, language), coded(words.CHANNELS, state.channel, language)))
+    if state.request_id:
+        about.append((said(words.ABOUT, language), _call(state, language)))
+    if linked:
+        about.append((said(words.LINKED, language), ", ".join(f"№ {number}" for number in linked)))
+    return tuple(about)
 
 
 def reply(state: ComplaintState, place: int, clinic: ClinicPublished, language: PageLanguage) -> Letter:
@@ -146,7 +163,7 @@ def reply(state: ComplaintState, place: int, clinic: ClinicPublished, language: 
             f"the complaint has no answer at stage {stage['stage']} yet: "
             f"it is due on {stage['answer_due_on']}; homecall complaint shows where it stands"
         )
-    number = str(stage["number"])
+    number, kind = str(stage["number"]), stage["stage"]
     at = _moment(outcome.get("at") or stage["answer_due_at"], zone)
     answered = stage["answer"] is not None
     opening = words.CONSIDERED if answered else words.NOT_CONSIDERED
@@ -154,25 +171,11 @@ def reply(state: ComplaintState, place: int, clinic: ClinicPublished, language: 
         said(words.DEAR.fill(name=clean(state.complainant["full_name"])), language),
         said(opening.fill(on=short_day(registered_at), number=number), language),
     )
-    parts = [Part("", paragraphs=first)]
-    if answered:
-        parts.append(
-            Part(said(words.DECISION, language), paragraphs=(coded(words.DECISIONS, outcome["decision"], language),))
-        )
-        parts.append(Part(said(words.REASONS, language), paragraphs=_paragraphs(outcome["text"])))
-    else:
-        parts.append(Part(said(words.GROUNDS, language), paragraphs=_paragraphs(outcome["grounds"])))
-    if measures := [" ".join(_paragraphs(each["measures"])) for each in stage["measures"]]:
-        parts.append(Part(said(words.MEASURES, language), points=tuple(measures)))
-    if state.call is not None and state.call["deadlines"]:
-        parts.append(_times(state.call, language, zone))
-    parts.append(Part(said(words.NEXT, language), points=_next(stage, language)))
     notes = []
     if answered:
         notes.append(said(words.SENT[outcome["sent_by"]].fill(on=spoken.day(at.date())), language))
     if stage["executors"]:
         notes.append(said(words.EXECUTOR.fill(who=_official(stage["executors"][-1])), language))
-    kind = stage["stage"]
     return Letter(
         language=language,
         title=said(words.REPLY if answered else words.REFUSAL, language),
@@ -185,7 +188,7 @@ def reply(state: ComplaintState, place: int, clinic: ClinicPublished, language: 
             f"{said(words.OUTGOING, language)}  {short_day(at)}",
             said(words.IN_REPLY_TO.fill(number=number, on=short_day(registered_at)), language),
         ),
-        parts=tuple(parts),
+        parts=(Part("", paragraphs=first), *_findings(state, stage, zone, language)),
         office=said(words.HEAD[kind], language),
         signed_by=clean(clinic.head.full_name) if kind == "clinic" else "",
         captions=(said(words.SIGNATURE, language), said(words.FULL_NAME, language)),
@@ -193,6 +196,21 @@ def reply(state: ComplaintState, place: int, clinic: ClinicPublished, language: 
         subject=state.complaint_id,
         as_of=at,
     )
+
+
+def _findings(state: ComplaintState, stage: Stage, zone: ZoneInfo, language: PageLanguage) -> Iterator[Part]:
+    """The decision with its reasons, or the grounds of a refusal; measures, the call's times, and what may follow."""
+    if (answer := stage["answer"]) is not None:
+        decision = coded(words.DECISIONS, answer["decision"], language)
+        yield Part(said(words.DECISION, language), paragraphs=(decision,))
+        yield Part(said(words.REASONS, language), paragraphs=_paragraphs(answer["text"]))
+    elif (refusal := stage["refusal"]) is not None:
+        yield Part(said(words.GROUNDS, language), paragraphs=_paragraphs(refusal["grounds"]))
+    if measures := [" ".join(_paragraphs(each["measures"])) for each in stage["measures"]]:
+        yield Part(said(words.MEASURES, language), points=tuple(measures))
+    if state.call is not None and state.call["deadlines"]:
+        yield _times(state.call, language, zone)
+    yield Part(said(words.NEXT, language), points=_next(stage, language))
 
 
 def stage_of(state: ComplaintState, document: str) -> int:
