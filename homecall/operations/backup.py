@@ -15,7 +15,7 @@ import uuid
 import zlib
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -26,12 +26,12 @@ import bson
 from bson.raw_bson import RawBSONDocument
 
 from homecall.contract.topics import COMPLAINTS, INTAKE, NOTIFIER, SCHEDULER
-from homecall.operations.failure import Failure
+from homecall.operations.databases import database_of
+from homecall.operations.failure import Failure, advised
 from homecall.operations.terminal import counted, json_line, print_bytes, settings
 from homecall.runtime.encryption import Unreadable, Vault
-from homecall.runtime.failures import Transient
 from homecall.runtime.mongo.mongo import Database
-from homecall.runtime.settings import Settings, SettingsError
+from homecall.runtime.settings import Settings
 
 FORMAT: Final = 1
 _PORTION_BYTES: Final = 1_000_000
@@ -212,17 +212,13 @@ def backup(out: Path, *, no_offsets: bool, as_json: bool, keep: int | None = Non
         raise Failure(f"{out}: --keep N is for a directory: let --out name one that is there")
     if out.exists():
         raise Failure(f"{out}: is there already: name a new file")
-    try:
+    with advised("nothing was kept: run it again"):
         vault = Vault.from_settings(asked)
         contents = asyncio.run(_backed_up(asked, vault, out, no_offsets=no_offsets))
         if keep is not None:
             if Reader(out, vault).whole() != contents:
                 raise Failure(f"{out}: does not read as it was written: look at the disk; older ones are kept", code=1)
             _remove_older(directory, keep)
-    except SettingsError as error:
-        raise Failure(str(error)) from None
-    except Transient as error:
-        raise Failure(f"{error}; nothing was kept: run it again", code=1) from None
     _tell(out, contents, as_json=as_json)
 
 
@@ -255,13 +251,10 @@ async def _backed_up(asked: Settings, vault: Vault, out: Path, *, no_offsets: bo
         with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             writer = _Writer(file, vault, contents)
             for service, collections in COLLECTIONS.items():
-                database = Database(asked.mongo_url, f"{asked.mongo_prefix}_{service}")
-                try:
+                async with database_of(asked, service) as database:
                     for collection in collections:
                         async for docs in _portions(database, collection):
                             writer.add(service, collection, docs)
-                finally:
-                    database.close()
             writer.end()
             file.flush()
             os.fsync(file.fileno())
@@ -297,22 +290,17 @@ def restore(file: Path, *, check: bool, replace: bool, as_json: bool) -> None:
     end before anything is touched.
     """
     asked = settings()
-    try:
-        reader = Reader(file, Vault.from_settings(asked))
-        contents = reader.whole()
-        if not check:
+    reader = Reader(file, Vault.from_settings(asked))
+    contents = reader.whole()
+    if not check:
+        with advised("begin again with --replace"):
             asyncio.run(_restored(asked, reader, replace=replace))
-    except SettingsError as error:
-        raise Failure(str(error)) from None
-    except Transient as error:
-        told = f"{error}; begin again with --replace"
-        raise Failure(told, code=1) from None
     _tell(file, contents, as_json=as_json)
 
 
 async def _restored(asked: Settings, reader: Reader, *, replace: bool) -> None:
-    databases = {name: Database(asked.mongo_url, f"{asked.mongo_prefix}_{name}") for name in COLLECTIONS}
-    try:
+    async with AsyncExitStack() as stack:
+        databases = {name: await stack.enter_async_context(database_of(asked, name)) for name in COLLECTIONS}
         for database in databases.values():
             if await database.filled():
                 if not replace:
@@ -323,9 +311,6 @@ async def _restored(asked: Settings, reader: Reader, *, replace: bool) -> None:
                 await database.clear()
         for service, collection, docs in reader.portions():
             await databases[service].collection(collection).insert_all(docs)
-    finally:
-        for database in databases.values():
-            database.close()
 
 
 def _tell(file: Path, contents: Contents, *, as_json: bool) -> None:

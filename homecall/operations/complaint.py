@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from homecall.contract.topics import CLINICS, COMPLAINTS
-from homecall.operations.complaints import are_linked, clinic_among, name_of
+from homecall.operations.clinics import clinic_among
+from homecall.operations.complaints import are_linked, name_of
+from homecall.operations.databases import database_of
 from homecall.operations.failure import Failure
 from homecall.operations.kafka import read_to_end
 from homecall.operations.terminal import json_line, no_pdf_for_a_terminal, print_bytes, settings, write_out
-from homecall.runtime.failures import Transient
 from homecall.runtime.kafka.senders import Senders
-from homecall.runtime.mongo.mongo import Aggregate, Database
+from homecall.runtime.mongo.mongo import Aggregate
 from homecall.runtime.settings import Settings
 from services.complaints.calls import CallTimeline, Note, since
 from services.complaints.domain import ComplaintState
@@ -215,10 +216,7 @@ def _call_line(line: dict[str, Any]) -> str:
 
 
 def _asked_for(asked: Settings, complaint_id: str) -> _Found:
-    try:
-        found = asyncio.run(_found(asked, complaint_id.strip().lower()))
-    except Transient as error:
-        raise Failure(f"{error}", code=1) from None
+    found = asyncio.run(_found(asked, complaint_id.strip().lower()))
     if found is None:
         raise Failure(
             f"no complaint {complaint_id} is known: check the id (homecall complaints lists them), "
@@ -229,8 +227,7 @@ def _asked_for(asked: Settings, complaint_id: str) -> _Found:
 
 
 async def _found(asked: Settings, complaint_id: str) -> _Found | None:
-    database = Database(asked.mongo_url, f"{asked.mongo_prefix}_{COMPLAINTS}")
-    try:
+    async with database_of(asked, COMPLAINTS) as database:
         store = ComplaintStore(database)
         kept = (await store.complaints.load([complaint_id])).get(complaint_id)
         if kept is None or kept.state is None:
@@ -240,5 +237,3 @@ async def _found(asked: Settings, complaint_id: str) -> _Found | None:
         about = await store.about(state.request_id) if state.request_id else []
         linked = [each for each in about if are_linked(state, each)]
         return _Found(kept, timelines.get(state.request_id or ""), sorted(linked, key=name_of))
-    finally:
-        database.close()

@@ -12,19 +12,17 @@ from datetime import date, datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from homecall.contract.envelope import Record, Unreadable, read
 from homecall.contract.events import ClinicPublished
 from homecall.contract.topics import CLINICS, COMPLAINTS
-from homecall.contract.versions import Version, version_of
 from homecall.documents.spreadsheet import written
+from homecall.operations.clinics import clinic_among
+from homecall.operations.databases import database_of
 from homecall.operations.failure import Failure
 from homecall.operations.kafka import read_to_end
 from homecall.operations.table import Column, print_table
 from homecall.operations.terminal import counted, print_bytes, print_error, printable, settings
 from homecall.runtime.clock import clock_from
-from homecall.runtime.failures import Transient
 from homecall.runtime.kafka.senders import Senders
-from homecall.runtime.mongo.mongo import Database
 from homecall.runtime.settings import Settings
 from homecall.standard.calendar import ClinicCalendar, local
 from homecall.standard.clinics import calendar_of
@@ -73,10 +71,7 @@ def complaints(clinic_id: str, *, only_open: bool, form: ListFormat) -> None:
     """Print the list. ``Failure`` with code 1 where nobody knows the clinic, and where a server does not answer."""
     asked = settings()
     now = clock_from(asked.clock).now()
-    try:
-        states, missed, clinic = asyncio.run(_found(asked, clinic_id))
-    except Transient as error:
-        raise Failure(f"{error}", code=1) from None
+    states, missed, clinic = asyncio.run(_found(asked, clinic_id))
     if clinic is None:
         raise Failure(
             f"{clinic_id} has not been published in {CLINICS.name}: check the id, or publish the clinic", code=1
@@ -95,38 +90,10 @@ def complaints(clinic_id: str, *, only_open: bool, form: ListFormat) -> None:
 async def _found(
     asked: Settings, clinic_id: str
 ) -> tuple[list[ComplaintState], dict[str, int], ClinicPublished | None]:
-    database = Database(asked.mongo_url, f"{asked.mongo_prefix}_{COMPLAINTS}")
-    try:
+    async with database_of(asked, COMPLAINTS) as database:
         store = ComplaintStore(database)
         states, missed = await store.of_clinic(clinic_id), await store.answers_missed(clinic_id)
-    finally:
-        database.close()
     return states, missed, clinic_among(await read_to_end(asked, CLINICS.name), clinic_id, Senders(asked.senders_file))
-
-
-def clinic_among(records: Sequence[Record], clinic_id: str, senders: Senders | None = None) -> ClinicPublished | None:
-    """The newest of the clinic's records; None where it was not published, or was taken back.
-
-    With ``senders`` only what one of them signed counts.
-    """
-    senders = senders or Senders(None)
-    found: ClinicPublished | None = None
-    held: Version | None = None
-    for record in sorted(records, key=lambda each: (each.partition, each.offset)):
-        try:
-            if record.value is None:
-                if record.key == clinic_id.encode():
-                    senders.check_tombstone(record)
-                    found = held = None
-                continue
-            event = read(record)
-            senders.check(event)
-        except Unreadable:
-            continue
-        data = event.data
-        if isinstance(data, ClinicPublished) and data.clinic_id == clinic_id and version_of(event).replaces(held):
-            found, held = data, version_of(event).after(held)
-    return found
 
 
 # ---------------------------------------------------------------- what is listed

@@ -18,18 +18,15 @@ import typer
 from homecall.contract.envelope import OutgoingRecord
 from homecall.contract.topics import COMPLAINTS, INTAKE, NOTIFIER, RETENTION_DAYS, SCHEDULER
 from homecall.contract.types import ZONE
-from homecall.operations.failure import Failure
+from homecall.operations.databases import REPOSITORIES, database_of
+from homecall.operations.failure import Failure, advised
 from homecall.operations.terminal import counted, settings
 from homecall.runtime.clock import clock_from
-from homecall.runtime.failures import Transient
 from homecall.runtime.mongo.mongo import Aggregate, Database, Repository
 from homecall.runtime.settings import Settings
 from services.complaints import retention as complaints
-from services.complaints.store import ComplaintStore
 from services.intake import retention as intake
-from services.intake.store import IntakeStore
 from services.notifier import retention as notifier
-from services.notifier.store import Calls
 from services.scheduler import retention as scheduler
 from services.scheduler.store import SchedulerStore
 
@@ -38,10 +35,9 @@ _AT_ONCE = 500
 
 @dataclass(frozen=True)
 class Erasure:
-    """Where a service keeps personal data, and what remains of a state and of an event."""
+    """What personal data a service keeps, and what remains of a state and of an event."""
 
     what: str
-    store: Callable[[Database], Repository[Any]]
     remains: Callable[[Any], Any]
     said: Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
     also: Callable[[Database, date], Awaitable[int]] | None = None
@@ -53,12 +49,10 @@ async def _places(database: Database, last_day: date) -> int:
 
 
 ERASURES: Mapping[str, Erasure] = {
-    INTAKE: Erasure("requests", lambda each: IntakeStore(each).requests, intake.remains, intake.said),
-    SCHEDULER: Erasure("calls", lambda each: SchedulerStore(each).calls, scheduler.remains, scheduler.said, _places),
-    NOTIFIER: Erasure("calls", Calls, notifier.remains, notifier.said),
-    COMPLAINTS: Erasure(
-        "complaints", lambda each: ComplaintStore(each).complaints, complaints.remains, complaints.said
-    ),
+    INTAKE: Erasure("requests", intake.remains, intake.said),
+    SCHEDULER: Erasure("calls", scheduler.remains, scheduler.said, _places),
+    NOTIFIER: Erasure("calls", notifier.remains, notifier.said),
+    COMPLAINTS: Erasure("complaints", complaints.remains, complaints.said),
 }
 
 
@@ -78,10 +72,8 @@ def erase(days: int, service: str, *, dry_run: bool, yes: bool) -> None:
         if not sys.stdin.isatty():
             raise Failure("what is erased is gone: say --yes, or look first with --dry-run")
         typer.confirm(f"Erase the personal data of all that was over by {last_day}, for good?", abort=True)
-    try:
+    with advised("run it again, it goes on there"):
         asyncio.run(_all(asked, ERASURES if service == "all" else {service: ERASURES[service]}, last_day, dry_run))
-    except Transient as error:
-        raise Failure(f"{error}; run it again, it goes on there", code=1) from None
 
 
 def _counted(number: int, erasure: Erasure) -> str:
@@ -90,9 +82,8 @@ def _counted(number: int, erasure: Erasure) -> str:
 
 async def _all(asked: Settings, erasures: Mapping[str, Erasure], last_day: date, dry_run: bool) -> None:
     for service, erasure in erasures.items():
-        database = Database(asked.mongo_url, f"{asked.mongo_prefix}_{service}")
-        try:
-            store = erasure.store(database)
+        async with database_of(asked, service) as database:
+            store = REPOSITORIES[service](database)
             if dry_run:
                 print(
                     f"{service}: {_counted(await store.count_over(last_day), erasure)} over by {last_day} to be erased"
@@ -107,8 +98,6 @@ async def _all(asked: Settings, erasures: Mapping[str, Erasure], last_day: date,
                     else ""
                 )
                 print(f"{service}: {_counted(erased, erasure)} over by {last_day} erased{later}")
-        finally:
-            database.close()
 
 
 async def erase_from(

@@ -12,18 +12,18 @@ from datetime import date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from homecall.contract.envelope import Record, Unreadable, read
-from homecall.contract.events import ClinicPublished, JournalEntry
+from homecall.contract.events import JournalEntry
 from homecall.contract.topics import CLINICS, JOURNAL
-from homecall.contract.types import ZONE, Day, Moment
-from homecall.contract.versions import Version, version_of
+from homecall.contract.types import ZONE, Moment
 from homecall.documents.register.page import printed
 from homecall.documents.register.register import Heard, Register, register_of
+from homecall.operations.clinics import NewestClinic
 from homecall.operations.failure import Failure
 from homecall.operations.kafka import read_to_end
-from homecall.operations.terminal import counted, no_pdf_for_a_terminal, print_error, settings, write_out
+from homecall.operations.terminal import counted, day_named, no_pdf_for_a_terminal, print_error, settings, write_out
 from homecall.runtime.kafka.senders import Senders
 from homecall.texts.documents import PageLanguage
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from homecall.runtime.settings import Settings
 
 PageFormat = Literal["pdf", "html", "csv"]
-_DATE: TypeAdapter[date] = TypeAdapter(Day)
 _TIME: TypeAdapter[datetime] = TypeAdapter(Moment)
 
 
@@ -40,7 +39,7 @@ def journal(clinic_id: str, on: str, *, form: PageFormat, language: PageLanguage
 
     ``Failure`` with code 1 where that day has no entries, and where the broker does not answer.
     """
-    day = _day(on)
+    day = day_named(on)
     no_pdf_for_a_terminal(form, output)
     asked = settings()
     records = asyncio.run(_records(asked, clinic_id))
@@ -83,34 +82,28 @@ def register_from(
     With ``senders`` a clinic counts as one of them signed it.
     """
     senders = senders or Senders(None)
-    clinic: ClinicPublished | None = None
+    clinic = NewestClinic(clinic_id, senders)
     entries: list[Heard] = []
     unreadable = 0
-    held: Version | None = None
     # In the order of a partition.
     for record in sorted(records, key=lambda each: (each.topic, each.partition, each.offset)):
         try:
-            if record.topic == CLINICS.name and record.value is None:
-                senders.check_tombstone(record)
-                clinic = held = None
+            if record.topic == CLINICS.name:
+                clinic.take(record)
                 continue
             event = read(record)
             senders.check(event)
         except Unreadable:
             unreadable += 1
             continue
-        match event.data:
-            case ClinicPublished() as published if published.clinic_id == clinic_id:
-                if version_of(event).replaces(held):
-                    clinic, held = published, version_of(event).after(held)
-            case JournalEntry() as entry:
-                made = _TIME.validate_python(event.time) if event.time else record.recorded_at
-                # With neither time the entry's own stand in: it is a line of the register all the same.
-                own = entry.accepted_at or datetime.combine(entry.register_date, time.min, ZONE)
-                entries.append(Heard(entry, made or own))
-            case None:
-                unreadable += 1
-    return register_of(clinic_id, clinic, day, entries), unreadable
+        if isinstance(entry := event.data, JournalEntry):
+            made = _TIME.validate_python(event.time) if event.time else record.recorded_at
+            # With neither time the entry's own stand in: it is a line of the register all the same.
+            own = entry.accepted_at or datetime.combine(entry.register_date, time.min, ZONE)
+            entries.append(Heard(entry, made or own))
+        elif entry is None:
+            unreadable += 1
+    return register_of(clinic_id, clinic.published, day, entries), unreadable
 
 
 def findings(register: Register) -> list[str]:
@@ -120,13 +113,6 @@ def findings(register: Register) -> list[str]:
         *([f"numbers without an entry: {', '.join(missing)}: print it again once they are there"] if missing else []),
         *([f"numbers with two entries: {', '.join(map(str, register.doubles))}"] if register.doubles else []),
     ]
-
-
-def _day(text: str) -> date:
-    try:
-        return _DATE.validate_python(text)
-    except ValidationError:
-        raise Failure("DATE: must be a date, as in 2026-11-23") from None
 
 
 async def _records(found: Settings, clinic_id: str) -> list[Record]:

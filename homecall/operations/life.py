@@ -10,15 +10,12 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from homecall.contract.envelope import Unreadable, read
 from homecall.contract.events import ClinicPublished
 from homecall.contract.topics import COMPLAINTS, INTAKE, NOTIFIER, SCHEDULER
+from homecall.operations.databases import database_of, published_clinic
 from homecall.operations.failure import Failure
 from homecall.operations.table import Column, print_table
 from homecall.operations.terminal import json_line, print_bytes, printable, settings
-from homecall.runtime.failures import Transient
-from homecall.runtime.mongo.last_known_good import LastKnownGood
-from homecall.runtime.mongo.mongo import Database
 from homecall.standard.calendar import local
 from homecall.standard.clinics import calendar_of
 from homecall.standard.deadlines import clause_of
@@ -48,12 +45,9 @@ _RESULT = {"desk": "C6.1", "phone": "C6.1", "portal": "C6.2"}
 
 def explain_request(request_id: str, *, as_json: bool) -> None:
     """Print the steps of a request in the order of their times; ``Failure`` when no store knows it."""
-    try:
-        documents = asyncio.run(_documents(request_id.lower()))
-        about = asyncio.run(_complaints_about(request_id.lower()))
-        today = asyncio.run(_today(documents))
-    except Transient as error:
-        raise Failure(f"{error}", code=1) from None
+    documents = asyncio.run(_documents(request_id.lower()))
+    about = asyncio.run(_complaints_about(request_id.lower()))
+    today = asyncio.run(_today(documents))
     steps = life(documents, about, today)
     if not steps:
         raise Failure(f"no store knows the request {request_id}: look at the dead letters, or check the id", code=1)
@@ -68,12 +62,9 @@ async def _documents(request_id: str) -> dict[str, dict[str, Any]]:
     asked = settings()
     found: dict[str, dict[str, Any]] = {}
     for part, (service, collection) in _KEPT_IN.items():
-        database = Database(asked.mongo_url, f"{asked.mongo_prefix}_{service}")
-        try:
+        async with database_of(asked, service) as database:
             for document in await database.collection(collection).find({"_id": request_id}):
                 found[part] = document
-        finally:
-            database.close()
     return found
 
 
@@ -81,15 +72,9 @@ async def _today(documents: Mapping[str, Mapping[str, Any]]) -> Today:
     """What tells where today's calendar of the request's clinic would rule otherwise (R1)."""
     asked = settings()
     clinic_id = (documents.get(INTAKE, {}).get("s") or {}).get("clinic_id", "")
-    database = Database(asked.mongo_url, f"{asked.mongo_prefix}_{INTAKE}")
-    try:
-        record = await LastKnownGood(database.collection("clinics")).kept(clinic_id)
-        clinic = read(record).data if record is not None else None
-    except Unreadable:
-        clinic = None
-    finally:
-        database.close()
-    if not isinstance(clinic, ClinicPublished):
+    async with database_of(asked, INTAKE) as database:
+        clinic = await published_clinic(database, clinic_id)
+    if clinic is None:
         return _same
     try:
         return partial(ruled_today, clinic, load_rule_sets(asked.rules))
@@ -111,12 +96,8 @@ def ruled_today(clinic: ClinicPublished, rule_sets: RuleSets, ruling: Mapping[st
 
 
 async def _complaints_about(request_id: str) -> list[dict[str, Any]]:
-    asked = settings()
-    database = Database(asked.mongo_url, f"{asked.mongo_prefix}_{COMPLAINTS}")
-    try:
+    async with database_of(settings(), COMPLAINTS) as database:
         return await database.collection("complaints").find({"about": request_id})
-    finally:
-        database.close()
 
 
 Today = Callable[[Mapping[str, Any]], dict[str, Any] | None]

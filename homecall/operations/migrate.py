@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Final
 
 from homecall.contract.topics import COMPLAINTS, INTAKE, NOTIFIER, SCHEDULER
-from homecall.operations.failure import Failure
+from homecall.operations.databases import database_of
+from homecall.operations.failure import Failure, advised
 from homecall.operations.terminal import json_line, print_bytes, print_error, settings
-from homecall.runtime.failures import Transient
 from homecall.runtime.mongo.mongo import Database
 from homecall.runtime.mongo.schema import Migration, Schema, names_of
 from homecall.runtime.settings import Settings
@@ -64,10 +64,8 @@ def migrate(service: str, *, check: bool, dry_run: bool, again: bool, as_json: b
     if check and (dry_run or again):
         raise Failure("--check only looks: leave out --dry-run and --again")
     schemas = SCHEMAS if service == "all" else {service: SCHEMAS[service]}
-    try:
+    with advised("run it again, it goes on there"):
         found = asyncio.run(_all(asked, schemas, check=check, dry_run=dry_run, again=again))
-    except Transient as error:
-        raise Failure(f"{error}; run it again, it goes on there", code=1) from None
     wanting = sum(each.wanting for each in found.values())
     if as_json:
         services = {name: asdict(each) | {"wanting": each.wanting} for name, each in found.items()}
@@ -88,11 +86,8 @@ async def _all(
 ) -> dict[str, Found]:
     found = {}
     for name, schema_of in schemas.items():
-        database = Database(asked.mongo_url, f"{asked.mongo_prefix}_{name}")
-        try:
+        async with database_of(asked, name) as database:
             found[name] = await look_at(schema_of(database), check=check, dry_run=dry_run, again=again)
-        finally:
-            database.close()
     return found
 
 

@@ -7,18 +7,11 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import TypeAdapter, ValidationError
-
-from homecall.contract.envelope import Unreadable, read
-from homecall.contract.events import ClinicPublished
 from homecall.contract.topics import INTAKE, SCHEDULER
-from homecall.contract.types import Day
 from homecall.documents.routes.routes import DayRoutes, routes_of
+from homecall.operations.databases import database_of, published_clinic
 from homecall.operations.failure import Failure
-from homecall.operations.terminal import no_pdf_for_a_terminal, settings, write_out
-from homecall.runtime.failures import Transient
-from homecall.runtime.mongo.last_known_good import LastKnownGood
-from homecall.runtime.mongo.mongo import Database
+from homecall.operations.terminal import day_named, no_pdf_for_a_terminal, settings, write_out
 from homecall.standard.patient import age_years
 from homecall.texts.documents import PageLanguage
 from homecall.texts.language import name
@@ -30,7 +23,6 @@ if TYPE_CHECKING:
     from homecall.runtime.settings import Settings
 
 RouteFormat = Literal["pdf", "html", "csv", "geojson"]
-_DATE: TypeAdapter[date] = TypeAdapter(Day)
 
 
 def routes(clinic_id: str, on: str, *, form: RouteFormat, language: PageLanguage, output: Path | None) -> None:
@@ -38,15 +30,9 @@ def routes(clinic_id: str, on: str, *, form: RouteFormat, language: PageLanguage
 
     ``Failure`` with code 1 where that day has neither roster nor calls, and where a database does not answer.
     """
-    try:
-        day = _DATE.validate_python(on)
-    except ValidationError:
-        raise Failure("DATE: must be a date, as in 2026-11-23") from None
+    day = day_named(on)
     no_pdf_for_a_terminal(form, output)
-    try:
-        found = asyncio.run(_read(settings(), clinic_id, day))
-    except Transient as error:
-        raise Failure(f"{error}", code=1) from None
+    found = asyncio.run(_read(settings(), clinic_id, day))
     if found is None:
         raise Failure(f"{clinic_id} has neither a roster nor calls for {day.isoformat()}", code=1)
     document = written(found, form, language)
@@ -71,11 +57,9 @@ def written(day: DayRoutes, form: RouteFormat, language: PageLanguage) -> bytes:
 
 async def _read(asked: Settings, clinic_id: str, day: date) -> DayRoutes | None:
     """The day as it now stands: four queries, whatever the number of its calls."""
-    scheduler = Database(asked.mongo_url, f"{asked.mongo_prefix}_{SCHEDULER}")
-    intake = Database(asked.mongo_url, f"{asked.mongo_prefix}_{INTAKE}")
-    try:
-        key = day_key(clinic_id, day.isoformat())
-        clinic = await _published(scheduler, clinic_id)
+    key = day_key(clinic_id, day.isoformat())
+    async with database_of(asked, SCHEDULER) as scheduler, database_of(asked, INTAKE) as intake:
+        clinic = await published_clinic(scheduler, clinic_id)
         store = SchedulerStore(scheduler, lambda _clinic_id: dispatch_of(clinic))
         planned = (await store.load_days([key]))[key]
         waiting = {
@@ -87,9 +71,6 @@ async def _read(asked: Settings, clinic_id: str, day: date) -> DayRoutes | None:
             return None
         calls = await store.calls.load(set(planned.bookings))
         requests = await IntakeStore(intake).requests.load({*planned.bookings, *waiting})
-    finally:
-        scheduler.close()
-        intake.close()
     states = {request_id: each.state for request_id, each in requests.items() if each.state is not None}
     return routes_of(
         clinic_id,
@@ -138,15 +119,3 @@ def _age(facts: dict[str, Any], on: date) -> int | None:
         return int(patient["age_years"])
     born = patient.get("birth_date")
     return None if born is None else age_years(date.fromisoformat(born), on)
-
-
-async def _published(scheduler: Database, clinic_id: str) -> ClinicPublished | None:
-    """The clinic's last good record, as the scheduler keeps it."""
-    record = await LastKnownGood(scheduler.collection("clinics")).kept(clinic_id)
-    if record is None:
-        return None
-    try:
-        published = read(record).data
-    except Unreadable:
-        return None
-    return published if isinstance(published, ClinicPublished) else None

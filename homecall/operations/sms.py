@@ -7,12 +7,11 @@ import sys
 from datetime import UTC, datetime
 
 from homecall.contract.topics import NOTIFIER
-from homecall.operations.failure import Failure
+from homecall.operations.databases import database_of
+from homecall.operations.failure import Failure, advised
 from homecall.operations.terminal import counted, settings
 from homecall.runtime.encryption import Vault
-from homecall.runtime.failures import Transient
-from homecall.runtime.mongo.mongo import Database
-from homecall.runtime.settings import Settings, SettingsError
+from homecall.runtime.settings import Settings
 from services.notifier.mobile import mobile_number
 from services.notifier.outbox import OPT_OUT
 from services.notifier.store import OptOuts
@@ -26,12 +25,8 @@ def change(*, stopped: bool) -> None:
     asked = settings()
     numbers = [mobile_number([line]) for line in sys.stdin if line.strip()]
     known = sorted({number for number in numbers if number})
-    try:
+    with advised("run it again"):
         asyncio.run(_change(asked, Vault.from_settings(asked), known, stopped=stopped))
-    except SettingsError as error:
-        raise Failure(str(error)) from None
-    except Transient as error:
-        raise Failure(f"{error}; run it again", code=1) from None
     gets = "get" if len(known) != 1 else "gets"
     print(f"{counted(len(known), 'number')} {f'{gets} no messages any more' if stopped else 'may get messages'}")
     wrong = [place for place, number in enumerate(numbers, start=1) if number is None]
@@ -41,9 +36,6 @@ def change(*, stopped: bool) -> None:
 
 
 async def _change(asked: Settings, vault: Vault, numbers: list[str], *, stopped: bool) -> None:
-    database = Database(asked.mongo_url, f"{asked.mongo_prefix}_{NOTIFIER}")
-    try:
+    async with database_of(asked, NOTIFIER) as database:
         for number in numbers:
             await OptOuts(database).change(vault.index(OPT_OUT, number), datetime.now(UTC), stopped=stopped)
-    finally:
-        database.close()

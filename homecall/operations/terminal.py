@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,28 @@ def settings() -> Settings:
         return load_settings()
     except SettingsError as error:
         raise Failure(str(error)) from None
+
+
+def day_named(text: str, option: str = "DATE") -> date:
+    """A day as it is written in an option; ``Failure`` names the option where it is none."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from homecall.contract.types import Day
+
+    adapter: TypeAdapter[date] = TypeAdapter(Day)
+    try:
+        return adapter.validate_python(text)
+    except ValidationError:
+        raise Failure(f"{option}: must be a date, as in 2026-11-23") from None
+
+
+def is_day(text: str) -> bool:
+    """Whether it is written as a day is."""
+    try:
+        day_named(text)
+    except Failure:
+        return False
+    return True
 
 
 def numbered_lines(file: str) -> Iterator[tuple[int, bytes]]:

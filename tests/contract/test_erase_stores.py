@@ -18,7 +18,7 @@ from homecall.cli.main import app
 from homecall.contract.topics import SERVICES
 from homecall.operations.erase import ERASURES, erase_from
 from homecall.operations.failure import Failure
-from homecall.operations.reseal import SEALINGS, reseal_in
+from homecall.operations.reseal import SEALED_STATES, reseal_in
 from homecall.runtime.encryption import KeyRing, Unreadable, Vault
 from homecall.runtime.engine.engine import parked_place
 from homecall.runtime.mongo.mongo import Aggregate, Database, Parked, millis
@@ -118,7 +118,8 @@ async def test_two_at_once_erase_each_once(database: Database) -> None:
 def held(number: int, vault: Vault, **over: Any) -> Aggregate[RequestState]:
     """A request whose event is kept sealed."""
     place = sealed_place(desk.request_id(number), "kept")
-    return request(number, status="held", kept=vault.seal(b"event %d" % number, place), **over)
+    clock = dict.fromkeys(("clock_started_at", "approaching_at", "due_at"), "2030-05-06T10:00:00+05:00")
+    return request(number, status="held", kept=vault.seal(b"event %d" % number, place), **clock, **over)
 
 
 async def test_what_is_sealed_opens_with_the_new_key_alone(database: Database) -> None:
@@ -130,10 +131,10 @@ async def test_what_is_sealed_opens_with_the_new_key_alone(database: Database) -
     waiting.parked = [Parked(causation_id, datetime(2030, 1, 1, tzinfo=UTC), record)]
     asked = request(5, unconfirmed=FIRST.seal(b"iin", sealed_place(desk.request_id(5), "unconfirmed")))
     await store.requests.save([*[held(each, FIRST) for each in range(4)], asked, waiting, request(6)])
-    assert await reseal_in(store.requests, SEALINGS["intake"], FIRST) == (0, 0)
+    assert await reseal_in(store.requests, FIRST, SEALED_STATES["intake"]) == (0, 0)
     await store.requests.save([held(4, BOTH)])
-    assert await reseal_in(store.requests, SEALINGS["intake"], BOTH, at_once=2) == (6, 0)
-    assert await reseal_in(store.requests, SEALINGS["intake"], BOTH) == (0, 0)
+    assert await reseal_in(store.requests, BOTH, SEALED_STATES["intake"], at_once=2) == (6, 0)
+    assert await reseal_in(store.requests, BOTH, SEALED_STATES["intake"]) == (0, 0)
     found = {each.id: each for each in await store.requests.find({})}
     for number in range(5):
         state = found[desk.request_id(number)].state
@@ -157,7 +158,7 @@ async def test_timers_stay_as_they_are(database: Database) -> None:
     unfinished = held(1, FIRST, pending=[["cause", None]])
     unfinished.timer_at = datetime(2030, 1, 1, tzinfo=UTC)
     await store.requests.save([unfinished])
-    assert await reseal_in(store.requests, SEALINGS["intake"], BOTH) == (1, 0)
+    assert await reseal_in(store.requests, BOTH, SEALED_STATES["intake"]) == (1, 0)
     (document,) = await database.collection("requests").find({})
     assert (document["timer_at"], document["sealed"]) == (millis(unfinished.timer_at), "2026-2")
 
@@ -166,7 +167,7 @@ async def test_what_cannot_be_opened_is_counted_and_left(database: Database) -> 
     store = IntakeStore(database)
     await store.requests.save([held(each, FIRST) for each in range(3)] + [held(each, BOTH) for each in range(3, 5)])
     third = Vault(KeyRing(b"l" * 32, {"2026-2": b"b" * 32, "2026-3": b"c" * 32}, "2026-3"))
-    assert await reseal_in(store.requests, SEALINGS["intake"], third, at_once=2) == (2, 3)
+    assert await reseal_in(store.requests, third, SEALED_STATES["intake"], at_once=2) == (2, 3)
     sealed = [each["sealed"] for each in await database.collection("requests").find({}, sort="sealed")]
     assert sealed == ["2026-1"] * 3 + ["2026-3"] * 2
 

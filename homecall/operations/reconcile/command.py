@@ -13,20 +13,17 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import TypeAdapter, ValidationError
-
-from homecall.contract.types import ZONE, Day
+from homecall.contract.types import ZONE
 from homecall.operations.failure import Failure
 from homecall.operations.reconcile import metrics
 from homecall.operations.reconcile.differences import WAYS_OUT, Counts, Difference, Judged
 from homecall.operations.reconcile.stores import Asked, stores_of
-from homecall.operations.terminal import counted, json_line, print_bytes, print_error, settings
+from homecall.operations.terminal import counted, day_named, is_day, json_line, print_bytes, print_error, settings
 from homecall.runtime.clock import clock_from
 from homecall.runtime.failures import Transient
 from homecall.runtime.settings import Settings
 
 _DAYS_BACK: Final = timedelta(days=7)
-_DATE: TypeAdapter[date] = TypeAdapter(Day)
 
 
 @dataclass
@@ -93,35 +90,20 @@ def reconcile(
 def _asked(
     found: Settings, clinic_id: str | None, on: str | None, first: str | None, last: str | None, settle_seconds: float
 ) -> Asked:
-    if on is None and clinic_id is not None and _is_day(clinic_id):
+    if on is None and clinic_id is not None and is_day(clinic_id):
         clinic_id, on = None, clinic_id
     if on is not None:
         if first is not None or last is not None:
             raise Failure("DATE: is one day already: leave out --from and --to")
-        day = _day("DATE", on)
+        day = day_named(on)
         return Asked(clinic_id, day, day, settle_seconds)
     today = clock_from(found.clock).now().astimezone(ZONE).date()
     # Open ended: a call may have been moved to a day to come.
-    until = _day("--to", last) if last is not None else date.max
-    since = _day("--from", first) if first is not None else min(today, until) - _DAYS_BACK
+    until = day_named(last, "--to") if last is not None else date.max
+    since = day_named(first, "--from") if first is not None else min(today, until) - _DAYS_BACK
     if since > until:
         raise Failure("--from: must not be after --to")
     return Asked(clinic_id, since, until, settle_seconds)
-
-
-def _is_day(text: str) -> bool:
-    try:
-        _DATE.validate_python(text)
-    except ValidationError:
-        return False
-    return True
-
-
-def _day(name: str, text: str) -> date:
-    try:
-        return _DATE.validate_python(text)
-    except ValidationError:
-        raise Failure(f"{name}: must be a date, as in 2026-11-23") from None
 
 
 async def _once(found: Settings, asked: Asked, told: _Lines | _Json) -> Total:

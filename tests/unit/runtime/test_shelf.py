@@ -9,7 +9,7 @@ import pytest
 
 from homecall.contract.envelope import Incoming, Record
 from homecall.contract.topics import CLINICS, TYPE_PREFIX
-from homecall.operations.complaints import clinic_among
+from homecall.operations.clinics import clinic_among
 from homecall.runtime.kafka.global_table import GlobalTable
 from homecall.runtime.mongo.last_known_good import LastKnownGood
 from homecall.runtime.settings import Settings
