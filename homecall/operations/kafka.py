@@ -70,7 +70,7 @@ async def send(settings: Settings, messages: Sequence[Message]) -> list[Sent | s
     from aiokafka import AIOKafkaProducer
     from aiokafka.errors import KafkaError
 
-    from homecall.runtime.kafka.producer import connection
+    from homecall.runtime.kafka.connection import connection
 
     if not messages:
         return []
@@ -143,7 +143,7 @@ async def committed_offsets(settings: Settings) -> dict[str, dict[str, int]]:
     """By service, the next offset to read of each ``topic/partition``, as its group has committed it."""
     from aiokafka.admin import AIOKafkaAdminClient
 
-    from homecall.runtime.kafka.producer import connection
+    from homecall.runtime.kafka.connection import connection
 
     admin = AIOKafkaAdminClient(**connection(settings), client_id="homecall-command", request_timeout_ms=15_000)
     found: dict[str, dict[str, int]] = {}
@@ -164,7 +164,7 @@ async def members_of(settings: Settings, service: str) -> int:
     """How many replicas are in a service's group."""
     from aiokafka.admin import AIOKafkaAdminClient
 
-    from homecall.runtime.kafka.producer import connection
+    from homecall.runtime.kafka.connection import connection
 
     admin = AIOKafkaAdminClient(**connection(settings), client_id="homecall-command", request_timeout_ms=15_000)
     async with connected(admin, settings):
@@ -249,7 +249,7 @@ async def _partitions(settings: Settings, topics: Sequence[str] | set[str]) -> l
     from aiokafka import TopicPartition
     from aiokafka.admin import AIOKafkaAdminClient
 
-    from homecall.runtime.kafka.producer import connection
+    from homecall.runtime.kafka.connection import connection
 
     admin = AIOKafkaAdminClient(**connection(settings), client_id="homecall-command", request_timeout_ms=15_000)
     async with connected(admin, settings):
@@ -287,8 +287,7 @@ async def _away(settings: Settings, error: Exception) -> Failure:
     from aiokafka.errors import KafkaConnectionError
 
     from homecall.runtime.failures import Refused
-    from homecall.runtime.kafka.diagnosis import why_not
-    from homecall.runtime.kafka.producer import connection
+    from homecall.runtime.kafka.connection import connection, why_not
 
     if isinstance(error, OSError | KafkaConnectionError):
         why = await why_not(connection(settings), error)

@@ -9,7 +9,7 @@ from homecall.contract.topics import TOPICS, Topic
 from homecall.operations.failure import Failure
 from homecall.operations.kafka import EMBEDDED, connected, is_embedded
 from homecall.operations.terminal import counted, print_error, settings
-from homecall.runtime.kafka.producer import connection
+from homecall.runtime.kafka.connection import connection
 from homecall.runtime.settings import Settings
 
 

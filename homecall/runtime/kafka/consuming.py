@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
+from homecall.runtime.kafka.connection import connection
 from homecall.runtime.kafka.fetching import Silences, make_safe
-from homecall.runtime.kafka.producer import connection
 from homecall.runtime.settings import Settings
 
 ISOLATION: Final[Literal["read_committed"]] = "read_committed"

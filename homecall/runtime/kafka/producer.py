@@ -3,61 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import MessageSizeTooLargeError
 
 from homecall.contract.envelope import OutgoingRecord, Record
 from homecall.contract.topics import DEAD_LETTERS
 from homecall.runtime.failpoint import failpoint
 from homecall.runtime.failures import Transient
-from homecall.runtime.kafka.diagnosis import why_not
-from homecall.runtime.kafka.errors import TOO_LARGE, asked, ended, is_ours, make_connections_safe, place, while_running
+from homecall.runtime.kafka.connection import connection, why_not
+from homecall.runtime.kafka.dead_letters import bury
+from homecall.runtime.kafka.errors import TOO_LARGE, asked, ended, is_ours, place, while_running
 from homecall.runtime.logs import log
 from homecall.runtime.settings import Settings
 
-_LONGEST_DETAIL = 2_000
 _STOP_SECONDS = 10.0
-
-
-def connection(settings: Settings) -> dict[str, Any]:
-    """How aiokafka reaches the brokers that the settings name."""
-    make_connections_safe()
-    options: dict[str, Any] = {
-        "bootstrap_servers": settings.kafka_bootstrap,
-        "security_protocol": settings.kafka_security,
-    }
-    if settings.kafka_security != "PLAINTEXT":
-        context = ssl.create_default_context(cafile=settings.kafka_ca_file)
-        if settings.kafka_cert_file is not None:
-            context.load_cert_chain(settings.kafka_cert_file, settings.kafka_key_file)
-        options["ssl_context"] = context
-    if settings.kafka_security == "SASL_SSL" and settings.kafka_password is not None:
-        options["sasl_mechanism"] = "SCRAM-SHA-512"
-        options["sasl_plain_username"] = settings.kafka_username
-        options["sasl_plain_password"] = settings.kafka_password.get_secret_value()
-    return options
-
-
-def dead_letter_headers(record: Record, reason: str, detail: str, service: str) -> list[tuple[str, bytes | None]]:
-    """The headers of a dead letter: those it came with, and why and where it died."""
-    ours = {
-        "homecall-dead-reason": reason,
-        "homecall-dead-detail": detail[:_LONGEST_DETAIL],
-        "homecall-dead-topic": record.topic,
-        "homecall-dead-partition": str(record.partition),
-        "homecall-dead-offset": str(record.offset),
-        "homecall-dead-service": service,
-    }
-    # A record that is replayed and dies again carries the newest death only.
-    kept = [(name, value) for name, value in record.headers if not name.startswith("homecall-dead-")]
-    return kept + [(name, text.encode()) for name, text in ours.items()]
 
 
 class Producer:
@@ -202,7 +165,7 @@ class Producer:
             for event, headers in messages:
                 futures.append(await producer.send(event.topic, event.value, key=event.key.encode(), headers=headers))
             for record, reason, detail, service in dead:
-                futures.append(await _bury(producer, record, reason, detail, service))
+                futures.append(await bury(producer, record, reason, detail, service))
             failpoint("publish.queued")
             self.awaits += 1
             await while_running(producer, asyncio.gather(*futures))
@@ -215,24 +178,3 @@ class Producer:
             if self._producer is broken:
                 self._producer = None
                 await self._end(broken)
-
-
-async def _bury(producer: Any, record: Record, reason: str, detail: str, service: str) -> Any:
-    """Send a dead letter; the future of its acknowledgement.
-
-    What came compressed may be larger than any record that we may send. Then the letter goes without the value, or
-    without all that came: a letter that cannot be sent would hold its partition for ever.
-    """
-    cut = f"{detail}; too large to be kept here: read it in its topic, at this partition and offset"
-    without_value = replace(record, value=None)
-    bare = replace(without_value, key=None, headers=())
-    for letter, why in ((record, detail), (without_value, cut), (bare, cut)):
-        # The client takes no record that has neither key nor value.
-        value = b"" if letter.value is None and letter.key is None else letter.value
-        headers = dead_letter_headers(letter, reason, why, service)
-        try:
-            return await producer.send(DEAD_LETTERS.name, value, key=letter.key, headers=headers)
-        except MessageSizeTooLargeError:
-            if letter is bare:
-                raise
-    raise AssertionError("unreachable")

@@ -18,40 +18,39 @@ from homecall.contract.envelope import Record
 from homecall.contract.topics import Topic
 from homecall.runtime import metrics
 from homecall.runtime.failures import Transient
+from homecall.runtime.kafka.connection import connection, why_not
 from homecall.runtime.kafka.consuming import ISOLATION
-from homecall.runtime.kafka.diagnosis import why_not
 from homecall.runtime.kafka.errors import MOVED, asked, ended
 from homecall.runtime.kafka.fetching import make_safe
 from homecall.runtime.kafka.global_table import record_of
 from homecall.runtime.kafka.lag import Lag
-from homecall.runtime.kafka.producer import connection
 from homecall.runtime.logs import log
 from homecall.runtime.pipeline import FEW, Commit
 from homecall.runtime.settings import Settings
 
 OnBatch = Callable[[Sequence[Record], Commit], Awaitable[None]]
 
-# A batch may wait for a database that is away; the group is left only when it waits longer than this.
+# A batch may wait for the database. After this long the member leaves the group.
 _MAX_POLL_INTERVAL_MS = 300_000
 _REBALANCE_TIMEOUT_MS = 60_000
-# A member hears of a rebalance with its next heartbeat: a long session must not make it late for that.
+# A member learns of a rebalance with its next heartbeat, so a long session must not delay that.
 _HEARTBEAT_MS = 2_500
-# What nobody waits for comes together every so many seconds. Where more than a few wait, they are taken at once.
-_CALM_SECONDS = 0.2
+# How long records of low-priority topics are collected into one batch, while few wait.
+_COLLECT_SECONDS = 0.2
 _ASK_SECONDS = 5.0
-# Behind by a day, a service holds that much of each of its partitions: 36 of them at most. A larger record comes alone.
+# Memory while far behind: this much for each of at most 36 partitions. A larger record comes alone.
 _PARTITION_FETCH_BYTES = 128 * 1024
 _STOP_SECONDS = 10.0
 
 
 class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
-    """Knows whether this member has joined its group, and which partitions it holds."""
+    """Whether this member has joined its group, and which partitions it holds."""
 
     def __init__(self, lag: Lag) -> None:
         self.joined = False
         self.partitions: set[TopicPartition] = set()
         self.times = 0
-        """How often partitions were assigned: what was taken under an earlier assignment comes again."""
+        """How often partitions were assigned: records taken under an earlier assignment come again."""
         self._lag = lag
 
     async def on_partitions_revoked(self, _revoked: set[TopicPartition]) -> None:
@@ -67,9 +66,9 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
 
 
 class Subscription:
-    """One consumer in the service's group over all its topics but those it reads whole.
+    """One consumer in the service's group, over all its topics except global tables.
 
-    ``low_priority`` are those among them whose records nobody waits to see handled.
+    Nobody waits for the records of the ``low_priority`` ones.
     """
 
     def __init__(
@@ -82,31 +81,23 @@ class Subscription:
     ) -> None:
         make_safe()
         self.lag = Lag(service, settings.kafka_bootstrap)
-        self._bootstrap = settings.kafka_bootstrap
-        self._options = options = connection(settings)
         self.assignment = Assignment(self.lag)
+        self._settings = settings
+        self._bootstrap = settings.kafka_bootstrap
         self._log = log(service)
         self._on_batch = on_batch
+        self._low_priority = {topic.name for topic in low_priority}
         self._committing = asyncio.Lock()
         self._started = False
         self._handling = False
-        self._calm = {topic.name for topic in low_priority}
-        servers = options["bootstrap_servers"].split(",")
-        security = _security(settings)
-        self._broker = KafkaBroker(
-            servers,
-            client_id=f"homecall-{service}",
-            # Events go out through our own producer, whose futures are gathered; this one only reads.
-            acks="all",
-            allow_auto_create_topics=False,
-            consumer_only=True,
-            apply_types=False,
-            logger=logging.getLogger("homecall.subscription"),
-            log_level=logging.DEBUG,
-            security=security,
-        )
-        subscriber = self._broker.subscriber(
-            *[topic.name for topic in topics],
+        self._broker = _broker(settings, service)
+        self._subscriber: Any = self._subscribe(service, [topic.name for topic in topics])
+        self._subscriber(self._handle)
+
+    def _subscribe(self, service: str, topics: Sequence[str]) -> Any:
+        settings = self._settings
+        return self._broker.subscriber(
+            *topics,
             group_id=f"homecall-{service}",
             batch=True,
             max_records=settings.batch_max,
@@ -125,8 +116,6 @@ class Subscription:
             parser=_parse,
             decoder=_decode,
         )
-        subscriber(self._handle)
-        self._subscriber: Any = subscriber
 
     async def _handle(self, message: KafkaMessage) -> None:
         raw: Any = message.raw_message
@@ -141,31 +130,31 @@ class Subscription:
             tried += 1
             async with self._committing:
                 if tried > 1 and self.assignment.times != taken_under:
-                    # The answer to an earlier try was lost, and somebody may have committed later offsets since.
+                    # The answer to the first attempt was lost; another member may have committed later offsets since.
                     self._not_committed(offsets, "Reassigned")
                 elif await self._commit(consumer, offsets):
                     self.lag.committed(offsets, {(each.topic, each.partition): each.timestamp for each in records})
 
-        self._let_gather(records)
+        self._collect(records)
         self._handling = True
         try:
             await self._on_batch(records, commit)
         finally:
             self._handling = False
-            # FastStream's message stays in a reference cycle: its records, which may be large, must not.
+            # FastStream keeps the message in a reference cycle: free its records, which may be large.
             message.raw_message = ()
 
     async def _commit(self, consumer: Any, offsets: Mapping[tuple[str, int], int]) -> bool:
-        """Commit offsets, while nobody else does; False where that is not ours to do any more.
+        """Commit offsets, under the lock; False if the partitions are another member's by now.
 
-        Raises ``Transient`` for whatever else the client raises: the same commit is to be tried again.
+        Raises ``Transient`` for any other error of the client: the same commit is to be retried.
         """
         named = {TopicPartition(*place): offset for place, offset in offsets.items()}
         try:
             await asked(consumer.commit(named), self._bootstrap)
         except Transient as error:
             if isinstance(error.__cause__, MOVED):
-                # The partition is another member's by now: the batch comes again there and finds its outcomes.
+                # The other member gets the batch again, and finds its events stored.
                 self._not_committed(offsets, type(error.__cause__).__name__)
                 return False
             self._count_failure(offsets)
@@ -182,58 +171,55 @@ class Subscription:
             metrics.COMMIT_FAILURES.labels(topic).inc()
 
     async def _commit_at_rest(self) -> None:
-        """Commit where the consumer stands: behind a transaction's marker, aborted or deleted records.
-
-        Else they would count as waiting for as long as no record follows.
-        """
+        """Commit past transaction markers and aborted or deleted records, which count as lag until a record follows."""
         consumer: Any = self._subscriber.consumer
-        # Looked at while no other commit is on its way: it must not come after a later one.
+        # Under the lock: this commit must not come after a later one.
         async with self._committing:
             offsets = self.lag.beyond(consumer)
             if offsets and await self._commit(consumer, offsets):
                 self.lag.moved(offsets)
 
-    def _let_gather(self, records: Sequence[Record]) -> None:
-        """Take nothing of the calm topics for a moment, where few of their records came."""
-        if not 0 < sum(each.topic in self._calm for each in records) <= FEW:
+    def _collect(self, records: Sequence[Record]) -> None:
+        """Pause the low-priority topics for a moment if few of their records came, so that more come together."""
+        if not 0 < sum(each.topic in self._low_priority for each in records) <= FEW:
             return
         consumer: Any = self._subscriber.consumer
-        consumer.pause(*(place for place in consumer.assignment() if place.topic in self._calm))
-        # Partitions that were assigned anew meanwhile run already; those that are no longer ours are not in there.
-        asyncio.get_running_loop().call_later(_CALM_SECONDS, lambda: consumer.resume(*consumer.paused()))
+        consumer.pause(*(place for place in consumer.assignment() if place.topic in self._low_priority))
+        # After a rebalance, new partitions are not paused, and lost ones are not listed.
+        asyncio.get_running_loop().call_later(_COLLECT_SECONDS, lambda: consumer.resume(*consumer.paused()))
 
     async def measure_lag(self) -> None:
-        """Set the gauges of how far this replica is behind. Raises ``Transient`` while no broker answers."""
+        """Set the lag gauges of this replica. Raises ``Transient`` while no broker answers."""
         if self.assignment.joined and self._subscriber.consumer is not None:
             await self._commit_at_rest()
             await self.lag.measure(self._subscriber.consumer)
 
     async def learn_committed(self, places: Collection[tuple[str, int]]) -> None:
-        """Ask how far the group has committed these partitions, whoever holds them. Raises ``Transient``."""
+        """Ask up to where the group has committed these partitions, held by any member. Raises ``Transient``."""
         consumer: Any = self._subscriber.consumer
         if consumer is None:
             return
         try:
-            # The client itself would wait for a coordinator for ever.
+            # The client itself waits for a coordinator without a limit.
             async with asyncio.timeout(_ASK_SECONDS):
                 await self.lag.learn_committed(consumer, places)
         except Exception as error:
-            # Whatever the client raises: a record must not count as failed because of a question to the broker.
+            # Any error is an outage: it says nothing against the record in hand.
             raise Transient("broker", error) from error
 
     async def start(self) -> None:
-        """Join the group. Raises ``Transient`` while no broker lets us, and ``Refused`` where one rejects us."""
+        """Join the group. Raises ``Transient`` while no broker is available, ``Refused`` if one rejects us."""
         try:
             await asked(self._broker.start(), self._bootstrap)
         except Transient as error:
             await self._leave()
-            raise await why_not(self._options, error.__cause__ or error) from error
+            raise await why_not(connection(self._settings), error.__cause__ or error) from error
         self._started = True
 
     async def look(self) -> None:
-        """Replace the client where one of its background tasks has ended: it would never read again.
+        """Replace the client if one of its background tasks has ended: it would never read again.
 
-        A batch in hand is finished first. Raises ``Transient`` while no broker can be reached.
+        Not while a batch is handled. Raises ``Transient`` while no broker can be reached.
         """
         if not self._started or self._handling:
             return
@@ -246,7 +232,7 @@ class Subscription:
         await asked(self._subscriber.start(), self._bootstrap)
 
     def _broken(self) -> str | None:
-        """What of the client has ended that should not have; None where all goes on."""
+        """The task of the client that has ended; None while all run."""
         consumer: Any = self._subscriber.consumer
         if consumer is None:
             return "it could not be started again"
@@ -257,7 +243,7 @@ class Subscription:
     async def _leave(self) -> None:
         for task in list(self._subscriber.tasks):
             task.cancel()
-        with suppress(Transient):  # whatever it raises: it is not used again
+        with suppress(Transient):  # any error: it is not used again
             await asked(asyncio.wait_for(self._subscriber.stop(), _STOP_SECONDS), self._bootstrap)
         self._subscriber.consumer = None
 
@@ -277,7 +263,7 @@ async def _decode(message: KafkaMessage) -> KafkaMessage:
 
 
 class _NoConsumer:
-    """Offsets are committed by the pipeline alone: an acknowledgement of FastStream's would commit past a failure."""
+    """Only the pipeline commits offsets: an acknowledgement by FastStream would commit past a failure."""
 
     async def commit(self) -> None:
         raise RuntimeError("offsets are committed by the pipeline")
@@ -287,6 +273,21 @@ class _NoConsumer:
 
 
 _NO_CONSUMER = _NoConsumer()
+
+
+def _broker(settings: Settings, service: str) -> KafkaBroker:
+    """FastStream's broker; it only reads, since events go out through our own producer."""
+    return KafkaBroker(
+        settings.kafka_bootstrap.split(","),
+        client_id=f"homecall-{service}",
+        acks="all",
+        allow_auto_create_topics=False,
+        consumer_only=True,
+        apply_types=False,
+        logger=logging.getLogger("homecall.subscription"),
+        log_level=logging.DEBUG,
+        security=_security(settings),
+    )
 
 
 def _security(settings: Settings) -> Any:

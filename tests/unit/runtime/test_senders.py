@@ -19,7 +19,7 @@ from homecall.contract.envelope import Record, Unreadable, read
 from homecall.contract.topics import DEAD_LETTERS, TOPIC_OF_TYPE
 from homecall.operations.dead_letters import letter_of
 from homecall.runtime.kafka import senders as module
-from homecall.runtime.kafka.producer import dead_letter_headers
+from homecall.runtime.kafka.dead_letters import dead_letter_headers
 from homecall.runtime.kafka.senders import STAGES, BadSenders, Senders, read_senders, signature_headers
 from homecall_client import record_of
 from homecall_client import signed as signed_by_client

@@ -20,7 +20,7 @@ from homecall.runtime.pipeline import FEW, Commit
 from homecall.runtime.settings import Settings
 
 OURS = {TopicPartition(topic.name, number) for topic in (REQUESTS, SCHEDULE_EVENTS) for number in range(2)}
-CALM = {place for place in OURS if place.topic == SCHEDULE_EVENTS.name}
+LOW_PRIORITY = {place for place in OURS if place.topic == SCHEDULE_EVENTS.name}
 
 
 class Consumer:
@@ -49,7 +49,7 @@ class Consumer:
 
 @pytest.fixture
 def moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(broker, "_CALM_SECONDS", 0.01)
+    monkeypatch.setattr(broker, "_COLLECT_SECONDS", 0.01)
 
 
 async def taken(topic: Topic, number: int, low_priority: Sequence[Topic] = (SCHEDULE_EVENTS,)) -> Consumer:
@@ -75,15 +75,15 @@ def consumed(topic: Topic, partition: int, offset: int) -> ConsumerRecord:
 
 
 @pytest.mark.usefixtures("moment")
-async def test_a_calm_topic_rests_and_runs_again() -> None:
+async def test_a_low_priority_topic_is_paused_and_resumed() -> None:
     consumer = await taken(SCHEDULE_EVENTS, 1)
-    assert consumer.resting == CALM
+    assert consumer.resting == LOW_PRIORITY
     await asyncio.wait_for(consumer.runs_again.wait(), 5)
     assert consumer.resting == set()
 
 
 async def test_where_many_wait_they_are_taken_at_once() -> None:
-    assert (await taken(SCHEDULE_EVENTS, FEW)).resting == CALM
+    assert (await taken(SCHEDULE_EVENTS, FEW)).resting == LOW_PRIORITY
     assert (await taken(SCHEDULE_EVENTS, FEW + 1)).resting == set()
 
 
@@ -95,7 +95,7 @@ async def test_what_somebody_waits_for_never_rests() -> None:
 @pytest.mark.usefixtures("moment")
 async def test_what_went_to_another_member_meanwhile_is_let_alone() -> None:
     consumer = await taken(SCHEDULE_EVENTS, 1)
-    consumer.ours -= CALM
+    consumer.ours -= LOW_PRIORITY
     await asyncio.wait_for(consumer.runs_again.wait(), 5)  # it never would, were one asked for that is another's
 
 

@@ -1,4 +1,4 @@
-"""Why no broker can be reached: aiokafka says of everything that it could not connect."""
+"""How clients reach the brokers, and a diagnosis if they cannot: aiokafka only says that it could not connect."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from aiokafka.conn import collect_hosts, create_conn
 from aiokafka.errors import IllegalSaslStateError, KafkaError, SaslAuthenticationFailed, UnsupportedSaslMechanismError
 
 from homecall.runtime.failures import Refused, Transient
+from homecall.runtime.kafka.errors import make_connections_safe
+from homecall.runtime.settings import Settings
 
 _PATIENCE_SECONDS = 5.0
 # Of what aiokafka's clients are given, what concerns a connection.
@@ -19,6 +21,25 @@ _OF_A_CONNECTION = (
     *("security_protocol", "ssl_context", "sasl_mechanism"),
     *("sasl_plain_username", "sasl_plain_password"),
 )
+
+
+def connection(settings: Settings) -> dict[str, Any]:
+    """How aiokafka reaches the brokers that the settings name."""
+    make_connections_safe()
+    options: dict[str, Any] = {
+        "bootstrap_servers": settings.kafka_bootstrap,
+        "security_protocol": settings.kafka_security,
+    }
+    if settings.kafka_security != "PLAINTEXT":
+        context = ssl.create_default_context(cafile=settings.kafka_ca_file)
+        if settings.kafka_cert_file is not None:
+            context.load_cert_chain(settings.kafka_cert_file, settings.kafka_key_file)
+        options["ssl_context"] = context
+    if settings.kafka_security == "SASL_SSL" and settings.kafka_password is not None:
+        options["sasl_mechanism"] = "SCRAM-SHA-512"
+        options["sasl_plain_username"] = settings.kafka_username
+        options["sasl_plain_password"] = settings.kafka_password.get_secret_value()
+    return options
 
 
 async def why_not(options: Mapping[str, Any], error: BaseException) -> Transient:

@@ -1,0 +1,49 @@
+"""Dead letters: records that could not be handled, with the reason and where they come from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from aiokafka.errors import MessageSizeTooLargeError
+
+from homecall.contract.envelope import Record
+from homecall.contract.topics import DEAD_LETTERS
+
+_LONGEST_DETAIL = 2_000
+
+
+def dead_letter_headers(record: Record, reason: str, detail: str, service: str) -> list[tuple[str, bytes | None]]:
+    """The headers of a dead letter: those it came with, and why and where it died."""
+    ours = {
+        "homecall-dead-reason": reason,
+        "homecall-dead-detail": detail[:_LONGEST_DETAIL],
+        "homecall-dead-topic": record.topic,
+        "homecall-dead-partition": str(record.partition),
+        "homecall-dead-offset": str(record.offset),
+        "homecall-dead-service": service,
+    }
+    # A record that is replayed and dies again carries the newest death only.
+    kept = [(name, value) for name, value in record.headers if not name.startswith("homecall-dead-")]
+    return kept + [(name, text.encode()) for name, text in ours.items()]
+
+
+async def bury(producer: Any, record: Record, reason: str, detail: str, service: str) -> Any:
+    """Send a dead letter; the future of its acknowledgement.
+
+    What came compressed may be larger than any record that we may send. Then the letter goes without the value, or
+    without all that came: a letter that cannot be sent would hold its partition for ever.
+    """
+    cut = f"{detail}; too large to be kept here: read it in its topic, at this partition and offset"
+    without_value = replace(record, value=None)
+    bare = replace(without_value, key=None, headers=())
+    for letter, why in ((record, detail), (without_value, cut), (bare, cut)):
+        # The client takes no record that has neither key nor value.
+        value = b"" if letter.value is None and letter.key is None else letter.value
+        headers = dead_letter_headers(letter, reason, why, service)
+        try:
+            return await producer.send(DEAD_LETTERS.name, value, key=letter.key, headers=headers)
+        except MessageSizeTooLargeError:
+            if letter is bare:
+                raise
+    raise AssertionError("unreachable")
