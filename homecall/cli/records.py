@@ -31,8 +31,9 @@ def publish(
     twice.
     """
     from homecall.operations.publish import publish as run
+    from homecall.operations.publish import signing
 
-    run(topic, file, source=source, as_is=as_is, quiet=quiet, sender=sender, key=key_file)
+    run(topic, file, source=source, as_is=as_is, quiet=quiet, sign=signing(sender, key_file))
 
 
 def retire(
@@ -59,9 +60,10 @@ def watch(
     seconds: Annotated[float | None, typer.Option(min=0, help="end after so many seconds")] = None,
 ) -> None:
     """Print each event of the topics as a line of JSON, until Ctrl-C."""
+    from homecall.operations.publish import Watched
     from homecall.operations.publish import watch as run
 
-    run(topics, from_beginning=from_beginning, since=since, key=key, request=request, count=count, seconds=seconds)
+    run(topics, Watched(from_beginning, since, key, request, count, seconds))
 
 
 @dead_letters.command("list")

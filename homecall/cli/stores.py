@@ -28,19 +28,10 @@ def reconcile(
     It reads the databases of intake, scheduler and notifier, beside running services, and changes nothing. Exit 2 if
     they could not be compared.
     """
+    from homecall.operations.reconcile.command import Days
     from homecall.operations.reconcile.command import reconcile as run
 
-    run(
-        clinic,
-        date,
-        first=first,
-        last=last,
-        settle_seconds=settle,
-        as_json=as_json,
-        every=every,
-        port=port,
-        textfile=textfile,
-    )
+    run(Days(clinic, date, first, last, settle), as_json=as_json, every=every, port=port, textfile=textfile)
 
 
 def erase(

@@ -6,7 +6,7 @@ It reads the complaints' database, and the clinic's days from Kafka. No complain
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
@@ -44,22 +44,26 @@ class Listed:
     """
 
     complaint_id: str
-    number: str
-    earlier: tuple[str, ...]
     stage: str
     status: str
-    overdue: bool
     channel: str
-    registered_on: date | None
-    registers_at: datetime | None
+    overdue: bool
     age: int | None
-    due_on: date | None
     due_at: datetime | None
     left: int | None
-    executor: str
-    position: str
-    request_id: str
-    linked: tuple[str, ...]
+    number: str = ""
+    earlier: tuple[str, ...] = ()
+    registered_on: date | None = None
+    registers_at: datetime | None = None
+    executor: str = ""
+    position: str = ""
+    request_id: str = ""
+    linked: tuple[str, ...] = ()
+
+    @property
+    def due_on(self) -> date | None:
+        """The last day of the term."""
+        return None if self.due_at is None else self.due_at.date()
 
     @property
     def open(self) -> bool:
@@ -178,7 +182,6 @@ def _listed(
         registered_on=registered_on,
         registers_at=_moment(stage["registers_at"], calendar.zone),
         age=None if registered_on is None else calendar.working_days_between(registered_on, until, week),
-        due_on=None if due_at is None else due_at.date(),
         due_at=due_at,
         left=calendar.working_days_between(today, due_at.date(), week) if runs and due_at else None,
         executor=executor["full_name"],
@@ -207,22 +210,13 @@ def _held(state: ComplaintState, held: Held, now: datetime, calendar: ClinicCale
     today = local(now, calendar.zone).date()
     return Listed(
         complaint_id=state.complaint_id,
-        number="",
-        earlier=(),
         stage=held["stage"],
         status=state.status,
         overdue=due_at is not None and now > due_at,
         channel=state.channel,
-        registered_on=None,
-        registers_at=None,
         age=None if started_on is None else calendar.working_days_between(started_on, today, week),
-        due_on=None if due_at is None else due_at.date(),
         due_at=due_at,
         left=None if due_at is None else calendar.working_days_between(today, due_at.date(), week),
-        executor="",
-        position="",
-        request_id="",
-        linked=(),
     )
 
 
@@ -276,89 +270,57 @@ def status_of(row: Listed) -> str:
     return f"{row.status}, overdue" if row.overdue else row.status
 
 
-_COLUMNS = (
-    Column("number"),
-    Column("stage", folds=2),
-    Column("status"),
-    Column("registered", folds=4),
-    Column("age", folds=3, right=True),
-    Column("due", folds=1),
-    Column("left", right=True),
-    Column("executor", folds=5),
-    Column("linked", folds=7),
-    Column("complaint", folds=6),
+_TABLE: Sequence[tuple[Column, Callable[[Listed], str]]] = (
+    (Column("number"), lambda row: row.number),
+    (Column("stage", folds=2), lambda row: row.stage),
+    (Column("status"), status_of),
+    (Column("registered", folds=4), lambda row: _text(row.registered_on) or _opening(row)),
+    (Column("age", folds=3, right=True), lambda row: _text(row.age)),
+    (Column("due", folds=1), lambda row: _text(row.due_on)),
+    (Column("left", right=True), lambda row: _text(row.left)),
+    (Column("executor", folds=5), lambda row: row.executor),
+    (Column("linked", folds=7), lambda row: ", ".join(row.linked)),
+    (Column("complaint", folds=6), lambda row: row.complaint_id),
 )
+_COLUMNS = tuple(column for column, _ in _TABLE)
 
 
 def print_complaints(rows: Sequence[Listed]) -> None:
     """The list. On a terminal what does not fit into a line stands under it; elsewhere no line is broken."""
-    cells = [
-        (
-            row.number or "-",
-            row.stage,
-            status_of(row),
-            _text(row.registered_on) or (f"{row.registers_at:%d.%m %H:%M}" if row.registers_at else "-"),
-            "-" if row.age is None else str(row.age),
-            _text(row.due_on) or "-",
-            "-" if row.left is None else str(row.left),
-            row.executor or "-",
-            ", ".join(row.linked) or "-",
-            row.complaint_id,
-        )
-        for row in rows
-    ]
     print_table(
         _COLUMNS,
-        [tuple(map(printable, each)) for each in cells],
+        [tuple(printable(cell(row) or "-") for _, cell in _TABLE) for row in rows],
         styles=["bold red" if row.overdue else "" if row.open else "dim" for row in rows],
     )
 
 
-_HEAD = (
-    "number",
-    "stage",
-    "status",
-    "overdue",
-    "registered_on",
-    "age_working_days",
-    "answer_due_on",
-    "days_left",
-    "executor",
-    "executor_position",
-    "channel",
-    "complaint_id",
-    "request_id",
-    "linked",
-    "earlier_numbers",
-)
+_CSV: Mapping[str, Callable[[Listed], str | int]] = {
+    "number": lambda row: row.number,
+    "stage": lambda row: row.stage,
+    "status": lambda row: row.status,
+    "overdue": lambda row: "yes" if row.overdue else "no",
+    "registered_on": lambda row: _text(row.registered_on),
+    "age_working_days": lambda row: "" if row.age is None else row.age,
+    "answer_due_on": lambda row: _text(row.due_on),
+    "days_left": lambda row: "" if row.left is None else row.left,
+    "executor": lambda row: row.executor,
+    "executor_position": lambda row: row.position,
+    "channel": lambda row: row.channel,
+    "complaint_id": lambda row: row.complaint_id,
+    "request_id": lambda row: row.request_id,
+    "linked": lambda row: " ".join(row.linked),
+    "earlier_numbers": lambda row: " ".join(row.earlier),
+}
 
 
 def as_csv(rows: Sequence[Listed]) -> bytes:
     """The list as CSV, a row for each complaint."""
-    return written(
-        _HEAD,
-        (
-            (
-                row.number,
-                row.stage,
-                row.status,
-                "yes" if row.overdue else "no",
-                _text(row.registered_on),
-                "" if row.age is None else row.age,
-                _text(row.due_on),
-                "" if row.left is None else row.left,
-                row.executor,
-                row.position,
-                row.channel,
-                row.complaint_id,
-                row.request_id,
-                " ".join(row.linked),
-                " ".join(row.earlier),
-            )
-            for row in rows
-        ),
-    )
+    return written(_CSV, ([cell(row) for cell in _CSV.values()] for row in rows))
 
 
-def _text(day: date | None) -> str:
-    return "" if day is None else day.isoformat()
+def _text(value: date | int | None) -> str:
+    return "" if value is None else str(value)
+
+
+def _opening(row: Listed) -> str:
+    return f"{row.registers_at:%d.%m %H:%M}" if row.registers_at else ""

@@ -231,18 +231,6 @@ def _request(wanted: Wanted) -> dict[str, Any]:
     }
 
 
-def _withdrawal(wanted: Wanted) -> dict[str, Any]:
-    return wanted.about | {"at": wanted.at, "reason": "the patient feels better"}
-
-
-def _visit(wanted: Wanted) -> dict[str, Any]:
-    return wanted.about | {"at": wanted.at, "outcome": "served"}
-
-
-def _answer(wanted: Wanted) -> dict[str, Any]:
-    return wanted.about | {"at": wanted.at, "given_by": _REGISTRAR}
-
-
 # ---------------------------------------------------------------- a complaint, and what becomes of it
 
 
@@ -267,30 +255,6 @@ def _complainant(wanted: Wanted) -> dict[str, Any]:
     return {name: person[name] for name in ("full_name", "iin", "language")}
 
 
-def _assigned(wanted: Wanted) -> dict[str, Any]:
-    return wanted.about_complaint | {"executor": _EXECUTOR, "assigned_by": _HEAD}
-
-
-def _executed(wanted: Wanted) -> dict[str, Any]:
-    return wanted.about_complaint | {"measures": "Тіркеу бөлімінде екінші телефон желісі қосылды."}
-
-
-def _answered(wanted: Wanted) -> dict[str, Any]:
-    return wanted.about_complaint | {
-        "text": "В регистратуре подключена вторая телефонная линия.",
-        "decision": "upheld",
-        "sent_by": "by_hand",
-    }
-
-
-def _refused(wanted: Wanted) -> dict[str, Any]:
-    return wanted.about_complaint | {"grounds": "The complaint is about another clinic."}
-
-
-def _escalated(wanted: Wanted) -> dict[str, Any]:
-    return wanted.about_complaint | {"grounds": "The complainant does not agree with the answer."}
-
-
 @dataclass(frozen=True)
 class Kind:
     """An example: of which event, its data, and what must be there before it, if anything."""
@@ -300,18 +264,33 @@ class Kind:
     follows: Literal["", "request", "complaint"] = ""
 
 
+def _to_call(event_type: str, **fields: Any) -> Kind:
+    """What happens to a request, at this moment."""
+    return Kind(event_type, lambda wanted: wanted.about | {"at": wanted.at} | fields, "request")
+
+
+def _to_complaint(event_type: str, **fields: Any) -> Kind:
+    """What happens to a complaint, at this moment."""
+    return Kind(event_type, lambda wanted: wanted.about_complaint | fields, "complaint")
+
+
 KINDS: Final[dict[str, Kind]] = {
     "clinic": Kind("clinic.published", _clinic),
     "roster": Kind("roster.published", _roster),
     "unavailable": Kind("doctor.unavailable", _unavailable),
     "request": Kind("request.submitted", _request),
-    "withdrawal": Kind("request.withdrawn", _withdrawal, "request"),
-    "visit": Kind("visit.reported", _visit, "request"),
-    "answer": Kind("answer.given", _answer, "request"),
+    "withdrawal": _to_call("request.withdrawn", reason="the patient feels better"),
+    "visit": _to_call("visit.reported", outcome="served"),
+    "answer": _to_call("answer.given", given_by=_REGISTRAR),
     "complaint": Kind("complaint.submitted", _complaint),
-    "assigned": Kind("complaint.assigned", _assigned, "complaint"),
-    "executed": Kind("complaint.executed", _executed, "complaint"),
-    "answered": Kind("complaint.answered", _answered, "complaint"),
-    "refused": Kind("complaint.refused", _refused, "complaint"),
-    "escalated": Kind("complaint.escalated", _escalated, "complaint"),
+    "assigned": _to_complaint("complaint.assigned", executor=_EXECUTOR, assigned_by=_HEAD),
+    "executed": _to_complaint("complaint.executed", measures="Тіркеу бөлімінде екінші телефон желісі қосылды."),
+    "answered": _to_complaint(
+        "complaint.answered",
+        text="В регистратуре подключена вторая телефонная линия.",
+        decision="upheld",
+        sent_by="by_hand",
+    ),
+    "refused": _to_complaint("complaint.refused", grounds="The complaint is about another clinic."),
+    "escalated": _to_complaint("complaint.escalated", grounds="The complainant does not agree with the answer."),
 }

@@ -12,7 +12,7 @@ calendar would decide, where that differs.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import islice
@@ -142,21 +142,27 @@ def _answer(line: bytes, rule_sets: RuleSets, check: Check | None) -> dict[str, 
         raise _Unanswered(str(error)) from None
 
 
+@dataclass(frozen=True)
+class _Then:
+    """What a ruling made before knew beside the event: record time, age, no check of a signature."""
+
+    record_time: datetime | None = None
+    minor: bool | None = None
+    unchecked: Literal["never", "too_late"] | None = None
+
+
+_NOTHING_KNOWN = _Then()
+
+
 def _by(
-    event: Incoming,
-    clinics: Clinics,
-    rule_sets: RuleSets,
-    verdict: Verdict | None,
-    record_time: datetime | None = None,
-    minor: bool | None = None,
-    unchecked: Literal["never", "too_late"] | None = None,
+    event: Incoming, clinics: Clinics, rule_sets: RuleSets, verdict: Verdict | None, then: _Then = _NOTHING_KNOWN
 ) -> dict[str, Any]:
     if event.type == RequestSubmitted.TYPE:
-        checks = replace(checks_of(event, verdict), minor=minor)
-        if unchecked is not None:
-            checks = replace(checks, signature=unchecked)
-        return _request(event, clinics, rule_sets, checks, record_time)
-    return _complaint(event, clinics, rule_sets, verdict, record_time)
+        checks = replace(checks_of(event, verdict), minor=then.minor)
+        if then.unchecked is not None:
+            checks = replace(checks, signature=then.unchecked)
+        return _request(event, clinics, rule_sets, checks, then.record_time)
+    return _complaint(event, clinics, rule_sets, verdict, then.record_time)
 
 
 class _AsRuled(Clinics):
@@ -188,11 +194,9 @@ def _replayed(
     own = tuple(each for each in rule_sets.sets if each.id == ruling.get("rule_set"))
     if not own:
         raise _Unanswered("ruling.rule_set: names no rule set at hand: HOMECALL_RULES names the directory that has it")
-    record_time = record_time_of(ruling)
-    minor = registered_minor(ruling)
-    unchecked = unchecked_by(ruling)
-    was = _by(event, _AsRuled(clinics, ruling), RuleSets(own), verdict, record_time, minor, unchecked)
-    now = _by(event, clinics, rule_sets, verdict, record_time, minor, unchecked)
+    then = _Then(record_time_of(ruling), registered_minor(ruling), unchecked_by(ruling))
+    was = _by(event, _AsRuled(clinics, ruling), RuleSets(own), verdict, then)
+    now = _by(event, clinics, rule_sets, verdict, then)
     told = {name: value for name, value in was.items() if name != "ruling"}
     differs = told != {name: value for name, value in now.items() if name != "ruling"}
     return {**told, "ruling": ruling, **({"today": now} if differs else {})}

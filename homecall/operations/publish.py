@@ -9,7 +9,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,18 +47,16 @@ def publish(
     topic_name: str,
     file: str,
     *,
-    source: str = SOURCE,
-    as_is: bool = False,
-    quiet: bool = False,
-    sender: str | None = None,
-    key: Path | None = None,
+    source: str,
+    as_is: bool,
+    quiet: bool,
+    sign: Callable[[Message], Message],
 ) -> None:
     """Send each line of a file as an event; ``Failure`` with code 1 if any was not sent. All others are.
 
     With ``as_is`` nothing is checked: what is no event at all goes out as its bare bytes, with neither key nor headers.
-    With ``sender`` and its private ``key`` each record is signed (`homecall/runtime/kafka/senders.py`).
+    ``sign`` is what ``signing`` gives for the sender.
     """
-    sign = signing(sender, key)
     topic = topic_named(topic_name)
     if topic is DEAD_LETTERS and not as_is:
         raise Failure(f"{topic.name} is written by the services alone: --as-is sends there all the same")
@@ -192,31 +190,33 @@ def _checked_key(topic: Topic, headers: Sequence[tuple[str, bytes]], value: byte
 # ---------------------------------------------------------------- watch
 
 
-def watch(
-    topic_names: Sequence[str],
-    *,
-    from_beginning: bool = False,
-    since: str | None = None,
-    key: str | None = None,
-    request: str | None = None,
-    count: int | None = None,
-    seconds: float | None = None,
-) -> None:
-    """Print each event as a line of JSON until Ctrl-C, ``count`` events, or ``seconds`` are over.
+@dataclass(frozen=True)
+class Watched:
+    """What to print, and until when: ``count`` events, ``seconds``, or Ctrl-C.
 
-    ``since`` is a time with an offset, or how long ago: 15m, 2h, 3d. ``Failure`` for another, and with code 1 when
-    fewer than ``count`` came within ``seconds``.
+    ``since`` is a time with an offset, or how long ago: 15m, 2h, 3d.
     """
-    if since is not None and from_beginning:
+
+    from_beginning: bool = False
+    since: str | None = None
+    key: str | None = None
+    request: str | None = None
+    count: int | None = None
+    seconds: float | None = None
+
+
+def watch(topic_names: Sequence[str], wanted: Watched) -> None:
+    """Print each event as a line of JSON; ``Failure`` with code 1 when fewer than ``count`` came in time."""
+    if wanted.since is not None and wanted.from_beginning:
         raise Failure("--since and --from-beginning: one of them, not both")
-    start = None if since is None else _moment(since, datetime.now(UTC))
+    start = None if wanted.since is None else _moment(wanted.since, datetime.now(UTC))
     topics = list(dict.fromkeys(topic_named(name).name for name in topic_names))
     found = settings()
     seen = 0
     with suppress(KeyboardInterrupt):
-        seen = asyncio.run(_watch(found, topics, from_beginning, start, key, request, count, seconds))
-        if count is not None and seen < count:
-            raise Failure(f"{seen} of {counted(count, 'event')} came within {seconds:g} s", code=1)
+        seen = asyncio.run(_watch(found, topics, wanted, start))
+        if wanted.count is not None and seen < wanted.count:
+            raise Failure(f"{seen} of {counted(wanted.count, 'event')} came within {wanted.seconds:g} s", code=1)
 
 
 def _moment(text: str, now: datetime) -> datetime:
@@ -228,27 +228,18 @@ def _moment(text: str, now: datetime) -> datetime:
     return datetime.fromisoformat(text)
 
 
-async def _watch(
-    found: Settings,
-    topics: Sequence[str],
-    from_beginning: bool,
-    since: datetime | None,
-    key: str | None,
-    request: str | None,
-    count: int | None,
-    seconds: float | None,
-) -> int:
+async def _watch(found: Settings, topics: Sequence[str], wanted: Watched, since: datetime | None) -> int:
     from homecall.runtime.kafka.global_table import record_of
 
     seen = 0
-    async with reading(found, topics, from_beginning=from_beginning, since=since) as consumer:
-        end = None if seconds is None else time.monotonic() + seconds
-        where = "from the beginning" if from_beginning else "from now on"
+    async with reading(found, topics, from_beginning=wanted.from_beginning, since=since) as consumer:
+        end = None if wanted.seconds is None else time.monotonic() + wanted.seconds
+        where = "from the beginning" if wanted.from_beginning else "from now on"
         if since is not None:
             where = f"since {in_zone(since.replace(microsecond=0))}"
         print_error(f"watching {', '.join(topics)} {where}; Ctrl-C ends it")
         broker = _Broker(consumer)
-        while count is None or seen < count:
+        while wanted.count is None or seen < wanted.count:
             left_ms = _LONGEST_POLL_MS if end is None else int((end - time.monotonic()) * 1000)
             if left_ms <= 0:
                 break
@@ -260,7 +251,7 @@ async def _watch(
             # Partitions have no order among them; by time is how they read best.
             for record in sorted(records, key=lambda each: each.timestamp):
                 event = told(record)
-                if _is_about(event, key, request) and (count is None or seen < count):
+                if _is_about(event, wanted) and (wanted.count is None or seen < wanted.count):
                     print_bytes(json_line({name: value for name, value in event.items() if name != "subject"}))
                     seen += 1
     return seen
@@ -320,9 +311,9 @@ def _json_or_text(value: bytes | None) -> Any:
         return value.decode("utf-8", "replace")
 
 
-def _is_about(event: dict[str, Any], key: str | None, request: str | None) -> bool:
+def _is_about(event: dict[str, Any], wanted: Watched) -> bool:
     data = event.get("data")
     ids = [event["subject"], *([data.get("request_id"), data.get("subject_id")] if isinstance(data, dict) else [])]
-    return (key is None or event["key"] == key) and (
-        request is None or request.lower() in (each.lower() for each in ids if isinstance(each, str))
+    return wanted.key in {None, event["key"]} and (
+        wanted.request is None or wanted.request.lower() in (each.lower() for each in ids if isinstance(each, str))
     )

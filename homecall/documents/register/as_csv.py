@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from homecall.documents.register.page import flags, outcome, reasons, refusal, told_by
@@ -10,72 +11,53 @@ from homecall.documents.spreadsheet import written
 from homecall.documents.wording import clean, window
 from homecall.texts import documents as words
 from homecall.texts.documents import PageLanguage, coded, said
-from homecall.texts.language import local
-
-_HEAD = (
-    words.NUMBER,
-    words.CALLED,
-    words.CHANNEL,
-    words.PATIENT,
-    words.ADDRESS,
-    words.ENTRANCE,
-    words.FLOOR,
-    words.FLAT,
-    words.INTERCOM,
-    words.PHONE,
-    words.REASONS,
-    words.DOCTOR,
-    words.SPECIALTY,
-    words.ARRIVES_FROM,
-    words.ARRIVES_TO,
-    words.TOLD_BY,
-    words.TOLD_AT,
-    words.SET_AT,
-    words.OUTCOME,
-    words.REFUSAL,
-    words.FLAGS,
-    words.REQUEST_ID,
-    words.MOVED_AT,
-    words.MOVED_FROM,
-)
+from homecall.texts.language import Text, local
 
 
 def write(register: Register, language: PageLanguage) -> bytes:
     """The accepted calls by their numbers, then the refused; times are local, ``2026-11-23 09:14:05``."""
-    head = (said(each, language) for each in _HEAD)
-    return written(head, (_row(call, language) for call in (*register.accepted, *register.refused)))
-
-
-def _row(call: Call, language: PageLanguage) -> tuple[str, ...]:
-    entry = call.entry
-    doctor, where = entry.doctor, entry.address
-    return (
-        "" if entry.register_number is None else str(entry.register_number),
-        _time(call.came_at),
-        clean(coded(words.CHANNELS, entry.channel, language)),
-        clean(entry.patient_name),
-        *(
-            (clean(each) for each in (where.text, where.entrance, where.floor, where.flat, where.intercom))
-            if where
-            else [""] * 5
-        ),
-        clean(entry.phone),
-        "; ".join(reasons(entry, language)),
-        "" if doctor is None else clean(doctor.full_name),
-        "" if doctor is None else coded(words.SPECIALTIES, doctor.specialty, language),
-        _time(entry.arrives_from),
-        _time(entry.arrives_to),
-        told_by(entry, language),
-        _time(entry.answered_at),
-        _time(call.answer_at),
-        outcome(entry, language),
-        refusal(entry, language),
-        "; ".join(flags(entry, language)),
-        entry.request_id,
-        _time(call.moved_at),
-        "" if call.moved_from is None else window(*call.moved_from),
-    )
+    head = (said(each, language) for each in _COLUMNS)
+    calls = (*register.accepted, *register.refused)
+    return written(head, ([cell(call, language) for cell in _COLUMNS.values()] for call in calls))
 
 
 def _time(at: datetime | None) -> str:
     return "" if at is None else local(at).replace(tzinfo=None, microsecond=0).isoformat(" ")
+
+
+def _of(part: str, name: str) -> Callable[[Call, PageLanguage], str]:
+    """A field of a part of the entry that may be missing: its doctor, its address."""
+    return lambda call, _: clean(getattr(getattr(call.entry, part), name, None))
+
+
+def _specialty(call: Call, language: PageLanguage) -> str:
+    doctor = call.entry.doctor
+    return "" if doctor is None else coded(words.SPECIALTIES, doctor.specialty, language)
+
+
+_COLUMNS: Mapping[Text, Callable[[Call, PageLanguage], str]] = {
+    words.NUMBER: lambda call, _: str(call.entry.register_number or ""),
+    words.CALLED: lambda call, _: _time(call.came_at),
+    words.CHANNEL: lambda call, language: clean(coded(words.CHANNELS, call.entry.channel, language)),
+    words.PATIENT: lambda call, _: clean(call.entry.patient_name),
+    words.ADDRESS: _of("address", "text"),
+    words.ENTRANCE: _of("address", "entrance"),
+    words.FLOOR: _of("address", "floor"),
+    words.FLAT: _of("address", "flat"),
+    words.INTERCOM: _of("address", "intercom"),
+    words.PHONE: lambda call, _: clean(call.entry.phone),
+    words.REASONS: lambda call, language: "; ".join(reasons(call.entry, language)),
+    words.DOCTOR: _of("doctor", "full_name"),
+    words.SPECIALTY: _specialty,
+    words.ARRIVES_FROM: lambda call, _: _time(call.entry.arrives_from),
+    words.ARRIVES_TO: lambda call, _: _time(call.entry.arrives_to),
+    words.TOLD_BY: lambda call, language: told_by(call.entry, language),
+    words.TOLD_AT: lambda call, _: _time(call.entry.answered_at),
+    words.SET_AT: lambda call, _: _time(call.answer_at),
+    words.OUTCOME: lambda call, language: outcome(call.entry, language),
+    words.REFUSAL: lambda call, language: refusal(call.entry, language),
+    words.FLAGS: lambda call, language: "; ".join(flags(call.entry, language)),
+    words.REQUEST_ID: lambda call, _: call.entry.request_id,
+    words.MOVED_AT: lambda call, _: _time(call.moved_at),
+    words.MOVED_FROM: lambda call, _: "" if call.moved_from is None else window(*call.moved_from),
+}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from homecall.contract.types import in_zone
@@ -12,44 +13,29 @@ from homecall.documents.spreadsheet import written
 from homecall.documents.wording import address, clean
 from homecall.texts import documents as words
 from homecall.texts.documents import PageLanguage, coded, said
+from homecall.texts.language import Text
 
-_HEAD: Final = (
-    words.DOCTOR,
-    words.SPECIALTY,
-    sheet.NUMBER,
-    sheet.PLANNED,
-    words.ARRIVES_FROM,
-    words.ARRIVES_TO,
-    words.PATIENT,
-    words.PHONE,
-    words.ADDRESS,
-    words.REASONS,
-    words.OUTCOME,
-    words.REQUEST_ID,
-)
+_COLUMNS: Final[Mapping[Text, Callable[[Route, Stop, PageLanguage], str]]] = {
+    words.DOCTOR: lambda route, _, __: clean(route.full_name),
+    words.SPECIALTY: lambda route, _, language: coded(words.SPECIALTIES, route.specialty, language),
+    sheet.NUMBER: lambda _, stop, __: str(stop.order),
+    sheet.PLANNED: lambda _, stop, __: sheet.clock(stop.planned_at),
+    words.ARRIVES_FROM: lambda _, stop, __: sheet.clock(stop.arrives_from),
+    words.ARRIVES_TO: lambda _, stop, __: sheet.clock(stop.arrives_to),
+    words.PATIENT: lambda _, stop, __: clean(stop.patient),
+    words.PHONE: lambda _, stop, __: clean(stop.phone),
+    words.ADDRESS: lambda _, stop, language: address(stop.address, language),
+    words.REASONS: lambda _, stop, language: "; ".join(sheet.reasons(stop.reasons, language)),
+    words.OUTCOME: lambda _, stop, language: sheet.outcome(stop, language),
+    words.REQUEST_ID: lambda _, stop, __: stop.request_id,
+}
 
 
 def as_csv(day: DayRoutes, language: PageLanguage) -> bytes:
     """A row for each visit."""
-    head = (said(each, language) for each in _HEAD)
-    return written(head, (_cells(route, stop, language) for route in day.routes for stop in route.stops))
-
-
-def _cells(route: Route, stop: Stop, language: PageLanguage) -> tuple[str, ...]:
-    return (
-        clean(route.full_name),
-        coded(words.SPECIALTIES, route.specialty, language),
-        str(stop.order),
-        sheet.clock(stop.planned_at),
-        sheet.clock(stop.arrives_from),
-        sheet.clock(stop.arrives_to),
-        clean(stop.patient),
-        clean(stop.phone),
-        address(stop.address, language),
-        "; ".join(clean(coded(words.REASON_WORDS, code, language)) for code in stop.reasons),
-        "" if stop.outcome is None else clean(coded(words.OUTCOMES, stop.outcome, language)),
-        stop.request_id,
-    )
+    head = (said(each, language) for each in _COLUMNS)
+    visits = ((route, stop) for route in day.routes for stop in route.stops)
+    return written(head, ([cell(route, stop, language) for cell in _COLUMNS.values()] for route, stop in visits))
 
 
 def as_geojson(day: DayRoutes) -> bytes:

@@ -248,8 +248,8 @@ def row(stop: Stop, language: PageLanguage) -> tuple[tuple[str, ...], ...]:
         (spoken.window(stop.arrives_from, stop.arrives_to),),
         tuple(each for each in (clean(stop.patient) or NOTHING, _age(stop, language), clean(stop.phone)) if each),
         (address(stop.address, language) or NOTHING,),
-        tuple(each for each in (_reasons(stop.reasons, language, stop.temperature_c), clean(stop.note)) if each),
-        tuple(each for each in (_marks(stop, language), _outcome(stop, language)) if each),
+        tuple(each for each in (_reasons(stop, language), clean(stop.note)) if each),
+        tuple(each for each in (_marks(stop, language), outcome(stop, language)) if each),
     )
 
 
@@ -257,7 +257,7 @@ def waiting_line(call: Waiting, language: PageLanguage) -> str:
     """A call without a place, on one line."""
     where = address(call.address, language)
     return "; ".join(
-        each for each in (clean(call.patient) or NOTHING, where, _reasons(call.reasons, language, None)) if each
+        each for each in (clean(call.patient) or NOTHING, where, ", ".join(reasons(call.reasons, language))) if each
     )
 
 
@@ -283,10 +283,15 @@ def _age(stop: Stop, language: PageLanguage) -> str:
     return said((CHILD if stop.age < CHILD_AGE else AGE).fill(age=str(stop.age)), language)
 
 
-def _reasons(codes: Sequence[str], language: PageLanguage, temperature_c: float | None) -> str:
-    told = [clean(coded(words.REASON_WORDS, code, language)) for code in codes]
-    if temperature_c is not None:
-        told.append(said(TEMPERATURE.fill(degrees=spoken.number(temperature_c)), language))
+def reasons(codes: Sequence[str], language: PageLanguage) -> list[str]:
+    """The reasons for the call in words."""
+    return [clean(coded(words.REASON_WORDS, code, language)) for code in codes]
+
+
+def _reasons(stop: Stop, language: PageLanguage) -> str:
+    told = reasons(stop.reasons, language)
+    if stop.temperature_c is not None:
+        told.append(said(TEMPERATURE.fill(degrees=spoken.number(stop.temperature_c)), language))
     return ", ".join(told)
 
 
@@ -297,5 +302,6 @@ def _marks(stop: Stop, language: PageLanguage) -> str:
     return ", ".join(parts)
 
 
-def _outcome(stop: Stop, language: PageLanguage) -> str:
+def outcome(stop: Stop, language: PageLanguage) -> str:
+    """How the visit ended; empty while it is not known."""
     return "" if stop.outcome is None else clean(coded(words.OUTCOMES, stop.outcome, language))

@@ -54,18 +54,21 @@ class Total:
 # ---------------------------------------------------------------- the command
 
 
-def reconcile(
-    clinic_id: str | None,
-    on: str | None,
-    *,
-    first: str | None,
-    last: str | None,
-    settle_seconds: float,
-    as_json: bool,
-    every: float | None,
-    port: int,
-    textfile: Path | None,
-) -> None:
+@dataclass(frozen=True)
+class Days:
+    """Which days to compare, as the options name them: one, or a stretch; of one clinic, or of all.
+
+    A day may stand in the place of ``clinic_id``. ``settle_seconds``: what changed since is on its way.
+    """
+
+    clinic_id: str | None
+    on: str | None
+    first: str | None
+    last: str | None
+    settle_seconds: float
+
+
+def reconcile(days: Days, *, as_json: bool, every: float | None, port: int, textfile: Path | None) -> None:
     """Compare, and print what differs; ``Failure`` with code 1 where something does, 2 where it could not be compared.
 
     With ``every`` it goes on until it is ended, and serves its metrics at ``port``.
@@ -74,9 +77,9 @@ def reconcile(
     if every is not None:
         if as_json:
             raise Failure("--json prints one run: leave out --every, or read the metrics")
-        _go_on(found, lambda: _asked(found, clinic_id, on, first, last, settle_seconds), every, port, textfile)
+        _go_on(found, lambda: _asked(found, days), every, port, textfile)
         return
-    asked = _asked(found, clinic_id, on, first, last, settle_seconds)
+    asked = _asked(found, days)
     try:
         total = asyncio.run(_once(found, asked, _Json() if as_json else _Lines()))
     except Transient as error:
@@ -87,23 +90,22 @@ def reconcile(
         raise Failure(f"{counted(total.differences, 'difference')} between the stores", code=1)
 
 
-def _asked(
-    found: Settings, clinic_id: str | None, on: str | None, first: str | None, last: str | None, settle_seconds: float
-) -> Asked:
+def _asked(found: Settings, days: Days) -> Asked:
+    clinic_id, on = days.clinic_id, days.on
     if on is None and clinic_id is not None and is_day(clinic_id):
         clinic_id, on = None, clinic_id
     if on is not None:
-        if first is not None or last is not None:
+        if days.first is not None or days.last is not None:
             raise Failure("DATE: is one day already: leave out --from and --to")
         day = day_named(on)
-        return Asked(clinic_id, day, day, settle_seconds)
+        return Asked(clinic_id, day, day, days.settle_seconds)
     today = clock_from(found.clock).now().astimezone(ZONE).date()
     # Open ended: a call may have been moved to a day to come.
-    until = day_named(last, "--to") if last is not None else date.max
-    since = day_named(first, "--from") if first is not None else min(today, until) - _DAYS_BACK
+    until = day_named(days.last, "--to") if days.last is not None else date.max
+    since = day_named(days.first, "--from") if days.first is not None else min(today, until) - _DAYS_BACK
     if since > until:
         raise Failure("--from: must not be after --to")
-    return Asked(clinic_id, since, until, settle_seconds)
+    return Asked(clinic_id, since, until, days.settle_seconds)
 
 
 async def _once(found: Settings, asked: Asked, told: _Lines | _Json) -> Total:

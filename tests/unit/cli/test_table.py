@@ -30,7 +30,6 @@ COMPLAINT = Listed(
     registered_on=date(2026, 11, 23),
     registers_at=AT,
     age=17,
-    due_on=date(2026, 12, 11),
     due_at=AT,
     left=-12,
     executor="Нұрпейіс Ержан Талғатұлы",
