@@ -1,7 +1,7 @@
-"""Kafka's record batches, read with limits. In place of what is beyond them stands a record that says so.
+"""Kafka's record batches, read with limits. A placeholder record replaces what exceeds them.
 
-A publisher's compressed batch may unpack to any size, and the broker takes it. Nothing of such a batch is kept; what
-stands in its place becomes a dead letter, so that its partition goes on and somebody hears of it.
+A publisher's compressed batch may unpack to any size, and the broker takes it. The placeholder becomes a dead letter,
+so that the partition continues and the operator learns of it.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from homecall.contract.topics import DEAD_LETTERS, LARGEST_VALUE
 from homecall.runtime.kafka.unpacking import Damaged, TooLarge, unpack
 
 LARGEST_BATCH: Final = 32 * 1024 * 1024
-"""What a compressed batch may unpack to: 32 times what a topic takes in one piece."""
+"""What a compressed batch may unpack to: 32 times the largest record of a topic."""
 MOST_RECORDS: Final = 100_000
-"""In a batch larger than a topic takes in one piece."""
+"""In a batch larger than ``_USUAL``."""
 MOST_HEADERS: Final = 1_000
 """Of one record."""
 _USUAL: Final = DEAD_LETTERS.max_message_bytes
-"""What the largest record has that came uncompressed: nothing in a batch of this size is looked at more closely."""
+"""The size of the largest uncompressed record: batches up to this size need no closer look."""
 _LEGIBLE: Final = 4 * 1024 * 1024
-"""Looking through the names of all headers takes time: only in batches up to this size."""
+"""Repairing header names takes time: only in batches up to this size."""
 
-# Of Kafka's record batch, version 2: where its fields stand, and what of it is compressed.
+# Of Kafka's record batch, version 2: the offsets of its fields, and of its compressed part.
 _FRAME, _MAGIC, _OLD_ATTRIBUTES, _ATTRIBUTES, _LAST, _NEWEST, _COUNT, _RECORDS = 12, 16, 17, 21, 23, 35, 57, 61
 _CODEC_BITS, _APPENDED_BIT = 0x07, 0x08
 _NOTHING: Final = b"\x01\x01\x00"
@@ -38,7 +38,7 @@ _NOTHING: Final = b"\x01\x01\x00"
 
 
 class NotRead(bytes):
-    """An empty value in place of one that was not read; ``why`` says why, and where it stands."""
+    """An empty value in place of one that was not read; ``why`` says why, and where it is."""
 
     why: str = ""
 
@@ -50,12 +50,12 @@ def not_read(why: str) -> NotRead:
 
 
 class _Beyond(Exception):
-    """A batch that is not read as a whole, and why."""
+    """Why a whole batch is not read."""
 
 
 @dataclass(frozen=True, slots=True)
 class _InPlace:
-    """A record in place of what was not read."""
+    """A placeholder record."""
 
     offset: int
     timestamp: int
@@ -74,7 +74,7 @@ class Records:
         self._records = MemoryRecords(raw)
         self._next = 0
         self.unpacked = 0
-        """How many bytes the current batch takes once it is unpacked."""
+        """The unpacked size of the current batch, in bytes."""
 
     def has_next(self) -> bool:
         return bool(self._records.has_next())
@@ -90,11 +90,7 @@ class Records:
 
 
 class Batch:
-    """A batch whose records are read within the limits.
-
-    One whose header names are no UTF-8 is read with ``?`` in place of such bytes: its records, and their neighbours,
-    are as good as any.
-    """
+    """A batch whose records are read within the limits. In header names, bytes that are not UTF-8 become ``?``."""
 
     def __init__(self, batch: Any, raw: memoryview, records: Records) -> None:
         self._batch = batch
@@ -125,13 +121,13 @@ class Batch:
                 for record in islice(again, read, None):
                     yield self._within(record, cut)
         except _Beyond as error:
-            # At the last offset: wherever in the batch a consumer stands, this is still before it.
+            # At the last offset, so that a consumer anywhere in the batch still gets it.
             last = self._batch.next_offset - 1
             why = f"the batch at offsets {self._batch.base_offset} to {last} was skipped as a whole: it {error}"
             yield self._in_place(last, struct.unpack_from(">q", self._raw, _NEWEST)[0], why)
 
     def _plain(self) -> tuple[bytes | None, frozenset[int]]:
-        """The batch uncompressed, None where it came so, and the offsets of the records that were cut out of it."""
+        """The uncompressed batch, None if it came so, and the offsets of the records cut out of it."""
         if self._raw[_MAGIC] < 2:
             if self._raw[_OLD_ATTRIBUTES] & _CODEC_BITS:
                 raise _Beyond("is compressed in a format from before Kafka 0.11: use a newer client")
@@ -147,7 +143,7 @@ class Batch:
                 f"unpacks to more than {LARGEST_BATCH:,} bytes: send its records again, in smaller batches"
             ) from None
         except Damaged as error:
-            # Its checksum is right: it was written like this, and stays so.
+            # Its checksum is right, so fetching it again does not help.
             raise _Beyond(
                 f"cannot be decompressed ({error}): send its records again, compressed another way or not at all"
             ) from error
@@ -183,7 +179,7 @@ class Batch:
 
 
 def _without_giants(body: bytes, count: int) -> tuple[list[memoryview | bytes], list[int]]:
-    """The records in pieces, with nothing in place of the content of those that are too large; where these stand."""
+    """The records in pieces, those that are too large emptied, and the offsets of these within the batch."""
     parts: list[memoryview | bytes] = []
     cut: list[int] = []
     at = kept = 0
@@ -192,7 +188,7 @@ def _without_giants(body: bytes, count: int) -> tuple[list[memoryview | bytes], 
         length, at = decode_varint(body, at)
         ends = at + length
         if length < 0 or ends > len(body):
-            break  # the records do not fit together, as reading them will show
+            break  # malformed, as reading the records will show
         if length > _USUAL:
             inside = at + 1  # the record's attributes
             _, inside = decode_varint(body, inside)  # how much later than the first one
@@ -209,9 +205,9 @@ def _without_giants(body: bytes, count: int) -> tuple[list[memoryview | bytes], 
 
 
 def legible(batch: bytes | memoryview) -> bytearray:
-    """An uncompressed record batch whose header names are UTF-8: in one that was not, what is not ASCII is ``?``.
+    """An uncompressed record batch whose header names are UTF-8: in those that were not, non-ASCII bytes become ``?``.
 
-    Its checksum is not calculated again.
+    The checksum is not updated.
     """
     body = bytearray(batch)
     at = _RECORDS
@@ -237,6 +233,6 @@ def legible(batch: bytes | memoryview) -> bytearray:
 
 
 def _after(body: bytearray, at: int) -> int:
-    """Behind bytes with their length before them; of nothing the length is -1."""
+    """The position after length-prefixed bytes; a length of -1 stands for none."""
     length, at = decode_varint(body, at)
     return int(at + max(0, length))

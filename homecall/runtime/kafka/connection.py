@@ -15,16 +15,15 @@ from homecall.runtime.failures import Refused, Transient
 from homecall.runtime.kafka.errors import make_connections_safe
 from homecall.runtime.settings import Settings
 
-_PATIENCE_SECONDS = 5.0
-# Of what aiokafka's clients are given, what concerns a connection.
-_OF_A_CONNECTION = (
+_TRY_SECONDS = 5.0
+_CONNECTION_OPTIONS = (
     *("security_protocol", "ssl_context", "sasl_mechanism"),
     *("sasl_plain_username", "sasl_plain_password"),
 )
 
 
 def connection(settings: Settings) -> dict[str, Any]:
-    """How aiokafka reaches the brokers that the settings name."""
+    """The options by which aiokafka reaches the brokers of the settings."""
     make_connections_safe()
     options: dict[str, Any] = {
         "bootstrap_servers": settings.kafka_bootstrap,
@@ -43,16 +42,16 @@ def connection(settings: Settings) -> dict[str, Any]:
 
 
 async def why_not(options: Mapping[str, Any], error: BaseException) -> Transient:
-    """What to raise for ``error`` of a client with these options, once its brokers have each been tried again.
+    """What to raise for ``error`` of a client with these options, after trying each broker once more.
 
-    ``Refused`` where one of them answers and will not have us; else ``Transient`` with what each of them came to. No
-    password stands in either.
+    ``Refused`` if one rejected our credentials or configuration; else ``Transient`` with the result for each broker.
+    Neither contains a password.
     """
-    connecting = {name: options[name] for name in _OF_A_CONNECTION if name in options}
+    connecting = {name: options[name] for name in _CONNECTION_OPTIONS if name in options}
     found = []
     for host, port, _ in collect_hosts(options["bootstrap_servers"]):
         try:
-            async with asyncio.timeout(_PATIENCE_SECONDS):
+            async with asyncio.timeout(_TRY_SECONDS):
                 connection = await create_conn(host, port, client_id="homecall-why", **connecting)
             connection.close()
             found.append(f"{host}:{port} answers by now")
@@ -62,12 +61,12 @@ async def why_not(options: Mapping[str, Any], error: BaseException) -> Transient
                 return Refused("broker", f"Kafka at {host}:{port} (HOMECALL_KAFKA_BOOTSTRAP) {told}")
             found.append(f"{host}:{port}: {_kind(problem)}")
     if isinstance(error, Transient):
-        return error  # refused by name, or a topic that is missing
+        return error  # a refusal, or a missing topic
     return Transient("broker", error, f"HOMECALL_KAFKA_BOOTSTRAP, {'; '.join(found)}")
 
 
 def _refusal(problem: BaseException) -> str | None:
-    """What a broker that answered has against us; None where it did not answer."""
+    """Why a broker that answered rejected us; None if it did not answer."""
     if isinstance(problem, SaslAuthenticationFailed):
         return "refuses the user or the password: HOMECALL_KAFKA_USERNAME, HOMECALL_KAFKA_PASSWORD"
     if isinstance(problem, UnsupportedSaslMechanismError | IllegalSaslStateError):

@@ -1,4 +1,4 @@
-"""How every consumer reads: committed records only; and how one that reads to the end knows that it is there."""
+"""Options of every consumer, and how a consumer knows that it has read to the end."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from homecall.runtime.kafka.fetching import Silences, make_safe
 from homecall.runtime.settings import Settings
 
 ISOLATION: Final[Literal["read_committed"]] = "read_committed"
-"""Of every consumer: what a transaction wrote counts once it is committed, and never where it was aborted."""
+"""Of every consumer: records of a transaction count once it is committed, and never if it was aborted."""
 
 
 def consumer_options(settings: Settings, client_id: str) -> dict[str, Any]:
-    """Options of a consumer that commits by hand or not at all; with no group unless one is added."""
+    """Options of a consumer without a group, which commits by hand or not at all."""
     make_safe()
     return {
         **connection(settings),
@@ -27,10 +27,9 @@ def consumer_options(settings: Settings, client_id: str) -> dict[str, Any]:
 
 
 class ToEnd:
-    """Knows which partitions a consumer has not read to the given ends.
+    """Which partitions a consumer has not read to the given ends, the last stable offsets.
 
-    The last offsets before an end may hold no record: a transaction's marker, aborted records, what compaction removed.
-    An end is the last stable offset: what lies behind it belongs to a transaction that is still open.
+    The last offsets before an end may hold no record: transaction markers, aborted or compacted records.
     """
 
     def __init__(self, consumer: Any, ends: Mapping[Any, int]) -> None:
@@ -39,7 +38,7 @@ class ToEnd:
         self._silences = Silences()
 
     async def left(self) -> set[Any]:
-        """The partitions that are not read to their ends."""
+        """The partitions not read to their ends yet."""
         for place, end in [*self._left.items()]:
             if await self._consumer.position(place) >= end or self._silences.reach(self._consumer, place) >= end:
                 del self._left[place]

@@ -14,7 +14,7 @@ _LONGEST_DETAIL = 2_000
 
 
 def dead_letter_headers(record: Record, reason: str, detail: str, service: str) -> list[tuple[str, bytes | None]]:
-    """The headers of a dead letter: those it came with, and why and where it died."""
+    """The headers of a dead letter: those of the record, the reason, and where the record stands."""
     ours = {
         "homecall-dead-reason": reason,
         "homecall-dead-detail": detail[:_LONGEST_DETAIL],
@@ -23,7 +23,7 @@ def dead_letter_headers(record: Record, reason: str, detail: str, service: str) 
         "homecall-dead-offset": str(record.offset),
         "homecall-dead-service": service,
     }
-    # A record that is replayed and dies again carries the newest death only.
+    # A record that was replayed and failed again carries only the newest reason.
     kept = [(name, value) for name, value in record.headers if not name.startswith("homecall-dead-")]
     return kept + [(name, text.encode()) for name, text in ours.items()]
 
@@ -31,14 +31,14 @@ def dead_letter_headers(record: Record, reason: str, detail: str, service: str) 
 async def bury(producer: Any, record: Record, reason: str, detail: str, service: str) -> Any:
     """Send a dead letter; the future of its acknowledgement.
 
-    What came compressed may be larger than any record that we may send. Then the letter goes without the value, or
-    without all that came: a letter that cannot be sent would hold its partition for ever.
+    A record that came compressed may be larger than we may send. Then the letter goes without its value, or without
+    key and headers too: a letter that cannot be sent would block its partition.
     """
     cut = f"{detail}; too large to be kept here: read it in its topic, at this partition and offset"
     without_value = replace(record, value=None)
     bare = replace(without_value, key=None, headers=())
     for letter, why in ((record, detail), (without_value, cut), (bare, cut)):
-        # The client takes no record that has neither key nor value.
+        # The client refuses a record with neither key nor value.
         value = b"" if letter.value is None and letter.key is None else letter.value
         headers = dead_letter_headers(letter, reason, why, service)
         try:

@@ -1,7 +1,7 @@
-"""What an error of the Kafka client means: an outage to wait for, a refusal, or a record that no broker takes.
+"""What an error of the Kafka client means: an outage to retry, a refusal, or a record that no broker takes.
 
-aiokafka lets through what its connections raise (uvloop's ``RuntimeError`` on a closed transport, for one), and its
-background tasks may end without telling anybody. ``asked`` and ``ended`` are for both.
+aiokafka passes on whatever its connections raise, such as uvloop's ``RuntimeError`` on a closed transport, and its
+background tasks may end silently. ``asked`` handles the first, ``ended`` finds the second.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ MOVED: Final = (
     errors.RebalanceInProgressError,
     errors.ConsumerStoppedError,
 )
-"""At a commit: the partition is another member's by now, or the consumer was rebuilt."""
+"""Of a commit: the partition moved to another member, or the consumer was rebuilt."""
 
-# Each part of a client, and the task of it that runs as long as the client does.
+# The parts of a client, and their tasks that run as long as the client.
 _BACKGROUND = (
     ("client", "_sync_task"),
     ("_client", "_sync_task"),
@@ -55,15 +55,14 @@ _BACKGROUND = (
 
 
 def place(bootstrap: str) -> str:
-    """The brokers' addresses, and the setting they stand in."""
+    """The brokers' addresses, and the setting that names them."""
     return f"{bootstrap}, HOMECALL_KAFKA_BOOTSTRAP"
 
 
 def outage(error: BaseException, bootstrap: str) -> Transient | None:
-    """The error as one to retry; None for a record that is too large, which stays so.
+    """The error as one to retry; None if a record is too large.
 
-    Whatever the client raises is an outage, but for a refusal: ``Refused`` where this user may not do what was asked,
-    ``Awaited`` where a topic is missing.
+    ``Refused`` if this user is not authorised, ``Awaited`` if a topic is missing; any other error is an outage.
     """
     if isinstance(error, Transient):
         return error
@@ -81,9 +80,9 @@ def outage(error: BaseException, bootstrap: str) -> Transient | None:
 
 
 async def asked(work: Awaitable[T], bootstrap: str) -> T:
-    """Await a call of the Kafka client. Raises ``Transient`` for an outage, see ``outage``; a refusal is one as well.
+    """Await a call of the Kafka client. Raises ``Transient`` as ``outage`` says.
 
-    A ``CancelledError`` that nobody sent to this task came from inside the client, and is an outage too.
+    A ``CancelledError`` from inside the client is an outage too.
     """
     try:
         return await work
@@ -99,13 +98,13 @@ async def asked(work: Awaitable[T], bootstrap: str) -> T:
 
 
 def is_ours() -> bool:
-    """Whether the task that runs was itself cancelled."""
+    """Whether the current task itself was cancelled."""
     task = asyncio.current_task()
     return task is None or task.cancelling() > 0
 
 
 def ended(client: Any) -> str | None:
-    """The background task of a started client that has ended, so that the client is of no more use; None if none."""
+    """The background task of a started client that has ended, so that the client no longer works; None if all run."""
     for part, name in _BACKGROUND:
         task = getattr(getattr(client, part, None), name, None)
         if isinstance(task, asyncio.Future) and task.done():
@@ -114,9 +113,9 @@ def ended(client: Any) -> str | None:
 
 
 async def while_running(client: Any, work: Awaitable[T]) -> T:
-    """Await work that a client's background tasks have to finish. Raises ``KafkaError`` once one of them has ended."""
+    """Await work that depends on a client's background tasks. Raises ``KafkaError`` if one of them ends."""
     doing = asyncio.ensure_future(work)
-    doing.add_done_callback(lambda done: done.cancelled() or done.exception())  # seen, also where nobody awaits it
+    doing.add_done_callback(lambda done: done.cancelled() or done.exception())  # retrieved, or asyncio logs it
     try:
         while True:
             found = [getattr(getattr(client, part, None), name, None) for part, name in _BACKGROUND]
@@ -131,10 +130,10 @@ async def while_running(client: Any, work: Awaitable[T]) -> T:
 
 
 def make_connections_safe() -> None:
-    """Have every error of a closed connection be a ``KafkaError`` inside the client; needed once in a process.
+    """Make every error of a closed connection a ``KafkaError`` inside the client; needed once in a process.
 
-    aiokafka expects ``OSError`` when it writes. What else a transport raises ends its coordination, fetching or
-    sending, and with asyncio's default loop as well as with uvloop.
+    aiokafka expects only ``OSError`` from a write. Any other error of a transport, of asyncio as of uvloop, ends its
+    coordination, fetching or sending task.
     """
     if not hasattr(AIOKafkaConnection.send, "__wrapped__"):
         AIOKafkaConnection.send = _guarded_send(AIOKafkaConnection.send)
@@ -147,7 +146,7 @@ def _guarded_send(send: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return send(self, *arguments, **options)
         except (KafkaError, TypeError, ValueError, struct.error):
-            raise  # of the request: it cannot be encoded
+            raise  # the request cannot be encoded
         except Exception as error:
             self.close(reason=CloseReason.CONNECTION_BROKEN)
             raise KafkaConnectionError(
@@ -158,7 +157,7 @@ def _guarded_send(send: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _guarded_getmany(getmany: Callable[..., Any]) -> Callable[..., Any]:
-    """FastStream goes on after a ``KafkaError``, and ends its loop, or spins in it, after anything else."""
+    """FastStream continues after a ``KafkaError``; after any other error its loop ends, or spins."""
 
     @wraps(getmany)
     async def guarded(self: Any, *places: Any, **options: Any) -> Any:

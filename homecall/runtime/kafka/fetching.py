@@ -1,8 +1,8 @@
-"""What the Kafka client does with a batch that it cannot unpack, or that is too large, kept from harming others.
+"""Keeps a batch that the Kafka client cannot unpack, or that is too large, from harming other partitions.
 
-aiokafka 0.14 hands out the records of several partitions together. Where one of them holds what it cannot read, it
-throws away what it has taken from the others by then, and goes on behind it: what nobody saw would be committed. And
-it decompresses without a limit. Three things of its insides are replaced here, with a test for each.
+aiokafka 0.14 returns the records of several partitions together. If it cannot read one of them, it drops the records
+already taken from the others and continues past them, so they would be committed unseen. And it decompresses without
+a limit. Three of its internals are replaced here, with a test for each.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from homecall.runtime.logs import log
 
 _AGAIN_SECONDS = 10.0
 _AT_ONCE = 4 * 1024 * 1024
-"""About how many bytes of memory are handed out together; the record with which they are reached comes along."""
+"""Roughly how many bytes of memory are returned together; the record that exceeds it is included."""
 _PER_RECORD, _PER_HEADER, _PER_PART = 300, 100, 32
 _LARGE_VALUE = 64 * 1024
-"""Only larger ones are looked through for what they take once they are parsed."""
+"""Only for larger values is the memory after parsing estimated."""
 _REREAD_FROM = 1024 * 1024
-"""A batch of this size is not kept in memory until its rest is asked for: it is fetched again then."""
+"""A batch of this size is not kept in memory for its remaining records: it is fetched again."""
 
 _ANSWERS_KEPT = 256
 _answers_with_data: WeakKeyDictionary[Any, deque[int]] = WeakKeyDictionary()
-"""By assignment, when the newest fetch responses with data came, as aiokafka stamps them (milliseconds)."""
+"""By assignment, the times of the newest fetch responses with data, as aiokafka stamps them (milliseconds)."""
 _handed_out: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
-"""By aiokafka's state of a partition, the offset after the last record that the application got from it."""
+"""By aiokafka's state of a partition, the offset after the last record returned to the application."""
 _spent: ContextVar[list[int] | None] = ContextVar("spent", default=None)
-"""The bytes of what is handed out together so far, of all partitions."""
+"""The bytes returned together so far, of all partitions."""
 
 
 class _Result(fetcher.FetchResult):  # type: ignore[misc]  # aiokafka has no types
-    """What was fetched of a partition. What cannot be unpacked holds up this partition alone, and is fetched again."""
+    """Fetched records of a partition. A batch that cannot be unpacked stops this partition alone, until a retry."""
 
     def __init__(self, tp: Any, **parts: Any) -> None:
         super().__init__(tp, **parts)
@@ -53,14 +53,14 @@ class _Result(fetcher.FetchResult):  # type: ignore[misc]  # aiokafka has no typ
         """The next records, up to so many."""
         records = self._unpacked(max_records)
         if records:
-            # In one step with the position: whoever looks at both must not find one without the other.
+            # Without an await after the position: readers must see both change together.
             _handed_out[self._assignment.state_value(self._topic_partition)] = records[-1].offset + 1
         return records
 
     def _unpacked(self, max_records: int | None) -> list[Any]:
         if self._again_at:
             if time.monotonic() >= self._again_at:
-                self._partition_records = None  # fetched again from where it stands
+                self._partition_records = None  # fetched again from the position
             return []
         place = self._topic_partition
         source: Any = self._partition_records
@@ -69,7 +69,7 @@ class _Result(fetcher.FetchResult):  # type: ignore[misc]  # aiokafka has no typ
             return []
         spent = _spent.get() or [0]
         if spent[0] >= _AT_ONCE:
-            return []  # it has its turn when this was handled
+            return []  # after these were handled
         records: list[Any] = []
         try:
             for record in source:
@@ -85,7 +85,7 @@ class _Result(fetcher.FetchResult):  # type: ignore[misc]  # aiokafka has no typ
                         _let_go(source)
                     return records
         except Exception as error:
-            self._update_position()  # behind what was good before it
+            self._update_position()  # past the good records before it
             self._again_at = time.monotonic() + _AGAIN_SECONDS
             log("kafka").error(
                 "a batch cannot be unpacked; its partition stands still",
@@ -101,7 +101,7 @@ class _Result(fetcher.FetchResult):  # type: ignore[misc]  # aiokafka has no typ
 
 
 def _let_go(source: Any) -> None:
-    """Free what is left of fetched records at once: aiokafka's object and its own iterator hold each other."""
+    """Free remaining fetched records at once: aiokafka's object and its iterator reference each other."""
     if source is not None and source._records_iterator is not None:
         source._records_iterator.close()
         source._records_iterator = None
@@ -109,7 +109,7 @@ def _let_go(source: Any) -> None:
 
 def _memory_of(record: Any) -> int:
     if isinstance(record.value, NotRead):
-        return _AT_ONCE // 4  # finding that out took a while: others have their turn
+        return _AT_ONCE // 4  # unpacking took a while: give others their turn
     value = record.value or b""
     parsed = _PER_PART * parts_of(value) if len(value) > _LARGE_VALUE else 0
     headers = sum(len(value or b"") for _, value in record.headers) + _PER_HEADER * len(record.headers)
@@ -117,7 +117,7 @@ def _memory_of(record: Any) -> int:
 
 
 def _together(fetched_records: Callable[..., Any]) -> Callable[..., Any]:
-    """aiokafka's method that hands out records, with the count of their bytes begun again."""
+    """aiokafka's method that returns records, with a new count of their bytes."""
 
     @wraps(fetched_records)
     async def counted(*arguments: Any, **options: Any) -> Any:
@@ -128,7 +128,7 @@ def _together(fetched_records: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def make_safe() -> None:
-    """Put all three in their places; needed once in a process, before the first consumer fetches."""
+    """Replace all three; needed once in a process, before the first consumer fetches."""
     fetcher.MemoryRecords = Records
     fetcher.FetchResult = _Result
     if not hasattr(fetcher.Fetcher.fetched_records, "__wrapped__"):
@@ -136,7 +136,7 @@ def make_safe() -> None:
 
 
 def _state(consumer: Any, place: Any) -> Any:
-    """aiokafka's state of a partition that a consumer holds; None while it has no position there."""
+    """aiokafka's state of a partition that a consumer holds; None while it has no position."""
     subscription = consumer._subscription.subscription
     assignment = None if subscription is None else subscription.assignment
     state = None if assignment is None else assignment.state_value(place)
@@ -144,10 +144,9 @@ def _state(consumer: Any, place: Any) -> Any:
 
 
 def position_at_rest(consumer: Any, place: Any, committed: int) -> int | None:
-    """Where a consumer stands that has handed out no record beyond ``committed``; None while one is on its way.
+    """The position of a consumer that has returned no record beyond ``committed``; None if it has.
 
-    aiokafka moves its position when it hands records out, so it tells what is handled only at rest. Then what lies
-    between ``committed`` and the position is no record: a transaction's marker, aborted records, deleted ones.
+    Between ``committed`` and this position lie no records: transaction markers, aborted or deleted records.
     """
     state = _state(consumer, place)
     if state is None or _handed_out.get(state, 0) > committed:
@@ -156,24 +155,24 @@ def position_at_rest(consumer: Any, place: Any, committed: int) -> int | None:
 
 
 def high_watermark(consumer: Any, place: Any) -> int:
-    """The partition's end as of the last fetch, with records of transactions still open; 0 before the first."""
+    """The partition's end as of the last fetch, including open transactions; 0 before the first."""
     state = _state(consumer, place)
     return 0 if state is None else int(state.highwater or 0)
 
 
 class Silences:
-    """Finds where nothing is left to read although the end lies ahead: compaction may remove a topic's last records.
+    """Finds partitions with nothing left to read before their end: compaction may have removed the last records.
 
-    A fetch that brings nothing does not tell by itself, since another partition may have used up the response. Only a
-    response without any data does, of a fetch from where the consumer still stands.
+    A fetch without records of a partition does not show it, since another partition may have filled the response. Only
+    a response without any data does, to a fetch from the present position.
     """
 
     def __init__(self) -> None:
         self._seen: dict[Any, tuple[int, int]] = {}
-        """By partition, where the consumer stood when it was looked at, and the time of the last response then."""
+        """By partition, the position when last checked, and the time of the last response then."""
 
     def reach(self, consumer: Any, place: Any) -> int:
-        """The offset below which there is nothing left to read; 0 where that is not known."""
+        """The offset below which nothing is left to read; 0 if not known."""
         state = _state(consumer, place)
         if state is None or state.timestamp is None:
             return 0
@@ -185,5 +184,5 @@ class Silences:
         forgotten = len(full) == _ANSWERS_KEPT and state.timestamp < full[0]
         if state.timestamp == seen_at or state.timestamp in full or forgotten:
             return 0
-        # Brokers of before transactions, and stand-ins, give no last stable offset.
+        # Brokers older than transactions, and stand-ins, give no last stable offset.
         return int(state.highwater if state.lso in (None, -1) else state.lso)

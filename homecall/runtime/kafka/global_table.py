@@ -1,4 +1,4 @@
-"""A compacted topic held whole in memory by every replica: the clinics."""
+"""A global table: a compacted topic that every replica holds whole in memory, as the clinics."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def record_of(raw: Any) -> Record:
 
 
 class GlobalTable:
-    """Follows a topic from its beginning, without a group; ``take`` is called with each event, in order.
+    """Follows a topic from its beginning, without a group, and calls ``take`` with each event in order.
 
-    ``last_known_good`` has each key's newest good record, which the topic may have lost to a bad one.
+    ``last_known_good`` has the newest good record of each key, which compaction may have replaced by a bad one.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class GlobalTable:
         self.topic = topic
         self._service = service
         self._take = take
-        self._shelf = last_known_good
+        self._last_known_good = last_known_good
         self._seen: set[str] = set()
         self._versions: dict[str, Version] = {}
         self._senders = Senders(settings.senders_file)
@@ -68,18 +68,18 @@ class GlobalTable:
         self._following: asyncio.Task[None] | None = None
         self._reading = asyncio.Lock()
         self._next: dict[TopicPartition, int] = {}
-        """By partition, the offset after the last record that was read."""
+        """By partition, the offset after the last record read."""
         self._log = log(service)
         self._buries = buries
         self.bad: list[tuple[Record, DeadReason, str]] = []
-        """What could not be read, for the one service that ``buries`` it: makes dead letters of it."""
+        """What could not be read, in the one service that ``buries`` it as dead letters."""
 
     async def start(self) -> None:
-        """Read to the present end, then go on following. Raises ``Transient`` while broker or database is away."""
+        """Read to the present end, then follow. Raises ``Transient`` while broker or database is unavailable."""
         self._seen.clear()
-        if self._shelf is not None:
-            await self._shelf.look()
-            self._know(self._shelf.versions)
+        if self._last_known_good is not None:
+            await self._last_known_good.look()
+            self._know(self._last_known_good.versions)
         consumer = self._client()
         self._next.clear()
         try:
@@ -100,7 +100,7 @@ class GlobalTable:
         return await asked(work, self._settings.kafka_bootstrap)
 
     async def _assign(self, consumer: Any) -> None:
-        """Start a consumer on the whole topic, where the last one stood, or at the beginning."""
+        """Start a consumer on the whole topic, where the last one stopped, or at the beginning."""
         await consumer.start()
         places = [TopicPartition(self.topic.name, number) for number in await self._partitions(consumer)]
         consumer.assign(places)
@@ -110,7 +110,7 @@ class GlobalTable:
                 consumer.seek(each, self._next[each])
 
     async def _replace(self, task: str) -> None:
-        """Go on with another client, where a background task of this one has ended: it would never read again."""
+        """Replace the client after one of its background tasks has ended: it would never read again."""
         self._log.error("a Kafka client is replaced", client=self.topic.name, error=task)
         consumer = self._client()
         try:
@@ -122,13 +122,13 @@ class GlobalTable:
         await self._discard(broken)
 
     async def _discard(self, consumer: Any) -> None:
-        with suppress(Transient):  # whatever it raises: it is not used again
+        with suppress(Transient):  # any error: it is not used again
             await self._asked(asyncio.wait_for(consumer.stop(), _STOP_SECONDS))
 
     async def _partitions(self, consumer: Any) -> list[int]:
         found = consumer.partitions_for_topic(self.topic.name)
         if not found:
-            await consumer._client.add_topic(self.topic.name)  # no public way to ask for one topic's metadata
+            await consumer._client.add_topic(self.topic.name)  # there is no public way to fetch one topic's metadata
             await consumer._client.force_metadata_update()
             found = consumer.partitions_for_topic(self.topic.name)
         if not found:
@@ -136,7 +136,7 @@ class GlobalTable:
         return sorted(found)
 
     async def catch_up(self) -> None:
-        """Read up to what is the end now."""
+        """Read up to the present end."""
         if self._consumer is None:
             raise Transient("broker", RuntimeError(), place(self._settings.kafka_bootstrap))
         async with self._reading:
@@ -144,7 +144,7 @@ class GlobalTable:
             reading = ToEnd(consumer, await self._asked(consumer.end_offsets(consumer.assignment())))
             while await self._asked(reading.left()):
                 await self._read(200)
-                if (task := ended(consumer)) is not None:  # it would read nothing for ever
+                if (task := ended(consumer)) is not None:  # it would never read again
                     raise Transient("broker", RuntimeError(), f"{task} of the client has ended")
 
     async def _follow(self) -> None:
@@ -155,7 +155,7 @@ class GlobalTable:
                         await self._replace(task)
                     await self._read(100)
             except Exception as error:
-                # Whatever it was: nobody would see that it follows no more.
+                # Go on after any error: otherwise the table would silently stop following.
                 known = isinstance(error, Transient)
                 self._log.warning(
                     "cannot follow",
@@ -164,7 +164,7 @@ class GlobalTable:
                     exc_info=None if known else error,
                 )
                 await asyncio.sleep(1)
-            # The lock is free for a moment, for who must catch up.
+            # Leave the lock free for a moment, for ``catch_up``.
             await asyncio.sleep(0.1)
 
     async def _read(self, timeout_ms: int) -> None:
@@ -175,23 +175,23 @@ class GlobalTable:
                 self._next[at] = raw.offset + 1
 
     async def keep(self, _: datetime) -> None:
-        """Put on the shelf what has come since: at each tick."""
-        if self._shelf is not None:
-            await self._shelf.store()
+        """Store the newest good records: at each tick."""
+        if self._last_known_good is not None:
+            await self._last_known_good.store()
 
     def _know(self, versions: Mapping[str, Version]) -> None:
-        """What the shelf has may be newer than all that a compacted topic still has: an older one came late."""
+        """Note stored versions: one may be newer than any in the topic, where an older record came last."""
         for key, version in versions.items():
             if version.replaces(self._versions.get(key)):
                 self._versions[key] = version
 
     async def fill(self) -> None:
-        """Take from the shelf what the topic had no good record of, or an older one, once it has been read."""
-        for record in await self._shelf.missing(self._seen) if self._shelf is not None else ():
+        """After the topic was read: take the stored records of keys that had no good record there, or an older one."""
+        for record in await self._last_known_good.missing(self._seen) if self._last_known_good is not None else ():
             try:
                 event = read(record)
             except Unreadable:
-                continue  # kept by another release, whose form this one does not know
+                continue  # stored by another release, in a form unknown to this one
             if event.data is not None:
                 self._take(event)
 
@@ -201,8 +201,8 @@ class GlobalTable:
             self._versions.pop(key, None)
         else:
             self._versions[key] = version
-        if self._shelf is not None:
-            self._shelf.put(key, record, version)
+        if self._last_known_good is not None:
+            self._last_known_good.put(key, record, version)
 
     def _one(self, record: Record) -> None:
         if record.value is None:
@@ -219,7 +219,7 @@ class GlobalTable:
             return
         held, version = self._versions.get(event.subject), version_of(event)
         if self._senders.asks and version.rivals(held):
-            # Of two such records the offset would decide, and who sends the first again would have the last word.
+            # The offset would decide between the two, so replaying the older record would make it win.
             self._refuse(record, "unauthorised", _RIVAL)
             return
         if not version.replaces(held):
@@ -231,9 +231,9 @@ class GlobalTable:
         metrics.EVENTS.labels(record.topic, event.type, "handled").inc()
 
     def _gone(self, record: Record) -> None:
-        """A clinic's tombstone frees the log; who has open calls there still needs what was known, until it ends.
+        """Handle a tombstone: the key's versions begin again, but what is known stays, since calls may be open there.
 
-        Whatever comes next is the first of its key again; where records are signed, only what is newer than that.
+        Where records are signed, only newer ones are taken after it.
         """
         if record.key is None:
             return

@@ -1,4 +1,4 @@
-"""How far a consumer is behind, in records and in seconds, of the partitions that it holds."""
+"""The lag of a consumer in the partitions it holds, in records and in seconds."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ Place = tuple[str, int]
 
 @dataclass(slots=True)
 class _Held:
-    """A partition in this replica's hands. Times are seconds since 1970, UTC."""
+    """A partition that this replica holds. Times are seconds since 1970, UTC."""
 
     since: float
-    """When it was assigned, or was last seen with nothing left: what waits now came later."""
+    """When it was assigned, or last seen without lag: what waits now came later."""
     offset: int | None = None
-    """The next record to be committed; None until it is known."""
+    """The committed offset; None until it is known."""
     committed_time: float | None = None
-    """The time of the newest record that was committed here: what waits now came later."""
+    """The time of the newest record committed here: what waits now came later."""
     caught_up: bool = False
-    """Whether it was ever seen with nothing left: ``since`` is about the records then, not about the assignment."""
+    """Whether it was ever seen without lag: then ``since`` is about records, not about the assignment."""
 
 
 class Lag:
-    """Follows what is committed, and compares it with the ends of the partitions when asked to."""
+    """Follows what is committed, and compares it with the ends of the partitions on demand."""
 
     def __init__(self, service: str, bootstrap: str = "") -> None:
         self._service = service
@@ -39,15 +39,15 @@ class Lag:
         self._held: dict[Place, _Held] = {}
         self._silences = Silences()
         self._asked: dict[Place, int] = {}
-        """What the group had committed of partitions when it was asked for: it only grows."""
+        """The group's committed offsets as last fetched: they only grow."""
 
     def assigned(self, places: Collection[Place]) -> None:
-        """These partitions, and no others, are in this replica's hands."""
+        """This replica holds exactly these partitions."""
         for topic, partition in self._held.keys() - set(places):
             for gauge in (metrics.LAG_RECORDS, metrics.LAG_SECONDS):
                 gauge.remove(self._service, topic, str(partition))
         now = time.time()
-        # Another member may have committed meanwhile: nothing that was known before holds.
+        # Another member may have committed meanwhile: start afresh.
         self._held = {place: _Held(now) for place in places}
         self._silences = Silences()
         for place in places:
@@ -63,7 +63,7 @@ class Lag:
                 held.committed_time = times[place] / 1000
 
     def beyond(self, consumer: Any) -> dict[Place, int]:
-        """Where the consumer stands beyond what is committed, with no record between: that may be committed, too."""
+        """Positions past the committed offset with no record in between: they may be committed too."""
         found: dict[Place, int] = {}
         for place, held in self._held.items():
             if held.offset is not None:
@@ -73,23 +73,23 @@ class Lag:
         return found
 
     def moved(self, offsets: Mapping[Place, int]) -> None:
-        """These offsets were committed, as ``beyond`` gave them: no record came with them."""
+        """These offsets of ``beyond`` were committed, without a record."""
         for place, offset in offsets.items():
             held = self._held.get(place)
             if held is not None and held.offset is not None:
                 held.offset = max(held.offset, offset)
 
     def committed_to(self, place: Place) -> int:
-        """The next record to be committed of a partition, as far as it is known here; else 0."""
+        """The committed offset of a partition as far as it is known here; else 0."""
         held = self._held.get(place)
         return max(self._asked.get(place, 0), 0 if held is None else held.offset or 0)
 
     async def learn_committed(self, consumer: Any, places: Collection[Place]) -> None:
-        """Ask for ``committed_to`` of those partitions that this member does not know by itself: one request."""
+        """Fetch ``committed_to`` of the partitions for which this member does not know it: one request."""
         unknown = [place for place in places if (held := self._held.get(place)) is None or held.offset is None]
         if not unknown:
             return
-        # The public way asks for one partition at a time.
+        # The public method fetches one partition at a time.
         found = await consumer._coordinator.fetch_committed_offsets([TopicPartition(*place) for place in unknown])
         for at, each in found.items():
             place = (at.topic, at.partition)
@@ -99,8 +99,7 @@ class Lag:
     async def measure(self, consumer: Any) -> None:
         """Set the gauges: one request for the ends of all partitions. Raises ``Transient`` while no broker answers.
 
-        Those are the last stable offsets. What a transaction holds up that is still open lies behind them, up to the
-        high watermark, and counts as well.
+        The ends are last stable offsets. Records of open transactions, up to the high watermark, count as lag too.
         """
         held = dict(self._held)
         if not held:
@@ -119,7 +118,7 @@ class Lag:
         metrics.LAST_READ.labels(self._service, "broker").set(now)
 
     async def _find_starts(self, consumer: Any, places: Collection[Place]) -> None:
-        """Where the group stands in partitions of which nothing was committed since they came here."""
+        """Fetch committed offsets of partitions where nothing was committed since the assignment."""
         without: list[Place] = []
         for place in places:
             found = await consumer.committed(TopicPartition(*place))
@@ -143,7 +142,7 @@ class Lag:
             held.since, held.caught_up = now, True
             self._show(place, 0, 0.0)
             return
-        # Whatever waits came after both; without the time of a record, the assignment is all that there is to go by.
+        # What waits came after both; before the first commit here only the time of the assignment is known.
         moments = [held.committed_time] if held.committed_time is not None else []
         if held.caught_up or not moments:
             moments.append(held.since)

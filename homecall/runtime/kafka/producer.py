@@ -1,4 +1,4 @@
-"""The producer: acknowledged by all, idempotent, a batch of events in one gather."""
+"""The producer: idempotent, acks=all, a batch of events in one gather."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _STOP_SECONDS = 10.0
 
 
 class Producer:
-    """Sends events and dead letters; after a failure it is replaced, since a broken sequence does not mend."""
+    """Sends events and dead letters. Its client is replaced after a failure: a broken sequence stays broken."""
 
     def __init__(self, settings: Settings, client_id: str) -> None:
         self._options = {
@@ -32,7 +32,7 @@ class Producer:
             "client_id": client_id,
             "acks": "all",
             "enable_idempotence": True,
-            # A batch's events are all handed over before the sender has its turn: they go together without waiting.
+            # The events of a batch are queued before the sender runs, so they go together without lingering.
             "linger_ms": 0,
             "max_batch_size": 256 * 1024,
             "max_request_size": DEAD_LETTERS.max_message_bytes,
@@ -43,22 +43,22 @@ class Producer:
         self._stopped = False
         self._lock = asyncio.Lock()
         self.awaits = 0
-        """How often acknowledgements were awaited: once a batch."""
+        """How often acknowledgements were awaited: once per batch."""
         self.heard_at = time.monotonic()
         """Monotonic seconds when a broker last answered."""
 
     @property
     def healthy(self) -> bool:
-        """Whether a producer stands and its last send went through."""
+        """Whether a client is connected and its last send succeeded."""
         return self._producer is not None
 
     async def start(self) -> None:
-        """Connect; raises ``Transient`` while no broker answers, and ``Refused`` where one will not have us."""
+        """Connect. Raises ``Transient`` while no broker answers, ``Refused`` if one rejects us."""
         async with self._lock:
             if self._producer is not None:
                 return
-            if self._stopped:  # a batch that was given up may still be trying
-                raise self._away()
+            if self._stopped:  # an abandoned batch may still retry
+                raise self._unavailable()
             producer = AIOKafkaProducer(**self._options)
             try:
                 await asked(producer.start(), self._bootstrap)
@@ -70,27 +70,27 @@ class Producer:
                 raise
             if self._stopped:  # while it connected
                 await self._end(producer)
-                raise self._away()
+                raise self._unavailable()
             self._producer = producer
             self.heard_at = time.monotonic()
 
-    def _away(self) -> Transient:
+    def _unavailable(self) -> Transient:
         return Transient("broker", ConnectionError(), place(self._bootstrap))
 
     async def _end(self, producer: Any) -> None:
-        """Stop a client that is not used again, whatever it raises: one that nobody stops holds the process.
+        """Stop a client that is not used again, ignoring its errors: one that is not stopped keeps the process alive.
 
-        In a task of its own, which begins also where this one is cancelled before its turn.
+        In a task of its own, which runs even if this one is cancelled.
         """
         stopping = asyncio.ensure_future(asyncio.wait_for(producer.stop(), _STOP_SECONDS))
-        stopping.add_done_callback(lambda done: done.cancelled() or done.exception())  # seen, also where nobody waits
+        stopping.add_done_callback(lambda done: done.cancelled() or done.exception())  # retrieved, or asyncio logs it
         with suppress(Transient):
             await asked(asyncio.shield(stopping), self._bootstrap)
 
     async def look(self, patience: float) -> None:
-        """Ask the brokers for a sign of life, and wait so many seconds for it: who has nothing to send hears of none.
+        """Check within ``patience`` seconds that a broker answers: an idle producer would not notice an outage.
 
-        Raises ``Transient`` while none can be reached to connect again.
+        Raises ``Transient`` while none can be reached to reconnect.
         """
         if (producer := self._producer) is not None and (task := ended(producer)) is not None:
             log("kafka").error("a Kafka client is replaced", client="producer", error=task)
@@ -108,36 +108,36 @@ class Producer:
             except asyncio.CancelledError:
                 if is_ours():
                     raise
-                return  # inside the client: whether it is of use shows with the next look
+                return  # cancelled inside the client: the next look shows whether it works
             except Exception as error:
                 raise Transient("broker", error, place(self._bootstrap)) from error
             if found:
                 self.heard_at = time.monotonic()
 
     async def missing(self, topics: Collection[str]) -> list[str]:
-        """Those of these topics that are not there, or that we may not see. Raises ``Transient``.
+        """Those of these topics that do not exist, or that we may not see. Raises ``Transient``.
 
-        Asked of the list of all topics: a broker may make one that is asked for by its name.
+        Looks in the list of all topics: a broker may create one that is asked for by name.
         """
         if self._producer is None:
             await self.start()
         producer = self._producer
         if producer is None:
-            raise self._away()
+            raise self._unavailable()
         known = await asked(producer.client.fetch_all_metadata(), self._bootstrap)
         return sorted(set(topics) - known.topics())
 
     async def stop(self) -> None:
-        """Send what was handed over, and disconnect. From then on ``start`` and ``send`` raise ``Transient``."""
+        """Send what is queued, and disconnect. From then on ``start`` and ``send`` raise ``Transient``."""
         self._stopped = True
         producer, self._producer = self._producer, None
         if producer is not None:
             await producer.stop()
 
     async def send(self, events: Sequence[OutgoingRecord], dead: Sequence[tuple[Record, str, str, str]] = ()) -> None:
-        """Send and await every acknowledgement, in one gather. ``dead``: (record, reason, detail, service).
+        """Send, and await every acknowledgement. ``dead``: (record, reason, detail, service).
 
-        Raises ``Transient`` when any of them was not acknowledged: all may be sent again, with the same ids.
+        Raises ``Transient`` if any was not acknowledged: all may be sent again, with the same ids.
         """
         if not events and not dead:
             return
@@ -145,8 +145,8 @@ class Producer:
         if self._producer is None:
             await self.start()
         producer = self._producer
-        if producer is None:  # it broke for somebody else meanwhile
-            raise self._away()
+        if producer is None:  # it failed for another caller meanwhile
+            raise self._unavailable()
         try:
             await asked(self._deliver(producer, messages, dead), self._bootstrap)
         except Transient:

@@ -1,11 +1,11 @@
-"""Who sent a record: a signature by the sender's own key, checked before anything is read out of it.
+"""Who sent a record: a signature by the sender's key, checked before the record is used.
 
-Kafka's access lists know topics and not keys: who may write requests for one clinic could write them for another.
-With ``HOMECALL_SENDERS_FILE`` each record from outside must carry the name of its sender and an Ed25519 signature, and
-a sender may write for its own clinics only. Without the file nothing is checked.
+Kafka's access lists know topics, not keys: a user who may write requests for one clinic could write for another.
+With ``HOMECALL_SENDERS_FILE`` each record from outside must carry its sender's name and an Ed25519 signature, and a
+sender may write only for its own clinics. Without the file nothing is checked.
 
-Topic, key and time are signed too: a record cannot be moved to another topic, delete another key, or pass for newer
-than it is. The same record may come again, which changes nothing.
+Topic, key and time are signed too, so a record cannot be moved to another topic, delete another key, or look newer
+than it is. Replaying a record changes nothing.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 SENDER, SIGNATURE = "homecall-sender", "homecall-signature"
 FORM = b"2"
-"""The form of what is signed; the signature begins with it and a colon, which base64 never has."""
+"""The version of the signed form; the signature begins with it and a colon, which base64 never has."""
 ANY_CLINIC = "*"
 STAGES: tuple[ComplaintStage, ...] = get_args(ComplaintStage)
 _LOOK_AGAIN_SECONDS = 10.0
@@ -46,14 +46,15 @@ class BadSenders(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """A party that may write: its keys (several while one is replaced), its clinics, its types if not all, and the
-    stages of complaints in which it acts: the clinic's where the file names none.
-    """
+    """A party that may write."""
 
     keys: tuple[Ed25519PublicKey, ...]
+    """Several while one is replaced."""
     clinics: frozenset[str]
     types: frozenset[str]
+    """Event types; empty: all."""
     stages: frozenset[ComplaintStage] | None = None
+    """The stages of complaints in which it acts; None: the clinic's."""
 
     def writes_for(self, clinic_id: str) -> bool:
         return ANY_CLINIC in self.clinics or clinic_id in self.clinics
@@ -66,8 +67,8 @@ class Sender:
 
 
 def signed_bytes(sender: str, topic: str, key: bytes | None, headers: Headers, value: bytes | None) -> bytes:
-    """What is signed: a line each for form, sender, topic and key, then the attributes in the order of their names, an
-    empty line, and the value. Raises ``ValueError`` for a header that stands twice or breaks the line.
+    """The signed bytes: a line each for form, sender, topic and key, then the attributes sorted by name, an empty line,
+    and the value. Raises ``ValueError`` for a header that is repeated or contains a line break.
     """
     named = sorted(
         (name.lower(), text or b"")
@@ -90,13 +91,13 @@ def signed_bytes(sender: str, topic: str, key: bytes | None, headers: Headers, v
 def signature_headers(
     sender: str, sign: Callable[[bytes], bytes], topic: str, key: bytes | None, headers: Headers, value: bytes | None
 ) -> tuple[tuple[str, bytes], ...]:
-    """The two headers that say who sends; ``sign`` is the private key's."""
+    """The two headers that name the sender; ``sign`` signs with its private key."""
     signature = base64.b64encode(sign(signed_bytes(sender, topic, key, headers, value)))
     return (SENDER, sender.encode()), (SIGNATURE, FORM + b":" + signature)
 
 
 class Senders:
-    """The senders that the file names; read again when the file has changed."""
+    """The senders of the file, which is read again when it changes."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
@@ -117,7 +118,7 @@ class Senders:
         if self._path is None or topic.ours:
             return
         sender = self._signed_by(event.record)
-        # Of what broke its schema the ids were sound: they are the event's subject and clinic.
+        # Ids are checked even if the data break the schema: they are the event's subject and clinic.
         key = (event.record.key or b"").decode("utf-8", "replace")
         by_clinic = topic.key == "clinic_id"
         if (key if by_clinic else key.lower()) != (event.clinic_id if by_clinic else event.subject):
@@ -129,9 +130,9 @@ class Senders:
         self._may(sender, event.clinic_id, event.type)
 
     def check_tombstone(self, record: Record) -> datetime | None:
-        """The signed time of a record without a value, which deletes its key; None where nobody is asked.
+        """The signed time of a tombstone; None if records need no signature.
 
-        Raises ``Unreadable`` with reason ``unauthorised`` where its sender may not delete it.
+        Raises ``Unreadable`` with reason ``unauthorised`` if its sender may not delete the key.
         """
         if self._path is None:
             return None
@@ -146,7 +147,7 @@ class Senders:
         return datetime.fromisoformat(moment)
 
     def authority(self, event: Incoming) -> Authority | None:
-        """In which stages of complaints the sender of a checked event acts; None where nobody is asked."""
+        """In which stages of complaints the sender of a checked event acts; None if records need no signature."""
         if self._path is None:
             return None
         self._look_again(self._path)
@@ -154,7 +155,7 @@ class Senders:
         return Authority(frozenset()) if sender is None else sender.authority
 
     def _signed_by(self, record: Record) -> Sender:
-        """The sender whose signature stands over all of the record."""
+        """The sender, whose signature covers the whole record."""
         assert self._path is not None
         self._look_again(self._path)
         named = _named(record)
@@ -202,7 +203,7 @@ class Senders:
                 self._changed = changed
                 log("senders").info("the list of senders was read again", senders=len(self._known))
         except (OSError, BadSenders, NotUtf8) as error:
-            # Those known so far go on; a clinic that joins waits until the file is right.
+            # The senders known so far stay; a new one waits until the file is corrected.
             log("senders").error("the list of senders cannot be read", error=type(error).__name__, reason=str(error))
 
 
@@ -211,7 +212,7 @@ def _named(record: Record) -> dict[str, bytes]:
 
 
 def _holds(sender: Sender, signature: bytes, signed: bytes) -> bool:
-    from cryptography.exceptions import InvalidSignature  # loaded where there is a list at all
+    from cryptography.exceptions import InvalidSignature  # loaded only if there is a list
 
     try:
         raw = base64.b64decode(signature, validate=True)
@@ -231,7 +232,7 @@ def _unauthorised(detail: str) -> Unreadable:
 
 
 def read_senders(text: str) -> dict[str, Sender]:
-    """The senders of a file; raises ``BadSenders`` that names the sender and what is wrong with it.
+    """The senders of a file. Raises ``BadSenders``, which names the sender and what is wrong.
 
     ``{"senders": {"samal-1": {"keys": ["<32 bytes in base64>"], "clinics": ["samal-1"], "types": ["…"]?, "stages":
     ["clinic"]?}}}``; the clinics ``["*"]`` are all, for the portal or a region.
