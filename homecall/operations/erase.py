@@ -25,7 +25,7 @@ from homecall.runtime.clock import clock_from
 from homecall.runtime.mongo.mongo import Aggregate, Database, Repository
 from homecall.runtime.settings import Settings
 from services.complaints import retention as complaints
-from services.intake import retention as intake
+from services.intake.domain import retention as intake
 from services.notifier import retention as notifier
 from services.scheduler import retention as scheduler
 from services.scheduler.store import SchedulerStore

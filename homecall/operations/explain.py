@@ -45,9 +45,9 @@ from homecall.standard.replay import (
     zone_of,
 )
 from homecall.standard.rules import NotCoveredError, RuleSet, RuleSetError, RuleSets, load_rule_sets
-from services.intake.checks import Checks
-from services.intake.domain import submitted as decide_request
-from services.intake.outside import checks_of, signed_of
+from services.intake.domain import submission
+from services.intake.domain.facts import Checks, Facts
+from services.intake.external_checks import checks_of, signed_of
 
 Check = Callable[[Signed], Verdict]
 """What judges one signature."""
@@ -270,17 +270,8 @@ def _request(
     checks: Checks,
     record_time: datetime | None,
 ) -> dict[str, Any]:
-    decision = decide_request(
-        None,
-        event,
-        clinics=clinics,
-        rule_sets=rule_sets,
-        claim=None,
-        holder=None,
-        record_time=record_time,
-        now=_any_moment(event),
-        checks=checks,
-    )
+    facts = Facts(rule_sets, clinics, record_time, checks)
+    decision = submission.decide(None, event, facts, _any_moment(event))
     state, said = decision.state, [say.data for say in decision.says]
     assert state is not None  # a request that was never heard of is always decided on
     ruling = state.ruling or None
@@ -300,7 +291,7 @@ def _request(
         **({"opens_at": _told(state.opens_at, zone)} if state.status == "deferred" else {}),
         "clock_starts_at": _told(state.clock_started_at, zone),
         "due_at": _told(state.due_at, zone),
-        "visit_date": state.visit_date,
+        "visit_date": None if state.visit_date is None else state.visit_date.isoformat(),
         "ruling": ruling,
     }
 

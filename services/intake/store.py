@@ -10,10 +10,10 @@ from typing import Any
 from pymongo import InsertOne
 
 from homecall.runtime.encryption import Vault
-from homecall.runtime.mongo.mongo import Aggregate, Database, Repository, Sequences, millis
+from homecall.runtime.mongo.mongo import Aggregate, Database, Repository, Sequences, millis, moment_of
 from homecall.runtime.mongo.schema import Migration, Schema
-from services.intake.domain import RequestState, awaits_number, day_of, timer_at
-from services.intake.retention import over_on
+from services.intake.domain.retention import over_on
+from services.intake.domain.state import RequestState, awaits_number, day_of, timer_at
 
 
 def _indexed(state: RequestState) -> dict[str, Any]:
@@ -24,8 +24,8 @@ def _indexed(state: RequestState) -> dict[str, Any]:
         "claim": state.claim,
         "day": None if day is None else day.toordinal(),
         "clinic": state.clinic_id,
-        "held": state.channel if held_since else None,
-        "held_since": millis(datetime.fromisoformat(held_since)) if held_since else None,
+        "held": None if held_since is None else state.channel,
+        "held_since": None if held_since is None else millis(held_since),
     }
 
 
@@ -57,9 +57,10 @@ class IntakeStore:
         """The open requests that hold these claims, in one query."""
         return await self.requests.find({"claim": {"$in": list(claims)}}) if claims else []
 
-    async def held(self) -> list[tuple[str, int, Any]]:
+    async def held(self) -> list[tuple[str, int, datetime]]:
         """Requests whose signature cannot be checked yet: (channel, number, start of the oldest's clock)."""
-        return await self.requests.group({"held": {"$exists": True}}, "held", "held_since")
+        rows = await self.requests.group({"held": {"$exists": True}}, "held", "held_since")
+        return [(channel, number, moment_of(oldest)) for channel, number, oldest in rows]
 
     async def not_buried(self, places: Collection[str]) -> set[str]:
         """Which of these unreadable clinic records have no dead letter yet."""

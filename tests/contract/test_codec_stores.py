@@ -10,7 +10,7 @@ import pytest
 from homecall.runtime.mongo.codec import Codec
 from services.complaints.calls import CallTimeline
 from services.complaints.domain import ComplaintState
-from services.intake.domain import RequestState
+from services.intake.domain.state import RequestState
 from services.notifier.domain import Call
 from services.notifier.messages import Mailing
 from services.scheduler.domain import CallState

@@ -22,7 +22,7 @@ from homecall.operations.reseal import SEALED_STATES, reseal_in
 from homecall.runtime.encryption import KeyRing, Unreadable, Vault
 from homecall.runtime.engine.engine import parked_place
 from homecall.runtime.mongo.mongo import Aggregate, Database, Parked, millis
-from services.intake.domain import RequestState
+from services.intake.domain.state import RequestState
 from services.intake.store import IntakeStore, sealed_place
 from tests import stack
 from tests.unit.intake import office as desk
@@ -47,7 +47,7 @@ async def database(every_mongo: stack.Server) -> AsyncIterator[Database]:
 def request(number: int, visit: date = VISIT, **over: Any) -> Aggregate[RequestState]:
     """An accepted request with a patient, not stored yet."""
     facts = {"reasons": ["other"], "patient": {"full_name": NAME, "age_years": 41}}
-    state = RequestState(desk.request_id(number), "samal-3", "accepted", "phone", facts, visit_date=visit.isoformat())
+    state = RequestState(desk.request_id(number), "samal-3", "accepted", "phone", facts, visit_date=visit)
     return Aggregate(state.request_id, state=replace(state, **over), changed=True)
 
 

@@ -26,7 +26,7 @@ from homecall.runtime.mongo.mongo import Aggregate, Database, MongoCollection
 from homecall.runtime.mongo.schema import MARKS, Migration, Schema
 from services.complaints.domain import ComplaintState
 from services.complaints.store import ComplaintStore
-from services.intake.domain import RequestState
+from services.intake.domain.state import RequestState
 from services.intake.store import IntakeStore
 from services.intake.store import schema as intake_schema
 from tests import stack
@@ -264,8 +264,8 @@ async def test_two_at_once_and_a_writer_beside_them(every_mongo: stack.Server, d
             while left:
                 found = (await store.requests.load(left))[request_id]
                 assert found.state is not None
-                found.state.register_date = moved_to.isoformat()
-                found.state.visit_date = moved_to.isoformat()
+                found.state.register_date = moved_to
+                found.state.visit_date = moved_to
                 left = await store.requests.save([found])
 
     async def run() -> int:

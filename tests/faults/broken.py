@@ -18,7 +18,8 @@ from homecall.contract.envelope import Incoming, OutgoingRecord, Record
 from homecall.runtime.kafka.producer import Producer
 from homecall.runtime.mongo.mongo import MongoCollection
 from homecall.runtime.pipeline import Commit, Pipeline
-from services.intake import domain
+from services.intake.domain import submission
+from services.intake.domain.facts import Facts
 from services.notifier import messages
 from services.notifier.outbox import Outbox
 
@@ -88,14 +89,14 @@ def ids_of_the_moment() -> None:
 
 def quote() -> None:
     """Intake fails on requests with a note that says so, in words that quote the whole request."""
-    sound = domain.submitted
+    sound = submission.decide
 
-    def submitted(state: Any, event: Incoming, **facts: Any) -> Any:
+    def decide(state: Any, event: Incoming, facts: Facts, now: datetime) -> Any:
         if b"FAIL" in event.value:
             raise ValueError(f"cannot decide on {event.data!r} {event.value!r}")
-        return sound(state, event, **facts)
+        return sound(state, event, facts, now)
 
-    domain.submitted = submitted
+    submission.decide = decide
 
 
 def send_again() -> None:

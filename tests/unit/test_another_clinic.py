@@ -23,8 +23,8 @@ from homecall.standard.rules import load_rule_sets
 from services.complaints.app import Complaints
 from services.complaints.calls import CallTimeline, Timelines
 from services.complaints.domain import ComplaintState
-from services.intake.app import Intake
-from services.intake.domain import RequestState
+from services.intake.domain.state import RequestState
+from services.intake.handler import Intake
 from services.notifier.domain import Call, Notifier, clinic_facts
 from services.scheduler.app import Scheduler
 from services.scheduler.domain import CallState
@@ -144,6 +144,9 @@ class _Keeping:
 
     def remembered(self, _: str) -> None:
         return
+
+    def size(self, _: CallTimeline) -> int:
+        return 0
 
     async def load(self, ids: Collection[str]) -> dict[str, Aggregate[CallTimeline]]:
         (name,) = ids

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 from homecall.runtime.mongo.mongo import Aggregate, Page
-from services.intake.domain import RequestState
+from services.intake.domain.state import RequestState
 from services.notifier.domain import Call as Told
 from services.scheduler.domain import CallState
 from services.scheduler.store import ClinicDay

@@ -14,7 +14,7 @@ from typing import Any, Final
 from homecall.operations.reconcile.differences import Counts, Difference, Facts, Judged
 from homecall.operations.terminal import counted
 from homecall.runtime.mongo.mongo import Aggregate
-from services.intake.domain import RequestState, awaits_number
+from services.intake.domain.state import RequestState, awaits_number
 from services.notifier.domain import Call as Told
 from services.scheduler.domain import CallState, day_key, is_pending
 
@@ -185,7 +185,7 @@ class _Judging:
             yield "booking_missing", "scheduler", f"is booked on {call.day}, and that day has no booking for it"
         elif _place(kept["from"], kept["to"], kept["doctor"]) != _said_place(said) or said.get("day") != call.day:
             yield "booking_differs", "scheduler", f"was told {_when(said)}, and is booked {_window(kept['from'])}"
-        if request.status == "accepted" and request.visit_date != call.day:
+        if request.status == "accepted" and str(request.visit_date) != str(call.day):
             yield "visit_date_differs", "intake", f"has the visit on {request.visit_date}, and it is on {call.day}"
 
     # ------------------------------------------------------------ the page, the day
@@ -206,7 +206,7 @@ class _Judging:
             request = _state(self._facts.requests, request_id)
             if request is None:
                 find("number_without_request", f"has the number {number}; intake does not know it", request_id)
-            elif request.clinic_id != clinic_id or request.register_date != self._on:
+            elif request.clinic_id != clinic_id or str(request.register_date) != self._on:
                 find(
                     "number_without_request", f"has the number {number}, and is {request.status} elsewhere", request_id
                 )
@@ -266,7 +266,7 @@ def _not_entered(request: RequestState, told: Told | None, call: CallState | Non
 def _entered(request: RequestState, told: Told | None) -> Iterator[tuple[str, str, str]]:
     if told is None or not told.revision:
         yield "entry_missing", "notifier", f"has the number {request.register_number}, and the register has no entry"
-    elif (told.register_date, told.register_number) != (request.register_date, request.register_number):
+    elif (str(told.register_date), told.register_number) != (str(request.register_date), request.register_number):
         stands = f"{told.register_number} of {told.register_date}"
         yield "entry_number_differs", "notifier", f"has the number {request.register_number}, and its entry {stands}"
     yield from _status(

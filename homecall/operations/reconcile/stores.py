@@ -119,7 +119,7 @@ class Stores:
         if moved_to - asked:
             facts.days |= await self.scheduler.bookings_on(moved_to - asked)
         entered = {
-            day_key(each.state.clinic_id, each.state.register_date)
+            day_key(each.state.clinic_id, each.state.register_date.isoformat())
             for each in facts.requests.values()
             if each.state is not None and each.state.register_date is not None
         }

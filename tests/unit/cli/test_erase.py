@@ -26,8 +26,8 @@ from services.complaints import retention as complaints
 from services.complaints.app import ComplaintEngine, Complaints
 from services.complaints.domain import ComplaintState
 from services.complaints.store import ComplaintStore
-from services.intake import retention as intake
-from services.intake.domain import RequestState
+from services.intake.domain import retention as intake
+from services.intake.domain.state import Cause, RequestState
 from services.notifier import retention as notifier
 from services.notifier.app import NotifierEngine
 from services.notifier.domain import Call, Notifier
@@ -47,7 +47,7 @@ VISIT = date(2026, 11, 20)
 # ---- what is over
 
 _REQUEST = RequestState(
-    "r", "samal-3", "accepted", "phone", {"patient": {"full_name": "А"}}, visit_date="2026-11-20", claim="c"
+    "r", "samal-3", "accepted", "phone", {"patient": {"full_name": "А"}}, visit_date=VISIT, claim="c"
 )
 _CALL = CallState("r", "samal-3", "phone", "booked", "2026-11-20", {}, "", cancel_reason="жақсарды")
 _LINE = Call("r", "samal-3", status="scheduled", accepted_at="t", register_date="2026-11-20", person={"phone": "1"})
@@ -60,7 +60,7 @@ _LINE = Call("r", "samal-3", status="scheduled", accepted_at="t", register_date=
         (replace(_REQUEST, status="closed"), VISIT),
         (replace(_REQUEST, status="refused", visit_date=None), ITS_LAST_CHANGE),
         (replace(_REQUEST, status="cancelled"), ITS_LAST_CHANGE),
-        (replace(_REQUEST, status="cancelled", pending=[["cause", None]]), None),
+        (replace(_REQUEST, status="cancelled", pending=[Cause("cause", None)]), None),
         (replace(_REQUEST, status="deferred"), None),
         (replace(_REQUEST, status="held", visit_date=None), None),
         (intake.remains(_REQUEST), None),

@@ -23,7 +23,9 @@ from homecall.operations.failure import Failure
 from homecall.standard import rules as rules_module
 from homecall.standard.clinics import Clinics
 from homecall.standard.rules import load_rule_sets
-from services.intake import domain
+from services.intake.domain import submission
+from services.intake.domain.facts import Facts
+from services.intake.domain.numbers import with_number
 from tests.contract.goldens import examples, headers
 from tests.unit.standard.local_times import at
 
@@ -206,20 +208,12 @@ def test_the_ruling_is_that_of_intakes_own_event_to_the_byte(clinic: Any, channe
     clinics = Clinics()
     clinics.take(ClinicPublished.model_validate(clinic))
     record = Record(REQUESTS.name, 0, 0, None, json.dumps(data).encode(), headers("request.submitted"))
-    decision = domain.submitted(
-        None,
-        read(record),
-        clinics=clinics,
-        rule_sets=RULES,
-        claim="claim",
-        holder=None,
-        record_time=None,
-        now=datetime(2027, 3, 4, tzinfo=UTC),
-    )
+    facts = Facts(RULES, clinics, claim="claim")
+    decision = submission.decide(None, read(record), facts, datetime(2027, 3, 4, tzinfo=UTC))
     assert decision.state is not None
     if decision.state.status == "accepted":
-        _, said = domain.numbered(decision.state, 1)
-        event = said[0][2][0].data
+        _, said = with_number(decision.state, 1)
+        event = said[0][1][0].data
     else:
         event = decision.says[0].data
     answer = request(data, clinic)
@@ -325,12 +319,14 @@ def test_a_clinic_that_two_would_read_differently_has_no_ruling() -> None:
 
 
 def test_a_fault_of_ours_costs_its_own_line_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails_on_a_desk(state: None, event: Any, **facts: Any) -> Any:
+    sound = submission.decide
+
+    def fails_on_a_desk(state: None, event: Any, facts: Facts, now: datetime) -> Any:
         if event.data.channel == "desk":
             raise ZeroDivisionError
-        return domain.submitted(state, event, **facts)
+        return sound(state, event, facts, now)
 
-    monkeypatch.setattr("homecall.operations.explain.decide_request", fails_on_a_desk)
+    monkeypatch.setattr(submission, "decide", fails_on_a_desk)
     lines = [json.dumps({"type": "request.submitted", "data": GOOD | {"channel": each}}) for each in ("desk", "phone")]
     first, second = answers(enumerate(line.encode() for line in lines), RULES)
     assert first == {"error": "handler_failed: ZeroDivisionError: a fault of Homecall, report it", "line": 0}

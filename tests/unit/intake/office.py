@@ -22,12 +22,12 @@ from homecall.runtime.engine.engine import BatchResult
 from homecall.runtime.mongo.mongo import Database
 from homecall.runtime.settings import Settings
 from homecall.standard.clinics import Clinics
-from homecall.standard.rules import load_rule_sets
-from services.intake import domain
-from services.intake.app import Intake, IntakeEngine
-from services.intake.checks import UNASKED, Checks
-from services.intake.domain import Holder, RequestState
-from services.intake.outside import Outside
+from homecall.standard.rules import RuleSets, load_rule_sets
+from services.intake.domain import submission
+from services.intake.domain.facts import UNASKED, Checks, Facts
+from services.intake.domain.state import RequestState
+from services.intake.external_checks import ExternalChecks
+from services.intake.handler import Intake, IntakeEngine
 from services.intake.store import IntakeStore
 from tests.unit.runtime.memory import MemoryDatabase
 from tests.unit.standard.local_times import at
@@ -161,7 +161,8 @@ def decide(
     *,
     state: RequestState | None = None,
     clinics: Clinics | None = None,
-    holder: Holder | None = None,
+    rule_sets: RuleSets = RULES,
+    holder: RequestState | None = None,
     record_time: datetime | None = None,
     now: datetime | None = None,
     checks: Checks = UNASKED,
@@ -171,17 +172,14 @@ def decide(
     if heard_at is None:
         data: Any = event.data
         heard_at = data.submitted_at + timedelta(seconds=1) if data is not None else at("Mon 2026-11-23 12:00")
-    return domain.submitted(
-        state,
-        event,
-        clinics=clinics or known(),
-        rule_sets=RULES,
-        claim="claim",
-        holder=holder,
-        record_time=record_time,
-        now=heard_at,
-        checks=checks,
-    )
+    facts = Facts(rule_sets, clinics or known(), record_time, checks, claim="claim", holder=holder)
+    return submission.decide(state, event, facts, heard_at)
+
+
+def open_request(number: int, visit_date: str) -> RequestState:
+    """An accepted request that holds its patient's claim (R11)."""
+    day = at(f"{visit_date} 12:00").date()
+    return RequestState(request_id(number), "samal-3", "accepted", "phone", claim="claim", visit_date=day)
 
 
 def refusal(decision: Decision[RequestState]) -> dict[str, Any]:
@@ -232,9 +230,11 @@ class Office:
         settings = Settings(_env_file=None, env="development", signatures="off")  # type: ignore[call-arg]  # pydantic-settings' own argument
         vault = Vault.from_settings(settings)
         self.intake = Intake(load_rule_sets(), self.clinics, vault, judge_record_time=judge_record_time)
-        outside = Outside(verifier or Unchecked(), identity, wait_seconds=1, judge_record_time=judge_record_time)
+        external = ExternalChecks(
+            verifier or Unchecked(), identity, wait_seconds=1, judge_record_time=judge_record_time
+        )
         table: Any = NoTable()
-        self.engine = IntakeEngine(self.store, self.intake, SystemClock(), table, self.clinics, outside)
+        self.engine = IntakeEngine(self.store, self.intake, SystemClock(), table, self.clinics, external)
 
     async def prepared(self) -> Office:
         await self.store.prepare()

@@ -15,8 +15,8 @@ from homecall.contract.types import in_zone
 from homecall.gateways.signatures.port import Invalid, Valid, Verdict
 from homecall.runtime import metrics
 from homecall.runtime.failures import RetryForever
-from services.intake import app
-from services.intake.domain import RequestState, timer_at
+from services.intake import personal_data
+from services.intake.domain.state import RequestState, timer_at
 from tests.unit.intake.asked import AWAY, SILENT, Notary, Register
 from tests.unit.intake.office import (
     DINARA,
@@ -478,7 +478,7 @@ async def test_the_event_is_kept_sealed_and_gone_after_the_decision() -> None:
     )
     office, notary = await without_a_verifier(incoming("request.submitted", data))
     state = await office.state()
-    kept = office.intake.kept_event(state)
+    kept = office.intake.personal.kept_event(state)
     assert kept is not None
     assert json.loads(kept.value) == data
 
@@ -490,7 +490,7 @@ async def test_the_event_is_kept_sealed_and_gone_after_the_decision() -> None:
     for canary in never:
         assert canary.encode() not in whole
     # Sealed for this request: under another's id it does not open.
-    assert office.intake.kept_event(RequestState(request_id(2), "samal-3", "held", kept=state.kept)) is None
+    assert office.intake.personal.kept_event(RequestState(request_id(2), "samal-3", "held", kept=state.kept)) is None
 
     notary.verdict = Valid()
     await office.tick(morning("10:00:16"))
@@ -521,7 +521,7 @@ async def test_one_that_this_release_cannot_read_waits_and_keeps_no_other_from_i
             raise Unreadable("unknown_type", "is none of this contract")
         return event
 
-    monkeypatch.setattr(app, "read", reads)
+    monkeypatch.setattr(personal_data, "read", reads)
     said = await office.tick(morning("10:00:20"))
     assert [(each.type, each.subject) for each in said if each.type != "request.held"] == [
         ("request.accepted", request_id(2))

@@ -9,9 +9,9 @@ import pytest
 from homecall.contract.envelope import Incoming
 from homecall.gateways.signatures.port import Unavailable, Valid, Verdict
 from homecall.runtime import metrics
-from services.intake import retention
-from services.intake.app import BatchFacts
-from services.intake.domain import timer_at
+from services.intake.domain import retention
+from services.intake.domain.state import timer_at
+from services.intake.handler import BatchFacts
 from tests.unit.intake.asked import AWAY, Notary
 from tests.unit.intake.office import Office, Said, request_id, submitted
 from tests.unit.standard.local_times import at
@@ -152,7 +152,7 @@ async def test_r24_so_is_a_held_one_as_soon_as_that_is_known() -> None:
 
 async def test_r24_one_whose_event_cannot_be_opened_ends_too(monkeypatch: pytest.MonkeyPatch) -> None:
     office, notary = await held(submitted(MADE, "portal"))
-    monkeypatch.setattr(office.intake, "kept_event", lambda _: None)  # its key is lost
+    monkeypatch.setattr(office.intake.personal, "kept_event", lambda _: None)  # its key is lost
     said = await by_itself(office, at(MADE) + timedelta(days=30))
     assert said[-1].type == "request.refused"
     assert notary.calls == 1
@@ -168,7 +168,8 @@ async def test_r24_what_an_earlier_release_holds_ends_too() -> None:
     monthly = office.intake.due(state, NOTHING_KNOWN, at(MADE) + timedelta(days=30))
     assert monthly.state is not None
     assert monthly.state.status == "held"
-    until = datetime.fromisoformat(monthly.state.held_until or "")
+    until = monthly.state.held_until
+    assert until is not None
     assert until == at(MADE) + timedelta(days=30, minutes=15)
     ended = office.intake.due(monthly.state, NOTHING_KNOWN, until)
     assert ended.state is not None

@@ -1,12 +1,12 @@
 """Accepted, deferred or refused by the hour (C4.5, C4.6, C8.1, C8.2, R1 to R7), and what is then said."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
 from homecall.runtime.engine.decision import Decided, Took
-from services.intake.domain import numbered
+from services.intake.domain.numbers import with_number
 from tests.unit.intake.office import clinic, decide, known, refusal, submitted
 from tests.unit.standard.local_times import at
 
@@ -27,9 +27,9 @@ def test_c4_1_c4_4_c4_5_c4_6_accepted_on_the_day_of_the_application(channel: str
     state = decision.state
     assert state is not None
     assert (state.status, list(decision.says)) == ("accepted", [])
-    _, said = numbered(state, 7)
-    ((causation_id, _, (say,)),) = said
-    assert causation_id == state.pending[0][0]
+    _, said = with_number(state, 7)
+    ((cause, (say,)),) = said
+    assert cause == state.pending[0]
     event: Any = say.data
     assert event.TYPE == "request.accepted"
     assert (event.register_date, event.register_number) == (at(when).date(), 7)
@@ -93,12 +93,12 @@ def test_r1_r14_a_late_request_is_decided_as_on_its_day() -> None:
     heard_at = at("Tue 2026-11-24 15:00")
     state = decide(submitted("Fri 2026-11-20 17:00", "portal"), now=heard_at).state
     assert state is not None
-    assert (state.status, state.register_date) == ("accepted", "2026-11-20")
-    assert state.due_at == at("Fri 2026-11-20 17:30").isoformat()
-    assert state.accepted_at == heard_at.isoformat()
+    assert (state.status, state.register_date) == ("accepted", date(2026, 11, 20))
+    assert state.due_at == at("Fri 2026-11-20 17:30")
+    assert state.accepted_at == heard_at
     deferred = decide(submitted("Fri 2026-11-20 19:00", "portal"), now=heard_at).state
     assert deferred is not None
-    assert (deferred.status, deferred.opens_at) == ("deferred", at("Sat 2026-11-21 09:00").isoformat())
+    assert (deferred.status, deferred.opens_at) == ("deferred", at("Sat 2026-11-21 09:00"))
 
 
 def test_r14_the_time_that_intake_took_is_measured_from_the_clocks_start() -> None:
@@ -113,7 +113,7 @@ def test_a_request_heard_before_its_own_time_is_accepted_at_that_time() -> None:
     # A publisher's clock a little ahead, where records are not judged: nothing is accepted before it was made.
     state = decide(submitted("Fri 2026-11-20 17:00"), now=at("Fri 2026-11-20 16:59")).state
     assert state is not None
-    assert state.accepted_at == at("Fri 2026-11-20 17:00").isoformat()
+    assert state.accepted_at == at("Fri 2026-11-20 17:00")
 
 
 def test_c4_5_the_clinics_own_hours_decide() -> None:
@@ -156,7 +156,7 @@ def test_r17_the_time_is_held_against_the_records(
     if clock_starts is None:
         assert refusal(decision)["fields"][0]["path"] == "submitted_at"
     else:
-        assert state.clock_started_at == at(clock_starts).isoformat()
+        assert state.clock_started_at == at(clock_starts)
 
 
 def test_r17_not_judged_without_a_record() -> None:

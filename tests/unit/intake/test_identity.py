@@ -17,10 +17,9 @@ from homecall.gateways.identity import Attachment, Found, HttpIdentity, NoConsen
 from homecall.gateways.signatures.port import Unchecked
 from homecall.standard import rules as rules_module
 from homecall.standard.rules import RuleSets, load_rule_sets
-from services.intake import domain
-from services.intake.checks import Checks
-from services.intake.domain import timer_at
-from services.intake.outside import Outside
+from services.intake.domain.facts import Checks
+from services.intake.domain.state import timer_at
+from services.intake.external_checks import ExternalChecks
 from tests.unit.intake.asked import SILENT, Register, found
 from tests.unit.intake.office import (
     DINARA,
@@ -29,6 +28,7 @@ from tests.unit.intake.office import (
     SERIK,
     Office,
     clinic,
+    decide,
     known,
     refusal,
     request_id,
@@ -266,13 +266,12 @@ async def test_c9_3_it_is_asked_ever_more_rarely_and_given_up_after_a_day() -> N
     await intake.hear(submitted(MADE), now=HEARD)
     asked = []
     while (ask_at := (await intake.state()).ask_again_at) is not None:
-        moment = datetime.fromisoformat(ask_at)
         calls = register.calls
-        assert await intake.tick(in_day(moment - timedelta(milliseconds=1))) == []
+        assert await intake.tick(in_day(ask_at - timedelta(milliseconds=1))) == []
         assert register.calls == calls
-        assert await intake.tick(in_day(moment)) == []
+        assert await intake.tick(in_day(ask_at)) == []
         assert register.calls == calls + 1
-        asked.append(moment - at(HEARD))
+        asked.append(ask_at - at(HEARD))
     assert asked[:7] == [timedelta(minutes=minutes) for minutes in (1, 3, 7, 15, 31, 63, 123)]
     gaps = [later - earlier for earlier, later in pairwise(asked)]
     assert gaps == sorted(gaps)
@@ -313,9 +312,10 @@ async def test_who_cannot_be_asked_about_any_more_leaves_no_timer_that_stands(ho
         intake.memory.collection("requests").docs[request_id(1)]["s"]["unconfirmed"]["k"] = "gone"
     ticks = 0
     while (ask_at := (await intake.state()).ask_again_at) is not None:
-        due = await intake.engine.due(datetime.fromisoformat(ask_at), limit=1)
+        due = await intake.engine.due(ask_at, limit=1)
         assert due.events == []
-        assert datetime.fromisoformat((await intake.state()).ask_again_at or "9999-12-31T00:00:00Z") > at(HEARD)
+        asked_next = (await intake.state()).ask_again_at
+        assert asked_next is None or asked_next > at(HEARD)
         ticks += 1
         assert ticks < 40, "the timer stands, and every tick finds it again"
     assert register.calls == 1
@@ -359,16 +359,16 @@ async def test_a_gateway_that_hangs_is_waited_for_no_longer_than_set() -> None:
         return httpx.Response(500)
 
     identity = HttpIdentity("http://127.0.0.1/registers", transport=httpx.MockTransport(answer))
-    outside = Outside(Unchecked(), identity, wait_seconds=0.05)
+    external = ExternalChecks(Unchecked(), identity, wait_seconds=0.05)
     events = [submitted(MADE), submitted(MADE, "portal", 2, patient={"iin": DINARA})]
-    checks = await asyncio.wait_for(outside.check(events, {}), 5)
+    checks = await asyncio.wait_for(external.check(events, {}), 5)
     assert {each.causation_id: checks[each.causation_id].identity for each in events} == {
         each.causation_id: "away" for each in events
     }
     assert all(each.unconfirmed and each.attached is None for each in checks.values())
-    asked = await asyncio.wait_for(outside.ask({"one": SERIK}), 5)
+    asked = await asyncio.wait_for(external.ask({"one": SERIK}), 5)
     assert asked == {"one": "away"}
-    await outside.close()
+    await external.close()
 
 
 # ---------------------------------------------------------------- attached, by R12
@@ -389,15 +389,10 @@ def of_2021(tmp_path_factory: pytest.TempPathFactory) -> RuleSets:
 def test_r12_not_attached_only_where_the_law_and_the_clinic_ask(
     of_2021: RuleSets, law: str, asks: bool, attached: bool | None
 ) -> None:
-    decision = domain.submitted(
-        None,
+    decision = decide(
         submitted(MADE),
         clinics=known(clinic(attachment_required=asks)),
         rule_sets=of_2021 if law == "kz-2021" else RULES,
-        claim="claim",
-        holder=None,
-        record_time=None,
-        now=at(HEARD),
         checks=Checks(identity="confirmed", attached=attached),
     )
     assert decision.state is not None
@@ -417,15 +412,9 @@ def test_r12_not_attached_only_where_the_law_and_the_clinic_ask(
 def test_r12_unreliable_data_are_refused_only_where_the_law_has_that_ground(
     of_2021: RuleSets, law: str, stated: str | None, registered: date | None
 ) -> None:
-    decision = domain.submitted(
-        None,
+    decision = decide(
         submitted(MADE, patient={} if stated is None else {"birth_date": stated}),
-        clinics=known(),
         rule_sets=of_2021 if law == "kz-2021" else RULES,
-        claim="claim",
-        holder=None,
-        record_time=None,
-        now=at(HEARD),
         checks=Checks(identity="confirmed", birth_date=registered),
     )
     assert decision.state is not None
@@ -456,7 +445,7 @@ def test_r12_unreliable_data_are_refused_only_where_the_law_has_that_ground(
 )
 async def test_the_attachment_is_that_of_the_day_of_the_application(answer: Result, attached: bool | None) -> None:
     event = submitted(MADE)
-    outside = Outside(Unchecked(), Register({SERIK: answer}), wait_seconds=1)
-    checks = (await outside.check([event], {}))[event.causation_id]
+    external = ExternalChecks(Unchecked(), Register({SERIK: answer}), wait_seconds=1)
+    checks = (await external.check([event], {}))[event.causation_id]
     assert checks.attached is attached
     assert checks.birth_date == (answer.person.birth_date if isinstance(answer, Found) else None)

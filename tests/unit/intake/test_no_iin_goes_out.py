@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homecall.contract.envelope import Incoming, Unreadable
-from services.intake.domain import numbered
+from services.intake.domain.numbers import with_number
 from tests.unit.intake.office import DINARA, PAVEL, SERIK, decide, incoming, request, submitted
 
 _spaced = st.builds(
@@ -88,8 +88,8 @@ def all_said(event: Incoming) -> list[str]:
     assert decision.state is not None
     says = list(decision.says)
     if decision.state.pending:
-        _, said = numbered(decision.state, 1)
-        says += [say for _, _, each in said for say in each]
+        _, said = with_number(decision.state, 1)
+        says += [say for _, each in said for say in each]
     assert says
     return [json.dumps(json.loads(say.data.to_json()), ensure_ascii=False) for say in says]
 
@@ -177,5 +177,5 @@ def test_c9_1_a_documents_number_that_stands_in_a_date_breaks_neither_the_date_n
     # In free text it is hidden as ever.
     assert facts["note"] == "сенімхат ************"
     if not broken:
-        _state, said = numbered(decision.state, 1)
-        assert said[0][2][0].data.TYPE == "request.accepted"
+        _state, said = with_number(decision.state, 1)
+        assert said[0][1][0].data.TYPE == "request.accepted"

@@ -2,11 +2,11 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from typing import Any
 
 import pytest
 
-from services.intake.domain import Holder
 from tests.unit.intake.office import (
     DINARA,
     Office,
@@ -16,6 +16,7 @@ from tests.unit.intake.office import (
     decide,
     known,
     moved_to,
+    open_request,
     refusal,
     request_id,
     submitted,
@@ -53,7 +54,7 @@ def test_r11_r17_a_clock_that_is_ahead_over_midnight_is_held_against_the_records
     """The moment is the record's: by it the first one's day is not over yet."""
     all_day = known(clinic(hours={"mon": [["00:00", "24:00"]], "tue": [["00:00", "24:00"]]}))
     second = submitted("Tue 2026-11-24 00:00:30", "portal", number=2)
-    holder = Holder(request_id(1), at("Mon 2026-11-23 12:00").date())
+    holder = open_request(1, "Mon 2026-11-23")
     decision = decide(second, clinics=all_day, holder=holder, record_time=at("Mon 2026-11-23 23:59:30"))
     assert refusal(decision)["code"] == "duplicate"
     alone = decide(second, clinics=all_day, holder=holder).state
@@ -115,7 +116,7 @@ async def test_r11_not_refused(first: Any, between: list[Any], second: Any, batc
 async def test_r11_a_visit_that_was_moved_holds_until_its_new_day_is_over(second_day: str) -> None:
     office = await Office().prepared()
     await office.hear(submitted(FIRST), moved_to(1, 1, "2026-11-20"), moved_to(1, 2, "2026-11-21"))
-    assert (await office.state()).visit_date == "2026-11-21"
+    assert (await office.state()).visit_date == date(2026, 11, 21)
     answer = answers(await office.hear(submitted(second_day, number=2)))[request_id(2)]
     assert answer == ("duplicate" if second_day.startswith("Sat") else "accepted")
 
@@ -134,7 +135,7 @@ async def test_a_later_visit_date_counts_and_history_does_not() -> None:
     office = await Office().prepared()
     await office.hear(submitted(FIRST), moved_to(1, 2, "2026-11-21"))
     await office.hear(moved_to(1, 1, "2026-11-20"))
-    assert (await office.state()).visit_date == "2026-11-21"
+    assert (await office.state()).visit_date == date(2026, 11, 21)
 
 
 async def test_a_closed_visit_frees_the_patient_once(batches: bool) -> None:

@@ -1,13 +1,13 @@
 """A deferred request at its opening (C8.2, R4 to R6, R16)."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
 from homecall.runtime.failures import RetryForever
 from homecall.standard.clinics import Clinics
-from services.intake.retention import over_on
+from services.intake.domain.retention import over_on
 from tests.unit.intake.office import Office, clinic, known, request_id, said, submitted, withdrawn
 from tests.unit.standard.local_times import at
 
@@ -64,7 +64,7 @@ async def test_r16_deferred_again_when_the_day_turned_out_closed() -> None:
     assert again.data["opens_at"] == "2026-11-23T08:00:00+05:00"
     assert again.data["due_at"] == "2026-11-23T08:30:00+05:00"
     assert "R16" in again.data["ruling"]["clauses"]
-    assert (await office.state()).visit_date == "2026-11-23"
+    assert (await office.state()).visit_date == date(2026, 11, 23)
     assert await office.tick("Mon 2026-11-23 07:59") == []
     (accepted,) = await office.tick("Mon 2026-11-23 08:00")
     assert (accepted.type, accepted.data["register_date"]) == ("request.accepted", "2026-11-23")

@@ -8,7 +8,7 @@ from homecall.runtime.settings import Settings
 from homecall.standard.clinics import Clinics
 from homecall.standard.rules import load_rule_sets
 from services.complaints.app import Complaints
-from services.intake.retention import remains, said
+from services.intake.domain.retention import remains, said
 from tests.unit.complaints.casebook import incoming, submission
 from tests.unit.intake.office import Office, request_id, submitted
 from tests.world import iin

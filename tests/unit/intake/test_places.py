@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homecall.runtime.engine.decision import Decision
-from services.intake import domain
-from services.intake.domain import RequestState
-from tests.unit.intake.office import RULES, known, submitted
+from services.intake.domain.state import RequestState
+from tests.unit.intake.office import decide, submitted
 from tests.unit.standard.local_times import at
 
 NOON, NIGHT = "Fri 2026-11-20 12:00", "Fri 2026-11-20 23:00"
@@ -30,16 +29,7 @@ JSON = st.one_of(
 def decided(address: dict[str, Any], when: str = NOON, **over: Any) -> Decision[RequestState]:
     channel = "portal" if when == NIGHT else "phone"
     event = submitted(when, channel, address={"text": "Тал көшесі, 27"} | address, **over)
-    return domain.submitted(
-        None,
-        event,
-        clinics=known(),
-        rule_sets=RULES,
-        claim="claim",
-        holder=None,
-        record_time=None,
-        now=at(when),
-    )
+    return decide(event, now=at(when))
 
 
 def facts(address: dict[str, Any], when: str = NOON, **over: Any) -> dict[str, Any]:

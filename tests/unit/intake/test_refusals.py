@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from homecall.contract.events import RefusalCode
-from services.intake.checks import Checks
+from services.intake.domain.facts import Checks
 from tests.unit.intake.office import DINARA, SERIK, decide, refusal, submitted
 from tests.unit.standard.local_times import at
 

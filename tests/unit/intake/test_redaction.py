@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.intake.facts import facts_as_far_as_readable, facts_of
+from services.intake.domain.redaction import redacted, redacted_as_far_as_readable
 from tests.unit.intake.office import SERIK, submitted
 
 
@@ -36,10 +36,10 @@ from tests.unit.intake.office import SERIK, submitted
     ],
 )
 def test_as_far_as_readable(sent: dict[str, Any], read: dict[str, Any]) -> None:
-    assert facts_as_far_as_readable(sent) == read
+    assert redacted_as_far_as_readable(sent) == read
 
 
 def test_of_a_sound_request_both_ways_read_the_same() -> None:
     event = submitted("Fri 2026-11-20 12:00", "desk", temperature_c=38.5, address={"text": "Тал, 27", "floor": 4})
     data: Any = event.data
-    assert facts_of(data) == facts_as_far_as_readable(data.model_dump(mode="json"))
+    assert redacted(data) == redacted_as_far_as_readable(data.model_dump(mode="json"))

@@ -1,4 +1,4 @@
-"""What remains of a request when its personal data are erased, and from which day on they may be. Pure.
+"""What remains of a request when its personal data are erased, and from which day on they may be.
 
 What stays is listed, so that a field of a later release goes unless somebody decides that it stays.
 """
@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any
 
 from homecall.runtime.engine.decision import replace
-from services.intake.domain import RequestState, awaits_number
+from services.intake.domain.state import RequestState, awaits_number
 
 _FACTS = frozenset(
     {"request_id", "clinic_id", "channel", "queued_at", "service_started_at", "submitted_at", "reasons", "registrar"}
@@ -31,7 +31,7 @@ def over_on(state: RequestState) -> date | None:
         return None
     if state.status in {"refused", "cancelled"} or state.visit_date is None:
         return date.min
-    return date.fromisoformat(state.visit_date)
+    return state.visit_date
 
 
 def remains(state: RequestState) -> RequestState:

@@ -1,4 +1,4 @@
-"""Asks outside what a decision takes as given: the verifier of signatures, the register of persons."""
+"""Asks the gateways about a batch of requests: the verifier of signatures, the register of persons."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from homecall.gateways.identity import Found, Identity, NotFound, Result
 from homecall.gateways.identity import Unavailable as Unanswered
 from homecall.gateways.signatures.port import Invalid, Signed, Unavailable, Unchecked, Verdict, Verifier
 from homecall.runtime.logs import log
-from services.intake.checks import BadSignature, Checks
+from services.intake.domain.facts import BadSignature, Checks
+from services.intake.domain.facts import Identity as IdentityAnswer
 
 
-class Outside:
-    """Both gateways, asked once per batch and at the same time. Neither ever raises; neither is waited for too long."""
+class ExternalChecks:
+    """Both gateways, asked once per batch and at the same time. Neither ever raises; each has a timeout."""
 
     def __init__(
         self,
@@ -66,8 +67,8 @@ class Outside:
             )
         return found
 
-    async def ask(self, iins: Mapping[str, str]) -> dict[str, str]:
-        """What the register says of persons, by the name given to each: as ``Checks.identity``."""
+    async def ask(self, iins: Mapping[str, str]) -> dict[str, IdentityAnswer]:
+        """What the register says of persons, by the name given to each."""
         if self._identity is None or not iins:
             return {}
         results = await self._identity.look_up(list(iins.values()), within=self._wait)
@@ -105,7 +106,7 @@ def signed_of(event: Incoming, heard_at: datetime | None = None) -> Signed | Non
     return Signed(event.value, data.signature.value, signer, data.submitted_at, heard_at)
 
 
-def _identity(result: Result | None) -> str:
+def _identity(result: Result | None) -> IdentityAnswer:
     if isinstance(result, Found):
         return "confirmed"
     if isinstance(result, NotFound):
@@ -132,7 +133,7 @@ def checks_of(event: Incoming, verdict: Verdict | None, result: Result | None = 
             attached = here is not None and here.clinic_id == event.clinic_id and here.holds_on(on)
     return Checks(
         signature=signature,
-        identity=_identity(result),  # type: ignore[arg-type]  # one of its words
+        identity=_identity(result),
         birth_date=birth_date,
         attached=attached,
     )

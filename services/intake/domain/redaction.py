@@ -32,7 +32,7 @@ _CODES = frozenset({"request_id", "clinic_id", "channel", "kind", "sex", "langua
 """Nor a document's number into these."""
 
 
-def facts_of(request: RequestSubmitted) -> dict[str, Any]:
+def redacted(request: RequestSubmitted) -> dict[str, Any]:
     """The facts of a sound request, as JSON values."""
     iins = [request.patient.iin, *([request.applicant.iin] if request.applicant else [])]
     documents = [
@@ -44,7 +44,7 @@ def facts_of(request: RequestSubmitted) -> dict[str, Any]:
     return {name: value if name in _NO_TEXT else _hidden(value, iins, numbers, name) for name, value in shown.items()}
 
 
-def facts_as_far_as_readable(request: Mapping[str, Any]) -> dict[str, Any]:
+def redacted_as_far_as_readable(request: Mapping[str, Any]) -> dict[str, Any]:
     """The facts of a request that breaks its schema: each field that is sound by itself, as JSON values."""
     parts = [part for part in (request.get("patient"), request.get("applicant")) if isinstance(part, Mapping)]
     stated = ["".join(filter(str.isdigit, str(part.get("iin", "")))) for part in parts]

@@ -1,10 +1,17 @@
-"""What others say of a request before it is decided: who signed it, who the patient is. Plain values. Pure."""
+"""What intake looks up before it decides: plain values that the handler loads and passes on."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Literal
+
+from homecall.standard.clinics import Clinics
+from homecall.standard.rules import RuleSets
+from services.intake.domain.state import RequestState
+
+Identity = Literal["off", "confirmed", "not_found", "no_consent", "away"]
 
 
 @dataclass(frozen=True)
@@ -18,7 +25,7 @@ class BadSignature:
 
 @dataclass(frozen=True)
 class Checks:
-    """The answers from outside, as the decision takes them.
+    """The gateways' answers about one request.
 
     ``signature``: None where none is asked for, or it is sound; ``away`` while it cannot be checked (C9.2); ``never``
     when it cannot be checked and no later answer could tell, ``too_late`` when it could not be checked in time (R24).
@@ -28,7 +35,7 @@ class Checks:
     """
 
     signature: BadSignature | Literal["away", "never", "too_late"] | None = None
-    identity: Literal["off", "confirmed", "not_found", "no_consent", "away"] = "off"
+    identity: Identity = "off"
     birth_date: date | None = None
     attached: bool | None = None
     minor: bool | None = None
@@ -43,3 +50,21 @@ UNASKED = Checks()
 """Nobody was asked: no gateway, no signature to check."""
 UNCHECKED = Checks(signature="away")
 """Nobody was asked, and somebody should have been: it waits."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a request is decided by, besides what it says itself.
+
+    ``record_time`` is the Kafka record's time, or None where it is not judged (R17). ``claim`` stands for the patient
+    at the clinic; ``holder`` is the open request that has it (R11). ``persons`` stands for patient and applicant in our
+    events.
+    """
+
+    rule_sets: RuleSets
+    clinics: Clinics
+    record_time: datetime | None = None
+    checks: Checks = UNASKED
+    claim: str | None = None
+    holder: RequestState | None = None
+    persons: Sequence[str] = ()

@@ -1,4 +1,4 @@
-"""Who may apply for the patient: a representative by power of attorney, a minor's parent or guardian (C9.1, R15). Pure.
+"""Who may apply for the patient: a representative by power of attorney, a minor's parent or guardian (C9.1, R15).
 
 Whether the patient is a minor is decided by the state register's birth date where it answered, and by the applicant's
 word where it did not (R23), on the day of the application.
@@ -12,7 +12,7 @@ from typing import Any
 
 from homecall.contract.events import FieldError, RequestSubmitted
 from homecall.standard.patient import is_child
-from services.intake.checks import Checks
+from services.intake.domain.facts import Checks
 
 _OWN_IIN = (
     "is the patient's own, and nobody is their own {kind}: leave applicant out where the patient applies, or send the "

@@ -1,0 +1,134 @@
+"""Decide on ``request.submitted``: accept, defer, hold or refuse.
+
+The order is that of certainty: what can be read, the rules of the day, the clinic, the hours (R1), then the checks of
+``checks``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import datetime
+from typing import cast
+
+from homecall.contract.envelope import Incoming
+from homecall.contract.events import FieldError, RefusalCode, RequestSubmitted
+from homecall.runtime.engine.decision import Decided, Decision, replace
+from homecall.standard.acceptance import Accepted, Deferred, Refused, decide_acceptance
+from homecall.standard.rules import NotCoveredError
+from services.intake.domain import checks
+from services.intake.domain.acceptance import accept, defer
+from services.intake.domain.assessment import assessed, identified
+from services.intake.domain.checks import Application, first_refusal
+from services.intake.domain.claims import passed_on
+from services.intake.domain.deadlines import queue_ended
+from services.intake.domain.facts import Facts
+from services.intake.domain.held import hold
+from services.intake.domain.identity import FIRST_ASK
+from services.intake.domain.redaction import redacted
+from services.intake.domain.refusals import Refusal, of_another_clinic, refuse, wrong_field
+from services.intake.domain.rulings import extended, plain_ruling
+from services.intake.domain.state import Cause, RequestState, local_date
+from services.intake.domain.unreadable import refuse_unreadable
+
+
+def decide(state: RequestState | None, event: Incoming, facts: Facts, now: datetime) -> Decision[RequestState]:
+    """Decide on ``request.submitted``, by the time of the application and by no clock of ours (R1)."""
+    if state is not None:
+        # The same request_id is the same request, whatever event brings it (R11); another clinic's is a mix-up.
+        return Decision() if state.clinic_id == event.clinic_id else of_another_clinic(event)
+    data = event.data
+    if not isinstance(data, RequestSubmitted):
+        return refuse_unreadable(event, facts)
+    asked_on = local_date(data.submitted_at, facts.clinics.zone(data.clinic_id))
+    shown = redacted(data) | ({"persons": list(facts.persons)} if facts.persons else {})
+    shown = assessed(data, shown, facts.rule_sets.nearest(asked_on), asked_on, facts.record_time)
+    state = RequestState(data.request_id, data.clinic_id, "refused", data.channel, shown)
+    try:
+        rules = facts.rule_sets.on(asked_on)
+    except NotCoveredError as error:
+        message = f"{error}: correct submitted_at, and send the request again under a new request_id"
+        return refuse(state, wrong_field("invalid_request", "submitted_at", message))
+    decision = _by_the_hours(state, Application(data, asked_on, rules), event, facts, now)
+    measures, says = queue_ended(state, data.queued_at, data.submitted_at, rules)
+    return dataclasses.replace(decision, says=[*decision.says, *says], measures=[*measures, *decision.measures])
+
+
+def _by_the_hours(
+    state: RequestState, application: Application, event: Incoming, facts: Facts, now: datetime
+) -> Decision[RequestState]:
+    """The clinic, and whether it accepts at that moment (C8.1, R1)."""
+    data, rules = application.data, application.rules
+    calendar = facts.clinics.calendar(data.clinic_id, rules)
+    if calendar is None:
+        state = replace(state, ruling=plain_ruling(rules, ["C3"], data.clinic_id))
+        message = "names no clinic that has been published: check the id, or publish the clinic first"
+        return refuse(state, wrong_field("unknown_clinic", "clinic_id", message), rules)
+    verdict = decide_acceptance(
+        channel=data.channel,
+        submitted_at=data.submitted_at,
+        calendar=calendar,
+        rules=rules,
+        record_time=facts.record_time,
+    )
+    request = state.request | {"flags": [*verdict.flags, *state.request["flags"]]}
+    state = replace(state, request=request, ruling=verdict.ruling.as_dict())
+    if isinstance(verdict, Refused):
+        return refuse(state, _not_now(verdict), rules)
+    # Also a refusal is due by the clock that runs: at night, by that of the opening (R6).
+    state = replace(state, clock_started_at=verdict.clock_starts_at)
+    refusal = first_refusal(checks.REQUEST_AND_SIGNATURE, application, facts)
+    if refusal is not None:
+        return refuse(state, refusal, rules)
+    if facts.checks.signature == "away":
+        return Decision(hold(state, verdict.clock_starts_at, rules, calendar, now))
+    return _by_the_patient(state, application, verdict, event, facts, now)
+
+
+def _not_now(verdict: Refused) -> Refusal:
+    fields = [FieldError(path=each.path, message=each.message) for each in verdict.fields]
+    return Refusal(cast(RefusalCode, verdict.code), fields, next_acceptance_at=verdict.next_acceptance_at)
+
+
+def _by_the_patient(
+    state: RequestState,
+    application: Application,
+    verdict: Accepted | Deferred,
+    event: Incoming,
+    facts: Facts,
+    now: datetime,
+) -> Decision[RequestState]:
+    """Who the patient is, the right to a call, and the acceptance."""
+    data, rules = application.data, application.rules
+    refusal = first_refusal(checks.PATIENT, application, facts)
+    if refusal is not None:
+        return refuse(state, refusal, rules)
+    state = replace(
+        state,
+        request=identified(state.request, data, facts.checks, application.asked_on),
+        ruling=extended(state.ruling, inputs=checks.patient_input(application, facts)),
+    )
+    refusal = first_refusal(checks.RIGHT_TO_A_CALL, application, facts)
+    if refusal is not None:
+        return refuse(state, refusal, rules)
+    return _take(replace(state, claim=facts.claim), verdict, event, facts, now)
+
+
+def _take(
+    state: RequestState,
+    verdict: Accepted | Deferred,
+    event: Incoming,
+    facts: Facts,
+    now: datetime,
+) -> Decision[RequestState]:
+    """Accept or defer; the claim of an earlier request whose visit is over passes on (R11)."""
+    if facts.checks.identity == "away":
+        state = replace(state, ask_again_at=now + FIRST_ASK)
+    reasons = tuple(dict.fromkeys(state.request["reasons"]))
+    if isinstance(verdict, Deferred):
+        counted = Decided("request", state.channel, "deferred", reasons=reasons)
+        decision = defer(replace(state, traceparent=event.traceparent), verdict, measures=[counted])
+    else:
+        counted = Decided("request", state.channel, "accepted", reasons=reasons)
+        cause = Cause(event.causation_id, event.traceparent)
+        decision = accept(state, verdict, max(now, verdict.clock_starts_at), cause, measures=[counted])
+    return dataclasses.replace(decision, others=passed_on(facts.holder))
