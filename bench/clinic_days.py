@@ -11,7 +11,8 @@ from typing import Literal
 from uuid import UUID
 
 from homecall.contract.types import ZONE
-from services.scheduler.routing import Call, Doctor, Roster
+from services.scheduler.domain.bookings import Call
+from services.scheduler.domain.roster import Doctor, Roster
 
 Kind = Literal["ordinary", "epidemic", "rural", "sick_doctor"]
 KINDS: tuple[Kind, ...] = ("ordinary", "epidemic", "rural", "sick_doctor")

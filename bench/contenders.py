@@ -9,10 +9,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bench.clinic_days import ClinicDay
-from services.scheduler import improve, solver
-from services.scheduler.improve import Problem
-from services.scheduler.routing import Booking, Call, Day, Dispatch, Doctor
-from services.scheduler.travel import Location, Travel
+from services.scheduler import solver
+from services.scheduler.domain import improvement
+from services.scheduler.domain.bookings import Booking, Call
+from services.scheduler.domain.dispatch import Dispatch
+from services.scheduler.domain.improvement import Problem
+from services.scheduler.domain.insertion import place
+from services.scheduler.domain.plan import DayPlan
+from services.scheduler.domain.repair import repair
+from services.scheduler.domain.roster import Doctor
+from services.scheduler.domain.travel import Location, Travel
 
 EVERY = 3
 """After so many calls the rest of the day is planned again."""
@@ -88,7 +94,7 @@ def replanned(day: ClinicDay) -> Result:
 
 
 def _dispatched(day: ClinicDay, *, again: bool) -> Result:
-    plan = Day(day.roster, dispatch=dispatch_of(day))
+    plan = DayPlan(day.roster, dispatch=dispatch_of(day))
     calls = {call.request_id: call for call in day.calls}
     result = Result()
     promised: dict[str, Booking] = {}
@@ -99,19 +105,19 @@ def _dispatched(day: ClinicDay, *, again: bool) -> Result:
         while drops and drops[0][1] <= now:
             doctor_id, since = drops.pop(0)
             plan.take_unavailable(doctor_id, since)
-            plan.repair(calls, since)
+            repair(plan, calls, since)
         started = time.thread_time()
-        booked = plan.place(call, now)
+        booked = place(plan, call, now)
         result.decisions_ms.append((time.thread_time() - started) * 1000)
         if isinstance(booked, Booking):
             promised[call.request_id] = booked
         else:
             waiting.append(call)
         if again and number % EVERY == EVERY - 1:
-            problem = improve.problem_of(plan, now, part=number // EVERY)
+            problem = improvement.problem_of(plan, now, part=number // EVERY)
             found = solver.solve(problem, 5, REPLAN_ITERATIONS) if problem is not None else None
             if problem is not None and found is not None:
-                improve.adopt(plan, problem, found, now)
+                improvement.apply_if_better(plan, problem, found, now)
     for request_id, first in promised.items():
         booking = plan.bookings.get(request_id)
         if booking is None:
@@ -200,13 +206,13 @@ def _fixed(day: ClinicDay, choose: Any) -> Result:
     for doctor in day.roster.doctors:
         before, free_at = Location("@", *(doctor.start or (None, None))), doctor.shift_from
         for slot, call in given[doctor.doctor_id]:
-            seconds = travel.seconds(before, call.spot)
+            seconds = travel.seconds(before, call.location)
             arrives = max(free_at, slot) + timedelta(seconds=seconds)
             result.placed += 1
             result.travel_seconds += seconds
             result.waits.append(_minutes(call.accepted_at, arrives))
             result.kept += arrives <= slot + length
-            before, free_at = call.spot, arrives + timedelta(minutes=day.roster.visit_minutes)
+            before, free_at = call.location, arrives + timedelta(minutes=day.roster.visit_minutes)
     return result
 
 
@@ -222,7 +228,9 @@ def bound(day: ClinicDay) -> Result:
         for each in day.roster.doctors
     ]
     service = day.roster.visit_minutes * 60
-    spots = [Location("@", *(doctor.start or (None, None))) for doctor in doctors] + [call.spot for call in day.calls]
+    locations = [Location("@", *(doctor.start or (None, None))) for doctor in doctors] + [
+        call.location for call in day.calls
+    ]
     called = [int(call.accepted_at.timestamp() - zero) for call in day.calls]
     started = time.thread_time()
     problem = Problem(
@@ -234,10 +242,10 @@ def bound(day: ClinicDay) -> Result:
         earliest=tuple(called),
         latest=tuple(each + 4 * 3600 for each in called),
         service=tuple(service for _ in day.calls),
-        spots=tuple(spots),
+        locations=tuple(locations),
         travel=travel_of(day),
         extra=tuple(
-            tuple(0 if doctor.specialty in _SUITABLE[call.is_child] else improve.FORBIDDEN for call in day.calls)
+            tuple(0 if doctor.specialty in _SUITABLE[call.is_child] else improvement.FORBIDDEN for call in day.calls)
             for doctor in doctors
         ),
         routes=tuple(() for _ in doctors),

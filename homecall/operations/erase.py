@@ -27,7 +27,7 @@ from homecall.runtime.settings import Settings
 from services.complaints import retention as complaints
 from services.intake.domain import retention as intake
 from services.notifier import retention as notifier
-from services.scheduler import retention as scheduler
+from services.scheduler.domain import retention as scheduler
 from services.scheduler.store import SchedulerStore
 
 _AT_ONCE = 500

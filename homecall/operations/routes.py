@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,8 +16,10 @@ from homecall.standard.patient import age_years
 from homecall.texts.documents import PageLanguage
 from homecall.texts.language import name
 from services.intake.store import IntakeStore
-from services.scheduler.domain import day_key, dispatch_of
-from services.scheduler.store import ClinicDay, SchedulerStore
+from services.scheduler.domain.clinic_day import ClinicDay
+from services.scheduler.domain.dispatch import dispatch_of
+from services.scheduler.domain.state import day_key
+from services.scheduler.store import SchedulerStore
 
 if TYPE_CHECKING:
     from homecall.runtime.settings import Settings
@@ -57,7 +59,7 @@ def written(day: DayRoutes, form: RouteFormat, language: PageLanguage) -> bytes:
 
 async def _read(asked: Settings, clinic_id: str, day: date) -> DayRoutes | None:
     """The day as it now stands: four queries, whatever the number of its calls."""
-    key = day_key(clinic_id, day.isoformat())
+    key = day_key(clinic_id, day)
     async with database_of(asked, SCHEDULER) as scheduler, database_of(asked, INTAKE) as intake:
         clinic = await published_clinic(scheduler, clinic_id)
         store = SchedulerStore(scheduler, lambda _clinic_id: dispatch_of(clinic))
@@ -78,7 +80,7 @@ async def _read(asked: Settings, clinic_id: str, day: date) -> DayRoutes | None:
         day,
         doctors=_doctors(planned),
         bookings=planned.bookings,
-        unavailable={doctor_id: datetime.fromisoformat(at) for doctor_id, at in planned.unavailable},
+        unavailable=dict(planned.unavailable),
         requests={
             request_id: {
                 "facts": state.request,

@@ -11,7 +11,7 @@ from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 
 from homecall.runtime.logs import log
 from homecall.runtime.workers import begin_worker
-from services.scheduler.improve import Problem
+from services.scheduler.domain.improvement import Problem
 
 Routes = list[list[int]]
 

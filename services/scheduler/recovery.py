@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime
 from typing import Any
 
 from homecall.contract.envelope import OutgoingRecord
@@ -12,10 +12,13 @@ from homecall.runtime.engine.decision import replace
 from homecall.runtime.engine.engine import Completion
 from homecall.runtime.engine.published_events import PublishedEvents
 from homecall.runtime.mongo.mongo import Aggregate
-from services.scheduler import domain
-from services.scheduler.app import Moved, SchedulerEngine, in_the_day
-from services.scheduler.domain import CallState, Placed, Unplaced, day_key
-from services.scheduler.store import ClinicDay
+from services.scheduler.domain.clinic_day import ClinicDay
+from services.scheduler.domain.pending import carry_out
+from services.scheduler.domain.promises import Placed, Unplaced, told
+from services.scheduler.domain.roster import NamedDoctor
+from services.scheduler.domain.state import CallState, call_of, day_key, key_of
+from services.scheduler.handler import SchedulerEngine
+from services.scheduler.settler import Settled
 
 _PLACES = {"visit.scheduled", "visit.rescheduled"}
 
@@ -29,45 +32,45 @@ class RecoveringEngine(SchedulerEngine):
         self.__dict__.update(of.__dict__)
         self.published = published
         self.touched: set[str] = set()
-        """Days in which a place was taken or given back: they are planned and settled by whoever runs next."""
+        """Days in which a place was taken or given back: the service that runs next plans and settles them."""
 
-    async def settle(self, keys: set[str], now: datetime) -> Moved:
-        """What a roster moved was told, and is taken from there."""
+    async def settle(self, keys: Collection[str], now: datetime) -> Settled:
+        """The calls that a roster moved were told: their places are taken from there."""
         del now
-        self.touched |= keys
-        return Moved(self, {}, [])
+        self.touched |= set(keys)
+        return Settled(self.days)
 
     async def complete_pending(
         self, aggregates: Sequence[Aggregate[CallState]], now: datetime
     ) -> dict[str, Completion[CallState]]:
-        """Give the places that were told; who was told of none yet is left waiting."""
+        """Give the places that were told; a call that was told of none yet is left waiting."""
         states = {each.id: each.state for each in aggregates if each.state is not None}
-        days = await self._days.load_days({day_key(state.clinic_id, state.day) for state in states.values()})
-        concluded = {}
+        days = await self.days.load_days({key_of(state) for state in states.values()})
+        completed = {}
         for request_id, state in states.items():
-            day = days[day_key(state.clinic_id, state.day)]
-            concluded[request_id] = in_the_day(state, day, now, self._as_told)
+            day = days[key_of(state)]
+            completed[request_id] = Completion(*carry_out(state, day, now, self._as_told))
             self.touched.add(day.key)
         # Nobody else writes them now.
-        await self._days.save_days(list(days.values()))
-        return concluded
+        await self.days.save_days(list(days.values()))
+        return completed
 
     def _as_told(self, state: CallState, day: ClinicDay, now: datetime) -> Placed | Unplaced | None:
         del now
-        told = self.published.of(state.request_id, "visit", str(state.revision + 1))
-        if told is None:
+        record = self.published.of(state.request_id, "visit", str(state.revision + 1))
+        if record is None:
             return None
-        data = json.loads(told.value)
-        if told.type == "visit.unplaced":
+        data = json.loads(record.value)
+        if record.type == "visit.unplaced":
             return Unplaced(data["cause"])
-        if told.type not in _PLACES or data["visit_date"] != day.date:
+        if record.type not in _PLACES or data["visit_date"] != day.date.isoformat():
             return None
         return _take(state, day, data)
 
-    async def adopt(self, told: Sequence[OutgoingRecord], now: datetime) -> None:
-        """Take what a settling of days, or another plan, had told: whatever no record brings back."""
+    async def adopt(self, published: Sequence[OutgoingRecord], now: datetime) -> None:
+        """Take what a settling of days, or another plan, had told: no record brings it back."""
         by_call: dict[str, list[OutgoingRecord]] = {}
-        for each in told:
+        for each in published:
             by_call.setdefault(each.subject, []).append(each)
         calls = await self.store.load(list(by_call))
         changed: list[Aggregate[CallState]] = []
@@ -83,20 +86,21 @@ class RecoveringEngine(SchedulerEngine):
             return False
         if state.status in {"cancelled", "closed"} or self.domain.pending(state):
             return False  # the record that comes next says what became of it
-        day_of = data.get("visit_date", state.day)
-        keys = {day_key(state.clinic_id, each) for each in (state.day, day_of)}
-        days = await self._days.load_days(keys)
-        days[day_key(state.clinic_id, state.day)].free(state.request_id, now)
-        before = replace(state, day=day_of, revision=data["revision"] - 1)
+        new_day = date.fromisoformat(data["visit_date"]) if "visit_date" in data else state.day
+        new_key = day_key(state.clinic_id, new_day)
+        keys = {key_of(state), new_key}
+        days = await self.days.load_days(keys)
+        days[key_of(state)].free(state.request_id, now)
+        before = replace(state, day=new_day, revision=data["revision"] - 1)
         place: Placed | Unplaced
         if event.type in _PLACES:
-            place = _take(before, days[day_key(state.clinic_id, day_of)], data)
+            place = _take(before, days[new_key], data)
             before = replace(before, booking=None)
         else:
             place = Unplaced(data["cause"])
             before = replace(before, unplaced_since=None)
-        after, says = domain.settled(before, place, now=self._then(state.request_id, now), reason=data.get("reason"))
-        await self._days.save_days(list(days.values()))
+        after, says = told(before, place, now=self._then(state.request_id, now), reason=data.get("reason"))
+        await self.days.save_days(list(days.values()))
         self.touched |= keys
         aggregate.state = after
         aggregate.changed = True
@@ -104,25 +108,26 @@ class RecoveringEngine(SchedulerEngine):
         aggregate.add(event.id.replace("-", ""), self.say(event.id, None, says, now))
         return True
 
-    async def finish_recovery(self, cause: str) -> int:
-        """Plan the visits of the days that were touched by what was promised, and have each settled; how many."""
+    async def finish_recovery(self, causation_id: str) -> int:
+        """Plan the visits of the touched days by what was promised, and mark the days to be settled; how many."""
         keys = sorted(self.touched)
         for key in keys:
-            (day,) = (await self._days.load_days([key])).values()
+            (day,) = (await self.days.load_days([key])).values()
             day.plan_promises()
-            day.mark_dirty(cause, "room")
-            await self._days.save_days([day], hold=False)
+            day.mark_dirty(causation_id, "room")
+            await self.days.save_days([day], hold=False)
         return len(keys)
 
 
 def _take(state: CallState, day: ClinicDay, data: Mapping[str, Any]) -> Placed:
     """Book a call where it was told."""
+    doctor = data["doctor"]
     placed = Placed(
         datetime.fromisoformat(data["arrives_from"]),
         datetime.fromisoformat(data["arrives_to"]),
-        data["doctor"],
+        NamedDoctor(doctor["doctor_id"], doctor["full_name"], doctor["specialty"]),
         data["basis"],
         data.get("why"),
     )
-    day.book(domain.call_of(state), placed)
+    day.book(call_of(state), placed)
     return placed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.scheduler.improve import FORBIDDEN, Problem
+from services.scheduler.domain.improvement import FORBIDDEN, Problem
 
 
 def solve(

@@ -13,7 +13,7 @@ from services.complaints.domain import ComplaintState
 from services.intake.domain.state import RequestState
 from services.notifier.domain import Call
 from services.notifier.messages import Mailing
-from services.scheduler.domain import CallState
+from services.scheduler.domain.state import CallState
 from tests.contract.golden_day import recording
 
 STATES: dict[str, type] = {

@@ -29,8 +29,9 @@ from services.notifier.domain import Call as LineOfRegister
 from services.notifier.domain import Notifier, clinic_facts
 from services.notifier.messages import Mailing
 from services.notifier.store import Calls, Mailings, OptOuts, Receipts
-from services.scheduler.routing import Call
-from services.scheduler.store import ClinicDay, SchedulerStore
+from services.scheduler.domain.bookings import Call
+from services.scheduler.domain.clinic_day import ClinicDay, Mark
+from services.scheduler.store import SchedulerStore
 from tests import stack
 from tests.unit.intake import office as intake
 from tests.unit.runtime.tally import Tally, subject, tallies
@@ -407,7 +408,7 @@ class StorePromises:
         day.take_unavailable("a", at("Fri 2026-11-20 11:30"), "cause-2")
         place = day.place(_call(1), NOW)
         day.place(_call(2), NOW)
-        day.tell(subject(1), "cause-2", "doctor_unavailable")
+        day.tell(subject(1), Mark("cause-2", "doctor_unavailable"))
         assert await store.save_days([day]) == set()
         assert await store.dirty_days() == [key]
         again = (await store.load_days([key]))[key]
@@ -454,13 +455,13 @@ class StorePromises:
         booked = await asyncio.gather(*[book(number) for number in range(6)])
         assert booked.count(True) == 4  # from 10 to 12, half an hour each: 10 minutes' travel and 20 of visit
         final = (await store.load_days([key]))[key]
-        ends = sorted(datetime.fromisoformat(kept["ends_at"]) for kept in final.bookings.values())
+        ends = sorted(visit.ends_at for visit in final.bookings.values() if visit.ends_at is not None)
         assert all(later - earlier >= timedelta(minutes=30) for earlier, later in pairwise(ends))
         assert ends[-1] <= at("Fri 2026-11-20 12:00")
 
     async def test_two_that_begin_a_day_one_wins(self, database: Database) -> None:
         store = SchedulerStore(database)
-        days = [ClinicDay(scheduler.CLINIC, scheduler.FRIDAY) for _ in range(6)]
+        days = [ClinicDay(scheduler.CLINIC, date.fromisoformat(scheduler.FRIDAY)) for _ in range(6)]
         for number, day in enumerate(days):
             day.mark_dirty(f"cause-{number}", "room")
         lost = await asyncio.gather(*[store.save_days([day]) for day in days])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import pytest
@@ -16,7 +16,6 @@ from homecall.runtime.clock import SystemClock
 from homecall.runtime.encryption import KeyRing, Vault
 from homecall.runtime.engine.engine import Engine
 from homecall.runtime.mongo.mongo import Aggregate
-from homecall.runtime.settings import Settings
 from homecall.standard.clinic_events import ClinicEvents
 from homecall.standard.clinics import Clinics
 from homecall.standard.rules import load_rule_sets
@@ -26,8 +25,8 @@ from services.complaints.domain import ComplaintState
 from services.intake.domain.state import RequestState
 from services.intake.handler import Intake
 from services.notifier.domain import Call, Notifier, clinic_facts
-from services.scheduler.app import Scheduler
-from services.scheduler.domain import CallState
+from services.scheduler.domain.state import CallFacts, CallState
+from services.scheduler.handler import CallDecisions
 from tests.contract.goldens import compact, examples, record
 from tests.unit.scheduler import office as scheduler
 
@@ -50,12 +49,12 @@ def domain_of(service: str, event_type: str) -> tuple[Any, Callable[[str], Any]]
         intake = Intake(RULES, Clinics(), VAULT, judge_record_time=False)
         return intake, lambda subject: RequestState(subject, OWNER, "accepted", "phone")
     if service == SCHEDULER:
-        settings = Settings(_env_file=None, env="development", signatures="off")  # type: ignore[call-arg]  # pydantic-settings' own argument
 
         def call(subject: str) -> CallState:
-            return CallState(subject, OWNER, "phone", "booked", "2026-11-23", {}, NOW.isoformat())
+            facts = CallFacts(False, None, "same_day", False)
+            return CallState(subject, OWNER, "phone", "booked", date(2026, 11, 23), facts, NOW)
 
-        return Scheduler(settings), call
+        return CallDecisions(), call
     if service == NOTIFIER:
         notifier = Notifier(RULES, lambda clinic_id: clinic_facts(clinic_id, None))
         return notifier, lambda subject: Call(subject, OWNER, "phone", status="registered")

@@ -23,7 +23,7 @@ from homecall.standard.clinic_events import ClinicEvents
 from homecall.standard.rules import load_rule_sets
 from homecall.standard.stated_times import implausible_times, tolerance_by
 from services.complaints.calls import CallTimeline, Timelines, verdicts
-from services.scheduler import domain as scheduler_domain
+from services.scheduler.domain.calls import reported as visit_reported
 from tests.contract.goldens import compact, examples, record
 from tests.unit.complaints.casebook import Casebook, command, submission
 from tests.unit.complaints.casebook import incoming as complaint_event
@@ -221,13 +221,13 @@ async def test_r21_no_request_is_withdrawn_before_it_was_made(when: str, dead: b
 )
 def test_r21_no_visit_is_made_before_its_request(when: str, dead: bool) -> None:
     taken = scheduler.take(scheduler.accepted("Fri 2026-11-20 10:00"), "Fri 2026-11-20 14:00")
-    decision = scheduler_domain.reported(replace(taken, pending=[]), scheduler.reported(when))
+    decision = visit_reported(replace(taken, pending=[]), scheduler.reported(when))
     assert (decision.dead is not None) == dead
     if dead:
         assert "before the request" in str(decision.dead)
         assert (decision.state, list(decision.measures)) == (None, [])
     # A call that an earlier release stored has no such time: it is closed as ever.
-    assert scheduler_domain.reported(replace(taken, asked_at=None), scheduler.reported(when)).dead is None
+    assert visit_reported(replace(taken, asked_at=None), scheduler.reported(when)).dead is None
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from homecall.contract.errors import field_errors
-from homecall.contract.events import ClinicPublished, ComplaintStatusChanged, JournalEntry
+from homecall.contract.events import ClinicPublished, ComplaintStatusChanged, JournalEntry, RosterPublished
 from homecall.contract.types import in_zone
 from homecall.documents.register.page import printed
 from homecall.documents.register.register import Heard, register_of
@@ -24,8 +24,8 @@ from homecall.standard.clinics import calendar_of
 from homecall.standard.rules import load_rule_sets
 from services.notifier.domain import Call, Notifier, clinic_facts
 from services.notifier.messages import Mailing, Policy, taken_up
-from services.scheduler.domain import dispatch_of
-from services.scheduler.store import ClinicDay
+from services.scheduler.domain.clinic_day import ClinicDay
+from services.scheduler.domain.dispatch import dispatch_of
 from tests.unit.complaints import casebook
 from tests.unit.intake import office
 from tests.unit.notifier import calls
@@ -135,7 +135,7 @@ async def test_r20_intake_says_its_times_by_the_clinics_clock() -> None:
     state = decision.state
     assert state is not None
     # Monday in Almaty, and still Sunday there.
-    assert (state.opens_at, state.visit_date) == ("2026-11-23T08:00:00+00:00", "2026-11-23")
+    assert (state.opens_at, state.visit_date) == (datetime(2026, 11, 23, 8, tzinfo=UTC), date(2026, 11, 23))
     engine = office.Office(clinics).engine
     (event,) = engine.say("cause", None, decision.says, datetime(2026, 11, 22, 22, 31, tzinfo=UTC))
     said = json.loads(event.value)
@@ -213,21 +213,18 @@ def test_r20_shifts_and_days_of_the_scheduler_are_the_clinics() -> None:
             }
         ],
     }
-    day = ClinicDay("samal-3", "2026-11-20", roster=roster, dispatch=dispatch_of(published))
+    day = ClinicDay(
+        "samal-3",
+        date(2026, 11, 20),
+        roster=RosterPublished.model_validate(roster),
+        dispatch=dispatch_of(published),
+    )
     assert day.plan.roster is not None
     assert day.plan.roster.doctors[0].shift_from == datetime(2026, 11, 20, 8, tzinfo=UTC)
     event = scheduling.accepted("Fri 2026-11-20 23:00")
-    decision = scheduling.domain.accepted(
-        None,
-        event,
-        clinics=scheduling.known(published),
-        rule_sets=RULES,
-        order=scheduling.ORDER,
-        now=datetime(2026, 11, 20, 18, 1, tzinfo=UTC),
-    )
-    assert decision.state is not None
+    state = scheduling.take(event, datetime(2026, 11, 20, 18, 1, tzinfo=UTC), scheduling.known(published))
     # Until 20:00 there, not until 20:00 in Almaty, which was over.
-    assert (decision.state.day, decision.state.due_at) == ("2026-11-20", "2026-11-20T20:00:00+00:00")
+    assert (state.day, state.due_at) == (date(2026, 11, 20), datetime(2026, 11, 20, 20, tzinfo=UTC))
 
 
 def test_r20_a_complaint_is_registered_by_its_clinics_day() -> None:

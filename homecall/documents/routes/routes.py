@@ -7,7 +7,7 @@ promised is the window; the planned time is the doctor's alone.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -20,6 +20,7 @@ from homecall.texts import documents as words
 from homecall.texts import language as spoken
 from homecall.texts.documents import PageLanguage, coded, said
 from homecall.texts.language import Text
+from services.scheduler.domain.booked_visit import BookedVisit
 
 Location = tuple[float, float]
 """Latitude and longitude in degrees."""
@@ -121,7 +122,7 @@ def routes_of(
     day: date,
     *,
     doctors: Sequence[Mapping[str, Any]],
-    bookings: Mapping[str, Mapping[str, Any]],
+    bookings: Mapping[str, BookedVisit],
     unavailable: Mapping[str, datetime],
     requests: Mapping[str, Mapping[str, Any]],
     outcomes: Mapping[str, str],
@@ -137,12 +138,12 @@ def routes_of(
     """
     by_doctor: dict[str, list[str]] = {str(doctor["doctor_id"]): [] for doctor in doctors}
     for request_id in bookings:
-        by_doctor.setdefault(bookings[request_id]["doctor"]["doctor_id"], []).append(request_id)
+        by_doctor.setdefault(bookings[request_id].doctor.doctor_id, []).append(request_id)
     known = {str(doctor["doctor_id"]): doctor for doctor in doctors}
     routes = []
     for doctor_id, booked in by_doctor.items():
         booked.sort(key=lambda each: (_planned(bookings[each], zone)[0], each))
-        doctor = known.get(doctor_id) or bookings[booked[0]]["doctor"]
+        doctor = known.get(doctor_id) or asdict(bookings[booked[0]].doctor)
         stops = tuple(
             _stop(place, each, bookings[each], requests.get(each, {}), outcomes.get(each), zone)
             for place, each in enumerate(booked, start=1)
@@ -164,31 +165,31 @@ def routes_of(
     return DayRoutes(clinic_id, clinic, day, tuple(routes), unplaced)
 
 
-def _planned(kept: Mapping[str, Any], zone: ZoneInfo) -> tuple[datetime, datetime]:
+def _planned(visit: BookedVisit, zone: ZoneInfo) -> tuple[datetime, datetime]:
     # A booking of before there were routes is a fixed slot.
-    begins, ends = kept.get("planned_at") or kept["from"], kept.get("ends_at") or kept["to"]
-    return datetime.fromisoformat(begins).astimezone(zone), datetime.fromisoformat(ends).astimezone(zone)
+    begins, ends = visit.planned_at or visit.arrives_from, visit.ends_at or visit.arrives_to
+    return begins.astimezone(zone), ends.astimezone(zone)
 
 
 def _stop(
     order: int,
     request_id: str,
-    kept: Mapping[str, Any],
+    visit: BookedVisit,
     request: Mapping[str, Any],
     outcome: str | None,
     zone: ZoneInfo,
 ) -> Stop:
-    planned_at, ends_at = _planned(kept, zone)
+    planned_at, ends_at = _planned(visit, zone)
     facts = request.get("facts", {})
     patient, where, reasons = _who(request)
-    spot = located(kept.get("lat"), kept.get("lon"))
+    spot = located(visit.lat, visit.lon)
     return Stop(
         order=order,
         request_id=request_id,
         planned_at=planned_at,
         ends_at=ends_at,
-        arrives_from=datetime.fromisoformat(kept["from"]).astimezone(zone),
-        arrives_to=datetime.fromisoformat(kept["to"]).astimezone(zone),
+        arrives_from=visit.arrives_from.astimezone(zone),
+        arrives_to=visit.arrives_to.astimezone(zone),
         patient=patient,
         phone=str((facts.get("patient") or {}).get("phone") or (facts.get("applicant") or {}).get("phone") or ""),
         age=request.get("age"),
@@ -197,7 +198,7 @@ def _stop(
         note=str(facts.get("note") or ""),
         temperature_c=facts.get("temperature_c"),
         register_number=request.get("register_number"),
-        urgent=kept.get("urgency") == "urgent",
+        urgent=visit.urgency == "urgent",
         spot=spot,
         outcome=outcome,
     )

@@ -9,8 +9,8 @@ from typing import Any, Final
 from homecall.runtime.mongo.mongo import Aggregate, Page
 from services.intake.domain.state import RequestState
 from services.notifier.domain import Call as Told
-from services.scheduler.domain import CallState
-from services.scheduler.store import ClinicDay
+from services.scheduler.domain.clinic_day import ClinicDay
+from services.scheduler.domain.state import CallState
 
 _READ_AGAIN: Final = "have {} read {} again from that day on"
 _OF_NOTIFIER: Final = _READ_AGAIN.format("notifier", "intake-events and schedule-events")

@@ -16,7 +16,7 @@ from homecall.operations.terminal import counted
 from homecall.runtime.mongo.mongo import Aggregate
 from services.intake.domain.state import RequestState, awaits_number
 from services.notifier.domain import Call as Told
-from services.scheduler.domain import CallState, day_key, is_pending
+from services.scheduler.domain.state import CallState, Promise, day_key, is_pending
 
 _FINISHED: Final = frozenset({"completed", "not_completed"})
 
@@ -178,13 +178,18 @@ class _Judging:
         yield from _told(call, told)
 
     def _booked(self, request: RequestState, call: CallState) -> Iterator[tuple[str, str, str]]:
-        said = call.booking or {}
+        said = call.booking
         day = self._facts.days.get(day_key(call.clinic_id, call.day))
         kept = day.bookings.get(call.request_id) if day is not None else None
         if kept is None:
             yield "booking_missing", "scheduler", f"is booked on {call.day}, and that day has no booking for it"
-        elif _place(kept["from"], kept["to"], kept["doctor"]) != _said_place(said) or said.get("day") != call.day:
-            yield "booking_differs", "scheduler", f"was told {_when(said)}, and is booked {_window(kept['from'])}"
+        elif (
+            said is None
+            or said.day != call.day
+            or (kept.arrives_from, kept.arrives_to, kept.doctor.doctor_id) != _promised_place(said)
+        ):
+            detail = f"was told {_when_promised(said)}, and is booked {_at(kept.arrives_from)}"
+            yield "booking_differs", "scheduler", detail
         if request.status == "accepted" and str(request.visit_date) != str(call.day):
             yield "visit_date_differs", "intake", f"has the visit on {request.visit_date}, and it is on {call.day}"
 
@@ -232,14 +237,16 @@ class _Judging:
         if self._being_settled(key):
             return
         if day.dirty is not None:
-            detail = f"the doctors' day is marked to be settled ({day.dirty[1]})"
+            detail = f"the doctors' day is marked to be settled ({day.dirty.reason})"
             self._found[clinic_id].append(Difference("unfinished", clinic_id, self._on, "scheduler", detail))
         for request_id, kept in day.bookings.items():
             call = _state(self._facts.calls, request_id)
-            at = _window(kept["from"])
+            at = _at(kept.arrives_from)
             if call is None:
                 kind, detail = "booking_without_call", f"is booked {at}; scheduler has no such call"
-            elif not self._settled(request_id, call) or (call.status in {"booked", "closed"} and call.day == self._on):
+            elif not self._settled(request_id, call) or (
+                call.status in {"booked", "closed"} and call.day.isoformat() == self._on
+            ):
                 continue
             elif call.status == "cancelled":
                 kind, detail = "booking_of_withdrawn", f"was withdrawn, and is booked {at}"
@@ -293,13 +300,13 @@ def _told(call: CallState, told: Told | None) -> Iterator[tuple[str, str, str]]:
             yield "outcome_differs", "notifier", f"ended as {call.outcome}, and its entry says {told.outcome}"
     elif call.status == "booked":
         if told.visit is None:
-            said = _when(call.booking or {})
+            said = _when_promised(call.booking)
             yield "status_missing", "notifier", f"is booked {said}, and its status is {told.status}"
-        elif _said_place(told.visit) != _said_place(call.booking or {}):
+        elif _said_place(told.visit) != _promised_place(call.booking):
             yield (
                 "status_differs",
                 "notifier",
-                f"is booked {_when(call.booking or {})}, and was told {_when(told.visit)}",
+                f"is booked {_when_promised(call.booking)}, and was told {_when(told.visit)}",
             )
     elif call.status == "waiting" and call.unplaced_since is not None:
         if told.visit is not None:
@@ -322,12 +329,24 @@ def _said_place(said: Mapping[str, Any]) -> tuple[Any, ...] | None:
     return _place(said["arrives_from"], said["arrives_to"], said["doctor"]) if said else None
 
 
+def _promised_place(said: Promise | None) -> tuple[Any, ...] | None:
+    return (said.arrives_from, said.arrives_to, said.doctor.doctor_id) if said is not None else None
+
+
+def _when_promised(said: Promise | None) -> str:
+    return _at(said.arrives_from) if said is not None else "nowhere"
+
+
 def _when(said: Mapping[str, Any]) -> str:
     return _window(said["arrives_from"]) if said else "nowhere"
 
 
 def _window(begins: str) -> str:
     return f"at {begins[:16].replace('T', ' ')}"
+
+
+def _at(moment: datetime) -> str:
+    return f"at {moment:%Y-%m-%d %H:%M}"
 
 
 def _runs(numbers: list[int]) -> Iterator[tuple[int, int]]:

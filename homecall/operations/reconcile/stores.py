@@ -22,7 +22,7 @@ from homecall.runtime.mongo.mongo import Database
 from homecall.runtime.settings import Settings
 from services.intake.store import IntakeStore
 from services.notifier.store import Calls
-from services.scheduler.domain import day_key
+from services.scheduler.domain.state import day_key
 from services.scheduler.store import SchedulerStore
 
 SETTLE_SECONDS: Final = 300.0

@@ -6,7 +6,9 @@ import pytest
 
 from bench import contenders, schedule
 from bench.clinic_days import KINDS, Kind, Shape, clinic_day
-from services.scheduler.routing import Booking, Day
+from services.scheduler.domain import insertion
+from services.scheduler.domain.bookings import Booking
+from services.scheduler.domain.plan import DayPlan
 
 SMALL = Shape(calls=24, doctors=4, side_km=6, speed_kmh=20, travel_minutes=15)
 KEYS = {
@@ -53,12 +55,12 @@ def test_a_sick_doctor_leaves_promises_that_are_kept_or_counted_as_changed() -> 
 def test_the_roads_are_the_same_for_all() -> None:
     """Insertion's travel, added up once more from the routes that it made."""
     day = clinic_day(3, 1)
-    plan = Day(day.roster, dispatch=contenders.dispatch_of(day))
-    assert all(isinstance(plan.place(call, call.accepted_at), Booking) for call in day.calls)
+    plan = DayPlan(day.roster, dispatch=contenders.dispatch_of(day))
+    assert all(isinstance(insertion.place(plan, call, call.accepted_at), Booking) for call in day.calls)
     travel, total = contenders.travel_of(day), 0
     for route in plan.routes.values():
         before = route.start
         for stop in route.stops:
-            total += travel.seconds(before, stop.spot)
-            before = stop.spot
+            total += travel.seconds(before, stop.location)
+            before = stop.location
     assert contenders.insertion(day).travel_seconds == total

@@ -24,7 +24,10 @@ from homecall.gateways.signatures.rsa import RsaChecker
 from homecall.standard.clinics import calendar_of
 from homecall.standard.patient import iin_hint
 from homecall.standard.rules import load_rule_sets
-from services.scheduler.routing import Booking, Call, Day, Doctor, Roster
+from services.scheduler.domain.bookings import Booking, Call
+from services.scheduler.domain.insertion import place
+from services.scheduler.domain.plan import DayPlan
+from services.scheduler.domain.roster import Doctor, Roster
 from tests.unit.cli.portal import Written
 from tests.unit.gateways.signing import der
 
@@ -207,13 +210,13 @@ def test_iins_are_of_nobody_and_of_one_person_each() -> None:
 def test_every_call_finds_a_place_on_its_day(size: int, seed: int) -> None:
     """By the scheduler's own routing, with the doctors that fall ill away from the beginning."""
     plan = a_plan(size, seed)
-    days: dict[tuple[str, date], Day] = {}
+    days: dict[tuple[str, date], DayPlan] = {}
     ill = {data_of(act)["doctor_id"]: STARTS_AT for act in plan.acts if act.type == "doctor.unavailable"}
     for act in plan.acts:
         if act.type == "roster.published" and data_of(act)["revision"] == 1:
             roster = heard(act).data
             assert isinstance(roster, RosterPublished)
-            days[roster.clinic_id, roster.date] = Day(_roster(roster), unavailable=ill)
+            days[roster.clinic_id, roster.date] = DayPlan(_roster(roster), unavailable=ill)
     rules = load_rule_sets(None).on(DAY)
     for act in firsts(plan):
         outcome = plan.expected[act.subject]
@@ -225,7 +228,7 @@ def test_every_call_finds_a_place_on_its_day(size: int, seed: int) -> None:
         # The clock may run on a little before the call is placed.
         moment += timedelta(minutes=5)
         call = Call(act.subject, "birth_date" in data_of(act)["patient"], None, "same_day", False, moment)
-        placed = days[act.clinic_id, moment.astimezone(ZONE).date()].place(call, moment)
+        placed = place(days[act.clinic_id, moment.astimezone(ZONE).date()], call, moment)
         assert isinstance(placed, Booking), f"{act.clinic_id} at {moment}"
 
 

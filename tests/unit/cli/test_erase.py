@@ -32,8 +32,8 @@ from services.notifier import retention as notifier
 from services.notifier.app import NotifierEngine
 from services.notifier.domain import Call, Notifier
 from services.notifier.store import Calls
-from services.scheduler import retention as scheduler
-from services.scheduler.domain import CallState
+from services.scheduler.domain import retention as scheduler
+from services.scheduler.domain.state import CallFacts, CallState, Pending
 from tests.unit.complaints import casebook
 from tests.unit.intake import office as desk
 from tests.unit.notifier import calls
@@ -49,7 +49,13 @@ VISIT = date(2026, 11, 20)
 _REQUEST = RequestState(
     "r", "samal-3", "accepted", "phone", {"patient": {"full_name": "А"}}, visit_date=VISIT, claim="c"
 )
-_CALL = CallState("r", "samal-3", "phone", "booked", "2026-11-20", {}, "", cancel_reason="жақсарды")
+_CALL = CallState(
+    *("r", "samal-3", "phone", "booked"),
+    VISIT,
+    CallFacts(False, None, "same_day", False),
+    datetime(2026, 11, 20, 5, tzinfo=UTC),
+    cancel_reason="жақсарды",
+)
 _LINE = Call("r", "samal-3", status="scheduled", accepted_at="t", register_date="2026-11-20", person={"phone": "1"})
 
 
@@ -76,7 +82,7 @@ def test_when_a_request_is_over(state: RequestState, since: date | None) -> None
         (_CALL, VISIT),
         (replace(_CALL, status="cancelled"), ITS_LAST_CHANGE),
         (replace(_CALL, status="closed"), ITS_LAST_CHANGE),
-        (replace(_CALL, pending=[["cause", None, "free"]]), None),
+        (replace(_CALL, pending=[Pending("cause", None, "free")]), None),
         (replace(_CALL, cancel_reason=None), None),
         (scheduler.remains(_CALL), None),
     ],

@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 from pypdf import PdfReader
 
-from homecall.contract.types import ZONE, in_zone
+from homecall.contract.types import ZONE
 from homecall.documents.routes.plan import RADIUS, drawn
 from homecall.documents.routes.routes import DayRoutes, not_drawn, routes_of
 from homecall.operations.routes import written
 from homecall.texts.language import Text
+from services.scheduler.domain.booked_visit import BookedVisit
+from services.scheduler.domain.roster import NamedDoctor
 
 DAY = date(2026, 11, 23)
 NAME = Text("№ 1 «Самал» емханасы", "Поликлиника № 1 «Самал»", "Clinic № 1 Samal")
@@ -34,16 +36,22 @@ def doctor(doctor_id: str, full_name: str, **more: Any) -> dict[str, Any]:
     return {"doctor_id": doctor_id, "full_name": full_name, "specialty": "gp"} | shift | more
 
 
-def booking(doctor_id: str, clock: str, **more: Any) -> dict[str, Any]:
+def booking(doctor_id: str, clock: str, **more: Any) -> BookedVisit:
     planned = at(clock)
-    return {
-        "from": in_zone(planned - timedelta(minutes=30)),
-        "to": in_zone(planned + timedelta(minutes=90)),
-        "planned_at": in_zone(planned),
-        "ends_at": in_zone(planned + timedelta(minutes=20)),
-        "doctor": {"doctor_id": doctor_id, "full_name": "Дәрігер", "specialty": "gp"},
+    facts: dict[str, Any] = {
+        "arrives_from": planned - timedelta(minutes=30),
+        "arrives_to": planned + timedelta(minutes=90),
+        "planned_at": planned,
+        "ends_at": planned + timedelta(minutes=20),
+        "doctor": NamedDoctor(doctor_id, "Дәрігер", "gp"),
+        "basis": "district",
+        "is_child": False,
+        "district_id": None,
         "urgency": "same_day",
-    } | more
+        "red_flag": False,
+        "accepted_at": planned - timedelta(hours=1),
+    }
+    return BookedVisit(**facts | more)
 
 
 def request(number: int, **more: Any) -> dict[str, Any]:
@@ -94,7 +102,8 @@ def test_who_is_booked_and_no_more_in_the_roster_has_a_list() -> None:
 
 
 def test_a_booking_of_before_there_were_routes_is_in_its_place() -> None:
-    old = {"from": in_zone(at("09:00")), "to": in_zone(at("09:30")), "doctor": doctor("a", "А"), "urgency": "same_day"}
+    slot = {"arrives_from": at("09:00"), "arrives_to": at("09:30"), "planned_at": None, "ends_at": None}
+    old = booking("a", "09:00", **slot)
     day = a_day(bookings={"r1": booking("a", "10:00"), "r2": old})
     assert [stop.request_id for stop in day.routes[0].stops] == ["r2", "r1"]
 

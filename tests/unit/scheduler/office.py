@@ -16,14 +16,14 @@ from homecall.runtime.clock import SystemClock
 from homecall.runtime.engine.decision import Decision, OutgoingEvent
 from homecall.runtime.engine.engine import BatchResult
 from homecall.runtime.mongo.mongo import Database
-from homecall.runtime.settings import Settings
 from homecall.standard.clinics import Clinics
-from homecall.standard.rules import load_rule_sets
-from services.scheduler import domain
-from services.scheduler.app import Scheduler, SchedulerEngine
-from services.scheduler.domain import CallState
+from homecall.standard.rules import RuleSets, load_rule_sets
+from services.scheduler.domain import calls
+from services.scheduler.domain.calls import Facts
+from services.scheduler.domain.state import CallState
+from services.scheduler.domain.waiting import packaged_waiting_order
+from services.scheduler.handler import Outside, Router, SchedulerEngine
 from services.scheduler.store import SchedulerStore
-from services.scheduler.waiting import packaged_waiting_order
 from tests.unit.runtime.memory import MemoryDatabase
 from tests.unit.standard.local_times import at
 
@@ -149,18 +149,22 @@ def unavailable(doctor_id: str, since: str, day: str = FRIDAY) -> Incoming:
     )
 
 
-def take(event: Incoming, now: str, clinics: Clinics | None = None) -> CallState:
+def facts_of(clinics: Clinics | None = None, rule_sets: RuleSets = RULES) -> Facts:
+    """What decisions look up; one clinic unless others are given."""
+    return Facts(clinics or known(clinic()), rule_sets, ORDER)
+
+
+def take(event: Incoming, now: str | datetime, clinics: Clinics | None = None) -> CallState:
     """The call that ``request.accepted`` opens."""
-    decision = domain.accepted(
-        None, event, clinics=clinics or known(clinic()), rule_sets=RULES, order=ORDER, now=at(now)
-    )
+    moment = at(now) if isinstance(now, str) else now
+    decision = calls.accepted(None, event, facts_of(clinics), moment)
     assert decision.state is not None
     assert list(decision.says) == []
     return decision.state
 
 
 def tick(state: CallState, now: str, clinics: Clinics | None = None) -> Decision[CallState]:
-    return domain.due(state, clinics=clinics or known(clinic()), rule_sets=RULES, now=at(now))
+    return calls.due(state, facts_of(clinics), at(now))
 
 
 def told(says: Sequence[OutgoingEvent]) -> list[tuple[str, int | None]]:
@@ -178,15 +182,16 @@ class NoTable:
 class Office:
     """The scheduler's engine over a database in memory, or over the one given."""
 
-    def __init__(self, clinics: Clinics | None = None, database: Database | None = None) -> None:
+    def __init__(
+        self, clinics: Clinics | None = None, database: Database | None = None, router: Router | None = None
+    ) -> None:
         self.memory = MemoryDatabase()
         self.published: list[OutgoingRecord] = []
         """What went out, in order, whatever happened afterwards."""
         self.store = SchedulerStore(database or self.memory.as_database)
         self.clinics = clinics or known(clinic())
-        settings = Settings(_env_file=None, env="development", signatures="off")  # type: ignore[call-arg]  # pydantic-settings' own argument
-        table: Any = NoTable()
-        self.engine = SchedulerEngine(self.store, Scheduler(settings), SystemClock(), table, self.clinics)
+        outside = Outside(NoTable(), router)
+        self.engine = SchedulerEngine(self.store, facts_of(self.clinics), outside, SystemClock())
 
     async def handle(self, *batch: Incoming, now: str = "Fri 2026-11-20 10:00") -> BatchResult:
         handled = await self.engine.handle(batch, at(now))
@@ -205,9 +210,9 @@ class Office:
         before = len(self.published)
         self.published += due.events
         await self.engine.sent(due)
-        async for moved in self.engine.tick(at(now)):
-            self.published += moved.events
-            await moved.told()
+        async for settled in self.engine.settler.tick(at(now)):
+            self.published += settled.events
+            await settled.finish()
         return said(self.published[before:])
 
     async def state(self, number: int = 1) -> CallState:

@@ -3,7 +3,7 @@
 import pytest
 
 from homecall.standard.places import straight_km
-from services.scheduler.travel import Location, Travel
+from services.scheduler.domain.travel import Location, Travel
 
 HOME = Location("home", 43.25, 76.90, "d1")
 NORTH = Location("north", 43.34, 76.90, "d2")

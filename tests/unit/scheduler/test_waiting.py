@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.scheduler.waiting import WaitingOrderError, packaged_waiting_order, read_waiting_order
+from services.scheduler.domain.waiting import WaitingOrderError, packaged_waiting_order, read_waiting_order
 
 ORDER = packaged_waiting_order()
 

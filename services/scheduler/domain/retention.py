@@ -6,13 +6,14 @@ is. The days hold the coordinates too: see ``SchedulerStore.forget_places``.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
 from homecall.contract.events import VisitCancelled
 from homecall.runtime.engine.decision import replace
-from services.scheduler.domain import CallState, is_pending
+from services.scheduler.domain.state import CallState, is_pending
 
 
 def over_on(state: CallState) -> date | None:
@@ -22,12 +23,12 @@ def over_on(state: CallState) -> date | None:
     """
     if is_pending(state) or remains(state) == state:
         return None
-    return date.min if state.status in {"cancelled", "closed"} else date.fromisoformat(state.day)
+    return date.min if state.status in {"cancelled", "closed"} else state.day
 
 
 def remains(state: CallState) -> CallState:
     """The call without personal data."""
-    call = {name: value for name, value in state.call.items() if name not in {"lat", "lon"}}
+    call = dataclasses.replace(state.call, lat=None, lon=None)
     return replace(state, cancel_reason=None if state.cancel_reason is None else "", call=call)
 
 

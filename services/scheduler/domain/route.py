@@ -1,29 +1,29 @@
 """One doctor's day as a route: the visits in order, each with the earliest and the latest moment to arrive. Pure.
 
 All times are whole seconds since 1970 (UTC). What has begun (the doctor has set out) never moves. For the rest the
-doctor sets out when the visit before is over, or later: so as to arrive when the window opens, and no sooner than
-leaves ``buffer`` seconds until all that follows would be late. What is known by then is driven in a better order.
+doctor sets out when the visit before is over, or later: so as to arrive when the window opens, and at most
+``buffer`` seconds before all that follows would be late. Calls known by then can be driven in a better order.
 """
 
 from __future__ import annotations
 
 from bisect import bisect
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from services.scheduler.travel import Location, Travel
+from services.scheduler.domain.travel import Location, Travel
 
 
 @dataclass(slots=True)
 class Stop:
     """A visit in a route: ``earliest`` and ``latest`` bound the arrival ``planned``, ``ends`` is the visit's end.
 
-    ``ends`` is reckoned from ``planned`` and ``service`` until the clinic says that the visit was over earlier.
+    ``ends`` follows from ``planned`` and ``service`` until the clinic says that the visit was over earlier.
     """
 
     request_id: str
-    spot: Location
+    location: Location
     earliest: int
     latest: int
     service: int
@@ -46,7 +46,7 @@ class Insertion(NamedTuple):
 
 
 class Route:
-    """The stops of one doctor between the shift's ends, kept so that an insertion is weighed without a walk.
+    """The stops of one doctor between the shift's ends, kept so that the cost of an insertion is known without a walk.
 
     ``until`` is when the last visit must be over: the shift's end, or the moment the doctor drops out.
     """
@@ -69,7 +69,7 @@ class Route:
     # ------------------------------------------------------------ as time passes
 
     def advance(self, now: int) -> None:
-        """Let begin what the doctor has set out for by ``now``."""
+        """Mark as begun what the doctor has set out for by ``now``."""
         begun = self.begun
         stops = self.stops
         while begun < len(stops) and stops[begun].planned - stops[begun].leg <= now:
@@ -89,11 +89,11 @@ class Route:
 
     def free_at(self) -> Location:
         """From where the doctor then sets out."""
-        return self.stops[self.begun - 1].spot if self.begun else self.start
+        return self.stops[self.begun - 1].location if self.begun else self.start
 
     # ------------------------------------------------------------ one visit more, one less
 
-    def insertions(self, spot: Location, service: int, earliest: int, latest: int, now: int) -> list[Insertion]:
+    def insertions(self, location: Location, service: int, earliest: int, latest: int, now: int) -> list[Insertion]:
         """Every position at which an arrival between ``earliest`` and ``latest`` keeps all others in their time.
 
         The route must have been advanced to ``now``.
@@ -101,7 +101,7 @@ class Route:
         latest = min(latest, self.until - service)
         if earliest > latest:
             return []
-        travel, alike = self.travel.seconds, self.travel.alike(spot)
+        travel, uniform = self.travel.seconds, self.travel.uniform_seconds(location)
         stops, begun, latests = self.stops, self.begun, self._latest
         found: list[Insertion] = []
         before = self.free_at()
@@ -110,11 +110,11 @@ class Route:
         for position in range(begun, count + 1):
             if position > begun:
                 stop = stops[position - 1]
-                before = stop.spot
+                before = stop.location
                 leave = max(leave + stop.leg, stop.earliest) + stop.service
             if leave > latest:
                 break
-            to_it = travel(before, spot) if alike is None else alike
+            to_it = travel(before, location) if uniform is None else uniform
             arrives = leave + to_it
             if arrives < earliest:
                 arrives = earliest
@@ -124,7 +124,7 @@ class Route:
                 found.append(Insertion(position, arrives, to_it, latest))
                 continue
             following = stops[position]
-            onward = travel(spot, following.spot) if alike is None else alike
+            onward = travel(location, following.location) if uniform is None else uniform
             bound = latests[position - begun] - service - onward
             if arrives <= bound:
                 found.append(Insertion(position, arrives, to_it + onward - following.leg, min(bound, latest)))
@@ -180,38 +180,38 @@ class Route:
         kept: list[Stop] = []
         left: list[Stop] = []
         for stop in order:
-            arrives = max(leave + self.travel.seconds(before, stop.spot), stop.earliest)
+            arrives = max(leave + self.travel.seconds(before, stop.location), stop.earliest)
             if arrives <= stop.latest and arrives + stop.service <= self.until:
                 kept.append(stop)
-                leave, before = arrives + stop.service, stop.spot
+                leave, before = arrives + stop.service, stop.location
             else:
                 left.append(stop)
         return kept, left
-
-    def seconds(self, order: Sequence[Stop]) -> int:
-        """The travel of the open stops in this order."""
-        before, total = self.free_at(), 0
-        for stop in order:
-            total += self.travel.seconds(before, stop.spot)
-            before = stop.spot
-        return total
 
     @property
     def driven(self) -> int:
         """The travel of the whole day so far planned, in seconds."""
         return sum(stop.leg for stop in self.stops)
 
-    # ------------------------------------------------------------ its bookkeeping
+    # ------------------------------------------------------------ bookkeeping
 
     def _relink(self, position: int = 0) -> None:
-        before = self.stops[position - 1].spot if position else self.start
-        # Beyond the first two, legs are as they were unless the order changed from here on.
+        before = self.stops[position - 1].location if position else self.start
         for stop in self.stops[position:]:
-            stop.leg = self.travel.seconds(before, stop.spot)
-            before = stop.spot
-        self._reckon_latest()
+            stop.leg = self.travel.seconds(before, stop.location)
+            before = stop.location
+        self._update_latest()
 
-    def _reckon_latest(self) -> None:
+    def copy(self) -> Route:
+        """The same route with stops of its own."""
+        copied = Route(
+            self.start, self.begins, self.until, self.travel, [replace(stop) for stop in self.stops], self.buffer
+        )
+        copied.begun = self.begun
+        copied._update_latest()
+        return copied
+
+    def _update_latest(self) -> None:
         latest: list[int] = []
         bound = self.until
         for stop in reversed(self.stops[self.begun :]):
@@ -222,7 +222,7 @@ class Route:
         self._latest = latest
 
     def _retime(self, now: int) -> list[Stop]:
-        """Reckon the planned arrivals of the open stops anew; those that changed. What follows bounds what comes."""
+        """Calculate the planned arrivals of the open stops again; those that changed."""
         changed: list[Stop] = []
         leave = self.free_from(now)
         for stop, latest in zip(self.stops[self.begun :], self._latest, strict=True):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from homecall.gateways.osrm import OsrmTable
 from tests.unit.scheduler.office import FRIDAY, Office, accepted, clinic, doctor, incoming, known, request_id
-from tests.unit.scheduler.test_places import AKTAU, HOME
+from tests.unit.scheduler.test_false_coordinates import AKTAU, HOME
 
 CLINICS = ["north", "south"]
 ADDRESS = {"text": "Тал көшесі, 27", "district_id": "d1"}
@@ -26,8 +26,7 @@ def of(clinic_id: str) -> dict[str, Any]:
 
 async def told_with(roads: Any, place: tuple[float, float] = (43.26, 76.91)) -> list[str]:
     """Two calls at each clinic, and what was said of them."""
-    office = Office(known(*(clinic(clinic_id=each) for each in CLINICS)))
-    office.engine._roads = roads
+    office = Office(known(*(clinic(clinic_id=each) for each in CLINICS)), router=roads)
     await office.handle(*(incoming("roster.published", of(each)) for each in CLINICS))
     said: list[str] = []
     for number in range(1, 5):
@@ -67,8 +66,7 @@ async def test_a_place_that_was_put_on_a_road_in_another_country_is_not_believed
     """Every place was put on one road 8,600 km away: nothing is 0 seconds from anything."""
     far = [{"distance": 8_600_000.0, "location": [-0.1, 51.5]}] * 2
     answer = {"code": "Ok", "durations": [[0, 0], [0, 0]], "sources": far, "destinations": far}
-    office = Office(known(clinic(clinic_id="north")))
-    office.engine._roads = server(json.dumps(answer).encode())
+    office = Office(known(clinic(clinic_id="north")), router=server(json.dumps(answer).encode()))
     await office.handle(incoming("roster.published", of("north")))
     await office.hear(accepted(clinic_id="north", address=ADDRESS | {"lat": 43.36, "lon": 76.91}))
     day = (await office.store.load_days([f"north|{FRIDAY}"]))[f"north|{FRIDAY}"]

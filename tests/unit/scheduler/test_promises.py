@@ -7,13 +7,16 @@ import pytest
 
 from homecall.contract.ids import visit_id
 from homecall.runtime.engine.decision import Ended
-from services.scheduler import domain
-from services.scheduler.domain import CallState, Placed, Unplaced, given_back, settled, timer_at
+from services.scheduler.domain import calls
+from services.scheduler.domain.promises import Placed, Unplaced, given_back
+from services.scheduler.domain.promises import told as told_of
+from services.scheduler.domain.roster import NamedDoctor
+from services.scheduler.domain.state import CallState, timer_at
 from tests.unit.scheduler.office import accepted, cancelled, reported, request_id, take, tick, told
 from tests.unit.standard.local_times import at
 
 NOW = at("Fri 2026-11-20 10:00")
-DOCTOR = {"doctor_id": "a", "full_name": "Дәрігер a", "specialty": "gp"}
+DOCTOR = NamedDoctor("a", "Дәрігер a", "gp")
 HALF_TEN = Placed(at("Fri 2026-11-20 10:30"), at("Fri 2026-11-20 11:00"), DOCTOR, "district")
 ELEVEN = Placed(at("Fri 2026-11-20 11:00"), at("Fri 2026-11-20 11:30"), DOCTOR, "district")
 NO_ROOM, NO_ROSTER = Unplaced("no_capacity"), Unplaced("no_roster")
@@ -27,7 +30,7 @@ def waiting() -> CallState:
 def after(*places: Placed | Unplaced | None) -> CallState:
     state = waiting()
     for place in places:
-        state, _ = settled(state, place, now=NOW)
+        state, _ = told_of(state, place, now=NOW)
     return state
 
 
@@ -49,13 +52,13 @@ def after(*places: Placed | Unplaced | None) -> CallState:
 def test_what_is_said_of_a_place(
     before: list[Any], place: Placed | Unplaced | None, says: list[tuple[str, int]], status: str
 ) -> None:
-    state, said = settled(after(*before), place, now=NOW)
+    state, said = told_of(after(*before), place, now=NOW)
     assert (told(said), state.status) == (says, status)
     assert len({say.sibling for say in said}) == len(said)
 
 
 def test_a_place_is_said_with_its_doctor_and_window() -> None:
-    _, (say,) = settled(waiting(), HALF_TEN, now=NOW)
+    _, (say,) = told_of(waiting(), HALF_TEN, now=NOW)
     event: Any = say.data
     assert (event.visit_id, event.visit_date.isoformat()) == (visit_id(request_id(1)), "2026-11-20")
     assert (event.arrives_from, event.arrives_to, event.basis) == (
@@ -67,14 +70,14 @@ def test_a_place_is_said_with_its_doctor_and_window() -> None:
 
 
 def test_a_promise_that_moves_says_why() -> None:
-    _, (say,) = settled(after(HALF_TEN), ELEVEN, now=NOW, reason="doctor_unavailable")
+    _, (say,) = told_of(after(HALF_TEN), ELEVEN, now=NOW, reason="doctor_unavailable")
     event: Any = say.data
     assert event.reason == "doctor_unavailable"
 
 
 def test_a_call_without_a_place_says_since_when_and_names_a_visit_only_if_one_was_promised() -> None:
-    _, (never,) = settled(waiting(), NO_ROSTER, now=NOW)
-    _, (lost,) = settled(after(HALF_TEN), NO_ROOM, now=NOW)
+    _, (never,) = told_of(waiting(), NO_ROSTER, now=NOW)
+    _, (lost,) = told_of(after(HALF_TEN), NO_ROOM, now=NOW)
     first: Any = never.data
     second: Any = lost.data
     assert (first.cause, first.since, first.visit_id) == ("no_roster", NOW, None)
@@ -84,7 +87,7 @@ def test_a_call_without_a_place_says_since_when_and_names_a_visit_only_if_one_wa
 @pytest.mark.parametrize("status", ["cancelled", "closed"])
 def test_a_call_that_is_over_is_told_of_no_place(status: str) -> None:
     state = replace(after(HALF_TEN), status=status)
-    assert settled(state, ELEVEN, now=NOW) == (state, [])
+    assert told_of(state, ELEVEN, now=NOW) == (state, [])
 
 
 def test_a_place_given_back() -> None:
@@ -109,20 +112,20 @@ def test_a_place_given_back() -> None:
     ids=["waiting", "booked", "not placed yet"],
 )
 def test_a_withdrawal_asks_for_the_place_back(state: CallState, status: str, asks: list[str]) -> None:
-    decided = domain.cancelled(state, cancelled()).state
+    decided = calls.cancelled(state, cancelled()).state
     assert decided is not None
-    assert (decided.status, [each[2] for each in decided.pending]) == (status, asks)
+    assert (decided.status, [each.errand for each in decided.pending]) == (status, asks)
 
 
 @pytest.mark.parametrize("status", ["cancelled", "closed"])
 def test_a_withdrawal_of_what_is_over_changes_nothing(status: str) -> None:
-    decision = domain.cancelled(replace(waiting(), status=status), cancelled())
+    decision = calls.cancelled(replace(waiting(), status=status), cancelled())
     assert (decision.state, decision.dead, decision.park) == (None, None, False)
 
 
 def test_what_comes_before_its_call_waits() -> None:
-    assert domain.cancelled(None, cancelled()).park
-    assert domain.reported(None, reported("Fri 2026-11-20 11:00")).park
+    assert calls.cancelled(None, cancelled()).park
+    assert calls.reported(None, reported("Fri 2026-11-20 11:00")).park
 
 
 @pytest.mark.parametrize(
@@ -131,7 +134,7 @@ def test_what_comes_before_its_call_waits() -> None:
     ids=["taken", "unplaced", "booked", "unplaced again"],
 )
 def test_a_report_closes_the_visit(state: CallState, revision: int) -> None:
-    decision = domain.reported(state, reported("Fri 2026-11-20 11:00", outcome="not_at_home"))
+    decision = calls.reported(state, reported("Fri 2026-11-20 11:00", outcome="not_at_home"))
     assert told(decision.says) == [("visit.closed", revision)]
     assert decision.measures == [Ended("visit", "phone", "met")]
     assert decision.state is not None
@@ -140,21 +143,21 @@ def test_a_report_closes_the_visit(state: CallState, revision: int) -> None:
 
 
 def test_r13_a_report_after_closing_time_says_that_the_visit_was_missed() -> None:
-    decision = domain.reported(after(HALF_TEN), reported("Fri 2026-11-20 20:00:01"))
+    decision = calls.reported(after(HALF_TEN), reported("Fri 2026-11-20 20:00:01"))
     assert told(decision.says) == [("deadline.missed", None), ("visit.closed", 2)]
     assert decision.says[0].time == "2026-11-20T20:00:00+05:00"
     assert decision.measures == [Ended("visit", "phone", "missed")]
 
 
 def test_r13_a_visit_at_closing_time_is_met() -> None:
-    decision = domain.reported(after(HALF_TEN), reported("Fri 2026-11-20 20:00"))
+    decision = calls.reported(after(HALF_TEN), reported("Fri 2026-11-20 20:00"))
     assert decision.measures == [Ended("visit", "phone", "met")]
 
 
 def test_what_the_timer_said_missed_is_not_counted_again() -> None:
     missed = tick(after(HALF_TEN), "Fri 2026-11-20 20:00").state
     assert missed is not None
-    decision = domain.reported(missed, reported("Fri 2026-11-20 21:00"))
+    decision = calls.reported(missed, reported("Fri 2026-11-20 21:00"))
     assert told(decision.says) == [("visit.closed", 2)]
     assert decision.measures == []
 
@@ -174,7 +177,7 @@ def test_what_the_timer_said_missed_is_not_counted_again() -> None:
     ids=["said before", "said otherwise before", "withdrawn", "another clinic"],
 )
 def test_a_report_that_takes_no_effect(state: CallState, event: Any, dead: bool) -> None:
-    decision = domain.reported(state, event)
+    decision = calls.reported(state, event)
     assert decision.state is None
     assert (decision.dead is not None and decision.dead.reason == "invalid_transition") is dead
 

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from homecall.contract.envelope import Incoming, OutgoingRecord
-from services.scheduler.improve import Problem
+from services.scheduler.domain.booked_visit import call_of
+from services.scheduler.domain.improvement import Problem
 from services.scheduler.improver import Improver
+from services.scheduler.planning import Planner
 from services.scheduler.solver import solve
 from tests.unit.runtime.memory import MemoryDatabase
 from tests.unit.scheduler.office import (
@@ -187,6 +189,10 @@ async def a_town(office: Office, calls: int = 16) -> None:
         await office.hear(accepted(number=number, address=address))
 
 
+def planner(office: Office, improver: Improver) -> Planner:
+    return Planner(office.store, office.engine.changes, office.engine.settle, office.engine.lock, improver)
+
+
 class Here(Improver):
     """PyVRP in this process, so that a test need not wait for one; ``meanwhile`` happens while it plans."""
 
@@ -211,30 +217,28 @@ def promises(office: Office) -> dict[str, tuple[str, str, str]]:
 
 async def test_a_plan_moves_no_window_and_a_change_of_doctor_is_told_once() -> None:
     office = Office()
-    office.engine.clock = At(NOW)
     await a_town(office)
     before = promises(office)
-    assert office.engine.worth_planning() == DAY
+    assert office.engine.changes.worth_planning() == DAY
 
     async def send(events: list[OutgoingRecord]) -> None:
         office.published += events
 
-    result = await office.engine.plan_again(DAY, Here(), send)
+    result = await planner(office, Here()).plan(DAY, At(NOW), send)
     assert result in {"taken", "not taken"}
     after = promises(office)
     assert {each: promise[:2] for each, promise in after.items()} == {each: one[:2] for each, one in before.items()}
     day = (await office.store.load_days([DAY]))[DAY]
-    assert {each: kept["doctor"]["doctor_id"] for each, kept in day.bookings.items()} == {
+    assert {each: kept.doctor.doctor_id for each, kept in day.bookings.items()} == {
         each: promise[2] for each, promise in after.items()
     }
     await office.store.save_days([day])
     assert await office.tick(NOW) == []
-    assert office.engine.worth_planning() is None
+    assert office.engine.changes.worth_planning() is None
 
 
 async def test_a_plan_that_is_stale_is_thrown_away() -> None:
     office = Office()
-    office.engine.clock = At(NOW)
     await a_town(office)
     sent: list[OutgoingRecord] = []
 
@@ -244,7 +248,7 @@ async def test_a_plan_that_is_stale_is_thrown_away() -> None:
     async def withdrawn() -> None:
         await office.hear(cancelled(7))
 
-    assert await office.engine.plan_again(DAY, Here(withdrawn), send) == "not taken"
+    assert await planner(office, Here(withdrawn)).plan(DAY, At(NOW), send) == "not taken"
     assert sent == []
     assert await office.tick(NOW) == []
 
@@ -270,13 +274,17 @@ async def test_a_router_is_asked_before_a_call_is_placed_and_its_answer_is_kept(
             Roads.asked += 1
             return dict.fromkeys(others, (300, 330))
 
-    office = Office()
-    office.engine._roads = Roads()
+    office = Office(router=Roads())
     await a_town(office, 4)
     assert Roads.asked == 4
     day = (await Twin(office.memory).store.load_days([DAY]))[DAY]
     assert {key: (there, back) for key, there, back in day.routed[request_id(3)]}[request_id(1)] == (300, 330)
-    assert day.plan.travel.seconds(day.call(request_id(1)).spot, day.call(request_id(3)).spot) == 330
+    assert (
+        day.plan.travel.seconds(
+            *(call_of(each, day.bookings[each]).location for each in (request_id(1), request_id(3)))
+        )
+        == 330
+    )
 
 
 async def test_coordinates_are_erased_from_days_that_are_long_over() -> None:

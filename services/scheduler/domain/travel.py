@@ -7,11 +7,15 @@ up.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
+from typing import NamedTuple
 
 from homecall.standard.places import located, straight_km
+
+LONGEST_SECONDS = 86_400
+"""A longer travel time is not believed, whoever says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +44,8 @@ class Travel:
     """A clinic's travel times of one day.
 
     ``table`` holds seconds between districts; one direction serves for both where the other is not given. ``routed``
-    holds what a router said, by the keys of two spots. Coordinates that are more than ``farthest_seconds`` apart cannot
-    both be true: ``flat_seconds`` serves, as if there were none.
+    holds a router's seconds, by the keys of two places. Coordinates more than ``farthest_seconds`` apart cannot both be
+    true: ``flat_seconds`` serves, as if there were none.
     """
 
     flat_seconds: int = 600
@@ -49,11 +53,11 @@ class Travel:
     speed_kmh: float = 20.0
     table: Mapping[tuple[str, str], int] = field(default_factory=dict)
     routed: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    farthest_seconds: int = 86_400
+    farthest_seconds: int = LONGEST_SECONDS
 
-    def alike(self, spot: Location) -> int | None:
+    def uniform_seconds(self, location: Location) -> int | None:
         """How long it takes to a place from any other and back, where nothing tells them apart; else None."""
-        return None if self.routed or self.table or spot.known else self.flat_seconds
+        return None if self.routed or self.table or location.known else self.flat_seconds
 
     def seconds(self, one: Location, other: Location) -> int:
         """From one to the other."""
@@ -80,3 +84,21 @@ class Travel:
         if lat is None or lon is None or to_lat is None or to_lon is None:
             return None
         return straight_km(lat, lon, to_lat, to_lon) * self.road_factor / self.speed_kmh * 3600
+
+
+class Leg(NamedTuple):
+    """A router's travel times between a visit and another place of the day: seconds there and back."""
+
+    key: str
+    there: int
+    back: int
+
+
+def pairs_of(routed: Mapping[str, Sequence[Leg]]) -> dict[tuple[str, str], int]:
+    """A router's travel times by the keys of two places; an earlier release kept whatever the router had said."""
+    pairs: dict[tuple[str, str], int] = {}
+    for request_id, legs in routed.items():
+        for key, there, back in legs:
+            if min(there, back) >= 0 and max(there, back) <= LONGEST_SECONDS:
+                pairs[request_id, key], pairs[key, request_id] = there, back
+    return pairs

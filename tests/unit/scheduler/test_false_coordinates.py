@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from homecall.standard.places import located
-from services.scheduler.route import Route
-from services.scheduler.travel import Location, Travel
+from services.scheduler.domain.route import Route
+from services.scheduler.domain.travel import Location, Travel
 from tests.unit.scheduler.office import CLINIC, FRIDAY, Office, accepted, doctor, request_id, roster, said
 from tests.unit.standard.local_times import at
 
@@ -88,8 +88,8 @@ async def test_what_is_out_of_reach_is_flagged_with_the_visit() -> None:
     ((_, _, data),) = await office.hear(at_place(2, HOME))
     assert data["flags"] == []
     day = (await office.store.load_days([DAY]))[DAY]
-    assert "lat" not in day.bookings[request_id(1)]
-    assert day.bookings[request_id(2)]["lat"] == HOME[0]
+    assert day.bookings[request_id(1)].lat is None
+    assert day.bookings[request_id(2)].lat == HOME[0]
 
 
 async def flags_of(*places: tuple[float, float], start: tuple[float, float] | None = None) -> list[bool]:
@@ -140,7 +140,7 @@ async def test_what_intake_flagged_is_not_looked_at() -> None:
     office = Office()
     await office.hear(roster(doctor(shift=ALL_DAY)))
     await office.hear(at_place(1, VILLAGE, flags=[FLAG]))
-    assert "lat" not in (await office.state(1)).call
+    assert (await office.state(1)).call.lat is None
 
 
 async def test_a_day_that_an_earlier_release_stored_with_such_a_place_serves_the_others() -> None:

@@ -8,9 +8,14 @@ from random import Random
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from services.scheduler.improve import FORBIDDEN, adopt, cost, problem_of
-from services.scheduler.routing import Booking, Call, Day, Dispatch, Doctor, NoPlace, Roster
-from services.scheduler.travel import Location
+from services.scheduler.domain import insertion
+from services.scheduler.domain.bookings import Booking, Call, NoPlace
+from services.scheduler.domain.dispatch import Dispatch
+from services.scheduler.domain.improvement import FORBIDDEN, apply_if_better, cost, problem_of
+from services.scheduler.domain.plan import DayPlan
+from services.scheduler.domain.repair import displaced, repair
+from services.scheduler.domain.roster import Doctor, Roster
+from services.scheduler.domain.travel import Location
 
 MIDNIGHT = datetime(2026, 11, 23, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -103,7 +108,7 @@ class Ledger:
     """Plays a day and keeps its own book of who asked and what was promised, to hold against what the day does."""
 
     def __init__(self, roster: Roster | None, dispatch: Dispatch) -> None:
-        self.day = Day(roster, dispatch=dispatch)
+        self.day = DayPlan(roster, dispatch=dispatch)
         self.now = clock(8 * 60)
         self.calls: dict[str, Call] = {}
         self.waiting: dict[str, NoPlace] = {}
@@ -118,7 +123,7 @@ class Ledger:
                 self.place(happening)
             case Call(request_id=request_id):
                 before = self.day.bookings.get(request_id)
-                assert before is None or self.day.place(self.calls[request_id], self.now) == before
+                assert before is None or insertion.place(self.day, self.calls[request_id], self.now) == before
             case str(request_id):
                 had = self.day.bookings.get(request_id)
                 assert self.day.free(request_id, self.now) == had
@@ -143,7 +148,7 @@ class Ledger:
                 raise AssertionError(happening)
 
     def place(self, call: Call) -> None:
-        outcome = self.day.place(call, self.now)
+        outcome = insertion.place(self.day, call, self.now)
         if isinstance(outcome, NoPlace):
             assert outcome.cause == ("no_roster" if self.day.roster is None else "no_capacity")
             self.waiting[call.request_id] = outcome
@@ -174,16 +179,16 @@ class Ledger:
             if not duty and doctor.on_duty and call.district_id not in doctor.districts:
                 continue
             route = self.day.routes[doctor.doctor_id]
-            leave, spot = max(route.begins, int(-(-self.now.timestamp() // 1))), route.start
+            leave, location = max(route.begins, int(-(-self.now.timestamp() // 1))), route.start
             for number, stop in enumerate(stops):
                 if number >= route.begun:
-                    arrives = max(leave + self.day.travel.seconds(spot, stop.spot), stop.earliest)
+                    arrives = max(leave + self.day.travel.seconds(location, stop.location), stop.earliest)
                     leave = arrives + stop.service
                 else:
                     leave = max(leave, stop.ends)
-                spot = stop.spot
+                location = stop.location
             visit = roster.visit_minutes * 60 if roster else 0
-            arrives = max(leave + self.day.travel.seconds(spot, call.spot), -(-leave // 300) * 300)
+            arrives = max(leave + self.day.travel.seconds(location, call.location), -(-leave // 300) * 300)
             if arrives + visit <= route.until:
                 found.append(doctor.doctor_id)
         return found
@@ -191,8 +196,8 @@ class Ledger:
     def settle(self) -> None:
         """Place again what does not hold any more: each changed promise is said, and no other is changed."""
         before = dict(self.day.bookings)
-        gone = {booking.request_id for booking in self.day.repair(self.calls, self.now)}
-        assert self.day.displaced(self.now) == []
+        gone = {booking.request_id for booking in repair(self.day, self.calls, self.now)}
+        assert displaced(self.day, self.now) == []
         for request_id, was in before.items():
             now = self.day.bookings.get(request_id)
             if request_id not in gone:
@@ -222,7 +227,7 @@ class Ledger:
                 sorted(route, key=lambda visit: (problem.earliest[visit], dice.random())) for route in problem.routes
             ]
         before = dict(self.day.bookings)
-        changed = adopt(self.day, problem, routes, self.now)
+        changed = apply_if_better(self.day, problem, routes, self.now)
         for request_id, was in before.items():
             now = self.day.bookings[request_id]
             assert (now.arrives_from, now.arrives_to) == (was.arrives_from, was.arrives_to)
@@ -230,7 +235,7 @@ class Ledger:
             self.promised[request_id] = now
         if changed is not None:
             assert cost(problem, routes) < min(cost(problem, problem.routes), FORBIDDEN)
-            assert self.day.displaced(self.now) == []
+            assert displaced(self.day, self.now) == []
 
     def check(self) -> None:
         """What holds at any moment."""
@@ -261,9 +266,9 @@ class Ledger:
         """One after the other, with the way between them: for what is still to come."""
         before: Booking | None = None
         for booking in route:
-            spot = booking.spot or Location(booking.request_id)
+            location = booking.location or Location(booking.request_id)
             if before is not None and booking.planned_at > self.now:
-                way = self.day.travel.seconds(before.spot or Location(before.request_id), spot)
+                way = self.day.travel.seconds(before.location or Location(before.request_id), location)
                 left = max(before.ends_at, min(self.now, booking.planned_at))
                 if booking.planned_at - timedelta(seconds=way) > self.now:
                     assert before.ends_at + timedelta(seconds=way) <= booking.planned_at
@@ -294,13 +299,13 @@ def test_the_same_inputs_give_the_same_places(
     now = clock(9 * 60)
     shuffled = list(roster.doctors)
     shuffle.shuffle(shuffled)
-    day = Day(roster, dispatch=dispatch)
-    again = Day(replace(roster, doctors=tuple(shuffled)), dispatch=dispatch)
+    day = DayPlan(roster, dispatch=dispatch)
+    again = DayPlan(replace(roster, doctors=tuple(shuffled)), dispatch=dispatch)
     for n, call in enumerate(asked):
         moment = now + n * 5 * MINUTE
         if n == len(asked) // 2:
             stored = list(again.bookings.values())
             shuffle.shuffle(stored)
-            again = Day(again.roster, stored, dispatch=dispatch)
-        assert again.place(call, moment) == day.place(call, moment)
+            again = DayPlan(again.roster, stored, dispatch=dispatch)
+        assert insertion.place(again, call, moment) == insertion.place(day, call, moment)
     assert dict(again.bookings) == dict(day.bookings)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
+
+from services.scheduler.domain.bookings import Call
 
 _ASKS = {"red_flag": bool, "urgency": str, "age_below": int, "age_above": int}
 
@@ -46,6 +49,11 @@ class WaitingOrder:
         for line in self.lines:
             rank = rank * 2 + (not line.holds(red_flag=red_flag, urgency=urgency, age_years=age_years))
         return rank
+
+
+def order_of_waiting(calls: Iterable[Call]) -> list[Call]:
+    """Who is placed first as room appears: by rank, then by time of acceptance."""
+    return sorted(calls, key=lambda each: each.priority)
 
 
 def read_waiting_order(text: str) -> WaitingOrder:

@@ -1,15 +1,17 @@
 """A day settled anew: after a roster, a drop-out, a withdrawal; promises first, then whoever waits by priority."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from services.scheduler import app as module
-from services.scheduler.app import _replan
-from services.scheduler.domain import CallState, dispatch_of
-from services.scheduler.store import ClinicDay
+from services.scheduler.domain.clinic_day import ClinicDay, Mark
+from services.scheduler.domain.dispatch import dispatch_of
+from services.scheduler.domain.settling import Settling
+from services.scheduler.domain.state import CallState
+from services.scheduler.planning import DayChanges
 from tests.unit.scheduler.office import (
     CLINIC,
     FRIDAY,
@@ -40,12 +42,16 @@ def names(said: list[tuple[str, str, Any]]) -> list[tuple[str, str]]:
     return [(type_, numbers[subject]) for type_, subject, _ in said]
 
 
+def _replan(day: ClinicDay, waiting: Sequence[CallState], now: datetime) -> None:
+    Settling(day).replan(waiting, now)
+
+
 def waiting(number: int, when: str, **over: Any) -> CallState:
     return take(accepted(when, number, **over), NOW)
 
 
 def test_who_is_placed_first_as_room_appears() -> None:
-    day = ClinicDay(CLINIC, FRIDAY)
+    day = ClinicDay(CLINIC, date.fromisoformat(FRIDAY))
     day.take_roster(roster_event(doctor()), "cause-1")
     calls = [
         waiting(1, "Fri 2026-11-20 08:00"),
@@ -55,38 +61,38 @@ def test_who_is_placed_first_as_room_appears() -> None:
         waiting(5, "Fri 2026-11-20 07:59:59"),
     ]
     _replan(day, calls, at(NOW))
-    by_time = sorted(day.bookings, key=lambda each: day.bookings[each]["from"])
+    by_time = sorted(day.bookings, key=lambda each: day.bookings[each].arrives_from)
     assert by_time == [request_id(number) for number in (3, 4, 2, 5)]  # 10:00 to 12:00 holds four
     assert set(day.moved) == set(by_time)
 
 
 def test_promises_come_before_whoever_waits() -> None:
-    day = ClinicDay(CLINIC, FRIDAY)
+    day = ClinicDay(CLINIC, date.fromisoformat(FRIDAY))
     day.take_roster(roster_event(doctor("a"), doctor("b", districts=[])), "cause-1")
     promised = waiting(1, "Fri 2026-11-20 09:00")
     _replan(day, [promised], at(NOW))
-    assert day.bookings[request_id(1)]["doctor"]["doctor_id"] == "a"
+    assert day.bookings[request_id(1)].doctor.doctor_id == "a"
     day.clean()
     day.take_unavailable("a", at(NOW), "cause-2")
     day.take_roster(roster_event(doctor("a"), doctor("b", max_visits=1), revision=2), "cause-3")
     _replan(day, [waiting(2, "Fri 2026-11-20 08:00", urgency="urgent", red_flags=["seizures"])], at(NOW))
-    assert {each: kept["doctor"]["doctor_id"] for each, kept in day.bookings.items()} == {request_id(1): "b"}
-    assert day.moved == {request_id(1): ["cause-3", "roster_changed"]}
+    assert {each: kept.doctor.doctor_id for each, kept in day.bookings.items()} == {request_id(1): "b"}
+    assert day.moved == {request_id(1): Mark("cause-3", "roster_changed")}
 
 
 def test_a_promise_without_room_is_told_too() -> None:
-    day = ClinicDay(CLINIC, FRIDAY)
+    day = ClinicDay(CLINIC, date.fromisoformat(FRIDAY))
     day.take_roster(roster_event(doctor("a")), "cause-1")
     _replan(day, [waiting(1, "Fri 2026-11-20 09:00")], at(NOW))
     day.clean()
     day.take_unavailable("a", at(NOW), "cause-2")
     _replan(day, [], at(NOW))
     assert day.bookings == {}
-    assert day.moved == {request_id(1): ["cause-2", "doctor_unavailable"]}
+    assert day.moved == {request_id(1): Mark("cause-2", "doctor_unavailable")}
 
 
 def test_a_day_that_holds_is_left_alone() -> None:
-    day = ClinicDay(CLINIC, FRIDAY)
+    day = ClinicDay(CLINIC, date.fromisoformat(FRIDAY))
     day.take_roster(roster_event(doctor("a")), "cause-1")
     _replan(day, [waiting(1, "Fri 2026-11-20 09:00")], at(NOW))
     day.clean()
@@ -123,7 +129,7 @@ async def test_what_a_roster_or_a_drop_out_moves_goes_on_with_its_trace(killed: 
     dropped = replace(unavailable("a", "09:00"), traceparent=trace)
     if killed:
         # The day is marked, and nobody is told before another process finds it.
-        await office.engine._take_rosters({0: dropped})
+        await office.engine.take_rosters({0: dropped})
         office = Office(database=office.memory.as_database)
         await office.tick(NOW)
     else:
@@ -253,29 +259,25 @@ async def test_a_day_that_cannot_be_settled_keeps_no_other_back(monkeypatch: pyt
     for doc in before.memory.collection("days").docs.values():
         doc["dirty"] = ["cause-1", "room"]
     office = Office(database=before.memory.as_database)
-    sound = office.engine._replan
+    sound = office.engine.settler.replan
 
-    async def replan(keys: set[str], now: datetime) -> dict[str, ClinicDay]:
+    async def replan(keys: Collection[str], now: datetime) -> list[Settling]:
         if f"{CLINIC}|{FRIDAY}" in keys:
             raise ValueError("a day of another release")
         return await sound(keys, now)
 
-    monkeypatch.setattr(office.engine, "_replan", replan)
+    monkeypatch.setattr(office.engine.settler, "replan", replan)
     await office.tick(NOW)
     assert await office.store.dirty_days() == [f"{CLINIC}|{FRIDAY}"]
 
 
-async def test_days_that_nobody_plans_again_are_not_remembered_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_MOST_WORTH", 1)
-    office = Office()
-    for day in (FRIDAY, SATURDAY):
-        await office.handle(roster(doctor("a"), day=day))
-    await office.handle(*CALLS)
-    office.engine._changed([changed_day(FRIDAY), changed_day(SATURDAY)])
-    assert list(office.engine._worth) == [f"{CLINIC}|{SATURDAY}"]
+def test_days_that_nobody_plans_again_are_not_remembered_without_end() -> None:
+    changes = DayChanges(most=1)
+    changes.note([changed_day(FRIDAY), changed_day(SATURDAY)])
+    assert list(changes._days) == [f"{CLINIC}|{SATURDAY}"]
 
 
 def changed_day(day: str) -> ClinicDay:
-    found = ClinicDay(CLINIC, day)
+    found = ClinicDay(CLINIC, date.fromisoformat(day))
     found.mark_dirty("cause-1", "room")
     return found

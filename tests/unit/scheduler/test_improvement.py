@@ -10,16 +10,21 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.scheduler.improve import Problem, adopt, cost, problem_of
+from services.scheduler.domain import insertion
+from services.scheduler.domain.bookings import Call
+from services.scheduler.domain.dispatch import Dispatch
+from services.scheduler.domain.improvement import Problem, apply_if_better, cost, problem_of
+from services.scheduler.domain.plan import DayPlan
+from services.scheduler.domain.repair import displaced
+from services.scheduler.domain.roster import Doctor, Roster
 from services.scheduler.improver import Improver
-from services.scheduler.routing import Call, Day, Dispatch, Doctor, Roster
 from services.scheduler.solver import solve
 
 ALMATY = ZoneInfo("Asia/Almaty")
 NINE = datetime(2026, 11, 23, 9, tzinfo=ALMATY)
 
 
-def a_day(calls: int = 16, dispatch: Dispatch | None = None, **over: Any) -> Day:
+def a_day(calls: int = 16, dispatch: Dispatch | None = None, **over: Any) -> DayPlan:
     """Two doctors at the centre; calls in turn from four corners of the town, so that insertion drives to and fro."""
     doctors = tuple(
         Doctor(
@@ -35,11 +40,11 @@ def a_day(calls: int = 16, dispatch: Dispatch | None = None, **over: Any) -> Day
         )
         for each in "ab"
     )
-    day = Day(Roster(1, tuple(replace(each, **over) for each in doctors)), dispatch=dispatch)
+    day = DayPlan(Roster(1, tuple(replace(each, **over) for each in doctors)), dispatch=dispatch)
     for number in range(calls):
         lat, lon = [(43.22, 76.87), (43.28, 76.93), (43.22, 76.93), (43.28, 76.87)][number % 4]
         facts = Call(f"call {number}", False, None, "same_day", False, NINE, lat + number / 5000, lon)
-        day.place(facts, NINE + timedelta(minutes=number))
+        insertion.place(day, facts, NINE + timedelta(minutes=number))
     return day
 
 
@@ -51,9 +56,9 @@ def test_a_better_order_keeps_every_window() -> None:
     routes = solve(problem, 5, 300)
     assert routes is not None
     assert cost(problem, routes) <= cost(problem, problem.routes)
-    took = adopt(day, problem, routes, now)
+    took = apply_if_better(day, problem, routes, now)
     assert {each: (b.arrives_from, b.arrives_to) for each, b in day.bookings.items()} == before
-    assert day.displaced(now) == []
+    assert displaced(day, now) == []
     if took is not None:
         assert sum(route.driven for route in day.routes.values()) < cost(problem, problem.routes)
 
@@ -63,7 +68,7 @@ def test_another_doctor_must_save_more_than_the_weight() -> None:
     problem = problem_of(day, now)
     assert problem is not None
     routes = solve(problem, 5, 300)
-    assert routes is None or not adopt(day, problem, routes, now)
+    assert routes is None or not apply_if_better(day, problem, routes, now)
 
 
 def swapped(problem: Problem) -> list[list[int]]:
@@ -87,18 +92,18 @@ def test_what_is_stale_or_breaks_a_rule_is_not_taken(what: str) -> None:
         if what == "begun":
             now += timedelta(hours=2)
         elif what == "a new call":
-            day.place(Call("new", False, None, "same_day", False, NINE, 43.25, 76.9), now)
+            insertion.place(day, Call("new", False, None, "same_day", False, NINE, 43.25, 76.9), now)
         else:
             day.free("call 7", now)
     before = dict(day.bookings)
-    assert adopt(day, problem, routes, now) is None
+    assert apply_if_better(day, problem, routes, now) is None
     assert dict(day.bookings) == before
 
 
 def test_where_nothing_is_known_of_the_ways_there_is_nothing_to_improve() -> None:
     day = a_day(0)
     for number in range(4):
-        day.place(Call(f"call {number}", False, None, "same_day", False, NINE), NINE)
+        insertion.place(day, Call(f"call {number}", False, None, "same_day", False, NINE), NINE)
     assert problem_of(day, NINE) is None
 
 
@@ -107,10 +112,10 @@ def test_a_large_clinic_is_planned_part_by_part_and_every_doctor_has_a_turn() ->
         Doctor(f"{n:02}", "D", "gp", frozenset(), NINE, NINE.replace(hour=20), 30, False, (43.2 + n / 500, 76.9))
         for n in range(40)
     )
-    day = Day(Roster(1, doctors))
+    day = DayPlan(Roster(1, doctors))
     for number in range(200):
         place = (43.2 + number % 40 / 500, 76.9 + number // 40 / 100)
-        day.place(Call(f"call {number}", False, None, "same_day", False, NINE, *place), NINE)
+        insertion.place(day, Call(f"call {number}", False, None, "same_day", False, NINE, *place), NINE)
     parts = [problem_of(day, NINE, part=part) for part in range(8)]
     assert {doctor for problem in parts if problem for doctor in problem.doctors} == {
         each.doctor_id for each in doctors

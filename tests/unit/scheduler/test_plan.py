@@ -9,20 +9,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.scheduler.routing import (
-    Booking,
-    Call,
-    Day,
-    Dispatch,
-    DistrictKind,
-    Doctor,
-    NoPlace,
-    Roster,
-    Urgency,
-    district_of,
-    order_of_waiting,
-)
-from services.scheduler.travel import Location
+from services.scheduler.domain import insertion
+from services.scheduler.domain.bookings import Booking, Call, NoPlace, Urgency
+from services.scheduler.domain.dispatch import Dispatch
+from services.scheduler.domain.districts import DistrictKind, district_of
+from services.scheduler.domain.plan import DayPlan
+from services.scheduler.domain.repair import displaced, repair
+from services.scheduler.domain.roster import Doctor, Roster
+from services.scheduler.domain.travel import Location
+from services.scheduler.domain.waiting import order_of_waiting
 
 ALMATY = ZoneInfo("Asia/Almaty")
 AT_ONCE = Dispatch(lead=0)
@@ -72,10 +67,10 @@ def _booking(
     return Booking(request_id, doctor_id, begin, closes, begin, ends, urgent, "district", child, Location(request_id))
 
 
-def day_of(roster: str, booked: str = "", dispatch: Dispatch = AT_ONCE, **unavailable: str) -> Day:
+def day_of(roster: str, booked: str = "", dispatch: Dispatch = AT_ONCE, **unavailable: str) -> DayPlan:
     """A day; unavailable doctors by keyword: ``a="10:00"``."""
     absent = {who: at(since) for who, since in unavailable.items()}
-    return Day(Roster(1, doctors(roster)), bookings(booked), absent, dispatch)
+    return DayPlan(Roster(1, doctors(roster)), bookings(booked), absent, dispatch)
 
 
 def call(
@@ -91,9 +86,9 @@ def call(
     return Call(request_id, child, district, urgency, red_flag, at(accepted), rank=rank)
 
 
-def placed(day: Day, what: Call, now: str = "09:00") -> str:
+def placed(day: DayPlan, what: Call, now: str = "09:00") -> str:
     """The placement in words: ``doctor basis HH:MM-HH:MM``, or the cause."""
-    outcome = day.place(what, at(now))
+    outcome = insertion.place(day, what, at(now))
     if isinstance(outcome, NoPlace):
         return outcome.cause
     return f"{outcome.doctor_id} {outcome.basis} {outcome.arrives_from:%H:%M}-{outcome.arrives_to:%H:%M}"
@@ -141,7 +136,7 @@ URGENT = call(district="d1", urgency="urgent")
 
 def test_an_urgent_call_gets_the_earliest_arrival_and_pushes_others_within_their_windows() -> None:
     day = day_of("a gp d1", "x a 09:10; y a 09:40")
-    urgent = day.place(URGENT, at("08:55"))
+    urgent = insertion.place(day, URGENT, at("08:55"))
     assert isinstance(urgent, Booking)
     assert (urgent.planned_at, urgent.arrives_from) == (at("09:05"), at("09:05"))
     assert at("09:35") <= day.bookings["x"].planned_at <= day.bookings["x"].arrives_to
@@ -151,7 +146,7 @@ def test_an_urgent_call_gets_the_earliest_arrival_and_pushes_others_within_their
 
 def test_an_urgent_call_pushes_nobody_out_of_a_window() -> None:
     day = day_of("a gp d1", "x a 09:10-09:15")
-    urgent = day.place(URGENT, at("08:55"))
+    urgent = insertion.place(day, URGENT, at("08:55"))
     assert isinstance(urgent, Booking)
     assert urgent.planned_at == at("09:40")
     assert day.bookings["x"].planned_at == at("09:10")
@@ -159,9 +154,9 @@ def test_an_urgent_call_pushes_nobody_out_of_a_window() -> None:
 
 def test_an_urgent_visit_is_pushed_by_no_more_than_the_clinic_says() -> None:
     day = day_of("a gp d1")
-    urgent = day.place(URGENT, at("09:00"))
+    urgent = insertion.place(day, URGENT, at("09:00"))
     for number in range(8):
-        day.place(call(f"more {number}", district="d1", urgency="urgent"), at("09:00"))
+        insertion.place(day, call(f"more {number}", district="d1", urgency="urgent"), at("09:00"))
     assert isinstance(urgent, Booking)
     assert day.bookings["call"].planned_at <= urgent.planned_at + timedelta(minutes=AT_ONCE.urgent_within)
 
@@ -183,18 +178,18 @@ def test_an_urgent_visit_is_pushed_by_no_more_than_the_clinic_says() -> None:
             ("the last place before the doctor leaves", day_of("a gp", a="10:00"), "09:30", "09:30-09:40"),
             ("none once the doctor leaves", day_of("a gp", a="10:00"), "09:31", "no_capacity"),
             ("max_visits counts the visits made", day_of("a gp max=2", "a*2"), "15:00", "no_capacity"),
-            ("no roster yet", Day(), "09:00", "no_roster"),
+            ("no roster yet", DayPlan(), "09:00", "no_roster"),
         ]
     ],
 )
-def test_the_window(day: Day, now: str, expected: str) -> None:
+def test_the_window(day: DayPlan, now: str, expected: str) -> None:
     assert placed(day, call(), now).split()[-1] == expected
 
 
 def test_the_roster_says_how_long_a_visit_and_the_way_to_it_are() -> None:
-    day = Day(Roster(1, doctors("a gp"), visit_minutes=15, travel_minutes=25), dispatch=AT_ONCE)
+    day = DayPlan(Roster(1, doctors("a gp"), visit_minutes=15, travel_minutes=25), dispatch=AT_ONCE)
     for number in range(2):
-        day.place(call(str(number), urgency="urgent"), at("09:00"))
+        insertion.place(day, call(str(number), urgency="urgent"), at("09:00"))
     planned = [(f"{each.planned_at:%H:%M}", f"{each.ends_at:%H:%M}") for each in day.bookings.values()]
     assert planned == [("09:25", "09:40"), ("10:05", "10:20")]
 
@@ -202,10 +197,10 @@ def test_the_roster_says_how_long_a_visit_and_the_way_to_it_are() -> None:
 def test_a_call_goes_where_it_lies_on_the_way() -> None:
     """Two doctors drive to the north and to the south: each call goes to whom it costs the least travel."""
     roster = Roster(1, tuple(replace(each, start=(43.25, 76.9)) for each in doctors("a gp; b gp")))
-    day = Day(roster, dispatch=Dispatch(load_weight=0))
+    day = DayPlan(roster, dispatch=Dispatch(load_weight=0))
     near = {"north": 43.29, "south": 43.21, "north too": 43.295, "south too": 43.205}
     for name, lat in near.items():
-        day.place(replace(call(name), lat=lat, lon=76.9), at("09:00"))
+        insertion.place(day, replace(call(name), lat=lat, lon=76.9), at("09:00"))
     who = {name: day.bookings[name].doctor_id for name in near}
     assert who["north"] == who["north too"]
     assert who["south"] == who["south too"]
@@ -213,7 +208,7 @@ def test_a_call_goes_where_it_lies_on_the_way() -> None:
 
 def test_a_choice_is_explained_with_what_it_was_chosen_over() -> None:
     day = day_of("a gp; b gp d1; c gp; e gp; f gp", "b*1")
-    booking = day.place(ADULT, at("09:00"))
+    booking = insertion.place(day, ADULT, at("09:00"))
     assert isinstance(booking, Booking)
     why: Any = booking.why
     assert (why["by"], why["basis"], why["extra_travel_minutes"], why["load"]) == ("least travel", "district", 10, 0.05)
@@ -223,8 +218,8 @@ def test_a_choice_is_explained_with_what_it_was_chosen_over() -> None:
 
 def test_a_call_keeps_its_booking_and_gives_it_back_once() -> None:
     day = day_of("a gp")
-    first = day.place(call("one"), at("09:00"))
-    assert day.place(call("one"), at("12:00")) == first
+    first = insertion.place(day, call("one"), at("09:00"))
+    assert insertion.place(day, call("one"), at("12:00")) == first
     assert dict(day.bookings) == {"one": first}
     assert day.free("one", at("09:00")) == first
     assert day.free("one", at("09:00")) is None
@@ -233,7 +228,7 @@ def test_a_call_keeps_its_booking_and_gives_it_back_once() -> None:
 
 def test_a_place_given_back_lets_the_next_come_earlier_but_not_before_its_window() -> None:
     day = day_of("a gp", "x a 09:10; y a 09:40-10:40")
-    urgent = day.place(URGENT, at("08:50"))
+    urgent = insertion.place(day, URGENT, at("08:50"))
     assert isinstance(urgent, Booking)
     assert day.bookings["y"].planned_at >= at("10:00")
     day.free("call", at("08:50"))
@@ -243,7 +238,7 @@ def test_a_place_given_back_lets_the_next_come_earlier_but_not_before_its_window
 def test_a_visit_that_is_over_early_lets_the_next_begin() -> None:
     x, y = bookings("x a 09:10; y a 09:15-10:15")
     later = replace(y, planned_at=at("09:40"), ends_at=at("10:00"))
-    day = Day(Roster(1, doctors("a gp")), [x, later], dispatch=AT_ONCE)
+    day = DayPlan(Roster(1, doctors("a gp")), [x, later], dispatch=AT_ONCE)
     assert day.over("x", at("09:12"), at("09:12"))
     assert day.bookings["x"].ends_at == at("09:12")
     assert day.bookings["y"].planned_at == at("09:22")
@@ -251,7 +246,7 @@ def test_a_visit_that_is_over_early_lets_the_next_begin() -> None:
 
 
 def test_a_roster_makes_room() -> None:
-    day = Day()
+    day = DayPlan()
     assert placed(day, call()) == "no_roster"
     day.take_roster(Roster(1, doctors("a therapist max=0")))
     assert placed(day, call()) == "no_capacity"
@@ -262,7 +257,7 @@ def test_a_roster_makes_room() -> None:
 
 
 def test_windows_are_in_the_zone_of_the_shift_whatever_zone_now_is_in() -> None:
-    outcome = day_of("a gp").place(call(), at("09:00").astimezone(UTC))
+    outcome = insertion.place(day_of("a gp"), call(), at("09:00").astimezone(UTC))
     assert isinstance(outcome, Booking)
     assert outcome.arrives_from.isoformat() == "2026-11-23T09:00:00+05:00"
     assert outcome.arrives_to.isoformat() == "2026-11-23T11:00:00+05:00"
@@ -270,7 +265,7 @@ def test_windows_are_in_the_zone_of_the_shift_whatever_zone_now_is_in() -> None:
 
 def test_a_time_without_an_offset_is_refused() -> None:
     with pytest.raises(ValueError, match="time without an offset"):
-        day_of("a gp").place(call(), at("09:00").replace(tzinfo=None))
+        insertion.place(day_of("a gp"), call(), at("09:00").replace(tzinfo=None))
 
 
 @pytest.mark.parametrize("minutes", [{"visit_minutes": 0}, {"travel_minutes": -1}])
@@ -309,19 +304,19 @@ MORNING = "over a 08:10; begun a 08:55; next a 09:25; late a 16:00"
             ("an adult's is now a paediatrician", day_of("a paediatrician", "x a 10:00 adult"), "x"),
             ("a child's is now a gp", day_of("a gp", "x a 10:00 child"), ""),
             ("urgent ones first", day_of("b gp", "x a 10:00; y a 11:00-13:00 urgent"), "y x"),
-            ("nothing is judged without a roster", Day(None, bookings(MORNING)), ""),
+            ("nothing is judged without a roster", DayPlan(None, bookings(MORNING)), ""),
         ]
     ],
 )
-def test_what_a_changed_day_moves(day: Day, moved: str) -> None:
-    assert [gone.request_id for gone in day.displaced(at("09:00"))] == moved.split()
+def test_what_a_changed_day_moves(day: DayPlan, moved: str) -> None:
+    assert [gone.request_id for gone in displaced(day, at("09:00"))] == moved.split()
 
 
-def again(day: Day, now: str = "09:00", **over: Any) -> dict[str, str]:
+def again(day: DayPlan, now: str = "09:00", **over: Any) -> dict[str, str]:
     """Who was placed again, and where: ``doctor HH:MM-HH:MM``, or ``none``."""
     calls = {request_id: call(request_id, **over) for request_id in day.bookings}
-    gone = day.repair(calls, at(now))
-    assert day.displaced(at(now)) == []
+    gone = repair(day, calls, at(now))
+    assert displaced(day, at(now)) == []
     return {
         each.request_id: f"{now.doctor_id} {now.arrives_from:%H:%M}-{now.arrives_to:%H:%M}"
         if (now := day.bookings.get(each.request_id))  # type: ignore[assignment]  # the walrus reuses a free name
@@ -402,7 +397,7 @@ def test_a_full_day_of_a_large_clinic_is_decided_fast() -> None:
     """60 doctors and 1,500 calls with coordinates: a clinic-day of 150 calls may take 20 ms for each."""
     lines = ";".join(f"{n:02} gp d{n % 45} max=27 07:00-20:00 {'duty' if n >= 54 else ''}" for n in range(60))
     roster = Roster(1, tuple(replace(each, start=(43.25, 76.9)) for each in doctors(lines)), visit_minutes=15)
-    day = Day(roster)
+    day = DayPlan(roster)
     spent: list[float] = []
     for n in range(1500):
         asked = replace(
@@ -411,6 +406,6 @@ def test_a_full_day_of_a_large_clinic_is_decided_fast() -> None:
             lon=76.85 + n * 53 % 100 / 1000,
         )
         started = time.process_time()
-        assert isinstance(day.place(asked, at("08:00") + timedelta(seconds=n * 20)), Booking)
+        assert isinstance(insertion.place(day, asked, at("08:00") + timedelta(seconds=n * 20)), Booking)
         spent.append(time.process_time() - started)
     assert quantiles(spent, n=100)[98] < 0.1

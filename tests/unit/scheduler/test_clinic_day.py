@@ -1,18 +1,23 @@
 """A clinic's day as it is kept: places, rosters, who dropped out, and the write that stores just what changed."""
 
 from collections import Counter
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from pymongo import InsertOne, UpdateOne
 
 from homecall.contract.types import in_zone
-from services.scheduler.routing import Call
-from services.scheduler.store import ClinicDay
+from services.scheduler.domain.booked_visit import BookedVisit, call_of
+from services.scheduler.domain.bookings import Call
+from services.scheduler.domain.clinic_day import Absence, ClinicDay, Mark
+from services.scheduler.domain.repair import displaced
+from services.scheduler.domain.roster import NamedDoctor
+from services.scheduler.store import _operation
 from tests.unit.scheduler.office import CLINIC, FRIDAY, doctor, request_id, roster_event
 from tests.unit.standard.local_times import at
 
+DAY = date.fromisoformat(FRIDAY)
 NOW = at("Fri 2026-11-20 10:00")
 ANNE, BOLAT = request_id(1), request_id(2)
 
@@ -30,7 +35,7 @@ def call(request: str = ANNE, **over: Any) -> Call:
 
 
 def a_day(*doctors: dict[str, Any], version: int = 0) -> ClinicDay:
-    day = ClinicDay(CLINIC, FRIDAY, version=version)
+    day = ClinicDay(CLINIC, DAY, version=version)
     day.take_roster(roster_event(*doctors), "cause-1")
     return day
 
@@ -43,8 +48,8 @@ def stored(day: ClinicDay) -> ClinicDay:
 
 
 def change(day: ClinicDay) -> dict[str, Any]:
-    """The update that the day asks for, without the load, which is reckoned from the rest."""
-    operation: Any = day.operation("token")
+    """The update that the day asks for, without the load, which follows from the rest."""
+    operation: Any = _operation(day, "token")
     assert isinstance(operation, UpdateOne)
     assert operation._filter == {"_id": f"{CLINIC}|{FRIDAY}", "v": day.version}
     asked: dict[str, Any] = dict(operation._doc)
@@ -52,7 +57,8 @@ def change(day: ClinicDay) -> dict[str, Any]:
     assert asked["$set"].pop("w") == "token"
     assert asked["$set"].pop("changed_at") > 0
     counted = {"roster", "unavailable", "bookings"} & {path.split(".")[0] for part in asked.values() for path in part}
-    assert asked["$set"].pop("load", None) == (day.load() if counted else None)
+    load = asked["$set"].pop("load", None)
+    assert load == day.load() if counted else load in (None, day.load())
     return asked
 
 
@@ -62,12 +68,12 @@ def test_a_place_is_kept_with_what_is_needed_to_place_it_again() -> None:
     assert place is not None
     # An urgent call is promised the earliest time; the doctor, there until 12:00, begins the last visit by 11:40.
     assert (place.arrives_from, place.arrives_to) == (NOW, at("Fri 2026-11-20 11:40"))
-    assert day.bookings[ANNE]["planned_at"] == in_zone(NOW + timedelta(minutes=10))
+    assert day.bookings[ANNE].planned_at == NOW + timedelta(minutes=10)
     assert (place.doctor, place.basis) == (
-        {"doctor_id": "a", "full_name": "Дәрігер a", "specialty": "gp"},
+        NamedDoctor("a", "Дәрігер a", "gp"),
         "district",
     )
-    assert day.call(ANNE) == call(is_child=True, urgency="urgent", red_flag=True)
+    assert call_of(ANNE, day.bookings[ANNE]) == call(is_child=True, urgency="urgent", red_flag=True)
 
 
 def test_asked_again_a_call_keeps_its_place() -> None:
@@ -80,7 +86,7 @@ def test_asked_again_a_call_keeps_its_place() -> None:
 def test_a_day_read_back_gives_the_same_places() -> None:
     day = a_day(doctor())
     first = day.place(call(), NOW)
-    again = ClinicDay(CLINIC, FRIDAY, roster=day.roster, bookings=day.bookings)
+    again = ClinicDay(CLINIC, DAY, roster=day.roster, bookings=day.bookings)
     assert again.placed(ANNE) == first
     second = again.place(call(BOLAT), NOW)
     assert second == day.place(call(BOLAT), NOW)
@@ -90,23 +96,23 @@ def test_a_day_read_back_gives_the_same_places() -> None:
 def test_a_fixed_slot_of_before_there_were_routes_is_a_visit_like_any_other() -> None:
     """From setting out (10 minutes' travel) to the visit's end; its promise stays as it was told."""
     day = a_day(doctor())
-    kept = {
-        "from": "2026-11-20T10:00:00+05:00",
-        "to": "2026-11-20T10:30:00+05:00",
-        "doctor": {"doctor_id": "a", "full_name": "Дәрігер a", "specialty": "gp"},
-        "basis": "district",
-        "child": False,
-        "district": "d1",
-        "urgency": "same_day",
-        "red_flag": False,
-        "accepted_at": "2026-11-20T09:00:00+05:00",
-    }
-    old = ClinicDay(CLINIC, FRIDAY, version=3, roster=day.roster, bookings={BOLAT: kept})
+    kept = BookedVisit(
+        arrives_from=NOW,
+        arrives_to=at("Fri 2026-11-20 10:30"),
+        doctor=NamedDoctor("a", "Дәрігер a", "gp"),
+        basis="district",
+        is_child=False,
+        district_id="d1",
+        urgency="same_day",
+        red_flag=False,
+        accepted_at=at("Fri 2026-11-20 09:00"),
+    )
+    old = ClinicDay(CLINIC, DAY, version=3, roster=day.roster, bookings={BOLAT: kept})
     (booking,) = old.plan.bookings.values()
     assert (booking.planned_at, booking.ends_at) == (at("Fri 2026-11-20 10:10"), at("Fri 2026-11-20 10:30"))
-    assert old.plan.displaced(at("Fri 2026-11-20 09:30")) == []
+    assert displaced(old.plan, at("Fri 2026-11-20 09:30")) == []
     assert old.place(call(), at("Fri 2026-11-20 09:30")) is not None
-    assert old.plan.displaced(at("Fri 2026-11-20 09:30")) == []
+    assert displaced(old.plan, at("Fri 2026-11-20 09:30")) == []
     place = old.placed(BOLAT)
     assert place is not None
     assert (place.arrives_from, place.arrives_to) == (NOW, at("Fri 2026-11-20 10:30"))
@@ -114,7 +120,7 @@ def test_a_fixed_slot_of_before_there_were_routes_is_a_visit_like_any_other() ->
 
 @pytest.mark.parametrize("doctors", [None, [], [doctor(max_visits=0)]], ids=["no roster", "no doctors", "no visits"])
 def test_no_place(doctors: list[dict[str, Any]] | None) -> None:
-    day = ClinicDay(CLINIC, FRIDAY) if doctors is None else a_day(*doctors)
+    day = ClinicDay(CLINIC, DAY) if doctors is None else a_day(*doctors)
     assert day.place(call(), NOW) is None
     assert day.placed(ANNE) is None
 
@@ -133,15 +139,15 @@ def test_a_place_given_back_is_free_for_another() -> None:
 
 @pytest.mark.parametrize(("revision", "taken"), [(1, False), (2, False), (3, True)])
 def test_a_higher_revision_replaces_and_any_other_is_history(revision: int, taken: bool) -> None:
-    day = stored(ClinicDay(CLINIC, FRIDAY))
+    day = stored(ClinicDay(CLINIC, DAY))
     day.take_roster(roster_event(doctor("a"), revision=2), "cause-1")
     day = stored(day)
     day.dirty = None
     day.take_roster(roster_event(doctor("b"), revision=revision), "cause-2")
     assert day.roster is not None
-    assert day.roster["doctors"][0]["doctor_id"] == ("b" if taken else "a")
+    assert day.roster.doctors[0].doctor_id == ("b" if taken else "a")
     assert day.changed is taken
-    assert day.dirty == (["cause-2", "roster_changed"] if taken else None)
+    assert day.dirty == (Mark("cause-2", "roster_changed") if taken else None)
 
 
 def test_bookings_outlive_a_roster() -> None:
@@ -149,7 +155,7 @@ def test_bookings_outlive_a_roster() -> None:
     first = day.place(call(), NOW)
     day.take_roster(roster_event(doctor("b"), revision=2), "cause-2")
     assert day.placed(ANNE) == first
-    assert [each.request_id for each in day.plan.displaced(NOW)] == [ANNE]
+    assert [each.request_id for each in displaced(day.plan, NOW)] == [ANNE]
 
 
 @pytest.mark.parametrize(
@@ -165,7 +171,7 @@ def test_the_earliest_moment_of_dropping_out_holds(said: list[str], holds: str) 
     day = a_day(doctor())
     for number, clock in enumerate(said):
         day.take_unavailable("a", at(f"Fri {FRIDAY} {clock}"), f"cause-{number}")
-    assert day.unavailable == [["a", at(f"Fri {FRIDAY} {holds}").isoformat()]]
+    assert day.unavailable == [Absence("a", at(f"Fri {FRIDAY} {holds}"))]
     assert day.place(call(), NOW) is None
     assert day.dirty is not None
     assert day.dirty[1] == "doctor_unavailable"
@@ -184,7 +190,7 @@ def test_who_dropped_out_is_out_of_the_next_roster_too() -> None:
 def test_a_new_day_is_inserted_whole() -> None:
     day = a_day(doctor())
     day.place(call(), NOW)
-    operation: Any = day.operation("token")
+    operation: Any = _operation(day, "token")
     assert isinstance(operation, InsertOne)
     doc = operation._doc
     assert (doc["_id"], doc["v"], doc["w"]) == (f"{CLINIC}|{FRIDAY}", 1, "token")
@@ -195,7 +201,19 @@ def test_a_new_day_is_inserted_whole() -> None:
 def test_a_large_day_is_changed_by_the_paths_that_changed() -> None:
     day = stored(a_day(doctor()))
     day.place(call(), NOW)
-    assert change(day) == {"$set": {f"bookings.{ANNE}": day.bookings[ANNE]}}
+    asked = change(day)
+    assert asked["$set"].keys() == {f"bookings.{ANNE}"}
+    assert asked["$set"][f"bookings.{ANNE}"]["from"] == in_zone(day.bookings[ANNE].arrives_from)
+
+
+def test_a_visit_that_moves_is_changed_by_its_times_alone() -> None:
+    day = a_day(doctor(shift={"from": "09:00", "to": "18:00"}))
+    day.place(call(), NOW)
+    day.place(call(BOLAT), NOW)
+    day = stored(day)
+    assert day.over(ANNE, "served", at("Fri 2026-11-20 10:05"), at("Fri 2026-11-20 10:05"))
+    paths = {path.rpartition(".")[2] for path in change(day)["$set"]}
+    assert paths <= {"planned_at", "ends_at"}
 
 
 def test_freed_and_booked_again_is_one_change() -> None:
@@ -205,7 +223,8 @@ def test_freed_and_booked_again_is_one_change() -> None:
     day.free(ANNE, NOW)
     assert change(day) == {"$set": {}, "$unset": {f"bookings.{ANNE}": ""}}
     day.place(call(), NOW)
-    assert change(day) == {"$set": {f"bookings.{ANNE}": day.bookings[ANNE]}}
+    # The same place again: nothing is left to be stored.
+    assert change(day) == {"$set": {}}
 
 
 @pytest.mark.parametrize("cleaned_first", [False, True])
@@ -213,10 +232,10 @@ def test_marks_set_and_cleared_before_one_write_do_not_clash(cleaned_first: bool
     day = stored(a_day(doctor()))
     if cleaned_first:
         day.clean()
-        day.tell(ANNE, "cause-2", "room")
+        day.tell(ANNE, Mark("cause-2", "room"))
         assert change(day) == {"$set": {"moved": {ANNE: ["cause-2", "room"]}}, "$unset": {"dirty": ""}}
         return
-    day.tell(ANNE, "cause-2", "room")
+    day.tell(ANNE, Mark("cause-2", "room"))
     day.clean()
     assert change(day) == {"$set": {"moved": {}}, "$unset": {"dirty": ""}}
 
@@ -226,7 +245,7 @@ def test_the_load_counts_places_and_doctors_by_how_full_their_day_is() -> None:
     assert day.load() == {"placed": 0, "capacity": 7, "light": 3, "busy": 0, "full": 0}
     for number in range(3):
         day.place(call(request_id(number)), NOW)
-    assert Counter(each["doctor"]["doctor_id"] for each in day.bookings.values()) == {"a": 1, "b": 1, "c": 1}
+    assert Counter(each.doctor.doctor_id for each in day.bookings.values()) == {"a": 1, "b": 1, "c": 1}
     assert day.load() == {"placed": 3, "capacity": 7, "light": 1, "busy": 1, "full": 1}
     day.take_unavailable("b", at("Fri 2026-11-20 11:30"), "cause-2")
     assert day.load() == {"placed": 3, "capacity": 6, "light": 1, "busy": 0, "full": 1}

@@ -1,0 +1,102 @@
+"""A booking as a clinic's day keeps it, and as the plan takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from cattrs import override
+
+from services.scheduler.domain.bookings import Booking, Call, Urgency
+from services.scheduler.domain.roster import Basis, NamedDoctor
+from services.scheduler.domain.travel import Location
+
+Coordinates = tuple[float, float]
+"""Latitude and longitude in degrees."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BookedVisit:
+    """A booking as the day keeps it: the promise, the planned times, and what of the call the plan goes by.
+
+    ``planned_at`` and ``ends_at`` are None in a fixed slot that a release without routes stored. ``implausible`` are
+    coordinates that are not believed: nobody drives by them, but they count when the next call is judged.
+    """
+
+    arrives_from: Annotated[datetime, override(rename="from")]
+    arrives_to: Annotated[datetime, override(rename="to")]
+    planned_at: datetime | None = None
+    ends_at: datetime | None = None
+    latest_at: datetime | None = None
+    doctor: NamedDoctor
+    basis: Basis
+    why: dict[str, Any] | None = None
+    is_child: Annotated[bool, override(rename="child")]
+    district_id: Annotated[str | None, override(rename="district")]
+    urgency: Urgency
+    red_flag: bool
+    accepted_at: datetime
+    rank: int = 0
+    lat: Annotated[float | None, override(omit_if_default=True)] = None
+    lon: Annotated[float | None, override(omit_if_default=True)] = None
+    implausible: Annotated[Coordinates | None, override(omit_if_default=True)] = None
+
+    @property
+    def has_coordinates(self) -> bool:
+        """Whether it says where a patient lives."""
+        return self.lat is not None or self.lon is not None or self.implausible is not None
+
+
+def new_visit(call: Call, told: Mapping[str, Any]) -> BookedVisit:
+    """A new booking: the promise, and what of its call the plan goes by."""
+    known = call.location.known
+    return BookedVisit(
+        **told,
+        is_child=call.is_child,
+        district_id=call.district_id,
+        urgency=call.urgency,
+        red_flag=call.red_flag,
+        accepted_at=call.accepted_at,
+        rank=call.rank,
+        lat=call.lat if known else None,
+        lon=call.lon if known else None,
+    )
+
+
+def booking_of(request_id: str, visit: BookedVisit, travel: timedelta) -> Booking:
+    """A booking as the plan takes it. A fixed slot begins with setting out, and lasts to the visit's end."""
+    planned_at, ends_at, latest_at = visit.planned_at, visit.ends_at, visit.latest_at
+    if planned_at is None or ends_at is None:
+        planned_at = latest_at = min(visit.arrives_from + travel, visit.arrives_to)
+        ends_at = visit.arrives_to
+    return Booking(
+        request_id=request_id,
+        doctor_id=visit.doctor.doctor_id,
+        arrives_from=visit.arrives_from,
+        arrives_to=visit.arrives_to,
+        planned_at=planned_at,
+        ends_at=ends_at,
+        urgent=visit.urgency == "urgent",
+        basis=visit.basis,
+        is_child=visit.is_child,
+        location=Location.of(request_id, visit.lat, visit.lon, visit.district_id),
+        latest_at=latest_at,
+        why=visit.why,
+    )
+
+
+def call_of(request_id: str, visit: BookedVisit) -> Call:
+    """A booked call, as the plan takes it."""
+    return Call(
+        request_id=request_id,
+        is_child=visit.is_child,
+        district_id=visit.district_id,
+        urgency=visit.urgency,
+        red_flag=visit.red_flag,
+        accepted_at=visit.accepted_at,
+        lat=visit.lat,
+        lon=visit.lon,
+        rank=visit.rank,
+    )

@@ -1,0 +1,115 @@
+"""What a call is told of its place in the day: a visit scheduled, moved, without a place, cancelled. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from homecall.contract.events import VisitCancelled, VisitRescheduled, VisitScheduled, VisitUnplaced
+from homecall.contract.ids import visit_id
+from homecall.runtime.engine.decision import OutgoingEvent, replace
+from services.scheduler.domain.bookings import UnplacedCause
+from services.scheduler.domain.roster import Basis, NamedDoctor
+from services.scheduler.domain.state import CallState, Promise
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A place in the day: the promise, and why it is this one."""
+
+    arrives_from: datetime
+    arrives_to: datetime
+    doctor: NamedDoctor
+    basis: Basis
+    why: Mapping[str, Any] | None = None
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Unplaced:
+    """No place in the day, and why."""
+
+    cause: UnplacedCause
+
+
+def told(
+    state: CallState, place: Placed | Unplaced | None, *, now: datetime, reason: str | None = None
+) -> tuple[CallState, list[OutgoingEvent]]:
+    """What a call is told once its place in the day is known; nothing where it was told the same before.
+
+    ``place`` None: its place has been given back. ``reason`` is why a promise moved.
+    """
+    if state.status in {"cancelled", "closed"}:
+        return state, []
+    if isinstance(place, Placed):
+        return _placed(state, place, reason or "no_capacity")
+    return _unplaced(state, place.cause if place is not None else "no_capacity", now)
+
+
+def _placed(state: CallState, place: Placed, reason: str) -> tuple[CallState, list[OutgoingEvent]]:
+    promise = Promise(place.arrives_from, place.arrives_to, place.doctor, place.basis, state.day)
+    if state.booking is not None and state.status == "booked" and _same_promise(state.booking, promise):
+        return state, []
+    revision = state.revision + 1
+    model = VisitRescheduled if state.promised else VisitScheduled
+    event = model.model_validate(
+        {
+            "request_id": state.request_id,
+            "clinic_id": state.clinic_id,
+            "visit_id": visit_id(state.request_id),
+            "revision": revision,
+            "visit_date": state.day,
+            "arrives_from": promise.arrives_from,
+            "arrives_to": promise.arrives_to,
+            "doctor": asdict(promise.doctor),
+            "basis": promise.basis,
+            "reason": reason if state.promised else None,
+            "why": place.why,
+            "flags": list(place.flags),
+        }
+    )
+    booked = replace(
+        state, status="booked", booking=promise, revision=revision, promised=True, cause=None, unplaced_since=None
+    )
+    return booked, [OutgoingEvent(event, sibling=str(revision))]
+
+
+def _same_promise(one: Promise, other: Promise) -> bool:
+    """Whether a patient would be told the same: the day, the window, who comes."""
+    return (one.arrives_from, one.arrives_to, one.doctor, one.day) == (
+        other.arrives_from,
+        other.arrives_to,
+        other.doctor,
+        other.day,
+    )
+
+
+def _unplaced(state: CallState, cause: UnplacedCause, now: datetime) -> tuple[CallState, list[OutgoingEvent]]:
+    if state.status == "waiting" and state.unplaced_since is not None:
+        return replace(state, cause=cause), []
+    revision = state.revision + 1
+    waiting = replace(state, status="waiting", booking=None, revision=revision, cause=cause, unplaced_since=now)
+    event = VisitUnplaced(
+        request_id=state.request_id,
+        clinic_id=state.clinic_id,
+        visit_id=visit_id(state.request_id) if state.promised else None,
+        revision=revision,
+        cause=cause,
+        since=now,
+    )
+    return waiting, [OutgoingEvent(event, sibling=str(revision))]
+
+
+def given_back(state: CallState) -> tuple[CallState, list[OutgoingEvent]]:
+    """What a withdrawn call is told once its place is free."""
+    revision = state.revision + 1
+    event = VisitCancelled(
+        request_id=state.request_id,
+        clinic_id=state.clinic_id,
+        visit_id=visit_id(state.request_id) if state.promised else None,
+        revision=revision,
+        reason=state.cancel_reason or "",
+    )
+    return replace(state, booking=None, revision=revision), [OutgoingEvent(event, sibling=str(revision))]

@@ -1,0 +1,146 @@
+"""A call as the scheduler keeps it: its own document."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Annotated, Literal, NamedTuple
+
+from cattrs import override
+
+from homecall.standard.deadlines import Clock, next_notice
+from services.scheduler.domain.bookings import Call, UnplacedCause, Urgency
+from services.scheduler.domain.roster import Basis, NamedDoctor
+
+Errand = Literal["place", "free", "over"]
+"""What a call has to do in its day: find a place, give it back, say that the visit is over."""
+
+
+class Pending(NamedTuple):
+    """An errand that is not done yet, and the event that asked for it."""
+
+    causation_id: str
+    traceparent: str | None
+    errand: Errand
+
+
+@dataclass(frozen=True)
+class CallFacts:
+    """What of the application the plan goes by. Coordinates are degrees, absent where they are not believed."""
+
+    is_child: bool
+    district_id: str | None
+    urgency: Urgency
+    red_flag: bool
+    rank: int = 0
+    lat: Annotated[float | None, override(omit_if_default=True)] = None
+    lon: Annotated[float | None, override(omit_if_default=True)] = None
+
+
+@dataclass(frozen=True)
+class Promise:
+    """The place that the patient was last told."""
+
+    arrives_from: datetime
+    arrives_to: datetime
+    doctor: NamedDoctor
+    basis: Basis
+    day: date
+
+
+@dataclass
+class CallState:
+    """A call's own document.
+
+    ``day`` is the date it is to be placed on, recorded before it is booked there. ``asked_on`` is the date of the
+    application, which chooses the rules (R12), None where an earlier release stored it; ``asked_at`` its moment: no
+    visit was made before (R21).
+    """
+
+    request_id: str
+    clinic_id: str
+    channel: str
+    status: Literal["waiting", "booked", "cancelled", "closed"]
+    day: date
+    call: CallFacts
+    accepted_at: datetime
+    asked_on: date | None = None
+    asked_at: datetime | None = None
+    due_at: datetime | None = None
+    approaching_at: datetime | None = None
+    limit_seconds: int = 0
+    approaching_said: bool = False
+    missed_said: bool = False
+    pending: list[Pending] = field(default_factory=list)
+    booking: Promise | None = None
+    revision: int = 0
+    promised: bool = False
+    cause: UnplacedCause | None = None
+    unplaced_since: datetime | None = None
+    day_over_at: datetime | None = None
+    cancel_reason: str | None = None
+    outcome: str | None = None
+    reported_at: datetime | None = None
+
+
+def day_key(clinic_id: str, day: date | str) -> str:
+    """The id of a clinic's day; a text is an ISO date."""
+    return f"{clinic_id}|{day}"
+
+
+def day_of(key: str) -> tuple[str, date]:
+    """The clinic and the date of a day's id."""
+    clinic_id, _, day = key.rpartition("|")
+    return clinic_id, date.fromisoformat(day)
+
+
+def key_of(state: CallState) -> str:
+    """The id of the day that a call is to be placed on."""
+    return day_key(state.clinic_id, state.day)
+
+
+def visit_deadline(state: CallState) -> Clock | None:
+    """The visit's deadline and what has been said of it; None for a call without one."""
+    if state.due_at is None:
+        return None
+    return Clock(
+        deadline="visit",
+        channel=state.channel,
+        started_at=state.accepted_at,
+        due_at=state.due_at,
+        limit_seconds=state.limit_seconds,
+        approaching_at=state.approaching_at or state.due_at,
+        said="missed" if state.missed_said else "approaching" if state.approaching_said else None,
+    )
+
+
+def timer_at(state: CallState) -> datetime | None:
+    """The next of: the visit's deadline coming near, its being missed, the day of a waiting call being over."""
+    moments: list[datetime] = []
+    if state.status in {"waiting", "booked"}:
+        if (clock := visit_deadline(state)) and (notice := next_notice(clock)):
+            moments.append(notice[1])
+        if state.status == "waiting" and state.day_over_at is not None:
+            moments.append(state.day_over_at)
+    return min(moments, default=None)
+
+
+def is_pending(state: CallState) -> bool:
+    """Whether the call waits for something to be done in its day."""
+    return bool(state.pending)
+
+
+def call_of(state: CallState) -> Call:
+    """The call as a plan takes it."""
+    facts = state.call
+    return Call(
+        request_id=state.request_id,
+        is_child=facts.is_child,
+        district_id=facts.district_id,
+        urgency=facts.urgency,
+        red_flag=facts.red_flag,
+        accepted_at=state.accepted_at,
+        lat=facts.lat,
+        lon=facts.lon,
+        rank=facts.rank,
+    )

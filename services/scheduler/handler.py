@@ -1,0 +1,255 @@
+"""Handles batches of calls and rosters: loads the facts and the days, decides, stores, and settles what changed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Protocol
+
+from homecall.contract import topics
+from homecall.contract.envelope import Incoming
+from homecall.contract.errors import one_line
+from homecall.contract.events import DoctorUnavailable, RequestAccepted, RequestCancelled, RosterPublished
+from homecall.runtime.clock import Clock
+from homecall.runtime.encryption import Vault
+from homecall.runtime.engine.decision import Dead, Decision
+from homecall.runtime.engine.engine import BatchResult, Completion, Due, Engine
+from homecall.runtime.failpoint import failpoint
+from homecall.runtime.mongo.mongo import Aggregate
+from homecall.standard.clinic_events import ClinicEvents
+from homecall.standard.places import implausible
+from homecall.standard.stated_times import Tolerance
+from services.scheduler.domain.booked_visit import Coordinates
+from services.scheduler.domain.calls import Facts, accepted, cancelled, due, reported
+from services.scheduler.domain.clinic_day import MOST_UNAVAILABLE, ClinicDay
+from services.scheduler.domain.doctor_ids import with_aliases
+from services.scheduler.domain.pending import carry_out
+from services.scheduler.domain.state import CallState, call_of, day_key, is_pending, key_of
+from services.scheduler.planning import DayChanges
+from services.scheduler.settler import Settled, Settler
+from services.scheduler.store import SchedulerStore
+
+_TOO_MANY_UNAVAILABLE = Dead(
+    "invalid_transition",
+    f"doctor_id: {MOST_UNAVAILABLE} doctors have dropped out of this day, and a roster has no more: send the ids of "
+    "the roster's doctors",
+)
+_ROSTER_TYPES = {RosterPublished.TYPE, DoctorUnavailable.TYPE}
+
+
+class CallDecisions:
+    """What the engine decides on calls: which event leads to which decision."""
+
+    def target(self, event: Incoming) -> str | None:
+        if event.type.startswith("request.") and not isinstance(event.data, RequestAccepted | RequestCancelled):
+            return None
+        if isinstance(event.data, RequestCancelled) and event.data.register_number is None:
+            return None  # withdrawn before its opening: it never came here
+        return event.subject
+
+    def takes_broken(self, _: Incoming) -> bool:
+        return False
+
+    def pending(self, state: CallState) -> bool:
+        return is_pending(state)
+
+    def decide(self, state: CallState | None, event: Incoming, facts: Facts, now: datetime) -> Decision[CallState]:
+        if event.type == "request.accepted":
+            return accepted(state, event, facts, now)
+        if event.type == "request.cancelled":
+            return cancelled(state, event)
+        return reported(state, event)
+
+    def due(self, state: CallState, facts: Facts, now: datetime) -> Decision[CallState]:
+        return due(state, facts, now)
+
+
+class Router(Protocol):
+    """Knows travel times by road."""
+
+    async def ways(self, of: Coordinates, others: Mapping[str, Coordinates]) -> dict[str, tuple[int, int]]:
+        """Seconds to each of the others and back, by its key; those that are not known are absent."""
+
+
+class ClinicsTopic(Protocol):
+    """The topic of clinics, read to its end at the start."""
+
+    async def catch_up(self) -> None:
+        """Read it to its present end once more."""
+
+
+@dataclass(frozen=True)
+class Outside:
+    """What the scheduler asks outside: the topic of clinics, a router, the keys that seal."""
+
+    clinics: ClinicsTopic
+    router: Router | None = None
+    vault: Vault | None = None
+
+
+class SchedulerEngine(Engine[CallState, Facts]):
+    """Adds the days to the general engine: places given and taken back, rosters, and days that are settled.
+
+    ``tolerance`` is how far ahead of its record a stated time may be; None where that is not judged (R21).
+    """
+
+    def __init__(
+        self, store: SchedulerStore, facts: Facts, outside: Outside, clock: Clock, tolerance: Tolerance | None = None
+    ) -> None:
+        events = ClinicEvents(facts.clinics.zone, tolerance)
+        super().__init__(topics.SCHEDULER, store.calls, CallDecisions(), clock, outside.vault, events)
+        self.days = store
+        self._facts = facts
+        self.outside = outside
+        # A batch, a timer, the settling of a day and a new plan would only lose to one another.
+        self.lock = asyncio.Lock()
+        self.settler = Settler(store, self.say)
+        self.changes = DayChanges()
+        self._unsettled: set[str] = set()
+        """Days in which the batch in hand made room."""
+
+    async def handle(self, batch: Sequence[Incoming], now: datetime) -> BatchResult:
+        index = None if self.outside.vault is None else partial(self.outside.vault.index, "doctor")
+        batch = [with_aliases(each, index) for each in batch]
+        async with self.lock:
+            if any(map(self._needs_clinic, batch)):
+                await self.outside.clinics.catch_up()
+            rosters = {index: each for index, each in enumerate(batch) if each.type in _ROSTER_TYPES}
+            others = [index for index in range(len(batch)) if index not in rosters]
+            unsettled, handled = await self.take_rosters(rosters)
+            handled.take(await super().handle([batch[index] for index in others], now), others)
+            unsettled |= self._unsettled
+            self._unsettled = set()
+            if unsettled:
+                settled = await self.settle(unsettled, now)
+                # What this batch says of them stands there already, in its place.
+                said = {event.id for event in handled.events}
+                handled.events.extend(event for event in settled.events if event.id not in said)
+                handled.after.append(settled.finish)
+            return handled
+
+    def _needs_clinic(self, event: Incoming) -> bool:
+        """Whether an event is about a clinic that is not known yet."""
+        needs = isinstance(event.data, RequestAccepted | DoctorUnavailable)
+        return needs and self._facts.clinics.get(event.clinic_id) is None
+
+    async def facts_for(self, batch: Sequence[Incoming], loaded: Mapping[str, Aggregate[CallState]]) -> Facts:
+        del batch, loaded
+        return self._facts
+
+    async def settle(self, keys: Collection[str], now: datetime) -> Settled:
+        """Settle days; the lock is held."""
+        return await self.settler.settle(keys, now)
+
+    async def due(self, now: datetime, limit: int = 500) -> Due[CallState]:
+        async with self.lock:
+            return await super().due(now, limit)
+
+    def likely_new(self, firsts: Mapping[str, Incoming]) -> Collection[str]:
+        return [target for target, event in firsts.items() if event.type == RequestAccepted.TYPE]
+
+    # ------------------------------------------------------------ rosters
+
+    async def take_rosters(self, rosters: Mapping[int, Incoming]) -> tuple[set[str], BatchResult]:
+        """Put rosters and drop-outs into their days. The days to settle, also where a replay finds nothing new."""
+        handled = BatchResult()
+        taken: dict[int, RosterPublished | DoctorUnavailable] = {}
+        for index, event in rosters.items():
+            if isinstance(event.data, RosterPublished | DoctorUnavailable):
+                taken[index] = event.data
+                handled.results[index] = "handled"
+                self._warn_of_starts(event.data)
+            else:
+                handled.dead.append((event, Dead("schema", one_line(event.errors))))
+                handled.results[index] = "dead"
+        keys = {day_key(data.clinic_id, data.date) for data in taken.values()}
+        refused: set[int] = set()
+        open_keys = keys
+        while open_keys:
+            days = await self.days.load_days(open_keys)
+            failpoint("roster.read")
+            for index, data in taken.items():
+                day = days.get(day_key(data.clinic_id, data.date))
+                if day is not None and not self._take(day, data, rosters[index]):
+                    refused.add(index)
+            open_keys = await self.days.save_days(list(days.values()))
+            failpoint("roster.written")
+        for index in sorted(refused):
+            handled.dead.append((rosters[index], _TOO_MANY_UNAVAILABLE))
+            handled.results[index] = "dead"
+        return set(keys), handled
+
+    def _take(self, day: ClinicDay, data: RosterPublished | DoctorUnavailable, event: Incoming) -> bool:
+        if isinstance(data, RosterPublished):
+            day.take_roster(data, event.causation_id, event.traceparent)
+            return True
+        since = datetime.combine(data.date, data.frm, self._facts.clinics.zone(data.clinic_id))
+        return day.take_unavailable(data.doctor_id, since, event.causation_id, event.traceparent)
+
+    def _warn_of_starts(self, data: RosterPublished | DoctorUnavailable) -> None:
+        if not isinstance(data, RosterPublished):
+            return
+        starts = [each.start for each in data.doctors if each.start is not None]
+        if doctors := sum(implausible(each.lat, each.lon) for each in starts):
+            self._log.warning(
+                "a roster's starts cannot be true",
+                clinic_id=data.clinic_id,
+                date=data.date.isoformat(),
+                doctors=doctors,
+            )
+
+    # ------------------------------------------------------------ places for single calls
+
+    async def complete_pending(
+        self, aggregates: Sequence[Aggregate[CallState]], now: datetime
+    ) -> dict[str, Completion[CallState]]:
+        """Give places and take them back: one query and one write for all the days concerned."""
+        states = {each.id: each.state for each in aggregates if each.state is not None}
+        open_keys = {key_of(state) for state in states.values()}
+        completed: dict[str, Completion[CallState]] = {}
+        cached = True
+        while open_keys:
+            days = await self.days.load_days(open_keys, trusted=cached)
+            failpoint("day.read")
+            await self._ask_router(states.values(), days)
+            for request_id, state in states.items():
+                day = days.get(key_of(state))
+                if day is not None:
+                    completed[request_id] = Completion(*carry_out(state, day, now))
+            self.changes.note(days.values())
+            # A cached day is validated by its own versioned write. One that did not change is read after all.
+            unproven = {key for key, day in days.items() if cached and not day.changed}
+            cached = False
+            open_keys = unproven | await self.days.save_days(list(days.values()))
+            failpoint("day.written")
+            self._unsettled |= {key for key, day in days.items() if day.dirty is not None}
+        return completed
+
+    async def _ask_router(self, states: Collection[CallState], days: Mapping[str, ClinicDay]) -> None:
+        """Ask the router, where there is one, for the travel times of the calls to be placed, before any is placed.
+
+        The day keeps the answers, so that no decision ever uses two of them.
+        """
+        router = self.outside.router
+        if router is None:
+            return
+        asked = [
+            (day, call)
+            for state in states
+            if (day := days.get(key_of(state))) is not None
+            and any(each.errand == "place" for each in state.pending)
+            and day.wants_travel_times(call := call_of(state))
+        ]
+        answers = await asyncio.gather(*(router.ways(*day.around(call)) for day, call in asked), return_exceptions=True)
+        for (day, call), travel_times in zip(asked, answers, strict=True):
+            if isinstance(travel_times, Exception):
+                # A router is an improvement: whatever is wrong with it stops nobody's visit.
+                error = type(travel_times).__name__
+                self._log.error("travel times by road are not used", error=error, exc_info=travel_times)
+            elif isinstance(travel_times, BaseException):
+                raise travel_times
+            elif travel_times:
+                day.take_routed(call.request_id, travel_times)
