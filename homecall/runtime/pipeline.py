@@ -20,8 +20,8 @@ from homecall.contract.envelope import DeadReason, Incoming, Record, Unreadable,
 from homecall.contract.topics import BY_NAME, TOPICS
 from homecall.runtime import metrics
 from homecall.runtime.clock import Clock
+from homecall.runtime.engine.batch import BatchResult, Result
 from homecall.runtime.engine.decision import Dead
-from homecall.runtime.engine.engine import BatchResult, Result
 from homecall.runtime.failpoint import failpoint
 from homecall.runtime.failures import RetryForever, Stopped, TooManyDeadLetters, Transient
 from homecall.runtime.kafka.producer import Producer

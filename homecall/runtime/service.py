@@ -16,7 +16,8 @@ from homecall.runtime import metrics
 from homecall.runtime.certificate_expiry import Expiry
 from homecall.runtime.clock import Clock
 from homecall.runtime.engine.decision import Dead
-from homecall.runtime.engine.engine import Due, Engine
+from homecall.runtime.engine.engine import Engine
+from homecall.runtime.engine.timers import Due
 from homecall.runtime.failpoint import failpoint
 from homecall.runtime.failures import Awaited, Refused, Stopped, TooManyDeadLetters, Transient
 from homecall.runtime.kafka.errors import place

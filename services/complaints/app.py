@@ -17,8 +17,10 @@ from homecall.gateways.signatures.port import Invalid, Signed, Unavailable, Veri
 from homecall.runtime import metrics
 from homecall.runtime.clock import Clock, SystemClock
 from homecall.runtime.encryption import COMPLAINANT_BY_IIN, COMPLAINANT_BY_NAME, Unreadable, Vault
+from homecall.runtime.engine.batch import BatchResult
+from homecall.runtime.engine.completion import Completion
 from homecall.runtime.engine.decision import Decision
-from homecall.runtime.engine.engine import BatchResult, Completion, Engine
+from homecall.runtime.engine.engine import Engine
 from homecall.runtime.kafka.global_table import GlobalTable
 from homecall.runtime.kafka.producer import Producer
 from homecall.runtime.kafka.senders import Senders
@@ -213,7 +215,7 @@ class ComplaintEngine(Engine[ComplaintState, CaseFacts]):
         assert state.held is not None
         kept = state.held["kept"]
         try:
-            return read(self.kept(state.complaint_id, kept["cause"], kept["record"]))
+            return read(self.parking.kept(state.complaint_id, kept["cause"], kept["record"]))
         except (Unreadable, NoEvent) as error:
             # It must not keep the others from their time; it is tried again, in case the key is put back.
             log(topics.COMPLAINTS).error("a check waits", subject=state.complaint_id, reason=str(error))
@@ -249,7 +251,8 @@ class ComplaintEngine(Engine[ComplaintState, CaseFacts]):
             reason = waits[away[0].causation_id]
             log(topics.COMPLAINTS).warning("signatures cannot be checked", held=len(away), reason=reason)
         kept = {
-            each.causation_id: {"cause": each.causation_id, "record": self.keep(each.subject, each)} for each in away
+            each.causation_id: {"cause": each.causation_id, "record": self.parking.keep(each.subject, each)}
+            for each in away
         }
         return bad, kept
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from homecall.runtime.encryption import Vault
-from homecall.runtime.engine.engine import parked_place
+from homecall.runtime.engine.parking import parked_place
 from homecall.runtime.mongo.mongo import Aggregate, Database, Repository, Sequences, millis
 from homecall.runtime.mongo.schema import Migration, Schema
 from homecall.standard.calendar import local

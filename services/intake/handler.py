@@ -13,8 +13,9 @@ from homecall.contract.envelope import Incoming
 from homecall.contract.events import RequestSubmitted, RequestWithdrawn
 from homecall.runtime.clock import Clock
 from homecall.runtime.encryption import Vault
+from homecall.runtime.engine.completion import Completion
 from homecall.runtime.engine.decision import Decision
-from homecall.runtime.engine.engine import Completion, Engine
+from homecall.runtime.engine.engine import Engine
 from homecall.runtime.kafka.global_table import GlobalTable
 from homecall.runtime.mongo.mongo import Aggregate
 from homecall.standard.clinic_events import ClinicEvents

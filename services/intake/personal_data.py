@@ -12,7 +12,7 @@ from homecall.contract.envelope import Unreadable as NoEvent
 from homecall.contract.events import RequestSubmitted
 from homecall.runtime.encryption import Unreadable, Vault
 from homecall.runtime.engine.decision import Decision
-from homecall.runtime.engine.engine import as_bytes, from_bytes
+from homecall.runtime.engine.parking import as_bytes, from_bytes
 from homecall.runtime.logs import log
 from services.intake.domain.state import RequestState
 from services.intake.store import sealed_place

@@ -15,8 +15,11 @@ from homecall.contract.errors import one_line
 from homecall.contract.events import DoctorUnavailable, RequestAccepted, RequestCancelled, RosterPublished
 from homecall.runtime.clock import Clock
 from homecall.runtime.encryption import Vault
+from homecall.runtime.engine.batch import BatchResult
+from homecall.runtime.engine.completion import Completion
 from homecall.runtime.engine.decision import Dead, Decision
-from homecall.runtime.engine.engine import BatchResult, Completion, Due, Engine
+from homecall.runtime.engine.engine import Engine
+from homecall.runtime.engine.timers import Due
 from homecall.runtime.failpoint import failpoint
 from homecall.runtime.mongo.mongo import Aggregate
 from homecall.standard.clinic_events import ClinicEvents

@@ -8,8 +8,8 @@ from datetime import date, datetime
 from typing import Any
 
 from homecall.contract.envelope import OutgoingRecord
+from homecall.runtime.engine.completion import Completion
 from homecall.runtime.engine.decision import replace
-from homecall.runtime.engine.engine import Completion
 from homecall.runtime.engine.published_events import PublishedEvents
 from homecall.runtime.mongo.mongo import Aggregate
 from services.scheduler.domain.clinic_day import ClinicDay

@@ -20,7 +20,7 @@ from homecall.operations.erase import ERASURES, erase_from
 from homecall.operations.failure import Failure
 from homecall.operations.reseal import SEALED_STATES, reseal_in
 from homecall.runtime.encryption import KeyRing, Unreadable, Vault
-from homecall.runtime.engine.engine import parked_place
+from homecall.runtime.engine.parking import parked_place
 from homecall.runtime.mongo.mongo import Aggregate, Database, Parked, millis
 from services.intake.domain.state import RequestState
 from services.intake.store import IntakeStore, sealed_place

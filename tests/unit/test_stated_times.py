@@ -168,7 +168,7 @@ def stamped(event: Incoming, recorded: datetime) -> Incoming:
 async def test_r21_an_at_ahead_of_its_record_is_a_dead_letter(ahead: float, dead: bool, judged: bool) -> None:
     office = await Office().prepared()
     await office.hear(submitted(NOON), now="Fri 2026-11-20 12:00:01")
-    office.engine._rules = ClinicEvents(tolerance=tolerance_by(RULES) if judged else None)
+    office.engine.rules = ClinicEvents(tolerance=tolerance_by(RULES) if judged else None)
     stated = at("Fri 2026-11-20 14:00")
     event = stamped(withdrawal("Fri 2026-11-20 14:00"), stated - timedelta(seconds=ahead))
     handled = await office.handle(event, now="Fri 2026-11-20 14:00")

@@ -18,7 +18,7 @@ from aiokafka.errors import KafkaError
 from homecall.contract.envelope import Incoming
 from homecall.contract.topics import DEAD_LETTERS, REQUESTS
 from homecall.runtime.clock import SystemClock
-from homecall.runtime.engine.engine import BatchResult
+from homecall.runtime.engine.batch import BatchResult
 from homecall.runtime.kafka.errors import ended
 from homecall.runtime.kafka.producer import Producer
 from homecall.runtime.kafka.subscription import Subscription

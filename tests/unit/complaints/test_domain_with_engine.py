@@ -11,7 +11,8 @@ from homecall.contract import topics
 from homecall.contract.envelope import OutgoingRecord
 from homecall.gateways.signatures.port import Unchecked
 from homecall.runtime.clock import SystemClock
-from homecall.runtime.engine.engine import BatchResult, Due
+from homecall.runtime.engine.batch import BatchResult
+from homecall.runtime.engine.timers import Due
 from homecall.runtime.failures import RetryForever
 from homecall.runtime.mongo.mongo import Aggregate
 from homecall.runtime.settings import Settings, SettingsError

@@ -17,7 +17,8 @@ from homecall.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
 from homecall.gateways.signatures.port import Unchecked, Valid
 from homecall.runtime.clock import SystemClock
 from homecall.runtime.encryption import COMPLAINANT_BY_NAME, KeyRing, Vault
-from homecall.runtime.engine.engine import BatchResult, Engine
+from homecall.runtime.engine.batch import BatchResult
+from homecall.runtime.engine.engine import Engine
 from homecall.runtime.failures import RetryForever
 from homecall.runtime.mongo.mongo import millis
 from homecall.standard.clinics import Clinics

@@ -12,7 +12,7 @@ import pytest
 from homecall.gateways.signatures.port import Check, Invalid, Signed, Unavailable, Valid, Verdict
 from homecall.runtime.clock import SystemClock
 from homecall.runtime.encryption import KeyRing, Vault
-from homecall.runtime.engine.engine import BatchResult
+from homecall.runtime.engine.batch import BatchResult
 from homecall.runtime.failures import RetryForever
 from homecall.runtime.settings import Settings
 from homecall.standard.clinics import Clinics

@@ -17,8 +17,8 @@ from homecall.gateways.identity import Identity
 from homecall.gateways.signatures.port import Unchecked, Verifier
 from homecall.runtime.clock import SystemClock
 from homecall.runtime.encryption import Vault
+from homecall.runtime.engine.batch import BatchResult
 from homecall.runtime.engine.decision import Decision
-from homecall.runtime.engine.engine import BatchResult
 from homecall.runtime.mongo.mongo import Database
 from homecall.runtime.settings import Settings
 from homecall.standard.clinics import Clinics

@@ -14,7 +14,7 @@ from homecall.contract.events import MODELS
 from homecall.operations.dead_letters import letter_of
 from homecall.runtime import pipeline as module
 from homecall.runtime.clock import SystemClock
-from homecall.runtime.engine.engine import BatchResult
+from homecall.runtime.engine.batch import BatchResult
 from homecall.runtime.kafka.dead_letters import dead_letter_headers
 from homecall.runtime.pipeline import Pipeline
 from tests.unit.intake.office import DINARA, PAVEL, SERIK, Office, Said, request_id, said, submitted

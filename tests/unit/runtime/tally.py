@@ -14,8 +14,10 @@ from homecall.contract.envelope import Incoming, OutgoingRecord, Record, read
 from homecall.contract.events import RequestCancelled, RequestWithdrawn
 from homecall.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
 from homecall.runtime.clock import SystemClock
+from homecall.runtime.engine.batch import BatchResult
+from homecall.runtime.engine.completion import Completion
 from homecall.runtime.engine.decision import Dead, Decision, Ended, OutgoingEvent
-from homecall.runtime.engine.engine import BatchResult, Completion, Engine
+from homecall.runtime.engine.engine import Engine
 from homecall.runtime.mongo.mongo import Aggregate, MongoCollection, Repository, Sequences
 from tests.unit.runtime.memory import MemoryDatabase
 

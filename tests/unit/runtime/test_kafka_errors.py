@@ -21,7 +21,7 @@ from homecall.contract.envelope import Incoming, OutgoingRecord
 from homecall.contract.topics import CLINICS, REQUESTS
 from homecall.runtime import pipeline
 from homecall.runtime.clock import SystemClock
-from homecall.runtime.engine.engine import BatchResult
+from homecall.runtime.engine.batch import BatchResult
 from homecall.runtime.failures import Awaited, Refused, Transient
 from homecall.runtime.kafka import errors as kafka_errors
 from homecall.runtime.kafka import global_table as table

@@ -22,7 +22,7 @@ def vault(*names: str) -> Vault:
 
 async def a_runner(keys: Vault) -> Runner:
     runner = await Runner().prepared()
-    runner.engine._vault = keys
+    runner.engine.parking.vault = keys
     return runner
 
 
@@ -57,7 +57,7 @@ async def test_it_becomes_a_dead_letter_as_it_came() -> None:
 async def test_it_opens_under_an_older_key_and_in_its_own_place_alone() -> None:
     runner = await a_runner(vault("2026-1"))
     await runner.hear(word(TEXT), word("other", 2))
-    runner.engine._vault = vault("2026-1", "2026-2")
+    runner.engine.parking.vault = vault("2026-1", "2026-2")
     assert await runner.hear(word("open")) == ["open", SAID]
     # Moved into another's document it does not open; its new place's own event is not held up by that.
     moved = runner.tallies.docs[subject(2)]["p"][0]
@@ -71,11 +71,11 @@ async def test_without_its_key_it_is_kept_until_the_key_is_back(hours: int) -> N
     runner = await a_runner(vault("2026-1"))
     early = word(TEXT)
     await runner.hear(early)
-    runner.engine._vault = vault("2026-2")
+    runner.engine.parking.vault = vault("2026-2")
     due = await runner.engine.due(NOW + timedelta(hours=hours))
     assert (due.dead, due.expired, due.more) == ([], [], False)
     await runner.engine.sent(due)
     assert await runner.hear(word("open")) == ["open"]
-    runner.engine._vault = vault("2026-1", "2026-2")
+    runner.engine.parking.vault = vault("2026-1", "2026-2")
     due = await runner.engine.due(NOW + timedelta(hours=hours + 1))
     assert [record for record, _ in due.dead] == [early.record]

@@ -13,8 +13,8 @@ from homecall.contract.envelope import Incoming, OutgoingRecord, Record
 from homecall.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
 from homecall.runtime import pipeline as module
 from homecall.runtime.clock import SystemClock
+from homecall.runtime.engine.batch import BatchResult
 from homecall.runtime.engine.decision import Dead
-from homecall.runtime.engine.engine import BatchResult
 from homecall.runtime.failures import RetryForever, Stopped, TooManyDeadLetters, Transient
 from homecall.runtime.pipeline import Pipeline
 

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from homecall.contract.envelope import Incoming
-from homecall.runtime.engine.engine import BatchResult, Completion
+from homecall.runtime.engine.batch import BatchResult
+from homecall.runtime.engine.completion import Completion
 from homecall.runtime.mongo.mongo import Aggregate
 from tests.unit.runtime.memory import MemoryDatabase
 from tests.unit.runtime.tally import NOW, Numbering, Runner, Tally, reasons, subject, tallies, word

@@ -16,7 +16,7 @@ from aiokafka.structs import OffsetAndMetadata
 
 from homecall.contract.envelope import Incoming, OutgoingRecord
 from homecall.contract.topics import TOPIC_OF_TYPE
-from homecall.runtime.engine.engine import Due
+from homecall.runtime.engine.timers import Due
 from homecall.runtime.kafka.lag import Lag
 from tests.unit.runtime.memory import MemoryCollection, MemoryDatabase
 from tests.unit.runtime.tally import NOW, Runner, Tally, reasons, word

@@ -13,8 +13,8 @@ from homecall.contract.envelope import Incoming, OutgoingRecord, Record, read
 from homecall.contract.events import ClinicPublished, RosterPublished
 from homecall.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
 from homecall.runtime.clock import SystemClock
+from homecall.runtime.engine.batch import BatchResult
 from homecall.runtime.engine.decision import Decision, OutgoingEvent
-from homecall.runtime.engine.engine import BatchResult
 from homecall.runtime.mongo.mongo import Database
 from homecall.standard.clinics import Clinics
 from homecall.standard.rules import RuleSets, load_rule_sets

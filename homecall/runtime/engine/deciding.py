@@ -1,0 +1,207 @@
+"""How one event, or one timer, changes an aggregate in memory: admit, decide, apply, then what had waited for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Generic, TypeVar, cast
+
+from homecall.contract.envelope import Incoming, OutgoingRecord, outgoing, read
+from homecall.contract.envelope import Unreadable as NoEvent
+from homecall.contract.types import in_zone
+from homecall.runtime import metrics
+from homecall.runtime.clock import Clock
+from homecall.runtime.encryption import Unreadable, Vault
+from homecall.runtime.engine.decision import Dead, Decision, OutgoingEvent
+from homecall.runtime.engine.document_size import beyond, no_room_to_wait
+from homecall.runtime.engine.parking import PARKED_FOR, WHILE_HELD, Parking
+from homecall.runtime.engine.protocols import Domain, EventRules, NoRules, Scope
+from homecall.runtime.engine.published_events import PublishedEvents
+from homecall.runtime.logs import log
+from homecall.runtime.mongo.aggregate import Aggregate, Parked
+from homecall.runtime.mongo.repository import Repository
+
+S = TypeVar("S")
+F = TypeVar("F")
+
+_GRACE_SECONDS = 15
+"""Real seconds after which a timer takes up a completion that a batch began and did not finish."""
+
+
+class Deciding(Generic[S, F]):
+    """The part of an engine that decides in memory, and stores what changed.
+
+    Events that wait for their subject are kept encrypted; as they came where there is no ``vault``, which is for tests.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        store: Repository[S],
+        domain: Domain[S, F],
+        clock: Clock,
+        vault: Vault | None = None,
+        rules: EventRules | None = None,
+    ) -> None:
+        self.service = service
+        self.store = store
+        self.domain = domain
+        self.clock = clock
+        self.parking = Parking(vault)
+        self.rules = rules or NoRules()
+        self.published: PublishedEvents | None = None
+        """What was said of records that are handled again after a restore: it comes out as it was."""
+        self._grace = timedelta(seconds=_GRACE_SECONDS * clock.speed)
+        self._log = log(service)
+
+    # ------------------------------------------------------------ facts
+
+    async def facts_for(self, batch: Sequence[Incoming], loaded: Mapping[str, Aggregate[S]]) -> F:
+        """What these events, and what had waited for their subjects, are decided by.
+
+        ``loaded`` are the aggregates that were found, without those that do not exist yet. Called again for the events
+        of those that somebody else changed meanwhile.
+        """
+        del batch, loaded
+        return cast(F, None)
+
+    async def facts_for_due(self, found: dict[str, Aggregate[S]], now: datetime) -> F:
+        """What the timers of these are decided by. It adds to ``found`` what else they may change."""
+        del now
+        return await self.facts_for((), found)
+
+    def facts_after(self, facts: F, before: S | None, after: S) -> F:
+        """The facts once a decision has changed an aggregate. Pure."""
+        del before, after
+        return facts
+
+    # ------------------------------------------------------------ an event
+
+    def decide(self, scope: Scope[S, F], aggregate: Aggregate[S], event: Incoming) -> Dead | bool:
+        """Decide on an event and change its aggregate: whether anything changed, or why it is a dead letter."""
+        record = event.record
+        aggregate.places[event.causation_id] = record.topic, record.partition, record.offset
+        if aggregate.heard(event.causation_id):
+            return False
+        now = self._then(aggregate.id, scope.now)
+        decision = self._judge(scope, aggregate, event, now)
+        if decision.dead is not None:
+            return decision.dead
+        if decision.park:
+            return self._park(aggregate, event, now)
+        if decision.state is None:
+            return False
+        if (dead := beyond(aggregate, event, decision, self.store)) is not None:
+            return dead
+        first = aggregate.state is None
+        self.apply(scope, aggregate, (event.causation_id, event.traceparent), decision, now)
+        if first and aggregate.parked:
+            self.unpark(scope, aggregate, event.causation_id, now)
+        return True
+
+    def _judge(self, scope: Scope[S, F], aggregate: Aggregate[S], event: Incoming, now: datetime) -> Decision[S]:
+        """What the domain decides on an event, once the rules admit it."""
+        admitted = self.rules.admit(aggregate.state, event)
+        if isinstance(admitted, str):
+            return Decision(dead=Dead("invalid_transition", admitted))
+        return self.domain.decide(aggregate.state, admitted, scope.facts, now)
+
+    def _park(self, aggregate: Aggregate[S], event: Incoming, now: datetime) -> Dead | bool:
+        if any(kept.causation_id == event.causation_id for kept in aggregate.parked):
+            return False
+        if (dead := no_room_to_wait(aggregate, event)) is not None:
+            return dead
+        until = now + PARKED_FOR if aggregate.state is None else WHILE_HELD
+        aggregate.parked.append(Parked(event.causation_id, until, self.parking.keep(aggregate.id, event)))
+        aggregate.changed = True
+        return True
+
+    def apply(
+        self,
+        scope: Scope[S, F],
+        aggregate: Aggregate[S],
+        cause: tuple[str, str | None],
+        decision: Decision[S],
+        now: datetime,
+        under: str | None = None,
+    ) -> None:
+        """Change the aggregate, and others with it, as decided.
+
+        ``cause`` is a causation id with its traceparent. The events are kept ``under`` another one where given.
+        """
+        assert decision.state is not None
+        for name, state in (decision.others or {}).items():
+            self._change(scope, scope.aggregates[name], state)
+        self._change(scope, aggregate, decision.state)
+        aggregate.measures.extend(decision.measures)
+        if self.domain.pending(decision.state):
+            # Until its completion the event counts as not processed.
+            aggregate.timer_at = now + self._grace
+            if not decision.says:
+                return
+        causation_id, traceparent = cause
+        aggregate.add(under or causation_id, self.say(causation_id, traceparent, decision.says, now))
+
+    def _change(self, scope: Scope[S, F], aggregate: Aggregate[S], state: S) -> None:
+        before, aggregate.state = aggregate.state, state
+        aggregate.changed = True
+        scope.facts = self.facts_after(scope.facts, before, state)
+
+    def unpark(self, scope: Scope[S, F], aggregate: Aggregate[S], under: str, now: datetime) -> None:
+        """Decide on the events that waited for this aggregate.
+
+        Theirs are kept ``under`` the causation id that ended the wait, since that is what a replay brings again.
+        """
+        waiting, aggregate.parked = aggregate.parked, []
+        for kept in waiting:
+            try:
+                event = read(self.parking.kept(aggregate.id, kept.causation_id, kept.record))
+            except (Unreadable, NoEvent) as error:  # its key is missing, or another release reads more strictly
+                # Its subject must not fail with it: it goes on waiting, and may be readable by the time it is over.
+                self._log.error("what waits cannot be opened", subject=aggregate.id, reason=str(error))
+                aggregate.parked.append(kept)
+                continue
+            then = self._then(aggregate.id, now)
+            decision = self._judge(scope, aggregate, event, then)
+            if decision.park:
+                aggregate.parked.append(replace(kept, until=WHILE_HELD))
+            elif decision.dead is not None:
+                # Due at once: the timer makes the dead letter, so that a crash between here and there loses nothing.
+                aggregate.parked.append(replace(kept, until=now, dead=decision.dead))
+            elif decision.state is not None:
+                self.apply(scope, aggregate, (event.causation_id, event.traceparent), decision, then, under)
+                aggregate.fresh.setdefault(event.causation_id, [])
+
+    def say(
+        self, causation_id: str, traceparent: str | None, says: Sequence[OutgoingEvent], now: datetime
+    ) -> list[OutgoingRecord]:
+        """The events of a decision as they go out, with ids derived from the causation id."""
+        said = [
+            outgoing(
+                each.data,
+                service=self.service,
+                causation_id=causation_id,
+                time=each.time or in_zone(now),
+                sibling=each.sibling,
+                traceparent=traceparent,
+                zone=self.rules.zone_of(each.data),
+            )
+            for each in says
+        ]
+        return said if self.published is None else [self.published.as_said(each) for each in said]
+
+    def _then(self, subject: str, now: datetime) -> datetime:
+        """The moment of a decision: now, or, of what is decided again after a restore, when it was first."""
+        return now if self.published is None else self.published.told_at(subject, now)
+
+    # ------------------------------------------------------------ store
+
+    async def _save(self, changed: Sequence[Aggregate[S]]) -> set[str]:
+        """Store what changed, and count what was measured; the ids of those that somebody else had changed."""
+        lost = await self.store.save(changed)
+        for each in changed:
+            if each.id not in lost:
+                metrics.record(each.measures)
+                each.measures = []
+        return lost
