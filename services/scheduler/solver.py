@@ -14,68 +14,80 @@ def solve(
 
     With ``optional`` visits may be left out where there is no time for them, at a high price; otherwise never.
     """
-    import numpy as np
     import pyvrp
     from pyvrp.stop import MaxIterations, MaxRuntime, MultipleCriteria
 
-    doctors, visits = len(problem.doctors), len(problem.visits)
-    base = min((*problem.free_from, *problem.earliest))
-    # The routes are open: the way home from the last visit costs nothing.
-    home = doctors + visits
-    times: Any = np.zeros((home + 1, home + 1), dtype=np.int64)
-    times[:home, :home] = [[problem.seconds(one, other) for other in range(home)] for one in range(home)]
-    matrices: list[Any] = []
-    for each in range(doctors):
-        costs = times.copy()
-        costs[:home, doctors:home] += np.array(problem.extra[each], dtype=np.int64)[None, :]
-        np.fill_diagonal(costs, 0)
-        matrices.append(costs)
-    np.fill_diagonal(times, 0)
-    data = pyvrp.ProblemData(
-        locations=[pyvrp.Location(0, 0) for _ in range(home + 1)],
-        clients=[
-            pyvrp.Client(
-                location=doctors + visit,
-                delivery=[1],
-                service_duration=problem.service[visit],
-                tw_early=max(0, problem.earliest[visit] - base),
-                tw_late=max(0, problem.latest[visit] - base),
-                required=not optional,
-                prize=FORBIDDEN // 10 if optional else 0,
-            )
-            for visit in range(visits)
-        ],
-        depots=[*(pyvrp.Depot(location=each) for each in range(doctors)), pyvrp.Depot(location=home)],
-        vehicle_types=[
-            pyvrp.VehicleType(
-                capacity=[problem.room[each]],
-                start_depot=each,
-                end_depot=doctors,
-                tw_early=problem.free_from[each] - base,
-                tw_late=max(problem.until[each] - base, problem.free_from[each] - base),
-                profile=each,
-            )
-            for each in range(doctors)
-        ],
-        distance_matrices=matrices,
-        duration_matrices=[times] * doctors,
-    )
-    begun = pyvrp.Solution(
-        data,
-        [pyvrp.Route(data, list(route), vehicle_type=each) for each, route in enumerate(problem.routes) if route],
-    )
-    stop = MultipleCriteria([MaxRuntime(seconds), MaxIterations(iterations)])
+    data = _data(problem, optional)
+    present = [pyvrp.Route(data, list(route), vehicle_type=each) for each, route in enumerate(problem.routes) if route]
     result = pyvrp.solve(
         data,
-        stop=stop,
+        stop=MultipleCriteria([MaxRuntime(seconds), MaxIterations(iterations)]),
         seed=seed,
         collect_stats=False,
         display=False,
-        initial_solution=begun if any(problem.routes) else None,
+        initial_solution=pyvrp.Solution(data, present) if present else None,
     )
     if not result.is_feasible() or (not optional and result.cost() >= FORBIDDEN):
         return None
-    found: list[list[int]] = [[] for _ in range(doctors)]
+    found: list[list[int]] = [[] for _ in problem.doctors]
     for route in result.best.routes():
         found[route.vehicle_type()] = [visit.idx for visit in route if visit.is_client()]
     return found
+
+
+def _data(problem: Problem, optional: bool) -> Any:
+    """The problem as PyVRP takes it: a depot and a vehicle type for each doctor."""
+    import pyvrp
+
+    doctors, visits = len(problem.doctors), len(problem.visits)
+    base = min((*problem.free_from, *problem.earliest))
+    distances, durations = _matrices(problem)
+    clients = [
+        pyvrp.Client(
+            location=doctors + visit,
+            delivery=[1],
+            service_duration=problem.service[visit],
+            tw_early=max(0, problem.earliest[visit] - base),
+            tw_late=max(0, problem.latest[visit] - base),
+            required=not optional,
+            prize=FORBIDDEN // 10 if optional else 0,
+        )
+        for visit in range(visits)
+    ]
+    vehicle_types = [
+        pyvrp.VehicleType(
+            capacity=[problem.room[each]],
+            start_depot=each,
+            end_depot=doctors,
+            tw_early=problem.free_from[each] - base,
+            tw_late=max(problem.until[each] - base, problem.free_from[each] - base),
+            profile=each,
+        )
+        for each in range(doctors)
+    ]
+    return pyvrp.ProblemData(
+        locations=[pyvrp.Location(0, 0) for _ in range(doctors + visits + 1)],
+        clients=clients,
+        depots=[*(pyvrp.Depot(location=each) for each in range(doctors)), pyvrp.Depot(location=doctors + visits)],
+        vehicle_types=vehicle_types,
+        distance_matrices=distances,
+        duration_matrices=[durations] * doctors,
+    )
+
+
+def _matrices(problem: Problem) -> tuple[list[Any], Any]:
+    """Costs for each doctor, and travel times. The routes are open: the way home from the last visit costs nothing."""
+    import numpy as np
+
+    doctors = len(problem.doctors)
+    home = doctors + len(problem.visits)
+    times: Any = np.zeros((home + 1, home + 1), dtype=np.int64)
+    times[:home, :home] = [[problem.seconds(one, other) for other in range(home)] for one in range(home)]
+    np.fill_diagonal(times, 0)
+    costs: list[Any] = []
+    for extra in problem.extra:
+        cost = times.copy()
+        cost[:home, doctors:home] += np.array(extra, dtype=np.int64)[None, :]
+        np.fill_diagonal(cost, 0)
+        costs.append(cost)
+    return costs, times

@@ -192,7 +192,8 @@ class SchedulerStore:
     async def load_days(self, keys: Collection[str], *, trusted: bool = False) -> dict[str, ClinicDay]:
         """The days of these keys, in one query; new ones for those that do not exist.
 
-        Those in memory that are ``trusted`` are not asked for: whoever does not change them cannot rely on them.
+        With ``trusted`` those in memory are not read again: only the write that changes them shows whether they are
+        still current.
         """
         held: dict[str, ClinicDay] = {}
         for key in keys:
@@ -221,7 +222,7 @@ class SchedulerStore:
     async def save_days(self, days: Sequence[ClinicDay], *, hold: bool = True) -> set[str]:
         """Store the days that changed, each by compare-and-set, in one bulk write. The keys of those that lost.
 
-        Who goes on with these very days afterwards says so by ``hold`` False: then nobody else gets them from memory.
+        ``hold`` False keeps them out of memory: for a caller that goes on changing these very objects.
         """
         changed = [day for day in days if day.changed]
         for day in days:

@@ -45,11 +45,6 @@ TRANSITIONS = {
 }
 
 
-def found(day: ClinicDay) -> State:
-    """The state of a day as it was loaded."""
-    return State.MARKED if day.dirty is not None or day.moved else State.CLEAN
-
-
 @dataclass
 class Settling:
     """One settling of a day, from ``marked`` on. Raises ValueError for a step out of turn."""

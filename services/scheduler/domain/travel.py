@@ -15,7 +15,7 @@ from typing import NamedTuple
 from homecall.standard.places import located, straight_km
 
 LONGEST_SECONDS = 86_400
-"""A longer travel time is not believed, whoever says it."""
+"""A longer travel time is not believed."""
 
 
 @dataclass(frozen=True, slots=True)

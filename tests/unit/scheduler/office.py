@@ -221,6 +221,28 @@ class Office:
         return found
 
 
+class Twin(Office):
+    """Another replica over the same database."""
+
+    def __init__(self, memory: MemoryDatabase) -> None:
+        super().__init__(database=memory.as_database)
+        self.memory = memory
+
+
+CORNERS = [(43.22, 76.87), (43.28, 76.93), (43.22, 76.93), (43.28, 76.87)]
+
+
+async def a_town(office: Office, calls: int = 16) -> None:
+    """Two doctors at the centre, and calls in turn from four corners of the town."""
+    start = {"lat": 43.25, "lon": 76.9}
+    shift = {"from": "09:00", "to": "20:00"}
+    await office.hear(roster(*(doctor(each, shift=shift, start=start) for each in "ab")))
+    for number in range(1, calls + 1):
+        lat, lon = CORNERS[number % 4]
+        address = {"text": "Тал көшесі, 27", "lat": lat + number / 5000, "lon": lon}
+        await office.hear(accepted(number=number, address=address))
+
+
 def said(events: Sequence[OutgoingRecord]) -> list[tuple[str, str, Any]]:
     return [(each.type, each.subject, json.loads(each.value)) for each in events]
 

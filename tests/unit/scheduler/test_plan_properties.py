@@ -169,7 +169,7 @@ class Ledger:
         assert (booking.basis == "district") == (call.district_id in doctor.districts)
 
     def room(self, call: Call, *, duty: bool = True) -> list[str]:
-        """Suitable doctors who could still drive there at the end of their route, by the simplest reckoning."""
+        """Suitable doctors who could still drive there at the end of their route, by the simplest calculation."""
         roster = self.day.roster
         found = []
         for doctor in roster.doctors if roster else ():

@@ -11,7 +11,20 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from homecall.gateways.osrm import OsrmTable
-from tests.unit.scheduler.office import FRIDAY, Office, accepted, clinic, doctor, incoming, known, request_id
+from services.scheduler.domain.booked_visit import call_of
+from tests.unit.scheduler.office import (
+    CLINIC,
+    FRIDAY,
+    Office,
+    Twin,
+    a_town,
+    accepted,
+    clinic,
+    doctor,
+    incoming,
+    known,
+    request_id,
+)
 from tests.unit.scheduler.test_false_coordinates import AKTAU, HOME
 
 CLINICS = ["north", "south"]
@@ -105,3 +118,25 @@ async def test_what_an_earlier_release_believed_is_not_any_more() -> None:
     later = Office(database=office.memory.as_database)
     day = (await later.store.load_days([doc["_id"]]))[doc["_id"]]
     assert day.plan.routes["a"].stops[0].leg > 0
+
+
+async def test_a_router_is_asked_before_a_call_is_placed_and_its_answer_is_kept() -> None:
+    class Roads:
+        asked = 0
+
+        async def ways(self, of: Any, others: Any) -> dict[str, tuple[int, int]]:
+            assert of not in others
+            Roads.asked += 1
+            return dict.fromkeys(others, (300, 330))
+
+    office = Office(router=Roads())
+    await a_town(office, 4)
+    assert Roads.asked == 4
+    day = (await Twin(office.memory).store.load_days([f"{CLINIC}|{FRIDAY}"]))[f"{CLINIC}|{FRIDAY}"]
+    assert {key: (there, back) for key, there, back in day.routed[request_id(3)]}[request_id(1)] == (300, 330)
+    assert (
+        day.plan.travel.seconds(
+            *(call_of(each, day.bookings[each]).location for each in (request_id(1), request_id(3)))
+        )
+        == 330
+    )

@@ -1,4 +1,4 @@
-"""A day settled anew: after a roster, a drop-out, a withdrawal; promises first, then whoever waits by priority."""
+"""A day that is settled: after a roster, a drop-out, a withdrawal; promises first, then waiting calls by priority."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -66,7 +66,7 @@ def test_who_is_placed_first_as_room_appears() -> None:
     assert set(day.moved) == set(by_time)
 
 
-def test_promises_come_before_whoever_waits() -> None:
+def test_promises_come_before_waiting_calls() -> None:
     day = ClinicDay(CLINIC, date.fromisoformat(FRIDAY))
     day.take_roster(roster_event(doctor("a"), doctor("b", districts=[])), "cause-1")
     promised = waiting(1, "Fri 2026-11-20 09:00")
@@ -151,7 +151,7 @@ async def test_a_doctor_drops_out_and_the_visits_move() -> None:
     )
 
 
-async def test_a_withdrawal_gives_its_place_to_whoever_waits() -> None:
+async def test_a_withdrawal_gives_its_place_to_a_waiting_call() -> None:
     office = Office()
     await office.hear(roster(doctor(max_visits=1)), accepted(number=1), accepted(number=2))
     assert (await office.state(2)).cause == "no_capacity"
@@ -168,7 +168,7 @@ async def test_a_withdrawal_before_its_call_and_one_that_never_came_here() -> No
     assert await office.store.calls.unsent(datetime.now(UTC) + timedelta(minutes=1), 10) == []
 
 
-async def test_r14_whoever_waits_goes_to_the_next_day_when_this_one_is_over() -> None:
+async def test_r14_a_waiting_call_goes_to_the_next_day_when_this_one_is_over() -> None:
     office = Office()
     await office.hear(roster(doctor(shift={"from": "09:00", "to": "12:00"}), day=SATURDAY), accepted())
     assert (await office.state()).status == "waiting"
@@ -236,7 +236,7 @@ async def test_a_crash_after_any_write_ends_in_the_same_place(collection: str, w
 
 
 async def test_a_day_that_nobody_marked_and_that_holds_no_longer() -> None:
-    """The clinic publishes slower ways, and its roster once more as it was: who is moved is told, and under a cause."""
+    """The clinic publishes a lower speed, and its roster as it was: moved calls are told, under a cause."""
     office = Office(known(clinic(dispatch={"speed_kmh": 60})))
     office.store._dispatch = lambda clinic_id: dispatch_of(office.clinics.get(clinic_id))
     doctors = [doctor(each, shift={"from": "09:00", "to": "18:00"}) for each in "ab"]
