@@ -12,11 +12,12 @@ from homecall.runtime.engine.completion import Completion
 from homecall.runtime.engine.decision import replace
 from homecall.runtime.engine.published_events import PublishedEvents
 from homecall.runtime.mongo.mongo import Aggregate
+from services.scheduler.domain.booked_visit import BookedVisit
 from services.scheduler.domain.clinic_day import ClinicDay
 from services.scheduler.domain.pending import carry_out
-from services.scheduler.domain.promises import Placed, Unplaced, told
+from services.scheduler.domain.promises import Unplaced, told
 from services.scheduler.domain.roster import NamedDoctor
-from services.scheduler.domain.state import CallState, call_of, day_key, key_of
+from services.scheduler.domain.state import CallState, Promise, call_of, day_key, key_of
 from services.scheduler.handler import SchedulerEngine
 from services.scheduler.settler import Settled
 
@@ -55,7 +56,7 @@ class RecoveringEngine(SchedulerEngine):
         await self.days.save_days(list(days.values()))
         return completed
 
-    def _as_told(self, state: CallState, day: ClinicDay, now: datetime) -> Placed | Unplaced | None:
+    def _as_told(self, state: CallState, day: ClinicDay, now: datetime) -> BookedVisit | Unplaced | None:
         del now
         record = self.published.of(state.request_id, "visit", str(state.revision + 1))
         if record is None:
@@ -92,7 +93,7 @@ class RecoveringEngine(SchedulerEngine):
         days = await self.days.load_days(keys)
         days[key_of(state)].free(state.request_id, now)
         before = replace(state, day=new_day, revision=data["revision"] - 1)
-        place: Placed | Unplaced
+        place: BookedVisit | Unplaced
         if event.type in _PLACES:
             place = _take(before, days[new_key], data)
             before = replace(before, booking=None)
@@ -119,15 +120,13 @@ class RecoveringEngine(SchedulerEngine):
         return len(keys)
 
 
-def _take(state: CallState, day: ClinicDay, data: Mapping[str, Any]) -> Placed:
+def _take(state: CallState, day: ClinicDay, data: Mapping[str, Any]) -> BookedVisit:
     """Book a call where it was told."""
-    doctor = data["doctor"]
-    placed = Placed(
+    promise = Promise(
         datetime.fromisoformat(data["arrives_from"]),
         datetime.fromisoformat(data["arrives_to"]),
-        NamedDoctor(doctor["doctor_id"], doctor["full_name"], doctor["specialty"]),
+        NamedDoctor(**{name: data["doctor"][name] for name in ("doctor_id", "full_name", "specialty")}),
         data["basis"],
-        data.get("why"),
+        day.date,
     )
-    day.book(call_of(state), placed)
-    return placed
+    return day.book(call_of(state), promise, data.get("why"))

@@ -413,7 +413,7 @@ class StorePromises:
         assert await store.dirty_days() == [key]
         again = (await store.load_days([key]))[key]
         assert _told(again) == _told(day)
-        assert again.placed(subject(1)) == place
+        assert again.bookings.get(subject(1)) == place
         again.free(subject(2), NOW)
         again.clean()
         assert await store.save_days([again]) == set()

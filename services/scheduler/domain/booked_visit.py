@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from cattrs import override
 
+from homecall.standard.places import LOCATION_IMPLAUSIBLE
 from services.scheduler.domain.bookings import Booking, Call, Urgency
 from services.scheduler.domain.roster import Basis, NamedDoctor
 from services.scheduler.domain.travel import Location
@@ -44,25 +45,22 @@ class BookedVisit:
     implausible: Annotated[Coordinates | None, override(omit_if_default=True)] = None
 
     @property
+    def flags(self) -> list[str]:
+        """What was noticed in planning, as the visit's events say it."""
+        return [LOCATION_IMPLAUSIBLE] if self.implausible else []
+
+    @property
     def has_coordinates(self) -> bool:
         """Whether it says where a patient lives."""
         return self.lat is not None or self.lon is not None or self.implausible is not None
 
 
 def new_visit(call: Call, told: Mapping[str, Any]) -> BookedVisit:
-    """A new booking: the promise, and what of its call the plan goes by."""
-    known = call.location.known
-    return BookedVisit(
-        **told,
-        is_child=call.is_child,
-        district_id=call.district_id,
-        urgency=call.urgency,
-        red_flag=call.red_flag,
-        accepted_at=call.accepted_at,
-        rank=call.rank,
-        lat=call.lat if known else None,
-        lon=call.lon if known else None,
-    )
+    """A new booking: the promise, and what of its call the plan goes by, without coordinates that cannot be true."""
+    facts = {name: getattr(call, name) for name in _OF_CALL}
+    if not call.location.known:
+        facts |= {"lat": None, "lon": None}
+    return BookedVisit(**told, **facts)
 
 
 def booking_of(request_id: str, visit: BookedVisit, travel: timedelta) -> Booking:
@@ -89,14 +87,7 @@ def booking_of(request_id: str, visit: BookedVisit, travel: timedelta) -> Bookin
 
 def call_of(request_id: str, visit: BookedVisit) -> Call:
     """A booked call, as the plan takes it."""
-    return Call(
-        request_id=request_id,
-        is_child=visit.is_child,
-        district_id=visit.district_id,
-        urgency=visit.urgency,
-        red_flag=visit.red_flag,
-        accepted_at=visit.accepted_at,
-        lat=visit.lat,
-        lon=visit.lon,
-        rank=visit.rank,
-    )
+    return Call(request_id, **{name: getattr(visit, name) for name in _OF_CALL})
+
+
+_OF_CALL = tuple(each.name for each in fields(Call) if each.name != "request_id")

@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from homecall.contract.events import RosterPublished
-from homecall.standard.places import LOCATION_IMPLAUSIBLE, straight_km
+from homecall.standard.places import straight_km
 from services.scheduler.domain.booked_visit import BookedVisit, Coordinates, booking_of, call_of, new_visit
 from services.scheduler.domain.bookings import Booking, Call, UnplacedCause
 from services.scheduler.domain.changes import Changes
@@ -21,10 +21,9 @@ from services.scheduler.domain.dispatch import Dispatch
 from services.scheduler.domain.improvement import Problem, apply_if_better
 from services.scheduler.domain.insertion import place
 from services.scheduler.domain.plan import DayPlan
-from services.scheduler.domain.promises import Placed
 from services.scheduler.domain.repair import repair
 from services.scheduler.domain.roster import roster_of
-from services.scheduler.domain.state import day_key
+from services.scheduler.domain.state import Promise, day_key
 from services.scheduler.domain.travel import Leg, Location, pairs_of
 
 Date = date
@@ -163,7 +162,7 @@ class ClinicDay:
             )
         return self._plan
 
-    def place(self, call: Call, now: datetime) -> Placed | None:
+    def place(self, call: Call, now: datetime) -> BookedVisit | None:
         """A place for the call: the one it has, or a new one. None when the day has none."""
         if call.request_id not in self.bookings:
             out_of_reach = self.out_of_reach(call)
@@ -174,36 +173,28 @@ class ClinicDay:
             if out_of_reach and call.lat is not None and call.lon is not None:
                 visit = replace(self.bookings[call.request_id], implausible=(call.lat, call.lon))
                 self._put_visit(call.request_id, visit)
-        return self.placed(call.request_id)
+        return self.bookings[call.request_id]
 
     def out_of_reach(self, call: Call) -> bool:
         """Whether a call's coordinates are too far from most places of the day to be true."""
         implausible = [Location(each, *visit.implausible) for each, visit in self.bookings.items() if visit.implausible]
         return self.plan.out_of_reach(call.location, implausible)
 
-    def placed(self, request_id: str) -> Placed | None:
-        """The place that a call has."""
-        visit = self.bookings.get(request_id)
-        if visit is None:
-            return None
-        flags = (LOCATION_IMPLAUSIBLE,) if visit.implausible else ()
-        return Placed(visit.arrives_from, visit.arrives_to, visit.doctor, visit.basis, visit.why, flags)
-
-    def book(self, call: Call, placed: Placed) -> None:
+    def book(self, call: Call, promise: Promise, why: dict[str, Any] | None) -> BookedVisit:
         """Book a call where it was told, whatever the plan would say; after a restore, before ``plan_promises``."""
         minutes = self.roster.visit_minutes if self.roster is not None else 20
         told = {
-            "arrives_from": placed.arrives_from,
-            "arrives_to": placed.arrives_to,
-            "planned_at": placed.arrives_from,
-            "ends_at": placed.arrives_from + timedelta(minutes=minutes),
-            "latest_at": None,
-            "doctor": placed.doctor,
-            "basis": placed.basis,
-            "why": None if placed.why is None else dict(placed.why),
+            "arrives_from": promise.arrives_from,
+            "arrives_to": promise.arrives_to,
+            "planned_at": promise.arrives_from,
+            "ends_at": promise.arrives_from + timedelta(minutes=minutes),
+            "doctor": promise.doctor,
+            "basis": promise.basis,
+            "why": why,
         }
         self._put_visit(call.request_id, new_visit(call, told))
         self._plan = None
+        return self.bookings[call.request_id]
 
     def plan_promises(self) -> None:
         """Plan each doctor's visits in the order in which their windows close, as early as these allow."""

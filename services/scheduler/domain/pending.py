@@ -6,15 +6,16 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from homecall.runtime.engine.decision import OutgoingEvent, replace
+from services.scheduler.domain.booked_visit import BookedVisit
 from services.scheduler.domain.clinic_day import ClinicDay
-from services.scheduler.domain.promises import Placed, Unplaced, given_back, told
+from services.scheduler.domain.promises import Unplaced, given_back, told
 from services.scheduler.domain.state import CallState, call_of
 
 Said = tuple[str, str | None, Sequence[OutgoingEvent]]
 """(causation id, traceparent, what it says)"""
 
 
-def find_place(state: CallState, day: ClinicDay, now: datetime) -> Placed | Unplaced:
+def find_place(state: CallState, day: ClinicDay, now: datetime) -> BookedVisit | Unplaced:
     """The place that the call has in the day, or a new one."""
     return day.place(call_of(state), now) or Unplaced(day.unplaced_cause)
 
@@ -23,7 +24,7 @@ def carry_out(
     state: CallState,
     day: ClinicDay,
     now: datetime,
-    place_of: Callable[[CallState, ClinicDay, datetime], Placed | Unplaced | None] = find_place,
+    place_of: Callable[[CallState, ClinicDay, datetime], BookedVisit | Unplaced | None] = find_place,
 ) -> tuple[CallState, list[Said]]:
     """Do what a call has pending in its day, and say what became of it.
 

@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
 
 from homecall.contract.events import VisitCancelled, VisitRescheduled, VisitScheduled, VisitUnplaced
 from homecall.contract.ids import visit_id
 from homecall.runtime.engine.decision import OutgoingEvent, replace
+from services.scheduler.domain.booked_visit import BookedVisit
 from services.scheduler.domain.bookings import UnplacedCause
-from services.scheduler.domain.roster import Basis, NamedDoctor
 from services.scheduler.domain.state import CallState, Promise
-
-
-@dataclass(frozen=True)
-class Placed:
-    """A place in the day: the promise, and why it is this one."""
-
-    arrives_from: datetime
-    arrives_to: datetime
-    doctor: NamedDoctor
-    basis: Basis
-    why: Mapping[str, Any] | None = None
-    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -35,7 +21,7 @@ class Unplaced:
 
 
 def told(
-    state: CallState, place: Placed | Unplaced | None, *, now: datetime, reason: str | None = None
+    state: CallState, place: BookedVisit | Unplaced | None, *, now: datetime, reason: str | None = None
 ) -> tuple[CallState, list[OutgoingEvent]]:
     """What a call is told once its place in the day is known; nothing where it was told the same before.
 
@@ -43,12 +29,12 @@ def told(
     """
     if state.status in {"cancelled", "closed"}:
         return state, []
-    if isinstance(place, Placed):
+    if isinstance(place, BookedVisit):
         return _placed(state, place, reason or "no_capacity")
     return _unplaced(state, place.cause if place is not None else "no_capacity", now)
 
 
-def _placed(state: CallState, place: Placed, reason: str) -> tuple[CallState, list[OutgoingEvent]]:
+def _placed(state: CallState, place: BookedVisit, reason: str) -> tuple[CallState, list[OutgoingEvent]]:
     promise = Promise(place.arrives_from, place.arrives_to, place.doctor, place.basis, state.day)
     if state.booking is not None and state.status == "booked" and _same_promise(state.booking, promise):
         return state, []
@@ -67,7 +53,7 @@ def _placed(state: CallState, place: Placed, reason: str) -> tuple[CallState, li
             "basis": promise.basis,
             "reason": reason if state.promised else None,
             "why": place.why,
-            "flags": list(place.flags),
+            "flags": place.flags,
         }
     )
     booked = replace(
@@ -78,12 +64,7 @@ def _placed(state: CallState, place: Placed, reason: str) -> tuple[CallState, li
 
 def _same_promise(one: Promise, other: Promise) -> bool:
     """Whether a patient would be told the same: the day, the window, who comes."""
-    return (one.arrives_from, one.arrives_to, one.doctor, one.day) == (
-        other.arrives_from,
-        other.arrives_to,
-        other.doctor,
-        other.day,
-    )
+    return all(getattr(one, name) == getattr(other, name) for name in ("arrives_from", "arrives_to", "doctor", "day"))
 
 
 def _unplaced(state: CallState, cause: UnplacedCause, now: datetime) -> tuple[CallState, list[OutgoingEvent]]:

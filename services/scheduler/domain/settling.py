@@ -84,7 +84,7 @@ class Settling:
         mark = self.mark_of(call.request_id)
         if call.status == "cancelled" and self.day.free(call.request_id, now):
             self.freed = mark
-        place = self.day.placed(call.request_id) or Unplaced(self.day.unplaced_cause)
+        place = self.day.bookings.get(call.request_id) or Unplaced(self.day.unplaced_cause)
         return told(call, place, now=now, reason=mark.reason)
 
     def published(self) -> None:

@@ -132,15 +132,4 @@ def is_pending(state: CallState) -> bool:
 
 def call_of(state: CallState) -> Call:
     """The call as a plan takes it."""
-    facts = state.call
-    return Call(
-        request_id=state.request_id,
-        is_child=facts.is_child,
-        district_id=facts.district_id,
-        urgency=facts.urgency,
-        red_flag=facts.red_flag,
-        accepted_at=state.accepted_at,
-        lat=facts.lat,
-        lon=facts.lon,
-        rank=facts.rank,
-    )
+    return Call(request_id=state.request_id, accepted_at=state.accepted_at, **vars(state.call))

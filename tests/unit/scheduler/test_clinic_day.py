@@ -79,7 +79,7 @@ def test_a_place_is_kept_with_what_is_needed_to_place_it_again() -> None:
 def test_asked_again_a_call_keeps_its_place() -> None:
     day = a_day(doctor())
     first = day.place(call(), NOW)
-    assert day.place(call(), at("Fri 2026-11-20 11:00")) == first == day.placed(ANNE)
+    assert day.place(call(), at("Fri 2026-11-20 11:00")) == first == day.bookings.get(ANNE)
     assert len(day.bookings) == 1
 
 
@@ -87,7 +87,7 @@ def test_a_day_read_back_gives_the_same_places() -> None:
     day = a_day(doctor())
     first = day.place(call(), NOW)
     again = ClinicDay(CLINIC, DAY, roster=day.roster, bookings=day.bookings)
-    assert again.placed(ANNE) == first
+    assert again.bookings.get(ANNE) == first
     second = again.place(call(BOLAT), NOW)
     assert second == day.place(call(BOLAT), NOW)
     assert again.bookings == day.bookings
@@ -113,7 +113,7 @@ def test_a_fixed_slot_of_before_there_were_routes_is_a_visit_like_any_other() ->
     assert displaced(old.plan, at("Fri 2026-11-20 09:30")) == []
     assert old.place(call(), at("Fri 2026-11-20 09:30")) is not None
     assert displaced(old.plan, at("Fri 2026-11-20 09:30")) == []
-    place = old.placed(BOLAT)
+    place = old.bookings.get(BOLAT)
     assert place is not None
     assert (place.arrives_from, place.arrives_to) == (NOW, at("Fri 2026-11-20 10:30"))
 
@@ -122,7 +122,7 @@ def test_a_fixed_slot_of_before_there_were_routes_is_a_visit_like_any_other() ->
 def test_no_place(doctors: list[dict[str, Any]] | None) -> None:
     day = ClinicDay(CLINIC, DAY) if doctors is None else a_day(*doctors)
     assert day.place(call(), NOW) is None
-    assert day.placed(ANNE) is None
+    assert day.bookings.get(ANNE) is None
 
 
 def test_a_place_given_back_is_free_for_another() -> None:
@@ -154,7 +154,7 @@ def test_bookings_outlive_a_roster() -> None:
     day = a_day(doctor("a"))
     first = day.place(call(), NOW)
     day.take_roster(roster_event(doctor("b"), revision=2), "cause-2")
-    assert day.placed(ANNE) == first
+    assert day.bookings.get(ANNE) == first
     assert [each.request_id for each in displaced(day.plan, NOW)] == [ANNE]
 
 

@@ -8,7 +8,8 @@ import pytest
 from homecall.contract.ids import visit_id
 from homecall.runtime.engine.decision import Ended
 from services.scheduler.domain import calls
-from services.scheduler.domain.promises import Placed, Unplaced, given_back
+from services.scheduler.domain.booked_visit import BookedVisit
+from services.scheduler.domain.promises import Unplaced, given_back
 from services.scheduler.domain.promises import told as told_of
 from services.scheduler.domain.roster import NamedDoctor
 from services.scheduler.domain.state import CallState, timer_at
@@ -17,8 +18,23 @@ from tests.unit.standard.local_times import at
 
 NOW = at("Fri 2026-11-20 10:00")
 DOCTOR = NamedDoctor("a", "Дәрігер a", "gp")
-HALF_TEN = Placed(at("Fri 2026-11-20 10:30"), at("Fri 2026-11-20 11:00"), DOCTOR, "district")
-ELEVEN = Placed(at("Fri 2026-11-20 11:00"), at("Fri 2026-11-20 11:30"), DOCTOR, "district")
+
+
+def visit(begins: str, ends: str) -> BookedVisit:
+    return BookedVisit(
+        arrives_from=at(f"Fri 2026-11-20 {begins}"),
+        arrives_to=at(f"Fri 2026-11-20 {ends}"),
+        doctor=DOCTOR,
+        basis="district",
+        is_child=False,
+        district_id="d1",
+        urgency="same_day",
+        red_flag=False,
+        accepted_at=NOW,
+    )
+
+
+HALF_TEN, ELEVEN = visit("10:30", "11:00"), visit("11:00", "11:30")
 NO_ROOM, NO_ROSTER = Unplaced("no_capacity"), Unplaced("no_roster")
 
 
@@ -27,7 +43,7 @@ def waiting() -> CallState:
     return replace(take(accepted(), "Fri 2026-11-20 10:00"), pending=[])
 
 
-def after(*places: Placed | Unplaced | None) -> CallState:
+def after(*places: BookedVisit | Unplaced | None) -> CallState:
     state = waiting()
     for place in places:
         state, _ = told_of(state, place, now=NOW)
@@ -50,7 +66,7 @@ def after(*places: Placed | Unplaced | None) -> CallState:
     ],
 )
 def test_what_is_said_of_a_place(
-    before: list[Any], place: Placed | Unplaced | None, says: list[tuple[str, int]], status: str
+    before: list[Any], place: BookedVisit | Unplaced | None, says: list[tuple[str, int]], status: str
 ) -> None:
     state, said = told_of(after(*before), place, now=NOW)
     assert (told(said), state.status) == (says, status)
