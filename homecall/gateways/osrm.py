@@ -64,7 +64,7 @@ class OsrmTable:
         trouble = self.trouble
         return f"the routing server (HOMECALL_OSRM_URL) {trouble}: travel times are by straight line" * bool(trouble)
 
-    async def ways(self, of: Coordinates, others: Mapping[str, Coordinates]) -> dict[str, tuple[int, int]]:
+    async def travel_times(self, of: Coordinates, others: Mapping[str, Coordinates]) -> dict[str, tuple[int, int]]:
         """Seconds to each of the others and back, by its key; those that are not known are absent. Never raises."""
         keys = list(others)[:AT_MOST]
         if not keys or not self._breaker.admits():

@@ -73,7 +73,7 @@ class CallDecisions:
 class Router(Protocol):
     """Knows travel times by road."""
 
-    async def ways(self, of: Coordinates, others: Mapping[str, Coordinates]) -> dict[str, tuple[int, int]]:
+    async def travel_times(self, of: Coordinates, others: Mapping[str, Coordinates]) -> dict[str, tuple[int, int]]:
         """Seconds to each of the others and back, by its key; those that are not known are absent."""
 
 
@@ -246,7 +246,9 @@ class SchedulerEngine(Engine[CallState, Facts]):
             and any(each.errand == "place" for each in state.pending)
             and day.wants_travel_times(call := call_of(state))
         ]
-        answers = await asyncio.gather(*(router.ways(*day.around(call)) for day, call in asked), return_exceptions=True)
+        answers = await asyncio.gather(
+            *(router.travel_times(*day.around(call)) for day, call in asked), return_exceptions=True
+        )
         for (day, call), travel_times in zip(asked, answers, strict=True):
             if isinstance(travel_times, Exception):
                 # A router is an improvement: whatever is wrong with it stops nobody's visit.

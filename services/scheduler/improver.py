@@ -1,4 +1,4 @@
-"""PyVRP in a process of its own: asked in the background, bounded in time, and missed by nobody when it fails."""
+"""PyVRP in a process of its own, with a time limit. Days stay as they are when it fails."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from services.scheduler.domain.improvement import Problem
 Routes = list[list[int]]
 
 _IDLE_SECONDS = 120
-"""After so long without a plan to make the process is ended: it holds some 120 MiB."""
+"""The process ends after so long without work: it holds some 120 MiB."""
 _REST_SECONDS = 300
-"""After a failure nothing is asked for so long: an absent library does not come back within seconds."""
+"""The pause after a failure: a library that is absent does not come back within seconds."""
 _GRACE_SECONDS = 20
-"""Beyond its budget: to start the process and load the library. Who takes longer hangs, and is ended."""
+"""Allowed beyond its budget, to start the process and load the library. A process that takes longer is ended."""
 
 
 def solve(problem: Problem, seconds: float) -> Routes | None:
@@ -31,7 +31,7 @@ def solve(problem: Problem, seconds: float) -> Routes | None:
 
 
 class Improver:
-    """Asks for better routes, ``seconds`` of one core each time; 0 asks never."""
+    """Finds better routes with ``seconds`` of one core for each problem; never with 0."""
 
     def __init__(self, seconds: float, work: Callable[[Problem, float], Routes | None] = solve) -> None:
         self.seconds = seconds
@@ -44,17 +44,17 @@ class Improver:
 
     @property
     def ready(self) -> bool:
-        """Whether there is any use in asking now."""
+        """Whether a problem would be solved now."""
         return self.seconds > 0 and not self._closed and time.monotonic() >= self._rests_until
 
     async def improve(self, problem: Problem) -> Routes | None:
-        """Better routes, or None: where there are none, and where the process failed or took too long."""
+        """Better routes; None where there are none, and where the process failed or took too long."""
         if not self.ready:
             return None
         if self._pool is None:
             self._pool = ProcessPoolExecutor(
                 1,
-                # Not forked: a copy of a process with threads and an open database is no place to start from.
+                # Not forked: this process has threads and open connections.
                 mp_context=multiprocessing.get_context("spawn"),
                 initializer=_begin,
             )
@@ -71,12 +71,12 @@ class Improver:
             return None
 
     def tidy(self) -> None:
-        """End the process that has had nothing to do for long."""
+        """End a process that has been idle for long."""
         if self._pool is not None and time.monotonic() - self._used_at > _IDLE_SECONDS:
             self._end()
 
     async def close(self) -> None:
-        """End the process, whatever it does."""
+        """End the process at once."""
         self._closed = True
         self._end()
 

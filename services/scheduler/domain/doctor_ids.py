@@ -1,4 +1,4 @@
-"""Doctors whose id holds an IIN get an alias: their roster serves as any other, and the IIN goes nowhere."""
+"""Doctors whose id holds an IIN get an alias, so that the IIN is neither stored nor sent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LENGTH = 20
 def with_aliases(event: Incoming, index: Callable[[str], str] | None) -> Incoming:
     """The event with an alias for each ``doctor_id`` that holds an IIN: the same id has the same in every event.
 
-    ``index`` is a keyed hash (`Vault.index`): without the key nobody finds the IIN by trying all of them.
+    ``index`` is a keyed hash (`Vault.index`): without the key the IIN cannot be found by trying all of them.
     """
     data: Any = event.data
     if isinstance(data, RosterPublished):

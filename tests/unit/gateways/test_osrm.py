@@ -58,7 +58,7 @@ def snapped(**changed: Any) -> dict[str, Any]:
 
 async def test_there_and_back_in_whole_seconds() -> None:
     asked: list[httpx.Request] = []
-    assert await table(GOOD, asked=asked).ways(HOME, OTHERS) == BOTH
+    assert await table(GOOD, asked=asked).travel_times(HOME, OTHERS) == BOTH
     path = "/table/v1/driving/76.900000,43.250000;76.910000,43.260000;76.800000,43.200000"
     assert asked[0].url.path == path
     assert asked[0].url.params["annotations"] == "duration"
@@ -67,9 +67,9 @@ async def test_there_and_back_in_whole_seconds() -> None:
 
 async def test_only_the_first_are_asked_about() -> None:
     asked: list[httpx.Request] = []
-    await table({}, asked=asked).ways(HOME, {str(n): (43.0, 76.0 + n / 100) for n in range(100)})
+    await table({}, asked=asked).travel_times(HOME, {str(n): (43.0, 76.0 + n / 100) for n in range(100)})
     assert asked[0].url.path.count(";") == AT_MOST
-    assert await table({}).ways(HOME, {}) == {}
+    assert await table({}).travel_times(HOME, {}) == {}
 
 
 # ---- one pair of places that cannot be believed
@@ -86,13 +86,13 @@ async def test_only_the_first_are_asked_about() -> None:
 async def test_what_is_no_travel_time_is_no_answer_for_that_place_alone(entry: tuple[int, int], value: str) -> None:
     roads = table(with_entry(*entry, value))
     for _ in range(5):
-        assert await roads.ways(HOME, OTHERS) == ONLY_B
+        assert await roads.travel_times(HOME, OTHERS) == ONLY_B
     assert roads.note() == ""
 
 
 @pytest.mark.parametrize("value", ["0", "60", "60.0001", "1e2", str(LONGEST_SECONDS)])
 async def test_what_is_one_is_taken(value: str) -> None:
-    assert (await table(with_entry(0, 1, value)).ways(HOME, OTHERS)).keys() == OTHERS.keys()
+    assert (await table(with_entry(0, 1, value)).travel_times(HOME, OTHERS)).keys() == OTHERS.keys()
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ async def test_what_is_one_is_taken(value: str) -> None:
 async def test_a_place_that_was_put_on_a_road_far_away_is_no_answer_for_that_place(changed: dict[str, Any]) -> None:
     roads = table(snapped(**changed))
     for _ in range(5):
-        assert await roads.ways(HOME, OTHERS) == ONLY_B
+        assert await roads.travel_times(HOME, OTHERS) == ONLY_B
     assert roads.note() == ""
 
 
@@ -116,14 +116,14 @@ async def test_a_place_that_was_put_on_a_road_far_away_is_no_answer_for_that_pla
     ids=str,
 )
 async def test_a_road_nearby_is_believed(changed: dict[str, Any]) -> None:
-    assert await table(snapped(**changed)).ways(HOME, OTHERS) == BOTH
+    assert await table(snapped(**changed)).travel_times(HOME, OTHERS) == BOTH
 
 
 async def test_a_home_far_from_any_road_is_no_fault_of_the_server() -> None:
     odd = [{"distance": 8_600_000}, {"distance": 1}, {"distance": 1}]
     roads = table(GOOD | {"sources": odd, "destinations": odd})
     for _ in range(5):
-        assert await roads.ways(HOME, OTHERS) == {}
+        assert await roads.travel_times(HOME, OTHERS) == {}
     assert roads.note() == ""
 
 
@@ -133,7 +133,7 @@ async def test_a_home_far_from_any_road_is_no_fault_of_the_server() -> None:
 async def test_no_car_drives_400_km_in_no_time(seconds: int, believed: bool) -> None:
     astana = {"far": (43.25, 81.83), "near": OTHERS["a"]}
     durations = [[0, seconds, 60], [seconds, 0, 60], [60, 60, 0]]
-    found = await table({"code": "Ok", "durations": durations}).ways(HOME, astana)
+    found = await table({"code": "Ok", "durations": durations}).travel_times(HOME, astana)
     assert found == {"near": (60, 60)} | ({"far": (seconds, seconds)} if believed else {})
 
 
@@ -141,7 +141,7 @@ async def test_no_car_drives_400_km_in_no_time(seconds: int, believed: bool) -> 
 async def test_no_road_there_is_an_answer(code: str) -> None:
     roads = table({"code": code, "message": "no road"}, 400)
     for _ in range(5):
-        assert await roads.ways(HOME, OTHERS) == {}
+        assert await roads.travel_times(HOME, OTHERS) == {}
     assert roads.note() == ""
 
 
@@ -181,7 +181,7 @@ async def test_anything_else_is_no_answer_and_after_three_it_is_left_in_peace(
     roads = table(answer, status, asked)
     for turn in range(5):
         assert (roads.note() == "") == (turn < 3)
-        assert await roads.ways(HOME, OTHERS) == {}
+        assert await roads.travel_times(HOME, OTHERS) == {}
     assert len(asked) == 3
     assert reason in roads.note()
     assert "HOMECALL_OSRM_URL" in roads.note()
@@ -198,7 +198,7 @@ async def test_no_more_is_read_than_the_limit() -> None:
 
     transport = httpx.MockTransport(lambda _: httpx.Response(200, content=endless()))
     roads = OsrmTable("http://127.0.0.1:5000", 5, transport=transport)
-    assert await roads.ways(HOME, OTHERS) == {}
+    assert await roads.travel_times(HOME, OTHERS) == {}
     assert read <= 1024 * 1024 + 2 * 65_536
 
 
@@ -210,7 +210,7 @@ async def test_no_redirect_is_followed() -> None:
         return response(b"", 302, headers={"location": "http://127.0.0.1:5001/"})
 
     roads = OsrmTable("http://127.0.0.1:5000", 5, transport=httpx.MockTransport(handle))
-    assert await roads.ways(HOME, OTHERS) == {}
+    assert await roads.travel_times(HOME, OTHERS) == {}
     assert [request.url.port for request in asked] == [5000]
 
 
@@ -218,7 +218,7 @@ async def test_no_redirect_is_followed() -> None:
 async def test_a_server_that_cannot_be_reached_is_no_answer(error: Exception) -> None:
     roads = table(error)
     for _ in range(3):
-        assert await roads.ways(HOME, OTHERS) == {}
+        assert await roads.travel_times(HOME, OTHERS) == {}
     assert type(error).__name__ in roads.note()
 
 
@@ -231,12 +231,15 @@ async def test_a_slow_server_is_waited_for_no_longer_than_its_time() -> None:
 
     roads = OsrmTable("http://127.0.0.1:5000", 0.01, transport=httpx.MockTransport(handle))
     for _ in range(3):
-        assert await roads.ways(HOME, OTHERS) == {}
+        assert await roads.travel_times(HOME, OTHERS) == {}
     assert "in time" in roads.note()
 
 
 async def test_a_row_that_is_broken_costs_its_own_place() -> None:
-    assert await table({"code": "Ok", "durations": [DURATIONS[0], "broken", DURATIONS[2]]}).ways(HOME, OTHERS) == ONLY_B
+    assert (
+        await table({"code": "Ok", "durations": [DURATIONS[0], "broken", DURATIONS[2]]}).travel_times(HOME, OTHERS)
+        == ONLY_B
+    )
 
 
 JSON: st.SearchStrategy[Any] = st.recursive(

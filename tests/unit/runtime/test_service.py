@@ -95,7 +95,7 @@ async def test_readiness_names_the_routing_server_and_is_ready_all_the_same(monk
     assert await scheduler.ready() == (True, "ready")
     roads = scheduler.engines[0].outside.router  # type: ignore[attr-defined]  # the scheduler's own
     for _ in range(3):
-        assert await roads.ways((43.2, 76.9), {"a": (43.3, 76.9)}) == {}
+        assert await roads.travel_times((43.2, 76.9), {"a": (43.3, 76.9)}) == {}
     good, text = await scheduler.ready()
     assert good
     assert text.startswith("ready; the routing server (HOMECALL_OSRM_URL) cannot be asked (ConnectError)")

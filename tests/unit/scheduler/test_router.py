@@ -89,7 +89,7 @@ async def test_a_place_that_was_put_on_a_road_in_another_country_is_not_believed
 
 async def test_a_router_that_breaks_stops_nobody() -> None:
     class Broken:
-        async def ways(self, *_: Any) -> dict[str, tuple[int, int]]:
+        async def travel_times(self, *_: Any) -> dict[str, tuple[int, int]]:
             raise OverflowError("cannot convert float infinity to integer")
 
     assert await told_with(Broken()) == ["visit.scheduled"] * 4
@@ -99,7 +99,7 @@ async def test_it_is_not_asked_about_a_place_out_of_reach() -> None:
     class Roads:
         asked: list[Mapping[str, Any]] = []  # noqa: RUF012  # of this one test
 
-        async def ways(self, _: Any, others: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
+        async def travel_times(self, _: Any, others: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
             Roads.asked.append(others)
             return {}
 
@@ -124,7 +124,7 @@ async def test_a_router_is_asked_before_a_call_is_placed_and_its_answer_is_kept(
     class Roads:
         asked = 0
 
-        async def ways(self, of: Any, others: Any) -> dict[str, tuple[int, int]]:
+        async def travel_times(self, of: Any, others: Any) -> dict[str, tuple[int, int]]:
             assert of not in others
             Roads.asked += 1
             return dict.fromkeys(others, (300, 330))
