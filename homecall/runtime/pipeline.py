@@ -314,7 +314,7 @@ class Pipeline:
                     if tried in {1, 5} or tried % 20 == 0:
                         # What must be finished fails for a reason of its own, which only the log can show.
                         why = error if isinstance(error, RetryForever) else None
-                        self._log.warning("waiting and trying again", tried=tried, reason=str(error), exc_info=why)
+                        self._log.warning("dependency unavailable, retrying", tried=tried, reason=str(error), exc_info=why)
                     await self._pause(tried)
         finally:
             self._blocked.pop(this, None)

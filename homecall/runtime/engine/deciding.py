@@ -159,7 +159,7 @@ class Deciding(Generic[S, F]):
                 event = read(self.parking.kept(aggregate.id, kept.causation_id, kept.record))
             except (Unreadable, NoEvent) as error:  # its key is missing, or another release reads more strictly
                 # Its subject must not fail with it: it goes on waiting, and may be readable by the time it is over.
-                self._log.error("what waits cannot be opened", subject=aggregate.id, reason=str(error))
+                self._log.error("cannot decrypt parked event", subject=aggregate.id, reason=str(error))
                 aggregate.parked.append(kept)
                 continue
             then = self._then(aggregate.id, now)

@@ -66,7 +66,7 @@ class Timers(Completing[S, F]):
                     dead += self._dead_letters(aggregate, now)
                     buried.append(aggregate)
                 except Unreadable as error:
-                    self._log.error("what waits cannot be opened", subject=aggregate.id, reason=str(error))
+                    self._log.error("cannot decrypt parked event", subject=aggregate.id, reason=str(error))
                     failed += 1
         unsent = [each for each in won.values() if each.unsent]
         return Due(unsent=unsent, expired=buried, dead=dead, until=now, more=full and failed < limit)
