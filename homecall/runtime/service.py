@@ -20,6 +20,7 @@ from homecall.runtime.engine.engine import Engine
 from homecall.runtime.engine.timers import Due
 from homecall.runtime.failpoint import failpoint
 from homecall.runtime.failures import Awaited, Refused, Stopped, TooManyDeadLetters, Transient
+from homecall.runtime.handling import Handler
 from homecall.runtime.kafka.errors import place
 from homecall.runtime.kafka.global_table import GlobalTable
 from homecall.runtime.kafka.producer import Producer
@@ -29,7 +30,7 @@ from homecall.runtime.logs import log
 from homecall.runtime.mongo.mongo import Database, moment_of
 from homecall.runtime.mongo.probe import Probe
 from homecall.runtime.mongo.schema import Schema
-from homecall.runtime.pipeline import Commit, Handler, Pipeline
+from homecall.runtime.pipeline import Commit, Pipeline
 from homecall.runtime.settings import Settings, SettingsError
 from homecall.runtime.tracing import tracing
 
@@ -311,7 +312,7 @@ class Service:
 
     def alive(self) -> tuple[bool, str]:
         """Whether the process is worth keeping: its timers turn, and no batch is stuck while nothing is away."""
-        if time.monotonic() - self._last_tick > _STALLED_SECONDS and self.pipeline.blocked_since is None:
+        if time.monotonic() - self._last_tick > _STALLED_SECONDS and self.pipeline.retry.blocked_since is None:
             return False, "timers have not turned"
         if self._started and self.failed.done():
             return False, "a batch could not be carried out"
@@ -322,7 +323,7 @@ class Service:
         if not self._started:
             if self._awaits:
                 return False, f"starting: {self._awaits}"
-            waits_for = self.pipeline.blocked_by
+            waits_for = self.pipeline.retry.blocked_by
             return False, f"starting: {waits_for}" if waits_for else "starting"
         if self.pipeline.stopping.is_set():
             return False, "stopping"
@@ -333,8 +334,8 @@ class Service:
         unheard = time.monotonic() - self.producer.heard_at
         if unheard > _UNHEARD_SECONDS:
             return False, f"the broker has not answered for {unheard:.0f} s ({self._broker_place})"
-        if self.pipeline.blocked_since is not None:
-            return False, f"a batch waits for the database or the broker: {self.pipeline.blocked_by}"
+        if self.pipeline.retry.blocked_since is not None:
+            return False, f"a batch waits for the database or the broker: {self.pipeline.retry.blocked_by}"
         problem = await self._probe.problem()
         if problem is not None:
             return False, f"the database does not answer: {problem}"

@@ -25,7 +25,8 @@ from homecall.runtime.kafka.fetching import make_safe
 from homecall.runtime.kafka.global_table import record_of
 from homecall.runtime.kafka.lag import Lag
 from homecall.runtime.logs import log
-from homecall.runtime.pipeline import FEW, Commit
+from homecall.runtime.overlap import FEW
+from homecall.runtime.pipeline import Commit
 from homecall.runtime.settings import Settings
 
 OnBatch = Callable[[Sequence[Record], Commit], Awaitable[None]]

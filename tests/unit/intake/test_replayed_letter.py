@@ -12,7 +12,7 @@ import pytest
 from homecall.contract.envelope import Incoming, OutgoingRecord, Record, read
 from homecall.contract.events import MODELS
 from homecall.operations.dead_letters import letter_of
-from homecall.runtime import pipeline as module
+from homecall.runtime import retry as module
 from homecall.runtime.clock import SystemClock
 from homecall.runtime.engine.batch import BatchResult
 from homecall.runtime.kafka.dead_letters import dead_letter_headers

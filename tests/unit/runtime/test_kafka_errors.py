@@ -19,7 +19,7 @@ from faststream.kafka.message import KafkaAckableMessage
 
 from homecall.contract.envelope import Incoming, OutgoingRecord
 from homecall.contract.topics import CLINICS, REQUESTS
-from homecall.runtime import pipeline
+from homecall.runtime import retry
 from homecall.runtime.clock import SystemClock
 from homecall.runtime.engine.batch import BatchResult
 from homecall.runtime.failures import Awaited, Refused, Transient
@@ -73,7 +73,7 @@ def failing(error: BaseException, times: int = 1) -> Callable[..., Awaitable[Any
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "_FIRST_WAIT", 0.0001)
+    monkeypatch.setattr(retry, "_FIRST_WAIT", 0.0001)
 
     async def why_not(_: object, error: BaseException) -> Transient:
         return error if isinstance(error, Transient) else Transient("broker", error)
@@ -155,7 +155,7 @@ async def test_a_commit_is_tried_again(error: BaseException) -> None:
     assert not line.stopping.is_set()
     assert commits == [{PLACE: 8}] * (1 if isinstance(error, MOVED) else 4)
     assert subscription.lag.committed_to((REQUESTS.name, 0)) == (0 if isinstance(error, MOVED) else 8)
-    assert line.blocked_since is None
+    assert line.retry.blocked_since is None
 
 
 async def test_a_commit_is_given_up_once_its_partitions_have_been_assigned_again() -> None:

@@ -11,7 +11,7 @@ from prometheus_client import REGISTRY
 
 from homecall.contract.envelope import Incoming, OutgoingRecord, Record
 from homecall.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
-from homecall.runtime import pipeline as module
+from homecall.runtime import retry as module
 from homecall.runtime.clock import SystemClock
 from homecall.runtime.engine.batch import BatchResult
 from homecall.runtime.engine.decision import Dead
@@ -211,26 +211,26 @@ async def test_what_is_away_is_waited_for_and_nothing_is_committed_before(
     assert names.count(step) == 8
     assert recorder.committed == {(REQUESTS, 0): 2}
     assert recorder.dead == []
-    assert line.blocked_since is None
+    assert line.retry.blocked_since is None
 
 
 async def test_while_something_is_away_it_is_known(line: Pipeline, recorder: Recorder) -> None:
     def away(_: object) -> None:
         if len(recorder.steps) == 3:
-            assert line.blocked_since is not None
+            assert line.retry.blocked_since is not None
             return
         raise AWAY
 
     recorder.handling = away
     await line.on_batch([record(1)], recorder.commit)
-    assert line.blocked_since is None
+    assert line.retry.blocked_since is None
 
 
 async def test_a_wait_that_ends_in_another_failure_is_over(line: Pipeline, recorder: Recorder) -> None:
     """A database that comes back to a batch that it will not have: the service may be ready again."""
     recorder.handling = failing(AWAY, ValueError("poison"))
     await line.on_batch([record(1), record(2)], recorder.commit)
-    assert (line.blocked_since, recorder.dead) == (None, [])
+    assert (line.retry.blocked_since, recorder.dead) == (None, [])
 
 
 async def test_what_must_be_finished_is_never_a_dead_letter(line: Pipeline, recorder: Recorder) -> None:
@@ -325,7 +325,7 @@ async def test_no_record_is_given_up_while_the_database_fails_for_everything(rec
     alone = [names for step, names in recorder.steps if step == "handle" and names == ["e2"]]
     assert len(alone) == (5 if fails == 0 else 10)
     assert works.asked == (1 if fails == 0 else fails + 2)
-    assert line.blocked_since is None
+    assert line.retry.blocked_since is None
 
 
 async def test_a_record_that_failed_with_the_database_is_handled_once_it_is_back(recorder: Recorder) -> None:
@@ -363,7 +363,7 @@ async def test_what_is_waited_for_is_told(line: Pipeline, recorder: Recorder) ->
     told: list[str] = []
 
     def away(_: object) -> None:
-        told.append(line.blocked_by)
+        told.append(line.retry.blocked_by)
         if len(told) < 3:
             raise Transient("database", ConnectionError(), "10.0.0.7:27017, HOMECALL_MONGO_URL", code="code 133")
 
@@ -371,7 +371,7 @@ async def test_what_is_waited_for_is_told(line: Pipeline, recorder: Recorder) ->
     await line.on_batch([record(1)], recorder.commit)
     said = "database is unavailable or busy: ConnectionError, code 133 (10.0.0.7:27017, HOMECALL_MONGO_URL)"
     assert told == ["", said, said]
-    assert line.blocked_by == ""
+    assert line.retry.blocked_by == ""
 
 
 # ---- the end
@@ -582,7 +582,7 @@ async def test_what_fails_after_a_commit_is_told_and_nothing_passes_it(
 ) -> None:
     told: list[Exception] = []
     line = overlapping(recorder, recorder, told.append)
-    monkeypatch.setattr(line, "_count", failing(ValueError("a label too many")))
+    monkeypatch.setattr(line._counts, "add", failing(ValueError("a label too many")))
     await line.on_batch([record(1)], recorder.commit)
     with pytest.raises(ValueError, match="a label"):
         await line.settled()
@@ -634,11 +634,11 @@ async def test_while_a_publication_waits_the_service_is_blocked(recorder: Record
     await line.on_batch([record(1)], recorder.commit)
     await waiting.wait()
     second = asyncio.create_task(line.on_batch([record(2)], recorder.commit))
-    assert line.blocked_since is not None
+    assert line.retry.blocked_since is not None
     recorder.sending = lambda: None
     await second
     assert await line.finish(1)
-    assert line.blocked_since is None
+    assert line.retry.blocked_since is None
     assert recorder.committed == {(REQUESTS, 0): 3}
 
 

@@ -16,7 +16,8 @@ from homecall.contract.topics import REQUESTS, SCHEDULE_EVENTS, Topic
 from homecall.runtime.failures import Transient
 from homecall.runtime.kafka import subscription as broker
 from homecall.runtime.kafka.subscription import Subscription
-from homecall.runtime.pipeline import FEW, Commit
+from homecall.runtime.overlap import FEW
+from homecall.runtime.pipeline import Commit
 from homecall.runtime.settings import Settings
 
 OURS = {TopicPartition(topic.name, number) for topic in (REQUESTS, SCHEDULE_EVENTS) for number in range(2)}
