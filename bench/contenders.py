@@ -105,7 +105,7 @@ def _dispatched(day: ClinicDay, *, again: bool) -> Result:
         while drops and drops[0][1] <= now:
             doctor_id, since = drops.pop(0)
             plan.take_unavailable(doctor_id, since)
-            repair(plan, calls, since)
+            repair(plan, calls.__getitem__, since)
         started = time.thread_time()
         booked = place(plan, call, now)
         result.decisions_ms.append((time.thread_time() - started) * 1000)

@@ -177,6 +177,8 @@ class ClinicDay:
 
     def out_of_reach(self, call: Call) -> bool:
         """Whether a call's coordinates are too far from most places of the day to be true."""
+        if not call.location.known:
+            return False
         implausible = [Location(each, *visit.implausible) for each, visit in self.bookings.items() if visit.implausible]
         return self.plan.out_of_reach(call.location, implausible)
 
@@ -237,20 +239,22 @@ class ClinicDay:
 
     def repair(self, now: datetime) -> list[str]:
         """Place again what no longer holds, with as few changed promises as possible; whose place changed."""
-        calls = {request_id: call_of(request_id, self.bookings[request_id]) for request_id in self.bookings}
-        gone = [booking.request_id for booking in repair(self.plan, calls, now)]
+        gone = [booking.request_id for booking in repair(self.plan, self._call, now)]
         for request_id in gone:
             if request_id not in self.plan.bookings:
                 self._drop("bookings", request_id)
-        self._keep(calls)
+        self._keep({})
         return gone
 
     def apply_if_better(self, problem: Problem, routes: Sequence[Sequence[int]], now: datetime) -> list[str] | None:
         """Put a better plan in place; whose doctor changed. None where it is stale, or no better: nothing changes."""
         changed = apply_if_better(self.plan, problem, routes, now)
         if changed is not None:
-            self._keep({request_id: call_of(request_id, self.bookings[request_id]) for request_id in changed})
+            self._keep({})
         return changed
+
+    def _call(self, request_id: str) -> Call:
+        return call_of(request_id, self.bookings[request_id])
 
     # -------------------------------------------------------- travel times and coordinates
 
@@ -258,9 +262,9 @@ class ClinicDay:
         """Whether a router is to be asked about the call before it is placed."""
         return (
             call.location.known
-            and not self.out_of_reach(call)
             and call.request_id not in self.bookings
             and call.request_id not in self.routed
+            and not self.out_of_reach(call)
         )
 
     def take_routed(self, request_id: str, travel_times: Mapping[str, tuple[int, int]]) -> None:

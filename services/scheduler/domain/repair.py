@@ -74,11 +74,12 @@ def _may_visit(doctor: Doctor, booking: Booking) -> bool:
     return booking.is_child is None or doctor.specialty in suitable(booking.is_child)
 
 
-def repair(plan: DayPlan, calls: Mapping[str, Call], now: datetime) -> list[Booking]:
+def repair(plan: DayPlan, call_of: Callable[[str], Call], now: datetime) -> list[Booking]:
     """Take out the bookings that no longer hold, and place them again with as few changed promises as possible.
 
     First as many windows as possible are kept, with any doctor; then the sum of what the others are moved by is kept
-    small; a call with no place at all is left without. Returns the bookings that were taken out, as they were.
+    small; a call with no place at all is left without. ``call_of`` gives the call of a request. Returns the bookings
+    that were taken out, as they were.
     """
     if plan.roster is None:
         return []
@@ -89,7 +90,7 @@ def repair(plan: DayPlan, calls: Mapping[str, Call], now: datetime) -> list[Book
     plan.advance(at)
     if not gone:
         return []
-    again = [(booking, calls[booking.request_id]) for booking in gone]
+    again = [(booking, call_of(booking.request_id)) for booking in gone]
     orders = [sorted(again, key=key) for key in _ORDERS]
     if len(again) > _MANY:
         orders = orders[1:2]

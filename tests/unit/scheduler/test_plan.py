@@ -315,7 +315,7 @@ def test_what_a_changed_day_moves(day: DayPlan, moved: str) -> None:
 def again(day: DayPlan, now: str = "09:00", **over: Any) -> dict[str, str]:
     """Who was placed again, and where: ``doctor HH:MM-HH:MM``, or ``none``."""
     calls = {request_id: call(request_id, **over) for request_id in day.bookings}
-    gone = repair(day, calls, at(now))
+    gone = repair(day, calls.__getitem__, at(now))
     assert displaced(day, at(now)) == []
     return {
         each.request_id: f"{now.doctor_id} {now.arrives_from:%H:%M}-{now.arrives_to:%H:%M}"

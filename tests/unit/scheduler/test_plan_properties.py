@@ -196,7 +196,7 @@ class Ledger:
     def settle(self) -> None:
         """Place again what does not hold any more: each changed promise is said, and no other is changed."""
         before = dict(self.day.bookings)
-        gone = {booking.request_id for booking in repair(self.day, self.calls, self.now)}
+        gone = {booking.request_id for booking in repair(self.day, self.calls.__getitem__, self.now)}
         assert displaced(self.day, self.now) == []
         for request_id, was in before.items():
             now = self.day.bookings.get(request_id)
