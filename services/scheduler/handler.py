@@ -25,7 +25,7 @@ from homecall.runtime.mongo.mongo import Aggregate
 from homecall.standard.clinic_events import ClinicEvents
 from homecall.standard.places import implausible
 from homecall.standard.stated_times import Tolerance
-from services.scheduler.domain.booked_visit import Coordinates
+from services.scheduler.domain.bookings import Coordinates
 from services.scheduler.domain.calls import Facts, accepted, cancelled, due, reported
 from services.scheduler.domain.clinic_day import MOST_UNAVAILABLE, ClinicDay
 from services.scheduler.domain.doctor_ids import with_aliases
@@ -215,7 +215,7 @@ class SchedulerEngine(Engine[CallState, Facts]):
         completed: dict[str, Completion[CallState]] = {}
         cached = True
         while open_keys:
-            days = await self.days.load_days(open_keys, trusted=cached)
+            days = await self.days.load_days(open_keys, cached=cached)
             failpoint("day.read")
             await self._ask_router(states.values(), days)
             for request_id, state in states.items():

@@ -12,7 +12,7 @@ from homecall.runtime.engine.completion import Completion
 from homecall.runtime.engine.decision import replace
 from homecall.runtime.engine.published_events import PublishedEvents
 from homecall.runtime.mongo.mongo import Aggregate
-from services.scheduler.domain.booked_visit import BookedVisit
+from services.scheduler.domain.bookings import BookedVisit
 from services.scheduler.domain.clinic_day import ClinicDay
 from services.scheduler.domain.pending import carry_out
 from services.scheduler.domain.promises import Unplaced, told

@@ -16,7 +16,7 @@ from homecall.contract.events import RosterPublished
 from homecall.runtime.mongo.codec import Codec
 from homecall.runtime.mongo.mongo import Aggregate, Database, Index, MongoCollection, Repository, millis, moment_of
 from homecall.runtime.mongo.schema import Migration, Schema
-from services.scheduler.domain.booked_visit import BookedVisit
+from services.scheduler.domain.bookings import BookedVisit
 from services.scheduler.domain.clinic_day import Absence, ClinicDay, Mark
 from services.scheduler.domain.dispatch import Dispatch
 from services.scheduler.domain.retention import over_on
@@ -189,10 +189,10 @@ class SchedulerStore:
         """The days' collection, with the indexes that it is to have."""
         return self._days, _DAY_INDEXES
 
-    async def load_days(self, keys: Collection[str], *, trusted: bool = False) -> dict[str, ClinicDay]:
+    async def load_days(self, keys: Collection[str], *, cached: bool = False) -> dict[str, ClinicDay]:
         """The days of these keys, in one query; new ones for those that do not exist.
 
-        With ``trusted`` those in memory are not read again: only the write that changes them shows whether they are
+        With ``cached`` those in memory are not read again: only the write that changes them shows whether they are
         still current.
         """
         held: dict[str, ClinicDay] = {}
@@ -202,7 +202,7 @@ class SchedulerStore:
                 held[key] = kept
         unknown = [key for key in keys if key not in held]
         asked: list[dict[str, Any]] = [{"_id": {"$in": unknown}}] if unknown else []
-        if not trusted:
+        if not cached:
             asked += [{"_id": key, "v": {"$ne": day.version}} for key, day in held.items()]
         query = asked[0] if len(asked) == 1 else {"$or": asked}
         docs = await self._days.find(query) if asked else []

@@ -20,7 +20,7 @@ from homecall.texts import documents as words
 from homecall.texts import language as spoken
 from homecall.texts.documents import PageLanguage, coded, said
 from homecall.texts.language import Text
-from services.scheduler.domain.booked_visit import BookedVisit
+from services.scheduler.domain.bookings import BookedVisit
 
 Location = tuple[float, float]
 """Latitude and longitude in degrees."""

@@ -1,13 +1,16 @@
-"""Calls as a plan takes them, and the promises made to them."""
+"""Calls and bookings: as a plan takes them, and as a clinic's day keeps them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
 
-from services.scheduler.domain.roster import Basis
+from cattrs import override
+
+from homecall.standard.places import LOCATION_IMPLAUSIBLE
+from services.scheduler.domain.roster import Basis, NamedDoctor
 from services.scheduler.domain.travel import Location
 
 Urgency = Literal["urgent", "same_day"]
@@ -70,3 +73,84 @@ class NoPlace:
     """The call has no place: no roster has come yet, or no suitable doctor has room."""
 
     cause: UnplacedCause
+
+
+# ---------------------------------------------------------------- as a day keeps them
+
+Coordinates = tuple[float, float]
+"""Latitude and longitude in degrees."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BookedVisit:
+    """A booking as the day keeps it: the promise, the planned times, and what of the call the plan goes by.
+
+    ``planned_at`` and ``ends_at`` are None in a fixed slot that a release without routes stored. ``implausible`` are
+    coordinates that are not believed: nobody drives by them, but they count when the next call is judged.
+    """
+
+    arrives_from: Annotated[datetime, override(rename="from")]
+    arrives_to: Annotated[datetime, override(rename="to")]
+    planned_at: datetime | None = None
+    ends_at: datetime | None = None
+    latest_at: datetime | None = None
+    doctor: NamedDoctor
+    basis: Basis
+    why: dict[str, Any] | None = None
+    is_child: Annotated[bool, override(rename="child")]
+    district_id: Annotated[str | None, override(rename="district")]
+    urgency: Urgency
+    red_flag: bool
+    accepted_at: datetime
+    rank: int = 0
+    lat: Annotated[float | None, override(omit_if_default=True)] = None
+    lon: Annotated[float | None, override(omit_if_default=True)] = None
+    implausible: Annotated[Coordinates | None, override(omit_if_default=True)] = None
+
+    @property
+    def flags(self) -> list[str]:
+        """What was noticed in planning, as the visit's events say it."""
+        return [LOCATION_IMPLAUSIBLE] if self.implausible else []
+
+    @property
+    def has_coordinates(self) -> bool:
+        """Whether it says where a patient lives."""
+        return self.lat is not None or self.lon is not None or self.implausible is not None
+
+
+def new_visit(call: Call, told: Mapping[str, Any]) -> BookedVisit:
+    """A new booking: the promise, and what of its call the plan goes by, without coordinates that cannot be true."""
+    facts = {name: getattr(call, name) for name in _OF_CALL}
+    if not call.location.known:
+        facts |= {"lat": None, "lon": None}
+    return BookedVisit(**told, **facts)
+
+
+def booking_of(request_id: str, visit: BookedVisit, travel: timedelta) -> Booking:
+    """A booking as the plan takes it. A fixed slot begins with setting out, and lasts to the visit's end."""
+    planned_at, ends_at, latest_at = visit.planned_at, visit.ends_at, visit.latest_at
+    if planned_at is None or ends_at is None:
+        planned_at = latest_at = min(visit.arrives_from + travel, visit.arrives_to)
+        ends_at = visit.arrives_to
+    return Booking(
+        request_id=request_id,
+        doctor_id=visit.doctor.doctor_id,
+        arrives_from=visit.arrives_from,
+        arrives_to=visit.arrives_to,
+        planned_at=planned_at,
+        ends_at=ends_at,
+        urgent=visit.urgency == "urgent",
+        basis=visit.basis,
+        is_child=visit.is_child,
+        location=Location.of(request_id, visit.lat, visit.lon, visit.district_id),
+        latest_at=latest_at,
+        why=visit.why,
+    )
+
+
+def call_of(request_id: str, visit: BookedVisit) -> Call:
+    """A booked call, as the plan takes it."""
+    return Call(request_id, **{name: getattr(visit, name) for name in _OF_CALL})
+
+
+_OF_CALL = tuple(each.name for each in fields(Call) if each.name != "request_id")

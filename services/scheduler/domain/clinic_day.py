@@ -14,8 +14,16 @@ from typing import Any, NamedTuple
 
 from homecall.contract.events import RosterPublished
 from homecall.standard.places import straight_km
-from services.scheduler.domain.booked_visit import BookedVisit, Coordinates, booking_of, call_of, new_visit
-from services.scheduler.domain.bookings import Booking, Call, UnplacedCause
+from services.scheduler.domain.bookings import (
+    BookedVisit,
+    Booking,
+    Call,
+    Coordinates,
+    UnplacedCause,
+    booking_of,
+    call_of,
+    new_visit,
+)
 from services.scheduler.domain.changes import Changes
 from services.scheduler.domain.dispatch import Dispatch
 from services.scheduler.domain.improvement import Problem, apply_if_better

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from homecall.runtime.engine.decision import OutgoingEvent, replace
-from services.scheduler.domain.booked_visit import BookedVisit
+from services.scheduler.domain.bookings import BookedVisit
 from services.scheduler.domain.clinic_day import ClinicDay
 from services.scheduler.domain.promises import Unplaced, given_back, told
 from services.scheduler.domain.state import CallState, call_of

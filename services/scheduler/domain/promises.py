@@ -8,8 +8,7 @@ from datetime import datetime
 from homecall.contract.events import VisitCancelled, VisitRescheduled, VisitScheduled, VisitUnplaced
 from homecall.contract.ids import visit_id
 from homecall.runtime.engine.decision import OutgoingEvent, replace
-from services.scheduler.domain.booked_visit import BookedVisit
-from services.scheduler.domain.bookings import UnplacedCause
+from services.scheduler.domain.bookings import BookedVisit, UnplacedCause
 from services.scheduler.domain.state import CallState, Promise
 
 

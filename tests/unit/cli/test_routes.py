@@ -18,7 +18,7 @@ from homecall.documents.routes.plan import RADIUS, drawn
 from homecall.documents.routes.routes import DayRoutes, not_drawn, routes_of
 from homecall.operations.routes import written
 from homecall.texts.language import Text
-from services.scheduler.domain.booked_visit import BookedVisit
+from services.scheduler.domain.bookings import BookedVisit
 from services.scheduler.domain.roster import NamedDoctor
 
 DAY = date(2026, 11, 23)

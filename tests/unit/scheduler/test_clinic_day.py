@@ -8,8 +8,7 @@ import pytest
 from pymongo import InsertOne, UpdateOne
 
 from homecall.contract.types import in_zone
-from services.scheduler.domain.booked_visit import BookedVisit, call_of
-from services.scheduler.domain.bookings import Call
+from services.scheduler.domain.bookings import BookedVisit, Call, call_of
 from services.scheduler.domain.clinic_day import Absence, ClinicDay, Mark
 from services.scheduler.domain.repair import displaced
 from services.scheduler.domain.roster import NamedDoctor

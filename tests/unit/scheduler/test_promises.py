@@ -8,7 +8,7 @@ import pytest
 from homecall.contract.ids import visit_id
 from homecall.runtime.engine.decision import Ended
 from services.scheduler.domain import calls
-from services.scheduler.domain.booked_visit import BookedVisit
+from services.scheduler.domain.bookings import BookedVisit
 from services.scheduler.domain.promises import Unplaced, given_back
 from services.scheduler.domain.promises import told as told_of
 from services.scheduler.domain.roster import NamedDoctor

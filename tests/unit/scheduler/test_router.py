@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from homecall.gateways.osrm import OsrmTable
-from services.scheduler.domain.booked_visit import call_of
+from services.scheduler.domain.bookings import call_of
 from tests.unit.scheduler.office import (
     CLINIC,
     FRIDAY,
