@@ -48,6 +48,13 @@ class Promise:
     day: date
 
 
+_DAY_OR_EMPTY = override(
+    struct_hook=lambda text, _: date.fromisoformat(text) if text else None,
+    unstruct_hook=lambda day: day.isoformat() if day else "",
+)
+"""A date that is stored as an empty text while it is not known."""
+
+
 @dataclass
 class CallState:
     """A call's own document.
@@ -64,7 +71,7 @@ class CallState:
     day: date
     call: CallFacts
     accepted_at: datetime
-    asked_on: date | None = None
+    asked_on: Annotated[date | None, _DAY_OR_EMPTY] = None
     asked_at: datetime | None = None
     due_at: datetime | None = None
     approaching_at: datetime | None = None
