@@ -130,6 +130,12 @@ def in_zone(value: datetime, zone: ZoneInfo | None = None) -> str:
     return _in_zone(value if own is UTC else value.astimezone(UTC), zone)
 
 
+def zoned(value: datetime, zone: ZoneInfo | None = None) -> datetime:
+    """The moment in the zone in which `in_zone` writes it: for typed states."""
+    own = value.tzinfo
+    return value.astimezone(zone or (own if isinstance(own, ZoneInfo) else ZONE))
+
+
 @lru_cache(maxsize=4096)
 def _in_zone(value: datetime, zone: ZoneInfo) -> str:
     # Kept, since a decision writes each of its moments several times: the state, the ruling, the event.

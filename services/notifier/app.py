@@ -3,68 +3,33 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import get_args
 
 from homecall.contract import topics
 from homecall.contract.envelope import Incoming
-from homecall.contract.events import ClinicPublished, RequestAccepted, RequestDeferred, RequestRefused, RequestStatus
+from homecall.contract.events import ClinicPublished, RequestStatus
 from homecall.gateways.sms import UnknownReason, gateway_from, profile_from
 from homecall.runtime import metrics
 from homecall.runtime.clock import Clock, SystemClock
 from homecall.runtime.encryption import Vault
-from homecall.runtime.engine.engine import Engine
 from homecall.runtime.kafka.global_table import GlobalTable
 from homecall.runtime.kafka.producer import Producer
 from homecall.runtime.mongo.last_known_good import LastKnownGood
-from homecall.runtime.mongo.mongo import Aggregate, Database
+from homecall.runtime.mongo.mongo import Database
 from homecall.runtime.service import Service, refresh_open
 from homecall.runtime.settings import Settings, SettingsError
-from homecall.standard.clinic_events import ClinicEvents
 from homecall.standard.clinics import Clinics
 from homecall.standard.rules import load_rule_sets
-from homecall.standard.stated_times import Tolerance, tolerance_by
-from services.notifier.domain import Call, Notifier, Waits, clinic_facts
-from services.notifier.messages import policy_of
+from homecall.standard.stated_times import tolerance_by
+from services.notifier.domain.deadlines import Waits
+from services.notifier.domain.facts import clinic_facts
+from services.notifier.domain.policy import policy_of
+from services.notifier.handler import Notifier, NotifierEngine
 from services.notifier.metrics import OPEN_NEAR_LIMIT, SMS
-from services.notifier.outbox import Outbox, Reports, Stores
+from services.notifier.outbox import Outbox, Stores
+from services.notifier.reports import PATH, Reports
 from services.notifier.store import WATCHED, Calls, Mailings, OptOuts, Receipts, schema
-
-_FIRST_TOLD = {RequestAccepted.TYPE, RequestDeferred.TYPE, RequestRefused.TYPE}
-"""What is said of a request first, as a rule."""
-
-
-class NotifierEngine(Engine[Call, None]):
-    """Knows the clinic of each accepted request before it decides: intake may have heard of it a moment earlier."""
-
-    def __init__(
-        self,
-        store: Calls,
-        domain: Notifier,
-        clock: Clock,
-        clinics: GlobalTable,
-        known: Clinics,
-        vault: Vault | None = None,
-        tolerance: Tolerance | None = None,
-    ) -> None:
-        super().__init__(topics.NOTIFIER, store, domain, clock, vault, ClinicEvents(known.zone, tolerance))
-        self._clinics = clinics
-        self._known = known
-
-    def likely_new(self, firsts: Mapping[str, Incoming]) -> Collection[str]:
-        return [target for target, event in firsts.items() if event.type in _FIRST_TOLD]
-
-    async def facts_for(self, batch: Sequence[Incoming], loaded: Mapping[str, Aggregate[Call]]) -> None:
-        del loaded
-        if any(_tells_of_clinic(event) and self._known.get(event.clinic_id) is None for event in batch):
-            await self._clinics.catch_up()
-
-
-def _tells_of_clinic(event: Incoming) -> bool:
-    """Whether what is told of the event names the clinic or a time by its clock."""
-    data = event.data
-    return event.type in _FIRST_TOLD and not (isinstance(data, RequestRefused) and data.code == "unknown_clinic")
 
 
 def _take(known: Clinics, event: Incoming) -> None:
@@ -120,14 +85,10 @@ def build(settings: Settings, clock: Clock) -> Service:
         schema=schema(database),
         prepare=[calls.prepare, *([outbox.prepare] if outbox else [])],
         workers=[outbox.work] if outbox else [],
-        receives={REPORTS: Reports(outbox, profile_from(settings), secret).receive} if outbox and secret else {},
+        receives={PATH: Reports(outbox, profile_from(settings), secret).receive} if outbox and secret else {},
         close=[outbox.close] if outbox else [],
         gauges=gauges,
     )
-
-
-REPORTS = "/sms/reports"
-"""Where the SMS gateway posts delivery reports."""
 
 
 def _outbox(settings: Settings, clock: Clock, database: Database, calls: Calls, vault: Vault) -> Outbox | None:

@@ -10,27 +10,26 @@ send after it: another replica may have sent a newer message of the call, so the
 from __future__ import annotations
 
 import asyncio
-import hmac
 import random
 import time
-from base64 import b64decode
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from homecall.gateways.sms import Gateway, Profile, Refused, Report, Sms, Taken, Untried, Verdict
+from homecall.gateways.sms import Gateway, Refused, Report, Reported, Sms, Taken, Unknown, Untried, Verdict
 from homecall.runtime.clock import Clock
 from homecall.runtime.encryption import Vault
 from homecall.runtime.failpoint import failpoint
 from homecall.runtime.failures import Transient
 from homecall.runtime.logs import log
 from homecall.runtime.mongo.mongo import Aggregate, moment_of
-from services.notifier import messages
-from services.notifier.domain import Call
-from services.notifier.messages import Mailing, Policy
-from services.notifier.metrics import SMS, SMS_OLDEST_WAITING_SECONDS, SMS_REPORTS, SMS_WAITING
-from services.notifier.mobile import mobile_number
+from services.notifier.domain import messages
+from services.notifier.domain.messages import Attempt, Mailing, Pause
+from services.notifier.domain.mobile import mobile_number
+from services.notifier.domain.policy import Policy
+from services.notifier.domain.sending import Recipient, ToSend, next_step
+from services.notifier.metrics import SMS, SMS_OLDEST_WAITING_SECONDS, SMS_WAITING
 from services.notifier.store import Calls, Mailings, OptOuts, Receipts
 
 _AT_ONCE: Final = 200
@@ -40,6 +39,8 @@ _MARGIN_SECONDS: Final = 10.0
 _MOST_ROUNDS: Final = 500
 """In one go; then the service looks up."""
 
+Outcome = tuple[Attempt, Verdict]
+"""What the gateway said of an attempt."""
 OPT_OUT: Final = "sms"
 """The kind of the keyed hash that opt-outs are kept by."""
 
@@ -120,57 +121,62 @@ class Outbox:
         due = await self._stores.mailings.due(now, _AT_ONCE) if room else []
         if not due:
             return False
-        found = await self._stores.calls.load([each.id for each in due])
-        calls = {key: each.state for key, each in found.items() if each.state is not None}
-        numbers = {key: mobile_number(call.reader.get("phones", ())) for key, call in calls.items()}
-        hashes = {key: self._vault.index(OPT_OUT, number) for key, number in numbers.items() if number}
-        stopped = await self._stores.opt_outs.among(set(hashes.values()))
-        round_: dict[str, Sms] = {}
-        sequences: dict[str, tuple[int, int]] = {}
+        recipients = await self._recipients([each.id for each in due])
         before = {each.id: each.state for each in due if each.state is not None}
-        for each in due:
-            if each.state is None:
-                continue
-            mailing = messages.given_up(each.state, now)
-            message = messages.next_message(mailing, now)
-            if message is not None:
-                call = calls.get(each.id)
-                sequence = int(message["sequence"])
-                text = _text(call, sequence)
-                why = messages.why_not(
-                    message,
-                    now,
-                    last_sequence=call.sequence if call else sequence,
-                    wanted=call is None or (call.reader.get("sms") is not False and hashes.get(each.id) not in stopped),
-                    text=text,
-                    number=numbers.get(each.id),
-                )
-                if why is not None:
-                    mailing = messages.dropped(mailing, sequence, why, now)
-                else:
-                    mailing = messages.held(mailing, sequence, now, self.policy)
-                    if messages.next_message(mailing, now) is not None and len(round_) < room:
-                        mailing = messages.sending(mailing, sequence, now, self._lease)
-                        number = numbers[each.id]
-                        assert number is not None  # why_not has seen to both
-                        assert text is not None
-                        round_[each.id] = Sms(number, text, messages.reference(each.id, sequence), may_begin)
-                        sequences[each.id] = sequence, messages.attempt_of(mailing, sequence)
-            each.changed = mailing != each.state
-            each.state = mailing
+        planned = self._plan(due, recipients, room, now)
         changed = [each for each in due if each.changed]
         lost = await self._stores.mailings.save(changed)
         self._count(changed, lost, before)
-        # Only who has stored ``sending`` sends: whoever lost leaves it to the other.
-        to_send = {key: sms for key, sms in round_.items() if key not in lost}
-        if to_send:
+        # Only the replica that has stored ``sending`` sends: the one that lost leaves it to the other.
+        planned = {key: each for key, each in planned.items() if key not in lost}
+        if planned:
             failpoint("sms.marked")
-            verdicts: Sequence[Verdict] = [Untried("late")] * len(to_send)
-            if may_begin():
-                verdicts = await self._gateway.send(list(to_send.values()))
-            outcomes = {key: (*sequences[key], each) for key, each in zip(to_send, verdicts, strict=True)}
-            await self._complete(outcomes)
-        return bool(changed) and (len(due) == _AT_ONCE or len(to_send) == room)
+            await self._complete(await self._give(planned, may_begin))
+        return bool(changed) and (len(due) == _AT_ONCE or len(planned) == room)
+
+    async def _recipients(self, request_ids: Collection[str]) -> dict[str, Recipient]:
+        """The recipients of those calls that are known."""
+        found = await self._stores.calls.load(request_ids)
+        calls = {key: each.state for key, each in found.items() if each.state is not None}
+        numbers = {key: mobile_number(call.reader.phones or ()) for key, call in calls.items()}
+        hashes = {key: self._vault.index(OPT_OUT, number) for key, number in numbers.items() if number}
+        stopped = await self._stores.opt_outs.among(set(hashes.values()))
+        return {
+            key: Recipient(
+                last_sequence=call.sequence,
+                texts={each.sequence: each.text for each in call.notices},
+                wanted=call.reader.sms is not False and hashes.get(key) not in stopped,
+                number=numbers[key],
+            )
+            for key, call in calls.items()
+        }
+
+    def _plan(
+        self, due: Sequence[Aggregate[Mailing]], recipients: Mapping[str, Recipient], room: int, now: datetime
+    ) -> dict[str, ToSend]:
+        """Change the mailings that are due; what is to be sent of each, for as many as the gateway has room for."""
+        planned: dict[str, ToSend] = {}
+        for each in due:
+            if each.state is None:
+                continue
+            lease = self._lease if len(planned) < room else None
+            mailing, to_send = next_step(each.state, recipients.get(each.id) or Recipient(), now, self.policy, lease)
+            if to_send is not None:
+                planned[each.id] = to_send
+            each.changed = mailing != each.state
+            each.state = mailing
+        return planned
+
+    async def _give(self, planned: Mapping[str, ToSend], may_begin: Callable[[], bool]) -> dict[str, Outcome]:
+        """Give the messages to the gateway, unless that is too late; what became of each."""
+        verdicts: Sequence[Verdict] = [Untried("late")] * len(planned)
+        if may_begin():
+            sms = [
+                Sms(each.number, each.text, messages.reference(key, each.attempt.sequence), may_begin)
+                for key, each in planned.items()
+            ]
+            verdicts = await self._gateway.send(sms)
+        return {key: (each.attempt, verdict) for (key, each), verdict in zip(planned.items(), verdicts, strict=True)}
 
     def _lease_from_now(self) -> Callable[[], bool]:
         """Whether a message that is marked from now on may still be begun.
@@ -216,7 +222,7 @@ class Outbox:
 
     # ------------------------------------------------------------ what became of it
 
-    async def _complete(self, outcomes: Mapping[str, tuple[int, int, Verdict]]) -> None:
+    async def _complete(self, outcomes: Mapping[str, Outcome]) -> None:
         """Store the outcomes, for as long as it takes: only here it is known what the gateway said."""
         tried = 0
         while True:
@@ -230,41 +236,21 @@ class Outbox:
             else:
                 return
 
-    async def _store(self, outcomes: Mapping[str, tuple[int, int, Verdict]]) -> None:
+    async def _store(self, outcomes: Mapping[str, Outcome]) -> None:
         now = self._clock.now()
         # First the gateway's ids: should this process die here, a report still finds its message.
-        taken = {each.id: (key, sequence) for key, (sequence, _, each) in outcomes.items() if isinstance(each, Taken)}
+        taken = {
+            verdict.id: (key, attempt.sequence)
+            for key, (attempt, verdict) in outcomes.items()
+            if isinstance(verdict, Taken)
+        }
         reported = await self._stores.receipts.name(taken, now) if taken else {}
         jitter = {key: self._draw() for key in outcomes}
 
         def conclude(request_id: str, mailing: Mailing | None) -> Mailing | None:
-            sequence, attempt, verdict = outcomes[request_id]
             if mailing is None:
                 return None
-            match verdict:
-                case Taken(gateway_id):
-                    mailing = messages.taken(mailing, sequence, gateway_id, now)
-                    said = reported.get(gateway_id)
-                    if said is not None:
-                        mailing = messages.reported(mailing, sequence, _SAID[said], gateway_id, now)
-                    return mailing
-                case Refused(code, again):
-                    return messages.refused(
-                        mailing,
-                        sequence,
-                        code,
-                        now,
-                        again=again,
-                        jitter=jitter[request_id],
-                        policy=self.policy,
-                        attempt=attempt,
-                    )
-                case Untried(reason):
-                    return messages.untried(
-                        mailing, sequence, reason, now, jitter=jitter[request_id], policy=self.policy, attempt=attempt
-                    )
-                case _:
-                    return messages.unknown(mailing, sequence, verdict.reason, now)
+            return _concluded(mailing, outcomes[request_id], reported, Pause(jitter[request_id], self.policy), now)
 
         await self._change(outcomes, conclude)
 
@@ -297,58 +283,25 @@ class Outbox:
                     SMS.labels(state, reason).inc()
 
 
-_SAID: Final[Mapping[str, messages.State]] = {"sent": "sent", "delivered": "delivered", "failed": "failed"}
-
-
-def _text(call: Call | None, sequence: int) -> str | None:
-    notices = call.notices if call else ()
-    return next((str(each["text"]) for each in notices if each["sequence"] == sequence), None)
+def _concluded(
+    mailing: Mailing, outcome: Outcome, reported: Mapping[str, Reported], pause: Pause, now: datetime
+) -> Mailing:
+    """The mailing once the gateway has said what became of a message; ``reported`` is what reports said before."""
+    attempt, verdict = outcome
+    match verdict:
+        case Taken(gateway_id):
+            mailing = messages.taken(mailing, attempt.sequence, gateway_id, now)
+            said = reported.get(gateway_id)
+            return messages.reported(mailing, attempt.sequence, said, gateway_id, now) if said else mailing
+        case Refused(code, again):
+            return messages.refused(mailing, attempt, code, now, pause, again=again)
+        case Untried(reason):
+            return messages.untried(mailing, attempt, reason, now, pause)
+        case Unknown(reason):
+            return messages.unknown(mailing, attempt.sequence, reason, now)
 
 
 def _place(report: Report, by_id: Mapping[str, tuple[str, int]]) -> tuple[str, int] | None:
     """The request and the sequence that a report is about; None where it is not known (yet)."""
     named = by_id.get(report.id) if report.id is not None else None
     return named or (messages.referred(report.reference) if report.reference else None)
-
-
-class Reports:
-    """What the gateway posts to ``/sms/reports``: checked for the shared secret, read, and handed to the outbox.
-
-    200 for whatever is taken, also what is repeated, early or about messages of others; 401 without the secret; 400 for
-    what is no report; 503, from the server, when it cannot be stored now.
-    """
-
-    def __init__(self, outbox: Outbox, profile: Profile, secret: str) -> None:
-        self._outbox = outbox
-        self._profile = profile
-        self._secret = secret.encode()
-        self._log = log("notifier")
-
-    async def receive(self, body: bytes, headers: Mapping[str, str]) -> tuple[int, str]:
-        """Take what was posted."""
-        if not hmac.compare_digest(_shown(headers.get("authorization", "")), self._secret):
-            SMS_REPORTS.labels("refused").inc()
-            return 401, "show the secret as Authorization: Bearer, or as the password of Basic"
-        try:
-            reports = self._profile.reports(body)
-        except ValueError:
-            SMS_REPORTS.labels("refused").inc()
-            self._log.warning("a delivery report cannot be read", bytes=len(body))
-            return 400, "a report is a JSON object, or a list of them, as the profile has it"
-        for result, number in (await self._outbox.report(reports)).items():
-            SMS_REPORTS.labels(result).inc(number)
-        return 200, "taken"
-
-
-def _shown(authorization: str) -> bytes:
-    """The secret that was shown; empty where there is none."""
-    kind, _, value = authorization.partition(" ")
-    value = value.strip()
-    if kind.lower() == "bearer":
-        return value.encode()
-    if kind.lower() == "basic":
-        try:
-            return b64decode(value, validate=True).partition(b":")[2]
-        except ValueError:
-            return b""
-    return b""

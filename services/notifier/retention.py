@@ -5,20 +5,21 @@ Statuses name no patient and stay as they are; of the register's lines the patie
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
 from homecall.contract.events import JournalEntry
 from homecall.runtime.engine.decision import replace
-from services.notifier.domain import Call
+from services.notifier.domain.state import FINISHED, Call, Person, Reader
 
 _LINE = frozenset(
     {"clinic_id", "register_date", "register_number", "revision", "request_id", "channel", "reasons", "accepted_at"}
     | {"flags", "doctor", "arrives_from", "arrives_to", "oral_answer", "answered_at", "answered_by", "registrar"}
     | {"outcome", "refusal"}
 )
-_ENDED = frozenset({"refused", "withdrawn", "completed", "not_completed"})
+_ENDED = frozenset({"refused", "withdrawn", *FINISHED})
 
 
 def over_on(call: Call) -> date | None:
@@ -32,12 +33,22 @@ def over_on(call: Call) -> date | None:
         return date.min
     if call.accepted_at is None or call.register_date is None:
         return None
-    return date.fromisoformat(call.visit["visit_date"] if call.visit else call.register_date)
+    return call.visit.visit_date if call.visit else call.register_date
 
 
 def remains(call: Call) -> Call:
     """The call without its patient, their phones and their messages: statuses, times, doctor and deadlines stay."""
-    return replace(call, person=_remaining(call.person), reader={}, notices=[])
+    return replace(call, person=_of_person(call.person), reader=Reader(), notices=[])
+
+
+def _of_person(person: Person) -> Person:
+    address = person.address or {}
+    return dataclasses.replace(
+        person,
+        patient_name=None if person.patient_name is None else "",
+        phone=None,
+        address={"district_id": address["district_id"]} if "district_id" in address else None,
+    )
 
 
 def said(event_type: str, data: Mapping[str, Any]) -> dict[str, Any]:

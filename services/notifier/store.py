@@ -12,9 +12,10 @@ from homecall.gateways.sms import Reported
 from homecall.runtime.mongo.mongo import Aggregate, Database, Repository, millis
 from homecall.runtime.mongo.schema import Migration, Schema
 from homecall.standard.deadlines import counted_by
-from services.notifier import messages
-from services.notifier.domain import Call, answer_waits, day_of, open_since, timer_at
-from services.notifier.messages import Mailing
+from services.notifier.domain import messages
+from services.notifier.domain.deadlines import answer_waits, open_since, timer_at
+from services.notifier.domain.messages import Mailing
+from services.notifier.domain.state import Call, day_of
 from services.notifier.retention import over_on
 
 WATCHED: Final = counted_by("notifier")
@@ -127,7 +128,7 @@ class Receipts:
     def __init__(self, database: Database) -> None:
         self._collection = database.collection("receipts")
 
-    async def name(self, taken: Mapping[str, tuple[str, int]], now: datetime) -> dict[str, str]:
+    async def name(self, taken: Mapping[str, tuple[str, int]], now: datetime) -> dict[str, Reported]:
         """Keep (request, sequence) of each gateway's id; what was reported of them before, by gateway's id."""
         new = {
             gateway_id: {"request_id": request_id, "sequence": sequence, "at": millis(now)}
@@ -221,6 +222,6 @@ def _indexed(call: Call) -> dict[str, Any]:
         "day": None if day is None else day.toordinal(),
         "clinic": call.clinic_id,
         "open_channel": call.channel if call.clocks else None,
-        "notices_at": millis(datetime.fromisoformat(call.notices[-1]["at"])) if call.notices else None,
+        "notices_at": millis(call.notices[-1].at) if call.notices else None,
         **{_since(deadline): None if start is None else millis(start) for deadline, start in starts.items()},
     }

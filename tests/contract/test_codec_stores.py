@@ -11,8 +11,8 @@ from homecall.runtime.mongo.codec import Codec
 from services.complaints.calls import CallTimeline
 from services.complaints.domain import ComplaintState
 from services.intake.domain.state import RequestState
-from services.notifier.domain import Call
-from services.notifier.messages import Mailing
+from services.notifier.domain.messages import Mailing
+from services.notifier.domain.state import Call
 from services.scheduler.domain.state import CallState
 from tests.contract.golden_day import recording
 

@@ -22,8 +22,8 @@ from homecall.operations.reconcile.differences import WAYS_OUT, Judged
 from homecall.operations.reconcile.stores import Asked, Stores
 from homecall.runtime.clock import SystemClock
 from homecall.runtime.settings import Settings
-from services.notifier.app import NotifierEngine
-from services.notifier.domain import Notifier, clinic_facts
+from services.notifier.domain.facts import clinic_facts
+from services.notifier.handler import Notifier, NotifierEngine
 from tests import stack
 from tests.unit.intake import office as desk
 from tests.unit.scheduler import office as planning

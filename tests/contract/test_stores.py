@@ -24,10 +24,12 @@ from homecall.contract.iins import iin_check_digit
 from homecall.runtime.clock import SystemClock
 from homecall.runtime.engine.decision import Dead
 from homecall.runtime.mongo.mongo import Aggregate, Database, Parked, Sequences, millis, moment_of
-from services.notifier.app import NotifierEngine
-from services.notifier.domain import Call as LineOfRegister
-from services.notifier.domain import Notifier, clinic_facts
-from services.notifier.messages import Mailing
+from services.notifier.domain.facts import clinic_facts
+from services.notifier.domain.messages import Mailing, taken_up
+from services.notifier.domain.policy import Policy
+from services.notifier.domain.state import Call as LineOfRegister
+from services.notifier.domain.state import SmsNotice
+from services.notifier.handler import Notifier, NotifierEngine
 from services.notifier.store import Calls, Mailings, OptOuts, Receipts
 from services.scheduler.domain.bookings import Call
 from services.scheduler.domain.clinic_day import ClinicDay, Mark
@@ -224,7 +226,7 @@ class StorePromises:
     async def test_calls_with_notices_are_found_until_they_were_taken_up(self, database: Database) -> None:
         store = Calls(database)
         await store.prepare()
-        noted = {"sequence": 1, "at": NOW.isoformat(), "text": "т"}
+        noted = SmsNotice(1, "scheduled", NOW, "т", urgent=False, use_until=NOW, needed_by=NOW, asked_at=None)
         one = Aggregate(subject(1), state=LineOfRegister(subject(1), "c", notices=[noted]), changed=True)
         two = Aggregate(subject(2), state=LineOfRegister(subject(2), "c"), changed=True)
         await store.save([one, two])
@@ -240,9 +242,10 @@ class StorePromises:
     async def test_messages_that_wait_are_counted_with_the_oldest(self, database: Database) -> None:
         store = Mailings(database)
         await store.prepare()
-        created = {"sequence": 1, "state": "created", "next_at": NOW.isoformat(), "may_go_at": NOW.isoformat()}
-        later = created | {"may_go_at": (NOW + timedelta(hours=1)).isoformat()}
-        states = [[created], [later], [created | {"state": "sent"}], []]
+        noted = SmsNotice(1, "scheduled", NOW, "т", urgent=False, use_until=NOW, needed_by=NOW, asked_at=None)
+        (created,) = taken_up(Mailing(subject(0), "c"), [noted], Policy(frozenset())).messages
+        later = replace(created, may_go_at=NOW + timedelta(hours=1))
+        states = [[created], [later], [replace(created, state="sent")], []]
         await store.save(
             [Aggregate(subject(n), state=Mailing(subject(n), "c", each), changed=True) for n, each in enumerate(states)]
         )

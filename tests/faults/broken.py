@@ -20,7 +20,8 @@ from homecall.runtime.mongo.mongo import MongoCollection
 from homecall.runtime.pipeline import Commit, Pipeline
 from services.intake.domain import submission
 from services.intake.domain.facts import Facts
-from services.notifier import messages
+from services.notifier.domain import messages
+from services.notifier.domain.policy import Policy
 from services.notifier.outbox import Outbox
 
 
@@ -103,7 +104,8 @@ def send_again() -> None:
     """A message whose outcome nobody knows is sent again."""
 
     def waits_again(mailing: messages.Mailing, sequence: int, reason: str, now: datetime) -> messages.Mailing:
-        return messages.untried(mailing, sequence, reason, now - timedelta(seconds=30), jitter=1, policy=AT_ANY_TIME)
+        attempt = messages.Attempt(sequence)
+        return messages.untried(mailing, attempt, reason, now - timedelta(seconds=30), AT_ONCE)
 
     messages.unknown = waits_again
 
@@ -117,7 +119,7 @@ def no_last_check() -> None:
     Outbox._lease_from_now = however_long_ago  # type: ignore[method-assign]  # the defect
 
 
-AT_ANY_TIME = messages.Policy(frozenset())
+AT_ONCE = messages.Pause(jitter=1, policy=Policy(frozenset()))
 DEFECTS = {
     "commit_first": commit_first,
     "publish_not_awaited": publish_not_awaited,

@@ -24,7 +24,9 @@ from services.complaints.calls import CallTimeline, Timelines
 from services.complaints.domain import ComplaintState
 from services.intake.domain.state import RequestState
 from services.intake.handler import Intake
-from services.notifier.domain import Call, Notifier, clinic_facts
+from services.notifier.domain.facts import clinic_facts
+from services.notifier.domain.state import Call
+from services.notifier.handler import Notifier
 from services.scheduler.domain.state import CallFacts, CallState
 from services.scheduler.handler import CallDecisions
 from tests.contract.goldens import compact, examples, record

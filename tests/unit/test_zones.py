@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
@@ -22,8 +23,11 @@ from homecall.standard.acceptance import Accepted, decide_acceptance
 from homecall.standard.calendar import ClinicCalendar
 from homecall.standard.clinics import calendar_of
 from homecall.standard.rules import load_rule_sets
-from services.notifier.domain import Call, Notifier, clinic_facts
-from services.notifier.messages import Mailing, Policy, taken_up
+from services.notifier.domain.facts import clinic_facts
+from services.notifier.domain.messages import Mailing, taken_up
+from services.notifier.domain.policy import Policy
+from services.notifier.domain.state import Call
+from services.notifier.handler import Notifier
 from services.scheduler.domain.clinic_day import ClinicDay
 from services.scheduler.domain.dispatch import dispatch_of
 from tests.unit.complaints import casebook
@@ -170,7 +174,7 @@ def test_r20_people_are_told_by_their_clinics_clock() -> None:
     status = said[-2]
     assert "10:00–10:30" in status.text.en
     assert "15:00" not in status.text.en
-    assert "10:00-10:30" in call.notices[-1]["text"]
+    assert "10:00-10:30" in call.notices[-1].text
     here = told("Asia/Almaty", calls.accepted(), calls.scheduled(arrives="15:00:00"))[1][-2]
     assert "15:00–15:30" in here.text.en
 
@@ -178,7 +182,7 @@ def test_r20_people_are_told_by_their_clinics_clock() -> None:
 def test_r20_a_refused_call_stands_in_the_register_of_the_clinics_day() -> None:
     night = calls.refused(submitted_at=calls.at("23 02:00:00"))
     days = [told(zone, night)[0].register_date for zone in ("Asia/Almaty", FAR)]
-    assert days == ["2026-11-23", "2026-11-22"]
+    assert days == [date(2026, 11, 23), date(2026, 11, 22)]
 
 
 def test_r20_quiet_hours_are_the_clinics() -> None:
@@ -186,13 +190,9 @@ def test_r20_quiet_hours_are_the_clinics() -> None:
     went = {}
     for zone in ("Asia/Almaty", FAR):
         call, _ = told(zone, calls.accepted(submitted_at=calls.at("23 00:00:00")), sms=True)
-        notice = call.notices[0] | {
-            "at": "2026-11-23T09:05:00+05:00",
-            "asked_at": None,
-            "needed_by": "2026-11-24T09:00:00Z",
-        }
+        notice = replace(call.notices[0], at=calls.at("09:05:00"), asked_at=None, needed_by=calls.at("24 14:00:00"))
         (message,) = taken_up(Mailing("r", "samal-3"), [notice], policy).messages
-        went[zone] = message["may_go_at"]
+        went[zone] = message.may_go_at.isoformat()
     # 9:05 in Almaty is 4:05 there.
     assert went == {"Asia/Almaty": "2026-11-23T09:05:00+05:00", FAR: "2026-11-23T08:00:00+00:00"}
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from homecall.runtime.mongo.mongo import Aggregate, Page
 from services.intake.domain.state import RequestState
-from services.notifier.domain import Call as Told
+from services.notifier.domain.state import Call as Told
 from services.scheduler.domain.clinic_day import ClinicDay
 from services.scheduler.domain.state import CallState
 

@@ -15,7 +15,8 @@ from homecall.operations.reconcile.differences import Counts, Difference, Facts,
 from homecall.operations.terminal import counted
 from homecall.runtime.mongo.mongo import Aggregate
 from services.intake.domain.state import RequestState, awaits_number
-from services.notifier.domain import Call as Told
+from services.notifier.domain.state import Call as Told
+from services.notifier.domain.state import Visit as ToldVisit
 from services.scheduler.domain.state import CallState, Promise, day_key, is_pending
 
 _FINISHED: Final = frozenset({"completed", "not_completed"})
@@ -302,15 +303,15 @@ def _told(call: CallState, told: Told | None) -> Iterator[tuple[str, str, str]]:
         if told.visit is None:
             said = _when_promised(call.booking)
             yield "status_missing", "notifier", f"is booked {said}, and its status is {told.status}"
-        elif _said_place(told.visit) != _promised_place(call.booking):
+        elif _told_place(told.visit) != _promised_place(call.booking):
             yield (
                 "status_differs",
                 "notifier",
-                f"is booked {_when_promised(call.booking)}, and was told {_when(told.visit)}",
+                f"is booked {_when_promised(call.booking)}, and was told {_when_told(told.visit)}",
             )
     elif call.status == "waiting" and call.unplaced_since is not None:
         if told.visit is not None:
-            yield "status_differs", "notifier", f"waits for a place, and was told {_when(told.visit)}"
+            yield "status_differs", "notifier", f"waits for a place, and was told {_when_told(told.visit)}"
         elif told.status != "delayed":
             yield "status_missing", "notifier", f"waits for a place, and its status is {told.status}"
 
@@ -321,14 +322,6 @@ def _state(kept: Mapping[str, Aggregate[Any]], request_id: str) -> Any:
     return None if found is None else found.state
 
 
-def _place(begins: str, ends: str, doctor: Mapping[str, Any]) -> tuple[Any, ...]:
-    return datetime.fromisoformat(begins), datetime.fromisoformat(ends), doctor.get("doctor_id")
-
-
-def _said_place(said: Mapping[str, Any]) -> tuple[Any, ...] | None:
-    return _place(said["arrives_from"], said["arrives_to"], said["doctor"]) if said else None
-
-
 def _promised_place(said: Promise | None) -> tuple[Any, ...] | None:
     return (said.arrives_from, said.arrives_to, said.doctor.doctor_id) if said is not None else None
 
@@ -337,12 +330,12 @@ def _when_promised(said: Promise | None) -> str:
     return _at(said.arrives_from) if said is not None else "nowhere"
 
 
-def _when(said: Mapping[str, Any]) -> str:
-    return _window(said["arrives_from"]) if said else "nowhere"
+def _told_place(told: ToldVisit) -> tuple[Any, ...]:
+    return told.arrives_from, told.arrives_to, told.doctor.doctor_id
 
 
-def _window(begins: str) -> str:
-    return f"at {begins[:16].replace('T', ' ')}"
+def _when_told(told: ToldVisit) -> str:
+    return _at(told.arrives_from)
 
 
 def _at(moment: datetime) -> str:

@@ -83,6 +83,13 @@ def _moment(text: str) -> datetime:
     return moment.replace(tzinfo=_UTC_ZONE) if moment.tzinfo is UTC else moment
 
 
+EMPTY_IF_NONE: Final = override(
+    unstruct_hook=lambda moment: "" if moment is None else _text(moment),
+    struct_hook=lambda text, _: _moment(text) if text else None,
+)
+"""For a moment that may be missing, and is an empty text in the document then."""
+
+
 def _as_it_is(value: Any, _: Any) -> Any:
     return value
 

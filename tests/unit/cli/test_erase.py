@@ -29,8 +29,8 @@ from services.complaints.store import ComplaintStore
 from services.intake.domain import retention as intake
 from services.intake.domain.state import Cause, RequestState
 from services.notifier import retention as notifier
-from services.notifier.app import NotifierEngine
-from services.notifier.domain import Call, Notifier
+from services.notifier.domain.state import Call, Doctor, Person, Visit
+from services.notifier.handler import Notifier, NotifierEngine
 from services.notifier.store import Calls
 from services.scheduler.domain import retention as scheduler
 from services.scheduler.domain.state import CallFacts, CallState, Pending
@@ -56,7 +56,15 @@ _CALL = CallState(
     datetime(2026, 11, 20, 5, tzinfo=UTC),
     cancel_reason="жақсарды",
 )
-_LINE = Call("r", "samal-3", status="scheduled", accepted_at="t", register_date="2026-11-20", person={"phone": "1"})
+_LINE = Call(
+    "r",
+    "samal-3",
+    status="scheduled",
+    accepted_at=datetime(2026, 11, 20, 9, tzinfo=UTC),
+    register_date=date(2026, 11, 20),
+    person=Person(phone="1"),
+)
+_SATURDAY = datetime(2026, 11, 21, 9, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +103,10 @@ def test_when_a_call_is_over(state: CallState, since: date | None) -> None:
     ("call", "since"),
     [
         (_LINE, VISIT),
-        (replace(_LINE, visit={"visit_date": "2026-11-21"}), date(2026, 11, 21)),
+        (
+            replace(_LINE, visit=Visit(date(2026, 11, 21), _SATURDAY, _SATURDAY, Doctor("d", "Дәрігер", "gp"))),
+            date(2026, 11, 21),
+        ),
         (replace(_LINE, status="completed"), ITS_LAST_CHANGE),
         (replace(_LINE, status="refused", accepted_at=None), ITS_LAST_CHANGE),
         (replace(_LINE, status="withdrawn", register_date=None, accepted_at=None), ITS_LAST_CHANGE),

@@ -17,8 +17,7 @@ from homecall.operations.erase import ERASURES, erase_from
 from homecall.runtime.clock import SystemClock
 from services.complaints.app import ComplaintEngine, Complaints
 from services.complaints.store import ComplaintStore
-from services.notifier.app import NotifierEngine
-from services.notifier.domain import Notifier
+from services.notifier.handler import Notifier, NotifierEngine
 from services.notifier.store import Calls
 from tests.unit.cli.test_erase import LATER, Erasing
 from tests.unit.complaints import casebook

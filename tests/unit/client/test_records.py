@@ -14,7 +14,7 @@ from homecall.contract.types import in_zone
 from homecall.gateways.signatures.canonical import canonical
 from homecall_client import TOPIC_OF, NotAnEventError, Statuses, event_of, record_of, signing_form
 from homecall_client.records import FINAL, STATUS_TOPIC
-from services.notifier.domain import _FINISHED
+from services.notifier.domain.state import FINISHED
 from tests.contract.goldens import INBOUND, Example, compact, examples
 from tests.world import MONDAY, a_request
 
@@ -31,7 +31,7 @@ def test_its_topics_are_those_of_the_contract_that_others_than_the_services_writ
         name: topic.name for name, topic in TOPIC_OF_TYPE.items() if not set(topic.writers) <= set(SERVICES)
     } == TOPIC_OF
     assert STATUS.name == STATUS_TOPIC
-    assert {"refused", "withdrawn", *_FINISHED} == FINAL
+    assert {"refused", "withdrawn", *FINISHED} == FINAL
 
 
 @pytest.mark.parametrize("example", examples("valid", INBOUND), ids=str)

@@ -28,7 +28,9 @@ from homecall.contract.types import Event
 from homecall.runtime.engine.decision import Dead, Decision, Ended, OutgoingEvent, Took
 from homecall.standard.rules import load_rule_sets
 from homecall.texts import language
-from services.notifier.domain import Call, ClinicFacts, Notifier
+from services.notifier.domain.facts import ClinicFacts
+from services.notifier.domain.state import Call
+from services.notifier.handler import Notifier
 
 REQUEST = "5f0c1d2e-7a1b-4c3d-8e9f-0a1b2c3d4e5f"
 VISIT = "7c6b5a49-3827-4615-8403-f2e1d0c9b8a7"

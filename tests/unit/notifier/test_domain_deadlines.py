@@ -7,7 +7,9 @@ import pytest
 from homecall.contract.events import DeadlineMissed
 from homecall.contract.types import Event
 from homecall.standard.rules import RuleSets
-from services.notifier.domain import ClinicFacts, Notifier, answer_waits, open_since, timer_at
+from services.notifier.domain.deadlines import answer_waits, open_since, timer_at
+from services.notifier.domain.facts import ClinicFacts
+from services.notifier.handler import Notifier
 from tests.unit.notifier.calls import (
     CLINIC,
     CONFIRMING,

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from homecall.contract.events import RequestHeld, RequestIdentityChecked
 from homecall.contract.types import Event
-from services.notifier.domain import Notifier, answer_waits, open_since, timer_at
+from services.notifier.domain.deadlines import answer_waits, open_since, timer_at
+from services.notifier.handler import Notifier
 from tests.unit.notifier.calls import (
     CLINIC,
     CONFIRMING,

@@ -6,7 +6,8 @@ import pytest
 
 from homecall.contract.types import Event
 from homecall.texts.statuses import CALL_103_NOW
-from services.notifier.domain import ClinicFacts, Notifier, clinic_facts
+from services.notifier.domain.facts import ClinicFacts, clinic_facts
+from services.notifier.handler import Notifier
 from tests.unit.notifier.calls import (
     CLINIC,
     CONFIRMING,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 from typing import Any, get_args
 
@@ -10,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homecall.contract.events import RequestStatus
-from services.notifier import messages
-from services.notifier.messages import MOST_TRIES, Mailing, Policy, State, policy_of
-from services.notifier.mobile import mobile_number
+from services.notifier.domain import messages
+from services.notifier.domain.messages import MOST_TRIES, Attempt, Mailing, Pause, State
+from services.notifier.domain.mobile import mobile_number
+from services.notifier.domain.policy import Policy, policy_of
+from services.notifier.domain.state import SmsNotice
 from tests.unit.notifier.calls import (
     REQUEST,
     Told,
@@ -31,30 +34,30 @@ NIGHT = Policy(frozenset(), (time(22), time(8)))
 DAY = Policy(frozenset())
 
 
-def notice(sequence: int = 1, status: str = "scheduled", clock: str = "10:00:00", **more: Any) -> dict[str, Any]:
+def notice(sequence: int = 1, status: RequestStatus = "scheduled", clock: str = "10:00:00", **more: Any) -> SmsNotice:
     """A notice of that Monday, of use for a day."""
     moment = at(clock)
-    until = (moment + timedelta(days=1)).isoformat()
-    return {
-        "sequence": sequence,
-        "status": status,
-        "at": moment.isoformat(),
-        "text": "т",
-        "urgent": False,
-        "use_until": until,
-        "needed_by": until,
-        "asked_at": None,
-        **more,
-    }
+    until = moment + timedelta(days=1)
+    notice = SmsNotice(
+        sequence=sequence,
+        status=status,
+        at=moment,
+        text="т",
+        urgent=False,
+        use_until=until,
+        needed_by=until,
+        asked_at=None,
+    )
+    return replace(notice, **more)
 
 
-def mailing(*notices: dict[str, Any], policy: Policy = DAY) -> Mailing:
+def mailing(*notices: SmsNotice, policy: Policy = DAY) -> Mailing:
     return messages.taken_up(Mailing(REQUEST, "samal-3"), notices, policy)
 
 
 def state(of: Mailing, sequence: int = 1) -> tuple[str, str]:
-    (found,) = [each for each in of.messages if each["sequence"] == sequence]
-    return found["state"], found["reason"]
+    (found,) = [each for each in of.messages if each.sequence == sequence]
+    return found.state, found.reason
 
 
 def clock(moment: datetime | None) -> str:
@@ -73,28 +76,28 @@ def clock(moment: datetime | None) -> str:
         pytest.param(notice(clock="24 08:00:00"), "24 08:00:00", id="their end is over"),
         pytest.param(notice(clock="23:00:00", urgent=True), "23 23:00:00", id="call 103 now waits for nothing"),
         pytest.param(
-            notice(status="deferred", clock="23:10:00", asked_at=at("23:00:00").isoformat()),
+            notice(status="deferred", clock="23:10:00", asked_at=at("23:00:00")),
             "23 23:10:00",
             id="who has just applied is awake",
         ),
         pytest.param(
-            notice(status="deferred", clock="23:31:00", asked_at=at("23:00:00").isoformat()),
+            notice(status="deferred", clock="23:31:00", asked_at=at("23:00:00")),
             "24 08:00:00",
             id="and half an hour later asleep",
         ),
         pytest.param(
-            notice(clock="23:00:00", needed_by=at("24 08:00:00").isoformat()),
+            notice(clock="23:00:00", needed_by=at("24 08:00:00")),
             "23 23:00:00",
             id="a visit at the end of them would be told too late",
         ),
         pytest.param(
-            notice(clock="23:00:00", needed_by=at("24 08:30:00").isoformat()),
+            notice(clock="23:00:00", needed_by=at("24 08:30:00")),
             "24 08:00:00",
             id="a visit after them is told in the morning",
         ),
     ],
 )
-def test_quiet_hours(told: dict[str, Any], goes: str) -> None:
+def test_quiet_hours(told: SmsNotice, goes: str) -> None:
     assert clock(messages.timer_at(mailing(told, policy=NIGHT))) == goes
 
 
@@ -179,7 +182,7 @@ def test_why_a_message_is_not_sent(why: str | None, over: dict[str, Any]) -> Non
 
 
 def test_a_message_is_of_use_until_a_moment_and_not_after() -> None:
-    (message,) = mailing(notice(use_until=at("10:30:00").isoformat())).messages
+    (message,) = mailing(notice(use_until=at("10:30:00"))).messages
     facts: dict[str, Any] = {"last_sequence": 1, "wanted": True, "text": "т", "number": "+77010000001"}
     assert messages.why_not(message, at("10:29:59"), **facts) is None
     assert messages.why_not(message, at("10:30:00"), **facts) == "expired"
@@ -189,12 +192,13 @@ def test_a_message_is_of_use_until_a_moment_and_not_after() -> None:
 
 NOW, LATER = at("10:00:01"), at("11:00:00")
 LEASE = timedelta(seconds=30)
+FIRST, LAST = Attempt(1, 1), Attempt(1)
 UNDER_WAY = messages.sending(mailing(notice()), 1, NOW, LEASE)
 COMES_TO: dict[str, Any] = {
     "taken": lambda it: messages.taken(it, 1, "g", LATER),
-    "refused for good": lambda it: messages.refused(it, 1, "bad", LATER, again=False, jitter=1, policy=DAY),
-    "refused for now": lambda it: messages.refused(it, 1, "busy", LATER, again=True, jitter=1, policy=DAY),
-    "untried": lambda it: messages.untried(it, 1, "unreachable", LATER, jitter=1, policy=DAY),
+    "refused for good": lambda it: messages.refused(it, LAST, "bad", LATER, Pause(1, DAY), again=False),
+    "refused for now": lambda it: messages.refused(it, LAST, "busy", LATER, Pause(1, DAY), again=True),
+    "untried": lambda it: messages.untried(it, LAST, "unreachable", LATER, Pause(1, DAY)),
     "no answer": lambda it: messages.unknown(it, 1, "timeout", LATER),
     "lease over": lambda it: messages.given_up(it, LATER),
     "reported sent": lambda it: messages.reported(it, 1, "sent", "g", LATER),
@@ -234,12 +238,11 @@ def test_every_state_and_everything_that_may_come(comes: str, expected: str) -> 
 
 def test_an_outcome_that_is_stored_twice_leaves_the_next_attempt_alone() -> None:
     for again in (True, False):
-        outcome: dict[str, Any] = {"again": again, "jitter": 1, "policy": DAY, "attempt": 1}
-        once = messages.refused(UNDER_WAY, 1, "busy", NOW, **outcome)
-        assert messages.refused(once, 1, "busy", LATER, **outcome) == once
+        once = messages.refused(UNDER_WAY, FIRST, "busy", NOW, Pause(1, DAY), again=again)
+        assert messages.refused(once, FIRST, "busy", LATER, Pause(1, DAY), again=again) == once
         second = messages.sending(once, 1, LATER, LEASE)
-        assert messages.refused(second, 1, "busy", LATER, **outcome) == second
-    waits = messages.untried(second, 1, "unreachable", LATER, jitter=1, policy=DAY, attempt=1)
+        assert messages.refused(second, FIRST, "busy", LATER, Pause(1, DAY), again=again) == second
+    waits = messages.untried(second, FIRST, "unreachable", LATER, Pause(1, DAY))
     assert waits == second
 
 
@@ -253,7 +256,7 @@ def test_the_pauses_grow_and_the_tries_end() -> None:
     it, now, pauses = mailing(notice()), NOW, []
     for _ in range(MOST_TRIES):
         it = messages.sending(it, 1, now, LEASE)
-        it = messages.refused(it, 1, "busy", now, again=True, jitter=1, policy=DAY)
+        it = messages.refused(it, LAST, "busy", now, Pause(1, DAY), again=True)
         due = messages.timer_at(it)
         pauses.append((due - now).total_seconds() if due else None)
         now = due or now
@@ -263,14 +266,14 @@ def test_the_pauses_grow_and_the_tries_end() -> None:
 
 def test_who_was_not_asked_loses_no_try_and_waits_out_the_night() -> None:
     it = messages.sending(mailing(notice(clock="21:59:50")), 1, at("21:59:50"), LEASE)
-    it = messages.untried(it, 1, "unreachable", at("21:59:50"), jitter=0, policy=NIGHT)
-    assert it.messages[0]["tries"] == 0
+    it = messages.untried(it, LAST, "unreachable", at("21:59:50"), Pause(0, NIGHT))
+    assert it.messages[0].tries == 0
     assert clock(messages.timer_at(it)) == "24 08:00:00"
 
 
 @pytest.mark.parametrize(("reason", "next_at"), [("unreachable", "23 10:00:31"), ("resting", "23 10:00:01")])
 def test_a_pause_is_made_where_there_is_no_way_to_the_gateway(reason: str, next_at: str) -> None:
-    it = messages.untried(UNDER_WAY, 1, reason, NOW, jitter=1, policy=DAY)
+    it = messages.untried(UNDER_WAY, LAST, reason, NOW, Pause(1, DAY))
     assert clock(messages.timer_at(it)) == next_at
 
 
@@ -320,18 +323,15 @@ def test_each_status_leaves_a_notice_in_the_readers_language_and_none_where_sms_
     told.hear(closed(), "11:20:00")
     assert told.state is not None
     notices = told.state.notices
-    assert [(each["sequence"], each["status"]) for each in notices] == [
+    assert [(each.sequence, each.status) for each in notices] == [
         (1, "registered"),
         (2, "scheduled"),
         (3, "rescheduled"),
         (4, "completed"),
     ]
-    assert notices[1]["text"].startswith("Дәрігер келеді: 23.11, 11:00-11:30.")
-    assert (notices[1]["needed_by"], notices[1]["use_until"]) == (
-        at("11:00:00").isoformat(),
-        at("11:30:00").isoformat(),
-    )
-    assert told.state.reader["phones"] == ["+7 700 000 01 23"]
+    assert notices[1].text.startswith("Дәрігер келеді: 23.11, 11:00-11:30.")
+    assert (notices[1].needed_by, notices[1].use_until) == (at("11:00:00"), at("11:30:00"))
+    assert told.state.reader.phones == ["+7 700 000 01 23"]
     off = Told()
     off.hear(accepted())
     assert off.state is not None
@@ -344,7 +344,7 @@ def test_a_status_that_is_not_wanted_leaves_none() -> None:
     told.hear(scheduled(), "09:00:06")
     told.hear(cancelled(), "09:20:00")
     assert told.state is not None
-    assert [each["status"] for each in told.state.notices] == ["scheduled"]
+    assert [each.status for each in told.state.notices] == ["scheduled"]
 
 
 def test_the_reader_may_be_somebody_else_or_not_wish_to_be_one() -> None:
@@ -353,10 +353,10 @@ def test_the_reader_may_be_somebody_else_or_not_wish_to_be_one() -> None:
     patient = {"full_name": "Сынақ Бала", "phone": "8 727 250 00 00", "language": "ru", "sms": False}
     told.hear(refused(patient=patient, applicant=applicant))
     assert told.state is not None
-    assert told.state.reader["phones"] == ["8 727 250 00 00", "+7 701 000 00 07"]
-    assert told.state.reader["sms"] is False
-    assert told.state.notices[0]["text"].startswith("Сейчас вызовы не принимаются.")
-    assert mobile_number(told.state.reader["phones"]) == "+77010000007"
+    assert told.state.reader.phones == ["8 727 250 00 00", "+7 701 000 00 07"]
+    assert told.state.reader.sms is False
+    assert told.state.notices[0].text.startswith("Сейчас вызовы не принимаются.")
+    assert mobile_number(told.state.reader.phones) == "+77010000007"
 
 
 def test_of_use_until() -> None:
@@ -365,7 +365,7 @@ def test_of_use_until() -> None:
     told.hear(accepted(due_at=at("08:30:00")), "08:00:01")
     told.hear(unplaced(), "08:00:02")
     assert told.state is not None
-    assert [each["use_until"][8:16].replace("T", " ") for each in told.state.notices] == [
+    assert [clock(each.use_until)[:-3] for each in told.state.notices] == [
         "23 08:30",  # deferred: until the answer is due
         "23 08:30",  # registered: likewise
         "23 14:00",  # delayed

@@ -17,9 +17,11 @@ from homecall.operations.life import MESSAGES, life
 from homecall.runtime.encryption import KeyRing, Vault
 from homecall.runtime.failures import Transient
 from homecall.runtime.mongo.mongo import Aggregate
-from services.notifier.domain import Call
-from services.notifier.messages import Policy, reference
-from services.notifier.outbox import OPT_OUT, Outbox, Reports, Stores
+from services.notifier.domain.messages import reference
+from services.notifier.domain.policy import Policy
+from services.notifier.domain.state import Call
+from services.notifier.outbox import OPT_OUT, Outbox, Stores
+from services.notifier.reports import Reports
 from services.notifier.store import Calls, Mailings, OptOuts, Receipts
 from tests.unit.notifier.calls import REQUEST, Told, accepted, at, rescheduled, scheduled
 from tests.unit.runtime.memory import MemoryDatabase

@@ -23,8 +23,11 @@ from homecall.runtime.mongo.mongo import Repository
 from homecall.standard.rules import load_rule_sets
 from services.complaints import domain
 from services.complaints.calls import Timelines
-from services.notifier.domain import MOST_NOTICES, Call, ClinicFacts, Notifier
-from services.notifier.messages import Mailing, Policy, taken_up
+from services.notifier.domain.facts import ClinicFacts
+from services.notifier.domain.messages import Mailing, taken_up
+from services.notifier.domain.policy import Policy
+from services.notifier.domain.state import MOST_NOTICES, Call
+from services.notifier.handler import Notifier
 from services.notifier.store import Calls
 from tests.contract.goldens import compact, examples, record
 from tests.unit.complaints import casebook, test_matters
@@ -199,8 +202,8 @@ def test_notices_and_messages_of_one_call_have_a_bound_and_the_newest_is_kept() 
     assert told.state is not None
     assert len(told.state.notices) == MOST_NOTICES
     assert len(mailing.messages) == 2 * MOST_NOTICES
-    assert mailing.messages[-1]["state"] == "created"
-    assert {each["state"] for each in mailing.messages[:-1]} == {"failed"}
+    assert mailing.messages[-1].state == "created"
+    assert {each.state for each in mailing.messages[:-1]} == {"failed"}
 
 
 async def test_of_a_day_no_more_doctors_drop_out_than_a_roster_has() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from homecall.standard.phones import can_be_read
-from services.notifier.mobile import mobile_number
+from services.notifier.domain.mobile import mobile_number
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,43 @@
+"""The line of a call in the clinic's register (C6.1)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from homecall.contract.events import JournalEntry, RefusalCodeOnly, StaffMember, Trilingual
+from homecall.contract.events.intake_events import AddressFacts
+from homecall.contract.events.schedule_events import VisitDoctor
+from services.notifier.domain.state import Call, Staff
+
+
+def journal_entry(call: Call) -> JournalEntry:
+    """The line as it now stands. The call has a ``register_date``."""
+    assert call.register_date is not None
+    person, visit = call.person, call.visit
+    return JournalEntry(
+        clinic_id=call.clinic_id,
+        register_date=call.register_date,
+        register_number=call.register_number,
+        revision=call.revision,
+        request_id=call.request_id,
+        channel=call.channel,
+        patient_name=person.patient_name or "",
+        phone=person.phone,
+        address=None if person.address is None else AddressFacts.model_validate(person.address),
+        reasons=person.reasons,
+        accepted_at=call.accepted_at,
+        flags=person.flags or [],
+        doctor=None if visit is None else VisitDoctor.model_validate(asdict(visit.doctor)),
+        arrives_from=None if visit is None else visit.arrives_from,
+        arrives_to=None if visit is None else visit.arrives_to,
+        oral_answer=Trilingual(**call.oral_answer),
+        answered_at=call.answered_at,
+        answered_by=_member(call.answered_by),
+        registrar=_member(person.registrar),
+        outcome=call.outcome,
+        refusal=None if call.refusal is None else RefusalCodeOnly(code=call.refusal.code),
+    )
+
+
+def _member(staff: Staff | None) -> StaffMember | None:
+    return None if staff is None else StaffMember(id=staff.id, full_name=staff.full_name)
