@@ -2,6 +2,8 @@
 
 The messages raised here are read by a clinic's developer: each names the rule and the way out,
 and never repeats the value that was sent (it may be personal data).
+
+Long because it is a table: each field type with its check and its message, which nothing else reads.
 """
 
 from __future__ import annotations

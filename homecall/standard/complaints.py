@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 from homecall.standard.acceptance import held_against_record
 from homecall.standard.calendar import ClinicCalendar, local
-from homecall.standard.rules import RuleSet, Week
+from homecall.standard.rules import ComplaintTerm, RuleSet, Week
 from homecall.standard.rulings import Ruling, days_used, ruling, written, zone_used
 
 
@@ -60,15 +60,7 @@ def complaint_term(
         **zone_used(calendar),
         "days": days_used(calendar, day.date, due_on),
     }
-    clauses = [
-        "C10.2",
-        *([] if at_once else ["R9a"]),
-        term.clause,
-        term.week_clause,
-        "R8",
-        *([] if record_time is None else [rules.clock_tolerance.clause]),
-        "R1",
-    ]
+    clauses = _clauses(term, rules, at_once=at_once, held_against_record=record_time is not None)
     return Term(
         registered_at=registered_at,
         registered_on=registered_on,
@@ -78,3 +70,15 @@ def complaint_term(
         flags=flags,
         ruling=ruling(rules, clauses, inputs),
     )
+
+
+def _clauses(term: ComplaintTerm, rules: RuleSet, *, at_once: bool, held_against_record: bool) -> list[str]:
+    return [
+        "C10.2",
+        *([] if at_once else ["R9a"]),
+        term.clause,
+        term.week_clause,
+        "R8",
+        *([rules.clock_tolerance.clause] if held_against_record else []),
+        "R1",
+    ]

@@ -2,6 +2,8 @@
 
 A rule set is a TOML file in which each value names its clause. The packaged directory holds the one set that is in
 force; an operator adds another by naming a directory of their own.
+
+Long because it is data: each field of a rule file, with the line that reads and checks it.
 """
 
 import re

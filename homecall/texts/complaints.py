@@ -2,6 +2,8 @@
 
 Pure: a text depends on the status and the facts alone. Officials are named in the nominative. Nothing of the
 complainant's stands in a text, and no free text of a complaint, its answer or its refusal.
+
+Long because it is data: the sentences of every status stand together, so that a translator reads them in one place.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 Pure: a text depends on the status and the facts alone. Names, numbers and times stand where no case ending falls on
 them. Nothing of the patient's stands in a text: neither name, nor IIN, nor address, nor complaint.
+
+Long because it is data: the sentences of every status stand together, so that a translator reads them in one place.
 """
 
 from __future__ import annotations
