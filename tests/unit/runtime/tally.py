@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import count
@@ -22,6 +22,7 @@ from homecall.runtime.mongo.mongo import Aggregate, MongoCollection, Repository,
 from tests.unit.runtime.memory import MemoryDatabase
 
 NOW = datetime.fromisoformat("2026-11-20T10:00:00+05:00")
+LATER = NOW + timedelta(hours=5)
 _offsets = count(1)
 
 
@@ -201,6 +202,45 @@ class Runner:
         found = (await self.engine.store.load([subject(number)]))[subject(number)].state
         assert found is not None
         return found
+
+
+def hear_elsewhere(runner: Runner, *batch: Incoming) -> list[str]:
+    """All of a batch at once: over a database in memory nothing waits."""
+    work = runner.hear(*batch)
+    try:
+        work.send(None)
+    except StopIteration as done:
+        found: list[str] = done.value
+        return found
+    raise AssertionError("it waited")
+
+
+class Caching(Numbering):
+    """An engine that takes whoever is opened for new, caches the last three, and is certain of the numbers it gives."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        super().__init__(database)
+        self.store = tallies(database.collection("tallies").as_collected, remember=3)
+
+    def likely_new(self, firsts: Mapping[str, Incoming]) -> Collection[str]:
+        return [target for target, event in firsts.items() if event.data.reason.startswith("open")]  # type: ignore[union-attr]  # a withdrawal
+
+    async def complete_pending(
+        self, aggregates: Sequence[Aggregate[Tally]], now: datetime
+    ) -> dict[str, Completion[Tally]]:
+        found = await super().complete_pending(aggregates, now)
+        return {name: Completion(each.state, each.said, certain=True) for name, each in found.items()}
+
+
+class CachingRunner(Runner):
+    def __init__(self, database: MemoryDatabase | None = None) -> None:
+        super().__init__(database)
+        self.engine = Caching(self.database)
+
+    async def commands(self, *batch: Incoming) -> int:
+        before = self.database.commands
+        await self.handle(*batch)
+        return self.database.commands - before
 
 
 def reasons(events: Sequence[OutgoingRecord]) -> list[str]:

@@ -6,7 +6,6 @@ import types
 import uuid
 from collections.abc import Callable, Collection, Coroutine, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from itertools import combinations
 from typing import Any
 
@@ -19,9 +18,8 @@ from homecall.contract.topics import TOPIC_OF_TYPE
 from homecall.runtime.engine.timers import Due
 from homecall.runtime.kafka.lag import Lag
 from tests.unit.runtime.memory import MemoryCollection, MemoryDatabase
-from tests.unit.runtime.tally import NOW, Runner, Tally, reasons, word
+from tests.unit.runtime.tally import LATER, NOW, Runner, Tally, reasons, word
 
-LATER = NOW + timedelta(hours=5)
 TOPIC = TOPIC_OF_TYPE["request.withdrawn"].name
 Step = Coroutine[Any, None, Any]
 
