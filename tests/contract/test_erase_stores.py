@@ -22,7 +22,7 @@ from homecall.operations.reseal import SEALED_STATES, reseal_in
 from homecall.runtime.encryption import KeyRing, Unreadable, Vault
 from homecall.runtime.engine.parking import parked_place
 from homecall.runtime.mongo.mongo import Aggregate, Database, Parked, millis
-from services.intake.domain.state import RequestState
+from services.intake.domain.state import Cause, RequestState
 from services.intake.store import IntakeStore, sealed_place
 from tests import stack
 from tests.unit.intake import office as desk
@@ -118,7 +118,8 @@ async def test_two_at_once_erase_each_once(database: Database) -> None:
 def held(number: int, vault: Vault, **over: Any) -> Aggregate[RequestState]:
     """A request whose event is kept sealed."""
     place = sealed_place(desk.request_id(number), "kept")
-    clock = dict.fromkeys(("clock_started_at", "approaching_at", "due_at"), "2030-05-06T10:00:00+05:00")
+    due_at = datetime.fromisoformat("2030-05-06T10:00:00+05:00")
+    clock = dict.fromkeys(("clock_started_at", "approaching_at", "due_at"), due_at)
     return request(number, status="held", kept=vault.seal(b"event %d" % number, place), **clock, **over)
 
 
@@ -155,7 +156,7 @@ async def test_what_is_sealed_opens_with_the_new_key_alone(database: Database) -
 async def test_timers_stay_as_they_are(database: Database) -> None:
     """A request that waits for its number has a timer that its state does not tell."""
     store = IntakeStore(database)
-    unfinished = held(1, FIRST, pending=[["cause", None]])
+    unfinished = held(1, FIRST, pending=[Cause("cause", None)])
     unfinished.timer_at = datetime(2030, 1, 1, tzinfo=UTC)
     await store.requests.save([unfinished])
     assert await reseal_in(store.requests, BOTH, SEALED_STATES["intake"]) == (1, 0)

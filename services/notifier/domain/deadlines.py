@@ -47,13 +47,14 @@ def service_clock_of(
 def running(call: Call) -> list[Clock]:
     """The deadlines that are watched here, the first due first."""
     clocks = [each.clock(name, call.channel) for name, each in call.clocks.items() if not each.held]
-    return sorted(clocks, key=lambda each: each.due_at)
+    return sorted(clocks, key=lambda each: each.due_at.astimezone(UTC))
 
 
 def timer_at(call: Call) -> datetime | None:
     """When a deadline of this call next has something to say."""
     notices = [next_notice(each) for each in running(call)]
-    return min((notice[1] for notice in notices if notice), default=None)
+    # Compared in UTC: two moments of one zone would be compared by their clocks.
+    return min((notice[1] for notice in notices if notice), key=lambda each: each.astimezone(UTC), default=None)
 
 
 def open_since(call: Call, deadline: DeadlineName) -> datetime | None:
@@ -72,7 +73,8 @@ def answer_waits(call: Call) -> tuple[datetime, datetime, Waits] | None:
     clock = call.clocks.get("answer")
     if clock is None:
         return None
-    half = clock.started_at + (clock.due_at - clock.started_at) / 2
+    started_at = clock.started_at.astimezone(UTC)
+    half = started_at + (clock.due_at.astimezone(UTC) - started_at) / 2
     if clock.held:
         return half, clock.due_at, "decision"
     if call.visit is not None:

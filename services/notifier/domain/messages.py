@@ -93,12 +93,18 @@ def timer_at(mailing: Mailing) -> datetime | None:
     """When something is next to be done: nothing new is begun while the outcome of what is under way is open."""
     under_way = [each.next_at for each in mailing.messages if each.state == "sending"]
     waiting = [each.next_at for each in mailing.messages if each.state == "created"]
-    return min(under_way or waiting, default=None)
+    return min(under_way or waiting, key=_in_utc, default=None)
 
 
 def waiting_since(mailing: Mailing) -> datetime | None:
     """Since when the oldest message that is not with the gateway could have gone, or may go."""
-    return min((each.may_go_at for each in mailing.messages if each.state in {"created", "sending"}), default=None)
+    open_ = [each.may_go_at for each in mailing.messages if each.state in {"created", "sending"}]
+    return min(open_, key=_in_utc, default=None)
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """To compare by: two moments of one zone are compared by their clocks otherwise."""
+    return moment.astimezone(UTC)
 
 
 def taken_up(mailing: Mailing, notices: Sequence[SmsNotice], policy: Policy) -> Mailing:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo
 
@@ -199,7 +199,8 @@ class Call:
     @property
     def asked_at(self) -> datetime | None:
         """When the request was made, as far as that is known: no answer was given before (R21)."""
-        return min(filter(None, (self.reader.asked_at, self.clock_started_at)), default=None)
+        known = filter(None, (self.reader.asked_at, self.clock_started_at))
+        return min(known, key=lambda each: each.astimezone(UTC), default=None)
 
     @property
     def stage(self) -> str:
