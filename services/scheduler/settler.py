@@ -12,7 +12,7 @@ from homecall.runtime.failpoint import failpoint
 from homecall.runtime.failures import Transient
 from homecall.runtime.logs import log
 from homecall.runtime.mongo.mongo import Aggregate
-from services.scheduler.domain.settling import Settling
+from services.scheduler.domain.settling import Settling, State
 from services.scheduler.domain.state import CallState, key_of
 from services.scheduler.store import SchedulerStore
 
@@ -34,12 +34,13 @@ class Settled:
         return [event for each in self.calls for event in each.owed()]
 
     async def finish(self) -> None:
-        """The events were acknowledged: clear the marks."""
+        """The events were acknowledged: clear the marks. Called again after an outage, it goes on where it stopped."""
         await self.store.calls.sent(self.calls)
         failpoint("settle.sent")
         for each in self.settlings:
-            each.published()
-            each.clear()
+            if each.state is State.REPLANNED:
+                each.published()
+                each.clear()
         # A day that somebody changed meanwhile stays marked, and is settled again with the next tick.
         await self.store.save_days([each.day for each in self.settlings])
         failpoint("settle.cleaned")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from homecall.runtime.failures import Transient
 from services.scheduler import settler
 from services.scheduler.domain.clinic_day import ClinicDay, Mark
 from services.scheduler.domain.settling import TRANSITIONS, Settling, State
@@ -125,6 +126,26 @@ async def test_a_kill_between_any_two_states_ends_in_the_same_places(
     assert kept(after) == kept(undisturbed)
     events = {event.id: event for event in office.published + after.published + await unsent_of(after)}
     assert events == {event.id: event for event in undisturbed.published}
+
+
+async def test_an_outage_while_the_marks_are_cleared_is_waited_out() -> None:
+    office = Office()
+    await office.hear(accepted())
+    handled = await office.engine.handle([roster(doctor())], NOW)
+    (finish,) = handled.after
+    days = office.memory.collection("days")
+    write = days.write
+
+    async def out_once(_: Any) -> Any:
+        days.write = write  # type: ignore[method-assign]  # a double in its place
+        raise Transient("the database", TimeoutError())
+
+    days.write = out_once  # type: ignore[method-assign]  # a double in its place
+    with pytest.raises(Transient):
+        await finish()
+    assert await office.store.dirty_days() == [f"{CLINIC}|{FRIDAY}"]
+    await finish()
+    assert await office.store.dirty_days() == []
 
 
 async def unsent_of(office: Office) -> list[Any]:
