@@ -17,7 +17,7 @@ COMPILE := $(LOCKING)/bin/pip-compile --quiet --no-config --no-header --generate
 	--build-deps-for editable --extra embedded --extra traces $(ARGS)
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench bench-schedule faults lock clean containers audit sbom
+.PHONY: help demo test check bench bench-schedule faults simulate lock clean containers audit sbom
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ bench: $(DEV) ## the pipeline against the bare loop
 
 faults: $(DEV) ## faults under load, judged from outside; ARGS="--list", ARGS="--seed 7 --scenario zombie --json"
 	@$(BIN)/python -m tests.faults $(ARGS)
+
+simulate: $(DEV) ## seeded histories on a simulated Kafka and MongoDB; ARGS="--seeds 1000 --from 1 --json", ARGS="--replay 7"
+	@$(BIN)/python -m tests.simulation --kept $(ARGS)
 
 bench-schedule: $(DEV) ## ways to plan a clinic day, side by side; ARGS="--seed 1 --days 3 --json"
 	@$(BIN)/python -m bench.schedule $(ARGS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -30,7 +30,7 @@ _FIRST_TOLD: Final = {RequestAccepted.TYPE, RequestDeferred.TYPE, RequestRefused
 
 
 class Notifier:
-    """The domain as the engine calls it, and the source of its facts."""
+    """The domain as the engine calls it: each decision with the facts of its clinic."""
 
     def __init__(
         self,
@@ -58,25 +58,26 @@ class Notifier:
         del state
         return False
 
-    def decide(self, state: Call | None, event: Incoming, facts: Facts, now: datetime) -> Decision[Call]:
+    def decide(self, state: Call | None, event: Incoming, facts: None, now: datetime) -> Decision[Call]:
         """See `decide`."""
-        return decide(state, event, facts, now)
+        del facts
+        return decide(state, event, self._facts(state.clinic_id if state else event.clinic_id), now)
 
-    def due(self, state: Call, facts: Facts, now: datetime) -> Decision[Call]:
+    def due(self, state: Call, facts: None, now: datetime) -> Decision[Call]:
         """See `due`."""
-        return due(state, facts, now)
+        del facts
+        return due(state, self._facts(state.clinic_id), now)
 
-    def facts(self, clinic_ids: Iterable[str]) -> Facts:
-        """What decisions on calls of these clinics go by."""
+    def _facts(self, clinic_id: str) -> Facts:
         return Facts(
+            clinic=self._clinic(clinic_id),
             rule_sets=self._rule_sets,
-            clinics={clinic_id: self._clinic(clinic_id) for clinic_id in set(clinic_ids)},
-            calendar=self._calendar,
+            calendar=lambda rules: self._calendar(clinic_id, rules),
             sms_statuses=self._sms_statuses,
         )
 
 
-class NotifierEngine(Engine[Call, Facts]):
+class NotifierEngine(Engine[Call, None]):
     """Knows the clinic of each accepted request before it decides: intake may have heard of it a moment earlier."""
 
     def __init__(
@@ -90,18 +91,16 @@ class NotifierEngine(Engine[Call, Facts]):
         tolerance: Tolerance | None = None,
     ) -> None:
         super().__init__(topics.NOTIFIER, store, domain, clock, vault, ClinicEvents(known.zone, tolerance))
-        self._notifier = domain
         self._clinics = clinics
         self._known = known
 
     def likely_new(self, firsts: Mapping[str, Incoming]) -> Collection[str]:
         return [target for target, event in firsts.items() if event.type in _FIRST_TOLD]
 
-    async def facts_for(self, batch: Sequence[Incoming], loaded: Mapping[str, Aggregate[Call]]) -> Facts:
+    async def facts_for(self, batch: Sequence[Incoming], loaded: Mapping[str, Aggregate[Call]]) -> None:
+        del loaded
         if any(_tells_of_clinic(event) and self._known.get(event.clinic_id) is None for event in batch):
             await self._clinics.catch_up()
-        kept = (each.state.clinic_id for each in loaded.values() if each.state is not None)
-        return self._notifier.facts([*kept, *(event.clinic_id for event in batch)])
 
 
 def _tells_of_clinic(event: Incoming) -> bool:

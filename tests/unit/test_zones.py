@@ -162,7 +162,7 @@ def told(zone: str, *events: Any, sms: bool = False) -> tuple[Call, list[Any]]:
     notifier = Notifier(RULES, lambda _: clinic_facts("samal-3", published), ["scheduled", "registered"] if sms else ())
     call, said = None, []
     for event in events:
-        decision = notifier.decide(call, calls.incoming(event), notifier.facts(["samal-3"]), calls.at("09:05:00"))
+        decision = notifier.decide(call, calls.incoming(event), None, calls.at("09:05:00"))
         call = decision.state or call
         said += [each.data for each in decision.says]
     assert call is not None

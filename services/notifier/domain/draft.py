@@ -10,9 +10,7 @@ from typing import Any, Final, Literal
 from homecall.contract.events import DeadlineApproaching, DeadlineMissed, DeadlineName, RequestStatus
 from homecall.contract.types import ZONE, in_zone, zoned
 from homecall.runtime.engine.decision import Decision, Ended, Measure, OutgoingEvent, Stage, Took, replace
-from homecall.standard.calendar import ClinicCalendar
 from homecall.standard.deadlines import Clock, Notice, deadline_event
-from homecall.standard.rules import RuleSet
 from homecall.standard.stated_times import SERVICE_TIME_IMPLAUSIBLE
 from homecall.texts.sms import sms_text
 from homecall.texts.statuses import StatusFacts, oral_answer
@@ -33,7 +31,6 @@ class Draft:
     def __init__(self, call: Call, facts: Facts, now: datetime) -> None:
         self.call = call
         self.facts = facts
-        self.clinic = facts.clinics[call.clinic_id]
         # Where to complain is a matter of today's law, whenever the call was made.
         self._rules = facts.rule_sets.nearest(now.date())
         self._before = call
@@ -51,14 +48,6 @@ class Draft:
     def change(self, **fields: Any) -> None:
         """Change fields of the call."""
         self.call = replace(self.call, **fields)
-
-    def rules_of(self, application: datetime) -> RuleSet | None:
-        """The rules of the day of the application, by the clinic's clock."""
-        return self.facts.rules_on(application, self.clinic.zone)
-
-    def calendar_by(self, rules: RuleSet | None) -> ClinicCalendar | None:
-        """The clinic's calendar, where there are rules to make it by."""
-        return None if rules is None else self.facts.calendar(self.call.clinic_id, rules)
 
     def measure(self, measure: Measure) -> None:
         """Count something once the decision is stored."""
@@ -79,7 +68,7 @@ class Draft:
         at = self.at if at is None else self._not_before_last(at)
         due_at = self.call.due_at
         late = on_time is False or (status == "delayed" and due_at is not None and due_at <= at)
-        facts = text_facts(self.call, status, at, self.clinic, self._rules, {"late": late} | more)
+        facts = text_facts(self.call, status, at, self.facts.clinic, self._rules, {"late": late} | more)
         self.change(
             status=status,
             sequence=self.call.sequence + 1,
@@ -93,7 +82,7 @@ class Draft:
 
     def _notify(self, status: RequestStatus, facts: StatusFacts, at: datetime) -> None:
         """Note what is to be told by SMS: stored with the status itself, so that neither is there without the other."""
-        call, zone = self.call, self.clinic.zone
+        call, zone = self.call, self.facts.clinic.zone
         visit = visit_told(call, status)
         until = of_use_until(status, at, visit_until=visit.arrives_to if visit else None, due_at=call.due_at)
         notice = SmsNotice(

@@ -1,8 +1,8 @@
-"""What decisions are given besides the call and the event: the clinics, the rules in force, the SMS settings."""
+"""What a decision is given besides the call and the event: the clinic, the rules in force, the SMS settings."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -38,18 +38,21 @@ def clinic_facts(clinic_id: str, published: ClinicPublished | None) -> ClinicFac
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the decisions of a batch, or of the timers in hand, go by."""
+    """The facts of one decision."""
 
+    clinic: ClinicFacts
     rule_sets: RuleSets
-    clinics: Mapping[str, ClinicFacts]
-    """The clinics of the calls and events in hand, by id."""
-    calendar: Callable[[str, RuleSet], ClinicCalendar | None]
-    """A clinic's calendar under these rules; None where the clinic is not known."""
+    calendar: Callable[[RuleSet], ClinicCalendar | None] = lambda _: None
+    """The clinic's calendar under these rules; None where the clinic is not known."""
     sms_statuses: Collection[str] = ()
 
-    def rules_on(self, application: datetime, zone: ZoneInfo) -> RuleSet | None:
+    def rules_of(self, application: datetime) -> RuleSet | None:
         """The rules of the day of the application (R12); none for a date, of a refused request, that no law covers."""
         try:
-            return self.rule_sets.on(application.astimezone(zone).date())
+            return self.rule_sets.on(application.astimezone(self.clinic.zone).date())
         except NotCoveredError:
             return None
+
+    def calendar_by(self, rules: RuleSet | None) -> ClinicCalendar | None:
+        """The clinic's calendar, where there are rules to make it by."""
+        return None if rules is None else self.calendar(rules)

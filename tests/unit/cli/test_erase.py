@@ -309,9 +309,7 @@ async def test_the_registers_line_can_still_change() -> None:
     (call,) = (await store.load([calls.REQUEST])).values()
     domain = Notifier(calls.RULES, lambda _: calls.CLINIC)
     event = desk.incoming("visit.closed", json.loads(calls.closed(9, "not_at_home").to_json()))
-    decision = domain.decide(
-        call.state, event, domain.facts([event.clinic_id, call.state.clinic_id]), calls.at("15:00:00")
-    )
+    decision = domain.decide(call.state, event, None, calls.at("15:00:00"))
     entry: Any = decision.says[-1].data
     assert (entry.patient_name, entry.phone, entry.outcome) == ("", None, "not_at_home")
     assert (entry.register_number, entry.doctor.full_name) == (17, "Дәрігер Б")

@@ -28,7 +28,7 @@ from homecall.contract.types import Event
 from homecall.runtime.engine.decision import Dead, Decision, Ended, OutgoingEvent, Took
 from homecall.standard.rules import load_rule_sets
 from homecall.texts import language
-from services.notifier.domain.facts import ClinicFacts, Facts
+from services.notifier.domain.facts import ClinicFacts
 from services.notifier.domain.state import Call
 from services.notifier.handler import Notifier
 
@@ -155,16 +155,12 @@ class Told:
     def __post_init__(self) -> None:
         self.notifier = Notifier(RULES, lambda _: self.clinic, self.sms_statuses)
 
-    @property
-    def facts(self) -> Facts:
-        return self.notifier.facts(["samal-3"])
-
     def hear(self, data: Event, clock: str = "09:00:05") -> list[OutgoingEvent]:
         """What an event heard then leads to."""
         return self.hear_at(data, at(clock))
 
     def hear_at(self, data: Event, now: datetime) -> list[OutgoingEvent]:
-        decision = self.notifier.decide(self.state, incoming(data), self.facts, now)
+        decision = self.notifier.decide(self.state, incoming(data), None, now)
         if decision.park:
             self.parked.append(data)
             return []
@@ -174,7 +170,7 @@ class Told:
         if self.state is not None:
             waiting, self.parked = self.parked, []
             for each in waiting:
-                said += self._apply(self.notifier.decide(self.state, incoming(each), self.facts, now))
+                said += self._apply(self.notifier.decide(self.state, incoming(each), None, now))
         return said
 
     def tick(self, clock: str) -> list[OutgoingEvent]:
@@ -182,7 +178,7 @@ class Told:
         return self.tick_at(at(clock))
 
     def tick_at(self, now: datetime) -> list[OutgoingEvent]:
-        return self._apply(self.notifier.due(self.state, self.facts, now)) if self.state is not None else []
+        return self._apply(self.notifier.due(self.state, None, now)) if self.state is not None else []
 
     def _apply(self, decision: Decision[Call]) -> list[OutgoingEvent]:
         if decision.state is None:

@@ -247,18 +247,16 @@ def test_an_answer_from_another_clinic_is_no_transition() -> None:
 
 def test_a_decision_leaves_the_state_it_was_given_alone() -> None:
     notifier = Notifier(RULES, lambda _: CLINIC)
-    facts = notifier.facts(["samal-3"])
-    confirming = Notifier(RULES, lambda _: CONFIRMING).facts(["samal-3"])
     before = notifier.decide(
-        None, incoming(accepted("desk", service_started_at=at("08:59:00"))), facts, at("09:00:05")
+        None, incoming(accepted("desk", service_started_at=at("08:59:00"))), None, at("09:00:05")
     ).state
     assert before is not None
     copy = dataclasses.asdict(before)
     for decision in (
-        notifier.decide(before, incoming(scheduled()), facts, at("09:00:06")),
-        notifier.due(before, facts, at("09:09:00")),
-        notifier.due(before, facts, at("10:00:00")),
-        notifier.decide(before, incoming(cancelled()), confirming, at("09:00:06")),
+        notifier.decide(before, incoming(scheduled()), None, at("09:00:06")),
+        notifier.due(before, None, at("09:09:00")),
+        notifier.due(before, None, at("10:00:00")),
+        Notifier(RULES, lambda _: CONFIRMING).decide(before, incoming(cancelled()), None, at("09:00:06")),
     ):
         assert decision.state is not None
         assert dataclasses.asdict(before) == copy

@@ -26,8 +26,8 @@ from services.complaints.calls import Timelines
 from services.notifier.domain.facts import ClinicFacts
 from services.notifier.domain.messages import Mailing, taken_up
 from services.notifier.domain.policy import Policy
-from services.notifier.domain.state import MOST_NOTICES
-from services.notifier.handler import Notifier, NotifierEngine
+from services.notifier.domain.state import MOST_NOTICES, Call
+from services.notifier.handler import Notifier
 from services.notifier.store import Calls
 from tests.contract.goldens import compact, examples, record
 from tests.unit.complaints import casebook, test_matters
@@ -84,16 +84,11 @@ def _timeline() -> Flood:
     return Flood(engine, lambda: memory.collection("calls").docs, [first], more)
 
 
-def _notifier(memory: MemoryDatabase, clinic: ClinicFacts) -> NotifierEngine:
-    table: Any = intake.NoTable()
-    notifier = Notifier(RULES, lambda _: clinic)
-    return NotifierEngine(Calls(memory.as_database), notifier, SystemClock(), table, intake.known())
-
-
 def _early() -> Flood:
     """Answers to a call that intake has not decided yet."""
     memory = MemoryDatabase()
-    engine = _notifier(memory, ClinicFacts(CLINIC.name))
+    notifier = Notifier(RULES, lambda _: ClinicFacts(CLINIC.name))
+    engine: Engine[Call, None] = Engine(topics.NOTIFIER, Calls(memory.as_database), notifier, SystemClock())
     more = (event("answer.given", number) for number in range(100_000))
     subject = event("answer.given", 0)
     first = event("request.deferred", 0, request_id=subject.subject, clinic_id=subject.clinic_id)
@@ -111,7 +106,8 @@ def _unknown(event_type: str, service: str) -> Flood:
         engine, memory = desk.engine, desk.memory
     elif service == topics.NOTIFIER:
         memory = MemoryDatabase()
-        engine = _notifier(memory, ClinicFacts(CLINIC.name))
+        notifier = Notifier(RULES, lambda _: ClinicFacts(CLINIC.name))
+        engine = Engine(topics.NOTIFIER, Calls(memory.as_database), notifier, SystemClock())
     else:
         book = test_matters.Office()
         engine, memory = book.engine, book.database
@@ -172,7 +168,8 @@ async def test_a_visit_that_moves_without_an_end_becomes_dead_letters_far_from_t
 ) -> None:
     monkeypatch.setattr(growth, "MOST_OF_OURS", 256 * 1024)
     memory = MemoryDatabase()
-    engine = _notifier(memory, CLINIC)
+    notifier = Notifier(RULES, lambda _: CLINIC)
+    engine: Engine[Call, None] = Engine(topics.NOTIFIER, Calls(memory.as_database), notifier, SystemClock())
     asked = event("request.accepted", 0)
     await engine.handle([asked], NOW)
     made = event("visit.scheduled", 0, request_id=asked.subject, clinic_id=asked.clinic_id)

@@ -1,0 +1,325 @@
+"""One history: a seeded crowd, seeded faults, and what the judges find afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import random
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from homecall.contract.topics import SERVICES
+from homecall.operations.serve import build
+from tests.faults import plan as plans
+from tests.faults.ledger import Message
+from tests.simulation.crowd import Crowd, stated_at
+from tests.simulation.faults import Fault, draw
+from tests.simulation.judge import not_buried, one_open_request, out_of_order, promised
+from tests.simulation.loop import SimulatedLoop
+from tests.simulation.sms import SECRET
+from tests.simulation.world import Process, World, instead
+from tests.world import Heard
+
+SPEED = 30.0
+"""Seconds of the services' clock in one of the loop's."""
+REPLICAS = 2
+_BEFORE = timedelta(seconds=60)
+"""So long before the clinics' opening the history begins."""
+_FAULTS_UNTIL = 25.0
+_PATIENCE = 200.0
+_SETTLES = 6.0
+_POISON = ((b"no json", "request.submitted"), (b"{}", "clinic.published"), (b'{"a":1}', "visit.reported"))
+
+_ENDS = frozenset({"refused", "withdrawn", "completed", "not_completed"})
+_ANSWERED = _ENDS | {"scheduled", "rescheduled"}
+
+
+@dataclass
+class Result:
+    """What came of a seed. ``digest`` is of all records in their order: the same seed gives the same one."""
+
+    seed: int
+    findings: dict[str, list[str]]
+    faults: Sequence[Fault]
+    events: int = 0
+    crashes: int = 0
+    rebalances: int = 0
+    seconds: float = 0.0
+    reached: set[str] = field(default_factory=set)
+    lines: list[str] = field(default_factory=list)
+    digest: str = ""
+
+
+class History:
+    """Plays a seed once. ``faults`` and ``left_out`` are for a shorter history than the seed's own."""
+
+    def __init__(
+        self,
+        seed: int,
+        requests: int,
+        *,
+        faults: Sequence[Fault] | None = None,
+        left_out: frozenset[str] = frozenset(),
+        mutant: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        self.seed = seed
+        self.loop = SimulatedLoop(random.Random(f"order {seed}"))
+        self.crowd = Crowd(seed, requests)
+        self.crowd.without(left_out)
+        self.faults = draw(seed, _FAULTS_UNTIL, REPLICAS) if faults is None else faults
+        self.world = World(self.loop, seed, plans.OPENING - _BEFORE, SPEED)
+        self._heard: list[Heard] = []
+        self._mutant = mutant
+        self._poison: set[str] = set()
+        """The ids of records that must become dead letters."""
+
+    def play(self) -> Result:
+        """Play it to its end, and judge it."""
+        began = time.perf_counter()
+        for name in SERVICES:  # what is imported only when it is built must be there to be replaced in
+            build(name, self.world.settings, self.world.clock).database.close()
+        with instead(self.world, self.seed), self._mutant():
+            asyncio.set_event_loop(self.loop)
+            try:
+                findings = self.loop.run_until_complete(self._all())
+            finally:
+                asyncio.set_event_loop(None)
+        world = self.world
+        heard = self.heard()
+        result = Result(
+            self.seed,
+            {kind: entries for kind, entries in findings.items() if entries},
+            self.faults,
+            events=len(world.kafka.history),
+            crashes=world.kills,
+            rebalances=world.kafka.rebalances,
+            reached=world.places | _words(heard),
+            lines=world.notes,
+            digest=_digest(heard),
+        )
+        self._clear()
+        result.seconds = time.perf_counter() - began
+        return result
+
+    async def _all(self) -> dict[str, list[str]]:
+        world = self.world
+        for event_type, each in [
+            *(("clinic.published", each) for each in self.crowd.plan.clinics),
+            *(("roster.published", each) for each in self.crowd.plan.rosters),
+        ]:
+            world.kafka.append(*self.crowd.record(event_type, each))
+        world.processes = [Process(world, name, number) for name in SERVICES for number in range(1, REPLICAS + 1)]
+        for process in world.processes:
+            process.start()
+        watching = [self.loop.create_task(each) for each in (self._expel(), self._answer(), self._report())]
+        await asyncio.gather(self._send(), self._go_wrong())
+        world.network.heal()
+        world.sms.bad = 0.0
+        world.note("faults end")
+        ends = self.loop.time() + _PATIENCE
+        # Polled in the loop's own time, which jumps.
+        while self.loop.time() < ends and (self._unfinished() or self._messages_wait()):  # noqa: ASYNC110
+            await asyncio.sleep(1)  # of the loop's own time, which jumps
+        await asyncio.sleep(_SETTLES)
+        for task in watching:
+            task.cancel()
+        findings = self._judge()
+        for process in world.processes:
+            if process.node is not None:
+                process.node.on_death = lambda: None
+                process.node.kill()
+        return findings
+
+    def heard(self) -> list[Heard]:
+        """All records, as the ledger reads them."""
+        for each in self.world.kafka.history[len(self._heard) :]:
+            headers = {name: (value or b"").decode() for name, value in each.headers}
+            key = (each.key or b"").decode()
+            self._heard.append(Heard(each.topic, each.partition, each.offset, key, headers, each.value or b""))
+        return self._heard
+
+    def _unfinished(self) -> bool:
+        """Whether a request has no answer yet, or a complaint fewer statuses than it is to have."""
+        ledger = self.crowd.plan.ledger
+        last: dict[str, tuple[int, str]] = {}
+        steps: dict[str, set[int]] = defaultdict(set)
+        for each in self.heard():
+            if each.type == "complaint.status-changed":
+                steps[each.key].add(each.data["sequence"])
+            elif each.type == "status.changed":
+                last[each.key] = max(last.get(each.key, (0, "")), (each.data["sequence"], each.data["status"]))
+        answered = all(
+            last.get(each, (0, ""))[1] in (_ENDS if each in ledger.withdrawn else _ANSWERED) for each in ledger.sent
+        )
+        return not answered or any(len(steps[key]) < len(names) for key, (_, names) in ledger.complaints.items())
+
+    # ------------------------------------------------------------ the judges
+
+    def _judge(self) -> dict[str, list[str]]:
+        ledger, heard = self.crowd.plan.ledger, self.heard()
+        findings = ledger.judge(heard)
+        if self._poison or any(each.kind == "again" for each in self.faults):
+            findings.pop("dead", None)
+        for found in (
+            promised(heard),
+            not_buried(heard, self._poison),
+            one_open_request(heard, ledger.sent),
+            {"stale": out_of_order(heard)},
+            ledger.judge_messages(heard, self._messages(), self.world.sms.times()),
+            ledger.judge_order(each.reference for each in self.world.sms.taken),
+        ):
+            for kind, entries in found.items():
+                findings.setdefault(kind, []).extend(entries)
+        return findings
+
+    def _messages(self) -> list[Message]:
+        store = self.world.mongo.databases["simulated_notifier"].get("messages")
+        return [
+            Message(doc["_id"], each["sequence"], each["state"], each["reason"])
+            for doc in (store.find({}) if store else ())
+            for each in doc["s"]["messages"]
+        ]
+
+    def _messages_wait(self) -> bool:
+        kept = self.world.mongo.databases["simulated_notifier"]
+        marks = (("requests", "notices_at"), ("messages", "waiting_since"))
+        return any(name in kept and kept[name].find({mark: {"$exists": True}}) for name, mark in marks)
+
+    # ------------------------------------------------------------ the world
+
+    async def _send(self) -> None:
+        """Each event goes out at the time that it states, or a little later."""
+        rng = random.Random(f"sent {self.seed}")
+        for event_type, data in self.crowd.events:
+            ahead = (stated_at(data) - self.world.clock.now()).total_seconds() / SPEED
+            await asyncio.sleep(max(0.0, ahead) + rng.expovariate(50))
+            for _ in range(self.crowd.times()):
+                self._publish((event_type, data))
+
+    async def _answer(self) -> None:
+        """Clinics hear of statuses, and do what they do about them."""
+        read = 0
+        while True:
+            await asyncio.sleep(0.2)
+            heard = self.heard()
+            for each in heard[read:]:
+                for after, event in self.crowd.answers(each, self.world.clock.now()):
+                    self.loop.call_later(after / SPEED, self._publish, event)
+            read = len(heard)
+
+    def _publish(self, event: tuple[str, Any]) -> None:
+        topic, key, value, headers = self.crowd.record(*event)
+        self.world.kafka.append(topic, key, value, headers, self.crowd.partition(topic, key))
+
+    async def _expel(self) -> None:
+        while True:
+            await asyncio.sleep(0.5)
+            self.world.expel_silent()
+
+    async def _report(self) -> None:
+        """Delivery reports, to a notifier that answers."""
+        told = 0
+        headers = {"authorization": f"Bearer {SECRET}"}
+        while True:
+            await asyncio.sleep(0.7)
+            reports = self.world.sms.reports(told)
+            told = len(self.world.sms.taken)
+            notifiers = [each for each in self.world.processes if each.service == "notifier" and each.alive]
+            if reports and notifiers:
+                process = self.world.rng.choice(notifiers)
+                node, service = process.alive, process.running
+                if node is not None and service is not None:
+                    for receive in service.receives.values():
+                        for report in reports:
+                            process.do(node, _told(receive, report, headers))
+
+    # ------------------------------------------------------------ faults
+
+    async def _go_wrong(self) -> None:
+        self.world.network.slow = 0.002 if self.seed % 3 == 0 else 0.0
+        self.world.sms.bad = 0.05 if self.seed % 2 == 0 else 0.0
+        for fault in self.faults:
+            await asyncio.sleep(max(0.0, fault.at - self.loop.time()))
+            self.world.note(f"fault: {fault}")
+            self._make(fault)
+        await asyncio.sleep(max(0.0, _FAULTS_UNTIL - self.loop.time()))
+
+    def _make(self, fault: Fault) -> None:
+        world = self.world
+        process = next((each for each in world.processes if each.name == fault.who), None)
+        node = process.alive if process is not None else None
+        match fault.kind:
+            case "kill" if node is not None:
+                node.dies_in = int(fault.amount)
+            case "kill_at_place" if node is not None:
+                world.dies_at[node] = fault.place
+            case "stand_still" if node is not None and not node.stands_still:
+                node.stands_still = True
+                self.loop.call_later(fault.amount, self.loop.go_on, node)
+            case "restart" if process is not None:
+                process.stop()
+            case "skew" if node is not None:
+                node.skew = fault.amount
+            case "away":
+                world.network.away[fault.who] = self.loop.time() + fault.amount
+            case "errors":
+                world.network.errors[fault.who] = fault.amount
+            case "poison":
+                value, event_type = _POISON[int(fault.amount * len(_POISON))]
+                topic, key, _, headers = self.crowd.record(event_type, {"clinic_id": "clinic-00"})
+                self._poison.add(str(fault.at))
+                world.kafka.append(topic, key, value, [*headers[:1], ("ce_id", str(fault.at).encode()), *headers[2:]])
+            case "again":
+                inputs = [each for each in world.kafka.history if dict(each.headers).get("ce_source") == b"/simulation"]
+                each = inputs[int(fault.amount * len(inputs))]
+                world.kafka.append(each.topic, each.key, each.value, each.headers)
+
+    def _clear(self) -> None:
+        """Let go of what the killed processes left: closing it runs code of theirs, of which nobody is to hear."""
+        hook = sys.unraisablehook
+        sys.unraisablehook = lambda _: None
+        try:
+            self.loop.set_exception_handler(lambda *_: None)
+            self.world.kept.clear()
+            self.world.processes.clear()
+            self.loop.forget()
+        finally:
+            sys.unraisablehook = hook
+
+
+async def _told(receive: Any, report: Any, headers: dict[str, str]) -> None:
+    await receive(json.dumps(report).encode(), headers)
+
+
+def _words(heard: Sequence[Heard]) -> set[str]:
+    """The types of events, refusals, statuses and dead letters that a history had."""
+    found: set[str] = set()
+    for each in heard:
+        if each.dead:
+            found.add(f"dead letter {each.headers['homecall-dead-reason']}")
+            continue
+        found.add(each.type)
+        if each.type == "request.refused":
+            found.add(f"refused {each.data['code']}")
+        elif each.type in {"status.changed", "complaint.status-changed"}:
+            found.add(f"{each.type} {each.data['status']}")
+    return found
+
+
+def _digest(heard: Sequence[Heard]) -> str:
+    told = hashlib.sha256()
+    for each in heard:
+        told.update(repr((each.topic, each.partition, each.key, sorted(each.headers.items()), each.value)).encode())
+    return told.hexdigest()[:16]
+
+
+def play(seed: int, requests: int = 60, **more: Any) -> Result:
+    """Play one seed; see ``History``."""
+    return History(seed, requests, **more).play()

@@ -1,0 +1,83 @@
+"""What a simulated history must hold beyond the ledger of the fault tests."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from tests.world import Heard
+
+_ONCE: Final = ("deadline.approaching", "deadline.missed")
+_NUMBERED: Final = ("status.changed", "complaint.status-changed")
+
+
+def promised(heard: Iterable[Heard]) -> dict[str, list[str]]:
+    """What was promised and not said, or said under two ids, by kind.
+
+    A request that was deferred has a status that says so (R4); each deadline of a subject comes near once, and is
+    missed once.
+    """
+    found: dict[str, list[str]] = defaultdict(list)
+    deferred: set[str] = set()
+    statuses: dict[str, set[str]] = defaultdict(set)
+    deadlines: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for each in heard:
+        if each.dead:
+            continue
+        if each.type == "request.deferred":
+            deferred.add(each.data["request_id"])
+        elif each.type == "status.changed":
+            statuses[each.data["request_id"]].add(each.data["status"])
+        elif each.type in _ONCE:
+            data = each.data
+            subject = data["subject_id"]
+            deadlines[each.type, subject, data["deadline"], str(data.get("stage", "")), data["due_at"]].add(each.id)
+    for request_id in deferred:
+        if "deferred" not in statuses[request_id]:
+            found["untold"].append(f"{request_id} was deferred, and has the statuses {sorted(statuses[request_id])}")
+    for place, ids in deadlines.items():
+        if len(ids) > 1:
+            found["twice"].append(f"{' '.join(place)} was said {len(ids)} times")
+    return dict(found)
+
+
+def out_of_order(heard: Iterable[Heard]) -> list[str]:
+    """The subjects whose numbered events stand in their topic for the first time behind a later one."""
+    highest: dict[tuple[str, str], int] = defaultdict(int)
+    seen: set[str] = set()
+    found: dict[str, None] = {}
+    for each in heard:
+        if each.type not in _NUMBERED or each.dead or each.id in seen:
+            continue
+        seen.add(each.id)
+        place, sequence = (each.type, each.key), each.data["sequence"]
+        if sequence < highest[place]:
+            found[f"{each.type} {each.key}: {sequence} stands behind {highest[place]}"] = None
+        highest[place] = max(highest[place], sequence)
+    return list(found)
+
+
+def not_buried(heard: Iterable[Heard], poison: set[str]) -> dict[str, list[str]]:
+    """Records that cannot be read, by their ids, and of which no dead letter tells."""
+    buried = {each.id for each in heard if each.dead}
+    return {"not_buried": [f"the record {each} has no dead letter" for each in sorted(poison - buried)]}
+
+
+def one_open_request(heard: Iterable[Heard], sent: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Two accepted requests of one patient at one clinic, of which neither ended before the other came (R11)."""
+    accepted: dict[tuple[str, str], set[str]] = defaultdict(set)
+    ended: set[str] = set()
+    for each in heard:
+        if each.dead:
+            continue
+        if each.type == "request.accepted" and each.data["request_id"] in sent:
+            request = sent[each.data["request_id"]]
+            accepted[request["clinic_id"], request["patient"]["iin"]].add(each.data["request_id"])
+        elif each.type in {"request.cancelled", "visit.closed"}:
+            ended.add(each.data["request_id"])
+    return {
+        "two_open": [
+            f"{sorted(open_)} are of one patient" for found in accepted.values() if len(open_ := found - ended) > 1
+        ]
+    }

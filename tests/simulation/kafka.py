@@ -1,0 +1,437 @@
+"""A Kafka as the services see it: topics, keys, groups with generations, commits that fail, acknowledgements lost."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import zlib
+from collections import defaultdict, deque
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+from aiokafka import TopicPartition
+from aiokafka.errors import (
+    CommitFailedError,
+    ConsumerStoppedError,
+    IllegalStateError,
+    KafkaConnectionError,
+    KafkaTimeoutError,
+    UnknownMemberIdError,
+)
+from aiokafka.structs import OffsetAndMetadata
+
+from homecall.contract.topics import BY_NAME, TOPICS
+from tests.simulation.loop import NODE, Node
+from tests.simulation.servers import Network
+
+SERVER = "kafka"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A record in its partition, as a consumer gets it."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...]
+    timestamp: int
+
+
+class Group:
+    """A consumer group: members, generation, who holds what, and what is committed."""
+
+    def __init__(self, kafka: Kafka) -> None:
+        self._kafka = kafka
+        self.generation = 0
+        self.members: dict[int, Consumer] = {}
+        self.committed: dict[TopicPartition, int] = {}
+        self.assigned: dict[int, set[TopicPartition]] = {}
+
+    def join(self, member: Consumer) -> None:
+        self.members[member.number] = member
+        self.rebalance()
+
+    def leave(self, member: Consumer) -> None:
+        if self.members.pop(member.number, None) is not None:
+            self.rebalance()
+
+    def rebalance(self) -> None:
+        """A new generation: partitions by the range assignor, topic by topic, as with Kafka's own."""
+        self.generation += 1
+        self._kafka.rebalances += 1
+        numbers = sorted(self.members)
+        self.assigned = {number: set() for number in numbers}
+        topics = sorted({topic for each in self.members.values() for topic in each.topics})
+        for topic in topics:
+            among = [number for number in numbers if topic in self.members[number].topics]
+            partitions = BY_NAME[topic].partitions
+            each, more = divmod(partitions, len(among))
+            first = 0
+            for place, number in enumerate(among):
+                count = each + (place < more)
+                self.assigned[number] |= {TopicPartition(topic, p) for p in range(first, first + count)}
+                first += count
+
+
+class Kafka:
+    """The broker. ``session_seconds`` after a member's last sign of life it is put out of its group."""
+
+    def __init__(self, network: Network, rng: random.Random, now: Callable[[], float]) -> None:
+        self.network = network
+        self.rng = rng
+        self._now = now
+        self.logs: dict[TopicPartition, list[Stored]] = {
+            TopicPartition(topic.name, number): [] for topic in TOPICS for number in range(topic.partitions)
+        }
+        self.groups: dict[str, Group] = defaultdict(lambda: Group(self))
+        self.session_seconds = 6.0
+        self.rebalances = 0
+        self.duplicates = 0
+        self.history: list[Stored] = []
+        """All records in the order in which they were appended."""
+        self._numbers = 0
+        self._news: dict[asyncio.Event, None] = {}
+
+    def number(self) -> int:
+        self._numbers += 1
+        return self._numbers
+
+    def append(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Iterable[tuple[str, bytes | None]],
+        partition: int | None = None,
+        timestamp: float | None = None,
+    ) -> Stored:
+        """Append a record; its time is the broker's clock's (seconds since 1970) unless given."""
+        if partition is None:
+            partition = zlib.crc32(key or b"") % BY_NAME[topic].partitions
+        log = self.logs[TopicPartition(topic, partition)]
+        at = round((self._now() if timestamp is None else timestamp) * 1000)
+        record = Stored(topic, partition, len(log), key, value, tuple(headers), at)
+        log.append(record)
+        self.history.append(record)
+        for each in self._news:
+            each.set()
+        return record
+
+    def hear_of_news(self, event: asyncio.Event) -> None:
+        self._news[event] = None
+
+    def forget(self, event: asyncio.Event) -> None:
+        self._news.pop(event, None)
+
+    def consumer(self, **options: Any) -> Consumer:
+        return Consumer(self, **options)
+
+    def producer(self, **options: Any) -> Producer:
+        del options
+        return Producer(self)
+
+    async def ask(self, work: Callable[[], Any]) -> Any:
+        return await self.network.call(SERVER, work, lambda: KafkaConnectionError("the connection was closed"))
+
+
+class Consumer:
+    """aiokafka's consumer, as much of it as is used; its coordinator runs beside, and does not wait for a handler."""
+
+    def __init__(self, kafka: Kafka, *, group_id: str | None = None, **_: Any) -> None:
+        self._kafka = kafka
+        self._group = kafka.groups[group_id] if group_id else None
+        self.number = kafka.number()
+        self.member_id = f"member-{self.number}"
+        self.node: Node | None = NODE.get()
+        self.topics: tuple[str, ...] = ()
+        self._listener: Any = None
+        self._positions: dict[TopicPartition, int] = {}
+        self._paused: set[TopicPartition] = set()
+        self._generation = -1
+        self._stopped = False
+        self.heard_at = 0.0
+        self._news = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._client = self
+        self._subscription = SimpleNamespace(subscription=None)
+        self._coordinator = self if group_id else None
+        self._max_records: int | None = None
+
+    # ------------------------------------------------------------ life
+
+    async def start(self) -> None:
+        await self._kafka.ask(lambda: None)
+        self._kafka.hear_of_news(self._news)
+        if self._group is not None and self.topics:
+            group = self._group
+            await self._kafka.ask(lambda: group.join(self))
+            self.heard_at = asyncio.get_running_loop().time()
+            self._task = asyncio.create_task(self._coordinate())
+
+    async def stop(self) -> None:
+        self._stopped = True
+        self._kafka.forget(self._news)
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        if self._group is not None:
+            group = self._group
+            await self._kafka.ask(lambda: group.leave(self))
+
+    def subscribe(self, topics: Sequence[str], pattern: Any = None, listener: Any = None) -> None:
+        del pattern
+        self.topics = tuple(topics)
+        self._listener = listener
+
+    async def _coordinate(self) -> None:
+        """Heartbeats; a new generation is learned of with one, whatever the handler does."""
+        assert self._group is not None
+        while True:
+            try:
+                generation, assigned = await self._kafka.ask(self._heartbeat)
+            except Exception:
+                await asyncio.sleep(0.3)
+                continue
+            if generation != self._generation:
+                await self._listener.on_partitions_revoked(set(self._positions))
+                committed = self._group.committed
+                starts = await self._committed_of(assigned, committed)
+                if starts is None:
+                    continue
+                self._positions = starts
+                self._paused &= set(starts)
+                self._generation = generation
+                await self._listener.on_partitions_assigned(set(starts))
+                self._news.set()
+            await asyncio.sleep(self._kafka.rng.uniform(0.2, 1.0))
+
+    async def _committed_of(
+        self, places: Collection[TopicPartition], committed: Mapping[TopicPartition, int]
+    ) -> dict[TopicPartition, int] | None:
+        try:
+            found: dict[TopicPartition, int] = await self._kafka.ask(
+                lambda: {each: committed.get(each, 0) for each in places}
+            )
+        except Exception:
+            return None
+        return found
+
+    def _heartbeat(self) -> tuple[int, set[TopicPartition]]:
+        group = self._group
+        assert group is not None
+        self.heard_at = asyncio.get_running_loop().time()
+        if self.number not in group.members and not self._stopped:
+            group.join(self)
+        return group.generation, set(group.assigned[self.number])
+
+    # ------------------------------------------------------------ reading
+
+    def assign(self, places: Iterable[TopicPartition]) -> None:
+        self._positions = dict.fromkeys(places, 0)
+
+    def assignment(self) -> set[TopicPartition]:
+        return set(self._positions)
+
+    async def seek_to_beginning(self) -> None:
+        self._positions = dict.fromkeys(self._positions, 0)
+
+    def seek(self, place: TopicPartition, offset: int) -> None:
+        self._positions[place] = offset
+
+    async def position(self, place: TopicPartition) -> int:
+        if place not in self._positions:
+            raise IllegalStateError(f"{place} is not assigned")
+        return self._positions[place]
+
+    def pause(self, *places: TopicPartition) -> None:
+        self._paused |= set(places)
+
+    def paused(self) -> set[TopicPartition]:
+        return set(self._paused)
+
+    def resume(self, *places: TopicPartition) -> None:
+        self._paused -= set(places)
+        self._news.set()
+
+    async def getmany(
+        self, *places: TopicPartition, timeout_ms: float = 0, max_records: int | None = None
+    ) -> dict[TopicPartition, list[Stored]]:
+        """Some of what waits, in an order and cut that the seed draws; nothing after ``timeout_ms``."""
+        if self._stopped:
+            raise ConsumerStoppedError
+        ends = asyncio.get_running_loop().time() + timeout_ms / 1000
+        while True:
+            found = self._next(set(places), max_records)
+            left = ends - asyncio.get_running_loop().time()
+            if found or left <= 0:
+                await asyncio.sleep(0)
+                return found
+            self._news.clear()
+            try:
+                async with asyncio.timeout(left):
+                    await self._news.wait()
+            except TimeoutError:
+                return {}
+            await asyncio.sleep(self._kafka.rng.uniform(0.0005, 0.02))
+
+    def _next(self, among: set[TopicPartition], most: int | None) -> dict[TopicPartition, list[Stored]]:
+        rng = self._kafka.rng
+        if self.node is not None and self.node.dead:
+            return {}
+        if self._kafka.network.is_away(SERVER):
+            return {}
+        waiting = [
+            place
+            for place, at in self._positions.items()
+            if place not in self._paused and (not among or place in among) and len(self._kafka.logs[place]) > at
+        ]
+        waiting.sort()
+        rng.shuffle(waiting)
+        left = rng.choice((1, 2, 5, 20, most or 500))
+        found: dict[TopicPartition, list[Stored]] = {}
+        for place in waiting:
+            at = self._positions[place]
+            records = self._kafka.logs[place][at : at + left]
+            found[place] = records
+            self._positions[place] = at + len(records)
+            left -= len(records)
+            if left <= 0:
+                break
+        return found
+
+    # ------------------------------------------------------------ offsets
+
+    async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+        group = self._group
+        assert group is not None
+        generation = self._generation
+
+        def commit() -> None:
+            if self.number not in group.members:
+                raise UnknownMemberIdError
+            if generation != group.generation:
+                raise CommitFailedError
+            group.committed.update(offsets)
+
+        await self._kafka.ask(commit)
+
+    async def committed(self, place: TopicPartition) -> int | None:
+        group = self._group
+        assert group is not None
+        found: int | None = await self._kafka.ask(lambda: group.committed.get(place))
+        return found
+
+    async def fetch_committed_offsets(
+        self, places: Collection[TopicPartition]
+    ) -> dict[TopicPartition, OffsetAndMetadata]:
+        group = self._group
+        assert group is not None
+        found: dict[TopicPartition, OffsetAndMetadata] = await self._kafka.ask(
+            lambda: {each: OffsetAndMetadata(group.committed[each], "") for each in places if each in group.committed}
+        )
+        return found
+
+    async def end_offsets(self, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        wanted = list(places)
+        found: dict[TopicPartition, int] = await self._kafka.ask(
+            lambda: {each: len(self._kafka.logs[each]) for each in wanted}
+        )
+        return found
+
+    async def beginning_offsets(self, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        wanted = list(places)
+        found: dict[TopicPartition, int] = await self._kafka.ask(lambda: dict.fromkeys(wanted, 0))
+        return found
+
+    def partitions_for_topic(self, topic: str) -> set[int]:
+        return set(range(BY_NAME[topic].partitions))
+
+
+@dataclass
+class _Waiting:
+    place: TopicPartition
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...]
+    done: asyncio.Future[None] = field(repr=False)
+
+
+class Producer:
+    """aiokafka's idempotent producer: what one of them sends to a partition keeps its order, or fails from there on."""
+
+    def __init__(self, kafka: Kafka) -> None:
+        self._kafka = kafka
+        self._node: Node | None = NODE.get()
+        self._queue: deque[_Waiting] = deque()
+        self._sending: asyncio.Task[None] | None = None
+        self._broken = False
+        self.client = self
+
+    async def start(self) -> None:
+        await self._kafka.ask(lambda: None)
+
+    async def stop(self) -> None:
+        if self._sending is not None:
+            await asyncio.gather(self._sending, return_exceptions=True)
+
+    async def force_metadata_update(self) -> bool:
+        await self._kafka.ask(lambda: None)
+        return True
+
+    async def fetch_all_metadata(self) -> Any:
+        await self._kafka.ask(lambda: None)
+        return SimpleNamespace(topics=lambda: {topic.name for topic in TOPICS})
+
+    async def send(
+        self, topic: str, value: bytes | None = None, *, key: bytes | None = None, headers: Any = ()
+    ) -> asyncio.Future[None]:
+        loop = asyncio.get_running_loop()
+        if self._node is not None and self._node.dead:
+            await loop.create_future()
+        partition = zlib.crc32(key or b"") % BY_NAME[topic].partitions
+        done: asyncio.Future[None] = loop.create_future()
+        self._queue.append(_Waiting(TopicPartition(topic, partition), key, value, tuple(headers), done))
+        if self._sending is None or self._sending.done():
+            self._sending = loop.create_task(self._send_all())
+        return done
+
+    async def _send_all(self) -> None:
+        while self._queue:
+            await asyncio.sleep(0)
+            batch = [self._queue.popleft() for _ in range(self._kafka.rng.randint(1, len(self._queue)))]
+            by_place: dict[TopicPartition, list[_Waiting]] = defaultdict(list)
+            for each in batch:
+                by_place[each.place].append(each)
+            await asyncio.gather(*(self._send_some(some) for some in by_place.values()))
+
+    async def _send_some(self, some: Sequence[_Waiting]) -> None:
+        if self._broken:
+            self._fail(some)
+            return
+
+        def append() -> None:
+            for each in some:
+                self._kafka.append(each.place.topic, each.key, each.value, each.headers, each.place.partition)
+
+        try:
+            await self._kafka.ask(append)
+        except Exception:
+            # A sequence that does not mend: everything later of this producer fails as well.
+            self._broken = True
+            self._fail(some)
+            return
+        for each in some:
+            if not each.done.done():
+                each.done.set_result(None)
+
+    @staticmethod
+    def _fail(some: Iterable[_Waiting]) -> None:
+        for each in some:
+            if not each.done.done():
+                each.done.set_exception(KafkaTimeoutError("not acknowledged"))
+                each.done.exception()

@@ -1,0 +1,137 @@
+"""An event loop with time of its own, in which every order that asyncio leaves open is drawn from a seed.
+
+Time stands while anything is ready to run, and then jumps to the next timer. What is ready runs in a random order.
+There are no sockets and no threads: work for a thread is done at once. Each callback belongs to a node (a simulated
+process) or to the world; callbacks of a node that was killed never run again, and those of one that stands still wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import random
+from collections import deque
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+
+class Deadlock(RuntimeError):
+    """Nothing is ready, no timer is set, and the history has not come to its end."""
+
+
+class Node:
+    """A simulated process: its callbacks, and whether they run.
+
+    ``dies_in`` counts its callbacks down: at zero the process is killed, before the callback that is next.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.dead = False
+        self.stands_still = False
+        self.dies_in: int | None = None
+        self.on_death: Callable[[], None] = lambda: None
+        self.skew = 0.0
+        """Seconds by which its clock is ahead."""
+        self.held: list[asyncio.Handle] = []
+        """Callbacks that wait while it stands still."""
+
+    def kill(self) -> None:
+        """End it, as SIGKILL does: no callback of it runs any more, and no request of it leaves."""
+        if not self.dead:
+            self.dead = True
+            self.held.clear()
+            self.on_death()
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+NODE: ContextVar[Node | None] = ContextVar("node", default=None)
+"""The process that the running callback belongs to; None for the world."""
+
+
+class SimulatedLoop(asyncio.BaseEventLoop):
+    """See the module. ``time`` is in seconds since the history's beginning."""
+
+    def __init__(self, rng: random.Random) -> None:
+        super().__init__()
+        self._rng = rng
+        self._now = 0.0
+        self._ready: deque[asyncio.Handle]
+        self._scheduled: list[asyncio.TimerHandle]
+        self.steps = 0
+
+    def time(self) -> float:
+        return self._now
+
+    def _run_once(self) -> None:
+        scheduled = self._scheduled
+        while scheduled and scheduled[0].cancelled():
+            heapq.heappop(scheduled)._scheduled = False  # type: ignore[attr-defined]  # as the loop of asyncio does
+        if not self._ready and not self._stopping:  # type: ignore[attr-defined]  # of BaseEventLoop
+            if not scheduled:
+                raise Deadlock
+            self._now = max(self._now, scheduled[0].when())
+        while scheduled and scheduled[0].when() <= self._now:
+            handle = heapq.heappop(scheduled)
+            handle._scheduled = False  # type: ignore[attr-defined]
+            self._ready.append(handle)
+        ready = [*self._ready]
+        self._ready.clear()
+        if len(ready) > 1:
+            self._rng.shuffle(ready)
+        for handle in ready:
+            if handle.cancelled():
+                continue
+            node = handle._context.get(NODE)  # type: ignore[attr-defined]
+            if node is not None and not self._may_run(node, handle):
+                continue
+            self.steps += 1
+            handle._run()
+
+    @staticmethod
+    def _may_run(node: Node, handle: asyncio.Handle) -> bool:
+        if node.dead:
+            return False
+        if node.stands_still:
+            node.held.append(handle)
+            return False
+        if node.dies_in is not None:
+            node.dies_in -= 1
+            if node.dies_in < 0:
+                node.kill()
+                return False
+        return True
+
+    def go_on(self, node: Node) -> None:
+        """Let a node that stood still go on."""
+        node.stands_still = False
+        self._ready.extend(node.held)
+        node.held.clear()
+
+    def forget(self) -> None:
+        """Drop every callback that has not run."""
+        self._ready.clear()
+        self._scheduled.clear()
+
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:  # type: ignore[override]
+        """Done at once: there are no threads."""
+        del executor
+        future: asyncio.Future[Any] = self.create_future()
+        try:
+            future.set_result(func(*args))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+    async def create_connection(self, *_: Any, **__: Any) -> Any:  # type: ignore[override]
+        """There is no network: what looks for a server by itself finds none."""
+        raise ConnectionRefusedError
+
+    def _process_events(self, _: Any) -> None:
+        return
+
+    def _write_to_self(self) -> None:
+        return

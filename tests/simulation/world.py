@@ -1,0 +1,292 @@
+"""Processes of the services in a simulated world: started, killed, stopped and started again by a seed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import logging
+import os
+import random
+import sys
+import time
+import traceback
+from collections.abc import Callable, Coroutine, Iterator
+from contextvars import Context
+from datetime import UTC, datetime, timedelta
+from types import FunctionType
+from typing import Any, get_args
+
+import aiokafka
+import httpx
+import motor.motor_asyncio
+import structlog
+
+from homecall.contract.events import RequestStatus
+from homecall.operations.serve import build
+from homecall.runtime import failpoint as failpoints
+from homecall.runtime.clock import SystemClock
+from homecall.runtime.settings import Settings, load_settings
+from tests.simulation.kafka import Kafka
+from tests.simulation.loop import NODE, Node, SimulatedLoop
+from tests.simulation.mongo import Mongo
+from tests.simulation.servers import Network
+from tests.simulation.sms import SECRET, URL, SmsGateway
+
+_OURS = ("services.", "homecall.")
+
+
+class Clock(SystemClock):
+    """The services' clock: ``speed`` seconds in one of the loop's, and each process may be ahead of the others.
+
+    Of the system clock's kind, so that times of records are judged (R17).
+    """
+
+    def __init__(self, loop: SimulatedLoop, start: datetime, speed: float) -> None:
+        self._loop = loop
+        self._start = start.astimezone(UTC)
+        self.speed = speed
+
+    def now(self) -> datetime:
+        node = NODE.get()
+        skew = 0.0 if node is None else node.skew
+        return self._start + timedelta(seconds=self._loop.time() * self.speed + skew)
+
+
+class _Reached:
+    """Stands where an armed failpoint would: notes each place, and kills a process that is to die there."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.place = self  # compared with each place's name
+
+    def __eq__(self, place: object) -> bool:
+        self._world.reached_place(str(place))
+        return False
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+class Process:
+    """One replica of a service: a node after the other, each with a service of its own."""
+
+    def __init__(self, world: World, service: str, number: int) -> None:
+        self.world = world
+        self.service = service
+        self.name = f"{service}-{number}"
+        self.node: Node | None = None
+        self.running: Any = None
+        self.starts = 0
+
+    def start(self, dies_at: str | None = None) -> None:
+        """Start it. With ``dies_at`` it is killed at the failpoint of this name."""
+        self.starts += 1
+        node = Node(f"{self.name}.{self.starts}")
+        self.node = node
+        self.world.dies_at[node] = dies_at
+        self.do(node, self._run(node))
+        node.on_death = lambda: self.world.died(self)
+
+    @property
+    def alive(self) -> Node | None:
+        """Its node, where that runs or stands still."""
+        return None if self.node is None or self.node.dead else self.node
+
+    def do(self, node: Node, work: Coroutine[Any, Any, None]) -> None:
+        """Have a node do work of its own."""
+        context = Context()
+        context.run(NODE.set, node)
+        self.world.kept.append(self.world.loop.create_task(work, context=context))
+
+    def stop(self) -> None:
+        """Stop it in order, as SIGTERM does; it is started again."""
+        node, service = self.alive, self.running
+        if node is None or service is None:
+            return
+
+        async def end() -> None:
+            with contextlib.suppress(Exception):
+                await service.stop()
+            node.kill()
+
+        self.do(node, end())
+
+    async def _run(self, node: Node) -> None:
+        self.running = None
+        service = build(self.service, self.world.settings, self.world.clock)
+        self.world.kept.append(service)
+        await service.start()
+        self.running = service
+        await asyncio.wait([service.failed])
+        # The process ends where a batch cannot be carried out; what started it starts it again.
+        error = service.failed.exception()
+        assert error is not None
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        self.world.note(f"{node} ended by itself: {error!r} in {where.name}, {where.filename}:{where.lineno}")
+        self.world.failures.append(f"{node}: {error!r} in {where.name}, {where.filename}:{where.lineno}")
+        node.kill()
+
+
+class World:
+    """Servers, processes and the clock of one history."""
+
+    def __init__(self, loop: SimulatedLoop, seed: int, start: datetime, speed: float) -> None:
+        self.loop = loop
+        self.rng = rng = random.Random(f"world {seed}")
+        self.network = Network(rng)
+        self.clock = Clock(loop, start, speed)
+        self.kafka = Kafka(self.network, rng, lambda: self.clock.now().timestamp())
+        self.mongo = Mongo(self.network, rng)
+        self.sms = SmsGateway(self.network, rng)
+        self.settings: Settings = load_settings(
+            _env_file=None,
+            env="development",
+            signatures="off",
+            mongo_url="mongodb://127.0.0.1:1/",
+            mongo_prefix="simulated",
+            replan_seconds=0,
+            batch_wait_ms=200,
+            sms=URL,
+            sms_settle_seconds=0,
+            sms_statuses=",".join(get_args(RequestStatus)),
+            sms_report_secret=SECRET,
+            log_level="error",
+        )
+        self.processes: list[Process] = []
+        self.kept: list[Any] = []
+        """What belongs to killed processes: closing it would run code of theirs."""
+        self.dies_at: dict[Node, str | None] = {}
+        self.places: set[str] = set()
+        self.kills = 0
+        self.failures: list[str] = []
+        self.notes: list[str] = []
+        self.restart = True
+
+    def note(self, what: str) -> None:
+        """Write a line into the history."""
+        self.notes.append(f"{self.loop.time():9.3f} {self.clock.now():%H:%M:%S} {what}")
+
+    def logged(self, _logger: Any, level: str, event: dict[str, Any]) -> Any:
+        """A warning or error of a process, as a line of the history."""
+        error = event.pop("exc_info", None)
+        told = " ".join(f"{name}={value}" for name, value in event.items() if name != "event")
+        self.note(f"{NODE.get()} {level}: {event['event']} {told} {error!r}"[:300])
+        raise structlog.DropEvent
+
+    def reached_place(self, place: str) -> None:
+        self.places.add(place)
+        node = NODE.get()
+        if node is not None and not node.dead and self.dies_at.get(node) == place:
+            self.note(f"{node} is killed at {place}")
+            node.kill()
+
+    def died(self, process: Process) -> None:
+        self.kills += 1
+        if self.restart:
+            # Of no node: a callback of the dead one would never run.
+            self.loop.call_later(self.rng.uniform(0.1, 2.0), process.start, context=Context())
+
+    def expel_silent(self) -> None:
+        """Put members out of their groups that have not been heard of within a session."""
+        limit = self.loop.time() - self.kafka.session_seconds
+        for group in self.kafka.groups.values():
+            for member in [each for each in group.members.values() if each.heard_at < limit]:
+                self.note(f"{member.node} is put out of its group")
+                group.leave(member)
+
+
+def _pinned_datetime(now: Callable[[], datetime]) -> type[datetime]:
+    """``datetime`` whose ``now`` is the world's; its other ways to make one give plain datetimes."""
+
+    class OfAnyDatetime(type):
+        def __instancecheck__(cls, each: object) -> bool:
+            return isinstance(each, datetime)
+
+        def __call__(cls, *args: Any, **more: Any) -> datetime:
+            return datetime(*args, **more)  # noqa: DTZ001  # as the caller says
+
+    makers = {name: staticmethod(getattr(datetime, name)) for name in ("fromisoformat", "fromtimestamp", "combine")}
+    return OfAnyDatetime("datetime", (datetime,), {**makers, "now": staticmethod(lambda tz=None: now().astimezone(tz))})
+
+
+@contextlib.contextmanager
+def instead(world: World, seed: int) -> Iterator[None]:
+    """Put the world where our modules name Kafka's and MongoDB's clients, the time and chance."""
+    loop, clock = world.loop, world.clock
+    undo: list[Callable[[], None]] = []
+
+    def put(place: Any, name: str, value: Any) -> None:
+        before = getattr(place, name)
+        undo.append(lambda: setattr(place, name, before))
+        setattr(place, name, value)
+
+    replaced = {
+        id(aiokafka.AIOKafkaProducer): world.kafka.producer,
+        id(aiokafka.AIOKafkaConsumer): world.kafka.consumer,
+        id(motor.motor_asyncio.AsyncIOMotorClient): world.mongo.client,
+    }
+    pinned = _pinned_datetime(clock.now)
+    for module in [each for name, each in sorted(sys.modules.items()) if name.startswith(_OURS)]:
+        for name, value in [*vars(module).items()]:
+            if value is datetime and f"{name}.now(" in _source(module):
+                put(module, name, pinned)
+            elif id(value) in replaced:
+                put(module, name, replaced[id(value)])
+    put(httpx, "AsyncHTTPTransport", world.sms.transport)
+    put(aiokafka, "AIOKafkaConsumer", world.kafka.consumer)
+    chance = random.Random(f"chance {seed}")
+    put(os, "urandom", chance.randbytes)
+    for function in _functions_of_ours():
+        _replace_defaults(function, {time.monotonic: loop.time, random.random: chance.random}, undo)
+    put(time, "monotonic", loop.time)
+    put(time, "perf_counter", loop.time)
+    put(time, "time", lambda: clock.now().timestamp())
+    put(failpoints, "_armed", _Reached(world))
+    state = random.getstate()
+    random.seed(seed)
+    configured = structlog.get_config()
+    structlog.configure(processors=[world.logged], wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    try:
+        yield
+    finally:
+        structlog.configure(**configured)
+        random.setstate(state)
+        for each in reversed(undo):
+            each()
+
+
+def _functions_of_ours() -> Iterator[FunctionType]:
+    """Functions and methods of our modules: a default among their parameters is bound when they are defined."""
+    for module in [each for name, each in sorted(sys.modules.items()) if name.startswith(_OURS)]:
+        for value in [*vars(module).values()]:
+            if getattr(value, "__module__", None) != module.__name__:
+                continue
+            if isinstance(value, FunctionType):
+                yield value
+            elif isinstance(value, type):
+                yield from (each for each in [*vars(value).values()] if isinstance(each, FunctionType))
+
+
+def _replace_defaults(function: FunctionType, by: dict[Any, Any], undo: list[Callable[[], None]]) -> None:
+    defaults, named = function.__defaults__, function.__kwdefaults__
+
+    def put_back() -> None:
+        function.__defaults__, function.__kwdefaults__ = defaults, named
+
+    def replaced(value: Any) -> Any:
+        return next((new for old, new in by.items() if value == old), value)
+
+    if any(value == old for old in by for value in (*(defaults or ()), *(named or {}).values())):
+        undo.append(put_back)
+        function.__defaults__ = defaults and tuple(map(replaced, defaults))
+        function.__kwdefaults__ = named and {name: replaced(value) for name, value in named.items()}
+
+
+_sources: dict[str, str] = {}
+
+
+def _source(module: Any) -> str:
+    if module.__name__ not in _sources:
+        _sources[module.__name__] = inspect.getsource(module)
+    return _sources[module.__name__]
