@@ -57,7 +57,7 @@ class OsrmTable:
     @property
     def trouble(self) -> str:
         """Why the server is not asked at present; empty while it is. One odd place is no reason."""
-        return "" if self._breaker.standing == "closed" else self._reason
+        return "" if self._breaker.state == "closed" else self._reason
 
     def note(self) -> str:
         """What readiness says of it; empty while it is asked."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from homecall.contract import topics
 from homecall.contract.envelope import Incoming
 from homecall.contract.events import ClinicPublished
-from homecall.gateways.identity import identity_from
+from homecall.gateways.identity.http import identity_from
 from homecall.gateways.signatures.choice import verifier_from
 from homecall.runtime.clock import Clock, SystemClock
 from homecall.runtime.encryption import Vault

@@ -12,8 +12,8 @@ from homecall.contract import topics
 from homecall.contract.envelope import Incoming
 from homecall.contract.events import RequestSubmitted
 from homecall.contract.types import ZONE
-from homecall.gateways.identity import Found, Identity, NotFound, Result
-from homecall.gateways.identity import Unavailable as Unanswered
+from homecall.gateways.identity.port import Found, Identity, NotFound, Result
+from homecall.gateways.identity.port import Unavailable as Unanswered
 from homecall.gateways.signatures.port import Invalid, Signed, Unavailable, Unchecked, Verdict, Verifier
 from homecall.runtime.logs import log
 from services.intake.domain.facts import BadSignature, Checks

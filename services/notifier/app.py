@@ -9,7 +9,9 @@ from typing import get_args
 from homecall.contract import topics
 from homecall.contract.envelope import Incoming
 from homecall.contract.events import ClinicPublished, RequestStatus
-from homecall.gateways.sms import UnknownReason, gateway_from, profile_from
+from homecall.gateways.sms.http import gateway_from
+from homecall.gateways.sms.port import UnknownReason
+from homecall.gateways.sms.profile import profile_from
 from homecall.runtime import metrics
 from homecall.runtime.clock import Clock, SystemClock
 from homecall.runtime.encryption import Vault

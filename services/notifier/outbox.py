@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from homecall.gateways.sms import Gateway, Refused, Report, Reported, Sms, Taken, Unknown, Untried, Verdict
+from homecall.gateways.sms.port import Gateway, Refused, Report, Reported, Sms, Taken, Unknown, Untried, Verdict
 from homecall.runtime.clock import Clock
 from homecall.runtime.encryption import Vault
 from homecall.runtime.failpoint import failpoint

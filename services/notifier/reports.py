@@ -7,7 +7,7 @@ from base64 import b64decode
 from collections.abc import Mapping
 from typing import Final
 
-from homecall.gateways.sms import Profile
+from homecall.gateways.sms.profile import Profile
 from homecall.runtime.logs import log
 from services.notifier.metrics import SMS_REPORTS
 from services.notifier.outbox import Outbox

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pymongo import InsertOne, UpdateOne
 
-from homecall.gateways.sms import Reported
+from homecall.gateways.sms.port import Reported
 from homecall.runtime.mongo.mongo import Aggregate, Database, Repository, millis
 from homecall.runtime.mongo.schema import Migration, Schema
 from homecall.standard.deadlines import counted_by

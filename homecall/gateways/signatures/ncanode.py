@@ -21,7 +21,6 @@ import base64
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import httpx
@@ -29,6 +28,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from homecall.gateways.breaker import Breaker
 from homecall.gateways.http import TooLong, body_of, client, wrong_address
+from homecall.gateways.retry import BreakerOpen, Limits, NoAnswer, retried
 from homecall.gateways.signatures.canonical import NotCanonical, canonical
 from homecall.gateways.signatures.cms import Refused, opened
 from homecall.gateways.signatures.port import Invalid, Signed, Unavailable, Valid, Verdict
@@ -39,22 +39,8 @@ if TYPE_CHECKING:
 _MOST_BYTES = 1024 * 1024
 
 
-@dataclass(frozen=True)
-class Limits:
-    """How long the adapter tries, and how hard. Seconds are of real time."""
-
-    request_seconds: float = 5.0
-    """A single call, from connecting to the last byte: NCANode itself asks the OCSP responder meanwhile."""
-    attempts: int = 3
-    """Calls for one signature, the first one counted; repeated after a failure of NCANode or the way to it."""
-    backoff_seconds: float = 0.2
-    """The longest wait before the second call; twice as long before each further one. Drawn from 0 to that."""
-    at_once: int = 8
-    """Calls under way at one moment."""
-    failures: int = 10
-    """Failed calls in a row after which NCANode is left in peace: more than are under way at one moment."""
-    rest_seconds: float = 15.0
-    """For how long."""
+_LIMITS = Limits(request_seconds=5.0, backoff_seconds=0.2)
+"""Five seconds, since NCANode itself asks the OCSP responder meanwhile."""
 
 
 # ---------------------------------------------------------------- what it answers
@@ -139,21 +125,13 @@ def judge(answer: Answer, signed: Signed) -> Verdict:
 # ---------------------------------------------------------------- asking
 
 
-class _NoAnswer(Exception):
-    """A call that brought nothing; ``again`` when the next one may."""
-
-    def __init__(self, reason: str, *, again: bool = False) -> None:
-        super().__init__(reason)
-        self.again = again
-
-
 class NcaNode:
     """The port over NCANode. One instance per process and event loop."""
 
     def __init__(
         self,
         url: str,
-        limits: Limits = Limits(),
+        limits: Limits = _LIMITS,
         *,
         clock: Callable[[], float] = time.monotonic,
         draw: Callable[[float, float], float] = random.uniform,
@@ -181,37 +159,31 @@ class NcaNode:
             return question
         try:
             answer = await self._ask(question)
-        except _NoAnswer as failure:
+        except NoAnswer as failure:
             return Unavailable(str(failure))
         except Exception as error:  # an error of ours leaves one signature unchecked
             return Unavailable(f"the check by NCANode broke: {type(error).__name__}")
         return answer if isinstance(answer, Invalid) else judge(answer, signed)
 
     async def _ask(self, question: dict[str, Any]) -> Answer | Invalid:
-        """NCANode's answer, asked for a few times if need be. Raises ``_NoAnswer`` with the last reason."""
-        failure: _NoAnswer | None = None
-        for attempt in range(self._limits.attempts):
-            if attempt:
-                await asyncio.sleep(self._draw(0.0, self._limits.backoff_seconds * 2 ** (attempt - 1)))
+        """NCANode's answer. Raises ``NoAnswer``."""
+
+        async def call() -> Answer | Invalid:
             async with self._free:
                 if not self._breaker.admits():
-                    raise failure or _NoAnswer("NCANode failed several times in a row and is left in peace for a while")
-                try:
-                    return await self._told(question)
-                except _NoAnswer as latest:
-                    failure = latest
-                    if not latest.again:
-                        break
-        raise failure or _NoAnswer("NCANode was not asked")
+                    raise BreakerOpen("NCANode failed several times in a row and is left in peace for a while")
+                return await self._told(question)
+
+        return await retried(call, self._limits, self._draw)
 
     async def _told(self, question: dict[str, Any]) -> Answer | Invalid:
-        """One call, its outcome told to the breaker: whatever NCANode answers but its own errors, it is there."""
+        """One call, counted by the breaker: any answer other than NCANode's own errors is a success."""
         settled = False
         try:
             found = await self._exchange(question)
             self._breaker.succeeded()
             settled = True
-        except _NoAnswer as failure:
+        except NoAnswer as failure:
             self._breaker.failed() if failure.again else self._breaker.succeeded()
             settled = True
             raise
@@ -227,19 +199,19 @@ class NcaNode:
                 self._client.stream("POST", self._address, json=question) as response,
             ):
                 if response.status_code >= 500 or response.status_code == httpx.codes.TOO_MANY_REQUESTS:
-                    raise _NoAnswer(f"NCANode answers with status {response.status_code}", again=True)
+                    raise NoAnswer(f"NCANode answers with status {response.status_code}", again=True)
                 body = await body_of(response, _MOST_BYTES)
         except TooLong:
-            raise _NoAnswer("NCANode's answer is longer than 1 MiB") from None
+            raise NoAnswer("NCANode's answer is longer than 1 MiB") from None
         except TimeoutError:
-            raise _NoAnswer("NCANode did not answer in time", again=True) from None
+            raise NoAnswer("NCANode did not answer in time", again=True) from None
         except httpx.TransportError:
-            raise _NoAnswer("NCANode cannot be reached: see HOMECALL_NCANODE_URL", again=True) from None
+            raise NoAnswer("NCANode cannot be reached: see HOMECALL_NCANODE_URL", again=True) from None
         return _read(response.status_code, body)
 
 
 def _read(status: int, body: bytes) -> Answer | Invalid:
-    """What an answer says. Raises ``_NoAnswer`` for one that says nothing about this signature."""
+    """What an answer says. Raises ``NoAnswer`` for one that says nothing about this signature."""
     try:
         if status == httpx.codes.OK:
             return Answer.model_validate_json(body)
@@ -248,8 +220,8 @@ def _read(status: int, body: bytes) -> Answer | Invalid:
             _Error.model_validate_json(body)
             return Invalid("form", "cannot be verified by NCANode: sign the RFC 8785 form of the data again")
     except ValidationError:
-        raise _NoAnswer(f"what answers with status {status} at HOMECALL_NCANODE_URL is no NCANode") from None
-    raise _NoAnswer(f"NCANode answers with status {status}: see HOMECALL_NCANODE_URL")
+        raise NoAnswer(f"what answers with status {status} at HOMECALL_NCANODE_URL is no NCANode") from None
+    raise NoAnswer(f"NCANode answers with status {status}: see HOMECALL_NCANODE_URL")
 
 
 def _question(signed: Signed) -> dict[str, Any] | Invalid:

@@ -23,20 +23,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homecall.contract.iins import iin_check_digit
-from homecall.gateways.identity import (
+from homecall.gateways.identity.http import HttpIdentity, identity_from
+from homecall.gateways.identity.port import (
     Attachment,
     Found,
-    HttpIdentity,
     Identity,
     KnownPeople,
-    Limits,
     NoConsent,
     NotFound,
     Person,
     Result,
     Unavailable,
-    identity_from,
 )
+from homecall.gateways.retry import Limits
 from homecall.runtime.settings import Settings, SettingsError
 
 # Births in 1885: nobody's.

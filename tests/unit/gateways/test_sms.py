@@ -14,20 +14,9 @@ from typing import Any
 import httpx
 import pytest
 
-from homecall.gateways.sms import (
-    HttpSms,
-    Limits,
-    Profile,
-    Refused,
-    Report,
-    Sms,
-    Taken,
-    Unknown,
-    Untried,
-    Verdict,
-    gateway_from,
-    profile_from,
-)
+from homecall.gateways.sms.http import HttpSms, Limits, gateway_from
+from homecall.gateways.sms.port import Refused, Report, Sms, Taken, Unknown, Untried, Verdict
+from homecall.gateways.sms.profile import Profile, profile_from
 from homecall.runtime.settings import Settings, SettingsError
 from tests.sms_gateway import ACCEPT, BUSY, CUT, FAIL, HANG, REFUSE, SmsGateway
 

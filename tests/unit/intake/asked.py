@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from homecall.gateways.identity import Attachment, Found, NotFound, Person, Result
-from homecall.gateways.identity import Unavailable as Unanswered
+from homecall.gateways.identity.port import Attachment, Found, NotFound, Person, Result
+from homecall.gateways.identity.port import Unavailable as Unanswered
 from homecall.gateways.signatures.port import Signed, Unavailable, Valid, Verdict
 
 Meanwhile = Callable[[], Awaitable[Any]]

@@ -13,7 +13,7 @@ from uuid import NAMESPACE_OID, uuid5
 from homecall.contract.envelope import Incoming, OutgoingRecord, Record, read
 from homecall.contract.events import ClinicPublished
 from homecall.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
-from homecall.gateways.identity import Identity
+from homecall.gateways.identity.port import Identity
 from homecall.gateways.signatures.port import Unchecked, Verifier
 from homecall.runtime.clock import SystemClock
 from homecall.runtime.encryption import Vault

@@ -13,7 +13,8 @@ import bson
 import httpx
 import pytest
 
-from homecall.gateways.identity import Attachment, Found, HttpIdentity, NoConsent, NotFound, Result, Unavailable
+from homecall.gateways.identity.http import HttpIdentity
+from homecall.gateways.identity.port import Attachment, Found, NoConsent, NotFound, Result, Unavailable
 from homecall.gateways.signatures.port import Unchecked
 from homecall.standard import rules as rules_module
 from homecall.standard.rules import RuleSets, load_rule_sets

@@ -12,7 +12,8 @@ from typing import Any, get_args
 import pytest
 
 from homecall.contract.events import RequestStatus
-from homecall.gateways.sms import Profile, Refused, Report, Sms, Taken, Unknown, Untried, Verdict
+from homecall.gateways.sms.port import Refused, Report, Sms, Taken, Unknown, Untried, Verdict
+from homecall.gateways.sms.profile import Profile
 from homecall.operations.life import MESSAGES, life
 from homecall.runtime.encryption import KeyRing, Vault
 from homecall.runtime.failures import Transient

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from homecall.contract.encoding import NotUtf8, decoded, other_encoding
-from homecall.gateways.sms import Profile
+from homecall.gateways.sms.profile import Profile
 from homecall.operations import keys as keys_command
 from homecall.operations import senders as senders_command
 from homecall.operations.failure import Failure

@@ -1,0 +1,1 @@
+"""The gateway to the state registers: port and HTTP adapter."""

@@ -1,0 +1,97 @@
+"""Who a person is, by the state registers behind the e-government gateway (C9.3): the port."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal, Protocol
+
+Reason = Literal["timeout", "unreachable", "failing", "resting", "refused", "unreadable", "no_consent", "broken"]
+"""Why there is no answer: not in time; no connection; an error of the gateway; circuit breaker open; our call refused
+(wrong address or credentials); an answer of unknown form; no consent of the person; an error of ours."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Person:
+    """An entry of the register of physical persons. Personal data: no repr, so that no log line shows it."""
+
+    full_name: str
+    birth_date: date
+    sex: Literal["male", "female"] | None = None
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """The clinic to which a person is attached, by the register of attached population."""
+
+    clinic_id: str
+    territory: str | None
+    attached_from: date
+    attached_until: date | None = None
+
+    def holds_on(self, day: date) -> bool:
+        """Whether the person is attached on that date; both ends included."""
+        return self.attached_from <= day and (self.attached_until is None or day <= self.attached_until)
+
+
+@dataclass(frozen=True, slots=True)
+class NotFound:
+    """The register knows no such person."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoConsent:
+    """The person has not consented to disclosure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """No answer: the identity stays unconfirmed, and is checked later."""
+
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The person, and the clinic they are attached to.
+
+    ``attachment`` is None if the register says that there is none; ``Unavailable`` if there was no answer, which is no
+    ground for a refusal.
+    """
+
+    person: Person
+    attachment: Attachment | Unavailable | None
+
+
+Result = Found | NotFound | NoConsent | Unavailable
+
+
+class Identity(Protocol):
+    """The port."""
+
+    async def look_up(self, iins: Sequence[str], *, within: float) -> list[Result]:
+        """One result for each IIN, in order; a repeated IIN is looked up once.
+
+        Never raises, and returns within ``within`` seconds of real time: what was not answered by then is
+        ``Unavailable("timeout")``.
+        """
+
+    async def close(self) -> None:
+        """Cancel calls in progress and close the connections."""
+
+
+class KnownPeople:
+    """The port over a mapping, for tests and development."""
+
+    def __init__(self, people: Mapping[str, Result]) -> None:
+        self._people = people
+
+    async def look_up(self, iins: Sequence[str], *, within: float) -> list[Result]:
+        if not within > 0:
+            return [Unavailable("timeout") for _ in iins]
+        return [self._people.get(iin, NotFound()) for iin in iins]
+
+    async def close(self) -> None:
+        return

@@ -1,0 +1,1 @@
+"""The gateway for text messages: port, profile and HTTP adapter."""
