@@ -142,7 +142,7 @@ def file_of(
 
 
 def _statuses(kept: Aggregate[ComplaintState]) -> list[dict[str, Any]]:
-    said = [json.loads(event.value) for events in kept.outcomes.values() for event in events]
+    said = [json.loads(event.value) for events in kept.processed.values() for event in events]
     named = ("sequence", "stage", "status", "occurred_at", "incoming_number")
     statuses = [{name: each.get(name) for name in named} for each in said if "sequence" in each]
     return sorted(statuses, key=lambda each: int(each["sequence"]))

@@ -112,8 +112,8 @@ async def erase_from(
     left: set[str] = set()
     # Those that are left stand first whenever it is asked: the limit reaches past them.
     while found := [each for each in await store.over(last_day, at_once + len(left)) if each.id not in left]:
-        ready = [each for each in found if not each.unsent]
-        left |= {each.id for each in found if each.unsent}
+        ready = [each for each in found if not each.outbox]
+        left |= {each.id for each in found if each.outbox}
         for each in ready:
             _erase(each, erasure, last_day)
         erased += len(ready) - len(await store.save(ready))
@@ -123,7 +123,7 @@ async def erase_from(
 def _erase(aggregate: Aggregate[Any], erasure: Erasure, last_day: date) -> None:
     aggregate.state = erasure.remains(aggregate.state)
     aggregate.parked = [kept for kept in aggregate.parked if kept.until.astimezone(ZONE).date() > last_day]
-    for causation_id, events in aggregate.outcomes.items():
+    for causation_id, events in aggregate.processed.items():
         remaining = [_remaining(event, erasure) for event in events]
         if remaining != events:
             aggregate.fresh[causation_id] = remaining

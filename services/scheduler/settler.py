@@ -31,7 +31,7 @@ class Settled:
     @property
     def events(self) -> list[OutgoingRecord]:
         """The events to send."""
-        return [event for each in self.calls for event in each.owed()]
+        return [event for each in self.calls for event in each.outbox_events()]
 
     async def finish(self) -> None:
         """The events were acknowledged: clear the marks. Called again after an outage, it goes on where it stopped."""
@@ -109,7 +109,7 @@ class Settler:
                 if call.state is not None:
                     self._tell_one(call, call.state, moved[request_id], now)
             open_ids = await self._store.calls.save([each for each in calls.values() if each.changed])
-            told.extend(each for each in calls.values() if each.id not in open_ids and each.unsent)
+            told.extend(each for each in calls.values() if each.id not in open_ids and each.outbox)
         return told
 
     def _tell_one(self, call: Aggregate[CallState], before: CallState, settling: Settling, now: datetime) -> None:
@@ -121,4 +121,4 @@ class Settler:
         if says:
             causation_id = settling.mark_of(call.id).causation_id
             call.add(causation_id, self._say(causation_id, settling.day.trace, says, now))
-            call.owe(causation_id)
+            call.enqueue(causation_id)

@@ -95,7 +95,7 @@ async def test_many_that_must_wait_do_not_hide_the_others(database: Database) ->
     store = IntakeStore(database)
     waiting = [request(each, VISIT - timedelta(days=1)) for each in range(5)]
     for each in waiting:
-        each.unsent = ["a" * 32]
+        each.outbox = ["a" * 32]
     await store.requests.save([*waiting, *[request(each) for each in range(5, 8)]])
     assert await erase_from(store.requests, ERASURES["intake"], VISIT, at_once=2) == (3, 5)
     assert await names(store, 8) == [True] * 5 + [False] * 3

@@ -93,12 +93,12 @@ class StorePromises:
         }
         dead = Dead("invalid_transition", "no")
         one.parked = [Parked("p" * 32, NOW, record), Parked("q" * 32, NOW, record, dead)]
-        one.unsent = ["b" * 32, "a" * 32]
+        one.outbox = ["b" * 32, "a" * 32]
         assert await store.save([one]) == set()
         assert (one.version, one.changed, one.fresh) == (1, False, {})
         again = (await store.load(ids(1, 2)))[subject(1)]
-        assert (again.version, again.state, again.unsent) == (1, one.state, one.unsent)
-        assert (again.outcomes, again.heard("b" * 32)) == (one.outcomes, True)
+        assert (again.version, again.state, again.outbox) == (1, one.state, one.outbox)
+        assert (again.processed, again.is_processed("b" * 32)) == (one.processed, True)
         assert again.said("a" * 32) == [said(1, "first"), said(1, "second")]
         assert [(kept.causation_id, kept.until, kept.dead) for kept in again.parked] == [
             ("p" * 32, NOW, None),
@@ -116,15 +116,15 @@ class StorePromises:
         await store.save([one])
         passed = {3: 2**40}
         store.passed = lambda _, partition: passed[partition]
-        assert (await store.load(ids(1)))[subject(1)].unsent == ["a" * 32, "c" * 32]
+        assert (await store.load(ids(1)))[subject(1)].outbox == ["a" * 32, "c" * 32]
         passed[3] += 1
         (again,) = (await store.load(ids(1))).values()
-        assert again.unsent == ["c" * 32]
+        assert again.outbox == ["c" * 32]
         await store.sent([again])
         # Who stores it next has said it first: what was owed then is marked, or done.
-        again.unsent, again.changed = [], True
+        again.outbox, again.changed = [], True
         assert await store.save([again]) == set()
-        assert (await store.load(ids(1)))[subject(1)].unsent == []
+        assert (await store.load(ids(1)))[subject(1)].outbox == []
 
     async def test_further_events_of_a_cause_follow_those_before(self, database: Database) -> None:
         store = tallies(database.collection("t"))
@@ -175,12 +175,12 @@ class StorePromises:
         store = tallies(database.collection("t"))
         await store.prepare()
         one, two = new(1), new(2)
-        one.unsent = ["a" * 32]
+        one.outbox = ["a" * 32]
         await store.save([one, two])
         later = datetime.now(UTC) + timedelta(seconds=5)
         assert await store.unsent(later - timedelta(minutes=1), 10) == []
         (found,) = await store.unsent(later, 10)
-        assert (found.id, found.unsent) == (subject(1), ["a" * 32])
+        assert (found.id, found.outbox) == (subject(1), ["a" * 32])
         # It changes before the mark is cleared: the mark stays.
         await store.save([one])
         await store.sent([found])

@@ -138,11 +138,11 @@ class _Judging:
         }
         for store, kept in stores.items():
             aggregate = kept.get(request_id)
-            if aggregate is not None and aggregate.unsent:
+            if aggregate is not None and aggregate.outbox:
                 yield (
                     "unsent",
                     store,
-                    f"{counted(len(aggregate.unsent), 'outcome')} stored and not known to have been sent",
+                    f"{counted(len(aggregate.outbox), 'outcome')} stored and not known to have been sent",
                 )
         call = _state(self._facts.calls, request_id)
         if call is not None and is_pending(call):

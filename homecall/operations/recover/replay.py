@@ -96,7 +96,7 @@ class Replay:
         after = ""
         while subjects := self._published.subjects(after, _SUBJECTS):
             for aggregate in (await engine.store.load(subjects)).values():
-                for events in aggregate.outcomes.values():
+                for events in aggregate.processed.values():
                     for event in events:
                         self._published.know(event)
             after = subjects[-1]

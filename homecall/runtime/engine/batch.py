@@ -83,7 +83,7 @@ class BatchWork(Generic[S]):
     def collect(self, completed: Mapping[str, Sequence[str]], store: Repository[S]) -> BatchResult:
         """What is to be sent, in order. ``completed`` are the causation ids that a completion settled."""
         result = self.result
-        outboxes = {key: Outbox(each, completed.get(key, ())) for key, each in self.touched.items() if each.unsent}
+        outboxes = {key: Outbox(each, completed.get(key, ())) for key, each in self.touched.items() if each.outbox}
         for index, target in self._targets.items():
             event = self.events[index]
             if index in self._dead:

@@ -89,7 +89,7 @@ class Completing(Deciding[S, F]):
         for causation_id, traceparent, says in end.said:
             aggregate.add(causation_id, self.say(causation_id, traceparent, says, now))
             if says and causation_id not in in_hand:
-                aggregate.owe(causation_id)
+                aggregate.enqueue(causation_id)
 
     async def _store(self, done: Sequence[Aggregate[S]], touched: dict[str, Aggregate[S]]) -> list[Aggregate[S]]:
         """Store completions. Those that somebody else changed meanwhile and that are pending still, as they are now."""

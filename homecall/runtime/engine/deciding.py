@@ -82,7 +82,7 @@ class Deciding(Generic[S, F]):
         """Decide on an event and change its aggregate: whether anything changed, or why it is a dead letter."""
         record = event.record
         aggregate.places[event.causation_id] = record.topic, record.partition, record.offset
-        if aggregate.heard(event.causation_id):
+        if aggregate.is_processed(event.causation_id):
             return False
         now = self._then(aggregate.id, scope.now)
         decision = self._judge(scope, aggregate, event, now)

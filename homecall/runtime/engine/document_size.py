@@ -31,7 +31,7 @@ _WAY_OUT: Final = "look for what sends them, and send the last one again under a
 
 def beyond(aggregate: Aggregate[Any], event: Incoming, decision: Decision[Any], store: Repository[Any]) -> Dead | None:
     """What is said of an event whose decision would let the document of its subject grow beyond the limit."""
-    if len(aggregate.outcomes) + len(aggregate.fresh) < _FEW or decision.state is None:
+    if len(aggregate.processed) + len(aggregate.fresh) < _FEW or decision.state is None:
         return None
     most = MOST_OF_OURS if TOPIC_OF_TYPE[event.type].ours else MOST_FROM_OUTSIDE
     said = sum(len(say.data.to_json()) + _OVERHEAD for say in decision.says)
@@ -58,7 +58,7 @@ def no_room_to_wait(aggregate: Aggregate[Any], event: Incoming) -> Dead | None:
 
 
 def _said_so_far(aggregate: Aggregate[Any]) -> int:
-    stored = {**aggregate.outcomes, **aggregate.fresh}
+    stored = {**aggregate.processed, **aggregate.fresh}
     return sum(
         len(causation_id) + _OVERHEAD // 3 + sum(len(event.value) + _OVERHEAD for event in events)
         for causation_id, events in stored.items()

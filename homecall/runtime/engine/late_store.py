@@ -17,4 +17,4 @@ if TYPE_CHECKING:
 
 def can_store_late(aggregate: Aggregate[Any], end: Completion[Any]) -> bool:
     """Whether a completion may be stored late: not where events are in the outbox, which only the store remembers."""
-    return end.certain and not aggregate.unsent
+    return end.certain and not aggregate.outbox

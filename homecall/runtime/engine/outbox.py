@@ -20,7 +20,7 @@ class Outbox(Generic[S]):
 
     def __init__(self, aggregate: Aggregate[S], completed: Sequence[str]) -> None:
         self.aggregate = aggregate
-        earlier = [causation_id for causation_id in aggregate.unsent if causation_id not in completed]
+        earlier = [causation_id for causation_id in aggregate.outbox if causation_id not in completed]
         self._order = [*earlier, *completed]
         self._earlier = len(earlier)
         self._sent: set[str] = set()
@@ -38,7 +38,7 @@ class Outbox(Generic[S]):
         now, self._order[:end] = self._order[:end], []
         self._earlier = max(0, self._earlier - end)
         # What was completed with its record in hand is not in the outbox: it goes out in its turn.
-        return [causation_id for causation_id in now if causation_id in self.aggregate.unsent]
+        return [causation_id for causation_id in now if causation_id in self.aggregate.outbox]
 
     def _events(self, causation_ids: Sequence[str]) -> list[OutgoingRecord]:
         new = [causation_id for causation_id in causation_ids if causation_id not in self._sent]

@@ -36,7 +36,7 @@ class Due(Generic[S]):
     @property
     def events(self) -> list[OutgoingRecord]:
         """The events to send."""
-        return [event for each in self.unsent for event in each.owed()]
+        return [event for each in self.unsent for event in each.outbox_events()]
 
 
 class Timers(Completing[S, F]):
@@ -68,7 +68,7 @@ class Timers(Completing[S, F]):
                 except Unreadable as error:
                     self._log.error("cannot decrypt parked event", subject=aggregate.id, reason=str(error))
                     failed += 1
-        unsent = [each for each in won.values() if each.unsent]
+        unsent = [each for each in won.values() if each.outbox]
         return Due(unsent=unsent, expired=buried, dead=dead, until=now, more=full and failed < limit)
 
     def _pass(self, scope: Scope[S, F], aggregate: Aggregate[S]) -> bool:
@@ -89,7 +89,7 @@ class Timers(Completing[S, F]):
         if decision.unpark:
             self.unpark(scope, aggregate, cause[0], scope.now)
         if decision.says:
-            aggregate.owe(cause[0])
+            aggregate.enqueue(cause[0])
         else:
             aggregate.fresh.pop(cause[0], None)  # no record brings a timer's cause again: nothing to remember
         return True
@@ -123,7 +123,7 @@ class Timers(Completing[S, F]):
     async def sent(self, due: Due[S]) -> None:
         """The events and dead letters of ``due`` were acknowledged: only now are they forgotten."""
         for each in due.unsent:
-            each.unsent = []
+            each.outbox = []
         await self.store.sent(due.unsent)
         failpoint("timer.cleared")
         for each in due.expired:

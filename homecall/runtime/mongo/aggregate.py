@@ -39,43 +39,43 @@ class Aggregate(Generic[S]):
     version: int = 0
     """0: not stored yet."""
     state: S | None = None
-    outcomes: dict[str, list[OutgoingRecord]] = field(default_factory=dict)
+    processed: dict[str, list[OutgoingRecord]] = field(default_factory=dict)
     """By causation id, the events it led to, as stored."""
     parked: list[Parked] = field(default_factory=list)
-    unsent: list[str] = field(default_factory=list)
+    outbox: list[str] = field(default_factory=list)
     """The outbox: causation ids whose events are not known to be sent, in the order to send them. First those of timers
     and of other aggregates, which no record of the log would bring back; then those of records in flight."""
     places: dict[str, Place] = field(default_factory=dict)
     """By causation id, where the records in hand stand."""
     fresh: dict[str, list[OutgoingRecord]] = field(default_factory=dict)
-    """As ``outcomes``, but not stored yet."""
+    """As ``processed``, but not stored yet."""
     measures: list[Measure] = field(default_factory=list)
     changed: bool = False
     timer_at: datetime | None = None
     changed_at: datetime | None = None
     """When it was last stored, by the real clock; None where an earlier release stored it."""
 
-    def heard(self, causation_id: str) -> bool:
+    def is_processed(self, causation_id: str) -> bool:
         """Whether this event has been processed."""
-        return causation_id in self.outcomes or causation_id in self.fresh
+        return causation_id in self.processed or causation_id in self.fresh
 
     def said(self, causation_id: str) -> list[OutgoingRecord]:
         """The events that a processed one led to."""
-        return self.fresh.get(causation_id) or self.outcomes.get(causation_id) or []
+        return self.fresh.get(causation_id) or self.processed.get(causation_id) or []
 
-    def owed(self) -> list[OutgoingRecord]:
+    def outbox_events(self) -> list[OutgoingRecord]:
         """The events in the outbox, in the order to send them."""
-        # Not in the order of ``outcomes``: a server may add the fields of one update by their names.
-        return [event for causation_id in self.unsent for event in self.said(causation_id)]
+        # Not in the order of ``processed``: a server may add the fields of one update by their names.
+        return [event for causation_id in self.outbox for event in self.said(causation_id)]
 
-    def owe(self, causation_id: str) -> None:
+    def enqueue(self, causation_id: str) -> None:
         """Append to the outbox what a causation id led to."""
-        if causation_id not in self.unsent:
-            self.unsent.append(causation_id)
+        if causation_id not in self.outbox:
+            self.outbox.append(causation_id)
 
     def add(self, causation_id: str, events: Iterable[OutgoingRecord]) -> None:
         """Note events that a causation id led to, after those noted before."""
-        self.fresh.setdefault(causation_id, list(self.outcomes.get(causation_id, ()))).extend(events)
+        self.fresh.setdefault(causation_id, list(self.processed.get(causation_id, ()))).extend(events)
 
 
 def event_to_doc(event: OutgoingRecord) -> dict[str, Any]:

@@ -168,7 +168,7 @@ class Repository(Generic[S]):
         for each in aggregates:
             if each.id not in lost:
                 each.version += 1
-                each.outcomes.update(each.fresh)
+                each.processed.update(each.fresh)
                 each.fresh = {}
                 each.changed = False
                 self._cache(each)
@@ -185,7 +185,7 @@ class Repository(Generic[S]):
 
     def _cache(self, aggregate: Aggregate[S]) -> None:
         self._cached.pop(aggregate.id, None)
-        if self.remember and not aggregate.unsent:
+        if self.remember and not aggregate.outbox:
             self._cached[aggregate.id] = aggregate
             if len(self._cached) > self.remember:
                 self._cached.popitem(last=False)
@@ -206,8 +206,8 @@ class Repository(Generic[S]):
         if in_flight or timers:
             # With ``timers``, earlier marks go: their events have been sent by now, or are among the unsent.
             fields["hot"] = in_flight or None
-        if each.unsent:
-            fields |= {"unsent_at": millis(now), "unsent": list(each.unsent)}
+        if each.outbox:
+            fields |= {"unsent_at": millis(now), "unsent": list(each.outbox)}
         put = {name: value for name, value in fields.items() if value is not None}
         parked = [parked_to_doc(kept) for kept in each.parked]
         events = {cause: [event_to_doc(event) for event in events] for cause, events in each.fresh.items()}
@@ -253,9 +253,9 @@ class Repository(Generic[S]):
             id=doc["_id"],
             version=doc["v"],
             state=self._state_of(doc),
-            outcomes={cause: [event_from_doc(each) for each in events] for cause, events in doc.get("o", {}).items()},
+            processed={cause: [event_from_doc(each) for each in events] for cause, events in doc.get("o", {}).items()},
             parked=[parked_from_doc(each) for each in doc.get("p", ())],
-            unsent=unsent,
+            outbox=unsent,
             changed_at=moment_of(doc["changed_at"]) if "changed_at" in doc else None,
         )
 

@@ -49,7 +49,7 @@ class MemoryStore:
             if timers:
                 self.timers[each.id] = min(timers)
             each.version += 1
-            each.outcomes.update(each.fresh)
+            each.processed.update(each.fresh)
             each.fresh, each.changed = {}, False
             self.kept[each.id] = deepcopy(each)
             self.kept[each.id].timer_at = None
@@ -59,11 +59,11 @@ class MemoryStore:
         return [deepcopy(self.kept[key]) for key, moment in self.timers.items() if moment <= now]
 
     async def unsent(self, _before: datetime, _limit: int) -> list[Aggregate[ComplaintState]]:
-        return [deepcopy(each) for each in self.kept.values() if each.unsent]
+        return [deepcopy(each) for each in self.kept.values() if each.outbox]
 
     async def sent(self, aggregates: Sequence[Aggregate[ComplaintState]]) -> None:
         for each in aggregates:
-            self.kept[each.id].unsent = []
+            self.kept[each.id].outbox = []
 
 
 class FailingSequences(MemorySequences):

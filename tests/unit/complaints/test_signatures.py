@@ -242,7 +242,7 @@ async def test_one_that_an_earlier_release_held_is_delivered_when_it_is_decided(
     assert kept.state is not None
     assert kept.state.held is not None
     kept.state.sequence, kept.state.answer_by = 0, None
-    kept.outcomes = {causation_id: [] for causation_id in kept.outcomes}
+    kept.processed = {causation_id: [] for causation_id in kept.processed}
     assert [word for _, word in words(await office.tick("2026-12-01T13:00+05:00"))] == ["deadline.missed"]
     office.notary.verdict = Valid()
     late = [json.loads(each.value) for each in await office.tick("2026-12-02T13:00+05:00")]

@@ -116,7 +116,7 @@ async def test_what_was_said_first_is_owed_no_more_wherever_the_group_stands() -
     assert reasons(handled.events) == ["open", "a", "b"]
     for done in handled.after:
         await done()
-    assert (await runner.engine.store.load([subject(1)]))[subject(1)].unsent == []
+    assert (await runner.engine.store.load([subject(1)]))[subject(1)].outbox == []
     assert await runner.hear(word("c")) == ["c"]
 
 
@@ -141,7 +141,7 @@ async def test_a_timer_says_first_what_a_batch_may_not_have_sent() -> None:
     await runner.engine.sent(due)
     assert (await runner.engine.due(LATER)).events == []
     runner.engine.store.passed = None
-    assert (await runner.engine.store.load([subject(1)]))[subject(1)].unsent == []
+    assert (await runner.engine.store.load([subject(1)]))[subject(1)].outbox == []
 
 
 @pytest.mark.parametrize("name", range(8))
