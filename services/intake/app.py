@@ -54,7 +54,7 @@ def build(settings: Settings, clock: Clock) -> Service:
     rule_sets = load_rule_sets(settings.rules)
     intake = Intake(rule_sets, known, vault, judge_record_time=judge_record_time)
     tolerance = tolerance_by(rule_sets) if judge_record_time else None
-    engine = IntakeEngine(store, intake, clock, clinics, known, external, vault, tolerance)
+    engine = IntakeEngine(store, intake, external, clinics, clock, tolerance)
 
     async def gauges(now: datetime) -> None:
         metrics.show_held(await store.held(), now)

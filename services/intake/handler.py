@@ -57,7 +57,7 @@ class Intake:
     """The decisions of ``domain``, bound to the clinics and the rules."""
 
     def __init__(self, rule_sets: RuleSets, clinics: Clinics, vault: Vault, *, judge_record_time: bool) -> None:
-        self._clinics = clinics
+        self.clinics = clinics
         self._rules = rule_sets
         self.personal = PersonalData(vault)
         self._judge_record_time = judge_record_time
@@ -86,7 +86,7 @@ class Intake:
         claim = self.personal.claim(event)
         facts = Facts(
             rule_sets=self._rules,
-            clinics=self._clinics,
+            clinics=self.clinics,
             record_time=event.record.recorded_at if self._judge_record_time else None,
             checks=batch.checks_of(event),
             claim=claim,
@@ -101,7 +101,7 @@ class Intake:
         if is_due(state.ask_again_at, now):
             return identity.asked_again(state, facts.asked.get(state.request_id, "away"), now)
         if state.status == "deferred":
-            return opening.decide(state, self._rules, self._clinics, now)
+            return opening.decide(state, self._rules, self.clinics, now)
         return Decision()
 
     def _held_again(self, state: RequestState, facts: BatchFacts, now: datetime) -> Decision[RequestState]:
@@ -109,7 +109,7 @@ class Intake:
         if event is None or facts.checks_of(event).signature == "away":
             assert state.submitted_at is not None
             # Its day has rules: they were found when it was held.
-            rules = self._rules.nearest(local_date(state.submitted_at, self._clinics.zone(state.clinic_id)))
+            rules = self._rules.nearest(local_date(state.submitted_at, self.clinics.zone(state.clinic_id)))
             return held.still_held(state, now, rules)
         decided = self._submitted(None, event, facts, now)
         # Its events belong to the event that asked for them, however long it was held up.
@@ -123,19 +123,18 @@ class IntakeEngine(Engine[RequestState, BatchFacts]):
         self,
         store: IntakeStore,
         intake: Intake,
-        clock: Clock,
-        clinics: GlobalTable,
-        known: Clinics,
         external: ExternalChecks,
-        vault: Vault | None = None,
+        clinics: GlobalTable,
+        clock: Clock,
         tolerance: Tolerance | None = None,
     ) -> None:
-        super().__init__(topics.INTAKE, store.requests, intake, clock, vault, ClinicEvents(known.zone, tolerance))
+        self._personal = intake.personal
+        self._known = intake.clinics
+        rules = ClinicEvents(self._known.zone, tolerance)
+        super().__init__(topics.INTAKE, store.requests, intake, clock, self._personal.vault, rules)
         self._external = external
         self._intake_store = store
-        self._personal = intake.personal
         self._clinics = clinics
-        self._known = known
         self._answers: Mapping[str, Checks] = {}
         """The gateways' answers about the last batch: where it is handled again, nobody is asked twice."""
 

@@ -22,13 +22,13 @@ class PersonalData:
     """Seals, opens and hashes personal data of requests."""
 
     def __init__(self, vault: Vault) -> None:
-        self._vault = vault
+        self.vault = vault
 
     def claim(self, event: Incoming) -> str | None:
         """What stands for the patient at the clinic: a keyed hash, so that the store holds no IIN (R11)."""
         if not isinstance(event.data, RequestSubmitted):
             return None
-        return f"{event.clinic_id}|{self._vault.index('patient', event.data.patient.iin)}"
+        return f"{event.clinic_id}|{self.vault.index('patient', event.data.patient.iin)}"
 
     def persons(self, event: Incoming) -> list[str]:
         """What stands for the patient and the applicant in the events about this request, and nowhere else."""
@@ -36,7 +36,7 @@ class PersonalData:
         if not isinstance(data, RequestSubmitted):
             return []
         iins = [data.patient.iin, *([data.applicant.iin] if data.applicant else [])]
-        return [self._vault.of_call(data.request_id, iin) for iin in dict.fromkeys(iins)]
+        return [self.vault.of_call(data.request_id, iin) for iin in dict.fromkeys(iins)]
 
     def sealed(self, decision: Decision[RequestState], event: Incoming) -> Decision[RequestState]:
         """The decision with what a later check needs: a held request's event, an unconfirmed patient's IIN."""
@@ -44,11 +44,11 @@ class PersonalData:
         if state is None or not isinstance(event.data, RequestSubmitted):
             return decision
         if state.status == "held" and state.kept is None:
-            kept = self._vault.seal(as_bytes(event.record), sealed_place(state.request_id, "kept"))
+            kept = self.vault.seal(as_bytes(event.record), sealed_place(state.request_id, "kept"))
             return replace(decision, state=replace(state, kept=kept))
         if state.ask_again_at is not None and state.unconfirmed is None:
             iin = event.data.patient.iin.encode()
-            unconfirmed = self._vault.seal(iin, sealed_place(state.request_id, "unconfirmed"))
+            unconfirmed = self.vault.seal(iin, sealed_place(state.request_id, "unconfirmed"))
             return replace(decision, state=replace(state, unconfirmed=unconfirmed))
         return decision
 
@@ -70,7 +70,7 @@ class PersonalData:
         if sealed is None:
             return None
         try:
-            return self._vault.open(sealed, sealed_place(state.request_id, name))
+            return self.vault.open(sealed, sealed_place(state.request_id, name))
         except Unreadable as error:
             # It must not keep the others from their time; it is tried again, in case the key is put back.
             log(topics.INTAKE).error("a check waits", subject=state.request_id, reason=str(error))

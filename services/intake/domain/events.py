@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from homecall.contract.events import (
-    RequestAccepted,
-    RequestCancelled,
-    RequestDeferred,
-    RequestHeld,
-)
+from homecall.contract.events import RequestAccepted, RequestCancelled, RequestDeferred, RequestHeld
+from homecall.contract.types import Event
 from homecall.runtime.engine.decision import OutgoingEvent
 from services.intake.domain.state import RequestState, written
 
+E = TypeVar("E", bound=Event)
 
-def facts_of(state: RequestState) -> dict[str, Any]:
-    """What every event about a request carries."""
-    return {**state.request, "request_id": state.request_id, "clinic_id": state.clinic_id}
+
+def event_of(model: type[E], state: RequestState, **fields: Any) -> E:
+    """An event with the facts of the request, its ruling, and these fields."""
+    ids = {"request_id": state.request_id, "clinic_id": state.clinic_id}
+    return model.model_validate({**state.request, **ids, "ruling": state.ruling, **fields})
 
 
 def accepted(state: RequestState) -> OutgoingEvent:
     """``request.accepted``, once the register number is known. Its time is that of the acceptance."""
     assert state.accepted_at is not None
-    event = RequestAccepted.model_validate(
-        facts_of(state)
-        | {
-            "register_date": state.register_date,
-            "register_number": state.register_number,
-            "accepted_at": state.accepted_at,
-            "clock_started_at": state.clock_started_at,
-            "due_at": state.due_at,
-            "visit_date": state.register_date,
-            "ruling": state.ruling,
-        }
+    event = event_of(
+        RequestAccepted,
+        state,
+        register_date=state.register_date,
+        register_number=state.register_number,
+        accepted_at=state.accepted_at,
+        clock_started_at=state.clock_started_at,
+        due_at=state.due_at,
+        visit_date=state.register_date,
     )
     return OutgoingEvent(event, time=written(state.accepted_at))
 
@@ -40,37 +37,31 @@ def accepted(state: RequestState) -> OutgoingEvent:
 def deferred(state: RequestState, time: str = "") -> OutgoingEvent:
     """``request.deferred``: one for each opening that was promised."""
     assert state.opens_at is not None
-    event = RequestDeferred.model_validate(
-        facts_of(state) | {"opens_at": state.opens_at, "due_at": state.due_at, "ruling": state.ruling}
-    )
+    event = event_of(RequestDeferred, state, opens_at=state.opens_at, due_at=state.due_at)
     return OutgoingEvent(event, sibling=written(state.opens_at), time=time)
 
 
 def cancelled(state: RequestState) -> OutgoingEvent:
     """``request.cancelled``, with the register number if one was given."""
-    event = RequestCancelled.model_validate(
-        facts_of(state)
-        | {
-            "register_date": state.register_date,
-            "register_number": state.register_number,
-            "at": state.cancelled_at,
-            "reason": state.cancel_reason,
-            "ruling": state.ruling,
-        }
+    event = event_of(
+        RequestCancelled,
+        state,
+        register_date=state.register_date,
+        register_number=state.register_number,
+        at=state.cancelled_at,
+        reason=state.cancel_reason,
     )
     return OutgoingEvent(event)
 
 
 def held(state: RequestState, waits_for: Literal["signature", "opening"], time: str) -> OutgoingEvent:
     """``request.held``: one for each stage of the answer's deadline, with the time when that stage began."""
-    event = RequestHeld.model_validate(
-        facts_of(state)
-        | {
-            "waits_for": waits_for,
-            "deadline": state.said,
-            "clock_started_at": state.clock_started_at,
-            "due_at": state.due_at,
-            "ruling": state.ruling,
-        }
+    event = event_of(
+        RequestHeld,
+        state,
+        waits_for=waits_for,
+        deadline=state.said,
+        clock_started_at=state.clock_started_at,
+        due_at=state.due_at,
     )
     return OutgoingEvent(event, sibling=state.said, time=time)

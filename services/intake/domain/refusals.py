@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from homecall.contract.envelope import Incoming
 from homecall.contract.events import FieldError, RefusalCode, RequestRefused
 from homecall.contract.types import can_be_said
-from homecall.runtime.engine.decision import Dead, Decided, Decision, OutgoingEvent, replace
+from homecall.runtime.engine.decision import Decided, Decision, OutgoingEvent, replace
 from homecall.standard.deadlines import answer_clock
 from homecall.standard.rules import RuleSet
-from services.intake.domain import events
+from services.intake.domain.events import event_of
 from services.intake.domain.rulings import extended
 from services.intake.domain.state import RequestState
 
@@ -56,16 +55,15 @@ def refuse(
 ) -> Decision[RequestState]:
     """Refuse a request. The ruling is the state's with what the refusal adds; ``time`` is that of the event."""
     ruling = extended(state.ruling, refusal.clauses, refusal.inputs) if state.ruling else None
-    refused = RequestRefused.model_validate(
-        events.facts_of(state)
-        | {
-            "code": refusal.code,
-            "fields": [each.model_dump() for each in refusal.fields],
-            "existing_request_id": refusal.existing_request_id,
-            "next_acceptance_at": refusal.next_acceptance_at,
-            "due_at": _answer_due_at(state, rules),
-            "ruling": ruling,
-        }
+    refused = event_of(
+        RequestRefused,
+        state,
+        code=refusal.code,
+        fields=[each.model_dump() for each in refusal.fields],
+        existing_request_id=refusal.existing_request_id,
+        next_acceptance_at=refusal.next_acceptance_at,
+        due_at=_answer_due_at(state, rules),
+        ruling=ruling,
     )
     counted = Decided("request", state.channel, "refused", refusal.code)
     # Nothing sealed is kept of a refused request.
@@ -80,13 +78,3 @@ def _answer_due_at(state: RequestState, rules: RuleSet | None) -> datetime | Non
         return None
     due_at = answer_clock(channel=state.channel, clock_starts_at=started_at, rules=rules).due_at
     return due_at if can_be_said(due_at) else None
-
-
-def of_another_clinic(event: Incoming) -> Decision[RequestState]:
-    """A request_id that another clinic has used: a mix-up, not a repetition."""
-    return Decision(
-        dead=Dead(
-            "invalid_transition",
-            f"request_id {event.subject} belongs to another clinic's request: send yours under a new request_id",
-        )
-    )

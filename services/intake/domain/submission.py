@@ -25,7 +25,7 @@ from services.intake.domain.facts import Facts
 from services.intake.domain.held import hold
 from services.intake.domain.identity import FIRST_ASK
 from services.intake.domain.redaction import redacted
-from services.intake.domain.refusals import Refusal, of_another_clinic, refuse, wrong_field
+from services.intake.domain.refusals import Refusal, refuse, wrong_field
 from services.intake.domain.rulings import extended, plain_ruling
 from services.intake.domain.state import Cause, RequestState, local_date
 from services.intake.domain.unreadable import refuse_unreadable
@@ -34,8 +34,8 @@ from services.intake.domain.unreadable import refuse_unreadable
 def decide(state: RequestState | None, event: Incoming, facts: Facts, now: datetime) -> Decision[RequestState]:
     """Decide on ``request.submitted``, by the time of the application and by no clock of ours (R1)."""
     if state is not None:
-        # The same request_id is the same request, whatever event brings it (R11); another clinic's is a mix-up.
-        return Decision() if state.clinic_id == event.clinic_id else of_another_clinic(event)
+        # The same request_id is the same request, whatever event brings it (R11).
+        return Decision()
     data = event.data
     if not isinstance(data, RequestSubmitted):
         return refuse_unreadable(event, facts)

@@ -10,7 +10,6 @@ from homecall.contract.iins import without_iins
 from homecall.runtime.engine.decision import Dead, Decision, replace
 from homecall.standard.stated_times import before_request
 from services.intake.domain import events
-from services.intake.domain.refusals import of_another_clinic
 from services.intake.domain.state import Cause, RequestState, awaits_number, earliest
 
 
@@ -20,8 +19,6 @@ def decide(state: RequestState | None, event: Incoming) -> Decision[RequestState
     assert isinstance(data, RequestWithdrawn)
     if state is None:
         return Decision(park=True)
-    if state.clinic_id != data.clinic_id:
-        return of_another_clinic(event)
     if state.status == "cancelled":
         return Decision()
     if state.status in {"refused", "closed"}:

@@ -234,7 +234,7 @@ class Office:
             verifier or Unchecked(), identity, wait_seconds=1, judge_record_time=judge_record_time
         )
         table: Any = NoTable()
-        self.engine = IntakeEngine(self.store, self.intake, SystemClock(), table, self.clinics, external)
+        self.engine = IntakeEngine(self.store, self.intake, external, table, SystemClock())
 
     async def prepared(self) -> Office:
         await self.store.prepare()
