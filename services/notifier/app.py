@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-import itertools
-from datetime import datetime
 from typing import get_args
 
 from homecall.contract import topics
 from homecall.contract.envelope import Incoming
 from homecall.contract.events import ClinicPublished, RequestStatus
 from homecall.gateways.sms.http import gateway_from
-from homecall.gateways.sms.port import UnknownReason
 from homecall.gateways.sms.profile import profile_from
-from homecall.runtime import metrics
 from homecall.runtime.clock import Clock, SystemClock
 from homecall.runtime.encryption import Vault
 from homecall.runtime.kafka.global_table import GlobalTable
 from homecall.runtime.kafka.producer import Producer
 from homecall.runtime.mongo.last_known_good import LastKnownGood
 from homecall.runtime.mongo.mongo import Database
-from homecall.runtime.service import Service, refresh_open
+from homecall.runtime.service import Service
 from homecall.runtime.settings import Settings, SettingsError
 from homecall.standard.clinics import Clinics
 from homecall.standard.rules import load_rule_sets
 from homecall.standard.stated_times import tolerance_by
-from services.notifier.domain.deadlines import Waits
+from services.notifier import gauges
 from services.notifier.domain.facts import clinic_facts
 from services.notifier.domain.policy import policy_of
 from services.notifier.handler import Notifier, NotifierEngine
-from services.notifier.metrics import OPEN_NEAR_LIMIT, SMS
 from services.notifier.outbox import Outbox, Stores
 from services.notifier.reports import PATH, Reports
-from services.notifier.store import WATCHED, Calls, Mailings, OptOuts, Receipts, schema
+from services.notifier.store import Calls, Mailings, OptOuts, Receipts, schema
 
 
 def _take(known: Clinics, event: Incoming) -> None:
@@ -59,19 +54,7 @@ def build(settings: Settings, clock: Clock) -> Service:
     tolerance = tolerance_by(rule_sets) if isinstance(clock, SystemClock) else None
     engine = NotifierEngine(calls, notifier, clock, clinics, known, vault, tolerance)
 
-    async def gauges(now: datetime) -> None:
-        for deadline, channels in WATCHED.items():
-            refresh_open(deadline, await calls.open(deadline, now), channels, now)
-        near = await calls.near_limit(now)
-        for channel, waits_for in itertools.product(WATCHED["answer"], get_args(Waits)):
-            OPEN_NEAR_LIMIT.labels("answer", channel, waits_for).set(near.get((channel, waits_for), 0))
-        if outbox is not None:
-            await outbox.gauges()
-
-    metrics.expect_outcomes(WATCHED)
-    for reason in ("no_outcome", *get_args(UnknownReason)):
-        SMS.labels("unknown", reason)
-    metrics.expect_stages({"scheduling": WATCHED["answer"], "answer": WATCHED["answer"], "service": WATCHED["service"]})
+    gauges.show_from_the_start()
     secret = settings.secret("sms_report_secret")
     return Service(
         name=topics.NOTIFIER,
@@ -89,7 +72,7 @@ def build(settings: Settings, clock: Clock) -> Service:
         workers=[outbox.work] if outbox else [],
         receives={PATH: Reports(outbox, profile_from(settings), secret).receive} if outbox and secret else {},
         close=[outbox.close] if outbox else [],
-        gauges=gauges,
+        gauges=gauges.Gauges(calls, outbox).refresh,
     )
 
 
