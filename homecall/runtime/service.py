@@ -27,7 +27,8 @@ from homecall.runtime.kafka.producer import Producer
 from homecall.runtime.kafka.senders import Senders
 from homecall.runtime.kafka.subscription import Subscription
 from homecall.runtime.logs import log
-from homecall.runtime.mongo.mongo import Database, moment_of
+from homecall.runtime.mongo.client import Database
+from homecall.runtime.mongo.moments import moment_of
 from homecall.runtime.mongo.probe import Probe
 from homecall.runtime.mongo.schema import Schema
 from homecall.runtime.pipeline import Commit, Pipeline

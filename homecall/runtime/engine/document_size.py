@@ -13,7 +13,8 @@ import bson
 from homecall.contract.envelope import Incoming
 from homecall.contract.topics import TOPIC_OF_TYPE
 from homecall.runtime.engine.decision import Dead, Decision
-from homecall.runtime.mongo.mongo import Aggregate, Repository
+from homecall.runtime.mongo.aggregate import Aggregate
+from homecall.runtime.mongo.repository import Repository
 
 MOST_FROM_OUTSIDE: Final = 512 * 1024
 """A document that has reached it takes no more events from outside."""

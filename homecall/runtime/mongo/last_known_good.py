@@ -13,7 +13,7 @@ from pymongo import InsertOne, UpdateOne
 
 from homecall.contract.envelope import Record
 from homecall.contract.versions import Version, version_from
-from homecall.runtime.mongo.mongo import MongoCollection
+from homecall.runtime.mongo.client import MongoCollection
 
 _AT_ONCE = 200
 """Records in one write: each may be near Kafka's limit of 1 MiB, and most are a few KiB."""

@@ -13,7 +13,7 @@ from uuid import uuid4
 from pymongo import InsertOne, UpdateOne
 
 from homecall.runtime.failures import Transient
-from homecall.runtime.mongo.mongo import Database
+from homecall.runtime.mongo.client import Database
 
 COLLECTION: Final = "readiness"
 """One document, which every replica overwrites."""

@@ -16,7 +16,7 @@ from typing import Any, Final
 from pymongo import InsertOne, UpdateOne
 
 from homecall.runtime.failures import Awaited, TooNew
-from homecall.runtime.mongo.mongo import Database, Index, MongoCollection
+from homecall.runtime.mongo.client import Database, Index, MongoCollection
 
 MARKS: Final = "migrations"
 """The collection that says which migrations have been run."""

@@ -8,7 +8,7 @@ from typing import Any, cast
 import bson
 from pymongo import InsertOne, UpdateOne
 
-from homecall.runtime.mongo.mongo import Database, MongoCollection
+from homecall.runtime.mongo.client import Database, MongoCollection
 
 Operation = InsertOne[Any] | UpdateOne
 

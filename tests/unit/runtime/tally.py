@@ -18,7 +18,10 @@ from homecall.runtime.engine.batch import BatchResult
 from homecall.runtime.engine.completion import Completion
 from homecall.runtime.engine.decision import Dead, Decision, Ended, OutgoingEvent
 from homecall.runtime.engine.engine import Engine
-from homecall.runtime.mongo.mongo import Aggregate, MongoCollection, Repository, Sequences
+from homecall.runtime.mongo.aggregate import Aggregate
+from homecall.runtime.mongo.client import MongoCollection
+from homecall.runtime.mongo.repository import Repository
+from homecall.runtime.mongo.sequence import Sequences
 from tests.unit.runtime.memory import MemoryDatabase
 
 NOW = datetime.fromisoformat("2026-11-20T10:00:00+05:00")

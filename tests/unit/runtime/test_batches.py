@@ -19,8 +19,8 @@ from homecall.runtime.kafka.global_table import record_of
 from homecall.runtime.kafka.lag import Lag
 from tests.unit.runtime.fetched import CODECS, Answer, Consumer, marker, records
 from tests.unit.runtime.memory import MemoryDatabase
-from tests.unit.runtime.test_shelf import Replica
-from tests.unit.runtime.test_shelf import record as clinic_record
+from tests.unit.runtime.test_last_known_good import Replica
+from tests.unit.runtime.test_last_known_good import record as clinic_record
 
 HERE, THERE = TopicPartition("homecall.requests.v1", 0), TopicPartition("homecall.requests.v1", 1)
 MIB = 1024 * 1024

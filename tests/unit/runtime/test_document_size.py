@@ -19,7 +19,7 @@ from homecall.runtime.clock import SystemClock
 from homecall.runtime.engine import document_size as growth
 from homecall.runtime.engine.document_size import MOST_BYTES_PARKED, MOST_OF_OURS
 from homecall.runtime.engine.engine import Engine
-from homecall.runtime.mongo.mongo import Repository
+from homecall.runtime.mongo.repository import Repository
 from homecall.standard.rules import load_rule_sets
 from services.complaints import domain
 from services.complaints.calls import Timelines

@@ -2,7 +2,7 @@
 
 import pytest
 
-from homecall.runtime.mongo.mongo import Database
+from homecall.runtime.mongo.client import Database
 from tests.contract.test_stores import StorePromises
 from tests.unit.runtime.memory import MemoryDatabase
 
