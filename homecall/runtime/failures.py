@@ -15,10 +15,9 @@ class Transient(Exception):
 
 
 class Refused(Transient):
-    """It answers and will not have us: a setting is wrong, and the message names it.
+    """The server rejected our credentials or configuration; the message names the setting.
 
-    At the start of a service that is the end of it; later it is waited out, since who changes a password changes it
-    in two places.
+    At the start it ends the service. Later it is retried: a password is changed in two places, one after the other.
     """
 
     def __init__(self, what: str, told: str) -> None:
@@ -27,7 +26,7 @@ class Refused(Transient):
 
 
 class Awaited(Transient):
-    """Something has to be done first, by somebody; the message says what."""
+    """An operator has to act first; the message says what to do."""
 
     def __init__(self, message: str) -> None:
         Exception.__init__(self, message)
@@ -39,12 +38,12 @@ class TooNew(Exception):
 
 
 class RetryForever(Exception):
-    """The work has gone too far to be given up (a register number is out): it is retried, never dead-lettered."""
+    """Work that cannot be abandoned, since a register number was given: it is retried, never dead-lettered."""
 
 
 class Stopped(Exception):
-    """The service is stopping: the batch in hand is given up uncommitted."""
+    """The service is stopping: the batch is abandoned, uncommitted."""
 
 
 class TooManyDeadLetters(Exception):
-    """More of the last records would be dead letters than is allowed: stop rather than empty a topic."""
+    """Too large a share of the last records would be dead letters: stop rather than empty a topic."""

@@ -42,9 +42,9 @@ TICK_SECONDS = 0.5
 GAUGE_SECONDS = 5.0
 LOOK_SECONDS = 5.0
 _FINISH_SECONDS = 7.0
-# A TLS connection is closed by both ends, and a broker that is busy or gone does not do its part for half a minute.
+# Closing a TLS connection waits for the broker, up to half a minute if it is busy or gone.
 _CLOSE_SECONDS = 2.0
-# Looks in vain, not one that was late: that is no reason to take a service out of use.
+# Several failed checks: a single late one does not make the service unready.
 _UNHEARD_SECONDS = 15.0
 _STALLED_SECONDS = 120.0
 
@@ -67,19 +67,19 @@ class Service:
     handler: Handler
     engines: Sequence[Engine[Any, Any]]
     low_priority: Collection[Topic] = ()
-    """Those of ``topics`` whose records nobody waits to see handled: they are taken in together."""
+    """Those of ``topics`` whose records nobody waits for: they are collected into larger batches."""
     tables: Sequence[GlobalTable] = ()
     schema: Schema | None = None
-    """What its database is to have: it does not start on one that a newer release has changed."""
+    """The schema of its database: the service does not start on one that a newer release has changed."""
     prepare: Sequence[Callable[[], Awaitable[None]]] = ()
     ticks: Sequence[Callable[[datetime], Awaitable[None]]] = ()
     workers: Sequence[Callable[[datetime, asyncio.Event], Awaitable[None]]] = ()
-    """Each is given the present moment, and what is set once the service stops."""
+    """Each gets the present moment, and an event that is set once the service stops."""
     receives: Mapping[str, Receiver] = field(default_factory=dict)
     close: Sequence[Callable[[], Awaitable[None]]] = ()
     gauges: Callable[[datetime], Awaitable[None]] | None = None
     notes: Sequence[Callable[[], str]] = ()
-    """What each says is wrong beside the service, or nothing: readiness repeats it, and the service is ready."""
+    """Each returns a problem outside the service, or an empty text: readiness repeats it, and stays ready."""
     failed: asyncio.Future[None] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -112,16 +112,16 @@ class Service:
         self._lacks = ""
         self._broker_place = place(self.settings.kafka_bootstrap)
         self._waiting: dict[str, str] = {}
-        """Of the timers and workers, what each waits for now."""
+        """What timers and workers wait for now."""
         metrics.start_at_zero(
             self.name, [each.name for each in (*self.topics, *(table.topic for table in self.tables))]
         )
 
     async def start(self) -> None:
-        """Start, waiting for a database or a broker that is away; ready when ``ready`` says so.
+        """Start, waiting for the database and the broker; ``ready`` says when it takes part.
 
-        Raises ``TooNew`` where the database is of a newer release, and ``SettingsError`` where it or a broker answers
-        and will not have us.
+        Raises ``TooNew`` if the database is of a newer release, ``SettingsError`` if a server rejects our credentials
+        or configuration.
         """
         self.failed = asyncio.get_running_loop().create_future()
         tables = (table.start for table in self.tables)
@@ -148,7 +148,7 @@ class Service:
         self._log.info("started", topics=[topic.name for topic in self.topics])
 
     async def _accepted(self, step: Callable[[], Awaitable[None]]) -> None:
-        """A step of the start. No record is at hand that could be at fault: every error of the database is retried."""
+        """Run a step of the start. No record can be at fault here: every error of the database is retried."""
         try:
             await step()
         except Refused as error:
@@ -173,7 +173,7 @@ class Service:
             self._log.warning("migrations have not been run: run homecall migrate", migrations=missing)
 
     async def _look_at_topics(self) -> None:
-        """Wait until the topics are there: a broker that makes one in passing gives it settings of its own."""
+        """Wait until the topics exist: one that a broker creates implicitly would have the broker's own settings."""
         missing = await self.producer.missing({each.name for each in (*read_by(self.name), *written_by(self.name))})
         self._awaits = ""
         if missing:
@@ -184,7 +184,7 @@ class Service:
             raise Awaited(self._awaits)
 
     async def stop(self) -> None:
-        """Finish the batch in hand, commit it, leave the group; within 10 s, whatever does not close in time."""
+        """Finish and commit the batch, leave the group; within 10 s, even if a connection does not close."""
         finished, _ = await asyncio.gather(self.pipeline.finish(_FINISH_SECONDS), self._let_finish())
         for task in (*self._tasks, *self._workers):
             task.cancel()
@@ -194,7 +194,7 @@ class Service:
         self.database.close()
         batch = "finished" if finished else "given up, uncommitted"
         if late:
-            # What must not be lost was committed before: only connections are left to the system.
+            # Nothing is lost: everything is committed, and only connections are left open.
             self._log.warning("stopped, with connections that did not close in time", batch_in_hand=batch)
         else:
             self._log.info("stopped", batch_in_hand=batch)
@@ -202,7 +202,7 @@ class Service:
     async def _close(self) -> None:
         await asyncio.gather(*self._tasks, *self._workers, return_exceptions=True)
         leaving = [self.subscription.stop()] if self._started else []
-        # At once, since one that hangs must not keep another open: a client that nobody stops holds the process.
+        # Concurrently: one that hangs must not keep another from closing, and an open client keeps the process alive.
         ends = await asyncio.gather(
             *leaving,
             self.producer.stop(),
@@ -217,7 +217,7 @@ class Service:
                 self._log.warning("not closed in order", error=type(error).__name__)
 
     def _passed(self, topic: str, partition: int) -> int:
-        """The offset below which all that records led to was acknowledged, here or, as it is committed, elsewhere."""
+        """The offset below which all events of records were acknowledged, here or, since it is committed, elsewhere."""
         place = (topic, partition)
         return max(self.pipeline.passed.get(place, 0), self.subscription.lag.committed_to(place))
 
@@ -230,7 +230,7 @@ class Service:
             self._fail(error)
 
     def _fail(self, error: Exception) -> None:
-        """Nothing later may be committed past this batch: no further one is taken, and the process ends."""
+        """Take no further batch, so that nothing is committed past this one, and end the process."""
         self.pipeline.stopping.set()
         if self.failed.done():
             return
@@ -243,7 +243,7 @@ class Service:
     # ------------------------------------------------------------ timers and gauges
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]], waits: str = "") -> None:
-        """Do work every so many seconds. Under the name ``waits``, readiness says what it waits for."""
+        """Do work every ``seconds``. Readiness reports under the name ``waits`` what it waits for."""
         while not self.pipeline.stopping.is_set():
             try:
                 await work()
@@ -253,7 +253,7 @@ class Service:
                 if waits:
                     self._waiting[waits] = str(error)
             except Exception as error:
-                # A timer's work is in the store and comes again with the next tick; the log says what is in its way.
+                # The work is in the store, and the next tick retries it.
                 self._waiting.pop(waits, None)
                 self._log.error("timer failed", error=type(error).__name__, exc_info=error)
             await asyncio.sleep(seconds)
@@ -262,13 +262,13 @@ class Service:
         try:
             await self._turn()
         except Transient:
-            self._last_tick = time.monotonic()  # they turn; what they need is away, and a restart would not bring it
+            self._last_tick = time.monotonic()  # timers run; an outage is no reason to restart
             raise
 
     async def _turn(self) -> None:
         now = self.clock.now()
         for engine in self.engines:
-            # First what is owed: should something new fail, what was stored before still goes out.
+            # The outbox first, so that an error of new work does not block it.
             await self._send(engine, await engine.unsent())
             more = True
             while more and not self.pipeline.stopping.is_set():
@@ -297,7 +297,7 @@ class Service:
         await worker(self.clock.now(), self.pipeline.stopping)
 
     async def _let_finish(self) -> None:
-        """Give the workers time for what they have in hand; they take nothing further once the service stops."""
+        """Give the workers time for their current work; they take no more once the service stops."""
         self.pipeline.stopping.set()
         if self._workers:
             await asyncio.wait(self._workers, timeout=_FINISH_SECONDS)
@@ -312,7 +312,7 @@ class Service:
     # ------------------------------------------------------------ health
 
     def alive(self) -> tuple[bool, str]:
-        """Whether the process is worth keeping: its timers turn, and no batch is stuck while nothing is away."""
+        """Liveness: timers run, and no batch has failed for good."""
         if time.monotonic() - self._last_tick > _STALLED_SECONDS and self.pipeline.retry.blocked_since is None:
             return False, "timers have not turned"
         if self._started and self.failed.done():
@@ -320,7 +320,7 @@ class Service:
         return True, "alive"
 
     async def ready(self) -> tuple[bool, str]:
-        """Whether it takes part: partitions assigned, database answering, producer healthy."""
+        """Readiness: partitions assigned, database working, producer healthy."""
         if not self._started:
             if self._awaits:
                 return False, f"starting: {self._awaits}"

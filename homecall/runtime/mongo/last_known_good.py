@@ -1,7 +1,7 @@
-"""The newest good record of each key of a compacted topic, kept in the service's own database.
+"""The newest good record of each key of a compacted topic, stored in the service's own database.
 
-A topic that is compacted keeps the newest record of a key, good or bad. When that one cannot be read, the good one
-before it is gone from the topic, and a service that starts then would not know the key any more.
+Compaction keeps the newest record of a key, good or bad. If that one cannot be read, the good one before it is gone
+from the topic, and a service that starts then would not know the key.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ _AT_ONCE = 200
 
 
 class LastKnownGood:
-    """Records by key. Every replica keeps the same ones; who is behind writes an older one, and then the newer."""
+    """Records by key. Every replica stores the same ones; one that lags stores an older one first, then the newer."""
 
     def __init__(self, collection: MongoCollection) -> None:
         self._collection = collection
         self._kept: dict[str, list[int]] = {}
         self._waiting: dict[str, tuple[Record, Version | None]] = {}
         self.versions: dict[str, Version] = {}
-        """The versions of what has been kept, for who decides what is newer."""
+        """The versions of the stored records, to compare newer ones with."""
 
     async def look(self) -> None:
-        """See what has been kept, before the topic is read. Raises ``Transient`` while the database is away."""
+        """Read what is stored, before the topic is read. Raises ``Transient`` while the database is unavailable."""
         found = await self._collection.find({}, projection={"place": 1, "version": 1})
         self._kept = {doc["_id"]: doc["place"] for doc in found}
-        # Those that an earlier release kept have none.
+        # Records stored by an earlier release have none.
         self.versions = {doc["_id"]: version_from(doc["version"]) for doc in found if doc.get("version")}
 
     async def kept(self, key: str) -> Record | None:
-        """The record of one key, for who only looks it up."""
+        """The stored record of one key."""
         found = await self._collection.find({"_id": key})
         return next((_from_doc(doc) for doc in found if not doc["gone"]), None)
 
     async def missing(self, seen: Collection[str]) -> list[Record]:
-        """The records of the keys of which the topic had none that is good."""
+        """The stored records of the keys without a good record in the topic."""
         lost = sorted(self._kept.keys() - set(seen))
         found: list[Record] = []
         for start in range(0, len(lost), _AT_ONCE):
@@ -51,15 +51,15 @@ class LastKnownGood:
         return found
 
     def put(self, key: str, record: Record, version: Version | None = None) -> None:
-        """Keep a record from the next ``store`` on; one without a value frees its key, and has no version."""
+        """Store a record with the next ``store``; a tombstone frees its key, and has no version."""
         if self._kept.get(key) != _place(record) or self.versions.get(key) != version:
             self._waiting[key] = record, version
         else:
-            # The topic has older ones too: what is kept is the newer.
+            # The topic has older ones too: the stored one is newer.
             self._waiting.pop(key, None)
 
     async def store(self) -> None:
-        """Store what was put since. Raises ``Transient``; what was not stored is with the next call."""
+        """Store what was put since. Raises ``Transient``; the next call stores the rest."""
         while self._waiting:
             some = dict(list(self._waiting.items())[:_AT_ONCE])
             there = await self._collection.find({"_id": {"$in": list(some)}}, projection={"_id": 1})
@@ -82,7 +82,7 @@ class LastKnownGood:
 
 
 def _place(record: Record) -> list[int]:
-    # The time as well: in a topic that was made anew the offsets begin again.
+    # The time too: in a topic that was recreated the offsets start again.
     return [record.partition, record.offset, record.timestamp]
 
 

@@ -1,7 +1,4 @@
-"""Whether the database works now: a small write and a read of it, rather than a ping.
-
-A server that recovers, or a shard without a primary, answers pings and refuses every write.
-"""
+"""Whether the database works: a small write and a read, since a recovering server answers pings but refuses writes."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ _PATIENCE_SECONDS = 2.0
 
 
 class Probe:
-    """Writes and reads one document. Callers at the same time share one attempt, and its result for a second."""
+    """Writes and reads one document. Concurrent callers share one attempt, and its result for a second."""
 
     def __init__(self, database: Database, *, patience: float = _PATIENCE_SECONDS, fresh: float = 1.0) -> None:
         self._database = database
@@ -33,10 +30,10 @@ class Probe:
         self._ended_at = 0.0
 
     async def problem(self) -> str | None:
-        """What keeps the database from working, with its code; None when it works. Answers within the patience."""
+        """Why the database does not work, with a code; None if it works. Returns within ``patience`` seconds."""
         task = self._running
         if task is None or (task.done() and time.monotonic() - self._ended_at >= self._fresh):
-            # An attempt that hangs is not repeated: the driver would gather them in its threads.
+            # A hanging attempt is not repeated: they would pile up in the driver's threads.
             task = self._running = asyncio.create_task(self._attempt(), name="readiness of the database")
         done, _ = await asyncio.wait([task], timeout=self._patience)
         if not done:
@@ -72,7 +69,7 @@ class Probe:
         token = uuid4().hex
         change = {"w": token, "at": int(time.time() * 1000)}
         if not await self._collection.write([UpdateOne({"_id": _ID}, {"$set": change})]):
-            # Nobody has written it yet. A duplicate key means that another replica was first: that worked too.
+            # The first write ever. A duplicate key means that another replica was first, which is fine.
             await self._collection.write([InsertOne({"_id": _ID, **change})])
         if not await self._collection.find({"_id": _ID}):
             raise Transient("database", LookupError(), f"what was written is not there; {self._database.place}")
