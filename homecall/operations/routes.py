@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from homecall.contract.topics import INTAKE, SCHEDULER
-from homecall.documents.routes.routes import DayRoutes, routes_of
+from homecall.documents.routes.routes import DayFacts, DayRoutes, routes_of
 from homecall.operations.databases import database_of, published_clinic
 from homecall.operations.failure import Failure
 from homecall.operations.terminal import day_named, no_pdf_for_a_terminal, settings, write_out
@@ -73,21 +73,18 @@ async def _read(asked: Settings, clinic_id: str, day: date) -> DayRoutes | None:
             return None
         calls = await store.calls.load(set(planned.bookings))
         requests = await IntakeStore(intake).requests.load({*planned.bookings, *waiting})
-    states = {request_id: each.state for request_id, each in requests.items() if each.state is not None}
-    return routes_of(
-        clinic_id,
-        None if clinic is None else name(clinic.name.kk, clinic.name.ru),
-        day,
+    facts = DayFacts(
         doctors=_doctors(planned),
         bookings=planned.bookings,
         unavailable=dict(planned.unavailable),
         requests={
-            request_id: {
+            state.request_id: {
                 "facts": state.request,
                 "age": _age(state.request, day),
                 "register_number": state.register_number,
             }
-            for request_id, state in states.items()
+            for each in requests.values()
+            if (state := each.state) is not None
         },
         outcomes={
             request_id: each.state.outcome
@@ -97,6 +94,7 @@ async def _read(asked: Settings, clinic_id: str, day: date) -> DayRoutes | None:
         waiting=waiting,
         zone=dispatch_of(clinic).zone,
     )
+    return routes_of(clinic_id, None if clinic is None else name(clinic.name.kk, clinic.name.ru), day, facts)
 
 
 def _doctors(planned: ClinicDay) -> list[dict[str, Any]]:

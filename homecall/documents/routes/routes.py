@@ -116,38 +116,37 @@ class DayRoutes:
         return clean(said(self.clinic, language)) if self.clinic is not None else self.clinic_id
 
 
-def routes_of(
-    clinic_id: str,
-    clinic: Text | None,
-    day: date,
-    *,
-    doctors: Sequence[Mapping[str, Any]],
-    bookings: Mapping[str, BookedVisit],
-    unavailable: Mapping[str, datetime],
-    requests: Mapping[str, Mapping[str, Any]],
-    outcomes: Mapping[str, str],
-    waiting: Mapping[str, str],
-    zone: ZoneInfo = ZONE,
-) -> DayRoutes:
-    """The lists, from the roster's doctors, the day's bookings, and what is known of each request.
+@dataclass(frozen=True)
+class DayFacts:
+    """What is known of a clinic's day: ``doctors`` of the roster as it was published, ``bookings`` by request.
 
-    ``doctors`` are those of the roster as it was published; ``bookings`` the schedule's, by request; ``requests`` the
-    facts of each (``facts``, ``age``, ``register_number``); ``waiting`` the cause by request. A doctor who is booked
-    and no more in the roster has a list as well, behind the others: the visits are promised. Times are told in
-    ``zone``, the clinic's.
+    ``requests`` are the facts of each (``facts``, ``age``, ``register_number``), ``waiting`` the cause by request;
+    ``unavailable`` says since when a doctor is. Times are told in ``zone``, the clinic's.
     """
-    by_doctor: dict[str, list[str]] = {str(doctor["doctor_id"]): [] for doctor in doctors}
-    for request_id in bookings:
-        by_doctor.setdefault(bookings[request_id].doctor.doctor_id, []).append(request_id)
-    known = {str(doctor["doctor_id"]): doctor for doctor in doctors}
+
+    doctors: Sequence[Mapping[str, Any]]
+    bookings: Mapping[str, BookedVisit]
+    unavailable: Mapping[str, datetime]
+    requests: Mapping[str, Mapping[str, Any]]
+    outcomes: Mapping[str, str]
+    waiting: Mapping[str, str]
+    zone: ZoneInfo = ZONE
+
+
+def routes_of(clinic_id: str, clinic: Text | None, day: date, facts: DayFacts) -> DayRoutes:
+    """The lists of a day.
+
+    A doctor who is booked and no more in the roster has a list as well, behind the others: the visits are promised.
+    """
+    by_doctor: dict[str, list[str]] = {str(doctor["doctor_id"]): [] for doctor in facts.doctors}
+    for request_id, booking in facts.bookings.items():
+        by_doctor.setdefault(booking.doctor.doctor_id, []).append(request_id)
+    known = {str(doctor["doctor_id"]): doctor for doctor in facts.doctors}
     routes = []
     for doctor_id, booked in by_doctor.items():
-        booked.sort(key=lambda each: (_planned(bookings[each], zone)[0], each))
-        doctor = known.get(doctor_id) or asdict(bookings[booked[0]].doctor)
-        stops = tuple(
-            _stop(place, each, bookings[each], requests.get(each, {}), outcomes.get(each), zone)
-            for place, each in enumerate(booked, start=1)
-        )
+        booked.sort(key=lambda each: (_planned(facts.bookings[each], facts.zone)[0], each))
+        doctor = known.get(doctor_id) or asdict(facts.bookings[booked[0]].doctor)
+        away_from = facts.unavailable.get(doctor_id)
         routes.append(
             Route(
                 doctor_id=doctor_id,
@@ -155,12 +154,12 @@ def routes_of(
                 specialty=str(doctor["specialty"]),
                 shift=doctor.get("shift_times"),
                 start=doctor.get("start_spot"),
-                away_from=away_from.astimezone(zone) if (away_from := unavailable.get(doctor_id)) else None,
-                stops=stops,
+                away_from=None if away_from is None else away_from.astimezone(facts.zone),
+                stops=tuple(_stop(place, each, facts) for place, each in enumerate(booked, start=1)),
             )
         )
     unplaced = tuple(
-        Waiting(each, *_who(requests.get(each, {})), cause=cause) for each, cause in sorted(waiting.items())
+        Waiting(each, *_who(facts.requests.get(each, {})), cause=cause) for each, cause in sorted(facts.waiting.items())
     )
     return DayRoutes(clinic_id, clinic, day, tuple(routes), unplaced)
 
@@ -171,18 +170,11 @@ def _planned(visit: BookedVisit, zone: ZoneInfo) -> tuple[datetime, datetime]:
     return begins.astimezone(zone), ends.astimezone(zone)
 
 
-def _stop(
-    order: int,
-    request_id: str,
-    visit: BookedVisit,
-    request: Mapping[str, Any],
-    outcome: str | None,
-    zone: ZoneInfo,
-) -> Stop:
+def _stop(order: int, request_id: str, day: DayFacts) -> Stop:
+    visit, request, zone = day.bookings[request_id], day.requests.get(request_id, {}), day.zone
     planned_at, ends_at = _planned(visit, zone)
     facts = request.get("facts", {})
     patient, where, reasons = _who(request)
-    spot = located(visit.lat, visit.lon)
     return Stop(
         order=order,
         request_id=request_id,
@@ -199,8 +191,8 @@ def _stop(
         temperature_c=facts.get("temperature_c"),
         register_number=request.get("register_number"),
         urgent=visit.urgency == "urgent",
-        spot=spot,
-        outcome=outcome,
+        spot=located(visit.lat, visit.lon),
+        outcome=day.outcomes.get(request_id),
     )
 
 

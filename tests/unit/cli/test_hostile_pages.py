@@ -104,23 +104,21 @@ def the_register(name: str, form: str, language: PageLanguage) -> bytes:
 
 
 def the_routes(name: str, form: str, language: PageLanguage, **longer: Any) -> bytes:
-    facts = {
+    told = {
         "patient": {"full_name": name, "phone": name[:40]},
         "address": dict.fromkeys(("text", "entrance", "floor", "flat", "intercom"), name),
         "note": name,
         **longer,
     }
-    found = days.routes_of(
-        "samal-1",
-        Text(name, name, name),
-        days.DAY,
+    facts = days.DayFacts(
         doctors=[days.doctor("a", name), days.doctor("b", name)],
         bookings={"r1": days.booking("a", "09:05", lat=43.25, lon=76.92), "r2": days.booking("a", "10:00")},
         unavailable={"b": days.at("13:00")},
-        requests={each: days.request(number, **facts) for number, each in enumerate(("r1", "r2", "r3"), start=1)},
+        requests={each: days.request(number, **told) for number, each in enumerate(("r1", "r2", "r3"), start=1)},
         outcomes={"r1": "served"},
         waiting={"r3": "no_capacity"},
     )
+    found = days.routes_of("samal-1", Text(name, name, name), days.DAY, facts)
     return routes.written(found, form, language)  # type: ignore[arg-type]  # the formats of this file
 
 

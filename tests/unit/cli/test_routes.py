@@ -15,7 +15,7 @@ from pypdf import PdfReader
 
 from homecall.contract.types import ZONE
 from homecall.documents.routes.plan import RADIUS, drawn
-from homecall.documents.routes.routes import DayRoutes, not_drawn, routes_of
+from homecall.documents.routes.routes import DayFacts, DayRoutes, not_drawn, routes_of
 from homecall.operations.routes import written
 from homecall.texts.language import Text
 from services.scheduler.domain.bookings import BookedVisit
@@ -79,7 +79,7 @@ def a_day(**over: Any) -> DayRoutes:
         "outcomes": {"r1": "served"},
         "waiting": {"r5": "no_capacity"},
     }
-    return routes_of("samal-1", NAME, DAY, **(facts | over))
+    return routes_of("samal-1", NAME, DAY, DayFacts(**(facts | over)))
 
 
 def told(day: DayRoutes, form: str, language: str = "kk") -> str:
