@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from homecall.demo.clinic_day import make_plan
-from tests.unit.cli.portal import Written
+from tests.unit.demo.portal import Written
 
 FIELDS = {
     *("requests", "accepted", "deferred", "refused", "answered", "on_time", "missed", "lost", "doubled", "unanswered"),

@@ -71,10 +71,10 @@ UNENDING = {
 """Commands of homecall that are not run, with the reason."""
 OF_ANOTHER_DAY = {
     "complaints": "the walk-through compares it",
-    "complaint": "a complaint of the page's own: tests/unit/cli/test_complaints.py",
+    "complaint": "a complaint of the page's own: tests/unit/operations/test_complaints.py",
     "migrate": "a database of an older release: tests/contract/test_migrate.py",
     "dead-letters": "a broken record of the page's own: tests/integration/test_commands.py",
-    "explain": "a request of the page's own: tests/unit/cli/test_life.py",
+    "explain": "a request of the page's own: tests/unit/operations/test_why_a_doctor_was_chosen.py",
 }
 """Commands of homecall on the other pages whose output needs what is not in the test's stores, with the reason."""
 

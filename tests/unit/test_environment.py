@@ -86,7 +86,7 @@ def test_on_a_terminal_it_asks(typed: str, kept: bool, monkeypatch: pytest.Monke
 
 def test_pytest_itself_ends_with_that_line() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "tests/unit/cli/test_table.py", "-q"],
+        [sys.executable, "-m", "pytest", "tests/unit/operations/test_table.py", "-q"],
         cwd=stack.ROOT,
         env=os.environ | EXPORTS,
         stdin=subprocess.DEVNULL,

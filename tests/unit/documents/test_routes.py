@@ -6,80 +6,16 @@ import csv
 import io
 import json
 import re
-from datetime import date, datetime, timedelta
 from math import dist
 from typing import Any
 
 import pytest
 from pypdf import PdfReader
 
-from homecall.contract.types import ZONE
 from homecall.documents.routes.plan import RADIUS, drawn
-from homecall.documents.routes.routes import DayFacts, DayRoutes, not_drawn, routes_of
+from homecall.documents.routes.routes import DayRoutes, not_drawn
 from homecall.operations.routes import written
-from homecall.texts.language import Text
-from services.scheduler.domain.bookings import BookedVisit
-from services.scheduler.domain.roster import NamedDoctor
-
-DAY = date(2026, 11, 23)
-NAME = Text("№ 1 «Самал» емханасы", "Поликлиника № 1 «Самал»", "Clinic № 1 Samal")
-KAZAKH = "ӘәҒғҚқҢңӨөҰұҮүҺһІі"
-FORMATS = ("pdf", "html", "csv")
-
-
-def at(clock: str) -> datetime:
-    return datetime.fromisoformat(f"{DAY.isoformat()}T{clock}:00").replace(tzinfo=ZONE)
-
-
-def doctor(doctor_id: str, full_name: str, **more: Any) -> dict[str, Any]:
-    shift = {"shift_times": (at("08:00"), at("16:00")), "start_spot": (43.24, 76.90)}
-    return {"doctor_id": doctor_id, "full_name": full_name, "specialty": "gp"} | shift | more
-
-
-def booking(doctor_id: str, clock: str, **more: Any) -> BookedVisit:
-    planned = at(clock)
-    facts: dict[str, Any] = {
-        "arrives_from": planned - timedelta(minutes=30),
-        "arrives_to": planned + timedelta(minutes=90),
-        "planned_at": planned,
-        "ends_at": planned + timedelta(minutes=20),
-        "doctor": NamedDoctor(doctor_id, "Дәрігер", "gp"),
-        "basis": "district",
-        "is_child": False,
-        "district_id": None,
-        "urgency": "same_day",
-        "red_flag": False,
-        "accepted_at": planned - timedelta(hours=1),
-    }
-    return BookedVisit(**facts | more)
-
-
-def request(number: int, **more: Any) -> dict[str, Any]:
-    facts = {
-        "patient": {"full_name": f"Науқас {number} {KAZAKH}", "phone": f"+7 700 000 00 {number:02d}"},
-        "address": {"text": f"Абай даңғылы, {number}", "entrance": "2", "floor": "5", "flat": "14", "intercom": "14K"},
-        "reasons": ["fever_above_38", "other"],
-        "note": "Екі күннен бері",
-        "temperature_c": 38.7,
-    }
-    return {"facts": facts | more, "age": 3 if number == 1 else 40, "register_number": number}
-
-
-def a_day(**over: Any) -> DayRoutes:
-    facts: dict[str, Any] = {
-        "doctors": [doctor("a", "Әлімханова Сәуле"), doctor("b", "Бейсенов Арман"), doctor("idle", "Якубова Ольга")],
-        "bookings": {
-            "r3": booking("a", "12:10", lat=43.26, lon=76.95),
-            "r1": booking("a", "09:05", lat=43.25, lon=76.92, urgency="urgent"),
-            "r2": booking("a", "10:40"),
-            "r4": booking("b", "09:30"),
-        },
-        "unavailable": {"b": at("13:00")},
-        "requests": {f"r{number}": request(number) for number in range(1, 6)},
-        "outcomes": {"r1": "served"},
-        "waiting": {"r5": "no_capacity"},
-    }
-    return routes_of("samal-1", NAME, DAY, DayFacts(**(facts | over)))
+from tests.unit.documents.route_cases import FORMATS, KAZAKH, a_day, at, booking, request
 
 
 def told(day: DayRoutes, form: str, language: str = "kk") -> str:

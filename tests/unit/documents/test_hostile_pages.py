@@ -17,13 +17,15 @@ from homecall.contract.events import ClinicPublished
 from homecall.documents.letters import as_html as letter_html
 from homecall.documents.letters import as_pdf as letter_pdf
 from homecall.documents.letters.letters import Letter, receipt, reply
+from homecall.documents.routes.routes import DayFacts, routes_of
 from homecall.documents.wording import clean
 from homecall.operations import journal, routes
 from homecall.texts.documents import PageLanguage
 from homecall.texts.language import Text
-from tests.unit.cli import test_complaints as complaints
-from tests.unit.cli import test_journal as registers
-from tests.unit.cli import test_routes as days
+from tests.unit.complaints import casebook
+from tests.unit.documents import letter_cases
+from tests.unit.documents import register_cases as registers
+from tests.unit.documents import route_cases as days
 
 LANGUAGES: tuple[PageLanguage, ...] = get_args(PageLanguage)
 PLAIN = "Сынақ Серік"
@@ -110,7 +112,7 @@ def the_routes(name: str, form: str, language: PageLanguage, **longer: Any) -> b
         "note": name,
         **longer,
     }
-    facts = days.DayFacts(
+    facts = DayFacts(
         doctors=[days.doctor("a", name), days.doctor("b", name)],
         bookings={"r1": days.booking("a", "09:05", lat=43.25, lon=76.92), "r2": days.booking("a", "10:00")},
         unavailable={"b": days.at("13:00")},
@@ -118,7 +120,7 @@ def the_routes(name: str, form: str, language: PageLanguage, **longer: Any) -> b
         outcomes={"r1": "served"},
         waiting={"r3": "no_capacity"},
     )
-    found = days.routes_of("samal-1", Text(name, name, name), days.DAY, facts)
+    found = routes_of("samal-1", Text(name, name, name), days.DAY, facts)
     return routes.written(found, form, language)  # type: ignore[arg-type]  # the formats of this file
 
 
@@ -129,15 +131,15 @@ def as_letter(letter: Letter, form: str) -> bytes:
 async def letters(name: str, language: PageLanguage) -> list[Letter]:
     """A receipt and a reply in which every text of others is this one."""
     official = {"full_name": name, "position": name}
-    complainant = complaints.DINARA | {"full_name": name, "postal_address": name}
-    state, office = await complaints.a_case(complainant=complainant, text=f"Шағым: {name}", received_by=official)
+    complainant = casebook.DINARA | {"full_name": name, "postal_address": name}
+    state, office = await letter_cases.a_case(complainant=complainant, text=f"Шағым: {name}", received_by=official)
     await office.hear(
-        complaints.command("assigned", "Tue 2026-11-24 10:00", executor=official, assigned_by=official),
-        complaints.command("executed", "Tue 2026-11-24 11:00", measures=f"Өлшем: {name}"),
-        complaints.command("answered", "Tue 2026-11-24 12:00", text=f"Жауап: {name}", signed_by=official),
+        casebook.command("assigned", "Tue 2026-11-24 10:00", executor=official, assigned_by=official),
+        casebook.command("executed", "Tue 2026-11-24 11:00", measures=f"Өлшем: {name}"),
+        casebook.command("answered", "Tue 2026-11-24 12:00", text=f"Жауап: {name}", signed_by=official),
     )
     state = await office.state()
-    return [receipt(state, 0, complaints.CLINIC, language), reply(state, 0, complaints.CLINIC, language)]
+    return [receipt(state, 0, letter_cases.CLINIC, language), reply(state, 0, letter_cases.CLINIC, language)]
 
 
 class Tags(HTMLParser):

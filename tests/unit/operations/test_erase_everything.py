@@ -19,10 +19,10 @@ from services.complaints.app import ComplaintEngine, Complaints
 from services.complaints.store import ComplaintStore
 from services.notifier.handler import Notifier, NotifierEngine
 from services.notifier.store import Calls
-from tests.unit.cli.test_erase import LATER, Erasing
 from tests.unit.complaints import casebook
 from tests.unit.intake import office as desk
 from tests.unit.notifier import calls
+from tests.unit.operations.test_erase import LATER, Erasing
 from tests.unit.runtime.memory import MemoryDatabase
 
 _BEGINNINGS = st.sampled_from(["", "«", '"', "  ", "(", "Кв. ", "№ ", ": "])

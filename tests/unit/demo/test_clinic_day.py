@@ -28,7 +28,7 @@ from services.scheduler.domain.bookings import Booking, Call
 from services.scheduler.domain.insertion import place
 from services.scheduler.domain.plan import DayPlan
 from services.scheduler.domain.roster import Doctor, Roster
-from tests.unit.cli.portal import Written
+from tests.unit.demo.portal import Written
 from tests.unit.gateways.signing import der
 
 SIZES = (0, 1, 2, 7, 30, 300, 1500)

@@ -17,9 +17,9 @@ from homecall.operations.life import life, ruled_today
 from homecall.standard import calendar as calendar_module
 from homecall.standard.calendar import StateDay
 from homecall.standard.rules import load_rule_sets
-from tests.unit.cli.test_explain import a_complaint, a_request
 from tests.unit.intake import office
 from tests.unit.intake.asked import Notary
+from tests.unit.operations.test_explain import a_complaint, a_request
 from tests.unit.standard.local_times import at, on
 
 RULES = load_rule_sets()

@@ -11,7 +11,7 @@ from rich.live import Live
 from homecall.demo.ledger import Ledger
 from homecall.demo.screen import LiveScreen, other_limits
 from homecall.demo.summary import show_summary
-from tests.unit.cli.test_ledger import NINE, Played
+from tests.unit.demo.test_ledger import NINE, Played
 
 RED = "\x1b[31m"
 
