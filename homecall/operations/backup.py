@@ -30,7 +30,7 @@ from homecall.operations.databases import database_of
 from homecall.operations.failure import Failure, advised
 from homecall.operations.terminal import counted, json_line, print_bytes, settings
 from homecall.runtime.encryption import Unreadable, Vault
-from homecall.runtime.mongo.mongo import Database
+from homecall.runtime.mongo.client import Database
 from homecall.runtime.settings import Settings
 
 FORMAT: Final = 1

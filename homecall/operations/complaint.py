@@ -18,7 +18,7 @@ from homecall.operations.failure import Failure
 from homecall.operations.kafka import read_to_end
 from homecall.operations.terminal import json_line, no_pdf_for_a_terminal, print_bytes, settings, write_out
 from homecall.runtime.kafka.senders import Senders
-from homecall.runtime.mongo.mongo import Aggregate
+from homecall.runtime.mongo.aggregate import Aggregate
 from homecall.runtime.settings import Settings
 from services.complaints.calls import CallTimeline, Note, since
 from services.complaints.domain import ComplaintState

@@ -9,8 +9,9 @@ from typing import Any, Final
 from homecall.contract.envelope import Unreadable, read
 from homecall.contract.events import ClinicPublished
 from homecall.contract.topics import COMPLAINTS, INTAKE, NOTIFIER, SCHEDULER
+from homecall.runtime.mongo.client import Database
 from homecall.runtime.mongo.last_known_good import LastKnownGood
-from homecall.runtime.mongo.mongo import Database, Repository
+from homecall.runtime.mongo.repository import Repository
 from homecall.runtime.settings import Settings
 from services.complaints.store import ComplaintStore
 from services.intake.store import IntakeStore

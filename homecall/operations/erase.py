@@ -22,7 +22,9 @@ from homecall.operations.databases import REPOSITORIES, database_of
 from homecall.operations.failure import Failure, advised
 from homecall.operations.terminal import counted, settings
 from homecall.runtime.clock import clock_from
-from homecall.runtime.mongo.mongo import Aggregate, Database, Repository
+from homecall.runtime.mongo.aggregate import Aggregate
+from homecall.runtime.mongo.client import Database
+from homecall.runtime.mongo.repository import Repository
 from homecall.runtime.settings import Settings
 from services.complaints import retention as complaints
 from services.intake.domain import retention as intake

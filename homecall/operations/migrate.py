@@ -12,7 +12,7 @@ from homecall.contract.topics import COMPLAINTS, INTAKE, NOTIFIER, SCHEDULER
 from homecall.operations.databases import database_of
 from homecall.operations.failure import Failure, advised
 from homecall.operations.terminal import json_line, print_bytes, print_error, settings
-from homecall.runtime.mongo.mongo import Database
+from homecall.runtime.mongo.client import Database
 from homecall.runtime.mongo.schema import Migration, Schema, names_of
 from homecall.runtime.settings import Settings
 from services.complaints.store import schema as complaints

@@ -13,7 +13,7 @@ from homecall.operations.failure import Failure, advised
 from homecall.operations.terminal import settings
 from homecall.runtime.encryption import Unreadable, Vault
 from homecall.runtime.engine.parking import parked_place
-from homecall.runtime.mongo.mongo import Repository
+from homecall.runtime.mongo.repository import Repository
 from homecall.runtime.settings import Settings
 from services.complaints.store import resealed as complaint_resealed
 from services.intake.store import resealed

@@ -25,8 +25,12 @@ from homecall.runtime.kafka.global_table import GlobalTable
 from homecall.runtime.kafka.producer import Producer
 from homecall.runtime.kafka.senders import Senders
 from homecall.runtime.logs import log
+from homecall.runtime.mongo.aggregate import Aggregate
+from homecall.runtime.mongo.client import Database
 from homecall.runtime.mongo.last_known_good import LastKnownGood
-from homecall.runtime.mongo.mongo import Aggregate, Database, Repository, Sequences, millis, moment_of
+from homecall.runtime.mongo.moments import millis, moment_of
+from homecall.runtime.mongo.repository import Repository
+from homecall.runtime.mongo.sequence import Sequences
 from homecall.runtime.service import Service, refresh_open
 from homecall.runtime.settings import Settings
 from homecall.standard.calendar import local

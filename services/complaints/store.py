@@ -9,8 +9,12 @@ from typing import Any
 
 from homecall.runtime.encryption import Vault
 from homecall.runtime.engine.parking import parked_place
-from homecall.runtime.mongo.mongo import Aggregate, Database, Repository, Sequences, millis
+from homecall.runtime.mongo.aggregate import Aggregate
+from homecall.runtime.mongo.client import Database
+from homecall.runtime.mongo.moments import millis
+from homecall.runtime.mongo.repository import Repository
 from homecall.runtime.mongo.schema import Migration, Schema
+from homecall.runtime.mongo.sequence import Sequences
 from homecall.standard.calendar import local
 from services.complaints.calls import CallTimeline, answer_missed
 from services.complaints.domain import ComplaintState, Held, open_since, timer_at

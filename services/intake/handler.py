@@ -17,7 +17,7 @@ from homecall.runtime.engine.completion import Completion
 from homecall.runtime.engine.decision import Decision
 from homecall.runtime.engine.engine import Engine
 from homecall.runtime.kafka.global_table import GlobalTable
-from homecall.runtime.mongo.mongo import Aggregate
+from homecall.runtime.mongo.aggregate import Aggregate
 from homecall.standard.clinic_events import ClinicEvents
 from homecall.standard.clinics import Clinics
 from homecall.standard.rules import RuleSets

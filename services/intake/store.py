@@ -10,8 +10,12 @@ from typing import Any
 from pymongo import InsertOne
 
 from homecall.runtime.encryption import Vault
-from homecall.runtime.mongo.mongo import Aggregate, Database, Repository, Sequences, millis, moment_of
+from homecall.runtime.mongo.aggregate import Aggregate
+from homecall.runtime.mongo.client import Database
+from homecall.runtime.mongo.moments import millis, moment_of
+from homecall.runtime.mongo.repository import Repository
 from homecall.runtime.mongo.schema import Migration, Schema
+from homecall.runtime.mongo.sequence import Sequences
 from services.intake.domain.retention import over_on
 from services.intake.domain.state import RequestState, awaits_number, day_of, timer_at
 

@@ -13,8 +13,8 @@ from homecall.runtime.clock import Clock, SystemClock
 from homecall.runtime.encryption import Vault
 from homecall.runtime.kafka.global_table import GlobalTable
 from homecall.runtime.kafka.producer import Producer
+from homecall.runtime.mongo.client import Database
 from homecall.runtime.mongo.last_known_good import LastKnownGood
-from homecall.runtime.mongo.mongo import Database
 from homecall.runtime.service import Service
 from homecall.runtime.settings import Settings, SettingsError
 from homecall.standard.clinics import Clinics

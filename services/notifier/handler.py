@@ -14,7 +14,7 @@ from homecall.runtime.encryption import Vault
 from homecall.runtime.engine.decision import Decision
 from homecall.runtime.engine.engine import Engine
 from homecall.runtime.kafka.global_table import GlobalTable
-from homecall.runtime.mongo.mongo import Aggregate
+from homecall.runtime.mongo.aggregate import Aggregate
 from homecall.standard.calendar import ClinicCalendar
 from homecall.standard.clinic_events import ClinicEvents
 from homecall.standard.clinics import Clinics

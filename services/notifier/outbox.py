@@ -23,7 +23,8 @@ from homecall.runtime.encryption import Vault
 from homecall.runtime.failpoint import failpoint
 from homecall.runtime.failures import Transient
 from homecall.runtime.logs import log
-from homecall.runtime.mongo.mongo import Aggregate, moment_of
+from homecall.runtime.mongo.aggregate import Aggregate
+from homecall.runtime.mongo.moments import moment_of
 from services.notifier.domain import messages
 from services.notifier.domain.messages import Attempt, Mailing, Pause
 from services.notifier.domain.mobile import mobile_number

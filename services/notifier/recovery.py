@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from homecall.runtime.engine.decision import replace
-from homecall.runtime.mongo.mongo import Database
+from homecall.runtime.mongo.client import Database
 from services.notifier.store import Calls, Mailings
 
 _AT_ONCE = 500

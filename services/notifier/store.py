@@ -9,7 +9,10 @@ from typing import Any, Final
 from pymongo import InsertOne, UpdateOne
 
 from homecall.gateways.sms.port import Reported
-from homecall.runtime.mongo.mongo import Aggregate, Database, Repository, millis
+from homecall.runtime.mongo.aggregate import Aggregate
+from homecall.runtime.mongo.client import Database
+from homecall.runtime.mongo.moments import millis
+from homecall.runtime.mongo.repository import Repository
 from homecall.runtime.mongo.schema import Migration, Schema
 from homecall.standard.deadlines import counted_by
 from services.notifier.domain import messages

@@ -21,7 +21,7 @@ from homecall.runtime.engine.decision import Dead, Decision
 from homecall.runtime.engine.engine import Engine
 from homecall.runtime.engine.timers import Due
 from homecall.runtime.failpoint import failpoint
-from homecall.runtime.mongo.mongo import Aggregate
+from homecall.runtime.mongo.aggregate import Aggregate
 from homecall.standard.clinic_events import ClinicEvents
 from homecall.standard.places import implausible
 from homecall.standard.stated_times import Tolerance

@@ -11,7 +11,7 @@ from homecall.contract.envelope import OutgoingRecord
 from homecall.runtime.engine.completion import Completion
 from homecall.runtime.engine.decision import replace
 from homecall.runtime.engine.published_events import PublishedEvents
-from homecall.runtime.mongo.mongo import Aggregate
+from homecall.runtime.mongo.aggregate import Aggregate
 from services.scheduler.domain.bookings import BookedVisit
 from services.scheduler.domain.clinic_day import ClinicDay
 from services.scheduler.domain.pending import carry_out

@@ -11,7 +11,7 @@ from homecall.runtime.engine.decision import OutgoingEvent
 from homecall.runtime.failpoint import failpoint
 from homecall.runtime.failures import Transient
 from homecall.runtime.logs import log
-from homecall.runtime.mongo.mongo import Aggregate
+from homecall.runtime.mongo.aggregate import Aggregate
 from services.scheduler.domain.settling import Settling, State
 from services.scheduler.domain.state import CallState, key_of
 from services.scheduler.store import SchedulerStore

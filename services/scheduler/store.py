@@ -13,8 +13,11 @@ from cattrs import override
 from pymongo import InsertOne, UpdateOne
 
 from homecall.contract.events import RosterPublished
+from homecall.runtime.mongo.aggregate import Aggregate
+from homecall.runtime.mongo.client import Database, Index, MongoCollection
 from homecall.runtime.mongo.codec import Codec
-from homecall.runtime.mongo.mongo import Aggregate, Database, Index, MongoCollection, Repository, millis, moment_of
+from homecall.runtime.mongo.moments import millis, moment_of
+from homecall.runtime.mongo.repository import Repository
 from homecall.runtime.mongo.schema import Migration, Schema
 from services.scheduler.domain.bookings import BookedVisit
 from services.scheduler.domain.clinic_day import Absence, ClinicDay, Mark

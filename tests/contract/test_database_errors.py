@@ -31,8 +31,8 @@ from pymongo.errors import (
 
 from homecall.cli.main import main
 from homecall.runtime.failures import Awaited, Refused, Transient
+from homecall.runtime.mongo.client import Database, MongoCollection
 from homecall.runtime.mongo.errors import OF_A_DOCUMENT, caused_by_document, outage, place_of
-from homecall.runtime.mongo.mongo import Database, MongoCollection
 from homecall.runtime.mongo.probe import COLLECTION, Probe
 from tests import stack
 from tests.faults.harness.proxy import Proxy

@@ -21,7 +21,9 @@ from homecall.operations.failure import Failure
 from homecall.operations.reseal import SEALED_STATES, reseal_in
 from homecall.runtime.encryption import KeyRing, Unreadable, Vault
 from homecall.runtime.engine.parking import parked_place
-from homecall.runtime.mongo.mongo import Aggregate, Database, Parked, millis
+from homecall.runtime.mongo.aggregate import Aggregate, Parked
+from homecall.runtime.mongo.client import Database
+from homecall.runtime.mongo.moments import millis
 from services.intake.domain.state import Cause, RequestState
 from services.intake.store import IntakeStore, sealed_place
 from tests import stack

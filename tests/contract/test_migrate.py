@@ -22,7 +22,8 @@ from homecall.contract.topics import SERVICES
 from homecall.operations.failure import Failure
 from homecall.operations.migrate import SCHEMAS, look_at
 from homecall.runtime.failures import Awaited, TooNew
-from homecall.runtime.mongo.mongo import Aggregate, Database, MongoCollection
+from homecall.runtime.mongo.aggregate import Aggregate
+from homecall.runtime.mongo.client import Database, MongoCollection
 from homecall.runtime.mongo.schema import MARKS, Migration, Schema
 from services.complaints.domain import ComplaintState
 from services.complaints.store import ComplaintStore
@@ -208,7 +209,7 @@ async def days(database: Database) -> list[int | None]:
 _KILLED = """
 import asyncio, os, signal, sys
 from services.intake.store import schema
-from homecall.runtime.mongo.mongo import MongoCollection, Database
+from homecall.runtime.mongo.client import MongoCollection, Database
 from tests.contract.test_migrate import by_day
 
 written = MongoCollection.write

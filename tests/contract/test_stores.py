@@ -23,7 +23,10 @@ from homecall.contract.events import RequestCancelled
 from homecall.contract.iins import iin_check_digit
 from homecall.runtime.clock import SystemClock
 from homecall.runtime.engine.decision import Dead
-from homecall.runtime.mongo.mongo import Aggregate, Database, Parked, Sequences, millis, moment_of
+from homecall.runtime.mongo.aggregate import Aggregate, Parked
+from homecall.runtime.mongo.client import Database
+from homecall.runtime.mongo.moments import millis, moment_of
+from homecall.runtime.mongo.sequence import Sequences
 from services.notifier.domain.facts import clinic_facts
 from services.notifier.domain.messages import Mailing, taken_up
 from services.notifier.domain.policy import Policy

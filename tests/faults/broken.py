@@ -16,7 +16,7 @@ from pymongo import InsertOne, UpdateOne
 
 from homecall.contract.envelope import Incoming, OutgoingRecord, Record
 from homecall.runtime.kafka.producer import Producer
-from homecall.runtime.mongo.mongo import MongoCollection
+from homecall.runtime.mongo.client import MongoCollection
 from homecall.runtime.pipeline import Commit, Pipeline
 from services.intake.domain import submission
 from services.intake.domain.facts import Facts

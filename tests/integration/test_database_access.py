@@ -28,7 +28,7 @@ from homecall.cli.main import app
 from homecall.contract.topics import INTAKE, NOTIFIER, SERVICES
 from homecall.demo.embedded import Child, database_answers, free_port
 from homecall.runtime.failures import Refused, Transient
-from homecall.runtime.mongo.mongo import Database
+from homecall.runtime.mongo.client import Database
 from tests import stack
 from tests.tls import Authority
 from tests.world import (

@@ -15,7 +15,7 @@ from homecall.contract.types import ZONE
 from homecall.runtime.clock import SystemClock
 from homecall.runtime.encryption import KeyRing, Vault
 from homecall.runtime.engine.engine import Engine
-from homecall.runtime.mongo.mongo import Aggregate
+from homecall.runtime.mongo.aggregate import Aggregate
 from homecall.standard.clinic_events import ClinicEvents
 from homecall.standard.clinics import Clinics
 from homecall.standard.rules import load_rule_sets

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
-from homecall.runtime.mongo.mongo import Aggregate, Page
+from homecall.runtime.mongo.aggregate import Aggregate
+from homecall.runtime.mongo.sequence import Page
 from services.intake.domain.state import RequestState
 from services.notifier.domain.state import Call as Told
 from services.scheduler.domain.clinic_day import ClinicDay

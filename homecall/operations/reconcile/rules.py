@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from homecall.operations.reconcile.differences import Counts, Difference, Facts, Judged
 from homecall.operations.terminal import counted
-from homecall.runtime.mongo.mongo import Aggregate
+from homecall.runtime.mongo.aggregate import Aggregate
 from services.intake.domain.state import RequestState, awaits_number
 from services.notifier.domain.state import Call as Told
 from services.notifier.domain.state import Visit as ToldVisit

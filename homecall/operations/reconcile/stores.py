@@ -17,8 +17,8 @@ from pymongo.errors import PyMongoError
 from homecall.contract.topics import INTAKE, NOTIFIER, SCHEDULER
 from homecall.operations.reconcile.differences import Facts, Judged
 from homecall.operations.reconcile.rules import judge
+from homecall.runtime.mongo.client import Database
 from homecall.runtime.mongo.errors import outage, place_of
-from homecall.runtime.mongo.mongo import Database
 from homecall.runtime.settings import Settings
 from services.intake.store import IntakeStore
 from services.notifier.store import Calls

@@ -16,7 +16,7 @@ from homecall.runtime.clock import ReplayClock
 from homecall.runtime.engine.engine import Engine
 from homecall.runtime.engine.published_events import PublishedEvents
 from homecall.runtime.kafka.producer import Producer
-from homecall.runtime.mongo.mongo import Sequences
+from homecall.runtime.mongo.sequence import Sequences
 from homecall.runtime.service import Service
 
 _PORTION: Final = 200

@@ -46,7 +46,7 @@ from homecall.gateways.signatures.port import Invalid, Signed, Unavailable, Unch
 from homecall.operations.serve import build
 from homecall.runtime.clock import SystemClock
 from homecall.runtime.encryption import Vault
-from homecall.runtime.mongo.mongo import MongoCollection
+from homecall.runtime.mongo.client import MongoCollection
 from homecall.runtime.settings import load_settings
 from tests.sms_gateway import ACCEPT, SECRET, SmsGateway
 

@@ -14,7 +14,7 @@ from homecall.runtime.clock import SystemClock
 from homecall.runtime.engine.batch import BatchResult
 from homecall.runtime.engine.timers import Due
 from homecall.runtime.failures import RetryForever
-from homecall.runtime.mongo.mongo import Aggregate
+from homecall.runtime.mongo.aggregate import Aggregate
 from homecall.runtime.settings import Settings, SettingsError
 from homecall.standard.clinics import Clinics
 from services.complaints.app import ComplaintEngine, Complaints, build

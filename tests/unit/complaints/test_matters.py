@@ -20,7 +20,7 @@ from homecall.runtime.encryption import COMPLAINANT_BY_NAME, KeyRing, Vault
 from homecall.runtime.engine.batch import BatchResult
 from homecall.runtime.engine.engine import Engine
 from homecall.runtime.failures import RetryForever
-from homecall.runtime.mongo.mongo import millis
+from homecall.runtime.mongo.moments import millis
 from homecall.standard.clinics import Clinics
 from services.complaints.app import ComplaintEngine, Complaints
 from services.complaints.calls import CallTimeline, Timelines, since, verdicts

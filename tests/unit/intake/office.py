@@ -19,7 +19,7 @@ from homecall.runtime.clock import SystemClock
 from homecall.runtime.encryption import Vault
 from homecall.runtime.engine.batch import BatchResult
 from homecall.runtime.engine.decision import Decision
-from homecall.runtime.mongo.mongo import Database
+from homecall.runtime.mongo.client import Database
 from homecall.runtime.settings import Settings
 from homecall.standard.clinics import Clinics
 from homecall.standard.rules import RuleSets, load_rule_sets

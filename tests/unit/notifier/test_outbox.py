@@ -17,7 +17,7 @@ from homecall.gateways.sms.profile import Profile
 from homecall.operations.life import MESSAGES, life
 from homecall.runtime.encryption import KeyRing, Vault
 from homecall.runtime.failures import Transient
-from homecall.runtime.mongo.mongo import Aggregate
+from homecall.runtime.mongo.aggregate import Aggregate
 from services.notifier.domain.messages import reference
 from services.notifier.domain.policy import Policy
 from services.notifier.domain.state import Call

@@ -21,7 +21,7 @@ from homecall.operations.erase import ERASURES, erase_from
 from homecall.operations.failure import Failure
 from homecall.operations.life import life
 from homecall.runtime.clock import SystemClock
-from homecall.runtime.mongo.mongo import Repository
+from homecall.runtime.mongo.repository import Repository
 from services.complaints import retention as complaints
 from services.complaints.app import ComplaintEngine, Complaints
 from services.complaints.domain import ComplaintState

@@ -15,7 +15,7 @@ from homecall.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
 from homecall.runtime.clock import SystemClock
 from homecall.runtime.engine.batch import BatchResult
 from homecall.runtime.engine.decision import Decision, OutgoingEvent
-from homecall.runtime.mongo.mongo import Database
+from homecall.runtime.mongo.client import Database
 from homecall.standard.clinics import Clinics
 from homecall.standard.rules import RuleSets, load_rule_sets
 from services.scheduler.domain import calls
