@@ -31,7 +31,7 @@ class Completion(Generic[S]):
     """(causation id, traceparent, events)"""
     measures: Sequence[Measure] = ()
     certain: bool = False
-    """Whether what is stored already would lead to the same bytes again, whoever completes it."""
+    """Whether what is stored already would lead to the same bytes again in any replica."""
 
 
 class Completing(Deciding[S, F]):
@@ -75,10 +75,13 @@ class Completing(Deciding[S, F]):
             for each in done:
                 self._end(each, ends[each.id], now, in_hand)
                 settled[each.id] = [causation_id for causation_id, _, _ in ends[each.id].said]
-            late = [] if result is None else [each for each in done if can_store_late(each, ends[each.id])]
+            late: list[Aggregate[S]] = []
+            first: list[Aggregate[S]] = []
+            for each in done:
+                (late if result is not None and can_store_late(each, ends[each.id]) else first).append(each)
             if late and result is not None:
                 result.beside.append(partial(self._store_late, late, now, in_hand))
-            pending = await self._store([each for each in done if each not in late], touched)
+            pending = await self._store(first, touched)
         return settled
 
     def _end(self, aggregate: Aggregate[S], end: Completion[S], now: datetime, in_hand: Collection[str]) -> None:
