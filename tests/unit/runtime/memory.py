@@ -9,6 +9,7 @@ import bson
 from pymongo import InsertOne, UpdateOne
 
 from homecall.runtime.mongo.client import Database, MongoCollection
+from tests.simulation.mongo import changed, matches
 
 Operation = InsertOne[Any] | UpdateOne
 
@@ -60,7 +61,7 @@ class MemoryCollection:
     ) -> list[dict[str, Any]]:
         del projection  # more than was asked for does no harm
         self._database.commands += 1
-        found = [_copy(doc) for doc in self.docs.values() if _matches(doc, query)]
+        found = [_copy(doc) for doc in self.docs.values() if matches(doc, query)]
         if sort:
             found.sort(key=lambda doc: doc[sort])
         return found[:limit] if limit else found
@@ -84,13 +85,13 @@ class MemoryCollection:
                 written += 1
                 continue
             old = self.docs.get(held._filter["_id"])
-            if old is None or not _matches(old, held._filter):
+            if old is None or not matches(old, held._filter):
                 continue
-            changed = _changed(old, held._doc)
-            if self._clashes(changed):
+            new = _copy(changed(old, held._doc))
+            if self._clashes(new):
                 duplicates += 1
                 continue
-            self.docs[changed["_id"]] = changed
+            self.docs[new["_id"]] = new
             written += 1
         if self.after_write is not None:
             self.after_write()
@@ -100,7 +101,7 @@ class MemoryCollection:
         self._database.commands += 1
         groups: dict[str, list[Any]] = {}
         for doc in self.docs.values():
-            if _matches(doc, match):
+            if matches(doc, match):
                 groups.setdefault(doc.get(by), []).append(doc.get(oldest))
         return [(value, len(least), min(least)) for value, least in groups.items()]
 
@@ -117,55 +118,3 @@ def _copy(doc: Mapping[str, Any]) -> dict[str, Any]:
     """What a database would give back: a value that BSON cannot hold fails here."""
     copy: dict[str, Any] = bson.decode(bson.encode(doc))
     return copy
-
-
-def _matches(doc: Mapping[str, Any], query: Mapping[str, Any]) -> bool:
-    return all(
-        any(_matches(doc, each) for each in asked) if name == "$or" else _fits(doc.get(name), name in doc, asked)
-        for name, asked in query.items()
-    )
-
-
-def _fits(value: Any, there: bool, asked: Any) -> bool:
-    if not isinstance(asked, Mapping):
-        return there and bool(value == asked)
-    return all(_holds(value, there, operator, operand) for operator, operand in asked.items())
-
-
-def _holds(value: Any, there: bool, operator: str, operand: Any) -> bool:
-    match operator:
-        case "$in":
-            return there and value in operand
-        case "$gte":
-            return there and bool(value >= operand)
-        case "$lte":
-            return there and bool(value <= operand)
-        case "$exists":
-            return there is operand
-        case "$ne":
-            return bool(value != operand)
-    raise NotImplementedError(operator)
-
-
-def _changed(old: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
-    doc = _copy(old)
-    paths = [*change.get("$set", {}), *change.get("$unset", {})]
-    for path in paths:
-        # MongoDB refuses a field of no name, and a change of a path and of one above it in one update.
-        assert all(path.split(".")), f"a field of no name in {path}"
-        assert not any(other != path and other.startswith(f"{path}.") for other in paths), f"paths clash at {path}"
-    for path, value in change.get("$set", {}).items():
-        *above, last = path.split(".")
-        part = doc
-        for name in above:
-            part = part.setdefault(name, {})
-        part[last] = value
-    for path in change.get("$unset", {}):
-        *above, last = path.split(".")
-        part = doc
-        for name in above:
-            part = part.get(name, {})
-        part.pop(last, None)
-    for name, number in change.get("$inc", {}).items():
-        doc[name] = doc.get(name, 0) + number
-    return _copy(doc)
