@@ -87,7 +87,7 @@ def senders_list(file: Annotated[Path, typer.Option(help="the list of senders, H
 
 @sms.command("stop")
 def sms_stop() -> None:
-    """Read phone numbers from standard input, a line each: they get no messages any more, whoever applies."""
+    """Read phone numbers from standard input, a line each: no request leads to a message to them any more."""
     from homecall.operations.sms import change
 
     change(stopped=True)

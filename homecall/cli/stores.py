@@ -102,7 +102,10 @@ def restore(
 
 def recover(
     file: Annotated[
-        Path | None, typer.Option("--backup", help="the backup that was restored; without: all anew")
+        Path | None,
+        typer.Option(
+            "--backup", help="the backup that was restored; without one, all topics are read from their beginning"
+        ),
     ] = None,
     service: Annotated[ServiceName, typer.Option(help="only this service")] = "all",
     as_json: Annotated[bool, typer.Option("--json", help="one object")] = False,

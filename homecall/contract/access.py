@@ -61,8 +61,8 @@ class Quota:
 
 KIB, MIB = 1024, 1024 * 1024
 # A request is 2 KiB, a roster of 30 doctors 8 KiB: a clinic gets 64 requests a second, four times the country's peak,
-# and a day's worth that was held up goes through within a minute. Reading is more, since whoever begins reads the
-# region's topics from their beginning.
+# and a day's worth that was held up goes through within a minute. Reading is more, since a new reader begins with the
+# oldest records of the region's topics.
 QUOTAS = {
     "clinic": Quota(128 * KIB, 4 * MIB, 25),
     "ministry": Quota(128 * KIB, 4 * MIB, 25),
@@ -151,7 +151,7 @@ def database_users(prefix: str = "homecall") -> tuple[DatabaseUser, ...]:
     """The users of the databases with this prefix: each service for its own, and who does what none of them may.
 
     ``reconcile`` compares three stores and changes none; ``erase`` is for what goes through all of them (erasing, and
-    sealing anew), ``migrate`` brings them up to date; ``backup`` reads everything.
+    encrypting again), ``migrate`` brings them up to date; ``backup`` reads everything.
     """
 
     def on(role: Role, *services: str) -> tuple[tuple[Role, str], ...]:

@@ -33,7 +33,7 @@ class Act:
     ``subject`` is the request or complaint it is about. ``repeats`` marks a request that was sent before under the same
     id, ``dead`` the reason of the dead letter that it must become. ``expected`` is what must become of a request
     (``accepted``, ``deferred`` or the code of a refusal) or of a complaint (``registered`` or ``refused``). ``news`` is
-    what to tell whoever watches.
+    what to tell the viewer.
     """
 
     at: datetime

@@ -45,7 +45,7 @@ class Special:
     """How an application differs from an ordinary one.
 
     ``patient``: of this person, if not a new one; ``over``: with these fields, None for one that is left out; ``flaw``:
-    what is wrong with its signature, a key of ``FLAWS``; ``news``: what to tell whoever watches.
+    what is wrong with its signature, a key of ``FLAWS``; ``news``: what to tell the viewer.
     """
 
     patient: dict[str, Any] | None = None

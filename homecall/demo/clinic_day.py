@@ -2,7 +2,7 @@
 
 It is Friday 23 October 2026. Sunday the 25th is a public holiday and moves to Monday, so what the portal takes on
 Friday evening waits for Saturday 09:00, and what it takes after Saturday noon for Tuesday 08:00 (C8.2, R5 to R8). The
-same number and seed give the same bytes, but for the signatures, which whoever asks for a plan has made.
+same number and seed give the same bytes, but for the signatures, which the caller makes.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ class _Maker:
             news = f"a doctor of {clinic_id} ({specialty}) falls ill: the visits from {clock} on move"
             self._do(at(DAY, clock), "doctor.unavailable", data, news=news)
         more = [*names["shagala-6"], self.clinics.doctor("shagala-6", 90, "gp", [])]
-        news = "shagala-6 sends its roster anew: one doctor more"
+        news = "shagala-6 sends its roster again: one doctor more"
         self._roster(at(DAY, "11:20"), self.clinics.roster("shagala-6", DAY, more, 2), news)
 
     def _calls_by_day(self) -> dict[str, dict[date, int]]:

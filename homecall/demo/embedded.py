@@ -6,7 +6,7 @@ The broker is the mock cluster inside librdkafka (it comes with ``confluent-kafk
 Not for production. What they cannot do, found by trying:
 
 - The broker keeps its log in memory: an end of the process is an end of the data. A partition keeps its newest 5 MiB;
-  a consumer that falls further behind loses what is older without an error, so whoever publishes in bulk has to wait
+  a consumer that falls further behind loses what is older without an error, so a publisher of many records has to wait
   for the consumers. Nothing is compacted.
 - It has no admin API. Topics are made at the start, with their partitions (`embedded_stack(topics=…)`), or appear
   with 4 partitions when a client asks for them (`touch_topics`).

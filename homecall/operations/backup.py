@@ -122,7 +122,7 @@ def _flat(contents: Contents) -> dict[str, Any]:
 
 
 class Reader:
-    """Reads a backup's portions in their order. Each use of ``portions`` begins anew.
+    """Reads a backup's portions in their order. Each use of ``portions`` starts from the beginning.
 
     ``Failure`` where it is none, is cut off, was altered, or is sealed with a key that is not there.
     """

@@ -83,7 +83,7 @@ def _init(directory: Path) -> None:
         except OSError as error:
             raise Failure(f"{directory}: cannot be written: {error.strerror}") from None
     trust_store, crls = (shlex.quote(str(directory.resolve() / name)) for name in (TRUST_STORE, CRLS))
-    print("For development only: whoever holds this directory signs as anybody. The services trust it with")
+    print("For development only: anyone with this directory can sign as anybody. The services trust it with")
     print("export HOMECALL_ENV=development HOMECALL_SIGNATURES=rsa")
     print(f"export HOMECALL_TRUST_STORE={trust_store} HOMECALL_CRLS={crls}")
 

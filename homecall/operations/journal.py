@@ -107,7 +107,7 @@ def register_from(
 
 
 def findings(register: Register) -> list[str]:
-    """What whoever signs the page has to know: numbers that no entry has, and numbers that two have."""
+    """What the person who signs the page has to know: numbers that no entry has, and numbers that two have."""
     missing = [str(first) if first == last else f"{first}-{last}" for first, last in register.gaps]
     return [
         *([f"numbers without an entry: {', '.join(missing)}: print it again once they are there"] if missing else []),

@@ -125,7 +125,7 @@ async def reading(
         await (consumer.seek_to_beginning() if from_beginning else consumer.seek_to_end())
         if since is not None:
             if await is_embedded(consumer):
-                # It finds no offset by a time: whoever reads leaves out what is older.
+                # It finds no offset by a time: the reader leaves out older records.
                 await consumer.seek_to_beginning()
             found = await consumer.offsets_for_times(dict.fromkeys(partitions, int(since.timestamp() * 1000)))
             for place, each in found.items():
@@ -277,7 +277,7 @@ async def connected(client: Any, settings: Settings) -> AsyncIterator[None]:
         yield
     except (KafkaError, RuntimeError, EOFError, TimeoutError, ConnectionError, ConsumerStoppedError) as error:
         if isinstance(error, BrokenPipeError):
-            raise  # whoever reads what is printed has gone: nothing of the broker's
+            raise  # the reader of our output is gone: no error of the broker
         raise await _away(settings, error) from None
     finally:
         await stop()

@@ -1,4 +1,4 @@
-"""``homecall keys reseal``: what is sealed under an older key is sealed anew under the current one."""
+"""``homecall keys reseal``: what is encrypted under an older key is encrypted again under the current one."""
 
 from __future__ import annotations
 

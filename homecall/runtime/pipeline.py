@@ -81,7 +81,7 @@ class Pipeline:
             raise Stopped
         batch_id = secrets.token_hex(4)
         async with self._idle:
-            # Every line that is logged until the batch is through, whoever writes it, names it.
+            # Every log line until the batch is done has its id.
             with bound_contextvars(batch=batch_id):
                 await self._carry_out(records, commit, batch_id)
 

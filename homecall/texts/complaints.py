@@ -255,7 +255,7 @@ _LINKED: Final = Text(
 
 
 def _registered(facts: ComplaintFacts) -> list[Text | None]:
-    """What C10.2 asks for: number and date, who received it, when and where the answer is to be had."""
+    """What C10.2 asks for: number and date, who received it, when and where the answer is given."""
     return [
         _REGISTERED.fill(number=_number(facts)),
         None if facts.registered_on is None else _REGISTERED_ON.fill(on=day(facts.registered_on)),

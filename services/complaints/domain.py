@@ -63,7 +63,7 @@ _LOOK_AGAIN = timedelta(minutes=10)
 _CALL_UNHEARD = timedelta(hours=24)
 """How long a complaint's file waits for a call of which nothing was heard: as long as any event for its subject."""
 _MOST_LINKED = 100
-"""Complaints that one names as linked: whoever sends thousands about one call fills no document with their ids."""
+"""Complaints that one names as linked: thousands of complaints about one call fill no document with their ids."""
 _FIRST_TRY, _LONGEST_TRY = timedelta(seconds=15), timedelta(minutes=15)
 """How soon a signature that could not be checked is tried again, and how rarely at most."""
 
@@ -975,7 +975,7 @@ class _Course:
         return term
 
     def pass_until(self, moment: datetime) -> None:
-        """Pass what was due before a command was given: the same command then finds the same state, whoever was first.
+        """Pass what was due before a command was given: the same command then finds the same state in either order.
 
         A deadline is met at its very moment; registration is done at its own.
         """

@@ -116,7 +116,7 @@ def schema(database: Database) -> Schema:
 
 
 def _but_claim(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """A claim is given and taken with the request's state, by whoever decides on it, and by nobody else."""
+    """A claim is given and taken with the request's state, by the replica that decides on it, and by no other."""
     return {name: value for name, value in fields.items() if name != "claim"}
 
 

@@ -2,9 +2,10 @@
 
 It works beside the batches and the timers and holds up neither. In each round: one query for what is due, one for the
 calls with phones and texts, one write that stores ``sending`` by compare-and-set (of several replicas one wins), the
-gateway, one write with the outcomes. Whoever dies after that first write leaves messages that nobody knows the outcome
-of: they become ``unknown`` when their lease is over, and are not sent again. Whoever stood still for that long must not
-send after it: another replica may have sent a newer message of the call, so the lease is checked at the last moment.
+gateway, one write with the outcomes. A process that dies after that first write leaves messages of unknown outcome:
+they become ``unknown`` when their lease is over, and are not sent again. A process that was suspended for that long
+must not send after it: another replica may have sent a newer message of the call, so the lease is checked at the last
+moment.
 """
 
 from __future__ import annotations

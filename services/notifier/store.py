@@ -140,7 +140,7 @@ class Receipts:
         there = await self._insert(new)
         if not there:
             return {}
-        # First named, then read: whoever reports in between finds the name, or has written before it is read.
+        # First named, then read: a report in between finds the name, or was written before the read.
         await self._collection.write([UpdateOne({"_id": key}, {"$set": new[key]}) for key in there])
         found = await self._collection.find({"_id": {"$in": there}})
         return {doc["_id"]: doc["said"] for doc in found if "said" in doc}

@@ -284,7 +284,7 @@ def _addressee(stage: Stage, language: PageLanguage) -> str:
 
 
 def _where(state: ComplaintState, place: int, language: PageLanguage) -> str:
-    """How the answer is to be had, and where: the place, or the address that it is sent to."""
+    """How and where the answer is given: the place, or the address that it is sent to."""
     how = coded(words.ANSWER_BY, state.answer_by or "", language)
     if state.answer_by == "by_hand":
         office = place_by_hand(state, place)

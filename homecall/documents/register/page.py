@@ -110,7 +110,7 @@ def refusal(entry: JournalEntry, language: PageLanguage) -> str:
 
 
 def told_by(entry: JournalEntry, language: PageLanguage) -> str:
-    """Who told the answer: whoever gave it aloud, the registrar else, or the cabinet for those who applied there.
+    """Who gave the answer: the person who said it, else the registrar, or the cabinet for those who applied there.
 
     Empty where it is not known.
     """

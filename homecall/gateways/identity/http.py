@@ -148,7 +148,7 @@ class HttpIdentity:
         round_.over = True
         for _ in range(round_.in_flight):
             # Our own time limit ended it. If the gateway answered no other call either, it counts as hanging:
-            # otherwise every look-up with a short limit would wait for it in vain.
+            # otherwise every look-up with a short limit would wait until its limit for nothing.
             if late and not round_.answered:
                 self._breaker.failed()
             else:

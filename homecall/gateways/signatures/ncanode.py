@@ -246,7 +246,7 @@ def _question(signed: Signed) -> dict[str, Any] | Invalid:
 def ncanode_from(settings: Settings) -> NcaNode:
     """The port over ``HOMECALL_NCANODE_URL``; see ``choice.verifier_from``.
 
-    In production an address other than this machine's must be ``https``: whoever stands between could call any
+    In production an address other than this machine's must be ``https``: a machine in between could call any
     signature sound, and reads IINs. The errors never repeat the address: it may hold a password.
     """
     from homecall.runtime.settings import SettingsError

@@ -1,6 +1,6 @@
 """Who signed a request or a complaint from the portal (C9.2, C13, R15): the port, its verdicts, and ``off``.
 
-A signature is a detached CMS over the RFC 8785 form of the data (``canonical``). What must hold, whoever checks it:
+A signature is a detached CMS over the RFC 8785 form of the data (``canonical``). What every verifier requires:
 
 - exactly one signer, whose certificate comes along: a request has one applicant. A second signature is refused rather
   than passed over;
@@ -57,7 +57,7 @@ class Signed:
 
     @property
     def unrevoked_until(self) -> datetime:
-        """Until when the certificate must not have been revoked: whoever holds a stolen key can date a request back,
+        """Until when the certificate must not have been revoked: the holder of a stolen key can date a request back,
         and before its record nobody had seen it.
         """
         return self.at if self.heard_at is None else max(self.at, self.heard_at)

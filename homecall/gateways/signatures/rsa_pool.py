@@ -37,7 +37,7 @@ _UNTRIED = Unavailable("the process that checks signatures keeps dying")
 
 
 class RsaPool:
-    """The port for ``rsa``: one worker process (or more), made at the first signature and made anew when it dies.
+    """The port for ``rsa``: a worker process (or more), started at the first signature, and again when it dies.
 
     The signature on which a worker dies is told apart from its neighbours, which get their own verdicts.
     """

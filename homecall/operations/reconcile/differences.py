@@ -17,7 +17,7 @@ _READ_AGAIN: Final = "have {} read {} again from that day on"
 _OF_NOTIFIER: Final = _READ_AGAIN.format("notifier", "intake-events and schedule-events")
 _OF_SCHEDULER: Final = _READ_AGAIN.format("scheduler", "intake-events and visits")
 _OF_INTAKE: Final = _READ_AGAIN.format("intake", "requests and schedule-events")
-_PAGE: Final = "put the page right from a backup: a number is never given anew"
+_PAGE: Final = "restore the page from a backup: a number is never given a second time"
 _DAY: Final = "put the doctors' day right from a backup, or tell the clinic and the patient which time holds"
 _RESTART: Final = "look at the log of {store}: its timers carry on what was begun; restart it if they stand still"
 
@@ -25,7 +25,7 @@ WAYS_OUT: Final[Mapping[str, str]] = {
     "number_missing": _PAGE,
     "number_differs": _PAGE,
     "number_gap": _PAGE,
-    "number_doubled": "tell the clinic which call keeps the number, and enter the other anew",
+    "number_doubled": "tell the clinic which call keeps the number, and enter the other call again",
     "number_without_request": _OF_INTAKE,
     "entry_missing": _OF_NOTIFIER,
     "entry_number_differs": "the number of intake's page holds: correct the entry by it, and print the page again",

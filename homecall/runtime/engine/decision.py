@@ -1,6 +1,6 @@
 """What a pure decision gives back: plain values that the pipeline carries out.
 
-Kept free of any driver, so that a ``domain.py`` may import it.
+Kept free of any driver, so that a domain may import it.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Decision(Generic[S]):
     """What an event, or a timer, leads to.
 
     ``state`` None means that nothing changes. ``others`` are the new states of other aggregates that change with it, by
-    id: whoever decides had their states among the facts. ``park`` keeps the event until its subject is known, or may be
+    id: their states were among the facts. ``park`` keeps the event until its subject is known, or may be
     changed. ``causation_id`` is the (causation id, traceparent) to which a timer's events belong, where that is not the
     timer itself but what it took up; ``unpark`` with it: what was parked meanwhile is decided, in the order it came.
     """

@@ -38,7 +38,7 @@ class PublishedEvents:
         self.slack = _SLACK
         self._file = tempfile.NamedTemporaryFile(prefix="homecall-recall-")  # noqa: SIM115  # closed with it
         self._db = sqlite3.connect(self._file.name, isolation_level=None)
-        # It is made anew for each recovery: nothing of it need outlive this process.
+        # Each recovery has its own: nothing of it has to outlive this process.
         self._db.execute("PRAGMA journal_mode = OFF")
         self._db.execute("PRAGMA synchronous = OFF")
         self._db.execute(

@@ -142,7 +142,7 @@ class Schema:
         mark = (await self._marks()).get(migration.name, {})
         if "finished_at" in mark and not again:
             return
-        # Whoever else runs it notes a place, too; each has done all that stands before the place it notes.
+        # Another run notes its place, too; each has done all that comes before the place that it notes.
         after = None if again or dry else mark.get("after")
         progress = Progress()
         while docs := await self._portion(migration, after):
