@@ -126,7 +126,7 @@ def ids_of_the_moment() -> AbstractContextManager[None]:
 
 def nothing_remembered() -> AbstractContextManager[None]:
     """A record that comes again is decided again."""
-    return _instead(Aggregate, "heard", lambda _self, _causation_id: False)
+    return _instead(Aggregate, "is_processed", lambda _self, _causation_id: False)
 
 
 def cleared_before_sent() -> AbstractContextManager[None]:

@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from tests.faults.broken import DEFECTS
+from tests.simulation.mutants import MUTANTS
+
 ROOT = Path(__file__).parents[2]
 SEEDS = 100
 EASY = ("commit_first", "no_compare_and_set", "races_always_won", "ids_of_the_moment", "sms_sent_again")
@@ -49,6 +52,20 @@ def test_the_judges_find_built_in_defects() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     summary = json.loads(done.stdout)
     assert summary["controls_caught"] == summary["controls"] == len(EASY)
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_each_mutant_changes_what_is_there(name: str) -> None:
+    """One that names what has been renamed would end ``make simulate ARGS="--mutants"``."""
+    with MUTANTS[name]():
+        pass
+
+
+@pytest.mark.parametrize("defect", DEFECTS)
+def test_each_defect_of_the_fault_tests_changes_what_is_there(defect: str) -> None:
+    command = [sys.executable, "-c", f"from tests.faults import broken; broken.DEFECTS[{defect!r}]()"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_failing_history_is_shown_shorter() -> None:
