@@ -20,7 +20,7 @@ from typing import Any
 from bench import growth, report
 from bench.stage import CHAIN, HOP, TWO_REPLICAS, USUAL, Measured, Stage, a_stage
 from homecall.contract.topics import SERVICES
-from tests import stack
+from tests.infrastructure import stack
 
 RAW = Path("build/bench/raw.json")
 PER_SECOND = 50.0

@@ -10,7 +10,7 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from tests.world import MONDAY
+from tests.factories import MONDAY
 
 _CHUNK = 2_000
 _DAYS = 180

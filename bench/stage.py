@@ -27,8 +27,10 @@ from pymongo import MongoClient
 from bench import bare
 from homecall.contract.topics import INTAKE_EVENTS, REQUESTS, STATUS, TOPIC_OF_TYPE, TYPE_PREFIX
 from homecall.contract.types import iin_check_digit
-from tests import stack
-from tests.world import MONDAY, Process, a_clinic, a_doctor, a_request, a_roster, contract_configs, contract_topics
+from tests.factories import MONDAY, a_clinic, a_doctor, a_request, a_roster
+from tests.infrastructure import stack
+from tests.infrastructure.process import Process
+from tests.infrastructure.world import contract_configs, contract_topics
 
 CLINICS, DOCTORS = 40, 12
 """A region's clinics; with 24 visits a doctor they have room for 11,500 calls on a day."""

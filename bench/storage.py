@@ -19,18 +19,9 @@ from pymongo import MongoClient
 from homecall.contract.topics import TOPICS
 from homecall.demo.embedded import until
 from homecall.operations.backup import COLLECTIONS
-from tests import stack
-from tests.world import (
-    MONDAY,
-    World,
-    a_clinic,
-    a_doctor,
-    a_request,
-    a_roster,
-    a_world,
-    contract_configs,
-    contract_topics,
-)
+from tests.factories import MONDAY, a_clinic, a_doctor, a_request, a_roster
+from tests.infrastructure import stack
+from tests.infrastructure.world import World, a_world, contract_configs, contract_topics
 
 _CLINICS = 4
 _SERVICES = ("intake", "scheduler", "notifier", "complaints")

@@ -1,4 +1,4 @@
-"""What every test may ask for. Where the servers come from stands in tests/stack.py."""
+"""What every test may ask for. Where the servers come from stands in tests/infrastructure/stack."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from pymongo import MongoClient
 from xdist.scheduler import LoadScopeScheduling
 
-from tests import stack, turns
+from tests.infrastructure import stack, turns
 
 # The longest files first, so that no process is left with one of them at the end.
 _LONGEST_FIRST = ("faults", "integration", "deploy", "contract", "supply", "unit")

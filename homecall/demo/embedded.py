@@ -15,7 +15,7 @@ Not for production. What they cannot do, found by trying:
   group that had a member before waits for the session timeout less 1 s.
 - A record's key, headers and timestamp come back as sent, but the answer to a producer carries a made-up timestamp.
   No record is too large, offsets by timestamp are not found, and an admin client cannot read a group's offsets.
-- What the database does otherwise than MongoDB stands in tests/stack.py.
+- What the database does otherwise than MongoDB stands in tests/infrastructure/stack/mongo.py.
 """
 
 from __future__ import annotations

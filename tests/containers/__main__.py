@@ -27,7 +27,7 @@ from homecall.contract.topics import SERVICES
 from homecall.demo.embedded import free_port
 from tests.containers import standins
 from tests.containers.engine import Engine, NoEngineError, an_engine
-from tests.stack import ROOT, until
+from tests.infrastructure.stack import ROOT, until
 
 COMPOSE = ROOT / "deploy" / "compose.yaml"
 EXAMPLES = ROOT / "docs" / "examples"

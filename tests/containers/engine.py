@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.stack import until
+from tests.infrastructure.stack import until
 
 # The engine; and what the stand-ins are made of.
 PACKAGES = ("docker.io", "iptables", "iproute2", "docker-compose", "python3-venv", "openjdk-17-jre-headless")

@@ -16,9 +16,9 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests import stack
 from tests.containers.engine import Engine
 from tests.deploy.debian import program
+from tests.infrastructure import stack
 
 SHELL = ("base-files", "base-passwd", "bash", "dash", "coreutils", "grep", "sed", "findutils", "hostname", "libc-bin")
 PYTHON = (*SHELL, "python3", "python3-venv", "ca-certificates", "netbase")

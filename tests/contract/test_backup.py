@@ -16,9 +16,9 @@ import pytest
 from pymongo import MongoClient
 
 from homecall.operations.backup import COLLECTIONS
-from tests import stack
 from tests.contract.test_migrate import homecall
 from tests.contract.test_reconcile import Services
+from tests.infrastructure import stack
 
 Dump = dict[str, list[bytes]]
 

@@ -34,8 +34,8 @@ from homecall.runtime.failures import Awaited, Refused, Transient
 from homecall.runtime.mongo.client import Database, MongoCollection
 from homecall.runtime.mongo.errors import OF_A_DOCUMENT, caused_by_document, outage, place_of
 from homecall.runtime.mongo.probe import COLLECTION, Probe
-from tests import stack
 from tests.faults.harness.proxy import Proxy
+from tests.infrastructure import stack
 
 # What servers have answered while they recovered, stepped down, moved data or had no primary; and codes of nobody.
 OUTAGES = [1, 6, 8, 26, 43, 50, 64, 76, 79, 82, 91, 96, 100, 112, 133, 134, 150, 189, 202, 211, 225, 237, 246, 262]

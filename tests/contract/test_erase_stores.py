@@ -26,7 +26,7 @@ from homecall.runtime.mongo.client import Database
 from homecall.runtime.mongo.moments import millis
 from services.intake.domain.state import Cause, RequestState
 from services.intake.store import IntakeStore, sealed_place
-from tests import stack
+from tests.infrastructure import stack
 from tests.unit.intake import office as desk
 
 VISIT = date(2030, 5, 6)

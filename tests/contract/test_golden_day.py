@@ -6,9 +6,9 @@ Where one is not, the test says where: topic, index and field, or store, id and 
 
 from __future__ import annotations
 
-from tests import stack
 from tests.contract.golden_day import recording
 from tests.contract.golden_day.__main__ import load, play
+from tests.infrastructure import stack
 
 
 async def test_the_day_is_said_and_stored_as_it_was_recorded(mongo: stack.Server, mongo_prefix: str) -> None:

@@ -30,8 +30,8 @@ from services.complaints.store import ComplaintStore
 from services.intake.domain.state import RequestState
 from services.intake.store import IntakeStore
 from services.intake.store import schema as intake_schema
-from tests import stack
 from tests.contract.test_reconcile import CLINIC, FRIDAY, Services
+from tests.infrastructure import stack
 from tests.unit.intake import office as desk
 
 OLD = {

@@ -24,11 +24,11 @@ from homecall.runtime.clock import SystemClock
 from homecall.runtime.settings import Settings
 from services.notifier.domain.facts import clinic_facts
 from services.notifier.handler import Notifier, NotifierEngine
-from tests import stack
+from tests.factories import iin
+from tests.infrastructure import stack
 from tests.unit.intake import office as desk
 from tests.unit.scheduler import office as planning
 from tests.unit.standard.local_times import at
-from tests.world import iin
 
 CLINIC, NO_ROSTER = "samal-3", "tal-1"
 FRIDAY, SATURDAY = date(2026, 11, 20), date(2026, 11, 21)

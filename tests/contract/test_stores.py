@@ -37,7 +37,7 @@ from services.notifier.store import Calls, Mailings, OptOuts, Receipts
 from services.scheduler.domain.bookings import Call
 from services.scheduler.domain.clinic_day import ClinicDay, Mark
 from services.scheduler.store import SchedulerStore
-from tests import stack
+from tests.infrastructure import stack
 from tests.unit.intake import office as intake
 from tests.unit.runtime.tally import Tally, subject, tallies
 from tests.unit.scheduler import office as scheduler

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stack import CACHE
+from tests.infrastructure.stack import CACHE
 
 
 @functools.cache

@@ -14,7 +14,7 @@ import yaml
 
 from homecall.cli.reference import METRICS, _name
 from tests.deploy.debian import program
-from tests.stack import ROOT
+from tests.infrastructure.stack import ROOT
 
 PROMETHEUS = ROOT / "deploy" / "prometheus"
 RULES, ALERTS = PROMETHEUS / "homecall.rules.yml", PROMETHEUS / "homecall.alerts.yml"

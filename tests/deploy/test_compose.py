@@ -15,7 +15,7 @@ from homecall.cli import alive
 from homecall.contract.topics import SERVICES
 from homecall.runtime.settings import PORTS, load_settings
 from tests.containers.__main__ import STAND_INS
-from tests.stack import ROOT
+from tests.infrastructure.stack import ROOT, SOURCES
 
 DEPLOY = ROOT / "deploy"
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
@@ -115,14 +115,14 @@ def test_the_address_of_the_runbooks_can_be_set(tmp_path: Path) -> None:
 
 
 def test_everything_runs_on_one_version_of_kafka() -> None:
-    jars = re.search(r"<version>(4[\d.]+)</version>", (ROOT / "tests" / "stack" / "pom.xml").read_text("utf-8"))
+    jars = re.search(r"<version>(4[\d.]+)</version>", (SOURCES / "pom.xml").read_text("utf-8"))
     assert jars is not None
     cluster = yaml.safe_load_all((DEPLOY / "kubernetes" / "kafka" / "cluster.yaml").read_text("utf-8"))
     (kafka,) = (each["spec"]["kafka"] for each in cluster if each["kind"] == "Kafka")
     images = {each["image"] for name, each in COMPOSE["services"].items() if name.startswith("kafka")}
     assert images == {f"${{KAFKA_IMAGE:-apache/kafka:{jars[1]}}}"}
     assert kafka["version"] == jars[1]
-    assert f'"apache/kafka:{jars[1]}"' in (ROOT / "tests" / "stack.py").read_text("utf-8")
+    assert f'"apache/kafka:{jars[1]}"' in (SOURCES / "ways.py").read_text("utf-8")
     assert f"the same version, {jars[1]}" in (ROOT / "docs" / "operations.md").read_text("utf-8")
     assert STAND_INS["KAFKA_IMAGE"].endswith(f":{jars[1]}")
 

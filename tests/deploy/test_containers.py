@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.containers.__main__ import NOT_TRIED
-from tests.stack import ROOT
+from tests.infrastructure.stack import ROOT
 
 COMMAND = [sys.executable, "-m", "tests.containers"]
 

@@ -18,7 +18,7 @@ import yaml
 
 from homecall.runtime.service import GAUGE_SECONDS
 from tests.deploy.debian import program
-from tests.stack import ROOT
+from tests.infrastructure.stack import ROOT
 
 DEPLOY = ROOT / "deploy"
 RULES = [DEPLOY / "prometheus" / f"homecall.{name}.yml" for name in ("rules", "alerts")]

@@ -23,7 +23,7 @@ from homecall.contract.topics import SERVICES, TOPICS, read_by
 from homecall.runtime.encryption import BadKeys, key_ring, keys_object
 from homecall.runtime.settings import Settings, SettingsError, load_settings
 from tests.deploy.crds import SCHEMAS
-from tests.tls import Authority
+from tests.infrastructure.tls import Authority
 
 ROOT = Path(__file__).resolve().parents[2]
 KUBERNETES = ROOT / "deploy" / "kubernetes"

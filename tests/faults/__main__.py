@@ -11,9 +11,9 @@ import re
 import signal
 import sys
 
-from tests import stack
 from tests.faults.harness import scenarios
 from tests.faults.harness.run import Options, carry_out, summary, table, tell
+from tests.infrastructure import stack
 
 LONGEST_SECONDS = 900
 """Of a scenario without the soak's own time: whatever has not ended by then hangs."""

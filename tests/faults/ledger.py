@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from homecall.demo.rules import missing, overloads
-from tests.world import Heard
+from tests.infrastructure.reader import Heard
 
 _TRANSPORT = {"traceparent"}
 _RANK = {

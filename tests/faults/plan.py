@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from homecall.contract.types import ZONE
+from tests.factories import a_clinic, a_complaint, a_doctor, a_request, a_roster
 from tests.faults.ledger import Ledger
-from tests.world import a_clinic, a_complaint, a_doctor, a_request, a_roster
 
 OPENING = datetime(2026, 11, 23, 8, 0, tzinfo=ZONE)
 DOCTORS = 9

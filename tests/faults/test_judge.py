@@ -14,6 +14,7 @@ import pytest
 from homecall.contract.events import ClinicPublished, RequestSubmitted, RosterPublished
 from homecall.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
 from homecall.runtime.failpoint import PLACES
+from tests.factories import MONDAY, a_request
 from tests.faults.harness import kills, replays, scenarios, texts
 from tests.faults.harness.feed import AT_ONCE, Plan
 from tests.faults.harness.growth import Sample, growth
@@ -21,7 +22,7 @@ from tests.faults.harness.history import COUNTED, History, late
 from tests.faults.harness.proxy import command_of
 from tests.faults.harness.run import Report, summary
 from tests.faults.ledger import Ledger
-from tests.world import MONDAY, Heard, a_request
+from tests.infrastructure.reader import Heard
 
 REQUEST = a_request("clinic-1", 1, MONDAY)
 OTHER = a_request("clinic-1", 2, MONDAY)

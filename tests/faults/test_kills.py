@@ -13,11 +13,12 @@ from types import MappingProxyType
 
 import pytest
 
-from tests import stack
 from tests.faults import plan as plans
 from tests.faults.harness.texts import a_gateway, kept_messages, messages_wait
 from tests.faults.ledger import Ledger
-from tests.world import Process, World, a_world, contract_configs, contract_topics
+from tests.infrastructure import stack
+from tests.infrastructure.process import Process
+from tests.infrastructure.world import World, a_world, contract_configs, contract_topics
 
 SERVICES = ("intake", "scheduler", "notifier", "complaints")
 SEED = 20261123

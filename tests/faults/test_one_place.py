@@ -6,9 +6,10 @@ from collections import Counter
 
 import pytest
 
-from tests import stack
+from tests.factories import MONDAY, a_clinic, a_doctor, a_request, a_roster
+from tests.infrastructure import stack
+from tests.infrastructure.world import World
 from tests.integration.conftest import fresh_world
-from tests.world import MONDAY, World, a_clinic, a_doctor, a_request, a_roster
 
 REQUESTS = 200
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from tests import stack
-from tests.world import World, a_world, contract_configs, contract_topics
+from tests.infrastructure import stack
+from tests.infrastructure.world import World, a_world, contract_configs, contract_topics
 
 NewWorld = Callable[..., AbstractContextManager[World]]
 

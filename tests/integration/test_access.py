@@ -43,9 +43,11 @@ from homecall.demo.clinics import UNKNOWN
 from homecall.demo.embedded import free_port
 from homecall.operations.access import acl_arguments, as_json, quota_arguments
 from homecall_client import Outgoing, record_of, signed
-from tests import stack
-from tests.tls import Authority
-from tests.world import MONDAY, Process, World, a_clinic, a_complaint, a_request, a_world
+from tests.factories import MONDAY, a_clinic, a_complaint, a_request
+from tests.infrastructure import stack
+from tests.infrastructure.process import Process
+from tests.infrastructure.tls import Authority
+from tests.infrastructure.world import World, a_world
 
 CLINICS = ("samal-1", "baiterek-2", "qarlygash-3", "juldyz-4", "aqqu-5", "shagala-6", "tumar-7")
 _OPERATIONS = {

@@ -20,8 +20,10 @@ from pymongo import MongoClient
 
 from homecall.contract import topics
 from homecall.contract.topics import TYPE_PREFIX
+from tests.factories import MONDAY, a_clinic, a_doctor, a_request, a_roster, iin
+from tests.infrastructure.reader import Heard
+from tests.infrastructure.world import World
 from tests.integration.conftest import NewWorld
-from tests.world import MONDAY, Heard, World, a_clinic, a_doctor, a_request, a_roster, iin
 
 CLINIC = "clinic-1"
 LANGUAGES = ("kk", "ru", "en")

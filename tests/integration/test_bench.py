@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import stack
+from tests.infrastructure import stack
 
 
 @pytest.mark.alone

@@ -21,8 +21,10 @@ from aiokafka.record.util import calc_crc32c, encode_varint
 
 from homecall.contract.topics import CLINICS, DEAD_LETTERS, INTAKE_EVENTS, REQUESTS, STATUS, Topic
 from homecall_client import Homecall
+from tests.factories import MONDAY, a_clinic, a_request
+from tests.infrastructure.reader import Heard
+from tests.infrastructure.world import World
 from tests.integration.conftest import NewWorld
-from tests.world import MONDAY, Heard, World, a_clinic, a_request
 
 MIB = 1024 * 1024
 ROOM = 192 * MIB

@@ -24,9 +24,11 @@ from homecall.contract import topics
 from homecall.contract.topics import TYPE_PREFIX
 from homecall.demo.embedded import free_port
 from homecall.gateways.signatures.dev_authority import DevAuthority
+from tests.factories import MONDAY, a_clinic, a_doctor, a_request, a_roster, iin
+from tests.infrastructure.reader import Heard
+from tests.infrastructure.sms_gateway import ACCEPT, BUSY, CUT, REFUSE, SmsGateway
+from tests.infrastructure.world import World
 from tests.integration.conftest import NewWorld
-from tests.sms_gateway import ACCEPT, BUSY, CUT, REFUSE, SmsGateway
-from tests.world import MONDAY, Heard, World, a_clinic, a_doctor, a_request, a_roster, iin
 
 CLINIC = "clinic-1"
 OTHER = "clinic-2"

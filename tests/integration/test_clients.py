@@ -22,9 +22,10 @@ from homecall.operations.kafka import read_to_end
 from homecall.runtime.kafka.senders import SENDER, Senders
 from homecall.runtime.settings import Settings
 from homecall_client import Homecall, NoAnswerError
-from tests import stack
+from tests.factories import MONDAY, a_clinic, a_doctor, a_request, a_roster
+from tests.infrastructure import stack
+from tests.infrastructure.world import World
 from tests.integration.conftest import NewWorld
-from tests.world import MONDAY, World, a_clinic, a_doctor, a_request, a_roster
 
 SOURCE = "/clinics/samal-1"
 NOBODY = "0f1d3c52-0a6e-4b8e-9c57-2f1f0c4f5a11"

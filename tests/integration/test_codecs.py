@@ -17,8 +17,9 @@ from aiokafka.record.util import calc_crc32c
 from confluent_kafka import Producer
 
 from homecall.contract.topics import CLINICS, INTAKE_EVENTS, REQUESTS, TYPE_PREFIX, Topic
+from tests.factories import MONDAY, a_clinic, a_request
+from tests.infrastructure.world import World
 from tests.integration.conftest import NewWorld
-from tests.world import MONDAY, World, a_clinic, a_request
 
 CODECS = ("gzip", "snappy", "lz4", "zstd")
 CP1251 = "Клиника".encode("cp1251")

@@ -29,8 +29,8 @@ from homecall.gateways.signatures.rsa_pool import read_trust_store
 from homecall.operations.kafka import read_to_end
 from homecall.runtime.kafka.producer import Producer
 from homecall.runtime.settings import load_settings
-from tests import stack
 from tests.contract.goldens import compact, examples, headers
+from tests.infrastructure import stack
 
 CLINIC = examples("valid", ("clinic.published",))[0].data
 DESK, PHONE = (example.data for example in examples("valid", ("request.submitted",))[:2])

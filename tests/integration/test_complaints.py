@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 from pypdf import PdfReader
 
+from tests.factories import MONDAY, a_clinic, iin
+from tests.infrastructure.world import World
 from tests.integration.conftest import NewWorld
-from tests.world import MONDAY, World, a_clinic, iin
 
 CLINIC = "samal-3"
 REQUEST = "3b1f8e52-6c4d-4a7e-9b0a-1d2e3f405162"

@@ -5,9 +5,9 @@ The short form of the scenario `commits-cut` of `make faults`.
 
 from __future__ import annotations
 
-from tests import stack
 from tests.faults.harness import cuts
-from tests.world import contract_configs, contract_topics
+from tests.infrastructure import stack
+from tests.infrastructure.world import contract_configs, contract_topics
 
 
 def test_a_connection_that_closes_during_a_commit_ends_nothing(kafka: stack.Server) -> None:

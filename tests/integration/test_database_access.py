@@ -1,6 +1,6 @@
 """MongoDB with TLS, passwords and roles: the services' work passes, each forbidden act is refused and told in one line.
 
-The users are those of ``homecall access --format mongodb-json``. What asks for them is `tests/stack/mongo_front.py`,
+The users are those of ``homecall access --format mongodb-json``. What asks for them is ``mongo_front.py``, which stands
 before a database of the tests that has neither TLS nor passwords: it proves what we send and what we make of the
 answers, and not MongoDB. The same handshake is held against a server of others where FerretDB is at hand
 (HOMECALL_TEST_FERRETDB names its program): it asks for passwords, and knows no roles.
@@ -29,20 +29,11 @@ from homecall.contract.topics import INTAKE, NOTIFIER, SERVICES
 from homecall.demo.embedded import Child, database_answers, free_port
 from homecall.runtime.failures import Refused, Transient
 from homecall.runtime.mongo.client import Database
-from tests import stack
-from tests.tls import Authority
-from tests.world import (
-    MONDAY,
-    Process,
-    World,
-    a_clinic,
-    a_doctor,
-    a_request,
-    a_roster,
-    a_world,
-    contract_configs,
-    contract_topics,
-)
+from tests.factories import MONDAY, a_clinic, a_doctor, a_request, a_roster
+from tests.infrastructure import stack
+from tests.infrastructure.process import Process
+from tests.infrastructure.tls import Authority
+from tests.infrastructure.world import World, a_world, contract_configs, contract_topics
 
 PREFIX = f"guarded_{secrets.token_hex(4)}"
 REFUSED = "MongoDB refuses the user or the password in HOMECALL_MONGO_URL"

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests import stack
+from tests.factories import MONDAY, a_clinic, a_doctor, a_request, a_roster
 from tests.faults.harness.proxy import Proxy
+from tests.infrastructure import stack
+from tests.infrastructure.process import Process
 from tests.integration.conftest import NewWorld
-from tests.world import MONDAY, Process, a_clinic, a_doctor, a_request, a_roster
 
 WORK = {"find", "aggregate", "insert", "update", "createIndexes", "listIndexes", "listCollections"}
 WRITES = {"insert", "update"}

@@ -21,8 +21,8 @@ from homecall.contract.topics import CLINICS, JOURNAL
 from homecall.contract.types import Event
 from homecall.operations.kafka import Message, send
 from homecall.runtime.settings import load_settings
-from tests import stack
 from tests.contract.goldens import examples
+from tests.infrastructure import stack
 
 CLINIC = ClinicPublished.model_validate(examples("valid", ("clinic.published",))[0].data)
 FIRST, AT_THE_DAY_S_END, REFUSED = (

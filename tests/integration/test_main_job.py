@@ -19,8 +19,10 @@ import pytest
 from homecall.contract.events import MODELS
 from homecall.contract.topics import BY_NAME, TOPIC_OF_TYPE, TYPE_PREFIX
 from homecall.contract.types import ZONE
+from tests.factories import MONDAY, a_clinic, a_doctor, a_request, a_roster, iin
+from tests.infrastructure.reader import Heard
+from tests.infrastructure.world import World
 from tests.integration.conftest import NewWorld
-from tests.world import MONDAY, Heard, World, a_clinic, a_doctor, a_request, a_roster, iin
 
 OPENING = MONDAY.replace(hour=8)
 SUBMITTED = OPENING + timedelta(seconds=5)

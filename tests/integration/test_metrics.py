@@ -13,8 +13,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from homecall.contract.topics import SERVICES, read_by
+from tests.factories import MONDAY, a_clinic, a_doctor, a_request, a_roster
+from tests.infrastructure.world import World
 from tests.integration.conftest import NewWorld
-from tests.world import MONDAY, World, a_clinic, a_doctor, a_request, a_roster
 
 CLINIC, FULL = "clinic-1", "clinic-2"
 TODAY = MONDAY.date()

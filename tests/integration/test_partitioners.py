@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 from homecall.contract.topics import REQUESTS
+from tests.factories import MONDAY, a_clinic, a_doctor, a_request, a_roster
 from tests.integration.conftest import NewWorld
-from tests.world import MONDAY, a_clinic, a_doctor, a_request, a_roster
 
 CLINIC = "elsewhere"
 

@@ -24,10 +24,11 @@ import yaml
 from homecall.contract.topics import SERVICES
 from homecall.demo.embedded import free_port
 from tests.deploy.debian import program
+from tests.factories import MONDAY, a_clinic, a_doctor, a_request, a_roster
+from tests.infrastructure.stack import ROOT, until
+from tests.infrastructure.world import World
 from tests.integration.conftest import NewWorld
 from tests.integration.test_metrics import A_COMPLAINT, CLINIC, FULL, TRAFFIC, last, of
-from tests.stack import ROOT, until
-from tests.world import MONDAY, World, a_clinic, a_doctor, a_request, a_roster
 
 DEPLOY = ROOT / "deploy"
 DASHBOARDS = sorted((DEPLOY / "grafana" / "dashboards").glob("*.json"))

@@ -15,9 +15,10 @@ from pymongo import MongoClient
 
 from homecall.contract.topics import INTAKE_EVENTS, SCHEDULE_EVENTS
 from homecall.demo.embedded import free_port
-from tests import stack
+from tests.factories import MONDAY, a_clinic, a_doctor, a_request, a_roster
+from tests.infrastructure import stack
+from tests.infrastructure.world import World
 from tests.integration.conftest import NewWorld
-from tests.world import MONDAY, World, a_clinic, a_doctor, a_request, a_roster
 
 CLINIC, DAY = "clinic-1", MONDAY.date().isoformat()
 

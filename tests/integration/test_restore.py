@@ -16,9 +16,10 @@ from confluent_kafka.admin import AdminClient
 from pymongo import MongoClient
 
 from homecall.operations.backup import COLLECTIONS
+from tests.factories import MONDAY, a_clinic, a_complaint, a_doctor, a_request, a_roster
 from tests.faults.ledger import Ledger
+from tests.infrastructure.world import World
 from tests.integration.conftest import NewWorld
-from tests.world import MONDAY, World, a_clinic, a_complaint, a_doctor, a_request, a_roster
 
 CLINICS = ("clinic-1", "clinic-2")
 SUNDAY_EVENING = MONDAY - timedelta(hours=13)

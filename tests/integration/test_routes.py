@@ -10,8 +10,9 @@ from pathlib import Path
 
 from pypdf import PdfReader
 
+from tests.factories import MONDAY, a_clinic, a_doctor, a_request, a_roster
+from tests.infrastructure.world import World
 from tests.integration.conftest import NewWorld
-from tests.world import MONDAY, World, a_clinic, a_doctor, a_request, a_roster
 
 
 def routes(world: World, *arguments: str) -> subprocess.CompletedProcess[bytes]:

@@ -18,21 +18,12 @@ from confluent_kafka.admin import AdminClient
 
 from homecall.contract.topics import SERVICES, TOPICS
 from homecall.demo.embedded import free_port
-from tests import stack
+from tests.factories import MONDAY, a_clinic, a_doctor, a_request, a_roster
+from tests.infrastructure import stack
+from tests.infrastructure.process import Process
+from tests.infrastructure.sms_gateway import SmsGateway
+from tests.infrastructure.world import World, a_world, contract_configs, contract_topics
 from tests.integration.conftest import NewWorld, fresh_world
-from tests.sms_gateway import SmsGateway
-from tests.world import (
-    MONDAY,
-    Process,
-    World,
-    a_clinic,
-    a_doctor,
-    a_request,
-    a_roster,
-    a_world,
-    contract_configs,
-    contract_topics,
-)
 
 START_SECONDS = 3.0
 STOP_SECONDS = 10.0

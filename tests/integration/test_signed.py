@@ -19,9 +19,10 @@ from cryptography import x509
 from homecall.demo.embedded import free_port
 from homecall.gateways.signatures.canonical import canonical
 from homecall.gateways.signatures.dev_authority import CRLS, TRUST_STORE, DevAuthority
+from tests.factories import MONDAY, a_clinic, a_doctor, a_request, a_roster, iin
+from tests.infrastructure.world import World
 from tests.integration.conftest import NewWorld
 from tests.integration.test_service_life import RSS_MIB, START_SECONDS, rss_mib
-from tests.world import MONDAY, World, a_clinic, a_doctor, a_request, a_roster, iin
 
 TODAY = MONDAY.date()
 CLINIC = "samal-3"

@@ -16,9 +16,11 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
+from tests.factories import MONDAY, a_clinic, a_doctor, a_request, a_roster
+from tests.infrastructure.process import Process
+from tests.infrastructure.sms_gateway import ACCEPT, HANG, SECRET, SmsGateway, post_report
+from tests.infrastructure.world import World
 from tests.integration.conftest import NewWorld
-from tests.sms_gateway import ACCEPT, HANG, SECRET, SmsGateway, post_report
-from tests.world import MONDAY, Process, World, a_clinic, a_doctor, a_request, a_roster
 
 CLINIC = "clinic-1"
 SETTINGS = {

@@ -19,7 +19,7 @@ from pymongo import MongoClient, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
 from homecall.demo.embedded import Child, DidNotStartError, embedded_stack, touch_topics, until
-from tests import stack
+from tests.infrastructure import stack
 
 TOPIC, WHOLE = "homecall.stack-test.v1", "homecall.stack-test-whole.v1"
 TOPICS = {TOPIC: 6, WHOLE: 1}

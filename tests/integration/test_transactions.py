@@ -14,8 +14,10 @@ from confluent_kafka import Producer
 from homecall.contract.topics import CLINICS, INTAKE_EVENTS, REQUESTS, TOPIC_OF_TYPE, TYPE_PREFIX
 from homecall.operations.kafka import read_to_end
 from homecall.runtime.settings import load_settings
+from tests.factories import MONDAY, a_clinic, a_request
+from tests.infrastructure.process import Process
+from tests.infrastructure.world import World
 from tests.integration.conftest import NewWorld
-from tests.world import MONDAY, Process, World, a_clinic, a_request
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,9 @@ from datetime import timedelta
 import pytest
 
 from homecall.contract.topics import INTAKE_EVENTS, REQUESTS, STATUS
+from tests.factories import MONDAY, a_clinic, a_request
+from tests.infrastructure.world import World
 from tests.integration.conftest import NewWorld
-from tests.world import MONDAY, World, a_clinic, a_request
 
 CLINICS = [f"clinic-{number}" for number in range(12)]
 

@@ -24,7 +24,7 @@ from typer.testing import CliRunner
 from homecall.cli.main import app
 from homecall.demo.embedded import free_port
 from homecall.operations.failure import Failure
-from tests import stack
+from tests.infrastructure import stack
 
 README = stack.ROOT / "README.md"
 PAGES = sorted((stack.ROOT / "docs").glob("*.md")) + sorted((stack.ROOT / "clients").glob("*/README.md"))

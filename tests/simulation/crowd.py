@@ -12,7 +12,7 @@ from typing import Any
 
 from homecall.contract.topics import BY_NAME, TOPIC_OF_TYPE, TYPE_PREFIX
 from tests.faults import plan as plans
-from tests.world import Heard
+from tests.infrastructure.reader import Heard
 
 _OTHERWISE = 3
 Event = tuple[str, Mapping[str, Any]]

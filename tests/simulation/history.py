@@ -19,13 +19,13 @@ from homecall.contract.topics import SERVICES
 from homecall.operations.serve import build
 from tests.faults import plan as plans
 from tests.faults.ledger import Message
+from tests.infrastructure.reader import Heard
 from tests.simulation.crowd import Crowd, stated_at
 from tests.simulation.faults import Fault, draw
 from tests.simulation.judge import not_buried, one_open_request, out_of_order, promised
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.sms import SECRET
 from tests.simulation.world import Process, World, instead
-from tests.world import Heard
 
 SPEED = 30.0
 """Seconds of the services' clock in one of the loop's."""

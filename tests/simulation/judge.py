@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from tests.world import Heard
+from tests.infrastructure.reader import Heard
 
 _ONCE: Final = ("deadline.approaching", "deadline.missed")
 _NUMBERED: Final = ("status.changed", "complaint.status-changed")

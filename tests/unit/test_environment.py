@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests import stack
+from tests.infrastructure import stack
 
 EXPORTS = {
     "HOMECALL_KAFKA_BOOTSTRAP": "127.0.0.1:39092",

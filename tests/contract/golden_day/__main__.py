@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from tests import stack
 from tests.contract.golden_day import plan, recording
 from tests.contract.golden_day.harness import Day, Input, Player, known_words
+from tests.infrastructure import stack
 
 
 def load() -> Day:

@@ -48,7 +48,7 @@ from homecall.runtime.clock import SystemClock
 from homecall.runtime.encryption import Vault
 from homecall.runtime.mongo.client import MongoCollection
 from homecall.runtime.settings import load_settings
-from tests.sms_gateway import ACCEPT, SECRET, SmsGateway
+from tests.infrastructure.sms_gateway import ACCEPT, SECRET, SmsGateway
 
 __all__ = ["BY_TYPE", "Day", "Input", "Player", "clinic_day", "known_words", "signature"]
 

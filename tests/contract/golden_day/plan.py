@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from tests.contract.golden_day.harness import BY_TYPE, Day, Input, clinic_day, signature
-from tests.world import iin
+from tests.factories import iin
 
 SEED: Final = 20261023
 REQUESTS: Final = 80

@@ -30,12 +30,13 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from homecall.demo.embedded import free_port, until
-from tests import stack
 from tests.faults.harness.feed import DAY, Feed, Plan, Sign
 from tests.faults.harness.growth import Sample
 from tests.faults.harness.history import Findings, History
 from tests.faults.harness.proxy import Proxy
-from tests.world import Process, World, contract_configs, contract_topics
+from tests.infrastructure import stack
+from tests.infrastructure.process import Process
+from tests.infrastructure.world import World, contract_configs, contract_topics
 
 SERVICES = ("intake", "scheduler", "notifier", "complaints")
 SOUND = ("homecall.cli.main",)

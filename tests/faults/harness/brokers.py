@@ -14,11 +14,11 @@ import pytest
 
 from homecall.contract.topics import REQUESTS
 from homecall.runtime.logs import set_up_logs
-from tests import stack
 from tests.faults.harness import cuts
 from tests.faults.harness.arena import Arena, arena
 from tests.faults.harness.run import Options, Report
-from tests.world import contract_configs, contract_topics
+from tests.infrastructure import stack
+from tests.infrastructure.world import contract_configs, contract_topics
 
 RATE = 15.0
 

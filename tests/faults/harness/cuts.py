@@ -24,7 +24,7 @@ from homecall.runtime.kafka.producer import Producer
 from homecall.runtime.kafka.subscription import Subscription
 from homecall.runtime.pipeline import Pipeline
 from homecall.runtime.settings import Settings
-from tests import stack
+from tests.infrastructure import stack
 
 
 class Nothing:

@@ -19,8 +19,9 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from homecall.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX, Topic
 from homecall.contract.types import ZONE
+from tests.factories import a_clinic, a_doctor, a_request, a_roster, iin
 from tests.faults.harness.history import History
-from tests.world import Heard, Reader, a_clinic, a_doctor, a_request, a_roster, iin
+from tests.infrastructure.reader import Heard, Reader
 
 DAY = datetime(2026, 11, 23, tzinfo=ZONE)
 """A Monday; the next days are working days, too."""

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from homecall.contract.events import ComplaintSubmitted, RequestSubmitted, RequestWithdrawn, VisitReported
 from tests.faults.ledger import Ledger
-from tests.world import Heard
+from tests.infrastructure.reader import Heard
 
 Outcome = Literal["sent", "ok", "failed", "unknown"]
 Findings = dict[str, list[str]]

@@ -20,11 +20,12 @@ from homecall.contract.events import RequestSubmitted
 from homecall.contract.topics import MAX_MESSAGE_BYTES, REQUESTS, TYPE_PREFIX
 from homecall.contract.types import ZONE
 from homecall.demo.embedded import until
+from tests.factories import a_request, iin
 from tests.faults.harness.arena import SERVICES, SOUND, Arena, arena
 from tests.faults.harness.feed import DAY, Plan
 from tests.faults.harness.history import effects
 from tests.faults.harness.run import Options, Report
-from tests.world import Heard, a_request, iin
+from tests.infrastructure.reader import Heard
 
 MARK = "x-poison"
 ROUNDS, MOST_ROUNDS = 3, 6

@@ -18,11 +18,12 @@ from homecall.contract.events import AnswerGiven, RequestSubmitted, VisitReporte
 from homecall.contract.topics import BY_NAME, CLINICS, TOPICS
 from homecall.demo.embedded import until
 from homecall.runtime.kafka.senders import ANY_CLINIC, SENDER, SIGNATURE, STAGES, signature_headers
+from tests.factories import a_doctor, a_request, a_roster, iin
 from tests.faults.harness.arena import Arena, arena
 from tests.faults.harness.feed import DAY, DOCTORS, Headers, Plan
 from tests.faults.harness.history import Findings
 from tests.faults.harness.run import Options, Report
-from tests.world import Heard, a_doctor, a_request, a_roster, iin
+from tests.infrastructure.reader import Heard
 
 Place = tuple[str, int, int]
 ROUNDS = 2

@@ -18,8 +18,9 @@ from tests.faults.harness.arena import SOUND, Arena, Slot, arena
 from tests.faults.harness.feed import DAY, Plan
 from tests.faults.harness.run import Options, Report
 from tests.faults.ledger import Ledger, Message
-from tests.sms_gateway import ACCEPT, SECRET, Reporter, SmsGateway
-from tests.world import Heard, World
+from tests.infrastructure.reader import Heard
+from tests.infrastructure.sms_gateway import ACCEPT, SECRET, Reporter, SmsGateway
+from tests.infrastructure.world import World
 
 PLACES = ("sms.marked",)
 """The failpoints that a notifier comes by only where it has a gateway."""

@@ -16,7 +16,7 @@ from homecall_client import TOPIC_OF, NotAnEventError, Statuses, event_of, recor
 from homecall_client.records import FINAL, STATUS_TOPIC
 from services.notifier.domain.state import FINISHED
 from tests.contract.goldens import INBOUND, Example, compact, examples
-from tests.world import MONDAY, a_request
+from tests.factories import MONDAY, a_request
 
 SOURCE = "/clinics/samal-3"
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from homecall.contract.envelope import DeadReason, Incoming, Record, Unreadable, read
 from homecall.contract.events import MODELS
 from homecall.contract.topics import TOPIC_OF_TYPE, TOPICS, TYPE_PREFIX
-from tests.world import MONDAY, a_request
+from tests.factories import MONDAY, a_request
 
 REASONS = set(get_args(DeadReason))
 SOUND = json.dumps(a_request("clinic-1", 1, MONDAY), ensure_ascii=False).encode()

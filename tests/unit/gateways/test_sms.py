@@ -18,7 +18,7 @@ from homecall.gateways.sms.http import HttpSms, Limits, gateway_from
 from homecall.gateways.sms.port import Refused, Report, Sms, Taken, Unknown, Untried, Verdict
 from homecall.gateways.sms.profile import Profile, profile_from
 from homecall.runtime.settings import Settings, SettingsError
-from tests.sms_gateway import ACCEPT, BUSY, CUT, FAIL, HANG, REFUSE, SmsGateway
+from tests.infrastructure.sms_gateway import ACCEPT, BUSY, CUT, FAIL, HANG, REFUSE, SmsGateway
 
 TO, TEXT = "+77010000001", "Дәрігер келеді: 23.11, 10:00-10:30."
 QUICK = Limits(wait_seconds=5)

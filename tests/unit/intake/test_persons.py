@@ -9,9 +9,9 @@ from homecall.standard.clinics import Clinics
 from homecall.standard.rules import load_rule_sets
 from services.complaints.app import Complaints
 from services.intake.domain.retention import remains, said
+from tests.factories import iin
 from tests.unit.complaints.casebook import incoming, submission
 from tests.unit.intake.office import Office, request_id, submitted
-from tests.world import iin
 
 SETTINGS = Settings(_env_file=None, env="development", signatures="off")  # type: ignore[call-arg]  # pydantic-settings' own argument
 PATIENT, MOTHER, STRANGER = iin(1), iin(2), iin(3)

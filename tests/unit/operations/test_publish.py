@@ -8,7 +8,7 @@ import pytest
 
 from homecall.contract.topics import REQUESTS, ROSTERS
 from homecall.operations.publish import _Wrong, message_of
-from tests.world import MONDAY, a_doctor, a_request, a_roster
+from tests.factories import MONDAY, a_doctor, a_request, a_roster
 
 NOW = "2026-11-23T09:00:00+05:00"
 REQUEST = a_request("samal-3", 1, MONDAY) | {"x_more": "@@"}

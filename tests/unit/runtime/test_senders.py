@@ -24,7 +24,7 @@ from homecall.runtime.kafka.senders import STAGES, BadSenders, Senders, read_sen
 from homecall_client import record_of
 from homecall_client import signed as signed_by_client
 from tests.contract.goldens import INBOUND, compact, examples, record
-from tests.world import MONDAY, a_request
+from tests.factories import MONDAY, a_request
 
 SAMAL, PORTAL, STRANGER = (Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32) for number in (1, 2, 3))
 

@@ -12,8 +12,8 @@ from homecall.contract.envelope import Incoming
 from homecall.contract.events import DoctorUnavailable, RosterPublished
 from homecall.contract.iins import without_iins
 from services.scheduler.domain.doctor_ids import with_aliases
+from tests.factories import a_doctor, a_roster
 from tests.unit.contract.test_iins import received
-from tests.world import a_doctor, a_roster
 
 IIN = "850715200007"
 

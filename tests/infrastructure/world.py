@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
-import threading
-import time
-import urllib.error
-import urllib.request
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from confluent_kafka import (
-    Consumer,
     ConsumerGroupState,
     ConsumerGroupTopicPartitions,
     KafkaError,
@@ -34,269 +26,14 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from homecall.contract.iins import iin_check_digit
 from homecall.contract.topics import TOPIC_OF_TYPE, TOPICS, TYPE_PREFIX
 from homecall.contract.types import ZONE
 from homecall.demo.embedded import free_port
 from homecall.runtime.clock import clock_from
-from tests import stack
-
-MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=ZONE)
-"""A working day's morning, when most tests begin."""
-
-
-def iin(number: int) -> str:
-    """A synthetic IIN: a birth in 18xx, so nobody's."""
-    sex = 1 + number % 2
-    while True:
-        first = f"{50 + number // 100000 % 50:02d}0715{sex}{number % 10000:04d}"
-        digit = iin_check_digit(first)
-        if digit is not None:
-            return first + str(digit)
-        number += 7919
-
-
-def a_clinic(clinic_id: str, **over: Any) -> dict[str, Any]:
-    """A clinic with the standard's hours."""
-    return {
-        "clinic_id": clinic_id,
-        "name": {"kk": f"{clinic_id} емханасы", "ru": f"Поликлиника {clinic_id}"},
-        "region": "Алматы",
-        "address": "Абай даңғылы, 1",
-        "phone": "+7 700 000 00 00",
-        "head": {"full_name": "Бас Дәрігер"},
-        "districts": [{"district_id": "d1", "kind": "mixed", "addresses": ["Абай"]}],
-    } | over
-
-
-def a_doctor(doctor_id: str, **over: Any) -> dict[str, Any]:
-    """A gp with a whole day's shift."""
-    return {
-        "doctor_id": doctor_id,
-        "full_name": f"Дәрігер {doctor_id}",
-        "specialty": "gp",
-        "districts": ["d1"],
-        "shift": {"from": "08:00", "to": "20:00"},
-        "max_visits": 24,
-    } | over
-
-
-def a_roster(clinic_id: str, day: date, doctors: Sequence[Mapping[str, Any]], revision: int = 1) -> dict[str, Any]:
-    """A clinic's doctors on a day."""
-    return {"clinic_id": clinic_id, "date": day.isoformat(), "revision": revision, "doctors": list(doctors)}
-
-
-def a_request(
-    clinic_id: str, number: int, submitted_at: datetime, channel: str = "phone", **over: Any
-) -> dict[str, Any]:
-    """A request of patient ``number``; the same number is the same request and the same patient."""
-    data: dict[str, Any] = {
-        "request_id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"request {clinic_id} {number}")),
-        "clinic_id": clinic_id,
-        "channel": channel,
-        "submitted_at": submitted_at.isoformat(),
-        "patient": {"iin": iin(number), "full_name": f"Науқас {number}", "language": "kk"},
-        "address": {"text": f"Абай, {number}", "district_id": "d1"},
-        "reasons": ["fever_above_38"],
-    }
-    if channel == "desk":
-        data["identity_document"] = {"kind": "id_card", "number": "000000001"}
-    if channel == "portal":
-        data["signature"] = {"format": "cms", "value": "AAAA"}
-    return data | over
-
-
-def a_complaint(clinic_id: str, number: int, submitted_at: datetime, **over: Any) -> dict[str, Any]:
-    """A complaint to the clinic, made there; the same number is the same complaint."""
-    return {
-        "complaint_id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"complaint {clinic_id} {number}")),
-        "addressed_to": "clinic",
-        "clinic_id": clinic_id,
-        "channel": "in_person",
-        "submitted_at": submitted_at.isoformat(),
-        "complainant": {"full_name": f"Шағымданушы {number}", "language": "kk"},
-        "text": "Дәрігер кешікті.",
-        "received_by": {"full_name": "Қабылдаушы", "position": "Аға тіркеуші"},
-        "answer_by": "by_hand",
-    } | over
-
-
-@dataclass
-class Heard:
-    """An event read from a topic."""
-
-    topic: str
-    partition: int
-    offset: int
-    key: str
-    headers: dict[str, str]
-    value: bytes
-    original: Any = None
-    """The record as the client gave it: key, value and headers in bytes, or None."""
-
-    @property
-    def type(self) -> str:
-        return self.headers.get("ce_type", "").removeprefix(TYPE_PREFIX)
-
-    @property
-    def id(self) -> str:
-        return self.headers.get("ce_id", "")
-
-    @property
-    def dead(self) -> bool:
-        """Whether it is a dead letter."""
-        return "homecall-dead-reason" in self.headers
-
-    @functools.cached_property
-    def data(self) -> dict[str, Any]:
-        """What it says; read once, and not to be changed."""
-        data: dict[str, Any] = json.loads(self.value)
-        return data
-
-
-class Reader(threading.Thread):
-    """Reads topics from their beginning, without a group that anybody shares."""
-
-    def __init__(self, bootstrap: str, topics: Iterable[str]) -> None:
-        super().__init__(daemon=True)
-        self.heard: list[Heard] = []
-        self.read_to: dict[tuple[str, int], int] = {}
-        """By topic and partition, the offset after the last record that was read."""
-        self._ending = threading.Event()
-        self._ended: set[tuple[str, int]] = set()
-        self._consumer = Consumer(
-            {
-                "bootstrap.servers": bootstrap,
-                "group.id": f"reader-{uuid.uuid4().hex}",
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-                "auto.offset.reset": "earliest",
-                "topic.metadata.refresh.interval.ms": 2000,
-                "log_level": 2,
-            }
-        )
-        known = self._consumer.list_topics(timeout=10).topics
-        self._places = [TopicPartition(name, number, 0) for name in topics for number in known[name].partitions]
-        self._consumer.assign(self._places)
-
-    def run(self) -> None:
-        while not self._ending.is_set():
-            for message in self._consumer.consume(1000, 0.2):
-                place = (message.topic(), message.partition())
-                if message.error() is not None:
-                    if message.error().code() == KafkaError._PARTITION_EOF:
-                        self._ended.add(place)
-                    continue
-                self._ended.discard(place)
-                self.heard.append(
-                    Heard(
-                        message.topic(),
-                        message.partition(),
-                        message.offset(),
-                        (message.key() or b"").decode("utf-8", "replace"),
-                        {name: (value or b"").decode("utf-8", "replace") for name, value in message.headers() or ()},
-                        message.value() or b"",
-                        message,
-                    )
-                )
-                self.read_to[place] = message.offset() + 1
-        self._consumer.close()
-
-    def at_end(self) -> bool:
-        """Whether all that the topics held a moment ago has been read."""
-        return len(self._ended) == len(self._places)
-
-    def end(self) -> None:
-        self._ending.set()
-        self.join(10)
-
-
-class Process:
-    """A service in a process of its own."""
-
-    def __init__(
-        self,
-        name: str,
-        env: Mapping[str, str],
-        log: Path,
-        port: int,
-        command: Sequence[str] = ("homecall.cli.main",),
-        failpoint: str = "",
-    ) -> None:
-        self.name = name
-        self._command = command
-        self.port = port
-        self.log = log
-        self._env = dict(env) | {"HOMECALL_HTTP_PORT": str(port)}
-        self._failpoint = failpoint
-        self._popen: subprocess.Popen[bytes] | None = None
-        self._told_to_end = False
-        self.started_at = 0.0
-
-    def start(self) -> None:
-        self.started_at = time.monotonic()
-        self._told_to_end = False
-        # Of the first start only: whoever starts it again wants it to go on.
-        env = self._env | ({"HOMECALL_FAILPOINT": self._failpoint} if self._failpoint else {})
-        self._failpoint = ""
-        with self.log.open("ab") as out:
-            self._popen = subprocess.Popen(
-                [sys.executable, "-m", *self._command, "serve", self.name],
-                env=env,
-                stdout=out,
-                stderr=out,
-                start_new_session=True,
-            )
-
-    @property
-    def pid(self) -> int:
-        assert self._popen is not None
-        return self._popen.pid
-
-    @property
-    def running(self) -> bool:
-        return self._popen is not None and self._popen.poll() is None
-
-    @property
-    def exit_code(self) -> int | None:
-        """How it ended, below 0 for the signal that ended it; None while it runs."""
-        return None if self._popen is None else self._popen.poll()
-
-    def signal(self, number: int) -> None:
-        self._told_to_end |= number == signal.SIGTERM
-        os.kill(self.pid, number)
-
-    def kill(self) -> None:
-        """SIGKILL, and wait for the end."""
-        if self._popen is not None:
-            self._popen.kill()
-            self._popen.wait(10)
-
-    def stop(self, patience: float = 12) -> int:
-        """SIGTERM, and wait for an orderly end. The exit code."""
-        assert self._popen is not None
-        # Once only: a second one, when the interpreter itself is ending, finds no handler any more.
-        if self.running and not self._told_to_end:
-            self.signal(signal.SIGTERM)
-        return self._popen.wait(patience)
-
-    def get(self, path: str) -> tuple[int, str]:
-        """A page of the service: status and text; status 0 when nobody answers."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=3) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
-        except OSError:
-            return 0, ""
-
-    def wait_ready(self, patience: float = 60) -> float:
-        """Wait for /readyz; the seconds since the process started."""
-        stack.wait_until(
-            lambda: self.get("/readyz")[0] == 200 or not self.running, f"{self.name} to be ready", patience
-        )
-        assert self.running, f"{self.name} ended: {self.log.read_text()[-3000:]}"
-        return time.monotonic() - self.started_at
+from tests.factories import MONDAY
+from tests.infrastructure import stack
+from tests.infrastructure.process import Process
+from tests.infrastructure.reader import Heard, Reader
 
 
 @dataclass
@@ -577,7 +314,3 @@ def contract_topics() -> dict[str, int]:
 def contract_configs() -> dict[str, dict[str, str]]:
     """Their settings."""
     return {topic.name: topic.config() for topic in TOPICS}
-
-
-def minutes(number: float) -> timedelta:
-    return timedelta(minutes=number)

@@ -11,7 +11,7 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.stack import CACHE
+from tests.infrastructure.stack import CACHE
 
 
 @contextmanager
