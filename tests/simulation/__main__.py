@@ -7,6 +7,7 @@ fails; ``--mutants`` plays each built-in defect until a seed finds it.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import logging
 import multiprocessing
@@ -118,6 +119,7 @@ def _get_ready() -> None:
     sys.unraisablehook = lambda _: None
     warnings.simplefilter("ignore", RuntimeWarning)
     logging.disable(logging.CRITICAL)
+    gc.freeze()  # modules are not looked through at the end of each history
 
 
 def _play(what: tuple[int, int]) -> Result:

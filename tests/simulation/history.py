@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import json
 import random
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -91,21 +91,28 @@ class History:
                 findings = self.loop.run_until_complete(self._all())
             finally:
                 asyncio.set_event_loop(None)
-        world = self.world
-        heard = self.heard()
+                result = self._end()
+        result.findings = {kind: entries for kind, entries in findings.items() if entries}
+        result.seconds = time.perf_counter() - began
+        return result
+
+    def _end(self) -> Result:
+        """Kill what still runs, and unwind within the world what is suspended, of which nobody is to hear."""
+        world, heard = self.world, self.heard()
         result = Result(
             self.seed,
-            {kind: entries for kind, entries in findings.items() if entries},
+            {},
             self.faults,
             events=len(world.kafka.history),
             crashes=world.kills,
             rebalances=world.kafka.rebalances,
             reached=world.places | _words(heard),
-            lines=world.notes,
+            lines=[*world.notes],
             digest=_digest(heard),
         )
-        self._clear()
-        result.seconds = time.perf_counter() - began
+        world.close()
+        self.loop.end()
+        gc.collect()
         return result
 
     async def _all(self) -> dict[str, list[str]]:
@@ -130,12 +137,7 @@ class History:
         await asyncio.sleep(_SETTLES)
         for task in watching:
             task.cancel()
-        findings = self._judge()
-        for process in world.processes:
-            if process.node is not None:
-                process.node.on_death = lambda: None
-                process.node.kill()
-        return findings
+        return self._judge()
 
     def heard(self) -> list[Heard]:
         """All records, as the ledger reads them."""
@@ -280,18 +282,6 @@ class History:
                 inputs = [each for each in world.kafka.history if dict(each.headers).get("ce_source") == b"/simulation"]
                 each = inputs[int(fault.amount * len(inputs))]
                 world.kafka.append(each.topic, each.key, each.value, each.headers)
-
-    def _clear(self) -> None:
-        """Let go of what the killed processes left: closing it runs code of theirs, of which nobody is to hear."""
-        hook = sys.unraisablehook
-        sys.unraisablehook = lambda _: None
-        try:
-            self.loop.set_exception_handler(lambda *_: None)
-            self.world.kept.clear()
-            self.world.processes.clear()
-            self.loop.forget()
-        finally:
-            sys.unraisablehook = hook
 
 
 async def _told(receive: Any, report: Any, headers: dict[str, str]) -> None:

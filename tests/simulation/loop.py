@@ -11,9 +11,16 @@ import asyncio
 import heapq
 import random
 from collections import deque
-from collections.abc import Callable
-from contextvars import ContextVar
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from contextvars import Context, ContextVar, copy_context
 from typing import Any
+
+_MANY_TASKS = 1000
+_AWAITS_OF_AN_END = 100
+
+
+class Ended(BaseException):
+    """Thrown into what a history leaves suspended: no handler of errors takes it, so that every block is left."""
 
 
 class Deadlock(RuntimeError):
@@ -62,6 +69,11 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._ready: deque[asyncio.Handle]
         self._scheduled: list[asyncio.TimerHandle]
         self.steps = 0
+        self._tasks: list[tuple[asyncio.Task[Any], Context]] = []
+        """All that are not done. Held, so that none of a killed process is collected, and unwound, at any moment."""
+        self._prune_at = _MANY_TASKS
+        self._generators: list[AsyncGenerator[Any, Any]] = []
+        self.set_task_factory(self._task)
 
     def time(self) -> float:
         return self._now
@@ -111,10 +123,45 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._ready.extend(node.held)
         node.held.clear()
 
-    def forget(self) -> None:
-        """Drop every callback that has not run."""
-        self._ready.clear()
-        self._scheduled.clear()
+    def _task(
+        self,
+        _loop: asyncio.AbstractEventLoop,
+        work: Coroutine[Any, Any, Any] | Generator[Any, None, Any],
+        context: Context | None = None,
+    ) -> asyncio.Task[Any]:
+        context = copy_context() if context is None else context
+        task = asyncio.Task(work, loop=self, context=context)
+        self._tasks.append((task, context))
+        if len(self._tasks) > self._prune_at:
+            self._tasks = [each for each in self._tasks if not each[0].done()]
+            self._prune_at = len(self._tasks) * 2 + _MANY_TASKS
+        return task
+
+    def _asyncgen_firstiter_hook(self, agen: AsyncGenerator[Any, Any]) -> None:
+        super()._asyncgen_firstiter_hook(agen)  # type: ignore[misc]  # of BaseEventLoop
+        self._generators.append(agen)
+
+    def end(self) -> None:
+        """Unwind every task and asynchronous generator, here and now, and drop every callback.
+
+        For when the loop has stopped. What they do on their way out is done: nothing of them runs later.
+        """
+        self.set_exception_handler(lambda *_: None)
+        asyncio._set_running_loop(self)
+        try:
+            while self._tasks or self._generators:
+                tasks, self._tasks = self._tasks, []
+                for task, context in tasks:
+                    if not task.done():
+                        task._log_destroy_pending = False  # type: ignore[attr-defined]  # it is meant to be pending
+                        _unwind(task.get_coro(), context)
+                generators, self._generators = self._generators, []
+                for each in generators:
+                    _unwind(each.athrow(Ended), Context())
+        finally:
+            asyncio._set_running_loop(None)
+            self._ready.clear()
+            self._scheduled.clear()
 
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:  # type: ignore[override]
         """Done at once: there are no threads."""
@@ -135,3 +182,13 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
     def _write_to_self(self) -> None:
         return
+
+
+def _unwind(work: Any, context: Context) -> None:
+    """Throw ``Ended`` into a coroutine until it is over: a block that is left may await something first."""
+    for _ in range(_AWAITS_OF_AN_END):
+        try:
+            context.run(work.throw, Ended)
+        except BaseException:  # ``Ended``, or what it became on its way out
+            return
+    raise AssertionError(f"{work!r} cannot be ended")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import inspect
 import json
 import subprocess
 import sys
@@ -11,6 +13,9 @@ from typing import Any
 import pytest
 
 from tests.faults.broken import DEFECTS
+from tests.simulation import loop
+from tests.simulation.faults import Fault
+from tests.simulation.history import play
 from tests.simulation.mutants import MUTANTS
 
 ROOT = Path(__file__).parents[2]
@@ -44,6 +49,29 @@ def test_a_seed_is_the_same_history_each_time(seed: str) -> None:
     assert first.returncode == 0, first.stdout + first.stderr
     assert first.stdout == again.stdout
     assert "digest" in first.stdout.splitlines()[-1]
+
+
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+def test_nothing_of_a_history_runs_once_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a killed process awaited must not be unwound by a garbage collection during a later history."""
+    unwound: list[str] = []
+    sound = loop._unwind
+
+    def unwind(work: Any, context: Any) -> None:
+        unwound.append(str(context.get(loop.NODE)))
+        sound(work, context)
+
+    monkeypatch.setattr(loop, "_unwind", unwind)
+    result = play(1, 5, faults=[Fault(2.0 + 4 * each, "kill", "intake-1", 5) for each in range(3)])
+    assert result.findings == {}
+    assert result.crashes == 3
+    assert {"intake-1.1", "intake-1.2", "intake-1.3"} <= {*unwound}
+    ours = (str(ROOT / "homecall"), str(ROOT / "services"))
+    assert [
+        each
+        for each in gc.get_objects()
+        if inspect.iscoroutine(each) and each.cr_frame is not None and each.cr_code.co_filename.startswith(ours)
+    ] == []
 
 
 @pytest.mark.timeout(600)

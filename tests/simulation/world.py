@@ -83,6 +83,7 @@ class Process:
         """Start it. With ``dies_at`` it is killed at the failpoint of this name."""
         self.starts += 1
         node = Node(f"{self.name}.{self.starts}")
+        self.world.nodes.append(node)
         self.node = node
         self.world.dies_at[node] = dies_at
         self.do(node, self._run(node))
@@ -97,7 +98,7 @@ class Process:
         """Have a node do work of its own."""
         context = Context()
         context.run(NODE.set, node)
-        self.world.kept.append(self.world.loop.create_task(work, context=context))
+        self.world.loop.create_task(work, context=context)
 
     def stop(self) -> None:
         """Stop it in order, as SIGTERM does; it is started again."""
@@ -115,7 +116,6 @@ class Process:
     async def _run(self, node: Node) -> None:
         self.running = None
         service = build(self.service, self.world.settings, self.world.clock)
-        self.world.kept.append(service)
         await service.start()
         self.running = service
         await asyncio.wait([service.failed])
@@ -154,21 +154,28 @@ class World:
             log_level="error",
         )
         self.processes: list[Process] = []
-        self.kept: list[Any] = []
-        """What belongs to killed processes: closing it would run code of theirs."""
         self.dies_at: dict[Node, str | None] = {}
         self.places: set[str] = set()
         self.kills = 0
         self.failures: list[str] = []
         self.notes: list[str] = []
-        self.restart = True
+        self.nodes: list[Node] = []
+        self.closed = False
 
     def note(self, what: str) -> None:
         """Write a line into the history."""
         self.notes.append(f"{self.loop.time():9.3f} {self.clock.now():%H:%M:%S} {what}")
 
+    def close(self) -> None:
+        """Kill every process for good. What is unwound of them says nothing."""
+        self.closed = True
+        for node in self.nodes:
+            node.kill()
+
     def logged(self, _logger: Any, level: str, event: dict[str, Any]) -> Any:
         """A warning or error of a process, as a line of the history."""
+        if self.closed:
+            raise structlog.DropEvent
         error = event.pop("exc_info", None)
         told = " ".join(f"{name}={value}" for name, value in event.items() if name != "event")
         self.note(f"{NODE.get()} {level}: {event['event']} {told} {error!r}"[:300])
@@ -183,7 +190,7 @@ class World:
 
     def died(self, process: Process) -> None:
         self.kills += 1
-        if self.restart:
+        if not self.closed:
             # Of no node: a callback of the dead one would never run.
             self.loop.call_later(self.rng.uniform(0.1, 2.0), process.start, context=Context())
 
@@ -227,7 +234,7 @@ def instead(world: World, seed: int) -> Iterator[None]:
         id(motor.motor_asyncio.AsyncIOMotorClient): world.mongo.client,
     }
     pinned = _pinned_datetime(clock.now)
-    for module in [each for name, each in sorted(sys.modules.items()) if name.startswith(_OURS)]:
+    for module in [each for name, each in sorted([*sys.modules.items()]) if name.startswith(_OURS)]:
         for name, value in [*vars(module).items()]:
             if value is datetime and f"{name}.now(" in _source(module):
                 put(module, name, pinned)
@@ -258,7 +265,7 @@ def instead(world: World, seed: int) -> Iterator[None]:
 
 def _functions_of_ours() -> Iterator[FunctionType]:
     """Functions and methods of our modules: a default among their parameters is bound when they are defined."""
-    for module in [each for name, each in sorted(sys.modules.items()) if name.startswith(_OURS)]:
+    for module in [each for name, each in sorted([*sys.modules.items()]) if name.startswith(_OURS)]:
         for value in [*vars(module).values()]:
             if getattr(value, "__module__", None) != module.__name__:
                 continue
