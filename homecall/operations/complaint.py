@@ -19,13 +19,17 @@ from homecall.operations.kafka import read_to_end
 from homecall.operations.terminal import json_line, no_pdf_for_a_terminal, print_bytes, settings, write_out
 from homecall.runtime.kafka.senders import Senders
 from homecall.runtime.mongo.aggregate import Aggregate
+from homecall.runtime.mongo.codec import Codec
 from homecall.runtime.settings import Settings
-from services.complaints.calls import CallTimeline, Note, since
-from services.complaints.domain import ComplaintState
+from services.complaints.domain.call_file import since
+from services.complaints.domain.call_timeline import CallTimeline
+from services.complaints.domain.state import ComplaintState, Note
 from services.complaints.store import ComplaintStore
 
 if TYPE_CHECKING:
     from homecall.texts.documents import PageLanguage
+
+_CODEC = Codec(ComplaintState)
 
 DocumentKind = Literal["receipt", "reply"]
 DocumentFormat = Literal["pdf", "html"]
@@ -76,7 +80,7 @@ def document(
     if stage is not None and not 1 <= stage <= len(state.stages):
         raise Failure(f"--stage: the complaint has {len(state.stages)} of them", code=1)
     place = stage - 1 if stage is not None else stage_of(state, kind)
-    said_in: PageLanguage = language or state.complainant.get("language", "kk")
+    said_in: PageLanguage = language or state.complainant.language or "kk"
     try:
         if kind == "receipt":
             letter = receipt(state, place, clinic, said_in, [name_of(each) for each in found.linked])
@@ -108,6 +112,7 @@ def file_of(
     """
     state = kept.state
     assert state is not None
+    doc = _CODEC.encode(state)
     stages = [
         {
             "stage": stage["stage"],
@@ -124,19 +129,19 @@ def file_of(
             "decision": stage["answer"] and stage["answer"]["decision"],
             "refused_at": stage["refusal"] and stage["refusal"].get("at"),
         }
-        for stage in state.stages
+        for stage in doc["stages"]
     ]
     return {
         "complaint_id": state.complaint_id,
         "clinic_id": state.clinic_id,
         "channel": state.channel,
         "status": "refused" if state.status == "invalid" else state.status,
-        "refusal": state.refusal,
+        "refusal": doc["refusal"],
         "request_id": state.request_id,
         "linked": [{"complaint_id": each.complaint_id, "incoming_number": name_of(each)} for each in linked],
         "stages": stages,
         "statuses": _statuses(kept),
-        "call": state.call and {name: value for name, value in state.call.items() if name != "look_again_at"},
+        "call": doc["call"] and {name: value for name, value in doc["call"].items() if name != "look_again_at"},
         "call_since": since(state.call, timeline) if state.call else [],
     }
 

@@ -27,7 +27,8 @@ from homecall.runtime.settings import Settings
 from homecall.standard.calendar import ClinicCalendar, local
 from homecall.standard.clinics import calendar_of
 from homecall.standard.rules import RuleSet, RuleSets, load_rule_sets
-from services.complaints.domain import ComplaintState, Held, open_since, same_matter
+from services.complaints.domain.matters import same_matter
+from services.complaints.domain.state import ComplaintState, Held, open_since
 from services.complaints.store import ComplaintStore
 
 ListFormat = Literal["table", "csv"]
@@ -116,10 +117,10 @@ def listed(
     zone = ZoneInfo(clinic.zone)
     rows = []
     for each in states:
-        came_at = each.held["started_at"] if each.held else each.stages[-1]["came_at"] if each.stages else None
+        came_at = each.held.started_at if each.held else each.stages[-1].came_at if each.stages else None
         if each.held is None and came_at is None:
             continue
-        rules = rule_sets.on(local(datetime.fromisoformat(came_at) if came_at else now, zone).date())
+        rules = rule_sets.on(local(came_at or now, zone).date())
         calendar = calendars.setdefault(rules.id, calendar_of(clinic, rules))
         rows.append(
             _held(each, each.held, now, calendar, rules)
@@ -163,29 +164,29 @@ def _listed(
     state: ComplaintState, now: datetime, calendar: ClinicCalendar, rules: RuleSet, linked: Sequence[str]
 ) -> Listed:
     stage = state.stages[-1]
-    week = rules.complaint_term(stage["stage"]).week
+    week = rules.complaint_term(stage.stage).week
     today = local(now, calendar.zone).date()
     runs = open_since(state) is not None
-    registered_on = _date(stage["registered_at"], calendar.zone)
-    due_at = _moment(stage["answer_due_at"], calendar.zone)
-    ended = stage["answer"] or stage["refusal"] or {}
-    until = today if runs else _date(ended.get("at"), calendar.zone) or today
-    executor = stage["executors"][-1] if stage["executors"] else {"full_name": "", "position": ""}
+    registered_on = _date(stage.registered_at, calendar.zone)
+    due_at = _moment(stage.answer_due_at, calendar.zone)
+    ended = stage.answer or stage.refusal
+    until = today if runs or ended is None else _date(ended.at, calendar.zone) or today
+    executor = stage.executors[-1] if stage.executors else None
     return Listed(
         complaint_id=state.complaint_id,
-        number=stage["number"] or "",
-        earlier=tuple(each["number"] for each in state.stages[:-1] if each["number"]),
-        stage=stage["stage"],
+        number=stage.number or "",
+        earlier=tuple(each.number for each in state.stages[:-1] if each.number),
+        stage=stage.stage,
         status=state.status,
         overdue=runs and due_at is not None and now > due_at,
         channel=state.channel,
         registered_on=registered_on,
-        registers_at=_moment(stage["registers_at"], calendar.zone),
+        registers_at=_moment(stage.registers_at, calendar.zone),
         age=None if registered_on is None else calendar.working_days_between(registered_on, until, week),
         due_at=due_at,
         left=calendar.working_days_between(today, due_at.date(), week) if runs and due_at else None,
-        executor=executor["full_name"],
-        position=executor["position"],
+        executor=executor.full_name if executor else "",
+        position=executor.position if executor else "",
         request_id=state.request_id or "",
         linked=tuple(linked),
     )
@@ -199,18 +200,18 @@ def are_linked(one: ComplaintState, other: ComplaintState) -> bool:
 
 def name_of(state: ComplaintState) -> str:
     """A complaint by its newest number, or by its id before it has one."""
-    return next((each["number"] for each in reversed(state.stages) if each["number"]), None) or state.complaint_id
+    return next((each.number for each in reversed(state.stages) if each.number), None) or state.complaint_id
 
 
 def _held(state: ComplaintState, held: Held, now: datetime, calendar: ClinicCalendar, rules: RuleSet) -> Listed:
     """One whose signature cannot be checked yet: it has no number, and its term runs."""
-    due_at = _moment(held["due_at"], calendar.zone)
-    started_on = _date(held["started_at"], calendar.zone)
-    week = rules.complaint_term(held["stage"]).week
+    due_at = _moment(held.due_at, calendar.zone)
+    started_on = _date(held.started_at, calendar.zone)
+    week = rules.complaint_term(held.stage).week
     today = local(now, calendar.zone).date()
     return Listed(
         complaint_id=state.complaint_id,
-        stage=held["stage"],
+        stage=held.stage,
         status=state.status,
         overdue=due_at is not None and now > due_at,
         channel=state.channel,
@@ -220,12 +221,12 @@ def _held(state: ComplaintState, held: Held, now: datetime, calendar: ClinicCale
     )
 
 
-def _moment(text: str | None, zone: ZoneInfo) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text).astimezone(zone)
+def _moment(moment: datetime | None, zone: ZoneInfo) -> datetime | None:
+    return None if moment is None else moment.astimezone(zone)
 
 
-def _date(text: str | None, zone: ZoneInfo) -> date | None:
-    return None if text is None else local(datetime.fromisoformat(text), zone).date()
+def _date(moment: datetime | None, zone: ZoneInfo) -> date | None:
+    return None if moment is None else local(moment, zone).date()
 
 
 def summary(rows: Sequence[Listed]) -> str:

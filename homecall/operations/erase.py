@@ -26,7 +26,7 @@ from homecall.runtime.mongo.aggregate import Aggregate
 from homecall.runtime.mongo.client import Database
 from homecall.runtime.mongo.repository import Repository
 from homecall.runtime.settings import Settings
-from services.complaints import retention as complaints
+from services.complaints.domain import retention as complaints
 from services.intake.domain import retention as intake
 from services.notifier import retention as notifier
 from services.scheduler.domain import retention as scheduler

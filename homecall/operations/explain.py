@@ -32,6 +32,7 @@ from homecall.contract.types import in_zone
 from homecall.gateways.signatures.port import Invalid, Signed, Unavailable, Verdict
 from homecall.operations.failure import Failure
 from homecall.operations.terminal import counted, json_line, numbered_lines, print_bytes, settings
+from homecall.runtime.mongo.codec import Codec
 from homecall.runtime.settings import Settings, SettingsError
 from homecall.standard.calendar import ClinicCalendar, NeverOpenError, local
 from homecall.standard.clinics import Clinics
@@ -351,20 +352,15 @@ def _why_no_complaint(
     event: Incoming, clinics: Clinics, rule_sets: RuleSets, bad_signature: FieldError | None
 ) -> dict[str, Any]:
     """The code and the fields of a refusal, as the service has them."""
-    from services.complaints.domain import decide  # its texts take a while to load, and few complaints are refused
+    # Its texts take a while to load, and few complaints are refused.
+    from services.complaints.domain.decisions import decide
+    from services.complaints.domain.facts import Facts
+    from services.complaints.domain.state import Refusal
 
-    decision = decide(
-        None,
-        event,
-        clinics=clinics,
-        rule_sets=rule_sets,
-        record_time=None,
-        now=_any_moment(event),
-        bad_signature=bad_signature,
-    )
+    decision = decide(None, event, Facts(clinics, rule_sets, bad_signature=bad_signature), _any_moment(event))
     assert decision.state is not None  # a complaint that was never heard of is always decided on
     assert decision.state.refusal is not None
-    return decision.state.refusal
+    return Codec(Refusal).encode(decision.state.refusal)
 
 
 def _any_moment(event: Incoming) -> datetime:

@@ -67,18 +67,17 @@ def complaint_text(status: ComplaintStatus, facts: ComplaintFacts) -> Text:
 def next_steps(
     stage: ComplaintStage,
     quality_authority_days: int = QUALITY_AUTHORITY_DAYS,
-    contacts: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+    contacts: Mapping[str, Text] = MappingProxyType({}),
 ) -> list[NextStep]:
     """Where to go if not satisfied, nearest first: the quality authority (C10.8), the court (C11), advice (C10.7).
 
     A complaint that is with the quality authority already is not sent there again. ``contacts`` are the addresses that
-    the rule set has: ``quality_authority``, ``ministry`` and ``directory``, each in three languages (C10.1, C12, C15).
+    the rule set has: ``quality_authority``, ``ministry`` and ``directory`` (C10.1, C12, C15).
     """
     days = working_days(quality_authority_days)
-    addresses = {name: Text(each["kk"], each["ru"], each["en"]) for name, each in contacts.items()}
 
     def at(name: str, sentence: Text) -> Text | None:
-        return sentence.fill(address=addresses[name]) if name in addresses else None
+        return sentence.fill(address=contacts[name]) if name in contacts else None
 
     steps: list[NextStep] = []
     if stage != "quality_authority":

@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import get_args
+
 from prometheus_client import Gauge
+
+from homecall.contract import topics
+from homecall.contract.events import Channel
+from homecall.runtime import metrics
+from homecall.runtime.mongo.moments import millis, moment_of
+from homecall.runtime.service import refresh_open
+from homecall.standard.calendar import local
+from homecall.standard.deadlines import counted_by
+from services.complaints.domain.state import CHANNELS
+from services.complaints.signatures import SIGNED
+from services.complaints.store import ComplaintStore
 
 HELD_COMPLAINTS = Gauge("homecall_held_complaints", "Complaints whose signature cannot be checked for now", ["channel"])
 OLDEST_HELD_COMPLAINT_SECONDS = Gauge(
@@ -13,3 +27,22 @@ ANSWERS_MISSED = Gauge(
     "Calls whose answer did not come in time, by the month in which it was due; the same on every replica",
     ["channel"],
 )
+
+
+def expect_all() -> None:
+    """Show at zero what has not happened yet."""
+    metrics.expect_outcomes(counted_by(topics.COMPLAINTS))
+    metrics.expect_decisions("complaint", CHANNELS, ["invalid_complaint"])
+
+
+async def refresh(store: ComplaintStore, now: datetime) -> None:
+    """Set the gauges to what the store has."""
+    refresh_open("complaint", await store.open(now), CHANNELS, now)
+    missed = await store.answers_missed_in(local(now).strftime("%Y-%m"))
+    for channel in get_args(Channel):
+        ANSWERS_MISSED.labels(channel).set(missed.get(channel, 0))
+    held = {channel: (number, since) for channel, number, since in await store.held()}
+    for channel in SIGNED:
+        number, since = held.get(channel, (0, millis(now)))
+        HELD_COMPLAINTS.labels(channel).set(number)
+        OLDEST_HELD_COMPLAINT_SECONDS.labels(channel).set(max(0.0, (now - moment_of(since)).total_seconds()))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from homecall.runtime.encryption import Vault
+from homecall.runtime.engine.decision import replace
 from homecall.runtime.engine.parking import parked_place
 from homecall.runtime.mongo.aggregate import Aggregate
 from homecall.runtime.mongo.client import Database
@@ -16,15 +16,16 @@ from homecall.runtime.mongo.repository import Repository
 from homecall.runtime.mongo.schema import Migration, Schema
 from homecall.runtime.mongo.sequence import Sequences
 from homecall.standard.calendar import local
-from services.complaints.calls import CallTimeline, answer_missed
-from services.complaints.domain import ComplaintState, Held, open_since, timer_at
-from services.complaints.retention import over_on
+from services.complaints.domain.call_timeline import CallTimeline, answer_missed
+from services.complaints.domain.retention import over_on
+from services.complaints.domain.state import ComplaintState, open_since
+from services.complaints.domain.timers import timer_at
 
 
 def _indexed(state: ComplaintState) -> dict[str, Any]:
     since = open_since(state)
     # One that has no term yet is as old as its next try: no age at all.
-    held_since = None if state.held is None else since or datetime.fromisoformat(state.held["try_again_at"])
+    held_since = None if state.held is None else since or state.held.try_again_at
     return {
         "open_channel": state.channel if since else None,
         "open_since": millis(since) if since else None,
@@ -49,16 +50,16 @@ def _call_indexed(timeline: CallTimeline) -> dict[str, Any]:
 
 
 def _sealed(state: ComplaintState) -> list[Mapping[str, Any]]:
-    return [state.held["kept"]["record"]] if state.held else []
+    return [state.held.kept.record] if state.held else []
 
 
 def resealed(state: ComplaintState, vault: Vault) -> ComplaintState:
     """The complaint with what is sealed in it under the current key. Raises ``Unreadable``."""
     if state.held is None:
         return state
-    kept = state.held["kept"]
-    record = vault.reseal(kept["record"], parked_place(state.complaint_id, kept["cause"]))
-    return replace(state, held=Held(**{**state.held, "kept": {**kept, "record": record}}))
+    kept = state.held.kept
+    record = vault.reseal(kept.record, parked_place(state.complaint_id, kept.cause))
+    return replace(state, held=replace(state.held, kept=replace(kept, record=record)))
 
 
 class ComplaintStore:
@@ -104,7 +105,7 @@ class ComplaintStore:
         """The complaints that name a request."""
         return _states(await self.complaints.find({"about": request_id}))
 
-    async def of_matters(self, matters: Collection[dict[str, str]]) -> list[ComplaintState]:
+    async def of_matters(self, matters: Collection[Mapping[str, str]]) -> list[ComplaintState]:
         """The complaints that share an index with one of these matters, each once; two queries for all of them."""
         found: dict[str, ComplaintState] = {}
         for by in ("iin", "name"):

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from homecall.runtime.mongo.codec import Codec
-from services.complaints.calls import CallTimeline
-from services.complaints.domain import ComplaintState
+from services.complaints.domain.call_timeline import CallTimeline
+from services.complaints.domain.state import ComplaintState
 from services.intake.domain.state import RequestState
 from services.notifier.domain.messages import Mailing
 from services.notifier.domain.state import Call

@@ -11,7 +11,7 @@ from homecall.standard.rules import load_rule_sets
 from homecall.texts.addresses import directory_of, ministry_of
 from homecall.texts.complaints import ComplaintFacts, complaint_text, next_steps
 from homecall.texts.statuses import StatusFacts, status_text
-from services.complaints.answers import contacts
+from services.complaints.domain.answer_ways import contacts
 from tests.contract.goldens import Example, examples
 
 RULES = load_rule_sets().sets[0]

@@ -25,7 +25,7 @@ from homecall.runtime.failures import Awaited, TooNew
 from homecall.runtime.mongo.aggregate import Aggregate
 from homecall.runtime.mongo.client import Database, MongoCollection
 from homecall.runtime.mongo.schema import MARKS, Migration, Schema
-from services.complaints.domain import ComplaintState
+from services.complaints.domain.state import ComplaintState
 from services.complaints.store import ComplaintStore
 from services.intake.domain.state import RequestState
 from services.intake.store import IntakeStore

@@ -19,9 +19,9 @@ from homecall.runtime.mongo.aggregate import Aggregate
 from homecall.standard.clinic_events import ClinicEvents
 from homecall.standard.clinics import Clinics
 from homecall.standard.rules import load_rule_sets
-from services.complaints.app import Complaints
-from services.complaints.calls import CallTimeline, Timelines
-from services.complaints.domain import ComplaintState
+from services.complaints.domain.call_timeline import CallTimeline
+from services.complaints.domain.state import ComplaintState
+from services.complaints.handler import Complaints, Timelines
 from services.intake.domain.state import RequestState
 from services.intake.handler import Intake
 from services.notifier.domain.facts import clinic_facts

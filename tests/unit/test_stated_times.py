@@ -22,7 +22,9 @@ from homecall.runtime.engine.decision import Ended, Took
 from homecall.standard.clinic_events import ClinicEvents
 from homecall.standard.rules import load_rule_sets
 from homecall.standard.stated_times import implausible_times, tolerance_by
-from services.complaints.calls import CallTimeline, Timelines, verdicts
+from services.complaints.domain.call_timeline import CallTimeline
+from services.complaints.domain.call_verdicts import verdicts
+from services.complaints.handler import Timelines
 from services.scheduler.domain.calls import reported as visit_reported
 from tests.contract.goldens import compact, examples, record
 from tests.unit.complaints.casebook import Casebook, command, submission
@@ -306,14 +308,14 @@ def _line(data: Any, heard: str = "09:00:02") -> Incoming:
     return replace(notifier_event(data), time=on_monday(heard).isoformat())
 
 
-def _judged(*events: Incoming) -> dict[str, tuple[str, str | None]]:
+def _judged(*events: Incoming) -> dict[str, tuple[str, datetime | None]]:
     state: CallTimeline | None = None
     for event in events:
         decision = Timelines().decide(state, event, None, on_monday("12:00:00"))
         state = decision.state or state
     assert state is not None
     found = verdicts(state.lines, on_monday("24 12:00:00"), RULES.on(on_monday("09:00:00").date()))
-    return {each["deadline"]: (each["verdict"], each["ended_at"]) for each in found}
+    return {each.deadline: (each.verdict, each.ended_at) for each in found}
 
 
 @pytest.mark.parametrize(

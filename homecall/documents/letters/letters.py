@@ -7,10 +7,9 @@ they wrote it.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from homecall.contract.events import ClinicPublished
@@ -20,9 +19,9 @@ from homecall.texts import letters as words
 from homecall.texts.complaints import next_steps
 from homecall.texts.documents import PageLanguage, coded, said
 from homecall.texts.language import CONTACT_CENTRE
-from services.complaints.answers import SYSTEM
-from services.complaints.calls import KeptCall
-from services.complaints.domain import ComplaintState, Stage, place_by_hand
+from services.complaints.domain.officers import SYSTEM
+from services.complaints.domain.state import ComplaintState, KeptCall, Official, Stage
+from services.complaints.domain.statuses import place_by_hand
 
 Pair = tuple[str, str]
 _BLANK = "_" * 24
@@ -89,7 +88,7 @@ def receipt(
         organisation=_name(clinic, language),
         contacts=_contacts(clinic),
         stamp=(
-            (said(words.INCOMING_NUMBER, language), str(stage["number"])),
+            (said(words.INCOMING_NUMBER, language), str(stage.number)),
             (said(words.REGISTERED_ON, language), f"{short_day(registered_at)}, {spoken.clock(registered_at)}"),
             (said(words.RECEIVED_BY, language), who),
         ),
@@ -101,15 +100,15 @@ def receipt(
             Part(
                 said(words.THE_ANSWER, language),
                 pairs=(
-                    (said(words.TERM, language), said(spoken.working_days(stage["term_days"]), language)),
-                    (said(words.DUE, language), said(spoken.moment(_moment(stage["answer_due_at"], zone)), language)),
+                    (said(words.TERM, language), said(spoken.working_days(stage.term_days), language)),
+                    (said(words.DUE, language), said(spoken.moment(_moment(stage.answer_due_at, zone)), language)),
                     (said(words.WHERE, language), _where(state, place, language)),
                 ),
             ),
             Part(said(words.WITHOUT_WAITING, language), points=_next(stage, language)),
         ),
-        office=clean(signer["position"]) if signer else said(words.REGISTERED_BY, language),
-        signed_by=clean(signer["full_name"]) if signer else "",
+        office=clean(signer.position) if signer else said(words.REGISTERED_BY, language),
+        signed_by=clean(signer.full_name) if signer else "",
         captions=(said(words.SIGNATURE, language), said(words.FULL_NAME, language)),
         notes=(said(words.STATUS_BY_PHONE.fill(phones=CONTACT_CENTRE), language),),
         subject=state.complaint_id,
@@ -119,16 +118,16 @@ def receipt(
 
 def _received_by(
     state: ComplaintState, place: int, stage: Stage, language: PageLanguage
-) -> tuple[str, Mapping[str, Any] | None]:
+) -> tuple[str, Official | None]:
     """Who received the complaint, as the stamp names them, and the official who signs; None where it was no person."""
     by_hand = state.received_by if place == 0 else None
     # Of what an earlier release registered by itself nobody is known: that is written in by hand.
-    received_by = by_hand or stage.get("received_by")
+    received_by = by_hand or stage.received_by
     who = _official(received_by) if received_by else _BLANK
     if not by_hand:
         automatically = words.BY_THE_PORTAL if place == 0 else words.BY_THE_SYSTEM
         who = f"{who} ({said(automatically, language)})"
-    return who, received_by if received_by and received_by["full_name"] != SYSTEM else None
+    return who, received_by if received_by and received_by.full_name != SYSTEM else None
 
 
 def _about(
@@ -137,9 +136,9 @@ def _about(
     """Who complains to whom, since when, and about which call."""
     stage = state.stages[place]
     about: list[Pair] = [
-        (said(words.FROM, language), clean(state.complainant["full_name"])),
+        (said(words.FROM, language), clean(state.complainant.full_name)),
         (said(words.TO, language), _addressee(stage, language)),
-        (said(words.CAME, language), said(spoken.moment(_moment(stage["came_at"], zone)), language)),
+        (said(words.CAME, language), said(spoken.moment(_moment(stage.came_at, zone)), language)),
     ]
     if place == 0:
         about.append((said(words.CAME_BY, language), coded(words.CHANNELS, state.channel, language)))
@@ -157,28 +156,28 @@ def reply(state: ComplaintState, place: int, clinic: ClinicPublished, language: 
     """
     stage, zone = _stage(state, place), ZoneInfo(clinic.zone)
     registered_at = _registered(stage, zone)
-    outcome = stage["answer"] or stage["refusal"]
+    answer = stage.answer
+    outcome = answer or stage.refusal
     if outcome is None:
         raise NotThere(
-            f"the complaint has no answer at stage {stage['stage']} yet: "
-            f"it is due on {stage['answer_due_on']}; homecall complaint shows where it stands"
+            f"the complaint has no answer at stage {stage.stage} yet: "
+            f"it is due on {stage.answer_due_on}; homecall complaint shows where it stands"
         )
-    number, kind = str(stage["number"]), stage["stage"]
-    at = _moment(outcome.get("at") or stage["answer_due_at"], zone)
-    answered = stage["answer"] is not None
-    opening = words.CONSIDERED if answered else words.NOT_CONSIDERED
+    number, kind = str(stage.number), stage.stage
+    at = _moment(outcome.at or stage.answer_due_at, zone)
+    opening = words.CONSIDERED if answer else words.NOT_CONSIDERED
     first = (
-        said(words.DEAR.fill(name=clean(state.complainant["full_name"])), language),
+        said(words.DEAR.fill(name=clean(state.complainant.full_name)), language),
         said(opening.fill(on=short_day(registered_at), number=number), language),
     )
     notes = []
-    if answered:
-        notes.append(said(words.SENT[outcome["sent_by"]].fill(on=spoken.day(at.date())), language))
-    if stage["executors"]:
-        notes.append(said(words.EXECUTOR.fill(who=_official(stage["executors"][-1])), language))
+    if answer:
+        notes.append(said(words.SENT[answer.sent_by].fill(on=spoken.day(at.date())), language))
+    if stage.executors:
+        notes.append(said(words.EXECUTOR.fill(who=_official(stage.executors[-1])), language))
     return Letter(
         language=language,
-        title=said(words.REPLY if answered else words.REFUSAL, language),
+        title=said(words.REPLY if answer else words.REFUSAL, language),
         organisation=_name(clinic, language) if kind == "clinic" else said(words.ADDRESSEES[kind], language),
         contacts=_contacts(clinic) if kind == "clinic" else "",
         stamp=(),
@@ -200,15 +199,15 @@ def reply(state: ComplaintState, place: int, clinic: ClinicPublished, language: 
 
 def _findings(state: ComplaintState, stage: Stage, zone: ZoneInfo, language: PageLanguage) -> Iterator[Part]:
     """The decision with its reasons, or the grounds of a refusal; measures, the call's times, and what may follow."""
-    if (answer := stage["answer"]) is not None:
-        decision = coded(words.DECISIONS, answer["decision"], language)
+    if (answer := stage.answer) is not None:
+        decision = coded(words.DECISIONS, answer.decision, language)
         yield Part(said(words.DECISION, language), paragraphs=(decision,))
-        yield Part(said(words.REASONS, language), paragraphs=_paragraphs(answer["text"]))
-    elif (refusal := stage["refusal"]) is not None:
-        yield Part(said(words.GROUNDS, language), paragraphs=_paragraphs(refusal["grounds"]))
-    if measures := [" ".join(_paragraphs(each["measures"])) for each in stage["measures"]]:
+        yield Part(said(words.REASONS, language), paragraphs=_paragraphs(answer.text))
+    elif (refusal := stage.refusal) is not None:
+        yield Part(said(words.GROUNDS, language), paragraphs=_paragraphs(refusal.grounds))
+    if measures := [" ".join(_paragraphs(each.measures)) for each in stage.measures]:
         yield Part(said(words.MEASURES, language), points=tuple(measures))
-    if state.call is not None and state.call["deadlines"]:
+    if state.call is not None and state.call.deadlines:
         yield _times(state.call, language, zone)
     yield Part(said(words.NEXT, language), points=_next(stage, language))
 
@@ -217,7 +216,7 @@ def stage_of(state: ComplaintState, document: str) -> int:
     """The place of the newest stage that has such a document; of the last one where none has."""
     for place in range(len(state.stages) - 1, -1, -1):
         stage = state.stages[place]
-        if (stage["number"] if document == "receipt" else stage["answer"] or stage["refusal"]) is not None:
+        if (stage.number if document == "receipt" else stage.answer or stage.refusal) is not None:
             return place
     return len(state.stages) - 1
 
@@ -231,26 +230,26 @@ def _stage(state: ComplaintState, place: int) -> Stage:
             "the complaint was refused as invalid_complaint: it has no number and no answer; "
             "its status says what to correct"
         )
-    if "full_name" not in state.complainant:
+    if state.complainant.full_name is None:
         raise NotThere("the complaint's personal data was erased: its documents cannot be printed any more")
     return state.stages[place]
 
 
 def _registered(stage: Stage, zone: ZoneInfo) -> datetime:
-    if stage["registered_at"] is None or stage["number"] is None:
-        when = f", that is at {stage['registers_at']} (R9a)" if stage["registers_at"] else ""
+    if stage.registered_at is None or stage.number is None:
+        when = f", that is at {stage.registers_at.isoformat()} (R9a)" if stage.registers_at else ""
         raise NotThere(f"the complaint is not registered yet: print it when it is{when}")
-    return _moment(stage["registered_at"], zone)
+    return _moment(stage.registered_at, zone)
 
 
-def _moment(text: str | None, zone: ZoneInfo) -> datetime:
+def _moment(moment: datetime | None, zone: ZoneInfo) -> datetime:
     """In the clinic's zone (R20)."""
-    assert text is not None, "a registered stage has a term"
-    return datetime.fromisoformat(text).astimezone(zone)
+    assert moment is not None, "a registered stage has a term"
+    return moment.astimezone(zone)
 
 
-def _official(of: Mapping[str, Any]) -> str:
-    return ", ".join(each for each in (clean(of["full_name"]), clean(of["position"])) if each)
+def _official(of: Official) -> str:
+    return ", ".join(each for each in (clean(of.full_name), clean(of.position)) if each)
 
 
 def _name(clinic: ClinicPublished, language: PageLanguage) -> str:
@@ -263,13 +262,13 @@ def _contacts(clinic: ClinicPublished) -> str:
 
 def _receiver(state: ComplaintState) -> tuple[str, ...]:
     person = state.complainant
-    return tuple(each for each in (clean(person["full_name"]), clean(person.get("postal_address"))) if each)
+    return tuple(each for each in (clean(person.full_name), clean(person.postal_address)) if each)
 
 
 def _call(state: ComplaintState, language: PageLanguage) -> str:
     """The call by its number in the register where that is known, and by its id."""
     named = [said(words.CALL_ID.fill(id=str(state.request_id)), language)]
-    lines = state.call["lines"] if state.call else []
+    lines = state.call.lines if state.call else []
     number = next((each for each in reversed(lines) if "register_number" in each and "register_date" in each), None)
     if number is not None:
         on = short_day(date.fromisoformat(number["register_date"]))
@@ -279,8 +278,8 @@ def _call(state: ComplaintState, language: PageLanguage) -> str:
 
 def _addressee(stage: Stage, language: PageLanguage) -> str:
     """To whom, with the address of the Ministry or the authority where it is known (C10.1)."""
-    who, known = said(words.ADDRESSEES[stage["stage"]], language), stage.get("office")
-    return f"{who}: {clean(known[language])}" if known and stage["stage"] != "clinic" else who
+    who, known = said(words.ADDRESSEES[stage.stage], language), stage.office
+    return f"{who}: {clean(said(known, language))}" if known and stage.stage != "clinic" else who
 
 
 def _where(state: ComplaintState, place: int, language: PageLanguage) -> str:
@@ -289,35 +288,34 @@ def _where(state: ComplaintState, place: int, language: PageLanguage) -> str:
     if state.answer_by == "by_hand":
         office = place_by_hand(state, place)
         return how if office is None else f"{how}: {clean(said(office, language))}"
-    address = state.answer_place or state.complainant.get("postal_address")
+    address = state.answer_place or state.complainant.postal_address
     return f"{how}: {clean(address)}" if address and state.answer_by == "post" else how
 
 
 def _next(stage: Stage, language: PageLanguage) -> tuple[str, ...]:
     return tuple(
-        each["text"][language]
-        for each in next_steps(stage["stage"], stage["quality_authority_days"], stage.get("contacts", {}))
+        each["text"][language] for each in next_steps(stage.stage, stage.quality_authority_days, stage.contacts)
     )
 
 
 def _times(call: KeptCall, language: PageLanguage, zone: ZoneInfo) -> Part:
     rows = tuple(
         (
-            coded(words.DEADLINES, each["deadline"], language),
-            *(_time(each[name], zone) for name in ("started_at", "due_at", "ended_at")),
-            coded(words.VERDICTS, each["verdict"], language),
+            coded(words.DEADLINES, each.deadline, language),
+            *(_time(moment, zone) for moment in (each.started_at, each.due_at, each.ended_at)),
+            coded(words.VERDICTS, each.verdict, language),
         )
-        for each in call["deadlines"]
+        for each in call.deadlines
     )
     head = (words.DEADLINE, words.STARTED, words.DUE_AT, words.ENDED, words.VERDICT)
-    heading = words.TIMES.fill(at=_time(call["as_of"], zone))
+    heading = words.TIMES.fill(at=_time(call.as_of, zone))
     return Part(said(heading, language), head=tuple(said(each, language) for each in head), rows=rows)
 
 
-def _time(text: str | None, zone: ZoneInfo) -> str:
-    if text is None:
+def _time(moment: datetime | None, zone: ZoneInfo) -> str:
+    if moment is None:
         return NOTHING
-    at = _moment(text, zone)
+    at = _moment(moment, zone)
     return f"{short_day(at)} {spoken.clock(at)}"
 
 

@@ -15,8 +15,10 @@ from homecall.contract.types import Event
 from homecall.runtime.engine.decision import Decision, Ended
 from homecall.standard.clinics import Clinics
 from homecall.standard.rules import load_rule_sets
-from services.complaints import domain
-from services.complaints.domain import ComplaintState, Unsaid, Wanted
+from services.complaints.domain import decisions, timers
+from services.complaints.domain.facts import Facts
+from services.complaints.domain.numbers import Wanted, numbered, wanted_numbers
+from services.complaints.domain.state import ComplaintState, Official, Sealed, Unsaid, awaits_number
 
 ALMATY = ZoneInfo("Asia/Almaty")
 RULES = load_rule_sets()
@@ -131,7 +133,7 @@ class Casebook:
     """
 
     def __init__(
-        self, *clinics: ClinicPublished, pages: MemorySequences | None = None, officer: dict[str, str] | None = None
+        self, *clinics: ClinicPublished, pages: MemorySequences | None = None, officer: Official | None = None
     ) -> None:
         self.officer = officer
         self.clinics = Clinics()
@@ -148,27 +150,23 @@ class Casebook:
     def state(self) -> ComplaintState:
         return self.states[COMPLAINT]
 
+    def facts(self, **more: Any) -> Facts:
+        """What decisions look at: these clinics, the rules, the officer on duty, and what else is given."""
+        return Facts(self.clinics, RULES, self.officer, **more)
+
     def decide(
         self,
         event: Incoming,
         *,
         record_time: datetime | None = None,
         now: datetime | None = None,
-        kept: dict[str, Any] | None = None,
+        unchecked: Sealed | None = None,
     ) -> Decision:
-        """A decision that is not carried out; with ``kept`` on a complaint whose signature cannot be checked now."""
+        """A decision that is not carried out; ``unchecked``: the signature cannot be checked now."""
         state = self.states.get(event.subject)
         before = deepcopy(state)
-        decision = domain.decide(
-            state,
-            event,
-            clinics=self.clinics,
-            rule_sets=RULES,
-            record_time=record_time,
-            now=now or at("Tue 2026-11-24 09:41"),
-            kept=kept,
-            officer=self.officer,
-        )
+        facts = self.facts(record_time=record_time, unchecked=unchecked)
+        decision = decisions.decide(state, event, facts, now or at("Tue 2026-11-24 09:41"))
         assert state == before, "a decision must not change the state it was given"
         return decision
 
@@ -196,10 +194,10 @@ class Casebook:
         now = at(now) if isinstance(now, str) else now
         done = []
         for complaint_id in list(self.states):
-            while (item := domain.timer_at(self.states[complaint_id])) is not None and item <= now:
+            while (item := timers.timer_at(self.states[complaint_id])) is not None and item <= now:
                 state = self.states[complaint_id]
                 before = deepcopy(state)
-                decision = domain.due(state, now, clinics=self.clinics, rule_sets=RULES, officer=self.officer)
+                decision = timers.due(state, self.facts(), now)
                 assert state == before, "a timer must not change the state it was given"
                 assert decision.state is not None, "a timer that is due must move on"
                 done.append(self._carry_out(complaint_id, f"timer {next(_causes)}", decision, True))
@@ -209,7 +207,7 @@ class Casebook:
         before = len(self.said)
         self.states[complaint_id] = decision.state
         self.measured.extend(each for each in decision.measures if isinstance(each, Ended))
-        if not domain.awaits_number(decision.state):
+        if not awaits_number(decision.state):
             self.heard.add(causation_id)
             self._say(causation_id, decision.says)
         elif number:
@@ -218,18 +216,18 @@ class Casebook:
 
     def give_numbers(self) -> list[Unsaid]:
         """The second stage, for all complaints that wait for it, in the order of registration."""
-        waiting = {key: state for key, state in self.states.items() if domain.awaits_number(state)}
-        wanted: list[Wanted] = [each for state in waiting.values() for each in domain.wanted_numbers(state)]
-        wanted.sort(key=lambda each: datetime.fromisoformat(each.registered_at))
+        waiting = {key: state for key, state in self.states.items() if awaits_number(state)}
+        wanted: list[Wanted] = [each for state in waiting.values() for each in wanted_numbers(state)]
+        wanted.sort(key=lambda each: each.registered_at)
         numbers = self.pages.allocate_now([(each.page, each.subject) for each in wanted])
         done = []
         for key, state in waiting.items():
             before = deepcopy(state)
-            self.states[key], said = domain.numbered(state, numbers)
+            self.states[key], said = numbered(state, numbers)
             assert state == before, "giving numbers must not change the state it was given"
             for each, says in said:
-                self.heard.add(each["cause"])
-                self._say(each["cause"], says)
+                self.heard.add(each.cause)
+                self._say(each.cause, says)
                 done.append(each)
         return done
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,8 +13,10 @@ from homecall.contract.envelope import Incoming
 from homecall.contract.events import AnswerBy, ComplaintStatusChanged
 from homecall.runtime.settings import Settings, SettingsError, load_settings
 from homecall.standard.rules import load_rule_sets
-from services.complaints.answers import in_words, is_address, way_of, ways
-from tests.unit.complaints.casebook import DINARA, Casebook, at, clinic, command, incoming, submission
+from services.complaints.domain.answer_ways import is_address, way_of, ways
+from services.complaints.domain.reasons import in_words
+from services.complaints.domain.state import Official
+from tests.unit.complaints.casebook import COMPLAINT, DINARA, Casebook, at, clinic, command, incoming, submission
 
 MORNING = "Tue 2026-11-24 09:40"
 MINISTRY = {
@@ -170,7 +173,7 @@ def test_c10_5_an_answer_is_sent_in_a_way_that_the_complainant_has(
 def test_what_an_earlier_release_promised_may_be_kept() -> None:
     book = Casebook()
     book.hear(submitted())
-    book.state.answer_by = "portal"
+    book.states[COMPLAINT] = replace(book.state, answer_by="portal")
     book.hear(command("assigned", "Tue 2026-11-24 10:00"))
     assert book.hear(command("answered", "Tue 2026-11-24 11:00", sent_by="portal")) == "answered"
 
@@ -208,12 +211,12 @@ def test_c10_2_the_officer_on_duty_by_setting() -> None:
     )
     officer = settings.officer()
     assert officer == {"full_name": "Сынақ Кезекші", "position": "Кеңсе маманы, 2-кабинет"}
-    book = Casebook(officer=officer)
+    book = Casebook(officer=Official(**officer))
     book.hear(submitted(**PORTAL))
     book.hear(command("escalated", "Tue 2026-11-24 11:00"))
     assert [each.received_by.model_dump() for each in book.statuses() if each.received_by] == [officer] * 3
     # What somebody received by hand names that person.
-    other = Casebook(officer=officer)
+    other = Casebook(officer=Official(**officer))
     other.hear(submitted())
     assert other.statuses()[-1].received_by.full_name != officer["full_name"]
 

@@ -12,7 +12,8 @@ from homecall.contract.asyncapi import golden
 from homecall.contract.envelope import Incoming, Record, read
 from homecall.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX, read_by
 from homecall.contract.types import ZONE
-from services.complaints.calls import CallTimeline, Timelines
+from services.complaints.domain.call_timeline import CallTimeline
+from services.complaints.handler import Timelines
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=ZONE)
 HEARD = [event_type for topic in read_by("complaints") for event_type in topic.types]

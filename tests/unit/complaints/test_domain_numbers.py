@@ -7,7 +7,8 @@ import pytest
 
 from homecall.contract.envelope import Incoming
 from homecall.runtime.engine.decision import Decision
-from services.complaints.domain import awaits_number, wanted_numbers
+from services.complaints.domain.numbers import wanted_numbers
+from services.complaints.domain.state import awaits_number
 from tests.unit.complaints.casebook import COMPLAINT, SAULE, Casebook, command, incoming, submission
 
 MORNING = "Tue 2026-11-24 09:40"
@@ -90,7 +91,7 @@ def test_a_whole_life_in_one_batch_waits_for_both_its_numbers() -> None:
         assert book.decide(event) == Decision()
     assert [each.subject for each in wanted_numbers(book.state)] == [f"{COMPLAINT}|1", f"{COMPLAINT}|2"]
     waited = book.give_numbers()
-    assert [each["cause"] for each in waited] == [event.causation_id for event in life]
+    assert [each.cause for each in waited] == [event.causation_id for event in life]
     assert [(each.sequence, each.status, each.incoming_number) for each in book.statuses()] == [
         (1, "delivered", None),
         (2, "registered", "2026-1"),

@@ -6,7 +6,7 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.complaints.domain import timer_at
+from services.complaints.domain.timers import timer_at
 from tests.unit.complaints.casebook import MARAT, SAULE, YERZHAN, Casebook, at, command, incoming, submission
 
 IDS = [f"{digit * 8}-0000-4000-8000-000000000000" for digit in "123"]
@@ -63,18 +63,18 @@ def test_any_order_of_events(steps: list[tuple[str, str, int, int, dict[str, str
         deadlines = Counter((each.stage, each.TYPE) for each in book.deadlines() if each.subject_id == complaint_id)
         assert all(times == 1 for times in deadlines.values()), "each deadline is said once per stage"
         assert timer_at(state) is None, "every timer ends"
-        first = {each["full_name"] for stage in state.stages[:1] for each in stage["executors"]}
-        second = {each["full_name"] for stage in state.stages[1:] for each in stage["executors"]}
+        first = {each.full_name for stage in state.stages[:1] for each in stage.executors}
+        second = {each.full_name for stage in state.stages[1:] for each in stage.executors}
         assert not first & second
 
     stages = [(state, stage) for state in book.states.values() for stage in state.stages]
-    given_out = [(state.clinic_id, stage["number"]) for state, stage in stages if stage["number"]]
+    given_out = [(state.clinic_id, stage.number) for state, stage in stages if stage.number]
     assert len(set(given_out)) == len(given_out), "no number twice"
     for page, numbers in book.pages.pages.items():
         clinic_id, year = page.split("|")
         expected = {(clinic_id, f"{year}-{number}") for number in range(1, len(numbers) + 1)}
         assert {each for each in given_out if each[0] == clinic_id and each[1].startswith(year)} == expected, "no gap"
-    ended = sum(1 for _, stage in stages if stage["missed_said"] or stage["answer"] or stage["refusal"])
+    ended = sum(1 for _, stage in stages if stage.missed_said or stage.answer or stage.refusal)
     assert len(book.measured) == ended, "an outcome per stage that ended, counted once"
     assert len(set(book.siblings)) == len(book.siblings), "two events of one cause never share an id"
 

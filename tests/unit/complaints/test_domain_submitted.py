@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from homecall.contract.envelope import Incoming
+from services.complaints.domain.state import Complainant, Official
 from tests.unit.complaints.casebook import (
     ASEL,
     COMPLAINT,
@@ -200,7 +201,7 @@ def test_a_publishers_clock_that_is_ahead(ahead_seconds: int, occurred: str | No
         assert "set the publisher's clock" in book.statuses()[-1].refusal.fields[0].message
         return
     assert [status.occurred_at for status in book.statuses()] == [at(occurred)] * 2
-    assert book.state.stages[0]["flags"] == (["clock_ahead"] if ahead_seconds > 0 else [])
+    assert book.state.stages[0].flags == (("clock_ahead",) if ahead_seconds > 0 else ())
 
 
 def test_a_command_whose_clock_is_ahead_has_its_records_time() -> None:
@@ -246,10 +247,10 @@ def test_what_the_clinic_needs_is_kept() -> None:
         )
     )
     state = book.state
-    assert state.complainant == {"full_name": "Динара", "phone": "+380671234567", "language": "ru"}
+    assert state.complainant == Complainant(full_name="Динара", phone="+380671234567", language="ru")
     assert state.text == "Время прихода врача мне сообщили позже, чем через полчаса."
-    assert (state.request_id, state.channel, state.received_by) == (request_id, "in_person", ASEL)
-    ruling = state.stages[0]["ruling"]
+    assert (state.request_id, state.channel, state.received_by) == (request_id, "in_person", Official(**ASEL))
+    ruling = state.stages[0].ruling
     assert ruling["rule_set"] == "kz-2015"
     assert {"C10.2", "C10.4", "R9"} <= set(ruling["clauses"])
 

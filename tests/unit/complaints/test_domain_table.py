@@ -6,6 +6,7 @@ import pytest
 
 from homecall.contract.envelope import Incoming
 from homecall.contract.topics import COMPLAINTS_IN
+from services.complaints.domain.state import Sealed
 from tests.unit.complaints.casebook import MARAT, SAULE, YERZHAN, Casebook, command, incoming, submission
 
 # A complaint of Tuesday morning is due on Monday 30 November; one of Monday night is registered on Tuesday at 08:00.
@@ -38,7 +39,7 @@ def _held() -> Casebook:
     """A complaint from the portal while signatures cannot be checked: neither registered nor refused."""
     book = Casebook()
     signed = _submitted(MORNING, channel="portal", received_by=None, signature={"format": "cms", "value": "AAAA"})
-    assert book.hear(signed, kept={"cause": signed.causation_id, "record": {}}) == "delivered"
+    assert book.hear(signed, unchecked=Sealed(cause=signed.causation_id, record={})) == "delivered"
     assert book.state.status == "held"
     return book
 
@@ -209,7 +210,7 @@ def _kind(book: Casebook) -> tuple[str, str, bool]:
     state = book.state
     if not state.stages:
         return "-", state.status, False
-    return ("first" if len(state.stages) == 1 else "second"), state.status, state.stages[-1]["missed_said"]
+    return ("first" if len(state.stages) == 1 else "second"), state.status, state.stages[-1].missed_said
 
 
 def test_the_table_is_the_full_product() -> None:
@@ -261,8 +262,8 @@ def test_reassignment_keeps_its_history() -> None:
     assert book.hear(command("assigned", "Tue 2026-11-24 10:00", executor=YERZHAN)) == "assigned"
     assert book.hear(command("assigned", "Tue 2026-11-24 10:05", executor=YERZHAN)) == "nothing"
     assert book.hear(command("assigned", "Wed 2026-11-25 10:00", executor=MARAT)) == "assigned"
-    executors = book.state.stages[0]["executors"]
-    assert [(each["full_name"], each["at"][:16], each["assigned_by"]["position"]) for each in executors] == [
+    executors = book.state.stages[0].executors
+    assert [(each.full_name, f"{each.at:%Y-%m-%dT%H:%M}", each.assigned_by.position) for each in executors] == [
         (YERZHAN["full_name"], "2026-11-24T10:00", "Бас дәрігер"),
         (MARAT["full_name"], "2026-11-25T10:00", "Бас дәрігер"),
     ]
@@ -273,7 +274,7 @@ def test_measures_add_up_and_the_same_ones_again_are_no_news() -> None:
     book = STATES["executed"]()
     assert book.hear(command("executed", "Wed 2026-11-25 10:00")) == "nothing"
     assert book.hear(command("executed", "Wed 2026-11-25 10:00", measures="Установлен телефон.")) == "executed"
-    assert len(book.state.stages[0]["measures"]) == 2
+    assert len(book.state.stages[0].measures) == 2
 
 
 @pytest.mark.parametrize("name", [YERZHAN["full_name"], "  нұрпейіс  ержан талғатұлы "])

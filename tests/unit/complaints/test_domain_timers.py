@@ -1,15 +1,16 @@
 """What happens to a complaint by itself: the opening, 80 % of its term, the end of it (R9a, C10.4, C10.8)."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from homecall.contract.events import DeadlineApproaching, DeadlineMissed
-from services.complaints.domain import due, open_since, timer_at
+from services.complaints.domain.state import open_since
+from services.complaints.domain.timers import due, timer_at
 from tests.unit.complaints.casebook import (
     COMPLAINT,
-    RULES,
     SAULE,
     Casebook,
     at,
@@ -75,7 +76,7 @@ def test_times_come_from_the_item_and_not_from_the_tick() -> None:
         ("overdue", at(DUE)),
     ]
     state = _book().state
-    decision = due(state, at("Mon 2026-12-07 11:11"), clinics=Casebook().clinics, rule_sets=RULES)
+    decision = due(state, Casebook().facts(), at("Mon 2026-12-07 11:11"))
     assert [datetime.fromisoformat(say.time) for say in decision.says] == [APPROACHING]
 
 
@@ -189,14 +190,15 @@ def test_a_refused_complaint_has_no_timer() -> None:
     book = _book(text="")
     assert book.statuses()[-1].status == "refused"
     assert timer_at(book.state) is None
-    assert due(book.state, at(DUE), clinics=book.clinics, rule_sets=RULES).state is None
+    assert due(book.state, book.facts(), at(DUE)).state is None
 
 
 def test_a_warning_that_an_earlier_release_stored_is_said_once_at_its_own_time() -> None:
     """It may fall on a Sunday, as it was then. It is neither lost nor said a second time."""
     book = _book()
     old = at(MORNING) + (at(DUE) - at(MORNING)) * 0.8
-    book.state.stages[-1]["approaching_at"] = old.isoformat()
+    (stage,) = book.state.stages
+    book.states[COMPLAINT] = replace(book.state, stages=(replace(stage, approaching_at=old),))
     assert book.tick(old - timedelta(microseconds=1)) == ""
     assert book.tick(old) == "approaching"
     assert book.tick(at(DUE)) == "missed overdue"

@@ -1,126 +1,19 @@
 """Complaints in the real engine, over a store in memory: batches, crashes before the number, timers, early commands."""
 
-from collections.abc import Collection, Sequence
-from copy import deepcopy
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from homecall.contract import topics
 from homecall.contract.envelope import OutgoingRecord
-from homecall.gateways.signatures.port import Unchecked
 from homecall.runtime.clock import SystemClock
-from homecall.runtime.engine.batch import BatchResult
-from homecall.runtime.engine.timers import Due
 from homecall.runtime.failures import RetryForever
-from homecall.runtime.mongo.aggregate import Aggregate
 from homecall.runtime.settings import Settings, SettingsError
-from homecall.standard.clinics import Clinics
-from services.complaints.app import ComplaintEngine, Complaints, build
-from services.complaints.domain import ComplaintState, timer_at
-from tests.unit.complaints.casebook import COMPLAINT, RULES, MemorySequences, at, clinic, command, incoming, submission
-
-NOW = at("Tue 2026-11-24 12:00")
-
-
-class MemoryStore:
-    """What the engine asks of ``Repository``, in memory; a save by compare-and-set on the version."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, Aggregate[ComplaintState]] = {}
-        self.timers: dict[str, datetime] = {}
-
-    async def load(self, ids: Collection[str]) -> dict[str, Aggregate[ComplaintState]]:
-        return {each: deepcopy(self.kept[each]) for each in ids if each in self.kept}
-
-    def remembered(self, _: str) -> None:
-        return
-
-    async def save(self, aggregates: Sequence[Aggregate[ComplaintState]]) -> set[str]:
-        lost = set()
-        for each in aggregates:
-            if each.version != getattr(self.kept.get(each.id), "version", 0):
-                lost.add(each.id)
-                continue
-            own = timer_at(each.state) if each.state is not None else None
-            timers = [kept.until for kept in each.parked] + [at for at in [each.timer_at or own] if at is not None]
-            self.timers.pop(each.id, None)
-            if timers:
-                self.timers[each.id] = min(timers)
-            each.version += 1
-            each.processed.update(each.fresh)
-            each.fresh, each.changed = {}, False
-            self.kept[each.id] = deepcopy(each)
-            self.kept[each.id].timer_at = None
-        return lost
-
-    async def due(self, now: datetime, _limit: int) -> list[Aggregate[ComplaintState]]:
-        return [deepcopy(self.kept[key]) for key, moment in self.timers.items() if moment <= now]
-
-    async def unsent(self, _before: datetime, _limit: int) -> list[Aggregate[ComplaintState]]:
-        return [deepcopy(each) for each in self.kept.values() if each.outbox]
-
-    async def sent(self, aggregates: Sequence[Aggregate[ComplaintState]]) -> None:
-        for each in aggregates:
-            self.kept[each.id].outbox = []
-
-
-class FailingSequences(MemorySequences):
-    """Pages that are away for the first so many calls."""
-
-    def __init__(self, failures: int) -> None:
-        super().__init__()
-        self.failures = failures
-
-    async def allocate(self, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
-        if self.failures:
-            self.failures -= 1
-            raise ConnectionError
-        return self.allocate_now(wanted)
-
-
-class Table:
-    """The clinics' topic: ``behind`` is what has been published and not been read."""
-
-    def __init__(self, clinics: Clinics) -> None:
-        self.clinics = clinics
-        self.behind: list[Any] = []
-
-    async def catch_up(self) -> None:
-        while self.behind:
-            self.clinics.take(self.behind.pop())
-
-
-class Office:
-    def __init__(self, failures: int = 0) -> None:
-        self.store = MemoryStore()
-        clinics = Clinics()
-        clinics.take(clinic())
-        self.table = Table(clinics)
-        self.complaints = Complaints(clinics, RULES, judge_record_time=False)
-        self.engine: Any = ComplaintEngine(
-            self.store, FailingSequences(failures), self.complaints, SystemClock(), self.table, Unchecked()
-        )
-
-    async def handle(self, *batch: Any, now: datetime = NOW) -> BatchResult:
-        handled: BatchResult = await self.engine.handle(batch, now)
-        for done in (*handled.beside, *handled.after):
-            await done()
-        return handled
-
-    async def tick(self, now: datetime) -> list[OutgoingRecord]:
-        due: Due[Any] = await self.engine.due(now)
-        events = due.events
-        await self.engine.sent(due)
-        return events
-
-    async def swept(self) -> list[OutgoingRecord]:
-        """What a tick finds stored and not sent."""
-        due: Due[Any] = await self.engine.unsent()
-        events = due.events
-        await self.engine.sent(due)
-        return events
+from services.complaints.app import build
+from tests.unit.complaints.casebook import at, clinic, command, incoming, submission
+from tests.unit.complaints.office import NOON, Office
 
 
 def _submitted(when: str = "Tue 2026-11-24 09:40", **more: Any) -> Any:
@@ -134,10 +27,10 @@ def _words(events: Sequence[OutgoingRecord]) -> list[str]:
 async def test_a_batch_says_all_of_it_in_order_and_the_same_again() -> None:
     office = Office()
     batch = [_submitted(), command("assigned", "Tue 2026-11-24 10:00"), command("answered", "Tue 2026-11-24 10:00")]
-    first = await office.handle(*batch)
+    first = await office.hear(*batch)
     assert _words(first.events) == ["delivered", "registered", "assigned", "answered"]
     assert set(first.results.values()) == {"handled"}
-    again = await office.handle(*batch, now=NOW + timedelta(hours=1))
+    again = await office.hear(*batch, now=NOON + timedelta(hours=1))
     assert again.events == first.events
     assert set(again.results.values()) == {"repeated"}
     assert len({each.id for each in first.events}) == 4
@@ -145,23 +38,24 @@ async def test_a_batch_says_all_of_it_in_order_and_the_same_again() -> None:
 
 @pytest.mark.parametrize("by", ["replay", "timer"])
 async def test_a_crash_between_the_complaint_and_its_number(by: str) -> None:
-    office = Office(failures=1)
+    office = Office()
+    office.fail("pages", at_write=1)
     batch = [_submitted(), *(command(name, "Tue 2026-11-24 10:00") for name in ("assigned", "answered"))]
     with pytest.raises(RetryForever):
-        await office.handle(*batch)
+        await office.hear(*batch)
     if by == "timer":
         # Another replica takes it up after a while; the records, when they come again, find it done.
-        taken_up = await office.tick(NOW + timedelta(minutes=1))
-    replayed = await office.handle(*batch)
+        taken_up = await office.tick(NOON + timedelta(minutes=1))
+    replayed = await office.hear(*batch)
     assert (_words(replayed.events), replayed.dead) == (["delivered", "registered", "assigned", "answered"], [])
     if by == "timer":
         assert sorted(taken_up, key=lambda each: each.id) == sorted(replayed.events, key=lambda each: each.id)
-    assert office.store.kept[COMPLAINT].state.stages[0]["number"] == "2026-1"
+    assert office.state().stages[0].number == "2026-1"
 
 
 async def test_the_opening_registers_and_is_sent_once() -> None:
     office = Office()
-    assert _words((await office.handle(_submitted("Mon 2026-11-23 20:30"))).events) == ["delivered"]
+    assert _words((await office.hear(_submitted("Mon 2026-11-23 20:30"))).events) == ["delivered"]
     opening = at("Tue 2026-11-24 08:00")
     assert _words(await office.tick(opening - timedelta(seconds=1))) == []
     events = await office.tick(opening + timedelta(minutes=7))
@@ -172,12 +66,13 @@ async def test_the_opening_registers_and_is_sent_once() -> None:
 
 
 async def test_an_opening_whose_number_was_left_is_said_though_a_batch_gives_it() -> None:
-    office = Office(failures=1)
-    await office.handle(_submitted("Mon 2026-11-23 20:30"))
+    office = Office()
+    office.fail("pages", at_write=1)
+    await office.hear(_submitted("Mon 2026-11-23 20:30"))
     opening = at("Tue 2026-11-24 08:00")
     with pytest.raises(RetryForever):
         await office.tick(opening)
-    handled = await office.handle(command("assigned", "Tue 2026-11-24 08:01"))
+    handled = await office.hear(command("assigned", "Tue 2026-11-24 08:01"))
     # No record would bring the opening back: whoever gives the number says it.
     assert sorted(_words(handled.events)) == ["assigned", "registered"]
     assert await office.swept() == []
@@ -187,30 +82,30 @@ async def test_an_opening_whose_number_was_left_is_said_though_a_batch_gives_it(
 async def test_a_command_before_its_complaint_waits_for_it(when: str) -> None:
     office = Office()
     early = command("assigned", "Tue 2026-11-24 10:00")
-    assert (await office.handle(early)).events == []
-    handled = await office.handle(_submitted(when))
+    assert (await office.hear(early)).events == []
+    handled = await office.hear(_submitted(when))
     assert _words(handled.events) == ["delivered", "registered", "assigned"]
     assert await office.swept() == []
-    assert (await office.handle(early)).results == {0: "repeated"}
+    assert (await office.hear(early)).results == {0: "repeated"}
 
 
 async def test_a_clinic_published_a_moment_ago_is_looked_for_before_it_is_called_unknown() -> None:
     office = Office()
     office.table.behind = [clinic("new-7")]
-    assert _words((await office.handle(_submitted(clinic_id="new-7"))).events) == ["delivered", "registered"]
+    assert _words((await office.hear(_submitted(clinic_id="new-7"))).events) == ["delivered", "registered"]
     other = "11111111-0000-4000-8000-000000000000"
-    assert _words((await office.handle(_submitted(clinic_id="old-7", complaint_id=other))).events) == ["refused"]
+    assert _words((await office.hear(_submitted(clinic_id="old-7", complaint_id=other))).events) == ["refused"]
 
 
 async def test_what_is_not_in_order_becomes_a_dead_letter_and_its_neighbours_go_on() -> None:
     office = Office()
-    handled = await office.handle(
+    handled = await office.hear(
         _submitted(), command("answered", "Tue 2026-11-24 10:00"), command("assigned", "Tue 2026-11-24 10:00")
     )
     assert _words(handled.events) == ["delivered", "registered", "assigned"]
     ((event, death),) = handled.dead
     assert (event.type, death.reason) == ("complaint.answered", "invalid_transition")
-    broken = await office.handle(command("answered", "Tue 2026-11-24 10:00", text=" "))
+    broken = await office.hear(command("answered", "Tue 2026-11-24 10:00", text=" "))
     assert [(death.reason, death.detail) for _, death in broken.dead] == [("schema", "text must not be empty")]
 
 

@@ -10,10 +10,12 @@ import pytest
 
 from homecall.gateways.signatures.port import Unavailable, Valid
 from homecall.runtime.encryption import KeyRing, Vault
-from services.complaints import retention
-from services.complaints.domain import timer_at
-from tests.unit.complaints.casebook import COMPLAINT, command
-from tests.unit.complaints.test_signatures import ASSIGNED, AWAY, NOW, Office, signed
+from services.complaints.domain import retention
+from services.complaints.domain.state import Complainant
+from services.complaints.domain.timers import timer_at
+from tests.unit.complaints.casebook import command
+from tests.unit.complaints.office import AWAY, NOON, Notary, Office, office_with, signed
+from tests.unit.complaints.test_signatures import ASSIGNED
 
 ENDS = datetime.fromisoformat("2026-11-30T20:00:00+05:00")
 LIMIT = timedelta(hours=72)
@@ -21,7 +23,7 @@ EXPIRED = Unavailable("the lists in HOMECALL_CRLS are from after the certificate
 
 
 def kept(office: Office) -> Any:
-    return office.store.kept[COMPLAINT].state
+    return office.state()
 
 
 async def by_itself(office: Office, until: datetime) -> list[Any]:
@@ -36,9 +38,9 @@ async def by_itself(office: Office, until: datetime) -> list[Any]:
 
 
 async def test_r24_it_is_tried_ever_more_rarely_and_refused_72_hours_after_its_term() -> None:
-    office = Office(AWAY)
-    await office.handle(signed())
-    said = [each for each in await by_itself(office, NOW + timedelta(days=60)) if "status-changed" in each.type]
+    office, notary = office_with(AWAY)
+    await office.hear(signed())
+    said = [each for each in await by_itself(office, NOON + timedelta(days=60)) if "status-changed" in each.type]
     told = json.loads(said[-1].value)
     assert told["status"] == "refused"
     assert datetime.fromisoformat(told["occurred_at"]) == ENDS + LIMIT
@@ -46,25 +48,31 @@ async def test_r24_it_is_tried_ever_more_rarely_and_refused_72_hours_after_its_t
     (field,) = told["refusal"]["fields"]
     assert field["path"] == "signature.value"
     assert "bring the complaint to the clinic" in field["message"]
-    assert len(office.notary.asked) < 1_100  # a quarter of an hour apart, for nine days
+    assert len(notary.asked) < 1_100  # a quarter of an hour apart, for nine days
 
 
 async def test_r24_then_nothing_is_kept_of_it_and_nobody_is_asked_any_more() -> None:
-    office = Office(AWAY)
-    await office.handle(signed())
+    office, notary = office_with(AWAY)
+    await office.hear(signed())
     await by_itself(office, ENDS + LIMIT)
     state = kept(office)
-    assert (state.status, state.held, state.complainant, state.text, timer_at(state)) == ("invalid", None, {}, "", None)
+    assert (state.status, state.held, state.complainant, state.text, timer_at(state)) == (
+        "invalid",
+        None,
+        Complainant(),
+        "",
+        None,
+    )
     assert retention.over_on(state) in {None, date.min}
-    office.notary.verdict = Valid()
-    calls = len(office.notary.asked)
+    notary.verdict = Valid()
+    calls = len(notary.asked)
     assert await office.tick((ENDS + timedelta(days=30)).isoformat()) == []
-    assert len(office.notary.asked) == calls
+    assert len(notary.asked) == calls
 
 
 async def test_r24_its_commands_become_dead_letters_with_the_refusal() -> None:
-    office = Office(AWAY)
-    await office.handle(signed(), command("assigned", ASSIGNED))
+    office, _notary = office_with(AWAY)
+    await office.hear(signed(), command("assigned", ASSIGNED))
     due = await office.engine.due(ENDS + LIMIT)
     await office.engine.sent(due)
     later = await office.engine.due(ENDS + LIMIT)
@@ -73,17 +81,17 @@ async def test_r24_its_commands_become_dead_letters_with_the_refusal() -> None:
 
 @pytest.mark.parametrize("moment", [ENDS, ENDS + LIMIT, ENDS + LIMIT + timedelta(days=9)])
 async def test_r24_until_then_and_at_the_last_try_a_verifier_that_is_back_decides(moment: datetime) -> None:
-    office = Office(AWAY)
-    await office.handle(signed())
+    office, notary = office_with(AWAY)
+    await office.hear(signed())
     await by_itself(office, min(moment, ENDS + LIMIT) - timedelta(minutes=20))
-    office.notary.verdict = Valid()
+    notary.verdict = Valid()
     said = await office.tick(moment.isoformat())
     assert [json.loads(each.value).get("status") for each in said if "status" in each.type][-1] != "refused"
     assert kept(office).held is None
 
 
 async def test_r24_when_no_later_answer_could_tell_it_is_refused_at_once() -> None:
-    office = Office(EXPIRED)
+    office, _notary = office_with(EXPIRED)
     (refused,) = await office.said(signed())
     assert refused["status"] == "refused"
     assert "expired before it could be checked" in refused["refusal"]["fields"][0]["message"]
@@ -91,28 +99,29 @@ async def test_r24_when_no_later_answer_could_tell_it_is_refused_at_once() -> No
 
 
 async def test_r24_a_held_one_is_refused_as_soon_as_that_is_known() -> None:
-    office = Office(AWAY)
-    await office.handle(signed())
-    office.notary.verdict = EXPIRED
+    office, notary = office_with(AWAY)
+    await office.hear(signed())
+    notary.verdict = EXPIRED
     said = await office.tick("12:00:16")
     assert [json.loads(each.value)["status"] for each in said][-1] == "refused"
     assert kept(office).held is None
 
 
 async def test_r24_one_whose_event_cannot_be_opened_ends_too() -> None:
-    office = Office(AWAY, vault=Vault(KeyRing(lookup=bytes(32), keys={"1": bytes(32)}, current="1")))
-    await office.handle(signed())
-    restarted = Office(Valid(), vault=Vault(KeyRing(lookup=bytes(32), keys={"2": bytes(32)}, current="2")))
-    restarted.store = office.store
-    restarted.engine.store = office.store
-    said = await by_itself(restarted, NOW + timedelta(days=60))
+    office = Office(Notary(AWAY), vault=Vault(KeyRing(lookup=bytes(32), keys={"1": bytes(32)}, current="1")))
+    await office.hear(signed())
+    notary = Notary(Valid())
+    restarted = Office(
+        notary, vault=Vault(KeyRing(lookup=bytes(32), keys={"2": bytes(32)}, current="2")), database=office.database
+    )
+    said = await by_itself(restarted, NOON + timedelta(days=60))
     assert json.loads(said[-1].value)["status"] == "refused"
-    assert not restarted.notary.asked
+    assert not notary.asked
 
 
 async def test_r24_what_an_earlier_release_holds_ends_too() -> None:
-    office = Office(AWAY)
-    await office.handle(signed())
-    del kept(office).held["held_until"]
-    said = await by_itself(office, NOW + timedelta(days=60))
+    office, _notary = office_with(AWAY)
+    await office.hear(signed())
+    del office.document()["s"]["held"]["held_until"]
+    said = await by_itself(office, NOON + timedelta(days=60))
     assert json.loads(said[-1].value)["status"] == "refused"

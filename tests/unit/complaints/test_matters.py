@@ -5,32 +5,27 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
-from functools import partial
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
-from homecall.contract import topics
-from homecall.contract.envelope import Incoming, OutgoingRecord, Record, read
+from homecall.contract.envelope import Incoming, Record, read
 from homecall.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
-from homecall.gateways.signatures.port import Unchecked, Valid
-from homecall.runtime.clock import SystemClock
-from homecall.runtime.encryption import COMPLAINANT_BY_NAME, KeyRing, Vault
+from homecall.gateways.signatures.port import Valid
+from homecall.runtime.encryption import KeyRing, Vault
 from homecall.runtime.engine.batch import BatchResult
-from homecall.runtime.engine.engine import Engine
 from homecall.runtime.failures import RetryForever
 from homecall.runtime.mongo.moments import millis
-from homecall.standard.clinics import Clinics
-from services.complaints.app import ComplaintEngine, Complaints
-from services.complaints.calls import CallTimeline, Timelines, since, verdicts
-from services.complaints.domain import ComplaintState, timer_at
-from services.complaints.retention import remains
-from services.complaints.store import ComplaintStore
-from tests.unit.complaints.casebook import COMPLAINT, DINARA, RULES, at, clinic, command, incoming, submission
-from tests.unit.complaints.test_domain_with_engine import Table
-from tests.unit.complaints.test_signatures import AWAY, Notary, signed
-from tests.unit.runtime.memory import MemoryDatabase
+from services.complaints.domain.call_file import since
+from services.complaints.domain.call_timeline import CallTimeline
+from services.complaints.domain.call_verdicts import verdicts
+from services.complaints.domain.retention import remains
+from services.complaints.domain.state import ComplaintState
+from services.complaints.domain.timers import timer_at
+from services.complaints.handler import Timelines
+from tests.unit.complaints.casebook import COMPLAINT, DINARA, RULES, at, command, incoming, submission
+from tests.unit.complaints.office import AWAY, Notary, Office, signed
 
 CALL = "3b1f8e52-6c4d-4a7e-9b0a-1d2e3f405162"
 OTHER_CALL = "4c2f8e52-6c4d-4a7e-9b0a-1d2e3f405162"
@@ -40,43 +35,15 @@ NOW = at("Tue 2026-11-24 09:41")
 VAULT = Vault(KeyRing(b"lookup".ljust(32), {"k": b"k" * 32}, "k"))
 
 
-class Office:
-    """The service over a database in memory, its clock in the test's hands."""
+def an_office(**more: Any) -> Office:
+    return Office(now=NOW, vault=VAULT, **more)
 
-    def __init__(self, *, by_names: bool = False) -> None:
-        self.database = MemoryDatabase()
-        self.store = ComplaintStore(self.database.as_database)
-        clinics = Clinics()
-        clinics.take(clinic())
-        complaints = Complaints(clinics, RULES, judge_record_time=False, vault=VAULT)
-        table: Any = Table(clinics)
-        self.engine = ComplaintEngine(
-            self.store.complaints, self.store.pages, complaints, SystemClock(), table, Unchecked(), VAULT, self.store
-        )
-        index = partial(VAULT.index, COMPLAINANT_BY_NAME) if by_names else None
-        self.calls = Engine(topics.COMPLAINTS, self.store.calls, Timelines(index), SystemClock())
 
-    async def hear(self, *events: Incoming, now: datetime = NOW) -> BatchResult:
-        return await self.engine.handle(events, now)
-
-    async def hear_of_call(self, *events: Incoming, now: datetime = NOW) -> None:
-        await self.calls.handle(events, now)
-
-    async def tick(self, now: datetime) -> list[OutgoingRecord]:
-        due = await self.engine.due(now)
-        events = due.events
-        await self.engine.sent(due)
-        return events
-
-    async def state(self, complaint_id: str = COMPLAINT) -> ComplaintState:
-        state = (await self.store.complaints.load([complaint_id]))[complaint_id].state
-        assert state is not None
-        return state
-
-    async def since(self) -> list[dict[str, Any]]:
-        state = await self.state()
-        assert state.call is not None
-        return since(state.call, (await self.store.timelines([CALL])).get(CALL))
+async def since_opened(office: Office) -> list[dict[str, Any]]:
+    """What happened to the call since the file was opened."""
+    file = office.state().call
+    assert file is not None
+    return since(file, (await office.store.timelines([CALL])).get(CALL))
 
 
 def complaint(when: str = "Tue 2026-11-24 09:40", **more: Any) -> Incoming:
@@ -146,55 +113,59 @@ def said(handled: BatchResult) -> list[dict[str, Any]]:
 
 def judged(state: ComplaintState) -> dict[str, str]:
     assert state.call is not None
-    return {each["deadline"]: each["verdict"] for each in state.call["deadlines"]}
+    return {each.deadline: each.verdict for each in state.call.deadlines}
 
 
 # ---------------------------------------------------------------- the call, as it was
 
 
 async def test_a_complaint_opens_with_its_call_and_a_verdict_on_each_deadline() -> None:
-    office = Office()
+    office = an_office()
     await office.hear_of_call(accepted(), deadline("missed", "answer", "08:10", "08:20"))
     await office.hear_of_call(status("scheduled", "08:31", on_time=False))
     await office.hear(complaint())
-    state = await office.state()
+    state = office.state()
     assert state.call is not None
-    assert [line["type"] for line in state.call["lines"]] == ["request.accepted", "deadline.missed", "status.changed"]
+    assert [line["type"] for line in state.call.lines] == ["request.accepted", "deadline.missed", "status.changed"]
     assert judged(state) == {"answer": "missed", "visit": "open"}
-    answer = state.call["deadlines"][0]
-    assert (answer["clause"], answer["due_at"], answer["ended_at"]) == ("C4.1", clock("08:20"), clock("08:31"))
-    assert (state.call["as_of"], state.call["clinic_id"]) == (NOW.isoformat(), "samal-3")
-    assert "Қанарейқа" not in json.dumps(state.call, ensure_ascii=False)
+    answer = state.call.deadlines[0]
+    assert (answer.clause, answer.due_at, answer.ended_at) == (
+        "C4.1",
+        at("Tue 2026-11-24 08:20"),
+        at("Tue 2026-11-24 08:31"),
+    )
+    assert (state.call.as_of, state.call.clinic_id) == (NOW, "samal-3")
+    assert "Қанарейқа" not in repr(state.call)
 
 
 async def test_it_is_kept_as_it_was_and_what_happens_since_stands_beside_it() -> None:
-    office = Office()
+    office = an_office()
     await office.hear_of_call(accepted())
     await office.hear(complaint())
-    before = (await office.state()).call
+    before = office.state().call
     assert before is not None
     await office.hear_of_call(closed("11:20"), now=NOW + timedelta(hours=2))
     await office.hear(command("assigned", "Tue 2026-11-24 10:00"), now=NOW + timedelta(hours=3))
     await office.tick(NOW + timedelta(hours=3))
-    after = (await office.state()).call
-    assert after == before | {"look_again_at": None}
-    assert [line["type"] for line in await office.since()] == ["visit.closed"]
+    after = office.state().call
+    assert after == replace(before, look_again_at=None)
+    assert [line["type"] for line in await since_opened(office)] == ["visit.closed"]
 
 
 async def test_the_same_complaint_again_opens_no_other_file() -> None:
-    office = Office()
+    office = an_office()
     await office.hear_of_call(accepted())
     record = complaint()
     first = await office.hear(record)
-    state = await office.state()
+    state = office.state()
     await office.hear_of_call(closed("11:20"))
     again = await office.hear(record, now=NOW + timedelta(days=3))
     assert again.events == first.events
-    assert await office.state() == state
+    assert office.state() == state
 
 
 async def test_a_crash_before_the_number_opens_the_file_with_what_is_known_when_it_is_given() -> None:
-    office = Office()
+    office = an_office()
     await office.hear_of_call(accepted())
     record = complaint()
 
@@ -205,80 +176,80 @@ async def test_a_crash_before_the_number_opens_the_file_with_what_is_known_when_
     pages.before_write = crash
     with pytest.raises(RetryForever):
         await office.hear(record)
-    assert (await office.state()).call is None
+    assert office.state().call is None
     pages.before_write = None
     await office.hear_of_call(status("scheduled", "08:31", on_time=False))
     replayed = await office.hear(record, now=NOW + timedelta(minutes=1))
-    state = await office.state()
+    state = office.state()
     assert state.call is not None
-    assert [line["type"] for line in state.call["lines"]] == ["request.accepted", "status.changed"]
+    assert [line["type"] for line in state.call.lines] == ["request.accepted", "status.changed"]
     assert [each["status"] for each in said(replayed)] == ["delivered", "registered"]
     # A crash after the number was stored: the records come again, and find it as it is.
     again = await office.hear(record, now=NOW + timedelta(hours=1))
-    assert (again.events, await office.state()) == (replayed.events, state)
+    assert (again.events, office.state()) == (replayed.events, state)
 
 
 async def test_what_was_under_way_when_it_opened_is_added_once() -> None:
-    office = Office()
+    office = an_office()
     await office.hear_of_call(accepted())
     await office.hear(complaint())
     # Said at 08:31 and at 10:05, and both heard after the complaint, which was opened at 09:41.
     await office.hear_of_call(status("scheduled", "08:31", on_time=False), closed("10:05"))
-    look = timer_at(await office.state())
+    look = timer_at(office.state())
     assert look == NOW + timedelta(minutes=10)
     await office.tick(NOW + timedelta(minutes=9))
-    assert judged(await office.state())["answer"] == "unknown"
+    assert judged(office.state())["answer"] == "unknown"
     assert await office.tick(NOW + timedelta(minutes=40)) == []
-    state = await office.state()
+    state = office.state()
     assert state.call is not None
-    assert [line["type"] for line in state.call["lines"]] == ["request.accepted", "status.changed"]
+    assert [line["type"] for line in state.call.lines] == ["request.accepted", "status.changed"]
     assert judged(state) == {"answer": "missed", "visit": "open"}
-    assert [line["type"] for line in await office.since()] == ["visit.closed"]
-    assert (state.call["as_of"], state.call["look_again_at"]) == (NOW.isoformat(), None)
+    assert [line["type"] for line in await since_opened(office)] == ["visit.closed"]
+    assert (state.call.as_of, state.call.look_again_at) == (NOW, None)
 
 
 async def test_a_call_that_is_heard_of_after_its_complaint_is_kept_then() -> None:
-    office = Office()
+    office = an_office()
     await office.hear(complaint())
-    state = await office.state()
+    state = office.state()
     assert state.call is not None
-    assert (state.call["lines"], state.call["deadlines"], state.call["clinic_id"]) == ([], [], None)
-    assert state.stages[0]["number"] == "2026-1"
+    assert (state.call.lines, state.call.deadlines, state.call.clinic_id) == ([], (), None)
+    assert state.stages[0].number == "2026-1"
     await office.tick(NOW + timedelta(minutes=11))
     await office.hear_of_call(accepted())
     later = NOW + timedelta(minutes=25)
     await office.tick(later)
-    state = await office.state()
+    state = office.state()
     assert state.call is not None
-    assert [line["type"] for line in state.call["lines"]] == ["request.accepted"]
-    assert state.call["as_of"] == later.isoformat()
+    assert [line["type"] for line in state.call.lines] == ["request.accepted"]
+    assert state.call.as_of == later
 
 
 async def test_a_call_that_nobody_ever_heard_of_is_not_looked_for_longer_than_a_day() -> None:
-    office = Office()
+    office = an_office()
     await office.hear(complaint(), command("assigned", "Tue 2026-11-24 09:40"))
     for minutes in range(10, 26 * 60, 10):
         await office.tick(NOW + timedelta(minutes=minutes))
-    state = await office.state()
+    state = office.state()
     assert state.call is not None
-    assert state.call["look_again_at"] is None
+    assert state.call.look_again_at is None
     # What is due next is the complaint's own.
-    assert timer_at(state) == datetime.fromisoformat(str(state.stages[0]["approaching_at"]))
+    assert timer_at(state) == state.stages[0].approaching_at
 
 
 async def test_one_of_the_night_opens_with_what_is_known_at_its_registration() -> None:
-    office = Office()
+    office = an_office()
     await office.hear(complaint("Mon 2026-11-23 20:30"))
-    assert (await office.state()).call is None
+    assert office.state().call is None
     await office.hear_of_call(accepted("08:00"))
     await office.tick(at("Tue 2026-11-24 08:00"))
-    assert judged(await office.state()) == {"answer": "open", "visit": "open"}
+    assert judged(office.state()) == {"answer": "open", "visit": "open"}
 
 
 async def test_without_a_request_there_is_no_call_to_keep() -> None:
-    office = Office()
+    office = an_office()
     await office.hear(incoming("complaint.submitted", submission("Tue 2026-11-24 09:40")))
-    state = await office.state()
+    state = office.state()
     assert (state.call, state.matter) == (None, {})
 
 
@@ -350,9 +321,9 @@ def test_the_verdicts(events: Sequence[Incoming], as_of: str, expected: dict[str
         state = Timelines().decide(state, event, None, NOW).state
     rules = RULES.on(NOW.date())
     found = verdicts(state.lines if state else [], at(f"Tue 2026-11-24 {as_of}"), rules)
-    assert {each["deadline"]: each["verdict"] for each in found} == expected
-    assert all(each["due_at"] for each in found if each["deadline"] != "visit")
-    assert {each["clause"] for each in found} <= {"C4.1", "C4.2", "C4.3", "C4.4", "R13"}
+    assert {each.deadline: each.verdict for each in found} == expected
+    assert all(each.due_at for each in found if each.deadline != "visit")
+    assert {each.clause for each in found} <= {"C4.1", "C4.2", "C4.3", "C4.4", "R13"}
 
 
 def test_a_deferred_one_has_until_half_an_hour_after_its_opening() -> None:
@@ -361,7 +332,7 @@ def test_a_deferred_one_has_until_half_an_hour_after_its_opening() -> None:
     state = Timelines().decide(None, event, None, NOW).state
     assert state is not None
     (answer,) = verdicts(state.lines, at("Tue 2026-11-24 07:30"), RULES.on(NOW.date()))
-    assert (answer["verdict"], answer["clause"], answer["due_at"]) == ("open", "C4.4", clock("08:30"))
+    assert (answer.verdict, answer.clause, answer.due_at) == ("open", "C4.4", at("Tue 2026-11-24 08:30"))
 
 
 # ---------------------------------------------------------------- the same matter
@@ -376,7 +347,7 @@ LATER = at("Wed 2026-11-25 10:00")
 
 
 async def test_the_second_is_linked_and_keeps_a_number_and_a_term_of_its_own() -> None:
-    office = Office()
+    office = an_office()
     await office.hear(complaint())
     events = said(await office.hear(second(), now=LATER))
     registered = events[-1]
@@ -385,11 +356,11 @@ async def test_the_second_is_linked_and_keeps_a_number_and_a_term_of_its_own() -
     for language, words in {"kk": "біріктірілді", "ru": "связана", "en": "linked"}.items():
         assert words in registered["text"][language]
     assert "linked_complaints" not in events[0], "it is not registered yet"
-    assert (await office.state(SECOND)).linked == [COMPLAINT]
+    assert office.state(SECOND).linked == (COMPLAINT,)
     # Both ways: by the index the first finds the second, and has kept its own number and term.
-    first = await office.state()
+    first = office.state()
     assert {each.complaint_id for each in await office.store.of_matters([first.matter])} == {COMPLAINT, SECOND}
-    assert (first.stages[0]["number"], first.stages[0]["answer_due_on"]) == ("2026-1", "2026-11-30")
+    assert (first.stages[0].number, first.stages[0].answer_due_on) == ("2026-1", date(2026, 11, 30))
 
 
 @pytest.mark.parametrize(
@@ -406,36 +377,36 @@ async def test_the_second_is_linked_and_keeps_a_number_and_a_term_of_its_own() -
     ],
 )
 async def test_who_is_the_same_person(person: dict[str, Any], linked: bool) -> None:
-    office = Office()
+    office = an_office()
     await office.hear(complaint())
     await office.hear(second(complainant=person), now=LATER)
-    assert (await office.state(SECOND)).linked == ([COMPLAINT] if linked else [])
+    assert office.state(SECOND).linked == ((COMPLAINT,) if linked else ())
 
 
 @pytest.mark.parametrize("request_id", [None, OTHER_CALL])
 async def test_another_call_is_another_matter(request_id: str | None) -> None:
-    office = Office()
+    office = an_office()
     await office.hear(complaint())
     await office.hear(second(request_id=request_id), now=LATER)
-    assert (await office.state(SECOND)).linked == []
+    assert office.state(SECOND).linked == ()
 
 
 async def test_two_at_once_find_each_other_and_a_refused_one_is_none() -> None:
-    office = Office()
+    office = an_office()
     third = incoming(
         "complaint.submitted",
         submission("Tue 2026-11-24 09:40", complaint_id=CALL, request_id=CALL, text=""),
     )
     await office.hear(complaint(), second("Tue 2026-11-24 09:40"), third)
-    assert (await office.state()).linked == [SECOND]
-    assert (await office.state(SECOND)).linked == [COMPLAINT]
-    assert (await office.state(CALL)).status == "invalid"
+    assert office.state().linked == (SECOND,)
+    assert office.state(SECOND).linked == (COMPLAINT,)
+    assert office.state(CALL).status == "invalid"
 
 
 async def test_the_iin_is_kept_by_index_alone_and_not_at_all_once_it_is_erased() -> None:
-    office = Office()
+    office = an_office()
     await office.hear(complaint(), command("refused", "Tue 2026-11-24 10:00"))
-    state = await office.state()
+    state = office.state()
     assert set(state.matter) == {"iin", "name"}
     assert all(len(each) == 64 for each in state.matter.values())
     assert DINARA["iin"] not in str(office.database.collection("complaints").docs)
@@ -445,7 +416,7 @@ async def test_the_iin_is_kept_by_index_alone_and_not_at_all_once_it_is_erased()
 
 async def test_a_batch_of_a_hundred_costs_no_more_queries_than_one() -> None:
     async def commands(number: int) -> int:
-        office = Office()
+        office = an_office()
         await office.hear_of_call(accepted())
         before = office.database.commands
         ids = [f"{n:08}-0000-4000-8000-000000000000" for n in range(number)]
@@ -459,7 +430,7 @@ async def test_a_batch_of_a_hundred_costs_no_more_queries_than_one() -> None:
 
 
 async def test_a_missed_answer_opens_no_complaint_and_is_counted_for_the_head() -> None:
-    office = Office()
+    office = an_office()
     await office.hear_of_call(accepted(), deadline("approaching", "answer", "08:10", "08:18"))
     assert await office.store.answers_missed("samal-3") == {}
     await office.hear_of_call(deadline("missed", "visit", "08:10", "20:00"))
@@ -474,7 +445,7 @@ async def test_a_missed_answer_opens_no_complaint_and_is_counted_for_the_head() 
 
 
 async def test_held_complaints_are_counted_with_the_start_of_the_oldest_term_until_they_are_decided() -> None:
-    office = Office()
+    office = an_office()
     office.engine._verifier = Notary(AWAY)
     assert await office.store.held() == []
     await office.hear(signed(), signed(complaint_id=SECOND))
@@ -519,46 +490,46 @@ def whose(*iins: str, **more: Any) -> Incoming:
 async def test_a_call_is_linked_for_its_patient_or_applicant_alone(
     call: Incoming, complainant: dict[str, Any], note: str | None
 ) -> None:
-    office = Office(by_names=True)
+    office = an_office(by_names=True)
     await office.hear_of_call(call, status("scheduled", "08:31", on_time=False))
     handled = await office.hear(complaint(complainant=complainant))
-    state = await office.state()
+    state = office.state()
     # It is registered all the same, with nothing of it in what is said.
     assert [each["status"] for each in said(handled)] == ["delivered", "registered"]
     assert state.call is not None
-    assert state.call["note"] == note
+    assert state.call.note == note
     if note is None:
-        assert [line["type"] for line in state.call["lines"]] == ["request.accepted", "status.changed"]
+        assert [line["type"] for line in state.call.lines] == ["request.accepted", "status.changed"]
         return
-    assert (state.call["lines"], state.call["deadlines"], state.call["clinic_id"]) == ([], [], None)
-    assert (state.call["look_again_at"], await office.since()) == (None, [])
+    assert (state.call.lines, state.call.deadlines, state.call.clinic_id) == ([], (), None)
+    assert (state.call.look_again_at, await since_opened(office)) == (None, [])
 
 
 async def test_a_call_of_another_clinic_is_not_linked() -> None:
-    office = Office(by_names=True)
+    office = an_office(by_names=True)
     data = json.loads(whose(PERSON).value) | {"clinic_id": "ainabulaq-1"}
     elsewhere = read(replace(whose(PERSON).record, value=json.dumps(data).encode()))
     await office.hear_of_call(elsewhere)
     await office.hear(complaint())
-    state = await office.state()
+    state = office.state()
     assert state.call is not None
-    assert (state.call["note"], state.call["lines"], await office.since()) == ("another_clinic", [], [])
-    assert "ainabulaq" not in json.dumps(state.call)
+    assert (state.call.note, state.call.lines, await since_opened(office)) == ("another_clinic", [], [])
+    assert "ainabulaq" not in repr(state.call)
 
 
 async def test_a_call_that_is_heard_of_later_is_held_against_the_person_then() -> None:
     """Its complaint came first; what is said of the call before its acceptance tells nobody whose it is."""
-    office = Office(by_names=True)
+    office = an_office(by_names=True)
     await office.hear_of_call(status("scheduled", "08:31", on_time=False))
     await office.hear(complaint())
-    state = await office.state()
+    state = office.state()
     assert state.call is not None
-    assert (state.call["note"], len(state.call["lines"])) == ("person_unchecked", 1)
+    assert (state.call.note, len(state.call.lines)) == ("person_unchecked", 1)
     await office.hear_of_call(whose(NEIGHBOUR))
     await office.tick(NOW + timedelta(minutes=11))
-    state = await office.state()
+    state = office.state()
     assert state.call is not None
-    assert (state.call["note"], state.call["lines"], state.call["deadlines"]) == ("another_person", [], [])
+    assert (state.call.note, state.call.lines, state.call.deadlines) == ("another_person", [], ())
     assert await office.tick(NOW + timedelta(minutes=31)) == []
 
 

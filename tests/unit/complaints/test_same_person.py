@@ -7,7 +7,7 @@ import unicodedata
 import pytest
 
 from homecall.contract.events import ComplaintSubmitted
-from services.complaints.domain import person_of
+from services.complaints.domain.matters import person_of
 from tests.unit.complaints.casebook import DINARA, submission
 
 NAME = "Ёлкина-Қайырбекова Дінара Сергейқызы"

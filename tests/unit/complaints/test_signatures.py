@@ -3,113 +3,40 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
 
-from homecall.gateways.signatures.port import Check, Invalid, Signed, Unavailable, Valid, Verdict
-from homecall.runtime.clock import SystemClock
+from homecall.gateways.signatures.port import Check, Invalid, Unavailable, Valid
 from homecall.runtime.encryption import KeyRing, Vault
-from homecall.runtime.engine.batch import BatchResult
 from homecall.runtime.failures import RetryForever
 from homecall.runtime.settings import Settings
-from homecall.standard.clinics import Clinics
-from services.complaints.app import ComplaintEngine, Complaints
 from services.complaints.store import resealed
 from tests.unit.complaints.casebook import (
     COMPLAINT,
     DINARA,
     IIN,
-    RULES,
-    MemorySequences,
     at,
-    clinic,
     command,
     incoming,
     submission,
 )
-from tests.unit.complaints.test_domain_with_engine import MemoryStore, Table
+from tests.unit.complaints.office import AWAY, MADE, NOON, Notary, Office, office_with, signed, words
 
-MADE = "Tue 2026-11-24 09:40"
-NOW = at("Tue 2026-11-24 12:00")
+ASSIGNED = "Tue 2026-11-24 10:00"
 OTHER = "11111111-0000-4000-8000-000000000000"
 TAMPERED = Invalid("content", "is over other data: sign these")
-
-
-class Notary:
-    """A verifier that says what the test wants, and counts."""
-
-    def __init__(self, verdict: Verdict) -> None:
-        self.verdict = verdict
-        self.asked: list[Signed] = []
-
-    async def start(self) -> None:
-        return
-
-    async def verify(self, batch: Sequence[Signed]) -> list[Verdict]:
-        self.asked += batch
-        return [self.verdict for _ in batch]
-
-    async def close(self) -> None:
-        return
 
 
 class Crash(Exception):
     """The process ends here."""
 
 
-class FallingStore(MemoryStore):
-    """Falls before the write of that number, counted from when it is set."""
-
-    fall_at = 0
-
-    async def save(self, aggregates: Sequence[Any]) -> set[str]:
-        if aggregates and self.fall_at:
-            self.fall_at -= 1
-            if self.fall_at == 0:
-                raise Crash
-        return await super().save(aggregates)
-
-
-class Office:
-    def __init__(self, verdict: Verdict, vault: Vault | None = None) -> None:
-        clinics = Clinics()
-        clinics.take(clinic())
-        self.store = FallingStore()
-        self.notary = Notary(verdict)
-        complaints = Complaints(clinics, RULES, judge_record_time=False)
-        store: Any = self.store
-        pages: Any = MemorySequences()
-        table: Any = Table(clinics)
-        self.engine = ComplaintEngine(store, pages, complaints, SystemClock(), table, self.notary, vault)
-
-    async def handle(self, *batch: Any) -> BatchResult:
-        return await self.engine.handle(batch, NOW)
-
-    async def tick(self, clock: str) -> list[Any]:
-        """What a tick says, at that time of the day of ``NOW`` or at that moment."""
-        due = await self.engine.due(datetime.fromisoformat(clock if "T" in clock else f"2026-11-24T{clock}+05:00"))
-        events = due.events
-        await self.engine.sent(due)
-        return events
-
-    async def said(self, *batch: Any) -> list[dict[str, Any]]:
-        return [json.loads(each.value) for each in (await self.handle(*batch)).events]
-
-
-def signed(**more: Any) -> Any:
-    portal = {"channel": "portal", "received_by": None, "signature": {"format": "cms", "value": "AAAA"}}
-    data = {name: value for name, value in submission(MADE, **(portal | more)).items() if value is not None}
-    return incoming("complaint.submitted", data)
-
-
 @pytest.mark.parametrize(
     ("check", "path"), [("content", "signature.value"), ("iin", "signature.value"), ("canonical", "text")]
 )
 async def test_c9_2_an_unsound_signature_is_refused_with_its_field(check: Check, path: str) -> None:
-    office = Office(Invalid(check, "is not what it should be: sign again", path))
+    office, _notary = office_with(Invalid(check, "is not what it should be: sign again", path))
     (refused,) = await office.said(signed())
     assert refused["status"] == "refused"
     assert refused["refusal"]["code"] == "invalid_complaint"
@@ -119,64 +46,56 @@ async def test_c9_2_an_unsound_signature_is_refused_with_its_field(check: Check,
 
 
 async def test_c13_a_sound_one_is_registered_and_the_verifier_saw_what_was_signed() -> None:
-    office = Office(Valid())
+    office, notary = office_with(Valid())
     event = signed()
     assert [each["status"] for each in await office.said(event)] == ["delivered", "registered"]
-    (asked,) = office.notary.asked
+    (asked,) = notary.asked
     assert (asked.value, asked.cms, asked.signer_iin, asked.at) == (event.value, "AAAA", IIN, at(MADE))
 
 
 async def test_without_an_iin_nobody_can_have_signed_it() -> None:
-    office = Office(Valid())
+    office, notary = office_with(Valid())
     nameless = {name: value for name, value in DINARA.items() if name != "iin"}
-    await office.handle(signed(complainant=nameless))
-    assert [each.signer_iin for each in office.notary.asked] == [""]
+    await office.hear(signed(complainant=nameless))
+    assert [each.signer_iin for each in notary.asked] == [""]
 
 
 @pytest.mark.parametrize("channel", ["post", "in_person"])
 async def test_by_post_and_at_the_office_nobody_signs(channel: str) -> None:
-    office = Office(TAMPERED)
+    office, notary = office_with(TAMPERED)
     sent = incoming("complaint.submitted", submission(MADE, channel=channel))
     assert [each["status"] for each in await office.said(sent)] == ["delivered", "registered"]
-    assert office.notary.asked == []
+    assert notary.asked == []
 
 
 # ---------------------------------------------------------------- while the verifier is away
 
-AWAY = Unavailable("NCANode cannot be reached")
-ASSIGNED = "Tue 2026-11-24 10:00"
-
-
-def words(events: Sequence[Any]) -> list[tuple[str, str]]:
-    """Whom each event is about, and its status, or its type where it is none."""
-    return [(each.subject, json.loads(each.value).get("status", each.type)) for each in events]
-
 
 async def test_c9_2_one_that_cannot_be_checked_is_held_and_holds_up_nobody_but_its_own_commands() -> None:
-    office = Office(AWAY)
+    office, notary = office_with(AWAY)
     assigned = command("assigned", ASSIGNED)
     batch = [incoming("complaint.submitted", submission(MADE, complaint_id=OTHER)), signed(), assigned]
-    handled = await office.handle(*batch)
+    handled = await office.hear(*batch)
     assert words(handled.events) == [(OTHER, "delivered"), (OTHER, "registered"), (COMPLAINT, "delivered")]
     # What comes again says the same; what comes later waits behind what came before.
     executed, answered = command("executed", "Tue 2026-11-24 10:10"), command("answered", "Tue 2026-11-24 10:20")
-    assert words((await office.handle(*batch, executed, assigned, answered)).events) == words(handled.events)
+    assert words((await office.hear(*batch, executed, assigned, answered)).events) == words(handled.events)
     assert not handled.dead
 
     assert await office.tick("12:00:16") == []
-    assert len(office.notary.asked) == 2
-    office.notary.verdict = Valid()
+    assert len(notary.asked) == 2
+    notary.verdict = Valid()
     expected = ["delivered", "registered", "assigned", "executed", "answered"]
     assert words(await office.tick("12:00:46")) == [(COMPLAINT, each) for each in expected]
     assert await office.tick("12:01:30") == []
     # The same complaint under another event id changes nothing, and nobody is asked about it.
     assert await office.said(signed()) == []
-    assert len(office.notary.asked) == 3
+    assert len(notary.asked) == 3
 
 
 @pytest.mark.parametrize("first", ["the command", "the complaint"])
 async def test_an_unsound_one_is_refused_in_the_end_and_its_commands_become_dead_letters(first: str) -> None:
-    office = Office(AWAY)
+    office, notary = office_with(AWAY)
     events = [signed(), command("assigned", ASSIGNED)]
     said = [
         each["status"]
@@ -184,37 +103,37 @@ async def test_an_unsound_one_is_refused_in_the_end_and_its_commands_become_dead
         for each in await office.said(event)
     ]
     assert said == ["delivered"]
-    office.notary.verdict = TAMPERED
+    notary.verdict = TAMPERED
     # For days, if need be: a command of a complaint that is known does not expire.
-    due = await office.engine.due(NOW + timedelta(days=2))
+    due = await office.engine.due(NOON + timedelta(days=2))
     told = [json.loads(each.value) for each in due.events if "deadline" not in each.type]
     assert [(each["status"], each["sequence"]) for each in told] == [("delivered", 1), ("refused", 2)]
     await office.engine.sent(due)
-    due = await office.engine.due(NOW + timedelta(days=2))
+    due = await office.engine.due(NOON + timedelta(days=2))
     assert [(record.value, dead.reason) for record, dead in due.dead] == [(events[1].value, "invalid_transition")]
 
 
 @pytest.mark.parametrize("write", [1, 2])
 async def test_a_crash_while_it_is_decided_loses_and_doubles_nothing(write: int) -> None:
-    office = Office(AWAY)
-    await office.handle(signed(), command("assigned", ASSIGNED))
-    office.notary.verdict = Valid()
-    office.store.fall_at = write
+    office, notary = office_with(AWAY)
+    await office.hear(signed(), command("assigned", ASSIGNED))
+    notary.verdict = Valid()
+    office.fail("complaints", at_write=write, error=Crash)
     with pytest.raises((Crash, RetryForever)):
-        await office.engine.due(NOW + timedelta(seconds=16))
-    office.store.fall_at = 0
+        await office.engine.due(NOON + timedelta(seconds=16))
+    office.fail("complaints", at_write=0)
     said = words(await office.tick("12:00:16")) + words(await office.tick("12:00:40"))
     assert said == [(COMPLAINT, each) for each in ("delivered", "registered", "assigned")]
-    number = {each["number"] for each in office.store.kept[COMPLAINT].state.stages}  # type: ignore[union-attr]  # it is there
+    number = {each.number for each in office.state().stages}
     assert number == {"2026-1"}
 
 
 async def test_c10_6_r9a_one_that_cannot_be_checked_is_delivered_at_once() -> None:
     """The same event, with the same id, as where the signature can be checked at once."""
-    checked, waiting = Office(Valid()), Office(AWAY)
+    checked, waiting = Office(Notary(Valid())), Office(Notary(AWAY))
     event = signed()
-    at_once, *_ = (await checked.handle(event)).events
-    (delivered,) = (await waiting.handle(event)).events
+    at_once, *_ = (await checked.hear(event)).events
+    (delivered,) = (await waiting.hear(event)).events
     assert (delivered.id, delivered.value) == (at_once.id, at_once.value)
     told = json.loads(delivered.value)
     assert (told["status"], told["sequence"], told["occurred_at"]) == ("delivered", 1, "2026-11-24T09:40:00+05:00")
@@ -222,13 +141,13 @@ async def test_c10_6_r9a_one_that_cannot_be_checked_is_delivered_at_once() -> No
 
 
 async def test_each_status_has_its_own_place_in_the_sequence_and_its_own_id() -> None:
-    office = Office(AWAY)
+    office, notary = office_with(AWAY)
     event = signed()
-    heard = list((await office.handle(event)).events)
+    heard = list((await office.hear(event)).events)
     heard += await office.tick("2026-12-02T13:00+05:00")
-    office.notary.verdict = Valid()
+    notary.verdict = Valid()
     heard += await office.tick("2026-12-02T13:03+05:00")
-    heard += (await office.handle(event, command("assigned", "Wed 2026-12-02 13:05"))).events
+    heard += (await office.hear(event, command("assigned", "Wed 2026-12-02 13:05"))).events
     by_id = {each.id: json.loads(each.value) for each in heard if each.type == "complaint.status-changed"}
     told = sorted((each["sequence"], each["status"]) for each in by_id.values())
     assert told == [(1, "delivered"), (2, "overdue"), (3, "registered"), (4, "assigned")]
@@ -236,15 +155,13 @@ async def test_each_status_has_its_own_place_in_the_sequence_and_its_own_id() ->
 
 async def test_one_that_an_earlier_release_held_is_delivered_when_it_is_decided() -> None:
     """It had told nothing: neither the delivery, nor that it is overdue."""
-    office = Office(AWAY)
-    await office.handle(signed())
-    kept = office.store.kept[COMPLAINT]
-    assert kept.state is not None
-    assert kept.state.held is not None
-    kept.state.sequence, kept.state.answer_by = 0, None
-    kept.processed = {causation_id: [] for causation_id in kept.processed}
+    office, notary = office_with(AWAY)
+    await office.hear(signed())
+    document = office.document()
+    document["s"] |= {"sequence": 0, "answer_by": None}
+    document["o"] = {causation_id: [] for causation_id in document["o"]}
     assert [word for _, word in words(await office.tick("2026-12-01T13:00+05:00"))] == ["deadline.missed"]
-    office.notary.verdict = Valid()
+    notary.verdict = Valid()
     late = [json.loads(each.value) for each in await office.tick("2026-12-02T13:00+05:00")]
     assert [(each["sequence"], each["status"]) for each in late] == [
         (1, "delivered"),
@@ -254,11 +171,11 @@ async def test_one_that_an_earlier_release_held_is_delivered_when_it_is_decided(
 
 
 async def test_c10_4_its_term_runs_meanwhile_near_and_missed_once_each_and_not_again_later() -> None:
-    office = Office(AWAY)
-    await office.handle(signed())
+    office, notary = office_with(AWAY)
+    await office.hear(signed())
     said = []
     for days in range(1, 9):
-        said += await office.tick((NOW + timedelta(days=days)).isoformat())
+        said += await office.tick((NOON + timedelta(days=days)).isoformat())
     assert [each.type for each in said] == ["deadline.approaching", "deadline.missed", "complaint.status-changed"]
     overdue = json.loads(said[2].value)
     assert (overdue["status"], overdue["sequence"], overdue["stage"]) == ("overdue", 2, "clinic")
@@ -272,7 +189,7 @@ async def test_c10_4_its_term_runs_meanwhile_near_and_missed_once_each_and_not_a
         "2026-11-30T20:00:00+05:00",
         "held",
     )
-    office.notary.verdict = Valid()
+    notary.verdict = Valid()
     late = await office.tick("2026-12-02T13:00+05:00")
     # What was said of it before comes once more with what is said now, under the same id.
     assert [word for _, word in words(late)] == ["delivered", "registered"]
@@ -281,19 +198,15 @@ async def test_c10_4_its_term_runs_meanwhile_near_and_missed_once_each_and_not_a
 
 
 async def test_the_event_is_kept_sealed_with_nothing_of_the_person_beside_it() -> None:
-    office = Office(AWAY, vault=Vault.from_settings(Settings(_env_file=None, env="development")))  # type: ignore[call-arg]  # pydantic-settings' own argument
+    office, notary = office_with(AWAY, vault=Vault.from_settings(Settings(_env_file=None, env="development")))  # type: ignore[call-arg]  # pydantic-settings' own argument
     event = signed()
-    await office.handle(event)
-    state = office.store.kept[COMPLAINT].state
-    assert state is not None
-    stored = repr(state)
+    await office.hear(event)
+    stored = repr(office.document()["s"])
     for canary in (IIN, DINARA["full_name"], DINARA["phone"], "AAAA"):
         assert canary not in stored
-    office.notary.verdict = Valid()
+    notary.verdict = Valid()
     assert [word for _, word in words(await office.tick("12:00:16"))] == ["delivered", "registered"]
-    state = office.store.kept[COMPLAINT].state
-    assert state is not None
-    assert state.held is None
+    assert office.state().held is None
 
 
 async def test_a_held_one_is_resealed_by_a_rotation_and_opens_afterwards() -> None:
@@ -301,30 +214,28 @@ async def test_a_held_one_is_resealed_by_a_rotation_and_opens_afterwards() -> No
     before = Vault(KeyRing(lookup=bytes(32), keys={"2026-1": keys["2026-1"]}, current="2026-1"))
     both = Vault(KeyRing(lookup=bytes(32), keys=keys, current="2026-2"))
     after = Vault(KeyRing(lookup=bytes(32), keys={"2026-2": keys["2026-2"]}, current="2026-2"))
-    office = Office(AWAY, vault=before)
-    await office.handle(signed())
-    kept = office.store.kept
-    state = kept[COMPLAINT].state
-    assert state is not None
-    kept[COMPLAINT].state = resealed(state, both)
-    assert resealed(kept[COMPLAINT].state, both) == kept[COMPLAINT].state
-    restarted = Office(Valid(), vault=after)
-    restarted.store = office.store
-    restarted.engine.store = office.store
+    office, _notary = office_with(AWAY, vault=before)
+    await office.hear(signed())
+    (kept,) = (await office.store.complaints.load([COMPLAINT])).values()
+    assert kept.state is not None
+    kept.state = resealed(kept.state, both)
+    assert resealed(kept.state, both) == kept.state
+    await office.store.complaints.save([kept])
+    restarted = Office(Notary(Valid()), vault=after, database=office.database)
     assert [word for _, word in words(await restarted.tick("12:00:16"))] == ["delivered", "registered"]
 
 
 async def test_one_that_was_decided_is_not_asked_about_again() -> None:
-    office = Office(Valid())
+    office, notary = office_with(Valid())
     event = signed()
-    first = (await office.handle(event)).events
-    office.notary.verdict = Unavailable("NCANode cannot be reached")
-    again = await office.handle(event, command("assigned", "Tue 2026-11-24 10:00"))
+    first = (await office.hear(event)).events
+    notary.verdict = Unavailable("NCANode cannot be reached")
+    again = await office.hear(event, command("assigned", "Tue 2026-11-24 10:00"))
     assert again.events[: len(first)] == first
-    assert len(office.notary.asked) == 1
+    assert len(notary.asked) == 1
 
 
 async def test_a_command_that_came_first_opens_no_way_around_the_check() -> None:
-    office = Office(TAMPERED)
+    office, _notary = office_with(TAMPERED)
     assert await office.said(command("assigned", "Tue 2026-11-24 10:00")) == []
     assert [each["status"] for each in await office.said(signed())] == ["refused"]

@@ -15,29 +15,21 @@ from structlog.testing import capture_logs
 
 from homecall.contract.authority import Authority
 from homecall.contract.envelope import Incoming, read
-from homecall.gateways.signatures.port import Unchecked
 from homecall.runtime.clock import SystemClock
 from homecall.runtime.kafka.senders import SENDER, Senders
 from homecall.runtime.settings import Settings
-from homecall.standard.clinics import Clinics
-from services.complaints import domain
-from services.complaints.app import ComplaintEngine, Complaints, build
-from services.complaints.domain import ComplaintState
-from services.complaints.store import ComplaintStore
+from services.complaints.app import build
+from services.complaints.domain.decisions import decide
 from tests.unit.complaints.casebook import (
-    COMPLAINT,
     MARAT,
-    RULES,
     SAULE,
     Casebook,
     at,
-    clinic,
     command,
     incoming,
     submission,
 )
-from tests.unit.complaints.test_domain_with_engine import Table
-from tests.unit.runtime.memory import MemoryDatabase
+from tests.unit.complaints.office import Office
 
 NOON = "Thu 2026-11-26 12:00"
 COMMANDS = {
@@ -81,14 +73,8 @@ def may(stage: str, sender: str, name: str) -> bool:
 @pytest.mark.parametrize("stage", ["clinic", "ministry", "quality_authority", "escalated"])
 def test_a_command_counts_at_the_stage_of_its_sender_only(stage: str, sender: str, name: str) -> None:
     book = complaint_at(stage)
-    decision = domain.decide(
-        book.state,
-        command(name, NOON, **COMMANDS[name]),
-        clinics=book.clinics,
-        rule_sets=RULES,
-        record_time=None,
-        now=at(NOON),
-        authority=SENDERS[sender],
+    decision = decide(
+        book.state, command(name, NOON, **COMMANDS[name]), book.facts(authority=SENDERS[sender]), at(NOON)
     )
     if may(stage, sender, name):
         # Escalating what is with the authority already is refused for that, and not for who sent it.
@@ -105,15 +91,7 @@ def test_the_clinic_complained_of_closes_nothing_at_the_ministry() -> None:
     book = complaint_at("ministry")
     event = command("refused", NOON)
     for authority, refused in ((SENDERS["clinic"], True), (SENDERS["ministry"], False)):
-        decision = domain.decide(
-            book.state,
-            event,
-            clinics=book.clinics,
-            rule_sets=RULES,
-            record_time=None,
-            now=at(NOON),
-            authority=authority,
-        )
+        decision = decide(book.state, event, book.facts(authority=authority), at(NOON))
         assert (decision.dead is not None) == refused
 
 
@@ -129,54 +107,40 @@ def by(sender: str, event: Incoming) -> Incoming:
     return read(replace(event.record, headers=(*event.record.headers, (SENDER, sender.encode()))))
 
 
-class Office:
-    """The service's engine with a list of senders."""
-
-    def __init__(self, tmp_path: Path) -> None:
-        key = Ed25519PrivateKey.from_private_bytes(bytes(32)).public_key()
-        public = base64.b64encode(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).decode()
-        entries: dict[str, Any] = {
-            "samal-3": {"clinics": ["samal-3"]},
-            "ministry": {"clinics": ["*"], "stages": ["ministry"]},
-        }
-        path = tmp_path / "senders.json"
-        path.write_text(json.dumps({"senders": {n: {"keys": [public], **e} for n, e in entries.items()}}), "utf-8")
-        self.store = ComplaintStore(MemoryDatabase().as_database)
-        clinics = Clinics()
-        clinics.take(clinic())
-        complaints = Complaints(clinics, RULES, judge_record_time=False, senders=Senders(path))
-        table: Any = Table(clinics)
-        self.engine = ComplaintEngine(
-            self.store.complaints, self.store.pages, complaints, SystemClock(), table, Unchecked()
-        )
-
-    async def state(self) -> ComplaintState:
-        state = (await self.store.complaints.load([COMPLAINT]))[COMPLAINT].state
-        assert state is not None
-        return state
+def listed_office(tmp_path: Path) -> Office:
+    """An office with a list of senders."""
+    key = Ed25519PrivateKey.from_private_bytes(bytes(32)).public_key()
+    public = base64.b64encode(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).decode()
+    entries: dict[str, Any] = {
+        "samal-3": {"clinics": ["samal-3"]},
+        "ministry": {"clinics": ["*"], "stages": ["ministry"]},
+    }
+    path = tmp_path / "senders.json"
+    path.write_text(json.dumps({"senders": {n: {"keys": [public], **e} for n, e in entries.items()}}), "utf-8")
+    return Office(senders=Senders(path))
 
 
 async def test_a_refused_command_is_told_and_the_addressees_own_goes_through(tmp_path: Path) -> None:
-    office = Office(tmp_path)
+    office = listed_office(tmp_path)
     submitted = by("samal-3", incoming("complaint.submitted", submission(NOON, addressed_to="ministry")))
     forged, own = (by(sender, command("refused", "Thu 2026-11-26 13:00")) for sender in ("samal-3", "ministry"))
     handled = await office.engine.handle([submitted, forged], at(NOON))
     assert [(event.causation_id, dead.reason) for event, dead in handled.dead] == [
         (forged.causation_id, "unauthorised")
     ]
-    assert (await office.state()).status == "registered"
+    assert office.state().status == "registered"
     handled = await office.engine.handle([own], at("Thu 2026-11-26 13:00"))
     assert handled.dead == []
-    assert (await office.state()).status == "refused"
+    assert office.state().status == "refused"
 
 
 async def test_a_command_that_waited_for_its_complaint_is_held_against_its_sender_too(tmp_path: Path) -> None:
-    office = Office(tmp_path)
+    office = listed_office(tmp_path)
     forged = by("samal-3", command("refused", "Thu 2026-11-26 13:00"))
     await office.engine.handle([forged], at(NOON))
     submitted = by("samal-3", incoming("complaint.submitted", submission(NOON, addressed_to="ministry")))
     await office.engine.handle([submitted], at(NOON))
-    assert (await office.state()).status == "registered"
+    assert office.state().status == "registered"
     due = await office.engine.due(at("Thu 2026-11-26 13:01"))
     assert [(record.value, dead.reason) for record, dead in due.dead] == [(forged.record.value, "unauthorised")]
 

@@ -13,7 +13,7 @@ from homecall.contract.events import AnswerBy, ComplaintStage, ComplaintStatus
 from homecall.standard.rules import load_rule_sets
 from homecall.texts.complaints import ComplaintFacts, complaint_text, next_steps
 from homecall.texts.language import FIELD_NAMES, Text
-from services.complaints.answers import contacts
+from services.complaints.domain.answer_ways import contacts
 
 STATUSES: tuple[ComplaintStatus, ...] = typing.get_args(ComplaintStatus)
 STAGES: tuple[ComplaintStage, ...] = typing.get_args(ComplaintStage)
@@ -318,7 +318,7 @@ def test_c10_1_c12_c15_the_next_steps_name_the_addresses_of_the_rule_set(stage: 
     assert "www.mzsr.gov.kz, section “State services”" in advice["en"]
     # One that is with the Ministry already is not sent there again.
     assert ("Орынбор көшесі, 8-үй" in advice["kk"]) == (stage == "clinic")
-    authority = {"kk": "Астана, Сынақ көшесі, 1", "ru": "Астана, улица Сынак, 1", "en": "Astana, Synaq street 1"}
+    authority = Text("Астана, Сынақ көшесі, 1", "Астана, улица Сынак, 1", "Astana, Synaq street 1")
     more = {each["kind"]: each["text"] for each in next_steps(stage, 15, known | {"quality_authority": authority})}
     if stage != "quality_authority":
         assert more["quality_authority"]["ru"].endswith("Адрес: Астана, улица Сынак, 1.")

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from homecall.texts.documents import PageLanguage
-from services.complaints.domain import ComplaintState
+from services.complaints.domain.state import ComplaintState
 from tests.unit.complaints.casebook import (
     DINARA,
     clinic,
     command,
 )
+from tests.unit.complaints.office import Office
 from tests.unit.complaints.test_matters import (
-    Office,
     accepted,
+    an_office,
     complaint,
     status,
 )
@@ -26,11 +27,11 @@ ANSWER = f"{LONG * 60}\n\nПриносим извинения.\u202e <b>{KAZAKH}
 
 
 async def a_case(**more: Any) -> tuple[ComplaintState, Office]:
-    office = Office()
+    office = an_office()
     await office.hear_of_call(accepted(), status("scheduled", "08:31", on_time=False))
     person = DINARA | {"full_name": f"Сағынтай-{KAZAKH} Динара"}
     await office.hear(complaint(**{"complainant": person, "answer_by": "post"} | more))
-    return await office.state(), office
+    return office.state(), office
 
 
 async def an_answer(**more: Any) -> ComplaintState:
@@ -40,10 +41,10 @@ async def an_answer(**more: Any) -> ComplaintState:
         command("executed", "Tue 2026-11-24 10:30"),
         command("answered", "Tue 2026-11-24 12:00", **{"text": ANSWER, "sent_by": "post"} | more),
     )
-    return await office.state()
+    return office.state()
 
 
 async def a_refusal() -> ComplaintState:
     _, office = await a_case()
     await office.hear(command("refused", "Tue 2026-11-24 12:00"))
-    return await office.state()
+    return office.state()

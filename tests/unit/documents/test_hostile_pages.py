@@ -138,7 +138,7 @@ async def letters(name: str, language: PageLanguage) -> list[Letter]:
         casebook.command("executed", "Tue 2026-11-24 11:00", measures=f"Өлшем: {name}"),
         casebook.command("answered", "Tue 2026-11-24 12:00", text=f"Жауап: {name}", signed_by=official),
     )
-    state = await office.state()
+    state = office.state()
     return [receipt(state, 0, letter_cases.CLINIC, language), reply(state, 0, letter_cases.CLINIC, language)]
 
 

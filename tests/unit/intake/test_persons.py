@@ -7,7 +7,7 @@ from homecall.runtime.encryption import Vault
 from homecall.runtime.settings import Settings
 from homecall.standard.clinics import Clinics
 from homecall.standard.rules import load_rule_sets
-from services.complaints.app import Complaints
+from services.complaints.handler import Complaints
 from services.intake.domain.retention import remains, said
 from tests.factories import iin
 from tests.unit.complaints.casebook import incoming, submission

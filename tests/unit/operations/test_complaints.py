@@ -16,7 +16,7 @@ from homecall.operations.complaint import file_of, text_of
 from homecall.operations.complaints import Listed, as_csv, clinic_among, listed, missed_line, print_complaints, summary
 from homecall.operations.life import life
 from homecall.standard.rules import load_rule_sets
-from services.complaints.domain import ComplaintState
+from services.complaints.domain.state import ComplaintState, Held, Sealed
 from tests.unit.complaints.casebook import (
     COMPLAINT,
     DINARA,
@@ -30,13 +30,14 @@ from tests.unit.complaints.casebook import (
     incoming,
     submission,
 )
+from tests.unit.complaints.office import Office
 from tests.unit.complaints.test_matters import (
     CALL,
     OTHER_IIN,
     SECOND,
     VAULT,
-    Office,
     accepted,
+    an_office,
     closed,
     complaint,
     deadline,
@@ -52,9 +53,9 @@ def numbered(n: int) -> str:
     return f"{n:08}-0000-4000-8000-000000000000"
 
 
-async def an_office() -> Office:
+async def full_office() -> Office:
     """Complaints in every stand: see ``ORDER``, in which the head sees them on the first of December."""
-    office = Office()
+    office = an_office()
 
     async def came(n: int, when: str, *commands: tuple[str, str], **more: Any) -> None:
         data = {"complaint_id": numbered(n)} | more
@@ -88,7 +89,7 @@ async def the_list(office: Office, now: datetime = FIRST_OF_DECEMBER) -> list[Li
 
 
 async def test_the_most_urgent_stands_first_and_days_are_the_clinics_working_days() -> None:
-    rows = await the_list(await an_office())
+    rows = await the_list(await full_office())
     assert [row.complaint_id for row in rows] == [numbered(n) for n in ORDER]
     shown = {
         int(row.complaint_id[:8]): (row.number, row.status, row.overdue, row.age, row.left, row.executor)
@@ -110,7 +111,7 @@ async def test_the_most_urgent_stands_first_and_days_are_the_clinics_working_day
 
 
 async def test_days_left_follow_the_clinics_own_days() -> None:
-    office = Office()
+    office = an_office()
     await office.hear(complaint())
     states = await office.store.of_clinic("samal-3")
     closed_on = clinic(closed_dates=["2026-11-26"])
@@ -122,24 +123,24 @@ async def test_days_left_follow_the_clinics_own_days() -> None:
 
 
 async def test_one_whose_signature_cannot_be_checked_is_in_the_list() -> None:
-    held = {
-        "kept": {"cause": "-", "record": {}},
-        "try_again_at": "2026-11-24T09:42:00+05:00",
-        "tries": 1,
-        "stage": "clinic",
-        "started_at": "2026-11-24T09:40:00+05:00",
-        "approaching_at": None,
-        "due_at": "2026-11-30T20:00:00+05:00",
-        "limit_seconds": 1,
-        "said": "",
-    }
-    state = ComplaintState(COMPLAINT, "samal-3", "held", channel="portal", held=held)  # type: ignore[arg-type]  # the value is one of its words
+    held = Held(
+        kept=Sealed(cause="-", record={}),
+        try_again_at=at("Tue 2026-11-24 09:42"),
+        tries=1,
+        stage="clinic",
+        started_at=at("Tue 2026-11-24 09:40"),
+        approaching_at=None,
+        due_at=at("Mon 2026-11-30 20:00"),
+        limit_seconds=1,
+        said="",
+    )
+    state = ComplaintState(COMPLAINT, "samal-3", "held", channel="portal", held=held)
     (row,) = listed([state], at("Wed 2026-11-25 09:00"), CLINIC, RULES)
     assert (row.status, row.left, row.open, row.number) == ("held", 4, True, "")
 
 
 async def test_linked_ones_are_one_matter_and_each_names_the_other() -> None:
-    office = Office()
+    office = an_office()
     await office.hear(complaint(), second("Tue 2026-11-24 09:40"))
     await office.hear(incoming("complaint.submitted", submission("Tue 2026-11-24 09:40", complaint_id=numbered(3))))
     rows = await the_list(office)
@@ -148,7 +149,7 @@ async def test_linked_ones_are_one_matter_and_each_names_the_other() -> None:
 
 
 async def test_csv_is_guarded_and_whole() -> None:
-    office = Office()
+    office = an_office()
     await office.hear(complaint(), command("assigned", "Tue 2026-11-24 10:00", executor=MARAT | {"position": "=1+1"}))
     written = as_csv(await the_list(office, at("Wed 2026-12-02 09:00"))).decode()
     assert written.startswith("\ufeffnumber;stage;status;overdue;")
@@ -174,7 +175,7 @@ async def test_csv_is_guarded_and_whole() -> None:
 
 
 async def test_the_table_breaks_no_line_and_names_no_complainant(capsys: pytest.CaptureFixture[str]) -> None:
-    print_complaints(await the_list(await an_office()))
+    print_complaints(await the_list(await full_office()))
     head, *lines = capsys.readouterr().out.splitlines()
     assert head.split() == [
         "number",
@@ -225,7 +226,7 @@ async def the_file(office: Office) -> dict[str, Any]:
 
 
 async def test_the_file_shows_its_way_its_call_and_its_links_and_no_complainant() -> None:
-    office = Office()
+    office = an_office()
     await office.hear_of_call(accepted(), deadline("missed", "answer", "08:10", "08:20"))
     await office.hear(complaint(), second("Tue 2026-11-24 09:40"))
     await office.hear_of_call(closed("11:20"))
@@ -255,7 +256,7 @@ async def test_the_file_shows_its_way_its_call_and_its_links_and_no_complainant(
 
 
 async def test_the_file_says_that_a_call_is_not_the_complainants_and_shows_nothing_of_it() -> None:
-    office = Office(by_names=True)
+    office = an_office(by_names=True)
     await office.hear_of_call(accepted(persons=[VAULT.of_call(CALL, OTHER_IIN)]), closed("08:40"))
     await office.hear(complaint())
     await office.hear_of_call(status("completed", "11:20"))
@@ -268,14 +269,14 @@ async def test_the_file_says_that_a_call_is_not_the_complainants_and_shows_nothi
 
 
 async def test_the_file_of_a_refused_one_says_what_to_correct() -> None:
-    office = Office()
+    office = an_office()
     await office.hear(complaint(text=""))
     text = text_of(await the_file(office))
     assert "refused as invalid_complaint: text must not be empty" in text
 
 
 async def test_a_requests_life_shows_the_complaints_about_it() -> None:
-    office = Office()
+    office = an_office()
     await office.hear(complaint())
     docs = list(office.database.collection("complaints").docs.values())
     steps = life({}, docs)

@@ -22,9 +22,9 @@ from homecall.operations.failure import Failure
 from homecall.operations.life import life
 from homecall.runtime.clock import SystemClock
 from homecall.runtime.mongo.repository import Repository
-from services.complaints import retention as complaints
-from services.complaints.app import ComplaintEngine, Complaints
-from services.complaints.domain import ComplaintState
+from services.complaints.domain import retention as complaints
+from services.complaints.domain.state import ComplaintState
+from services.complaints.handler import ComplaintEngine, Complaints
 from services.complaints.store import ComplaintStore
 from services.intake.domain import retention as intake
 from services.intake.domain.state import Cause, RequestState
@@ -216,7 +216,7 @@ async def _complaints() -> Erasing:
     store = ComplaintStore(memory.as_database)
     table: Any = desk.NoTable()
     bound = Complaints(desk.known(), casebook.RULES, judge_record_time=False)
-    engine = ComplaintEngine(store.complaints, store.pages, bound, SystemClock(), table, Unchecked())
+    engine = ComplaintEngine(store, bound, SystemClock(), table, Unchecked())
     await engine.handle(
         [
             casebook.incoming(

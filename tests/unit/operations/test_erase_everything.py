@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from homecall.gateways.signatures.port import Unchecked
 from homecall.operations.erase import ERASURES, erase_from
 from homecall.runtime.clock import SystemClock
-from services.complaints.app import ComplaintEngine, Complaints
+from services.complaints.handler import ComplaintEngine, Complaints
 from services.complaints.store import ComplaintStore
 from services.notifier.handler import Notifier, NotifierEngine
 from services.notifier.store import Calls
@@ -88,7 +88,7 @@ async def _complaint(said: dict[str, str], answer_by: str, addressed_to: str) ->
     store = ComplaintStore(memory.as_database)
     table: Any = desk.NoTable()
     bound = Complaints(desk.known(), casebook.RULES, judge_record_time=False)
-    engine = ComplaintEngine(store.complaints, store.pages, bound, SystemClock(), table, Unchecked())
+    engine = ComplaintEngine(store, bound, SystemClock(), table, Unchecked())
     person = casebook.DINARA | {name: said[name] for name in ("full_name", "postal_address")}
     more = {"complainant": person, "answer_by": answer_by, "addressed_to": addressed_to}
     of = casebook.command

@@ -21,8 +21,9 @@ from homecall.runtime.engine.document_size import MOST_BYTES_PARKED, MOST_OF_OUR
 from homecall.runtime.engine.engine import Engine
 from homecall.runtime.mongo.repository import Repository
 from homecall.standard.rules import load_rule_sets
-from services.complaints import domain
-from services.complaints.calls import Timelines
+from services.complaints.domain import numbers as incoming_numbers
+from services.complaints.handler import Timelines
+from services.complaints.store import ComplaintStore
 from services.notifier.domain.facts import ClinicFacts
 from services.notifier.domain.messages import Mailing, taken_up
 from services.notifier.domain.policy import Policy
@@ -58,7 +59,7 @@ def event(event_type: str, number: int, **data: Any) -> Incoming:
 
 
 def _complaints(which: str) -> Flood:
-    office = test_matters.Office()
+    office = test_matters.an_office()
     made = casebook.incoming("complaint.submitted", casebook.submission("Tue 2026-11-24 09:40"))
     assigned = casebook.command("assigned", "Tue 2026-11-24 09:41")
 
@@ -76,7 +77,7 @@ def _complaints(which: str) -> Flood:
 
 def _timeline() -> Flood:
     memory = MemoryDatabase()
-    store: Repository[Any] = test_matters.ComplaintStore(memory.as_database).calls
+    store: Repository[Any] = ComplaintStore(memory.as_database).calls
     engine = Engine(topics.COMPLAINTS, store, Timelines(), SystemClock())
     more = (event("answer.given", number) for number in range(100_000))
     subject = event("answer.given", 0)
@@ -109,7 +110,7 @@ def _unknown(event_type: str, service: str) -> Flood:
         notifier = Notifier(RULES, lambda _: ClinicFacts(CLINIC.name))
         engine = Engine(topics.NOTIFIER, Calls(memory.as_database), notifier, SystemClock())
     else:
-        book = test_matters.Office()
+        book = test_matters.an_office()
         engine, memory = book.engine, book.database
     more = (event(event_type, number, ignored="x" * 20_000) for number in range(100_000))
     names = {topics.INTAKE: "requests", topics.COMPLAINTS: "complaints", topics.NOTIFIER: "requests"}
@@ -230,7 +231,7 @@ def test_a_complaint_names_a_hundred_linked_ones_at_most() -> None:
     book = casebook.Casebook()
     made = casebook.incoming("complaint.submitted", casebook.submission("Tue 2026-11-24 09:40"))
     book.hear(made, number=False)
-    numbers = {(each.page, each.subject): 1 for each in domain.wanted_numbers(book.state)}
+    numbers = {(each.page, each.subject): 1 for each in incoming_numbers.wanted_numbers(book.state)}
     others = [f"00000000-0000-4000-8000-{number:012}" for number in reversed(range(150))]
-    state, _ = domain.numbered(book.state, numbers, opening=domain.Opening({}, others, NOW, RULES))
-    assert state.linked == sorted(others)[:100]
+    state, _ = incoming_numbers.numbered(book.state, numbers, incoming_numbers.Opening(None, others))
+    assert state.linked == tuple(sorted(others)[:100])

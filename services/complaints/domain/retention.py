@@ -1,4 +1,4 @@
-"""What remains of a complaint when its personal data are erased, and from which day on they may be. Pure.
+"""What remains of a complaint when its personal data are erased, and from which day on they may be.
 
 Who dealt with it for the clinic stays, as the doctor of a call does; what was written about the person goes.
 """
@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date
-from typing import Any, cast
+from typing import Any
 
 from homecall.contract.events import ComplaintStatusChanged
+from homecall.runtime.engine.decision import replace
 from homecall.texts.language import plain
-from services.complaints.domain import ComplaintState, Stage, awaits_number
+from services.complaints.domain.state import Complainant, ComplaintState, Stage, awaits_number
 
 _FINAL = frozenset({"answered", "refused", "invalid"})
 
@@ -32,10 +32,10 @@ def remains(state: ComplaintState) -> ComplaintState:
     """The complaint without its complainant and without what was written: numbers, dates and rulings stay."""
     return replace(
         state,
-        complainant={name: value for name, value in state.complainant.items() if name == "language"},
+        complainant=Complainant(language=state.complainant.language),
         text="",
         answer_place=None,
-        stages=[_stage(each) for each in state.stages],
+        stages=tuple(_stage(each) for each in state.stages),
         matter={},
     )
 
@@ -51,7 +51,9 @@ def said(event_type: str, data: Mapping[str, Any]) -> dict[str, Any]:
     if found.get("refusal"):
         # A blank text counts as left out when the event is read.
         found["refusal"] = {name: value for name, value in found["refusal"].items() if name != "grounds"}
-    return found | _emptied(found, answer="text")
+    if found.get("answer") and found["answer"].get("text"):
+        found["answer"] = {**found["answer"], "text": ""}
+    return found
 
 
 def _without_place(text: str, place: str) -> str:
@@ -65,16 +67,10 @@ def _without_place(text: str, place: str) -> str:
 
 
 def _stage(stage: Stage) -> Stage:
-    changed = {
-        "grounds": None if stage["grounds"] is None else "",
-        "measures": [{**each, "measures": ""} for each in stage["measures"]],
-        **_emptied(stage, answer="text", refusal="grounds"),
-    }
-    return cast(Stage, {**stage, **changed})
-
-
-def _emptied(parts: Mapping[str, Any], **texts: str) -> dict[str, Any]:
-    """Each named part with its text emptied, where there is one."""
-    return {
-        name: {**parts[name], text: ""} for name, text in texts.items() if parts.get(name) and parts[name].get(text)
-    }
+    return replace(
+        stage,
+        grounds=None if stage.grounds is None else "",
+        measures=tuple(replace(each, measures="") for each in stage.measures),
+        answer=stage.answer and replace(stage.answer, text=""),
+        refusal=stage.refusal and replace(stage.refusal, grounds=""),
+    )

@@ -1,0 +1,297 @@
+"""A complaint as its service keeps it: no IIN, and no signature.
+
+It goes through one stage, or two: the second is the quality authority's (C10.8). Each stage has its own incoming
+number, term, executors and outcome. A command is for the stage that is the last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Annotated, Any, Final, Literal
+
+from cattrs import override
+
+from homecall.contract.events import AnswerBy, ComplaintStage, ComplaintStatus, Language
+from homecall.standard.deadlines import Clock, Notice
+from homecall.texts.language import Text
+from services.complaints.domain.call_verdicts import Judged
+
+CHANNELS: Final = ("post", "in_person", "portal")
+OPEN: Final = ("registered", "assigned", "executed")
+"""The statuses in which the clock of the last stage runs."""
+
+_LEFT_OUT: Final = override(omit_if_default=True)
+
+Status = Literal[
+    "delivered", "escalated", "held", "registered", "assigned", "executed", "answered", "refused", "invalid"
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Official:
+    """An official by name and position."""
+
+    full_name: str
+    position: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Executor(Official):
+    """Who is responsible for the answer (C10.3): since when, and who named them."""
+
+    at: datetime
+    assigned_by: Official
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measures:
+    """Measures that were taken, as the mark of execution records them (C10.6)."""
+
+    measures: str
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """The reasoned answer (C10.5)."""
+
+    text: str
+    decision: Literal["upheld", "partly_upheld", "not_upheld"]
+    sent_by: AnswerBy
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grounds:
+    """Why a complaint is not considered (C10.6). ``at`` is missing where an earlier release stored it."""
+
+    grounds: str
+    at: Annotated[datetime | None, _LEFT_OUT] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A complaint at one addressee. What is not known yet is None or empty.
+
+    ``came_at`` is when it was submitted or escalated, ``registers_at`` the opening that registers it when that was
+    outside working hours (R9a). ``flags`` and ``ruling`` say how its term came about. ``office`` is where its addressee
+    hands answers over; ``contacts`` the addresses that the next steps name; ``received_by`` who answers for a
+    registration by the system. An earlier release stored none of the three.
+    """
+
+    stage: ComplaintStage
+    grounds: str | None = None
+    came_at: datetime
+    registers_at: datetime | None = None
+    look_again_at: datetime | None = None
+    registered_at: datetime | None = None
+    answer_due_on: date | None = None
+    answer_due_at: datetime | None = None
+    approaching_at: datetime | None = None
+    limit_seconds: int = 0
+    term_days: int
+    quality_authority_days: int
+    flags: tuple[str, ...] = ()
+    ruling: Mapping[str, Any] = field(default_factory=dict)
+    number: str | None = None
+    executors: tuple[Executor, ...] = ()
+    measures: tuple[Measures, ...] = ()
+    answer: Answer | None = None
+    refusal: Grounds | None = None
+    approaching_said: bool = False
+    missed_said: bool = False
+    office: Text | None = None
+    contacts: Mapping[str, Text] = field(default_factory=dict)
+    received_by: Annotated[Official | None, _LEFT_OUT] = None
+
+    def deadline(self, channel: str) -> Clock:
+        """The deadline of its answer once it is registered (C10.4, C10.8), and what was said of it."""
+        assert self.registered_at is not None
+        assert self.answer_due_at is not None
+        assert self.approaching_at is not None
+        return Clock(
+            deadline="complaint",
+            channel=channel,
+            started_at=self.registered_at,
+            due_at=self.answer_due_at,
+            limit_seconds=self.limit_seconds,
+            approaching_at=self.approaching_at,
+            said="missed" if self.missed_said else "approaching" if self.approaching_said else None,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sealed:
+    """The event of a complaint as it came, sealed by the engine, and the causation id that it is sealed for."""
+
+    cause: str
+    record: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """A complaint whose signature cannot be checked yet: the event, when to try again, and its term meanwhile.
+
+    The times of the term are None while the clinic has no opening; ``said`` is what was said of it. ``held_until``,
+    when the complaint is refused (R24), is missing where an earlier release held it.
+    """
+
+    kept: Sealed
+    try_again_at: datetime
+    tries: int
+    stage: ComplaintStage
+    started_at: datetime | None
+    approaching_at: datetime | None
+    due_at: datetime | None
+    limit_seconds: int
+    said: Notice | Literal[""]
+    held_until: Annotated[datetime | None, _LEFT_OUT] = None
+
+    def deadline(self, channel: str) -> Clock | None:
+        """The deadline of its answer; None while the clinic has no opening."""
+        if self.started_at is None or self.due_at is None or self.approaching_at is None:
+            return None
+        return Clock(
+            deadline="complaint",
+            channel=channel,
+            started_at=self.started_at,
+            due_at=self.due_at,
+            limit_seconds=self.limit_seconds,
+            approaching_at=self.approaching_at,
+            said=self.said or None,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What a status says, but for what its stage knows."""
+
+    sequence: int
+    status: ComplaintStatus
+    occurred_at: datetime
+    executor: Official | None
+    refusal: Annotated[Grounds | None, _LEFT_OUT] = None
+    answer: Annotated[Answer | None, _LEFT_OUT] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """What is to be said of a stage, complete but for the incoming number.
+
+    ``stage`` is its place, from 0. ``numbered``: the number and the term are part of it. ``time`` is ``ce_time`` as
+    RFC 3339; empty for the moment of the decision.
+    """
+
+    says: Notice | Literal["status"]
+    stage: int
+    numbered: bool
+    time: str
+    status: Annotated[Told | None, _LEFT_OUT] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unsaid:
+    """The drafts of one cause that wait for a number."""
+
+    cause: str
+    traceparent: str | None
+    drafts: tuple[Draft, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Complainant:
+    """Who complains, as far as it is kept: the language alone once it was erased, nothing of one that was refused."""
+
+    full_name: Annotated[str | None, _LEFT_OUT] = None
+    phone: Annotated[str | None, _LEFT_OUT] = None
+    postal_address: Annotated[str | None, _LEFT_OUT] = None
+    language: Annotated[Language | None, _LEFT_OUT] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WrongField:
+    """A field that cannot be taken as it is, and the way out."""
+
+    path: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """Why a complaint was not registered at all."""
+
+    code: str
+    fields: tuple[WrongField, ...]
+
+
+Note = Literal["another_clinic", "another_person", "person_unchecked"]
+UNLINKED: Final[tuple[Note, ...]] = ("another_clinic", "another_person")
+"""What keeps a call out of a complaint's file: it is not of the complaint's clinic, or not the complainant's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptCall:
+    """A call as a complaint's file keeps it: the lines that were known at ``as_of``, and a verdict on each deadline.
+
+    ``note`` is what the officer is told of it; what is not the complainant's has no lines. ``clinic_id`` is None while
+    nothing was heard of the call. ``look_again_at`` is when to look for lines that were under way then; None once the
+    file is closed.
+    """
+
+    request_id: str
+    clinic_id: str | None
+    as_of: datetime
+    lines: list[dict[str, Any]]
+    deadlines: tuple[Judged, ...]
+    look_again_at: datetime | None
+    note: Note | None = None
+
+
+@dataclass(frozen=True)
+class ComplaintState:
+    """A complaint.
+
+    ``status`` is where the last stage stands: ``delivered`` or ``escalated`` until it is registered, then
+    ``registered``, ``assigned``, ``executed``, ``answered`` or ``refused``. ``invalid`` is a complaint that was refused
+    as ``invalid_complaint``: it has no stage, and nothing changes it. ``held`` is one whose signature cannot be checked
+    yet: it has no stage either, and its commands wait.
+
+    ``matter`` stands for the person and the call, as keyed indexes by ``iin`` and by ``name`` with phone: complaints
+    that share one are about one matter. ``linked`` are those that were there when this one was registered. ``call`` is
+    the call that it names, as it was known that day. ``answer_asked`` is how the answer was asked for, where it cannot
+    go so.
+    """
+
+    complaint_id: str
+    clinic_id: str
+    status: Status
+    channel: str = ""
+    sequence: int = 0
+    request_id: str | None = None
+    complainant: Complainant = Complainant()
+    text: str = ""
+    received_by: Official | None = None
+    answer_by: AnswerBy | None = None
+    answer_asked: AnswerBy | None = None
+    answer_place: str | None = None
+    refusal: Refusal | None = None
+    stages: tuple[Stage, ...] = ()
+    unsaid: tuple[Unsaid, ...] = ()
+    held: Held | None = None
+    matter: Mapping[str, str] = field(default_factory=dict)
+    linked: tuple[str, ...] = ()
+    call: KeptCall | None = None
+
+
+def awaits_number(state: ComplaintState) -> bool:
+    """Whether a stage is registered and has no incoming number yet."""
+    return bool(state.unsaid)
+
+
+def open_since(state: ComplaintState) -> datetime | None:
+    """Since when the clock runs that has not been answered; None when none runs."""
+    if state.held is not None:
+        return state.held.started_at
+    return state.stages[-1].registered_at if state.status in OPEN and state.stages else None
