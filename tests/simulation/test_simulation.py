@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import inspect
 import json
+import os
+import random
+import secrets
+import socket
 import subprocess
 import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +27,7 @@ from tests.simulation import loop
 from tests.simulation.faults import Fault
 from tests.simulation.history import play
 from tests.simulation.mutants import MUTANTS
+from tests.simulation.reached import watched
 
 ROOT = Path(__file__).parents[2]
 SEEDS = 100
@@ -72,6 +83,41 @@ def test_nothing_of_a_history_runs_once_it_is_over(monkeypatch: pytest.MonkeyPat
         for each in gc.get_objects()
         if inspect.iscoroutine(each) and each.cr_frame is not None and each.cr_code.co_filename.startswith(ours)
     ] == []
+
+
+def test_no_history_reaches_what_no_seed_decides() -> None:
+    found: list[str] = []
+    for seed in (1, 2):
+        result = play(seed, 12, mutant=lambda: watched(found))
+        assert result.findings == {}
+    assert result.crashes > 3
+    assert sorted({*found}) == []
+
+
+@pytest.mark.parametrize(
+    "reach",
+    [
+        time.time,
+        time.monotonic_ns,
+        time.perf_counter,
+        datetime.now,
+        lambda: os.urandom(1),
+        lambda: secrets.token_hex(4),
+        uuid.uuid4,
+        uuid.uuid1,
+        random.Random,
+        random.SystemRandom().random,
+        lambda: random.seed(),
+        socket.socketpair,
+        lambda: socket.create_connection(("127.0.0.1", 1)),
+        lambda: threading.Thread(target=int).start(),
+    ],
+)
+def test_what_no_seed_decides_is_seen(reach: Callable[[], object]) -> None:
+    found: list[str] = []
+    with watched(found), contextlib.suppress(OSError):
+        reach()
+    assert found
 
 
 @pytest.mark.timeout(600)

@@ -244,6 +244,7 @@ def instead(world: World, seed: int) -> Iterator[None]:
     put(aiokafka, "AIOKafkaConsumer", world.kafka.consumer)
     chance = random.Random(f"chance {seed}")
     put(os, "urandom", chance.randbytes)
+    put(random, "_urandom", chance.randbytes)  # of secrets
     for function in _functions_of_ours():
         _replace_defaults(function, {time.monotonic: loop.time, random.random: chance.random}, undo)
     put(time, "monotonic", loop.time)
