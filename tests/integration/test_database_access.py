@@ -226,10 +226,15 @@ async def test_a_database_that_asks_for_a_certificate_gets_the_one_in_the_addres
 
 @pytest.fixture
 def ferretdb(tmp_path: Path) -> Iterator[Guarded]:
-    """FerretDB 1.24 over SQLite, with its TLS listener and its own SCRAM."""
+    """FerretDB 1.24 over SQLite, with its TLS listener and its own SCRAM.
+
+    To build it: copy the directory of ``go mod download -json github.com/FerretDB/FerretDB@v1.24.0`` to build/ferretdb,
+    make it writable, write ``v1.24.0`` into its build/version/version.txt, and run there
+    ``go build -o ferretdb ./cmd/ferretdb``.
+    """
     program = os.environ.get("HOMECALL_TEST_FERRETDB")
     if program is None:
-        pytest.skip("HOMECALL_TEST_FERRETDB names no program of FerretDB: docs/security.md tells how it is built")
+        pytest.skip("HOMECALL_TEST_FERRETDB names no program of FerretDB: this fixture tells how it is built")
     authority = Authority(tmp_path)
     pem, port, password = authority.server("ferretdb"), free_port(), secrets.token_hex(12)
     (tmp_path / "data").mkdir()
