@@ -9,6 +9,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
+import typer
+
 from homecall.contract.envelope import DeadReason, Record
 from homecall.contract.iins import without_iins
 from homecall.contract.topics import BY_NAME, DEAD_LETTERS
@@ -100,20 +102,18 @@ def replay(*, reason: str | None, topic: str | None, offsets: Collection[int], y
     if ready and not yes and sys.stdin.isatty():
         _ask(ready)
     sent = 0
-    for letter, place in zip(ready, asyncio.run(send(settings(), [each.message() for each in ready])), strict=True):
+    places = asyncio.run(send(settings(), [each.message() for each in ready]))
+    for letter, place in zip(ready, places, strict=True):
         if isinstance(place, Sent):
             sent += 1
         else:
             print_error(f"offset {letter.record.offset}: {place}")
     print(f"{sent} of {counted(len(letters), 'dead letter')} sent again")
-    if sent < len(letters):
-        left = len(letters) - sent
+    if left := len(letters) - sent:
         raise Failure(f"{counted(left, 'dead letter')} {'was' if left == 1 else 'were'} not sent", code=1)
 
 
 def _ask(letters: list[Letter]) -> None:
-    import typer
-
     where = ", ".join(f"{count} to {topic}" for topic, count in sorted(Counter(each.topic for each in letters).items()))
     typer.confirm(f"Send again {where} ({_by_reason(letters)})?", abort=True)
 

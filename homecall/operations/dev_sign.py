@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from homecall.operations.failure import Failure
-from homecall.operations.terminal import counted, numbered_lines, print_bytes, print_error
+from homecall.operations.terminal import none_left, numbered_lines, print_bytes, print_error
 
 if TYPE_CHECKING:
     from homecall.gateways.signatures.dev_authority import DevAuthority
@@ -33,11 +33,7 @@ def dev_sign(file: str, directory: Path, iin: str | None) -> None:
             signed += 1
         except ValueError as error:
             print_error(f"line {number}: {error}")
-    if signed < total:
-        raise Failure(
-            f"{total - signed} of {counted(total, 'line')} {'was' if total - signed == 1 else 'were'} not signed",
-            code=1,
-        )
+    none_left(total - signed, total, "line", "signed")
 
 
 def signed_line(authority: DevAuthority, line: bytes, iin: str | None = None) -> bytes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import TypeAdapter
 
@@ -27,9 +27,6 @@ from homecall.operations.terminal import counted, day_named, no_pdf_for_a_termin
 from homecall.runtime.kafka.senders import Senders
 from homecall.texts.documents import PageLanguage
 
-if TYPE_CHECKING:
-    from homecall.runtime.settings import Settings
-
 PageFormat = Literal["pdf", "html", "csv"]
 _TIME: TypeAdapter[datetime] = TypeAdapter(Moment)
 
@@ -41,8 +38,10 @@ def journal(clinic_id: str, on: str, *, form: PageFormat, language: PageLanguage
     """
     day = day_named(on)
     no_pdf_for_a_terminal(form, output)
-    asked = settings()
-    records = asyncio.run(_records(asked, clinic_id))
+    asked, key = settings(), clinic_id.encode()
+    records = asyncio.run(
+        read_to_end(asked, JOURNAL.name, CLINICS.name, take=lambda record: record if record.key == key else None)
+    )
     register, unreadable = register_from(records, clinic_id, day, Senders(asked.senders_file))
     if unreadable:
         print_error(
@@ -53,8 +52,7 @@ def journal(clinic_id: str, on: str, *, form: PageFormat, language: PageLanguage
         raise Failure(f"{clinic_id} has no entries for {day.isoformat()} in {JOURNAL.name}", code=1)
     for line in findings(register):
         print_error(line)
-    document = written(register, form, language)
-    write_out(document, output)
+    write_out(written(register, form, language), output)
 
 
 def written(register: Register, form: PageFormat, language: PageLanguage) -> bytes:
@@ -108,16 +106,9 @@ def register_from(
 
 def findings(register: Register) -> list[str]:
     """What the person who signs the page has to know: numbers that no entry has, and numbers that two have."""
-    missing = [str(first) if first == last else f"{first}-{last}" for first, last in register.gaps]
-    return [
-        *([f"numbers without an entry: {', '.join(missing)}: print it again once they are there"] if missing else []),
-        *([f"numbers with two entries: {', '.join(map(str, register.doubles))}"] if register.doubles else []),
-    ]
-
-
-async def _records(found: Settings, clinic_id: str) -> list[Record]:
-    """All records with the clinic's key, of its register and of the clinic itself, up to the present end."""
-    key = clinic_id.encode()
-    return await read_to_end(
-        found, JOURNAL.name, CLINICS.name, take=lambda record: record if record.key == key else None
-    )
+    found = []
+    if missing := [str(first) if first == last else f"{first}-{last}" for first, last in register.gaps]:
+        found.append(f"numbers without an entry: {', '.join(missing)}: print it again once they are there")
+    if register.doubles:
+        found.append(f"numbers with two entries: {', '.join(map(str, register.doubles))}")
+    return found

@@ -10,20 +10,27 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import ConsumerStoppedError, KafkaConnectionError, KafkaError
 
 from homecall.contract.envelope import Record
 from homecall.contract.topics import DEAD_LETTERS, SERVICES, TOPIC_OF_TYPE, TOPICS, TYPE_PREFIX, Topic, find
 from homecall.operations.failure import Failure
 from homecall.operations.terminal import did_you_mean
-
-if TYPE_CHECKING:
-    from homecall.runtime.settings import Settings
+from homecall.runtime.failures import Refused
+from homecall.runtime.kafka.connection import connection, why_not
+from homecall.runtime.kafka.consuming import ToEnd, consumer_options
+from homecall.runtime.kafka.global_table import record_of
+from homecall.runtime.settings import Settings
 
 _SILENCE_SECONDS = 20.0
 _CREATE_TOPICS = 19
 """Kafka's number of that request."""
 EMBEDDED = "the embedded broker of homecall up"
+_CLIENT_ID = "homecall-command"
 
 
 @dataclass(frozen=True)
@@ -67,17 +74,12 @@ def _nearest_topic(name: str, short: Sequence[str]) -> str:
 
 async def send(settings: Settings, messages: Sequence[Message]) -> list[Sent | str]:
     """Send all in one gather; for each, in order, where it stands, or why the broker did not take it."""
-    from aiokafka import AIOKafkaProducer
-    from aiokafka.errors import KafkaError
-
-    from homecall.runtime.kafka.connection import connection
-
     if not messages:
         return []
     await _partitions(settings, {message.topic for message in messages})
     producer = AIOKafkaProducer(
         **connection(settings),
-        client_id="homecall-command",
+        client_id=_CLIENT_ID,
         acks="all",
         enable_idempotence=True,
         max_batch_size=256 * 1024,
@@ -95,14 +97,13 @@ async def send(settings: Settings, messages: Sequence[Message]) -> list[Sent | s
             except KafkaError as error:
                 sending.append(asyncio.get_running_loop().create_future())
                 sending[-1].set_exception(error)
-        outcomes = await asyncio.gather(*sending, return_exceptions=True)
-    return [_place(outcome) for outcome in outcomes]
-
-
-def _place(outcome: Any) -> Sent | str:
-    if isinstance(outcome, BaseException):
-        return f"the broker did not take it: {type(outcome).__name__}"
-    return Sent(outcome.partition, outcome.offset)
+        outcomes: list[Any] = await asyncio.gather(*sending, return_exceptions=True)
+    return [
+        f"the broker did not take it: {type(each).__name__}"
+        if isinstance(each, BaseException)
+        else Sent(each.partition, each.offset)
+        for each in outcomes
+    ]
 
 
 @asynccontextmanager
@@ -110,13 +111,9 @@ async def reading(
     settings: Settings, topics: Sequence[str], *, from_beginning: bool = False, since: datetime | None = None
 ) -> AsyncIterator[Any]:
     """A consumer of whole topics, in no group: at their beginning, at what was recorded ``since``, or at their end."""
-    from aiokafka import AIOKafkaConsumer
-
-    from homecall.runtime.kafka.consuming import consumer_options
-
     partitions = await _partitions(settings, topics)
     consumer = AIOKafkaConsumer(
-        **consumer_options(settings, "homecall-command"),
+        **consumer_options(settings, _CLIENT_ID),
         fetch_max_wait_ms=100,
         max_partition_fetch_bytes=2 * DEAD_LETTERS.max_message_bytes,
     )
@@ -141,13 +138,8 @@ def group_of(service: str) -> str:
 
 async def committed_offsets(settings: Settings) -> dict[str, dict[str, int]]:
     """By service, the next offset to read of each ``topic/partition``, as its group has committed it."""
-    from aiokafka.admin import AIOKafkaAdminClient
-
-    from homecall.runtime.kafka.connection import connection
-
-    admin = AIOKafkaAdminClient(**connection(settings), client_id="homecall-command", request_timeout_ms=15_000)
     found: dict[str, dict[str, int]] = {}
-    async with connected(admin, settings):
+    async with admin_of(settings) as admin:
         # The embedded broker does not know all of a group's partitions: it is asked for each by its name.
         asked = await _all_partitions(admin) if await is_embedded(admin) else None
         for service in SERVICES:
@@ -162,12 +154,7 @@ async def committed_offsets(settings: Settings) -> dict[str, dict[str, int]]:
 
 async def members_of(settings: Settings, service: str) -> int:
     """How many replicas are in a service's group."""
-    from aiokafka.admin import AIOKafkaAdminClient
-
-    from homecall.runtime.kafka.connection import connection
-
-    admin = AIOKafkaAdminClient(**connection(settings), client_id="homecall-command", request_timeout_ms=15_000)
-    async with connected(admin, settings):
+    async with admin_of(settings) as admin:
         if await is_embedded(admin):
             raise Failure(f"{EMBEDDED} cannot say whether {service} still runs: do this on Kafka", code=1)
         (found,) = await admin.describe_consumer_groups([group_of(service)])
@@ -175,8 +162,6 @@ async def members_of(settings: Settings, service: str) -> int:
 
 
 async def _all_partitions(admin: Any) -> list[Any]:
-    from aiokafka import TopicPartition
-
     return [
         TopicPartition(each["topic"], place["partition"])
         for each in await admin.describe_topics()
@@ -193,11 +178,7 @@ async def is_embedded(client: Any) -> bool:
 
 async def commit_offsets(settings: Settings, service: str, offsets: Mapping[tuple[str, int], int]) -> None:
     """Set where a service's group goes on, by topic and partition; nobody may be in it."""
-    from aiokafka import AIOKafkaConsumer, TopicPartition
-
-    from homecall.runtime.kafka.consuming import consumer_options
-
-    consumer = AIOKafkaConsumer(**{**consumer_options(settings, "homecall-command"), "group_id": group_of(service)})
+    consumer = AIOKafkaConsumer(**{**consumer_options(settings, _CLIENT_ID), "group_id": group_of(service)})
     async with connected(consumer, settings):
         consumer.assign([TopicPartition(*place) for place in offsets])
         await consumer.commit({TopicPartition(*place): offset for place, offset in offsets.items()})
@@ -210,9 +191,6 @@ async def read_to_end(
 
     ``Failure`` when the broker falls silent on the way.
     """
-    from homecall.runtime.kafka.consuming import ToEnd
-    from homecall.runtime.kafka.global_table import record_of
-
     records: list[Record] = []
     async with reading(settings, topics, from_beginning=True) as consumer:
         ends: Mapping[Any, int] = await consumer.end_offsets(consumer.assignment())
@@ -246,13 +224,7 @@ async def _partitions(settings: Settings, topics: Sequence[str] | set[str]) -> l
 
     Asked of the list of all topics: a broker may make a topic that is asked for by its name.
     """
-    from aiokafka import TopicPartition
-    from aiokafka.admin import AIOKafkaAdminClient
-
-    from homecall.runtime.kafka.connection import connection
-
-    admin = AIOKafkaAdminClient(**connection(settings), client_id="homecall-command", request_timeout_ms=15_000)
-    async with connected(admin, settings):
+    async with admin_of(settings) as admin:
         there = {each["topic"]: each["partitions"] for each in await admin.describe_topics()}
     missing = [topic for topic in topics if not there.get(topic)]
     if missing:
@@ -261,10 +233,16 @@ async def _partitions(settings: Settings, topics: Sequence[str] | set[str]) -> l
 
 
 @asynccontextmanager
+async def admin_of(settings: Settings) -> AsyncIterator[Any]:
+    """An admin client, started and in the end closed; ``Failure`` as ``connected``."""
+    admin = AIOKafkaAdminClient(**connection(settings), client_id=_CLIENT_ID, request_timeout_ms=15_000)
+    async with connected(admin, settings):
+        yield admin
+
+
+@asynccontextmanager
 async def connected(client: Any, settings: Settings) -> AsyncIterator[None]:
     """A client of aiokafka's, started and in the end stopped; ``Failure`` in one line where the broker is away."""
-    from aiokafka.errors import ConsumerStoppedError, KafkaError
-
     stop = client.close if hasattr(client, "close") else client.stop
     # What the client logs while it connects is said below, in one line.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
@@ -284,14 +262,8 @@ async def connected(client: Any, settings: Settings) -> AsyncIterator[None]:
 
 
 async def _away(settings: Settings, error: Exception) -> Failure:
-    from aiokafka.errors import KafkaConnectionError
-
-    from homecall.runtime.failures import Refused
-    from homecall.runtime.kafka.connection import connection, why_not
-
     if isinstance(error, OSError | KafkaConnectionError):
         why = await why_not(connection(settings), error)
         if isinstance(why, Refused):
             return Failure(str(why), code=1)
-    where = settings.kafka_bootstrap
-    return Failure(f"Kafka at {where} (HOMECALL_KAFKA_BOOTSTRAP): {type(error).__name__}", code=1)
+    return Failure(f"Kafka at {settings.kafka_bootstrap} (HOMECALL_KAFKA_BOOTSTRAP): {type(error).__name__}", code=1)

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic_core import from_json, to_json
 
@@ -26,10 +26,17 @@ from homecall.contract.topics import DEAD_LETTERS, TYPE_PREFIX, Topic
 from homecall.contract.types import in_zone, is_moment
 from homecall.operations.failure import Failure
 from homecall.operations.kafka import Message, Sent, answers, reading, send, topic_named
-from homecall.operations.terminal import counted, json_line, numbered_lines, print_bytes, print_error, settings
-
-if TYPE_CHECKING:
-    from homecall.runtime.settings import Settings
+from homecall.operations.terminal import (
+    counted,
+    json_line,
+    none_left,
+    numbered_lines,
+    print_bytes,
+    print_error,
+    settings,
+)
+from homecall.runtime.kafka.global_table import record_of
+from homecall.runtime.settings import Settings
 
 SOURCE = "/homecall/publish"
 _LONGEST_POLL_MS = 500
@@ -44,13 +51,7 @@ class _Wrong(Exception):
 
 
 def publish(
-    topic_name: str,
-    file: str,
-    *,
-    source: str,
-    as_is: bool,
-    quiet: bool,
-    sign: Callable[[Message], Message],
+    topic_name: str, file: str, *, source: str, as_is: bool, quiet: bool, sign: Callable[[Message], Message]
 ) -> None:
     """Send each line of a file as an event; ``Failure`` with code 1 if any was not sent. All others are.
 
@@ -80,10 +81,7 @@ def publish(
         else:
             print_error(f"line {number}: {place}")
     print(f"{sent} sent to {topic.name}")
-    if sent < total:
-        raise Failure(
-            f"{total - sent} of {counted(total, 'line')} {'was' if total - sent == 1 else 'were'} not sent", code=1
-        )
+    none_left(total - sent, total, "line", "sent")
 
 
 def signing(sender: str | None, key: Path | None) -> Callable[[Message], Message]:
@@ -103,12 +101,13 @@ def signing(sender: str | None, key: Path | None) -> Callable[[Message], Message
         private = None
     if not isinstance(private, Ed25519PrivateKey):
         raise Failure(f"{key}: is no private key that can be read: homecall senders new makes one")
-    name, make = sender, private.sign
-    return lambda message: replace(
-        message,
-        headers=message.headers
-        + signature_headers(name, make, message.topic, message.key, message.headers, message.value),
-    )
+
+    def sign(message: Message) -> Message:
+        topic, key, headers = message.topic, message.key, message.headers
+        added = signature_headers(sender, private.sign, topic, key, headers, message.value)
+        return replace(message, headers=headers + added)
+
+    return sign
 
 
 def message_of(topic: Topic, line: bytes, *, source: str, now: str, as_is: bool) -> Message:
@@ -122,7 +121,7 @@ def message_of(topic: Topic, line: bytes, *, source: str, now: str, as_is: bool)
             raise _Wrong(refusal(None) if other else "is not JSON: write each event on a line of its own") from None
     if found.flaws and not as_is:
         raise _Wrong("; ".join(f"{each.path} {each.message}" for each in found.flaws[:MOST_ERRORS]))
-    parsed = _leniently(line) if found.flaws else found.value
+    parsed = _json_or(None, line) if found.flaws else found.value
     data, headers, value = _event(topic, line, parsed, source, now)
     if not as_is:
         return Message(topic.name, _checked_key(topic, headers, value), value, headers)
@@ -130,11 +129,12 @@ def message_of(topic: Topic, line: bytes, *, source: str, now: str, as_is: bool)
     return Message(topic.name, key.encode() if isinstance(key, str) else None, value, headers)
 
 
-def _leniently(line: bytes) -> Any:
+def _json_or(other: Any, value: bytes) -> Any:
+    """The value as JSON, read leniently; ``other`` where it is none."""
     try:
-        return from_json(line)
+        return from_json(value)
     except ValueError:
-        return None
+        return other
 
 
 def _event(
@@ -229,8 +229,6 @@ def _moment(text: str, now: datetime) -> datetime:
 
 
 async def _watch(found: Settings, topics: Sequence[str], wanted: Watched, since: datetime | None) -> int:
-    from homecall.runtime.kafka.global_table import record_of
-
     seen = 0
     async with reading(found, topics, from_beginning=wanted.from_beginning, since=since) as consumer:
         end = None if wanted.seconds is None else time.monotonic() + wanted.seconds
@@ -284,7 +282,8 @@ def told(record: Record) -> dict[str, Any]:
     Of a dead letter it tells why and where it died, and not the data: ``dead-letters list --show-value`` does.
     """
     headers = {name.lower(): (value or b"").decode("utf-8", "replace") for name, value in record.headers}
-    data = record.not_read or _json_or_text(record.value)
+    value = record.value
+    data = record.not_read or (None if value is None else _json_or(value.decode("utf-8", "replace"), value))
     attributes: dict[str, Any] = {name.removeprefix("ce_"): text for name, text in headers.items()}
     if headers.get("content-type", "").startswith(STRUCTURED) and isinstance(data, dict):
         attributes, data = data, data.get("data")
@@ -300,15 +299,6 @@ def told(record: Record) -> dict[str, Any]:
         name.removeprefix("homecall-dead-"): text for name, text in headers.items() if name.startswith("homecall-dead-")
     }
     return event | ({"dead": dead} if dead else {"data": data}) | {"subject": attributes.get("subject")}
-
-
-def _json_or_text(value: bytes | None) -> Any:
-    if value is None:
-        return None
-    try:
-        return from_json(value)
-    except ValueError:
-        return value.decode("utf-8", "replace")
 
 
 def _is_about(event: dict[str, Any], wanted: Watched) -> bool:

@@ -128,6 +128,12 @@ def counted(number: int, one: str, several: str | None = None) -> str:
     return f"{number} {one if number == 1 else several or one + 's'}"
 
 
+def none_left(left: int, total: int, one: str, done: str) -> None:
+    """``Failure`` with code 1 where some of so many are left: ``1 of 2 lines was not sent``."""
+    if left:
+        raise Failure(f"{left} of {counted(total, one)} {'was' if left == 1 else 'were'} not {done}", code=1)
+
+
 def did_you_mean(name: str, names: Sequence[str]) -> str:
     """`` (did you mean X?)`` with the nearest of the names; nothing where none is near."""
     from difflib import get_close_matches

@@ -5,27 +5,24 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from aiokafka.admin import NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
 from homecall.contract.topics import TOPICS, Topic
 from homecall.operations.failure import Failure
-from homecall.operations.kafka import EMBEDDED, connected, is_embedded
+from homecall.operations.kafka import EMBEDDED, admin_of, is_embedded
 from homecall.operations.terminal import counted, print_error, settings
-from homecall.runtime.kafka.connection import connection
 from homecall.runtime.settings import Settings
-
-
-def wanted() -> tuple[Topic, ...]:
-    """The topics that ``create`` makes and ``check`` looks for."""
-    return TOPICS
 
 
 def create(partitions: int | None, replication: int) -> None:
     """Create the topics that are missing; those that exist are left as they are."""
-    _with_admin(lambda admin: _create(admin, partitions, replication))
+    asyncio.run(_create(settings(), partitions, replication))
 
 
 def check() -> None:
     """Print where topics differ from the contract; ``Failure`` with code 1 if any does."""
-    findings: list[str] = _with_admin(_check)
+    findings = asyncio.run(_check(settings()))
     for finding in findings:
         print(finding)
     if findings:
@@ -54,40 +51,21 @@ spec:
 {config}"""
 
 
-def _with_admin(work: Any) -> Any:
-    return asyncio.run(_run(settings(), work))
-
-
-async def _run(found: Settings, work: Any) -> Any:
-    from aiokafka.admin import AIOKafkaAdminClient
-
-    admin = AIOKafkaAdminClient(**connection(found), client_id="homecall-topics", request_timeout_ms=15_000)
-    async with connected(admin, found):
-        return await work(admin)
-
-
-async def _create(admin: Any, partitions: int | None, replication: int) -> None:
-    from aiokafka.admin import NewTopic
-
-    there = set(await admin.list_topics())
-    missing = [topic for topic in wanted() if topic.name not in there]
-    if missing and await is_embedded(admin):
-        raise Failure(
-            f"{EMBEDDED} makes no topics when asked, and {missing[0].name} is not there: start homecall up again, "
-            "which makes them all",
-            code=1,
-        )
-    answer = missing and await admin.create_topics(
-        [
-            NewTopic(
-                name=topic.name,
-                num_partitions=_partitions(topic, partitions),
-                replication_factor=replication,
-                topic_configs=topic.config(),
+async def _create(asked: Settings, partitions: int | None, replication: int) -> None:
+    async with admin_of(asked) as admin:
+        there = set(await admin.list_topics())
+        missing = [topic for topic in TOPICS if topic.name not in there]
+        if missing and await is_embedded(admin):
+            raise Failure(
+                f"{EMBEDDED} makes no topics when asked, and {missing[0].name} is not there: start homecall up again, "
+                "which makes them all",
+                code=1,
             )
+        new = [
+            NewTopic(topic.name, _partitions(topic, partitions), replication, topic_configs=topic.config())
             for topic in missing
         ]
-    )
+        answer = new and await admin.create_topics(new)
     refused: dict[str, list[str]] = {}
     for error in getattr(answer, "topic_errors", ()):
         name, code, reason = (*error, None)[:3]
@@ -105,7 +83,12 @@ def _partitions(topic: Topic, asked: int | None) -> int:
     return asked if asked is not None and topic.partitions > 1 else topic.partitions
 
 
-async def _check(admin: Any) -> list[str]:
+async def _check(asked: Settings) -> list[str]:
+    async with admin_of(asked) as admin:
+        return await _differences(admin)
+
+
+async def _differences(admin: Any) -> list[str]:
     # Of all topics: a broker may make one that is asked for by its name.
     there = {each["topic"]: each for each in await admin.describe_topics()}
     findings: list[str] = []
@@ -131,8 +114,6 @@ async def _check(admin: Any) -> list[str]:
 
 
 async def _check_configs(admin: Any, topics: list[Topic]) -> list[str]:
-    from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-
     if not topics:
         return []
     findings: list[str] = []

@@ -10,7 +10,6 @@ import pytest
 from homecall.contract.asyncapi import document
 from homecall.contract.topics import SERVICES, TOPICS, read_by
 from homecall.operations.serve import build
-from homecall.operations.topics import wanted
 from homecall.runtime.clock import SystemClock
 from homecall.runtime.settings import load_settings
 
@@ -21,11 +20,6 @@ async def test_a_service_subscribes_to_what_the_registry_says(name: str) -> None
     subscribed = {topic.name for topic in service.topics} | {table.topic.name for table in service.tables}
     assert subscribed == {topic.name for topic in read_by(name)}
     assert all(topic.whole == (topic.name in {table.topic.name for table in service.tables}) for topic in read_by(name))
-
-
-def test_topics_create_makes_what_is_declared() -> None:
-    created = {topic.name: topic.config() for topic in wanted()}
-    assert created == {topic.name: topic.config() for topic in TOPICS}
 
 
 def test_the_document_declares_the_same() -> None:

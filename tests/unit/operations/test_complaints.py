@@ -14,9 +14,10 @@ from homecall.contract.envelope import Record
 from homecall.contract.topics import CLINICS
 from homecall.operations.complaint import file_of, text_of
 from homecall.operations.complaints import Listed, as_csv, clinic_among, listed, missed_line, print_complaints, summary
-from homecall.operations.life import life
+from homecall.operations.life import Known, life
 from homecall.standard.rules import load_rule_sets
 from services.complaints.domain.state import ComplaintState, Held, Sealed
+from services.complaints.store import ComplaintStore
 from tests.unit.complaints.casebook import (
     COMPLAINT,
     DINARA,
@@ -278,8 +279,8 @@ async def test_the_file_of_a_refused_one_says_what_to_correct() -> None:
 async def test_a_requests_life_shows_the_complaints_about_it() -> None:
     office = an_office()
     await office.hear(complaint())
-    docs = list(office.database.collection("complaints").docs.values())
-    steps = life({}, docs)
+    kept = await ComplaintStore(office.database).complaints.find({})
+    steps = life(Known(complaints=kept))
     assert [(each["step"], each["status"]) for each in steps] == [
         ("complaint.status-changed", "delivered"),
         ("complaint.status-changed", "registered"),

@@ -19,7 +19,7 @@ from homecall.contract.topics import RETENTION_DAYS
 from homecall.gateways.signatures.port import Unchecked
 from homecall.operations.erase import ERASURES, erase_from
 from homecall.operations.failure import Failure
-from homecall.operations.life import life
+from homecall.operations.life import Known, Step, life
 from homecall.runtime.clock import SystemClock
 from homecall.runtime.mongo.repository import Repository
 from services.complaints.domain import retention as complaints
@@ -281,11 +281,14 @@ async def test_what_was_said_keeps_its_ids_and_its_schema(service: str) -> None:
 
 async def test_a_request_is_explained_as_before() -> None:
     """Each step, its time, clauses, verdict and ruling; what was said in free text is all that is missing."""
-    memory, store = await _intake()
-    documents = kept(memory, "intake")
-    before = {key: life({"intake": doc}) for key, doc in documents.items()}
+    _, store = await _intake()
+
+    async def lives() -> dict[str, list[Step]]:
+        return {each.id: life(Known({"intake": each})) for each in await store.find({})}
+
+    before = await lives()
     await erase_from(store, ERASURES["intake"], LATER)
-    assert {key: life({"intake": doc}) for key, doc in kept(memory, "intake").items()} == before
+    assert await lives() == before
     assert all(steps for steps in before.values())
 
 

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from homecall.gateways.signatures.port import Unavailable
 from homecall.operations.explain import answers
-from homecall.operations.life import life, ruled_today
+from homecall.operations.life import Known, life, ruled_today
 from homecall.standard import calendar as calendar_module
 from homecall.standard.calendar import StateDay
 from homecall.standard.rules import load_rule_sets
+from services.intake.store import IntakeStore
 from tests.unit.intake import office
 from tests.unit.intake.asked import Notary
 from tests.unit.operations.test_explain import a_complaint, a_request
@@ -161,8 +162,8 @@ async def test_the_life_of_a_request_says_where_todays_calendar_differs(
 ) -> None:
     desk = office.Office(office.known())
     await desk.hear(office.submitted(submitted, channel))
-    (document,) = desk.memory.collection("requests").docs.values()
-    told = life({"intake": document}, (), partial(ruled_today, office.clinic(**change), RULES))
+    (request,) = await IntakeStore(desk.memory).requests.find({})
+    told = life(Known({"intake": request}), partial(ruled_today, office.clinic(**change), RULES))
     (step,) = (each for each in told if "ruling" in each)
     assert step["ruling"]["inputs"]["days"]
     assert (step["today"]["decision"] if "today" in step else None) == today
@@ -172,14 +173,14 @@ async def test_a_request_that_was_taken_up_is_compared_by_its_opening() -> None:
     desk = office.Office(office.known())
     await desk.hear(office.submitted("Fri 2026-11-20 19:00", "portal"), now="Fri 2026-11-20 19:00")
     await desk.tick("Sat 2026-11-21 09:00")
-    (document,) = desk.memory.collection("requests").docs.values()
+    (request,) = await IntakeStore(desk.memory).requests.find({})
     for change, expected in (
         ({}, [None, None]),
         # The evening on which it was made is no matter of its opening.
         ({"closed_dates": ["2026-11-20"]}, [None, None]),
         ({"closed_dates": ["2026-11-21"]}, ["2026-11-23", "2026-11-23"]),
     ):
-        told = life({"intake": document}, (), partial(ruled_today, office.clinic(**change), RULES))
+        told = life(Known({"intake": request}), partial(ruled_today, office.clinic(**change), RULES))
         steps = {each["step"]: each.get("today", {}).get("visit_date") for each in told if "ruling" in each}
         assert steps == dict(zip(("request.deferred", "request.accepted"), expected, strict=True)), change
 

@@ -1,7 +1,8 @@
 """``homecall explain --request`` shows why a doctor and a time were chosen, and over whom."""
 
 from homecall.contract.topics import SCHEDULER
-from homecall.operations.life import _row, life
+from homecall.operations.life import Known, _row, life
+from services.scheduler.store import SchedulerStore
 from tests.unit.scheduler.office import Office, accepted, doctor, request_id, roster
 
 
@@ -9,8 +10,8 @@ async def test_the_choice_is_told_with_what_it_was_chosen_over() -> None:
     office = Office()
     shift = {"from": "09:00", "to": "20:00"}
     await office.hear(roster(doctor("a", shift=shift), doctor("b", shift=shift, districts=[])), accepted(number=1))
-    document = office.memory.collection("calls").docs[request_id(1)]
-    (step,) = life({SCHEDULER: document})
+    calls = await SchedulerStore(office.memory).calls.load([request_id(1)])
+    (step,) = life(Known({SCHEDULER: calls[request_id(1)]}))
     assert step["step"] == "visit.scheduled"
     assert (step["why"]["by"], step["why"]["basis"], step["why"]["extra_travel_minutes"]) == (
         "least travel",
