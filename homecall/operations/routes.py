@@ -5,24 +5,20 @@ from __future__ import annotations
 import asyncio
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 from homecall.contract.topics import INTAKE, SCHEDULER
 from homecall.documents.routes.routes import DayFacts, DayRoutes, routes_of
 from homecall.operations.databases import database_of, published_clinic
 from homecall.operations.failure import Failure
 from homecall.operations.terminal import day_named, no_pdf_for_a_terminal, settings, write_out
-from homecall.standard.patient import age_years
+from homecall.runtime.settings import Settings
 from homecall.texts.documents import PageLanguage
 from homecall.texts.language import name
 from services.intake.store import IntakeStore
-from services.scheduler.domain.clinic_day import ClinicDay
 from services.scheduler.domain.dispatch import dispatch_of
 from services.scheduler.domain.state import day_key
 from services.scheduler.store import SchedulerStore
-
-if TYPE_CHECKING:
-    from homecall.runtime.settings import Settings
 
 RouteFormat = Literal["pdf", "html", "csv", "geojson"]
 
@@ -37,8 +33,7 @@ def routes(clinic_id: str, on: str, *, form: RouteFormat, language: PageLanguage
     found = asyncio.run(_read(settings(), clinic_id, day))
     if found is None:
         raise Failure(f"{clinic_id} has neither a roster nor calls for {day.isoformat()}", code=1)
-    document = written(found, form, language)
-    write_out(document, output)
+    write_out(written(found, form, language), output)
 
 
 def written(day: DayRoutes, form: RouteFormat, language: PageLanguage) -> bytes:
@@ -64,58 +59,18 @@ async def _read(asked: Settings, clinic_id: str, day: date) -> DayRoutes | None:
         clinic = await published_clinic(scheduler, clinic_id)
         store = SchedulerStore(scheduler, lambda _clinic_id: dispatch_of(clinic))
         planned = (await store.load_days([key]))[key]
-        waiting = {
-            each.state.request_id: each.state.cause or "no_capacity"
-            for each in await store.waiting([key])
-            if each.state is not None
-        }
+        waiting = {each.id for each in await store.waiting([key]) if each.state is not None}
         if planned.roster is None and not planned.bookings and not waiting:
             return None
         calls = await store.calls.load(set(planned.bookings))
         requests = await IntakeStore(intake).requests.load({*planned.bookings, *waiting})
     facts = DayFacts(
-        doctors=_doctors(planned),
+        doctors=planned.plan.roster.doctors if planned.plan.roster is not None else (),
         bookings=planned.bookings,
         unavailable=dict(planned.unavailable),
-        requests={
-            state.request_id: {
-                "facts": state.request,
-                "age": _age(state.request, day),
-                "register_number": state.register_number,
-            }
-            for each in requests.values()
-            if (state := each.state) is not None
-        },
-        outcomes={
-            request_id: each.state.outcome
-            for request_id, each in calls.items()
-            if each.state is not None and each.state.outcome
-        },
+        requests={each.id: each.state for each in requests.values() if each.state is not None},
+        outcomes={each.id: each.state.outcome for each in calls.values() if each.state and each.state.outcome},
         waiting=waiting,
         zone=dispatch_of(clinic).zone,
     )
     return routes_of(clinic_id, None if clinic is None else name(clinic.name.kk, clinic.name.ru), day, facts)
-
-
-def _doctors(planned: ClinicDay) -> list[dict[str, Any]]:
-    roster = planned.plan.roster
-    if roster is None:
-        return []
-    return [
-        {
-            "doctor_id": each.doctor_id,
-            "full_name": each.full_name,
-            "specialty": each.specialty,
-            "shift_times": (each.shift_from, each.shift_to),
-            "start_spot": each.start,
-        }
-        for each in roster.doctors
-    ]
-
-
-def _age(facts: dict[str, Any], on: date) -> int | None:
-    patient = facts.get("patient") or {}
-    if patient.get("age_years") is not None:
-        return int(patient["age_years"])
-    born = patient.get("birth_date")
-    return None if born is None else age_years(date.fromisoformat(born), on)

@@ -13,21 +13,21 @@ from homecall.documents.spreadsheet import written
 from homecall.documents.wording import address, clean
 from homecall.texts import documents as words
 from homecall.texts.documents import PageLanguage, coded, said
-from homecall.texts.language import Text
+from homecall.texts.language import Text, clock
 
 _COLUMNS: Final[Mapping[Text, Callable[[Route, Stop, PageLanguage], str]]] = {
     words.DOCTOR: lambda route, _, __: clean(route.full_name),
     words.SPECIALTY: lambda route, _, language: coded(words.SPECIALTIES, route.specialty, language),
     sheet.NUMBER: lambda _, stop, __: str(stop.order),
-    sheet.PLANNED: lambda _, stop, __: sheet.clock(stop.planned_at),
-    words.ARRIVES_FROM: lambda _, stop, __: sheet.clock(stop.arrives_from),
-    words.ARRIVES_TO: lambda _, stop, __: sheet.clock(stop.arrives_to),
-    words.PATIENT: lambda _, stop, __: clean(stop.patient),
-    words.PHONE: lambda _, stop, __: clean(stop.phone),
-    words.ADDRESS: lambda _, stop, language: address(stop.address, language),
-    words.REASONS: lambda _, stop, language: "; ".join(sheet.reasons(stop.reasons, language)),
+    sheet.PLANNED: lambda _, stop, __: clock(stop.planned_at),
+    words.ARRIVES_FROM: lambda _, stop, __: clock(stop.arrives_from),
+    words.ARRIVES_TO: lambda _, stop, __: clock(stop.arrives_to),
+    words.PATIENT: lambda _, stop, __: clean(stop.who.patient),
+    words.PHONE: lambda _, stop, __: clean(stop.who.phone),
+    words.ADDRESS: lambda _, stop, language: address(stop.who.address, language),
+    words.REASONS: lambda _, stop, language: "; ".join(sheet.reasons(stop.who, language)),
     words.OUTCOME: lambda _, stop, language: sheet.outcome(stop, language),
-    words.REQUEST_ID: lambda _, stop, __: stop.request_id,
+    words.REQUEST_ID: lambda _, stop, __: stop.who.request_id,
 }
 
 
@@ -58,7 +58,7 @@ def as_geojson(day: DayRoutes) -> bytes:
                 about = {
                     "kind": "visit",
                     "order": stop.order,
-                    "request_id": stop.request_id,
+                    "request_id": stop.who.request_id,
                     "planned_at": in_zone(stop.planned_at),
                     "arrives_from": in_zone(stop.arrives_from),
                     "arrives_to": in_zone(stop.arrives_to),

@@ -6,8 +6,8 @@ promised is the window; the planned time is the doctor's alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -15,12 +15,15 @@ from zoneinfo import ZoneInfo
 from homecall.contract.events import AddressFacts
 from homecall.contract.types import ZONE
 from homecall.documents.wording import NOTHING, address, clean, short_day
+from homecall.standard.patient import age_years
 from homecall.standard.places import located
 from homecall.texts import documents as words
 from homecall.texts import language as spoken
 from homecall.texts.documents import PageLanguage, coded, said
 from homecall.texts.language import Text
+from services.intake.domain.state import RequestState
 from services.scheduler.domain.bookings import BookedVisit
+from services.scheduler.domain.roster import Doctor
 
 Location = tuple[float, float]
 """Latitude and longitude in degrees."""
@@ -55,23 +58,29 @@ CHILD_AGE: Final = 18
 
 
 @dataclass(frozen=True)
+class Who:
+    """What a list says of a request: whose it is, where and why. Empty texts where it is not known, or was erased."""
+
+    request_id: str
+    patient: str = ""
+    phone: str = ""
+    age: int | None = None
+    address: AddressFacts | None = None
+    reasons: tuple[str, ...] = ()
+    note: str = ""
+    temperature_c: float | None = None
+    register_number: int | None = None
+
+
+@dataclass(frozen=True)
 class Stop:
     """One visit of a list. ``order`` is its place in it, from 1; times have an offset."""
 
     order: int
-    request_id: str
+    who: Who
     planned_at: datetime
-    ends_at: datetime
     arrives_from: datetime
     arrives_to: datetime
-    patient: str
-    phone: str
-    age: int | None
-    address: AddressFacts | None
-    reasons: tuple[str, ...]
-    note: str
-    temperature_c: float | None
-    register_number: int | None
     urgent: bool
     spot: Location | None
     outcome: str | None
@@ -91,25 +100,14 @@ class Route:
 
 
 @dataclass(frozen=True)
-class Waiting:
-    """A call that has no place in anybody's day."""
-
-    request_id: str
-    patient: str
-    address: AddressFacts | None
-    reasons: tuple[str, ...]
-    cause: str
-
-
-@dataclass(frozen=True)
 class DayRoutes:
-    """All lists of a clinic's day, those of doctors without a visit too, and who waits for a place."""
+    """All lists of a clinic's day, those of doctors without a visit too, and the calls that have no place."""
 
     clinic_id: str
     clinic: Text | None
     day: date
     routes: tuple[Route, ...]
-    waiting: tuple[Waiting, ...]
+    waiting: tuple[Who, ...]
 
     def named(self, language: PageLanguage) -> str:
         """The clinic's name; its id where it is not known."""
@@ -118,18 +116,18 @@ class DayRoutes:
 
 @dataclass(frozen=True)
 class DayFacts:
-    """What is known of a clinic's day: ``doctors`` of the roster as it was published, ``bookings`` by request.
+    """What is known of a clinic's day: ``doctors`` of the roster, and by request bookings, facts and outcomes.
 
-    ``requests`` are the facts of each (``facts``, ``age``, ``register_number``), ``waiting`` the cause by request;
-    ``unavailable`` says since when a doctor is. Times are told in ``zone``, the clinic's.
+    ``unavailable`` says since when a doctor is, ``waiting`` which calls have no place. Times are told in ``zone``, the
+    clinic's.
     """
 
-    doctors: Sequence[Mapping[str, Any]]
+    doctors: Sequence[Doctor]
     bookings: Mapping[str, BookedVisit]
     unavailable: Mapping[str, datetime]
-    requests: Mapping[str, Mapping[str, Any]]
+    requests: Mapping[str, RequestState]
     outcomes: Mapping[str, str]
-    waiting: Mapping[str, str]
+    waiting: Collection[str]
     zone: ZoneInfo = ZONE
 
 
@@ -138,80 +136,77 @@ def routes_of(clinic_id: str, clinic: Text | None, day: date, facts: DayFacts) -
 
     A doctor who is booked and no more in the roster has a list as well, behind the others: the visits are promised.
     """
-    by_doctor: dict[str, list[str]] = {str(doctor["doctor_id"]): [] for doctor in facts.doctors}
-    for request_id, booking in facts.bookings.items():
-        by_doctor.setdefault(booking.doctor.doctor_id, []).append(request_id)
-    known = {str(doctor["doctor_id"]): doctor for doctor in facts.doctors}
+    rostered = {each.doctor_id: each for each in facts.doctors}
+    by_doctor: dict[str, list[str]] = {doctor_id: [] for doctor_id in rostered}
+    for request_id, visit in facts.bookings.items():
+        by_doctor.setdefault(visit.doctor.doctor_id, []).append(request_id)
     routes = []
     for doctor_id, booked in by_doctor.items():
-        booked.sort(key=lambda each: (_planned(facts.bookings[each], facts.zone)[0], each))
-        doctor = known.get(doctor_id) or asdict(facts.bookings[booked[0]].doctor)
+        booked.sort(key=lambda each: (_planned_at(facts.bookings[each]), each))
+        on_duty = rostered.get(doctor_id)
+        doctor = on_duty or facts.bookings[booked[0]].doctor
         away_from = facts.unavailable.get(doctor_id)
         routes.append(
             Route(
                 doctor_id=doctor_id,
-                full_name=str(doctor["full_name"]),
-                specialty=str(doctor["specialty"]),
-                shift=doctor.get("shift_times"),
-                start=doctor.get("start_spot"),
+                full_name=doctor.full_name,
+                specialty=doctor.specialty,
+                shift=(on_duty.shift_from, on_duty.shift_to) if on_duty else None,
+                start=on_duty.start if on_duty else None,
                 away_from=None if away_from is None else away_from.astimezone(facts.zone),
-                stops=tuple(_stop(place, each, facts) for place, each in enumerate(booked, start=1)),
+                stops=tuple(_stop(place, each, day, facts) for place, each in enumerate(booked, start=1)),
             )
         )
-    unplaced = tuple(
-        Waiting(each, *_who(facts.requests.get(each, {})), cause=cause) for each, cause in sorted(facts.waiting.items())
-    )
-    return DayRoutes(clinic_id, clinic, day, tuple(routes), unplaced)
+    waiting = tuple(_who(each, facts.requests.get(each), day) for each in sorted(facts.waiting))
+    return DayRoutes(clinic_id, clinic, day, tuple(routes), waiting)
 
 
-def _planned(visit: BookedVisit, zone: ZoneInfo) -> tuple[datetime, datetime]:
+def _planned_at(visit: BookedVisit) -> datetime:
     # A booking of before there were routes is a fixed slot.
-    begins, ends = visit.planned_at or visit.arrives_from, visit.ends_at or visit.arrives_to
-    return begins.astimezone(zone), ends.astimezone(zone)
+    return visit.planned_at or visit.arrives_from
 
 
-def _stop(order: int, request_id: str, day: DayFacts) -> Stop:
-    visit, request, zone = day.bookings[request_id], day.requests.get(request_id, {}), day.zone
-    planned_at, ends_at = _planned(visit, zone)
-    facts = request.get("facts", {})
-    patient, where, reasons = _who(request)
+def _stop(order: int, request_id: str, day: date, facts: DayFacts) -> Stop:
+    visit = facts.bookings[request_id]
     return Stop(
         order=order,
-        request_id=request_id,
-        planned_at=planned_at,
-        ends_at=ends_at,
-        arrives_from=visit.arrives_from.astimezone(zone),
-        arrives_to=visit.arrives_to.astimezone(zone),
-        patient=patient,
-        phone=str((facts.get("patient") or {}).get("phone") or (facts.get("applicant") or {}).get("phone") or ""),
-        age=request.get("age"),
-        address=where,
-        reasons=reasons,
-        note=str(facts.get("note") or ""),
-        temperature_c=facts.get("temperature_c"),
-        register_number=request.get("register_number"),
+        who=_who(request_id, facts.requests.get(request_id), day),
+        planned_at=_planned_at(visit).astimezone(facts.zone),
+        arrives_from=visit.arrives_from.astimezone(facts.zone),
+        arrives_to=visit.arrives_to.astimezone(facts.zone),
         urgent=visit.urgency == "urgent",
         spot=located(visit.lat, visit.lon),
-        outcome=day.outcomes.get(request_id),
+        outcome=facts.outcomes.get(request_id),
     )
 
 
-def _who(request: Mapping[str, Any]) -> tuple[str, AddressFacts | None, tuple[str, ...]]:
-    facts = request.get("facts", {})
-    where = facts.get("address")
-    return (
-        str((facts.get("patient") or {}).get("full_name") or ""),
-        AddressFacts.model_validate(where) if where else None,
-        tuple(facts.get("reasons") or ()),
+def _who(request_id: str, request: RequestState | None, day: date) -> Who:
+    if request is None:
+        return Who(request_id)
+    facts = request.request
+    patient, applicant, where = facts.get("patient") or {}, facts.get("applicant") or {}, facts.get("address")
+    return Who(
+        request_id,
+        patient=patient.get("full_name") or "",
+        phone=patient.get("phone") or applicant.get("phone") or "",
+        age=_age(patient, day),
+        address=AddressFacts.model_validate(where) if where else None,
+        reasons=tuple(facts.get("reasons") or ()),
+        note=facts.get("note") or "",
+        temperature_c=facts.get("temperature_c"),
+        register_number=request.register_number,
     )
+
+
+def _age(patient: Mapping[str, Any], on: date) -> int | None:
+    """In years: as stated, since an IIN does not leave intake, or by the date of birth."""
+    if patient.get("age_years") is not None:
+        return int(patient["age_years"])
+    born = patient.get("birth_date")
+    return None if born is None else age_years(date.fromisoformat(born), on)
 
 
 # ---------------------------------------------------------------- as words
-
-
-def clock(moment: datetime) -> str:
-    """``09:35``, by the clinic's clock."""
-    return spoken.clock(moment)
 
 
 def heading(route: Route, language: PageLanguage) -> str:
@@ -226,7 +221,7 @@ def summary(route: Route, language: PageLanguage) -> str:
         parts.append(said(SHIFT.fill(window=spoken.window(*route.shift)), language))
     parts.append(said(VISITS.fill(count=str(len(route.stops))), language))
     if route.away_from is not None:
-        parts.append(said(AWAY.fill(at=clock(route.away_from)), language))
+        parts.append(said(AWAY.fill(at=spoken.clock(route.away_from)), language))
     return "; ".join(parts)
 
 
@@ -235,23 +230,26 @@ HEAD: Final = (NUMBER, PLANNED, PROMISED, WHO, WHERE, WHY, DONE)
 
 def row(stop: Stop, language: PageLanguage) -> tuple[tuple[str, ...], ...]:
     """A visit's cells, each a tuple of lines."""
+    who = stop.who
     return (
         (str(stop.order),),
-        (f"{clock(stop.planned_at)}",),
+        (spoken.clock(stop.planned_at),),
         (spoken.window(stop.arrives_from, stop.arrives_to),),
-        tuple(each for each in (clean(stop.patient) or NOTHING, _age(stop, language), clean(stop.phone)) if each),
-        (address(stop.address, language) or NOTHING,),
-        tuple(each for each in (_reasons(stop, language), clean(stop.note)) if each),
-        tuple(each for each in (_marks(stop, language), outcome(stop, language)) if each),
+        _lines(clean(who.patient) or NOTHING, _age_line(who, language), clean(who.phone)),
+        (address(who.address, language) or NOTHING,),
+        _lines(_reasons_line(who, language), clean(who.note)),
+        _lines(_marks(stop, language), outcome(stop, language)),
     )
 
 
-def waiting_line(call: Waiting, language: PageLanguage) -> str:
+def _lines(*texts: str) -> tuple[str, ...]:
+    return tuple(filter(None, texts))
+
+
+def waiting_line(call: Who, language: PageLanguage) -> str:
     """A call without a place, on one line."""
-    where = address(call.address, language)
-    return "; ".join(
-        each for each in (clean(call.patient) or NOTHING, where, ", ".join(reasons(call.reasons, language))) if each
-    )
+    why = ", ".join(reasons(call, language))
+    return "; ".join(_lines(clean(call.patient) or NOTHING, address(call.address, language), why))
 
 
 def not_drawn(route: Route, language: PageLanguage) -> str:
@@ -270,28 +268,28 @@ def title_of(day: DayRoutes, language: PageLanguage) -> str:
     return f"{said(TITLE, language)}: {day.named(language)}, {short_day(day.day)}"
 
 
-def _age(stop: Stop, language: PageLanguage) -> str:
-    if stop.age is None:
+def _age_line(who: Who, language: PageLanguage) -> str:
+    if who.age is None:
         return ""
-    return said((CHILD if stop.age < CHILD_AGE else AGE).fill(age=str(stop.age)), language)
+    return said((CHILD if who.age < CHILD_AGE else AGE).fill(age=str(who.age)), language)
 
 
-def reasons(codes: Sequence[str], language: PageLanguage) -> list[str]:
+def reasons(who: Who, language: PageLanguage) -> list[str]:
     """The reasons for the call in words."""
-    return [clean(coded(words.REASON_WORDS, code, language)) for code in codes]
+    return [clean(coded(words.REASON_WORDS, code, language)) for code in who.reasons]
 
 
-def _reasons(stop: Stop, language: PageLanguage) -> str:
-    told = reasons(stop.reasons, language)
-    if stop.temperature_c is not None:
-        told.append(said(TEMPERATURE.fill(degrees=spoken.number(stop.temperature_c)), language))
+def _reasons_line(who: Who, language: PageLanguage) -> str:
+    told = reasons(who, language)
+    if who.temperature_c is not None:
+        told.append(said(TEMPERATURE.fill(degrees=spoken.number(who.temperature_c)), language))
     return ", ".join(told)
 
 
 def _marks(stop: Stop, language: PageLanguage) -> str:
     parts = [said(URGENT, language)] if stop.urgent else []
-    if stop.register_number is not None:
-        parts.append(said(REGISTER.fill(number=str(stop.register_number)), language))
+    if stop.who.register_number is not None:
+        parts.append(said(REGISTER.fill(number=str(stop.who.register_number)), language))
     return ", ".join(parts)
 
 

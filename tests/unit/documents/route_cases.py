@@ -8,8 +8,9 @@ from typing import Any
 from homecall.contract.types import ZONE
 from homecall.documents.routes.routes import DayFacts, DayRoutes, routes_of
 from homecall.texts.language import Text
+from services.intake.domain.state import RequestState
 from services.scheduler.domain.bookings import BookedVisit
-from services.scheduler.domain.roster import NamedDoctor
+from services.scheduler.domain.roster import Doctor, NamedDoctor
 
 DAY = date(2026, 11, 23)
 NAME = Text("№ 1 «Самал» емханасы", "Поликлиника № 1 «Самал»", "Clinic № 1 Samal")
@@ -21,9 +22,18 @@ def at(clock: str) -> datetime:
     return datetime.fromisoformat(f"{DAY.isoformat()}T{clock}:00").replace(tzinfo=ZONE)
 
 
-def doctor(doctor_id: str, full_name: str, **more: Any) -> dict[str, Any]:
-    shift = {"shift_times": (at("08:00"), at("16:00")), "start_spot": (43.24, 76.90)}
-    return {"doctor_id": doctor_id, "full_name": full_name, "specialty": "gp"} | shift | more
+def doctor(doctor_id: str, full_name: str) -> Doctor:
+    return Doctor(
+        doctor_id,
+        full_name,
+        "gp",
+        districts=frozenset(),
+        shift_from=at("08:00"),
+        shift_to=at("16:00"),
+        max_visits=16,
+        on_duty=False,
+        start=(43.24, 76.90),
+    )
 
 
 def booking(doctor_id: str, clock: str, **more: Any) -> BookedVisit:
@@ -44,15 +54,17 @@ def booking(doctor_id: str, clock: str, **more: Any) -> BookedVisit:
     return BookedVisit(**facts | more)
 
 
-def request(number: int, **more: Any) -> dict[str, Any]:
-    facts = {
+def request(number: int, **more: Any) -> RequestState:
+    facts: dict[str, Any] = {
         "patient": {"full_name": f"Науқас {number} {KAZAKH}", "phone": f"+7 700 000 00 {number:02d}"},
         "address": {"text": f"Абай даңғылы, {number}", "entrance": "2", "floor": "5", "flat": "14", "intercom": "14K"},
         "reasons": ["fever_above_38", "other"],
         "note": "Екі күннен бері",
         "temperature_c": 38.7,
     }
-    return {"facts": facts | more, "age": 3 if number == 1 else 40, "register_number": number}
+    facts |= more
+    facts["patient"] = facts["patient"] | {"age_years": 3 if number == 1 else 40}
+    return RequestState(f"r{number}", "samal-1", "accepted", request=facts, register_number=number)
 
 
 def a_day(**over: Any) -> DayRoutes:
@@ -67,6 +79,6 @@ def a_day(**over: Any) -> DayRoutes:
         "unavailable": {"b": at("13:00")},
         "requests": {f"r{number}": request(number) for number in range(1, 6)},
         "outcomes": {"r1": "served"},
-        "waiting": {"r5": "no_capacity"},
+        "waiting": {"r5"},
     }
     return routes_of("samal-1", NAME, DAY, DayFacts(**(facts | over)))

@@ -118,7 +118,7 @@ def the_routes(name: str, form: str, language: PageLanguage, **longer: Any) -> b
         unavailable={"b": days.at("13:00")},
         requests={each: days.request(number, **told) for number, each in enumerate(("r1", "r2", "r3"), start=1)},
         outcomes={"r1": "served"},
-        waiting={"r3": "no_capacity"},
+        waiting={"r3"},
     )
     found = routes_of("samal-1", Text(name, name, name), days.DAY, facts)
     return routes.written(found, form, language)  # type: ignore[arg-type]  # the formats of this file

@@ -27,7 +27,7 @@ def told(day: DayRoutes, form: str, language: str = "kk") -> str:
 
 def test_each_visit_stands_once_in_its_doctors_list_in_the_order_of_the_plan() -> None:
     day = a_day()
-    orders = {route.doctor_id: [stop.request_id for stop in route.stops] for route in day.routes}
+    orders = {route.doctor_id: [stop.who.request_id for stop in route.stops] for route in day.routes}
     assert orders == {"a": ["r1", "r2", "r3"], "b": ["r4"], "idle": []}
     assert [stop.order for route in day.routes for stop in route.stops] == [1, 2, 3, 1]
 
@@ -41,7 +41,7 @@ def test_a_booking_of_before_there_were_routes_is_in_its_place() -> None:
     slot = {"arrives_from": at("09:00"), "arrives_to": at("09:30"), "planned_at": None, "ends_at": None}
     old = booking("a", "09:00", **slot)
     day = a_day(bookings={"r1": booking("a", "10:00"), "r2": old})
-    assert [stop.request_id for stop in day.routes[0].stops] == ["r2", "r1"]
+    assert [stop.who.request_id for stop in day.routes[0].stops] == ["r2", "r1"]
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -69,7 +69,7 @@ def test_the_same_day_is_the_same_bytes(form: Any) -> None:
 def test_each_doctor_begins_a_page_and_pages_are_numbered() -> None:
     many = {f"r{number}": booking("a", f"{9 + number // 60:02d}:{number % 60:02d}") for number in range(1, 61)}
     requests = {name: request(place) for place, name in enumerate(many, start=1)}
-    pages = PdfReader(io.BytesIO(written(a_day(bookings=many, requests=requests, waiting={}), "pdf", "kk"))).pages
+    pages = PdfReader(io.BytesIO(written(a_day(bookings=many, requests=requests, waiting=()), "pdf", "kk"))).pages
     texts = [page.extract_text() for page in pages]
     assert f"{len(pages)} / {len(pages)}" in texts[-1]
     for name in ("Әлімханова", "Бейсенов", "Якубова"):
@@ -136,7 +136,7 @@ def many_at_one_place(count: int, spread: float) -> DayRoutes:
         )
         for n in range(1, count + 1)
     }
-    return a_day(bookings=bookings, requests={name: request(n) for n, name in enumerate(bookings, 1)}, waiting={})
+    return a_day(bookings=bookings, requests={name: request(n) for n, name in enumerate(bookings, 1)}, waiting=())
 
 
 @pytest.mark.parametrize("count", [2, 3, 10, 40])
