@@ -28,6 +28,7 @@ from bson.raw_bson import RawBSONDocument
 from homecall.contract.topics import COMPLAINTS, INTAKE, NOTIFIER, SCHEDULER
 from homecall.operations.databases import database_of
 from homecall.operations.failure import Failure, advised
+from homecall.operations.kafka import committed_offsets
 from homecall.operations.terminal import counted, json_line, print_bytes, settings
 from homecall.runtime.encryption import Unreadable, Vault
 from homecall.runtime.mongo.client import Database
@@ -227,11 +228,9 @@ def _remove_older(directory: Path, keep: int) -> None:
     now = datetime.now(UTC).timestamp()
     with_time = "homecall-" + "[0-9]" * 8 + "T" + "[0-9]" * 6 + f"Z{_SUFFIX}"
     try:
-        gone = sorted(directory.glob(with_time))[:-keep]
-        gone += [
-            each for each in directory.glob(with_time + _UNFINISHED) if now - each.stat().st_mtime > _FORSAKEN_SECONDS
-        ]
-        for each in gone:
+        unfinished = directory.glob(with_time + _UNFINISHED)
+        forsaken = [each for each in unfinished if now - each.stat().st_mtime > _FORSAKEN_SECONDS]
+        for each in sorted(directory.glob(with_time))[:-keep] + forsaken:
             each.unlink(missing_ok=True)
     except OSError as error:
         raise Failure(f"{directory}: older backups cannot be removed: {error.strerror}", code=1) from None
@@ -242,8 +241,6 @@ async def _backed_up(asked: Settings, vault: Vault, out: Path, *, no_offsets: bo
     contents = Contents(uuid.uuid4().hex, now, version("homecall"))
     if not no_offsets:
         # Before the first document is read: whatever is not in the copy stands behind these places.
-        from homecall.operations.kafka import committed_offsets
-
         contents.offsets = await committed_offsets(asked)
     unfinished = out.with_name(out.name + _UNFINISHED)
     try:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
+
+from prometheus_client import start_http_server, write_to_textfile
 
 from homecall.contract.types import ZONE
 from homecall.operations.failure import Failure
@@ -30,18 +31,12 @@ _DAYS_BACK: Final = timedelta(days=7)
 class Total:
     """What a whole run found."""
 
-    clinics: set[str]
-    days: set[str]
-    counts: Counts
-    drift: dict[str, int]
-
-    @classmethod
-    def nothing(cls) -> Total:
-        return cls(set(), set(), Counts(), dict.fromkeys(WAYS_OUT, 0))
+    clinics: set[str] = field(default_factory=set)
+    counts: Counts = field(default_factory=Counts)
+    drift: dict[str, int] = field(default_factory=lambda: dict.fromkeys(WAYS_OUT, 0))
 
     def add(self, judged: Judged) -> None:
         self.clinics.add(judged.clinic_id)
-        self.days.add(judged.date)
         self.counts.add(judged.counts)
         for each in judged.differences:
             self.drift[each.kind] += 1
@@ -77,13 +72,12 @@ def reconcile(days: Days, *, as_json: bool, every: float | None, port: int, text
     if every is not None:
         if as_json:
             raise Failure("--json prints one run: leave out --every, or read the metrics")
-        _go_on(found, lambda: _asked(found, days), every, port, textfile)
+        _go_on(found, days, every, port, textfile)
         return
-    asked = _asked(found, days)
     try:
-        total = asyncio.run(_once(found, asked, _Json() if as_json else _Lines()))
+        total = asyncio.run(_once(found, _asked(found, days), _Json() if as_json else _Lines()))
     except Transient as error:
-        raise Failure(f"{error}") from None
+        raise Failure(str(error)) from None
     if textfile is not None:
         _write(textfile)
     if total.differences:
@@ -109,7 +103,7 @@ def _asked(found: Settings, days: Days) -> Asked:
 
 
 async def _once(found: Settings, asked: Asked, told: _Lines | _Json) -> Total:
-    total = Total.nothing()
+    total = Total()
     began = time.perf_counter()
     async with stores_of(found) as stores:
         told.begin(asked)
@@ -193,10 +187,8 @@ class _Json:
 # ---------------------------------------------------------------- again and again, for Prometheus
 
 
-def _go_on(found: Settings, ask: Callable[[], Asked], every: float, port: int, textfile: Path | None) -> None:
-    from prometheus_client import start_http_server
-
-    ask()  # what is wrong with the options is said at once
+def _go_on(found: Settings, days: Days, every: float, port: int, textfile: Path | None) -> None:
+    _asked(found, days)  # what is wrong with the options is said at once
     try:
         start_http_server(port, addr=found.http_host, registry=metrics.RECONCILE)
     except OSError as error:
@@ -207,7 +199,7 @@ def _go_on(found: Settings, ask: Callable[[], Asked], every: float, port: int, t
         while True:
             told = _Lines(known)
             try:
-                asyncio.run(_once(found, ask(), told))
+                asyncio.run(_once(found, _asked(found, days), told))
                 known = told.found
             except Transient as error:
                 metrics.RECONCILE_FAILURES.inc()
@@ -220,8 +212,6 @@ def _go_on(found: Settings, ask: Callable[[], Asked], every: float, port: int, t
 
 
 def _write(textfile: Path) -> None:
-    from prometheus_client import write_to_textfile
-
     try:
         write_to_textfile(str(textfile), metrics.RECONCILE)
     except OSError as error:

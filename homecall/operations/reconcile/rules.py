@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
+from itertools import pairwise
 from typing import Any, Final
 
 from homecall.operations.reconcile.differences import Counts, Difference, Facts, Judged
@@ -17,6 +18,7 @@ from homecall.runtime.mongo.aggregate import Aggregate
 from services.intake.domain.state import RequestState, awaits_number
 from services.notifier.domain.state import Call as Told
 from services.notifier.domain.state import Visit as ToldVisit
+from services.scheduler.domain.bookings import BookedVisit
 from services.scheduler.domain.state import CallState, Promise, day_key, is_pending
 
 _FINISHED: Final = frozenset({"completed", "not_completed"})
@@ -49,12 +51,9 @@ class _Judging:
     def request(self, request_id: str) -> None:
         """Judge a request whose day this is; of another day's, only its booking here is judged."""
         facts = self._facts
-        request, told, call = (
-            _state(facts.requests, request_id),
-            _state(facts.told, request_id),
-            _state(facts.calls, request_id),
-        )
-        here = self._here(request_id)
+        request = _state(facts.requests, request_id)
+        told, call = _state(facts.told, request_id), _state(facts.calls, request_id)
+        here = {each for each in ("intake", "notifier", "scheduler") if (each, request_id) in facts.here}
         if request is not None:
             # One whose date could not be read has no day in intake: it is refused, and the register's day holds.
             if "intake" not in here and not (request.status == "refused" and "notifier" in here):
@@ -73,9 +72,6 @@ class _Judging:
             return
         for kind, store, detail in self._differences(request_id, request, told, call):
             self._found[clinic_id].append(Difference(kind, clinic_id, self._on, store, detail, request_id))
-
-    def _here(self, request_id: str) -> set[str]:
-        return {each for each in ("intake", "notifier", "scheduler") if (each, request_id) in self._facts.here}
 
     def _count(self, clinic_id: str, request: RequestState | None, told: Told | None, call: CallState | None) -> None:
         counts = self._counts[clinic_id]
@@ -112,11 +108,8 @@ class _Judging:
         yield from self._left_over(request_id)
         if request is None:
             if told is not None:
-                yield (
-                    "entry_without_request",
-                    "notifier",
-                    f"has the status {told.status or 'none'}; intake knows it not",
-                )
+                stands = f"has the status {told.status or 'none'}; intake knows it not"
+                yield "entry_without_request", "notifier", stands
             if call is not None:
                 yield "call_without_request", "scheduler", f"is {call.status}; intake does not know it"
             return
@@ -139,11 +132,8 @@ class _Judging:
         for store, kept in stores.items():
             aggregate = kept.get(request_id)
             if aggregate is not None and aggregate.outbox:
-                yield (
-                    "unsent",
-                    store,
-                    f"{counted(len(aggregate.outbox), 'outcome')} stored and not known to have been sent",
-                )
+                outcomes = counted(len(aggregate.outbox), "outcome")
+                yield "unsent", store, f"{outcomes} stored and not known to have been sent"
         call = _state(self._facts.calls, request_id)
         if call is not None and is_pending(call):
             yield "unfinished", "scheduler", "waits for something to be done in its day"
@@ -184,13 +174,8 @@ class _Judging:
         kept = day.bookings.get(call.request_id) if day is not None else None
         if kept is None:
             yield "booking_missing", "scheduler", f"is booked on {call.day}, and that day has no booking for it"
-        elif (
-            said is None
-            or said.day != call.day
-            or (kept.arrives_from, kept.arrives_to, kept.doctor.doctor_id) != _promised_place(said)
-        ):
-            detail = f"was told {_when_promised(said)}, and is booked {_at(kept.arrives_from)}"
-            yield "booking_differs", "scheduler", detail
+        elif said is None or said.day != call.day or _place(kept) != _place(said):
+            yield "booking_differs", "scheduler", f"was told {_at(said)}, and is booked {_at(kept)}"
         if request.status == "accepted" and str(request.visit_date) != str(call.day):
             yield "visit_date_differs", "intake", f"has the visit on {request.visit_date}, and it is on {call.day}"
 
@@ -213,20 +198,19 @@ class _Judging:
             if request is None:
                 find("number_without_request", f"has the number {number}; intake does not know it", request_id)
             elif request.clinic_id != clinic_id or str(request.register_date) != self._on:
-                find(
-                    "number_without_request", f"has the number {number}, and is {request.status} elsewhere", request_id
-                )
+                stands = f"has the number {number}, and is {request.status} elsewhere"
+                find("number_without_request", stands, request_id)
         for number, ids in sorted(by_number.items()):
             for request_id in sorted(ids)[1:]:
                 find("number_doubled", f"has the number {number}, and so has {min(ids)}", request_id)
         last = max([page.count, *by_number])
-        for first, end in _runs(sorted(set(range(1, last + 1)) - by_number.keys())):
-            find("number_gap", f"nobody has number {first if first == end else f'{first} to {end}'}")
+        for before, after in pairwise([0, *sorted(by_number), last + 1]):
+            if after > before + 1:
+                first, end = before + 1, after - 1
+                find("number_gap", f"nobody has number {first if first == end else f'{first} to {end}'}")
         if page.count < last:
-            find(
-                "number_gap",
-                f"the page counts {counted(page.count, 'number')}, and {last} is given: the next would be doubled",
-            )
+            counts = f"the page counts {counted(page.count, 'number')}, and {last} is given"
+            find("number_gap", f"{counts}: the next would be doubled")
 
     def bookings(self, clinic_id: str) -> None:
         """The doctors' day: each booking of a call that is booked there."""
@@ -242,7 +226,7 @@ class _Judging:
             self._found[clinic_id].append(Difference("unfinished", clinic_id, self._on, "scheduler", detail))
         for request_id, kept in day.bookings.items():
             call = _state(self._facts.calls, request_id)
-            at = _at(kept.arrives_from)
+            at = _at(kept)
             if call is None:
                 kind, detail = "booking_without_call", f"is booked {at}; scheduler has no such call"
             elif not self._settled(request_id, call) or (
@@ -300,18 +284,14 @@ def _told(call: CallState, told: Told | None) -> Iterator[tuple[str, str, str]]:
         elif told.outcome != call.outcome:
             yield "outcome_differs", "notifier", f"ended as {call.outcome}, and its entry says {told.outcome}"
     elif call.status == "booked":
+        said = call.booking
         if told.visit is None:
-            said = _when_promised(call.booking)
-            yield "status_missing", "notifier", f"is booked {said}, and its status is {told.status}"
-        elif _told_place(told.visit) != _promised_place(call.booking):
-            yield (
-                "status_differs",
-                "notifier",
-                f"is booked {_when_promised(call.booking)}, and was told {_when_told(told.visit)}",
-            )
+            yield "status_missing", "notifier", f"is booked {_at(said)}, and its status is {told.status}"
+        elif _place(told.visit) != _place(said):
+            yield "status_differs", "notifier", f"is booked {_at(said)}, and was told {_at(told.visit)}"
     elif call.status == "waiting" and call.unplaced_since is not None:
         if told.visit is not None:
-            yield "status_differs", "notifier", f"waits for a place, and was told {_when_told(told.visit)}"
+            yield "status_differs", "notifier", f"waits for a place, and was told {_at(told.visit)}"
         elif told.status != "delayed":
             yield "status_missing", "notifier", f"waits for a place, and its status is {told.status}"
 
@@ -322,31 +302,13 @@ def _state(kept: Mapping[str, Aggregate[Any]], request_id: str) -> Any:
     return None if found is None else found.state
 
 
-def _promised_place(said: Promise | None) -> tuple[Any, ...] | None:
-    return (said.arrives_from, said.arrives_to, said.doctor.doctor_id) if said is not None else None
+Visit = BookedVisit | Promise | ToldVisit
+"""A visit as the doctors' day has it, as the scheduler has promised it, and as the patient was told."""
 
 
-def _when_promised(said: Promise | None) -> str:
-    return _at(said.arrives_from) if said is not None else "nowhere"
+def _place(visit: Visit | None) -> tuple[Any, ...] | None:
+    return None if visit is None else (visit.arrives_from, visit.arrives_to, visit.doctor.doctor_id)
 
 
-def _told_place(told: ToldVisit) -> tuple[Any, ...]:
-    return told.arrives_from, told.arrives_to, told.doctor.doctor_id
-
-
-def _when_told(told: ToldVisit) -> str:
-    return _at(told.arrives_from)
-
-
-def _at(moment: datetime) -> str:
-    return f"at {moment:%Y-%m-%d %H:%M}"
-
-
-def _runs(numbers: list[int]) -> Iterator[tuple[int, int]]:
-    """Consecutive numbers as (first, last)."""
-    for place, number in enumerate(numbers):
-        if place == 0 or numbers[place - 1] != number - 1:
-            end = place
-            while end + 1 < len(numbers) and numbers[end + 1] == numbers[end] + 1:
-                end += 1
-            yield number, numbers[end]
+def _at(visit: Visit | None) -> str:
+    return "nowhere" if visit is None else f"at {visit.arrives_from:%Y-%m-%d %H:%M}"

@@ -22,7 +22,7 @@ from homecall.runtime.mongo.errors import outage, place_of
 from homecall.runtime.settings import Settings
 from services.intake.store import IntakeStore
 from services.notifier.store import Calls
-from services.scheduler.domain.state import day_key
+from services.scheduler.domain.state import day_key, day_of
 from services.scheduler.store import SchedulerStore
 
 SETTLE_SECONDS: Final = 300.0
@@ -93,17 +93,13 @@ class Stores:
         facts = Facts()
         keys = [day_key(clinic_id, day.isoformat()) for clinic_id in clinics]
         # What is caused is read before its cause: what we then find has its cause with it.
-        for told in await self.notifier.on(day, clinics):
-            facts.told[told.id] = told
-            facts.here.add((NOTIFIER, told.id))
+        facts.told = {each.id: each for each in await self.notifier.on(day, clinics)}
         facts.days = await self.scheduler.bookings_on(keys)
-        for call in await self.scheduler.on(day, clinics):
-            facts.calls[call.id] = call
-            facts.here.add((SCHEDULER, call.id))
+        facts.calls = {each.id: each for each in await self.scheduler.on(day, clinics)}
         facts.pages = await self.intake.pages.look(keys)
-        for request in await self.intake.on(day, clinics):
-            facts.requests[request.id] = request
-            facts.here.add((INTAKE, request.id))
+        facts.requests = {each.id: each for each in await self.intake.on(day, clinics)}
+        kept: dict[str, Iterable[str]] = {NOTIFIER: facts.told, SCHEDULER: facts.calls, INTAKE: facts.requests}
+        facts.here = {(service, request_id) for service, ids in kept.items() for request_id in ids}
         await self._complete(facts, set(keys))
         return facts
 
@@ -130,8 +126,7 @@ def _by_day(keys: Iterable[str], asked: Asked) -> dict[date, set[str]]:
     """The clinics of each day, by the keys of their pages or days."""
     found: dict[date, set[str]] = {}
     for key in keys:
-        clinic_id, _, text = key.rpartition("|")
-        day = date.fromisoformat(text)
+        clinic_id, day = day_of(key)
         if asked.first <= day <= asked.last and asked.clinic_id in {None, clinic_id}:
             found.setdefault(day, set()).add(clinic_id)
     return found

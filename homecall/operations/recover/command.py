@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from homecall.contract.topics import SCHEDULE_EVENTS, SCHEDULER, SERVICES, TOPICS, read_by
 from homecall.operations.backup import Reader
@@ -43,13 +43,11 @@ def recover(backup: Path | None, service: str, *, as_json: bool) -> None:
     """
     asked = settings()
     try:
-        starts: Mapping[str, Mapping[str, int]] = {}
-        if backup is not None:
-            starts = Reader(backup, Vault.from_settings(asked)).whole().offsets
-            if not starts:
-                raise Failure(f"{backup}: does not say where the groups stood: recover without it, from the beginning")
+        starts = None if backup is None else Reader(backup, Vault.from_settings(asked)).whole().offsets
+        if backup is not None and not starts:
+            raise Failure(f"{backup}: does not say where the groups stood: recover without it, from the beginning")
         names = SERVICES if service == "all" else (service,)
-        found = asyncio.run(_all(asked, names, None if backup is None else starts))
+        found = asyncio.run(_all(asked, names, starts))
     except (SettingsError, TooNew, Awaited) as error:
         raise Failure(str(error)) from None
     except Transient as error:
@@ -113,7 +111,8 @@ async def _recovered(
     done = Recovered()
     async with AsyncExitStack() as stack:
         stack.callback(published.close)
-        heard = await stack.enter_async_context(Reading(asked, [topic.name for topic in _heard_by(name)], start))
+        heard_topics = [topic.name for topic in read_by(name) if not topic.whole]
+        heard = await stack.enter_async_context(Reading(asked, heard_topics, start))
         first = await heard.peek()
         since = None if start is None or first is None else first.timestamp - _EARLIER_MS
         own_topics = [topic.name for topic in TOPICS if name in topic.writers and topic.types]
@@ -136,10 +135,6 @@ async def _recovered(
         await commit_offsets(asked, name, replay.next_to_read(heard.ends))
     done.as_told, done.otherwise, done.new = dict(published.as_told), dict(published.otherwise), dict(published.new)
     return done
-
-
-def _heard_by(name: str) -> list[Any]:
-    return [topic for topic in read_by(name) if not topic.whole]
 
 
 async def _prepared(service: Service) -> None:

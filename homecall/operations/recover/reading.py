@@ -45,15 +45,11 @@ class Reading:
         self.ends: dict[Place, int] = {}
 
     async def __aenter__(self) -> Reading:
-        self._stack = AsyncExitStack()
-        self._consumer: Any = await self._stack.enter_async_context(
-            reading(self._asked, self._topics, from_beginning=True)
-        )
-        try:
+        async with AsyncExitStack() as stack:
+            opening = reading(self._asked, self._topics, from_beginning=True)
+            self._consumer: Any = await stack.enter_async_context(opening)
             await self._begin()
-        except BaseException:
-            await self._stack.aclose()
-            raise
+            self._stack = stack.pop_all()
         return self
 
     async def __aexit__(self, *_: object) -> None:
