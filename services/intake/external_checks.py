@@ -37,6 +37,7 @@ class ExternalChecks:
         self._judge_record_time = judge_record_time
         self._identity = identity
         self._wait = wait_seconds
+        self._last_batch: Mapping[str, Checks] = {}
 
     async def start(self) -> None:
         """Get the verifier ready."""
@@ -53,32 +54,30 @@ class ExternalChecks:
         unsigned = isinstance(event.data, RequestSubmitted) and event.data.channel != "portal"
         return self._identity is not None or not (unsigned or isinstance(self._verifier, Unchecked))
 
-    async def check(self, events: Sequence[Incoming], known: Mapping[str, Checks]) -> dict[str, Checks]:
-        """What is said of each new request, by its cause; what ``known`` has of them is not asked again."""
-        asked = [each for each in events if isinstance(each.data, RequestSubmitted) and each.causation_id not in known]
-        if self._identity is None:
-            verdicts, results = await self._signatures(asked), dict[str, Result]()
-        else:
-            verdicts, results = await asyncio.gather(self._signatures(asked), self._identities(asked, self._identity))
-        found = {each.causation_id: known[each.causation_id] for each in events if each.causation_id in known}
-        for event in asked:
-            found[event.causation_id] = checks_of(
-                event, verdicts.get(event.causation_id), results.get(event.causation_id), self._zone_of(event.clinic_id)
-            )
-        return found
+    async def check_batch(self, events: Sequence[Incoming]) -> Mapping[str, Checks]:
+        """As ``check``; for a batch that is handled again, nobody is asked twice."""
+        last = self._last_batch
+        known = {each.causation_id: last[each.causation_id] for each in events if each.causation_id in last}
+        self._last_batch = known | await self.check([each for each in events if each.causation_id not in known])
+        return self._last_batch
+
+    async def check(self, events: Sequence[Incoming]) -> dict[str, Checks]:
+        """The answers about each request, by its causation id."""
+        verdicts, results = await asyncio.gather(self._signatures(events), self._identities(events))
+        return {
+            key: checks_of(each, verdicts.get(key), results.get(key), self._zone_of(each.clinic_id))
+            for key, each in {each.causation_id: each for each in events}.items()
+        }
 
     async def ask(self, iins: Mapping[str, str]) -> dict[str, IdentityAnswer]:
-        """What the register says of persons, by the name given to each."""
-        if self._identity is None or not iins:
-            return {}
-        results = await self._identity.look_up(list(iins.values()), within=self._wait)
-        return {name: _identity(result) for name, result in zip(iins, results, strict=True)}
+        """What the register of persons says of these IINs, by the same keys."""
+        return {key: _identity(result) for key, result in (await self._look_up(iins)).items()}
 
     async def _signatures(self, events: Sequence[Incoming]) -> dict[str, Verdict]:
         signed: dict[str, Signed] = {}
         for event in events:
-            asked = signed_of(event, self._heard_at(event))
-            if asked is not None:
+            heard_at = event.record.recorded_at if self._judge_record_time else None
+            if (asked := signed_of(event, heard_at)) is not None:
                 signed[event.causation_id] = asked
         verdicts = await self._verifier.verify(list(signed.values())) if signed else []
         away = [verdict.reason for verdict in verdicts if isinstance(verdict, Unavailable) and not verdict.for_good]
@@ -86,15 +85,15 @@ class ExternalChecks:
             log(topics.INTAKE).warning("signatures cannot be checked", held=len(away), reason=away[0])
         return dict(zip(signed, verdicts, strict=True))
 
-    def _heard_at(self, event: Incoming) -> datetime | None:
-        return event.record.recorded_at if self._judge_record_time else None
+    async def _identities(self, events: Sequence[Incoming]) -> dict[str, Result]:
+        return await self._look_up(
+            {each.causation_id: each.data.patient.iin for each in events if isinstance(each.data, RequestSubmitted)}
+        )
 
-    async def _identities(self, events: Sequence[Incoming], identity: Identity) -> dict[str, Result]:
-        iins = {
-            event.causation_id: event.data.patient.iin for event in events if isinstance(event.data, RequestSubmitted)
-        }
-        results = await identity.look_up(list(iins.values()), within=self._wait) if iins else []
-        return dict(zip(iins, results, strict=True))
+    async def _look_up(self, iins: Mapping[str, str]) -> dict[str, Result]:
+        if self._identity is None or not iins:
+            return {}
+        return dict(zip(iins, await self._identity.look_up(list(iins.values()), within=self._wait), strict=True))
 
 
 def signed_of(event: Incoming, heard_at: datetime | None = None) -> Signed | None:

@@ -23,7 +23,7 @@ from homecall.standard.clinics import Clinics
 from homecall.standard.rules import RuleSets
 from homecall.standard.stated_times import Tolerance
 from services.intake.domain import held, identity, opening, submission, visits, withdrawal
-from services.intake.domain.claims import holders_after
+from services.intake.domain.claims import Holders
 from services.intake.domain.facts import UNASKED, UNCHECKED, Checks, Facts, Identity
 from services.intake.domain.numbers import with_number
 from services.intake.domain.state import RequestState, awaits_number, is_due, local_date
@@ -36,13 +36,13 @@ from services.intake.store import IntakeStore, page_of
 class BatchFacts:
     """What the requests of a batch, or of the timers in hand, are decided by besides the clinics and the rules.
 
-    ``checks``: by causation id, the gateways' answers. ``holders``: by claim, the open request that holds it (R11).
-    ``kept``: by request, the held events that are tried again. ``asked``: by request, what the register of persons said
-    to a later question.
+    ``checks``: by causation id, the gateways' answers. ``holders``: the open requests by their claim (R11), kept up
+    with every decision. ``kept``: by request, the held events that are tried again. ``asked``: by request, what the
+    register of persons said to a later question.
     """
 
     checks: Mapping[str, Checks]
-    holders: Mapping[str, RequestState]
+    holders: Holders
     kept: Mapping[str, Incoming] = field(default_factory=dict)
     asked: Mapping[str, Identity] = field(default_factory=dict)
 
@@ -90,7 +90,7 @@ class Intake:
             record_time=event.record.recorded_at if self._judge_record_time else None,
             checks=batch.checks_of(event),
             claim=claim,
-            holder=batch.holders.get(claim) if claim else None,
+            holder=batch.holders.of(claim),
             persons=self.personal.persons(event),
         )
         return self.personal.sealed(submission.decide(state, event, facts, now), event)
@@ -135,8 +135,6 @@ class IntakeEngine(Engine[RequestState, BatchFacts]):
         self._external = external
         self._intake_store = store
         self._clinics = clinics
-        self._answers: Mapping[str, Checks] = {}
-        """The gateways' answers about the last batch: where it is handled again, nobody is asked twice."""
 
     def likely_new(self, firsts: Mapping[str, Incoming]) -> Collection[str]:
         """A request that is submitted, but where the batch has two of one patient: there one looks at the other.
@@ -173,12 +171,12 @@ class IntakeEngine(Engine[RequestState, BatchFacts]):
             and isinstance(event.data, RequestSubmitted)
             and self._known.get(event.clinic_id) is not None
         ]
-        self._answers = await self._external.check(new, self._answers)
-        return BatchFacts(self._answers, _holders(loaded))
+        return BatchFacts(await self._external.check_batch(new), _holders(loaded))
 
     def facts_after(self, facts: BatchFacts, before: RequestState | None, after: RequestState) -> BatchFacts:
         """A request may have given up its claim, or taken one (R11)."""
-        return replace(facts, holders=holders_after(facts.holders, before, after))
+        facts.holders.changed(before, after)
+        return facts
 
     async def facts_for_due(self, found: dict[str, Aggregate[RequestState]], now: datetime) -> BatchFacts:
         """Try again what could not be checked: signatures of held requests, identities that were not confirmed."""
@@ -191,7 +189,7 @@ class IntakeEngine(Engine[RequestState, BatchFacts]):
             found[holder.id] = due.pop(holder.id, holder)
         for name in due:
             found[name] = found.pop(name)
-        checks = await self._external.check(events, {})
+        checks = await self._external.check(events)
         unconfirmed = [state for state in states if is_due(state.ask_again_at, now)]
         iins = {state.request_id: iin for state in unconfirmed if (iin := self._personal.unconfirmed_iin(state))}
         asked = await self._external.ask(iins)
@@ -218,8 +216,8 @@ class IntakeEngine(Engine[RequestState, BatchFacts]):
         return completed
 
 
-def _holders(loaded: Mapping[str, Aggregate[RequestState]]) -> dict[str, RequestState]:
-    return {each.state.claim: each.state for each in loaded.values() if each.state and each.state.claim}
+def _holders(loaded: Mapping[str, Aggregate[RequestState]]) -> Holders:
+    return Holders(each.state for each in loaded.values())
 
 
 def _is_known(aggregate: Aggregate[RequestState] | None) -> bool:

@@ -72,7 +72,7 @@ class Deciding(Generic[S, F]):
         return await self.facts_for((), found)
 
     def facts_after(self, facts: F, before: S | None, after: S) -> F:
-        """The facts once a decision has changed an aggregate. Pure."""
+        """The facts once a decision has changed an aggregate: other ones, or the same kept up."""
         del before, after
         return facts
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from datetime import date
 
 from homecall.runtime.engine.decision import replace
@@ -19,16 +19,21 @@ def passed_on(holder: RequestState | None) -> dict[str, RequestState]:
     return {} if holder is None else {holder.request_id: replace(holder, claim=None)}
 
 
-def holders_after(
-    holders: Mapping[str, RequestState], before: RequestState | None, state: RequestState
-) -> Mapping[str, RequestState]:
-    """The holders by claim, once a request has become ``state``: it may have given up a claim, or taken one."""
-    claim = None if before is None else before.claim
-    if claim is None and state.claim is None:
-        return holders
-    found = dict(holders)
-    if claim is not None and claim in found and found[claim].request_id == state.request_id:
-        del found[claim]
-    if state.claim is not None:
-        found[state.claim] = state
-    return found
+class Holders:
+    """The open requests by the claim they hold. Each batch has its own, kept up with every decision."""
+
+    def __init__(self, states: Iterable[RequestState | None]) -> None:
+        self._by_claim = {each.claim: each for each in states if each and each.claim}
+
+    def of(self, claim: str | None) -> RequestState | None:
+        """The request that holds this claim."""
+        return None if claim is None else self._by_claim.get(claim)
+
+    def changed(self, before: RequestState | None, after: RequestState) -> None:
+        """A request may have given up its claim, or taken one."""
+        given_up = None if before is None else before.claim
+        held = self.of(given_up)
+        if given_up and held and held.request_id == after.request_id:
+            del self._by_claim[given_up]
+        if after.claim is not None:
+            self._by_claim[after.claim] = after

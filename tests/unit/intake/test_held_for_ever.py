@@ -10,6 +10,7 @@ from homecall.contract.envelope import Incoming
 from homecall.gateways.signatures.port import Unavailable, Valid, Verdict
 from homecall.runtime import metrics
 from services.intake.domain import retention
+from services.intake.domain.claims import Holders
 from services.intake.domain.state import timer_at
 from services.intake.handler import BatchFacts
 from tests.unit.intake.asked import AWAY, Notary
@@ -18,7 +19,7 @@ from tests.unit.standard.local_times import at
 
 MADE = "Fri 2026-11-20 10:00"
 LIMIT = timedelta(hours=72)
-NOTHING_KNOWN = BatchFacts(checks={}, holders={})
+NOTHING_KNOWN = BatchFacts(checks={}, holders=Holders([]))
 EXPIRED = Unavailable("the lists in HOMECALL_CRLS are from after the certificate's end", for_good=True)
 
 

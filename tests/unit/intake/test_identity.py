@@ -362,7 +362,7 @@ async def test_a_gateway_that_hangs_is_waited_for_no_longer_than_set() -> None:
     identity = HttpIdentity("http://127.0.0.1/registers", transport=httpx.MockTransport(answer))
     external = ExternalChecks(Unchecked(), identity, wait_seconds=0.05)
     events = [submitted(MADE), submitted(MADE, "portal", 2, patient={"iin": DINARA})]
-    checks = await asyncio.wait_for(external.check(events, {}), 5)
+    checks = await asyncio.wait_for(external.check(events), 5)
     assert {each.causation_id: checks[each.causation_id].identity for each in events} == {
         each.causation_id: "away" for each in events
     }
@@ -447,6 +447,6 @@ def test_r12_unreliable_data_are_refused_only_where_the_law_has_that_ground(
 async def test_the_attachment_is_that_of_the_day_of_the_application(answer: Result, attached: bool | None) -> None:
     event = submitted(MADE)
     external = ExternalChecks(Unchecked(), Register({SERIK: answer}), wait_seconds=1)
-    checks = (await external.check([event], {}))[event.causation_id]
+    checks = (await external.check([event]))[event.causation_id]
     assert checks.attached is attached
     assert checks.birth_date == (answer.person.birth_date if isinstance(answer, Found) else None)

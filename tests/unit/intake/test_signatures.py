@@ -198,7 +198,7 @@ async def test_r6_a_refusal_at_night_is_due_by_the_clock_that_would_have_run() -
 async def test_nobody_to_ask_is_asked_nothing() -> None:
     notary = Notary()
     external = ExternalChecks(notary, None, wait_seconds=1)
-    assert await external.check([], {}) == {}
+    assert await external.check([]) == {}
     assert await external.ask({"1": SERIK}) == {}
     assert notary.calls == 0
 
@@ -208,6 +208,6 @@ async def test_r17_the_verifier_hears_when_the_record_came_where_that_is_judged(
     notary = Notary()
     external = ExternalChecks(notary, None, wait_seconds=1, judge_record_time=judged)
     recorded = at("Fri 2026-11-20 12:00")
-    await external.check([incoming("request.submitted", request(MORNING, "portal"), recorded=recorded)], {})
+    await external.check([incoming("request.submitted", request(MORNING, "portal"), recorded=recorded)])
     (asked,) = notary.asked
     assert (asked.at, asked.unrevoked_until) == (at(MORNING), recorded if judged else at(MORNING))
