@@ -21,9 +21,9 @@ from homecall.standard.clinics import Clinics
 from homecall.standard.rules import load_rule_sets
 from homecall.standard.stated_times import tolerance_by
 from services.notifier import gauges
-from services.notifier.domain.facts import clinic_facts
+from services.notifier.domain.facts import Facts
 from services.notifier.domain.policy import policy_of
-from services.notifier.handler import Notifier, NotifierEngine
+from services.notifier.handler import NotifierEngine
 from services.notifier.outbox import Outbox, Stores
 from services.notifier.reports import PATH, Reports
 from services.notifier.store import Calls, Mailings, OptOuts, Receipts, schema
@@ -44,15 +44,10 @@ def build(settings: Settings, clock: Clock) -> Service:
     clinics = GlobalTable(settings, topics.NOTIFIER, topics.CLINICS, lambda event: _take(known, event), last_known_good)
     outbox = _outbox(settings, clock, database, calls, vault)
     rule_sets = load_rule_sets(settings.rules)
-    notifier = Notifier(
-        rule_sets,
-        lambda clinic_id: clinic_facts(clinic_id, known.get(clinic_id)),
-        sms_statuses=outbox.policy.statuses if outbox else (),
-        calendar=known.calendar,
-    )
+    facts = Facts(known, rule_sets, outbox.policy.statuses if outbox else ())
     # Under another clock than the world's, a record's time says nothing about the event's (R17).
     tolerance = tolerance_by(rule_sets) if isinstance(clock, SystemClock) else None
-    engine = NotifierEngine(calls, notifier, clock, clinics, known, vault, tolerance)
+    engine = NotifierEngine(calls, facts, clock, clinics, vault, tolerance)
 
     gauges.show_from_the_start()
     secret = settings.secret("sms_report_secret")

@@ -29,7 +29,7 @@ from services.scheduler.domain.bookings import Coordinates
 from services.scheduler.domain.calls import Facts, accepted, cancelled, due, reported
 from services.scheduler.domain.clinic_day import MOST_UNAVAILABLE, ClinicDay
 from services.scheduler.domain.doctor_ids import with_aliases
-from services.scheduler.domain.pending import carry_out
+from services.scheduler.domain.pending import Said, carry_out
 from services.scheduler.domain.state import CallState, call_of, day_key, is_pending, key_of
 from services.scheduler.planning import DayChanges
 from services.scheduler.settler import Settled, Settler
@@ -111,8 +111,6 @@ class SchedulerEngine(Engine[CallState, Facts]):
         self.lock = asyncio.Lock()
         self.settler = Settler(store, self.say)
         self.changes = DayChanges()
-        self._unsettled: set[str] = set()
-        """Days in which the batch in hand made room."""
 
     async def handle(self, batch: Sequence[Incoming], now: datetime) -> BatchResult:
         index = None if self.outside.vault is None else partial(self.outside.vault.index, "doctor")
@@ -122,12 +120,10 @@ class SchedulerEngine(Engine[CallState, Facts]):
                 await self.outside.clinics.catch_up()
             rosters = {index: each for index, each in enumerate(batch) if each.type in _ROSTER_TYPES}
             others = [index for index in range(len(batch)) if index not in rosters]
-            unsettled, handled = await self.take_rosters(rosters)
+            handled = await self.take_rosters(rosters)
             handled.take(await super().handle([batch[index] for index in others], now), others)
-            unsettled |= self._unsettled
-            self._unsettled = set()
-            if unsettled:
-                settled = await self.settle(unsettled, now)
+            if handled.unsettled:
+                settled = await self.settle(handled.unsettled, now)
                 # What this batch says of them stands there already, in its place.
                 said = {event.id for event in handled.events}
                 handled.events.extend(event for event in settled.events if event.id not in said)
@@ -156,8 +152,8 @@ class SchedulerEngine(Engine[CallState, Facts]):
 
     # ------------------------------------------------------------ rosters
 
-    async def take_rosters(self, rosters: Mapping[int, Incoming]) -> tuple[set[str], BatchResult]:
-        """Put rosters and drop-outs into their days. The days to settle, also where a replay finds nothing new."""
+    async def take_rosters(self, rosters: Mapping[int, Incoming]) -> BatchResult:
+        """Put rosters and drop-outs into their days. They are to be settled, also where a replay finds nothing new."""
         handled = BatchResult()
         taken: dict[int, RosterPublished | DoctorUnavailable] = {}
         for index, event in rosters.items():
@@ -168,9 +164,8 @@ class SchedulerEngine(Engine[CallState, Facts]):
             else:
                 handled.dead.append((event, Dead("schema", one_line(event.errors))))
                 handled.results[index] = "dead"
-        keys = {day_key(data.clinic_id, data.date) for data in taken.values()}
+        handled.unsettled = open_keys = {day_key(data.clinic_id, data.date) for data in taken.values()}
         refused: set[int] = set()
-        open_keys = keys
         while open_keys:
             days = await self.days.load_days(open_keys)
             failpoint("roster.read")
@@ -183,7 +178,7 @@ class SchedulerEngine(Engine[CallState, Facts]):
         for index in sorted(refused):
             handled.dead.append((rosters[index], _TOO_MANY_UNAVAILABLE))
             handled.results[index] = "dead"
-        return set(keys), handled
+        return handled
 
     def _take(self, day: ClinicDay, data: RosterPublished | DoctorUnavailable, event: Incoming) -> bool:
         if isinstance(data, RosterPublished):
@@ -212,7 +207,8 @@ class SchedulerEngine(Engine[CallState, Facts]):
         """Give places and take them back: one query and one write for all the days concerned."""
         states = {each.id: each.state for each in aggregates if each.state is not None}
         open_keys = {key_of(state) for state in states.values()}
-        completed: dict[str, Completion[CallState]] = {}
+        outcomes: dict[str, tuple[CallState, Sequence[Said]]] = {}
+        unsettled: set[str] = set()
         cached = True
         while open_keys:
             days = await self.days.load_days(open_keys, cached=cached)
@@ -221,15 +217,18 @@ class SchedulerEngine(Engine[CallState, Facts]):
             for request_id, state in states.items():
                 day = days.get(key_of(state))
                 if day is not None:
-                    completed[request_id] = Completion(*carry_out(state, day, now))
+                    outcomes[request_id] = carry_out(state, day, now)
             self.changes.note(days.values())
             # A cached day is validated by its own versioned write. One that did not change is read after all.
             unproven = {key for key, day in days.items() if cached and not day.changed}
             cached = False
             open_keys = unproven | await self.days.save_days(list(days.values()))
             failpoint("day.written")
-            self._unsettled |= {key for key, day in days.items() if day.dirty is not None}
-        return completed
+            unsettled |= {key for key, day in days.items() if day.dirty is not None}
+        return {
+            request_id: Completion(state, said, unsettled=unsettled & {key_of(state)})
+            for request_id, (state, said) in outcomes.items()
+        }
 
     async def _ask_router(self, states: Collection[CallState], days: Mapping[str, ClinicDay]) -> None:
         """Ask the router, where there is one, for the travel times of the calls to be placed, before any is placed.

@@ -22,8 +22,8 @@ from homecall.operations.reconcile.differences import WAYS_OUT, Judged
 from homecall.operations.reconcile.stores import Asked, Stores
 from homecall.runtime.clock import SystemClock
 from homecall.runtime.settings import Settings
-from services.notifier.domain.facts import clinic_facts
-from services.notifier.handler import Notifier, NotifierEngine
+from services.notifier.domain.facts import Facts
+from services.notifier.handler import NotifierEngine
 from tests.factories import iin
 from tests.infrastructure import stack
 from tests.unit.intake import office as desk
@@ -50,9 +50,8 @@ class Services:
         clinics = desk.known(desk.clinic(), desk.clinic(NO_ROSTER))
         self.intake = desk.Office(clinics, databases["intake"])
         self.scheduler = planning.Office(clinics, databases["scheduler"])
-        told = Notifier(desk.RULES, lambda name: clinic_facts(name, clinics.get(name)))
         table: Any = desk.NoTable()
-        self.notifier = NotifierEngine(self.stores.notifier, told, SystemClock(), table, clinics)
+        self.notifier = NotifierEngine(self.stores.notifier, Facts(clinics, desk.RULES), SystemClock(), table)
 
     async def prepare(self) -> None:
         for store in (self.stores.intake, self.stores.scheduler, self.stores.notifier):

@@ -27,12 +27,12 @@ from homecall.runtime.mongo.aggregate import Aggregate, Parked
 from homecall.runtime.mongo.client import Database
 from homecall.runtime.mongo.moments import millis, moment_of
 from homecall.runtime.mongo.sequence import Sequences
-from services.notifier.domain.facts import clinic_facts
+from services.notifier.domain.facts import Facts
 from services.notifier.domain.messages import Mailing, taken_up
 from services.notifier.domain.policy import Policy
 from services.notifier.domain.state import Call as LineOfRegister
 from services.notifier.domain.state import SmsNotice
-from services.notifier.handler import Notifier, NotifierEngine
+from services.notifier.handler import NotifierEngine
 from services.notifier.store import Calls, Mailings, OptOuts, Receipts
 from services.scheduler.domain.bookings import Call
 from services.scheduler.domain.clinic_day import ClinicDay, Mark
@@ -564,10 +564,9 @@ async def _scheduler(database: Database) -> tuple[Handle, BatchOf]:
 async def _notifier(database: Database) -> tuple[Handle, BatchOf]:
     calls = Calls(database)
     await calls.prepare()
-    clinics = scheduler.known(scheduler.clinic())
-    domain = Notifier(scheduler.RULES, lambda clinic_id: clinic_facts(clinic_id, clinics.get(clinic_id)))
+    facts = Facts(scheduler.known(scheduler.clinic()), scheduler.RULES)
     table: Any = scheduler.NoTable()
-    engine = NotifierEngine(calls, domain, SystemClock(), table, clinics)
+    engine = NotifierEngine(calls, facts, SystemClock(), table)
 
     def batch(first: int, size: int) -> list[Incoming]:
         return [scheduler.accepted(number=number) for number in range(first + 1, first + 1 + size)]

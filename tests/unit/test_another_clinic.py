@@ -24,7 +24,6 @@ from services.complaints.domain.state import ComplaintState
 from services.complaints.handler import Complaints, Timelines
 from services.intake.domain.state import RequestState
 from services.intake.handler import Intake
-from services.notifier.domain.facts import clinic_facts
 from services.notifier.domain.state import Call
 from services.notifier.handler import Notifier
 from services.scheduler.domain.state import CallFacts, CallState
@@ -58,8 +57,7 @@ def domain_of(service: str, event_type: str) -> tuple[Any, Callable[[str], Any]]
 
         return CallDecisions(), call
     if service == NOTIFIER:
-        notifier = Notifier(RULES, lambda clinic_id: clinic_facts(clinic_id, None))
-        return notifier, lambda subject: Call(subject, OWNER, "phone", status="registered")
+        return Notifier(), lambda subject: Call(subject, OWNER, "phone", status="registered")
     assert service == COMPLAINTS
     if event_type.startswith("complaint."):
         complaints = Complaints(Clinics(), RULES, judge_record_time=False, vault=VAULT)

@@ -23,11 +23,9 @@ from homecall.standard.acceptance import Accepted, decide_acceptance
 from homecall.standard.calendar import ClinicCalendar
 from homecall.standard.clinics import calendar_of
 from homecall.standard.rules import load_rule_sets
-from services.notifier.domain.facts import clinic_facts
 from services.notifier.domain.messages import Mailing, taken_up
 from services.notifier.domain.policy import Policy
 from services.notifier.domain.state import Call
-from services.notifier.handler import Notifier
 from services.scheduler.domain.clinic_day import ClinicDay
 from services.scheduler.domain.dispatch import dispatch_of
 from tests.unit.complaints import casebook
@@ -158,11 +156,10 @@ def test_r20_the_age_is_that_of_the_clinics_day() -> None:
 
 
 def told(zone: str, *events: Any, sms: bool = False) -> tuple[Call, list[Any]]:
-    published = office.clinic(zone=zone)
-    notifier = Notifier(RULES, lambda _: clinic_facts("samal-3", published), ["scheduled", "registered"] if sms else ())
+    facts = calls.facts_of(office.clinic(zone=zone), ["scheduled", "registered"] if sms else ())
     call, said = None, []
     for event in events:
-        decision = notifier.decide(call, calls.incoming(event), None, calls.at("09:05:00"))
+        decision = calls.NOTIFIER.decide(call, calls.incoming(event), facts, calls.at("09:05:00"))
         call = decision.state or call
         said += [each.data for each in decision.says]
     assert call is not None

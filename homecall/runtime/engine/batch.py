@@ -23,7 +23,8 @@ class BatchResult:
     """What became of a batch: events to send in order, a result per record, dead letters.
 
     ``after`` is called once all of it was acknowledged, before the offsets are committed; ``beside`` while the events
-    are on their way: what may be stored or not by then, since a replay would say the same.
+    are on their way: what may be stored or not by then, since a replay would say the same. ``unsettled`` are ids of
+    other aggregates that completions changed and that the service has still to settle.
     """
 
     events: list[OutgoingRecord] = field(default_factory=list)
@@ -31,6 +32,7 @@ class BatchResult:
     dead: list[tuple[Incoming, Dead]] = field(default_factory=list)
     after: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     beside: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    unsettled: set[str] = field(default_factory=set)
 
     def take(self, part: BatchResult, places: Sequence[int]) -> None:
         """Add what became of a part of the batch, whose records stand at these places of the whole."""
@@ -38,6 +40,7 @@ class BatchResult:
         self.dead.extend(part.dead)
         self.after.extend(part.after)
         self.beside.extend(part.beside)
+        self.unsettled |= part.unsettled
         self.results.update({places[index]: result for index, result in part.results.items()})
 
 

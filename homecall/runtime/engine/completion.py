@@ -32,6 +32,8 @@ class Completion(Generic[S]):
     measures: Sequence[Measure] = ()
     certain: bool = False
     """Whether what is stored already would lead to the same bytes again in any replica."""
+    unsettled: Collection[str] = ()
+    """Ids of other aggregates (days) that changed with it and that the service has still to settle."""
 
 
 class Completing(Deciding[S, F]):
@@ -71,6 +73,8 @@ class Completing(Deciding[S, F]):
         while pending:
             ends = await self.complete_pending(pending, now)
             failpoint("stage.settled")
+            if result is not None:
+                result.unsettled.update(*(each.unsettled for each in ends.values()))
             done = [each for each in pending if each.id in ends]
             for each in done:
                 self._end(each, ends[each.id], now, in_hand)

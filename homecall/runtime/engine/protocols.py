@@ -22,7 +22,8 @@ class Domain(Protocol[S, F_contra]):
     """A service's decisions. Each is a function of its arguments: nothing is set here to be found by a later one.
 
     ``facts`` are what the engine of the service loaded for the batch, or for the timers, in hand: see
-    ``Engine.facts_for``. A decision that changes another aggregate returns that in ``Decision.others``.
+    ``Engine.facts_for``. A decision that changes another aggregate returns that in ``Decision.others``. What has a body
+    here holds for a service that inherits from this class and says nothing else.
     """
 
     def target(self, event: Incoming) -> str | None:
@@ -30,6 +31,8 @@ class Domain(Protocol[S, F_contra]):
 
     def takes_broken(self, event: Incoming) -> bool:
         """Whether an event that breaks its schema is answered by a decision rather than by a dead letter."""
+        del event
+        return False
 
     def decide(self, state: S | None, event: Incoming, facts: F_contra, now: datetime) -> Decision[S]:
         """What an event leads to."""
@@ -39,6 +42,8 @@ class Domain(Protocol[S, F_contra]):
 
     def pending(self, state: S) -> bool:
         """Whether the state waits for its completion from another aggregate: a number, a place."""
+        del state
+        return False
 
 
 class EventRules(Protocol):

@@ -10,12 +10,14 @@ from typing import Any, Final, Literal
 from homecall.contract.events import DeadlineApproaching, DeadlineMissed, DeadlineName, RequestStatus
 from homecall.contract.types import ZONE, in_zone, zoned
 from homecall.runtime.engine.decision import Decision, Ended, Measure, OutgoingEvent, Stage, Took, replace
+from homecall.standard.calendar import ClinicCalendar
 from homecall.standard.deadlines import Clock, Notice, deadline_event
+from homecall.standard.rules import NotCoveredError, RuleSet
 from homecall.standard.stated_times import SERVICE_TIME_IMPLAUSIBLE
 from homecall.texts.sms import sms_text
 from homecall.texts.statuses import StatusFacts, oral_answer
 from services.notifier.domain.deadlines import seconds
-from services.notifier.domain.facts import Facts
+from services.notifier.domain.facts import Facts, clinic_facts
 from services.notifier.domain.policy import of_use_until
 from services.notifier.domain.register import journal_entry
 from services.notifier.domain.state import MOST_NOTICES, Call, Deadline, SmsNotice
@@ -31,6 +33,7 @@ class Draft:
     def __init__(self, call: Call, facts: Facts, now: datetime) -> None:
         self.call = call
         self.facts = facts
+        self.clinic = clinic_facts(call.clinic_id, facts.clinics.get(call.clinic_id))
         # Where to complain is a matter of today's law, whenever the call was made.
         self._rules = facts.rule_sets.nearest(now.date())
         self._before = call
@@ -44,6 +47,17 @@ class Draft:
         if self.call == self._before:
             return Decision()
         return Decision(self.call, self._says, self._measures)
+
+    def law(self, application: datetime) -> tuple[RuleSet | None, ClinicCalendar | None]:
+        """The rules of the day of the application (R12), and the clinic's calendar by them.
+
+        No rules for a date, of a refused request, that no law covers; no calendar of a clinic that is not known.
+        """
+        try:
+            rules = self.facts.rule_sets.on(application.astimezone(self.clinic.zone).date())
+        except NotCoveredError:
+            return None, None
+        return rules, self.facts.clinics.calendar(self.call.clinic_id, rules)
 
     def change(self, **fields: Any) -> None:
         """Change fields of the call."""
@@ -68,7 +82,7 @@ class Draft:
         at = self.at if at is None else self._not_before_last(at)
         due_at = self.call.due_at
         late = on_time is False or (status == "delayed" and due_at is not None and due_at <= at)
-        facts = text_facts(self.call, status, at, self.facts.clinic, self._rules, {"late": late} | more)
+        facts = text_facts(self.call, status, at, self.clinic, self._rules, {"late": late} | more)
         self.change(
             status=status,
             sequence=self.call.sequence + 1,
@@ -82,7 +96,7 @@ class Draft:
 
     def _notify(self, status: RequestStatus, facts: StatusFacts, at: datetime) -> None:
         """Note what is to be told by SMS: stored with the status itself, so that neither is there without the other."""
-        call, zone = self.call, self.facts.clinic.zone
+        call, zone = self.call, self.clinic.zone
         visit = visit_told(call, status)
         until = of_use_until(status, at, visit_until=visit.arrives_to if visit else None, due_at=call.due_at)
         notice = SmsNotice(

@@ -1,16 +1,15 @@
-"""What a decision is given besides the call and the event: the clinic, the rules in force, the SMS settings."""
+"""What a decision is given besides the call and the event."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from homecall.contract.events import ClinicPublished
 from homecall.contract.types import ZONE
-from homecall.standard.calendar import ClinicCalendar
-from homecall.standard.rules import NotCoveredError, RuleSet, RuleSets
+from homecall.standard.clinics import Clinics
+from homecall.standard.rules import RuleSets
 from homecall.texts import language
 
 
@@ -38,21 +37,8 @@ def clinic_facts(clinic_id: str, published: ClinicPublished | None) -> ClinicFac
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The facts of one decision."""
+    """What decisions look up: the clinics as published, the law, the statuses that are told by SMS."""
 
-    clinic: ClinicFacts
+    clinics: Clinics
     rule_sets: RuleSets
-    calendar: Callable[[RuleSet], ClinicCalendar | None] = lambda _: None
-    """The clinic's calendar under these rules; None where the clinic is not known."""
     sms_statuses: Collection[str] = ()
-
-    def rules_of(self, application: datetime) -> RuleSet | None:
-        """The rules of the day of the application (R12); none for a date, of a refused request, that no law covers."""
-        try:
-            return self.rule_sets.on(application.astimezone(self.clinic.zone).date())
-        except NotCoveredError:
-            return None
-
-    def calendar_by(self, rules: RuleSet | None) -> ClinicCalendar | None:
-        """The clinic's calendar, where there are rules to make it by."""
-        return None if rules is None else self.calendar(rules)

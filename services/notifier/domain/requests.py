@@ -30,7 +30,6 @@ _IDENTITY_FLAGS: Final = frozenset({"identity_unconfirmed", "identity_not_found"
 def accept(draft: Draft, data: RequestAccepted) -> None:
     """Registered: the clocks of the answer and of the service run."""
     channel = data.channel or UNKNOWN_CHANNEL
-    rules = draft.facts.rules_of(data.submitted_at or data.clock_started_at)
     if draft.call.opens_at is None and _was_deferred(data):
         # Its request.deferred is a dead letter, or comes late: R19 has it said first all the same.
         draft.change(**_heard(data), opens_at=zoned(data.clock_started_at), due_at=zoned(data.due_at))
@@ -42,9 +41,9 @@ def accept(draft: Draft, data: RequestAccepted) -> None:
         accepted_at=zoned(data.accepted_at),
         due_at=zoned(data.due_at),
         clock_started_at=zoned(data.clock_started_at),
-        answer_confirmed=draft.facts.clinic.oral_confirmation and channel in {"desk", "phone"},
+        answer_confirmed=draft.clinic.oral_confirmation and channel in {"desk", "phone"},
     )
-    calendar = draft.facts.calendar_by(rules)
+    rules, calendar = draft.law(data.submitted_at or data.clock_started_at)
     draft.start(answer_clock(channel, data.clock_started_at, data.due_at, rules, calendar))
     draft.start(service_clock_of(data, rules, calendar, max(draft.at, data.accepted_at)))
     draft.tell("registered")
@@ -58,7 +57,7 @@ def defer(draft: Draft, data: RequestDeferred) -> None:
         return
     if not draft.call.missed("answer"):
         draft.change(clocks={})  # its time starts again with that opening
-    opens_at = zoned(data.opens_at, draft.facts.clinic.zone)
+    opens_at = zoned(data.opens_at, draft.clinic.zone)
     draft.change(**_heard(data), opens_at=opens_at, due_at=zoned(data.due_at))
     later = known is not None and known.date() == opens_at.date()
     draft.tell("deferred", opens_at=data.opens_at, deferred_again=known is not None, opens_later=later)
@@ -73,9 +72,8 @@ def hold(draft: Draft, data: RequestHeld) -> None:
     channel = data.channel or UNKNOWN_CHANNEL
     before = draft.call.clocks.get("answer")
     said = _SAID.get(data.deadline, before.said if before else "")
-    rules = draft.facts.rules_of(data.submitted_at or data.clock_started_at)
     draft.change(channel=channel)
-    calendar = draft.facts.calendar_by(rules)
+    rules, calendar = draft.law(data.submitted_at or data.clock_started_at)
     draft.start(answer_clock(channel, data.clock_started_at, data.due_at, rules, calendar))
     draft.leave_to_intake("answer", said)
     if data.deadline == "missed":
@@ -99,7 +97,7 @@ def refuse(draft: Draft, data: RequestRefused) -> None:
     """The refusal is an answer too: its clocks start and end here."""
     draft.change(
         **_heard(data),
-        register_date=(data.submitted_at or draft.at).astimezone(draft.facts.clinic.zone).date(),
+        register_date=(data.submitted_at or draft.at).astimezone(draft.clinic.zone).date(),
         due_at=zoned(data.due_at) if data.due_at else draft.call.due_at,
         refusal=Refused(
             code=data.code,
@@ -123,7 +121,7 @@ def refuse(draft: Draft, data: RequestRefused) -> None:
 
 
 def _start_clocks_of_refused(draft: Draft, data: RequestRefused) -> None:
-    rules = draft.facts.rules_of(data.submitted_at or draft.at)
+    rules, _ = draft.law(data.submitted_at or draft.at)
     # Without a channel and a time of submission that could be read there is no limit to hold it against.
     started_at, due_at = draft.call.opens_at or data.submitted_at, draft.call.due_at
     if data.channel is not None and started_at is not None and due_at is not None:

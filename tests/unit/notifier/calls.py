@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from homecall.contract.envelope import Incoming, Record
 from homecall.contract.events import (
     AnswerGiven,
+    ClinicPublished,
     DeadlineApproaching,
     DeadlineMissed,
     JournalEntry,
@@ -26,17 +28,24 @@ from homecall.contract.events import (
 from homecall.contract.topics import TOPIC_OF_TYPE
 from homecall.contract.types import Event
 from homecall.runtime.engine.decision import Dead, Decision, Ended, OutgoingEvent, Took
-from homecall.standard.rules import load_rule_sets
-from homecall.texts import language
-from services.notifier.domain.facts import ClinicFacts
+from homecall.standard.clinics import Clinics
+from homecall.standard.rules import RuleSets, load_rule_sets
+from services.notifier.domain.facts import Facts
 from services.notifier.domain.state import Call
 from services.notifier.handler import Notifier
+from tests.unit.intake import office
 
 REQUEST = "5f0c1d2e-7a1b-4c3d-8e9f-0a1b2c3d4e5f"
 VISIT = "7c6b5a49-3827-4615-8403-f2e1d0c9b8a7"
 RULES = load_rule_sets()
-CLINIC = ClinicFacts(language.name("№ 5 емхана", "Поликлиника № 5"), "+7 700 000 00 05")
-CONFIRMING = ClinicFacts(CLINIC.name, CLINIC.phone, oral_confirmation=True)
+CLINIC = office.clinic(name={"kk": "№ 5 емхана", "ru": "Поликлиника № 5"}, phone="+7 700 000 00 05")
+CONFIRMING = CLINIC.model_copy(update={"oral_confirmation": True})
+NOTIFIER = Notifier()
+
+
+def facts_of(clinic: ClinicPublished | None = CLINIC, sms_statuses: Collection[str] = ()) -> Facts:
+    """What decisions look up; None for a clinic that has not been published."""
+    return Facts(office.known(clinic) if clinic else Clinics(), RULES, sms_statuses)
 
 
 def at(clock: str) -> datetime:
@@ -144,7 +153,8 @@ class Told:
     Unlike the engine it does not drop an event that comes again: what is told must not depend on that.
     """
 
-    clinic: ClinicFacts = CLINIC
+    clinic: ClinicPublished | None = CLINIC
+    rule_sets: RuleSets = RULES
     sms_statuses: frozenset[str] = frozenset()
     state: Call | None = None
     says: list[OutgoingEvent] = field(default_factory=list)
@@ -152,15 +162,16 @@ class Told:
     dead: list[Dead] = field(default_factory=list)
     parked: list[Event] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self.notifier = Notifier(RULES, lambda _: self.clinic, self.sms_statuses)
+    @property
+    def facts(self) -> Facts:
+        return replace(facts_of(self.clinic, self.sms_statuses), rule_sets=self.rule_sets)
 
     def hear(self, data: Event, clock: str = "09:00:05") -> list[OutgoingEvent]:
         """What an event heard then leads to."""
         return self.hear_at(data, at(clock))
 
     def hear_at(self, data: Event, now: datetime) -> list[OutgoingEvent]:
-        decision = self.notifier.decide(self.state, incoming(data), None, now)
+        decision = NOTIFIER.decide(self.state, incoming(data), self.facts, now)
         if decision.park:
             self.parked.append(data)
             return []
@@ -170,7 +181,7 @@ class Told:
         if self.state is not None:
             waiting, self.parked = self.parked, []
             for each in waiting:
-                said += self._apply(self.notifier.decide(self.state, incoming(each), None, now))
+                said += self._apply(NOTIFIER.decide(self.state, incoming(each), self.facts, now))
         return said
 
     def tick(self, clock: str) -> list[OutgoingEvent]:
@@ -178,7 +189,7 @@ class Told:
         return self.tick_at(at(clock))
 
     def tick_at(self, now: datetime) -> list[OutgoingEvent]:
-        return self._apply(self.notifier.due(self.state, None, now)) if self.state is not None else []
+        return self._apply(NOTIFIER.due(self.state, self.facts, now)) if self.state is not None else []
 
     def _apply(self, decision: Decision[Call]) -> list[OutgoingEvent]:
         if decision.state is None:

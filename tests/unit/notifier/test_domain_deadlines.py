@@ -4,12 +4,10 @@ from typing import Any
 
 import pytest
 
-from homecall.contract.events import DeadlineMissed
+from homecall.contract.events import ClinicPublished, DeadlineMissed
 from homecall.contract.types import Event
 from homecall.standard.rules import RuleSets
 from services.notifier.domain.deadlines import answer_waits, open_since, timer_at
-from services.notifier.domain.facts import ClinicFacts
-from services.notifier.handler import Notifier
 from tests.unit.notifier.calls import (
     CLINIC,
     CONFIRMING,
@@ -341,8 +339,7 @@ def test_a_deferred_request_that_is_refused_is_measured_from_its_opening() -> No
 def test_near_is_what_the_rules_call_near() -> None:
     rules = RULES.sets[0]
     half = rules.model_copy(update={"approaching": rules.approaching.model_copy(update={"share": 0.5})})
-    told = Told()
-    told.notifier = Notifier(RuleSets((half,)), lambda _: told.clinic)
+    told = Told(rule_sets=RuleSets((half,)))
     told.hear(accepted())
     assert told.state is not None
     assert timer_at(told.state) == at("09:15:00")
@@ -457,7 +454,7 @@ def test_both_ends_of_a_spoken_answer_are_measured(how: dict[str, Any], steps: S
     ],
 )
 def test_what_an_open_answer_waits_for(
-    clinic: ClinicFacts, channel: str, history: Steps, waits_for: str | None
+    clinic: ClinicPublished, channel: str, history: Steps, waits_for: str | None
 ) -> None:
     """Half of its time is 5 minutes at the clinic and 15 through the portal."""
     state = told_of([("09:00:05", accepted(channel)), *history], clinic=clinic).state

@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 from homecall.contract.events import RequestHeld, RequestIdentityChecked
 from homecall.contract.types import Event
 from services.notifier.domain.deadlines import answer_waits, open_since, timer_at
-from services.notifier.handler import Notifier
 from tests.unit.notifier.calls import (
     CLINIC,
     CONFIRMING,
+    NOTIFIER,
     REQUEST,
-    RULES,
     Told,
     accepted,
     answer,
@@ -236,9 +235,8 @@ def test_no_answer_can_be_given_to_what_another_clinic_holds() -> None:
 
 
 def test_it_is_heard_by_its_request() -> None:
-    notifier = Notifier(RULES, lambda _: CLINIC)
-    assert notifier.target(incoming(held())) == REQUEST
-    assert notifier.target(incoming(identity_checked())) == REQUEST
+    assert NOTIFIER.target(incoming(held())) == REQUEST
+    assert NOTIFIER.target(incoming(identity_checked())) == REQUEST
 
 
 @st.composite

@@ -6,12 +6,9 @@ import pytest
 
 from homecall.contract.types import Event
 from homecall.texts.statuses import CALL_103_NOW
-from services.notifier.domain.facts import ClinicFacts, clinic_facts
-from services.notifier.handler import Notifier
 from tests.unit.notifier.calls import (
-    CLINIC,
     CONFIRMING,
-    RULES,
+    NOTIFIER,
     Told,
     accepted,
     answer,
@@ -19,6 +16,7 @@ from tests.unit.notifier.calls import (
     cancelled,
     closed,
     deferred,
+    facts_of,
     incoming,
     refused,
     rescheduled,
@@ -230,8 +228,7 @@ def test_the_text_has_the_facts_of_its_status() -> None:
 
 
 def test_an_unknown_clinic_goes_by_its_id() -> None:
-    assert clinic_facts("samal-3", None) == ClinicFacts(clinic_facts("samal-3", None).name, None, False)
-    told = Told(clinic=clinic_facts("samal-3", None))
+    told = Told(clinic=None)
     told.hear(refused(code="unknown_clinic"))
     assert "samal-3" in told.statuses[0].text.kk
 
@@ -246,17 +243,16 @@ def test_an_answer_from_another_clinic_is_no_transition() -> None:
 
 
 def test_a_decision_leaves_the_state_it_was_given_alone() -> None:
-    notifier = Notifier(RULES, lambda _: CLINIC)
-    before = notifier.decide(
-        None, incoming(accepted("desk", service_started_at=at("08:59:00"))), None, at("09:00:05")
-    ).state
+    facts = facts_of()
+    asked = incoming(accepted("desk", service_started_at=at("08:59:00")))
+    before = NOTIFIER.decide(None, asked, facts, at("09:00:05")).state
     assert before is not None
     copy = dataclasses.asdict(before)
     for decision in (
-        notifier.decide(before, incoming(scheduled()), None, at("09:00:06")),
-        notifier.due(before, None, at("09:09:00")),
-        notifier.due(before, None, at("10:00:00")),
-        Notifier(RULES, lambda _: CONFIRMING).decide(before, incoming(cancelled()), None, at("09:00:06")),
+        NOTIFIER.decide(before, incoming(scheduled()), facts, at("09:00:06")),
+        NOTIFIER.due(before, facts, at("09:09:00")),
+        NOTIFIER.due(before, facts, at("10:00:00")),
+        NOTIFIER.decide(before, incoming(cancelled()), facts_of(CONFIRMING), at("09:00:06")),
     ):
         assert decision.state is not None
         assert dataclasses.asdict(before) == copy

@@ -30,7 +30,7 @@ from services.intake.domain import retention as intake
 from services.intake.domain.state import Cause, RequestState
 from services.notifier import retention as notifier
 from services.notifier.domain.state import Call, Doctor, Person, Visit
-from services.notifier.handler import Notifier, NotifierEngine
+from services.notifier.handler import NotifierEngine
 from services.notifier.store import Calls
 from services.scheduler.domain import retention as scheduler
 from services.scheduler.domain.state import CallFacts, CallState, Pending
@@ -203,9 +203,9 @@ async def _scheduler() -> Erasing:
 async def _notifier() -> Erasing:
     memory = MemoryDatabase()
     store = Calls(memory.as_database)
-    domain = Notifier(calls.RULES, lambda _: calls.CLINIC, sms_statuses={"registered", "scheduled"})
+    facts = calls.facts_of(sms_statuses={"registered", "scheduled"})
     table: Any = desk.NoTable()
-    engine = NotifierEngine(store, domain, SystemClock(), table, desk.known())
+    engine = NotifierEngine(store, facts, SystemClock(), table)
     heard = [calls.accepted("phone"), calls.scheduled(), calls.rescheduled(), calls.closed()]
     await engine.handle([desk.incoming(each.TYPE, json.loads(each.to_json())) for each in heard], calls.at("12:00:00"))
     return memory, store
@@ -310,9 +310,8 @@ async def test_the_registers_line_can_still_change() -> None:
     _, store = await _notifier()
     await erase_from(store, ERASURES["notifier"], LATER)
     (call,) = (await store.load([calls.REQUEST])).values()
-    domain = Notifier(calls.RULES, lambda _: calls.CLINIC)
     event = desk.incoming("visit.closed", json.loads(calls.closed(9, "not_at_home").to_json()))
-    decision = domain.decide(call.state, event, None, calls.at("15:00:00"))
+    decision = calls.NOTIFIER.decide(call.state, event, calls.facts_of(), calls.at("15:00:00"))
     entry: Any = decision.says[-1].data
     assert (entry.patient_name, entry.phone, entry.outcome) == ("", None, "not_at_home")
     assert (entry.register_number, entry.doctor.full_name) == (17, "Дәрігер Б")

@@ -17,7 +17,7 @@ from homecall.operations.erase import ERASURES, erase_from
 from homecall.runtime.clock import SystemClock
 from services.complaints.handler import ComplaintEngine, Complaints
 from services.complaints.store import ComplaintStore
-from services.notifier.handler import Notifier, NotifierEngine
+from services.notifier.handler import NotifierEngine
 from services.notifier.store import Calls
 from tests.unit.complaints import casebook
 from tests.unit.intake import office as desk
@@ -170,9 +170,9 @@ def test_of_a_line_of_the_register(said: dict[str, str], outcome: str) -> None:
     async def story() -> None:
         memory = MemoryDatabase()
         store = Calls(memory.as_database)
-        domain = Notifier(calls.RULES, lambda _: calls.CLINIC, sms_statuses={"registered", "scheduled"})
+        facts = calls.facts_of(sms_statuses={"registered", "scheduled"})
         table: Any = desk.NoTable()
-        engine = NotifierEngine(store, domain, SystemClock(), table, desk.known())
+        engine = NotifierEngine(store, facts, SystemClock(), table)
         patient = {"full_name": said["full_name"], "language": "kk", "phone": "+7 700 000 01 23"}
         address = {name: said[name] for name in ("text", "entrance", "flat")}
         heard = [

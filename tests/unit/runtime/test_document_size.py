@@ -24,16 +24,15 @@ from homecall.standard.rules import load_rule_sets
 from services.complaints.domain import numbers as incoming_numbers
 from services.complaints.handler import Timelines
 from services.complaints.store import ComplaintStore
-from services.notifier.domain.facts import ClinicFacts
 from services.notifier.domain.messages import Mailing, taken_up
 from services.notifier.domain.policy import Policy
-from services.notifier.domain.state import MOST_NOTICES, Call
-from services.notifier.handler import Notifier
+from services.notifier.domain.state import MOST_NOTICES
+from services.notifier.handler import NotifierEngine
 from services.notifier.store import Calls
 from tests.contract.goldens import compact, examples, record
 from tests.unit.complaints import casebook, test_matters
 from tests.unit.intake import office as intake
-from tests.unit.notifier.calls import CLINIC, Told, accepted, rescheduled, scheduled
+from tests.unit.notifier.calls import Told, accepted, facts_of, rescheduled, scheduled
 from tests.unit.runtime.memory import MemoryDatabase
 from tests.unit.scheduler import office as scheduler
 
@@ -85,11 +84,15 @@ def _timeline() -> Flood:
     return Flood(engine, lambda: memory.collection("calls").docs, [first], more)
 
 
+def _notifier(memory: MemoryDatabase) -> NotifierEngine:
+    table: Any = intake.NoTable()
+    return NotifierEngine(Calls(memory.as_database), facts_of(), SystemClock(), table)
+
+
 def _early() -> Flood:
     """Answers to a call that intake has not decided yet."""
     memory = MemoryDatabase()
-    notifier = Notifier(RULES, lambda _: ClinicFacts(CLINIC.name))
-    engine: Engine[Call, None] = Engine(topics.NOTIFIER, Calls(memory.as_database), notifier, SystemClock())
+    engine = _notifier(memory)
     more = (event("answer.given", number) for number in range(100_000))
     subject = event("answer.given", 0)
     first = event("request.deferred", 0, request_id=subject.subject, clinic_id=subject.clinic_id)
@@ -107,8 +110,7 @@ def _unknown(event_type: str, service: str) -> Flood:
         engine, memory = desk.engine, desk.memory
     elif service == topics.NOTIFIER:
         memory = MemoryDatabase()
-        notifier = Notifier(RULES, lambda _: ClinicFacts(CLINIC.name))
-        engine = Engine(topics.NOTIFIER, Calls(memory.as_database), notifier, SystemClock())
+        engine = _notifier(memory)
     else:
         book = test_matters.an_office()
         engine, memory = book.engine, book.database
@@ -169,8 +171,7 @@ async def test_a_visit_that_moves_without_an_end_becomes_dead_letters_far_from_t
 ) -> None:
     monkeypatch.setattr(growth, "MOST_OF_OURS", 256 * 1024)
     memory = MemoryDatabase()
-    notifier = Notifier(RULES, lambda _: CLINIC)
-    engine: Engine[Call, None] = Engine(topics.NOTIFIER, Calls(memory.as_database), notifier, SystemClock())
+    engine = _notifier(memory)
     asked = event("request.accepted", 0)
     await engine.handle([asked], NOW)
     made = event("visit.scheduled", 0, request_id=asked.subject, clinic_id=asked.clinic_id)
