@@ -25,7 +25,6 @@ import ctypes
 import importlib.util
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -36,6 +35,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from homecall.demo.ports import free_port
+
 __all__ = [
     "Child",
     "DidNotStartError",
@@ -45,7 +46,6 @@ __all__ = [
     "database_answers",
     "embedded_broker",
     "embedded_stack",
-    "free_port",
     "touch_topics",
     "until",
 ]
@@ -166,14 +166,6 @@ def until(condition: Callable[[], bool], patience: float) -> bool:
         time.sleep(pause)
         pause = min(pause * 1.5, 0.25)
     return True
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextlib.contextmanager

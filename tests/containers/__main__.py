@@ -24,7 +24,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from homecall.contract.topics import SERVICES
-from homecall.demo.embedded import free_port
+from homecall.demo.ports import free_port
 from tests.containers import standins
 from tests.containers.engine import Engine, NoEngineError, an_engine
 from tests.infrastructure.stack import ROOT, until

@@ -28,7 +28,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from homecall.contract.topics import TOPIC_OF_TYPE, TOPICS, TYPE_PREFIX
 from homecall.contract.types import ZONE
-from homecall.demo.embedded import free_port
+from homecall.demo.ports import free_port
 from homecall.runtime.clock import clock_from
 from tests.factories import MONDAY
 from tests.infrastructure import stack

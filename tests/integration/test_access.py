@@ -40,7 +40,7 @@ from homecall.contract.topics import SERVICES
 from homecall.demo.acts import STARTS_AT, Act
 from homecall.demo.clinic_day import make_plan
 from homecall.demo.clinics import UNKNOWN
-from homecall.demo.embedded import free_port
+from homecall.demo.ports import free_port
 from homecall.operations.access import acl_arguments, as_json, quota_arguments
 from homecall_client import Outgoing, record_of, signed
 from tests.factories import MONDAY, a_clinic, a_complaint, a_request

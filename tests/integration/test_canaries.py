@@ -22,7 +22,7 @@ from pymongo import MongoClient
 
 from homecall.contract import topics
 from homecall.contract.topics import TYPE_PREFIX
-from homecall.demo.embedded import free_port
+from homecall.demo.ports import free_port
 from homecall.gateways.signatures.dev_authority import DevAuthority
 from tests.factories import MONDAY, a_clinic, a_doctor, a_request, a_roster, iin
 from tests.infrastructure.reader import Heard

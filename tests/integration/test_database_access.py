@@ -26,7 +26,8 @@ from typer.testing import CliRunner
 
 from homecall.cli.main import app
 from homecall.contract.topics import INTAKE, NOTIFIER, SERVICES
-from homecall.demo.embedded import Child, database_answers, free_port
+from homecall.demo.embedded import Child, database_answers
+from homecall.demo.ports import free_port
 from homecall.runtime.failures import Refused, Transient
 from homecall.runtime.mongo.client import Database
 from tests.factories import MONDAY, a_clinic, a_doctor, a_request, a_roster

@@ -22,7 +22,7 @@ import pytest
 import yaml
 
 from homecall.contract.topics import SERVICES
-from homecall.demo.embedded import free_port
+from homecall.demo.ports import free_port
 from tests.deploy.debian import program
 from tests.factories import MONDAY, a_clinic, a_doctor, a_request, a_roster
 from tests.infrastructure.stack import ROOT, until

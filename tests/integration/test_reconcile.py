@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pymongo import MongoClient
 
 from homecall.contract.topics import INTAKE_EVENTS, SCHEDULE_EVENTS
-from homecall.demo.embedded import free_port
+from homecall.demo.ports import free_port
 from tests.factories import MONDAY, a_clinic, a_doctor, a_request, a_roster
 from tests.infrastructure import stack
 from tests.infrastructure.world import World

@@ -17,7 +17,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from homecall.contract.topics import SERVICES, TOPICS
-from homecall.demo.embedded import free_port
+from homecall.demo.ports import free_port
 from tests.factories import MONDAY, a_clinic, a_doctor, a_request, a_roster
 from tests.infrastructure import stack
 from tests.infrastructure.process import Process

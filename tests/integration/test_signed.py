@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-from homecall.demo.embedded import free_port
+from homecall.demo.ports import free_port
 from homecall.gateways.signatures.canonical import canonical
 from homecall.gateways.signatures.dev_authority import CRLS, TRUST_STORE, DevAuthority
 from tests.factories import MONDAY, a_clinic, a_doctor, a_request, a_roster, iin

@@ -22,7 +22,7 @@ import pytest
 from typer.testing import CliRunner
 
 from homecall.cli.main import app
-from homecall.demo.embedded import free_port
+from homecall.demo.ports import free_port
 from homecall.operations.failure import Failure
 from tests.infrastructure import stack
 

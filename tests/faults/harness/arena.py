@@ -29,7 +29,8 @@ from confluent_kafka.admin import AdminClient
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from homecall.demo.embedded import free_port, until
+from homecall.demo.embedded import until
+from homecall.demo.ports import free_port
 from tests.faults.harness.feed import DAY, Feed, Plan, Sign
 from tests.faults.harness.growth import Sample
 from tests.faults.harness.history import Findings, History

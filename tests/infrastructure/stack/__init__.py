@@ -13,7 +13,8 @@ what a test is about, makes the test skip and say so.
 
 from __future__ import annotations
 
-from homecall.demo.embedded import free_port, until
+from homecall.demo.embedded import until
+from homecall.demo.ports import free_port
 from tests.infrastructure.stack.java import CACHE, ROOT, SOURCES, java_source, kafka_jars, kafka_tool, with_us
 from tests.infrastructure.stack.kafka import kafka_answers, own_cluster, own_kafka, recreate_topics, shared_kafka
 from tests.infrastructure.stack.mongo import fast_mongo, mongo_java, mongo_nx, own_mongo, shared_mongo

@@ -16,7 +16,8 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from homecall.demo.embedded import Child, embedded_broker, free_port
+from homecall.demo.embedded import Child, embedded_broker
+from homecall.demo.ports import free_port
 from tests.infrastructure.stack.java import QUICK_JAVA, java, maven_is_there, with_us
 from tests.infrastructure.stack.servers import Container, Server, bind, wait_until
 from tests.infrastructure.stack.ways import KAFKA_IMAGE, kafka_way, setting

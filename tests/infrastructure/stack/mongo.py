@@ -31,7 +31,8 @@ from pathlib import Path
 
 import pytest
 
-from homecall.demo.embedded import Child, database, database_answers, free_port
+from homecall.demo.embedded import Child, database, database_answers
+from homecall.demo.ports import free_port
 from tests.infrastructure.stack.java import java, java_compiler, maven_is_there, with_us
 from tests.infrastructure.stack.servers import Container, Server, bind
 from tests.infrastructure.stack.ways import MONGO_IMAGE, mongo_way, setting
