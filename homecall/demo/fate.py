@@ -7,55 +7,77 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal
 
-from homecall.contract.events import JournalEntry
 from homecall.demo.findings import Finding, Window
 from homecall.demo.rules import missing
 from homecall.operations.terminal import counted
 
 Decided = Literal["accepted", "deferred", "refused"]
+Line = tuple[date | str, int]
+"""A place in the register: its day, and the number."""
 
 
-@dataclass
-class Fate:
-    """What is known of one request. ``sent_at`` and ``told_at`` are real seconds, all else is service time."""
+@dataclass(kw_only=True)
+class Known:
+    """What is known of one request, in whatever order it was heard: all that it is judged by."""
 
     request_id: str
     clinic_id: str
     channel: str
-    submitted_at: datetime
-    sent_at: float
-    oral: bool
-    """Its answer is the one given aloud."""
     expected: str = ""
     """What must become of it: accepted, deferred or the code of a refusal. Empty where nobody knows."""
-    told_at: float | None = None
+    withdrawal_sent: bool = False
     first: Decided | None = None
     code: str = ""
     accepted: int = 0
     deferred: int = 0
     refused: int = 0
     cancelled: int = 0
-    opens_at: datetime | None = None
-    due_at: datetime | None = None
-    clock_started_at: datetime | None = None
-    numbers: set[tuple[date, int]] = field(default_factory=set)
-    status: str = ""
+    numbers: set[Line] = field(default_factory=set)
     statuses: dict[int, str] = field(default_factory=dict)
-    entries: dict[int, JournalEntry] = field(default_factory=dict)
+    entries: dict[int, Line | None] = field(default_factory=dict)
+    """By revision, where the register has it; None for a call without a number."""
     answered: bool = False
-    answered_at: datetime | None = None
-    on_time: bool | None = None
-    missed: bool = False
-    withdrawal_sent: bool = False
-    answer_sent: bool = False
-    visit_revision: int = 0
-    window: Window | None = None
-    reported: bool = False
+
+    def decide(self, decided: Decided) -> None:
+        """Count a decision."""
+        setattr(self, decided, getattr(self, decided) + 1)
+        self.first = self.first or decided
+
+    @property
+    def status(self) -> str:
+        """The newest; empty while there is none."""
+        return self.statuses[max(self.statuses)] if self.statuses else ""
 
     @property
     def over(self) -> bool:
         """Answered, or withdrawn before that: nobody waits for an answer any more."""
         return self.answered or bool(self.cancelled)
+
+    @property
+    def became(self) -> str:
+        """In the words of ``expected``; empty until it is decided on."""
+        return self.code if self.first == "refused" else self.first or ""
+
+
+@dataclass(kw_only=True)
+class Fate(Known):
+    """One request of the day as it goes. ``sent_at`` and ``told_at`` are real seconds, all else is service time."""
+
+    submitted_at: datetime
+    sent_at: float
+    oral: bool
+    """Its answer is the one given aloud."""
+    told_at: float | None = None
+    opens_at: datetime | None = None
+    due_at: datetime | None = None
+    clock_started_at: datetime | None = None
+    answered_at: datetime | None = None
+    on_time: bool | None = None
+    missed: bool = False
+    answer_sent: bool = False
+    visit_revision: int = 0
+    window: Window | None = None
+    reported: bool = False
 
     def in_flight(self, now: datetime, roster_at: datetime | None) -> bool:
         """Whether something that was sent, or whose opening has come, has not had its first word yet.
@@ -75,17 +97,12 @@ class Fate:
         return self.status in {"", "registered"}
 
     @property
-    def became(self) -> str:
-        """In the words of ``expected``; empty until it is decided on."""
-        return self.code if self.first == "refused" else self.first or ""
-
-    @property
     def waits(self) -> bool:
         """Whether its clock runs: decided on, and not answered."""
         return bool(self.accepted) and not self.over
 
 
-def judge(fate: Fate) -> Iterable[Finding]:
+def judge(fate: Known) -> Iterable[Finding]:
     """One request: exactly one of accepted, deferred and then accepted or withdrawn, refused; and all it must say."""
     name = f"request {fate.request_id} ({fate.channel}, {fate.clinic_id})"
     if fate.first is None:
@@ -104,7 +121,7 @@ def judge(fate: Fate) -> Iterable[Finding]:
         )
     if fate.cancelled > 1:
         yield Finding("doubled", f"{name} was cancelled {fate.cancelled} times")
-    if fate.withdrawal_sent and not fate.cancelled:
+    if fate.withdrawal_sent and not (fate.cancelled or fate.refused):
         yield Finding("lost", f"the withdrawal of {name}")
     if fate.first == "deferred" and not (fate.accepted or fate.cancelled or fate.refused):
         yield Finding("unanswered", f"{name} was deferred and not taken up")
@@ -113,10 +130,8 @@ def judge(fate: Fate) -> Iterable[Finding]:
     yield from _gaps(name, "statuses", fate.statuses)
     if fate.accepted or fate.refused:
         yield from _gaps(name, "register entries", fate.entries)
-    if fate.accepted and fate.entries:
-        newest = fate.entries[max(fate.entries)]
-        if (newest.register_date, newest.register_number) not in fate.numbers:
-            yield Finding("doubled", f"{name} stands in the register under another number than it was given")
+    if fate.accepted and fate.entries and fate.entries[max(fate.entries)] not in fate.numbers:
+        yield Finding("doubled", f"{name} stands in the register under another number than it was given")
 
 
 def _gaps(name: str, what: str, numbered: Mapping[int, object]) -> Iterable[Finding]:

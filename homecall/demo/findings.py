@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
-from homecall.demo.rules import overloads
+from homecall.demo.rules import overloaded
 
 Kind = Literal["lost", "doubled", "unanswered", "drift"]
 
@@ -68,13 +67,12 @@ class Summary:
 
 def unkept(windows: Iterable[Window]) -> Iterable[Finding]:
     """No doctor has promised more visits in a stretch of time than can be begun there; a line for each who has."""
-    by_doctor: defaultdict[tuple[str, str, date], list[Window]] = defaultdict(list)
-    for each in windows:
-        by_doctor[each.clinic_id, each.doctor_id, each.begins.date()].append(each)
-    for (_, doctor_id, _), promised in by_doctor.items():
-        for found in overloads(((each.begins, each.ends) for each in promised), SHORTEST_VISIT):
-            yield Finding("doubled", f"doctor {doctor_id} has too many visits from {found.begins:%d %B %H:%M} on")
-            break
+    promises = (((each.clinic_id, each.doctor_id, each.begins.date()), each.begins, each.ends) for each in windows)
+    named = set()
+    for day, found in overloaded(promises, lambda _: SHORTEST_VISIT):
+        if day not in named:
+            named.add(day)
+            yield Finding("doubled", f"doctor {day[1]} has too many visits from {found.begins:%d %B %H:%M} on")
 
 
 def dead_letters(expected: Mapping[Place, str], seen: Mapping[Place, str]) -> Iterable[Finding]:

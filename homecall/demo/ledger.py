@@ -43,7 +43,7 @@ from homecall.contract.types import Event
 from homecall.demo.acts import Act
 from homecall.demo.fate import Fate, judge
 from homecall.demo.findings import Finding, Kind, Place, Summary, Window, dead_letters, percentile, unkept
-from homecall.demo.rules import missing
+from homecall.demo.rules import missing, twice
 
 HEARD: tuple[Topic, ...] = (
     INTAKE_EVENTS,
@@ -83,7 +83,7 @@ class Ledger:
         self._active: dict[str, Fate] = {}
         self._rosters: dict[str, datetime] = {}
         self._said: dict[tuple[str, str], bytes] = {}
-        self._pages: dict[tuple[str, date], dict[int, str]] = {}
+        self._pages: dict[tuple[str, date], dict[int, set[str]]] = {}
         self._findings: list[Finding] = []
 
     # ------------------------------------------------------------ what goes in
@@ -97,8 +97,15 @@ class Ledger:
         self.came_in["repeated" if act.repeats else what] += 1
         if act.type == "request.submitted" and act.subject not in self.fates:
             oral = act.clinic_id in self._oral_clinics and act.channel in _SPOKEN
-            fate = Fate(act.subject, act.clinic_id, act.channel, act.at, now, oral, act.expected)
-            self.fates[act.subject] = self._active[act.subject] = fate
+            self.fates[act.subject] = self._active[act.subject] = Fate(
+                request_id=act.subject,
+                clinic_id=act.clinic_id,
+                channel=act.channel,
+                expected=act.expected,
+                submitted_at=act.at,
+                sent_at=now,
+                oral=oral,
+            )
         elif act.type == "roster.published":
             self._rosters[act.clinic_id] = act.at
         elif act.type == "complaint.submitted":
@@ -169,13 +176,11 @@ class Ledger:
             case RequestAccepted():
                 self._accepted(fate, data)
             case RequestDeferred():
-                fate.deferred += 1
-                fate.first = fate.first or "deferred"
+                fate.decide("deferred")
                 fate.opens_at, fate.due_at = data.opens_at, data.due_at
             case RequestRefused():
-                fate.refused += 1
-                fate.first, fate.code = fate.first or "refused", data.code
-                fate.due_at = data.due_at
+                fate.decide("refused")
+                fate.code, fate.due_at = data.code, data.due_at
             case RequestCancelled():
                 fate.cancelled += 1
             case VisitEvent():
@@ -193,16 +198,11 @@ class Ledger:
             fate.missed = True
 
     def _accepted(self, fate: Fate, data: RequestAccepted) -> None:
-        fate.accepted += 1
-        fate.first = fate.first or "accepted"
+        fate.decide("accepted")
         fate.due_at, fate.clock_started_at = data.due_at, data.clock_started_at
         fate.numbers.add((data.register_date, data.register_number))
         page = self._pages.setdefault((data.clinic_id, data.register_date), {})
-        other = page.setdefault(data.register_number, fate.request_id)
-        if other != fate.request_id:
-            self._find(
-                "doubled", f"number {data.register_number} of {data.clinic_id} on {data.register_date} was given twice"
-            )
+        page.setdefault(data.register_number, set()).add(fate.request_id)
 
     def _visit(self, fate: Fate, data: VisitEvent) -> None:
         if data.revision <= fate.visit_revision:
@@ -217,23 +217,22 @@ class Ledger:
         if data.sequence in fate.statuses:
             self._find("doubled", f"two statuses of {fate.request_id} have the sequence {data.sequence}")
         fate.statuses[data.sequence] = data.status
-        if data.sequence == max(fate.statuses):
-            fate.status = data.status
         if fate.told_at is None and data.status in _FIRST_WORD:
             fate.told_at = now
         if data.on_time is not None:
             fate.on_time = data.on_time
         if data.status == "refused" or (data.status in {"scheduled", "completed", "not_completed"} and not fate.oral):
-            self._answered(fate, data.occurred_at)
+            self._answer(fate, data.occurred_at)
 
     def _entry(self, fate: Fate, data: JournalEntry) -> None:
         if data.revision in fate.entries:
             self._find("doubled", f"two register entries of {fate.request_id} have the revision {data.revision}")
-        fate.entries[data.revision] = data
+        number = data.register_number
+        fate.entries[data.revision] = None if number is None else (data.register_date, number)
         if fate.oral and data.answered_at is not None:
-            self._answered(fate, data.answered_at)
+            self._answer(fate, data.answered_at)
 
-    def _answered(self, fate: Fate, moment: datetime) -> None:
+    def _answer(self, fate: Fate, moment: datetime) -> None:
         if not fate.answered:
             fate.answered, fate.answered_at = True, moment
 
@@ -292,6 +291,9 @@ class Ledger:
             found.extend(judge(fate))
         for (clinic_id, day), page in self._pages.items():
             found.extend(Finding("lost", f"{clinic_id} on {day} has no number {number}") for number in missing(page))
+            found.extend(
+                Finding("doubled", f"number {number} of {clinic_id} on {day} was given twice") for number in twice(page)
+            )
         found.extend(unkept(fate.window for fate in self.fates.values() if fate.window is not None))
         for complaint_id, statuses in self.complaints.items():
             expected = self.complaints_expected[complaint_id]

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+Day = TypeVar("Day", bound=Hashable)
+"""A doctor's day, by whatever names it."""
 
 
 class Overload(NamedTuple):
@@ -13,6 +17,17 @@ class Overload(NamedTuple):
     begins: datetime
     ends: datetime
     visits: int
+
+
+def overloaded(
+    promises: Iterable[tuple[Day, datetime, datetime]], visit: Callable[[Day], timedelta]
+) -> Iterator[tuple[Day, Overload]]:
+    """Where a doctor's day has more promises than visits can be begun; ``visit`` is what one takes on that day."""
+    by_day: dict[Day, list[tuple[datetime, datetime]]] = defaultdict(list)
+    for day, begins, ends in promises:
+        by_day[day].append((begins, ends))
+    for day, windows in by_day.items():
+        yield from ((day, each) for each in overloads(windows, visit(day)))
 
 
 def overloads(windows: Iterable[tuple[datetime, datetime]], visit: timedelta) -> Iterator[Overload]:
@@ -27,6 +42,11 @@ def overloads(windows: Iterable[tuple[datetime, datetime]], visit: timedelta) ->
             if begins + count * visit > ends:
                 yield Overload(begins, ends, count + 1)
                 break
+
+
+def twice(holders: Mapping[int, Collection[object]]) -> list[int]:
+    """Which numbers were given more than once, by who holds each."""
+    return sorted(number for number, each in holders.items() if len(each) > 1)
 
 
 def missing(numbers: Iterable[int]) -> list[int]:

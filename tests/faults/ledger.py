@@ -2,7 +2,7 @@
 
 It knows the contract, and nothing of how the services work. It judges raw records at the end, in any order, however
 often each came; the demo's ledger (``homecall.demo.ledger``) follows a day as it goes, and must know at each moment
-what is still to come. What both judge by stands in ``homecall.demo.rules``.
+what is still to come. Both judge a request by ``homecall.demo.fate`` and all else by ``homecall.demo.rules``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from homecall.demo.rules import missing, overloads
+from homecall.demo.fate import Known, judge
+from homecall.demo.rules import missing, overloaded, twice
 from tests.infrastructure.reader import Heard
 
 _TRANSPORT = {"traceparent"}
@@ -29,11 +30,10 @@ _RANK = {
     "not_completed": 4,
 }
 """How far a request has come: a visit that was made is told even after a withdrawal."""
+_DECISIONS = ("request.deferred", "request.refused", "request.accepted", "request.cancelled")
+"""The first that is there says what became of a request at once."""
 _OURS = {
-    "request.accepted",
-    "request.deferred",
-    "request.refused",
-    "request.cancelled",
+    *_DECISIONS,
     "visit.scheduled",
     "visit.rescheduled",
     "visit.unplaced",
@@ -96,11 +96,13 @@ class Ledger:
                 # In another topic, where somebody put it, it is no roster.
                 rosters.append(each)
         self._same_id_same_bytes(by_type, found)
-        numbers = self._decisions(by_type, found)
-        self._register(numbers, found)
+        requests = self._requests(by_type, found)
+        for known in requests.values():
+            for kind, what in judge(known):
+                found[kind].append(what)
+        self._register(requests.values(), found)
         self._visits(by_type, _visit_times(rosters), found)
-        self._statuses(by_type, numbers, found)
-        self._journal(by_type, numbers, found)
+        self._statuses(by_type, found)
         self._complaints(by_type, found)
         return {kind: entries for kind, entries in found.items() if entries}
 
@@ -186,41 +188,37 @@ class Ledger:
                 if seen.setdefault(each.id, said) != said:
                     found["contradiction"].append(f"{each.type} {each.id} was said in two ways")
 
-    def _decisions(
-        self, by_type: Mapping[str, list[Heard]], found: dict[str, list[str]]
-    ) -> dict[str, tuple[str, str, int]]:
-        accepted: dict[str, set[tuple[str, str, int]]] = defaultdict(set)
-        for each in by_type["request.accepted"]:
-            data = each.data
-            accepted[data["request_id"]].add((data["clinic_id"], data["register_date"], data["register_number"]))
-        refused = {each.data["request_id"] for each in by_type["request.refused"]}
-        deferred = {each.data["request_id"] for each in by_type["request.deferred"]}
-        cancelled = {each.data["request_id"] for each in by_type["request.cancelled"]}
-        for request_id in self.sent:
-            numbers = accepted.get(request_id, set())
-            if len(numbers) > 1:
-                found["doubled"].append(f"{request_id} has the numbers {sorted(numbers)}")
-            ends = [bool(numbers), request_id in refused]
-            ends.append(not numbers and request_id in deferred and request_id in cancelled)
-            if sum(ends) == 0:
-                found["lost"].append(f"{request_id} has no decision")
-            elif sum(ends) > 1:
-                found["contradiction"].append(f"{request_id} was both accepted and refused")
-            if request_id in self.withdrawn and request_id not in cancelled and request_id not in refused:
-                found["lost"].append(f"the withdrawal of {request_id} had no effect")
-        for request_id in (accepted.keys() | refused | deferred | cancelled) - self.sent.keys():
-            found["phantom"].append(f"{request_id} was never sent")
-        return {request_id: next(iter(numbers)) for request_id, numbers in accepted.items()}
+    def _requests(self, by_type: Mapping[str, list[Heard]], found: dict[str, list[str]]) -> dict[str, Known]:
+        """What was heard of each request that was sent. What is said again under the same id is one effect."""
+        known = {
+            request_id: Known(
+                request_id=request_id,
+                clinic_id=data.get("clinic_id", ""),
+                channel=data.get("channel", ""),
+                withdrawal_sent=request_id in self.withdrawn,
+            )
+            for request_id, data in self.sent.items()
+        }
+        strangers = set()
+        for event_type in (*_DECISIONS, "status.changed", "journal.entry"):
+            for each in {each.id: each for each in by_type[event_type]}.values():
+                if each.data["request_id"] in known:
+                    _take(known[each.data["request_id"]], each)
+                else:
+                    strangers.add(each.data["request_id"])
+        found["phantom"] += [f"{request_id} was never sent" for request_id in sorted(strangers)]
+        return known
 
-    def _register(self, numbers: Mapping[str, tuple[str, str, int]], found: dict[str, list[str]]) -> None:
-        pages: dict[tuple[str, str], list[int]] = defaultdict(list)
-        for clinic_id, day, number in numbers.values():
-            pages[clinic_id, day].append(number)
-        for page, given in pages.items():
-            if len(set(given)) != len(given):
-                found["doubled"].append(f"the page {page} gave a number twice")
-            if missing(given):
-                found["gap"].append(f"the page {page} does not run from 1 to {max(given)}")
+    def _register(self, requests: Iterable[Known], found: dict[str, list[str]]) -> None:
+        pages: dict[tuple[str, str], dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
+        for each in requests:
+            for day, number in each.numbers:
+                pages[each.clinic_id, str(day)][number].add(each.request_id)
+        for page, holders in pages.items():
+            if twice(holders):
+                found["doubled"].append(f"the page {page} gave {twice(holders)} twice")
+            if missing(holders):
+                found["gap"].append(f"the page {page} does not run from 1 to {max(holders)}")
 
     def _visits(
         self,
@@ -238,24 +236,21 @@ class Ledger:
                     last[data["request_id"]] = (data["revision"], event_type, data)
                 elif data["revision"] == known[0] and (event_type, data) != known[1:]:
                     found["contradiction"].append(f"revision {known[0]} of {data['request_id']} was said in two ways")
-        busy: dict[tuple[str, str, str], list[tuple[datetime, datetime]]] = defaultdict(list)
-        for _, event_type, data in last.values():
-            if event_type in {"visit.scheduled", "visit.rescheduled"}:
-                times = (datetime.fromisoformat(data["arrives_from"]), datetime.fromisoformat(data["arrives_to"]))
-                busy[data["clinic_id"], data["visit_date"], data["doctor"]["doctor_id"]].append(times)
-        for (clinic_id, day, doctor), windows in busy.items():
-            visit = takes.get((clinic_id, day), VISIT)
-            found["clash"] += [
-                f"{doctor} of {clinic_id} has {each.visits} promises from {each.begins:%H:%M} to {each.ends:%H:%M}"
-                for each in overloads(windows, visit)
-            ]
+        promises = [
+            (
+                (data["clinic_id"], data["visit_date"], data["doctor"]["doctor_id"]),
+                datetime.fromisoformat(data["arrives_from"]),
+                datetime.fromisoformat(data["arrives_to"]),
+            )
+            for _, event_type, data in last.values()
+            if event_type in {"visit.scheduled", "visit.rescheduled"}
+        ]
+        found["clash"] += [
+            f"{doctor} of {clinic_id} has {each.visits} promises from {each.begins:%H:%M} to {each.ends:%H:%M}"
+            for (clinic_id, _, doctor), each in overloaded(promises, lambda day: takes.get(day[:2], VISIT))
+        ]
 
-    def _statuses(
-        self,
-        by_type: Mapping[str, list[Heard]],
-        numbers: Mapping[str, tuple[str, str, int]],
-        found: dict[str, list[str]],
-    ) -> None:
+    def _statuses(self, by_type: Mapping[str, list[Heard]], found: dict[str, list[str]]) -> None:
         said: dict[str, dict[int, tuple[str, str]]] = defaultdict(dict)
         for each in by_type["status.changed"]:
             data = each.data
@@ -269,33 +264,9 @@ class Ledger:
             # By sequence, never by offset: what comes late is history; what is numbered later may not stand before.
             if ranks != sorted(ranks):
                 found["gone_back"].append(f"{request_id} went through the statuses {names}")
-            if missing(row):
-                found["gap"].append(f"the statuses of {request_id} are {sorted(row)}")
-        for request_id in self.sent:
-            names = [said[request_id][sequence][1] for sequence in sorted(said[request_id])]
-            if len([name for name in names if name in {"scheduled", "registered", "refused", "withdrawn"}]) != len(
-                {name for name in names if name in {"scheduled", "registered", "refused", "withdrawn"}}
-            ):
+            once = [name for name in names if name in {"scheduled", "registered", "refused", "withdrawn"}]
+            if len(once) != len(set(once)):
                 found["doubled"].append(f"{request_id} has the statuses {names}")
-            if request_id in numbers and request_id not in self.withdrawn and "scheduled" not in names:
-                found["unanswered"].append(f"{request_id} has the statuses {names}")
-            if not names:
-                found["unanswered"].append(f"{request_id} has no status")
-
-    def _journal(
-        self,
-        by_type: Mapping[str, list[Heard]],
-        numbers: Mapping[str, tuple[str, str, int]],
-        found: dict[str, list[str]],
-    ) -> None:
-        last: dict[str, tuple[int, int | None]] = {}
-        for each in by_type["journal.entry"]:
-            data = each.data
-            entry = (data["revision"], data.get("register_number"))
-            last[data["request_id"]] = max(last.get(data["request_id"], (0, None)), entry, key=lambda one: one[0])
-        for request_id, (_, _, number) in numbers.items():
-            if last.get(request_id, (0, None))[1] != number:
-                found["lost"].append(f"the register has no entry {number} for {request_id}")
 
     def _complaints(self, by_type: Mapping[str, list[Heard]], found: dict[str, list[str]]) -> None:
         said: dict[str, dict[int, tuple[str, str]]] = defaultdict(dict)
@@ -316,19 +287,40 @@ class Ledger:
             if len(given) > 1:
                 found["doubled"].append(f"complaint {place} has the incoming numbers {sorted(given)}")
         for page, holders in pages.items():
-            for number, named in holders.items():
-                if len(named) > 1:
-                    found["doubled"].append(f"{page} gave the incoming number {number} to {sorted(named)}")
+            for number in twice(holders):
+                found["doubled"].append(f"{page} gave the incoming number {number} to {sorted(holders[number])}")
             if missing(holders):
                 found["gap"].append(f"the incoming numbers of {page} do not run from 1 to {max(holders)}")
+        for complaint_id, row in said.items():
+            if missing(row):
+                found["gap"].append(f"the statuses of complaint {complaint_id} are {sorted(row)}")
         for complaint_id, (_, expected) in self.complaints.items():
             names = [said[complaint_id][sequence][1] for sequence in sorted(said[complaint_id])]
             if names != expected:
                 found["lost"].append(f"complaint {complaint_id} has the statuses {names}, not {expected}")
-            if missing(said[complaint_id]):
-                found["gap"].append(f"the statuses of complaint {complaint_id} are {sorted(said[complaint_id])}")
         for complaint_id in said.keys() - self.complaints.keys() if self.complaints else ():
             found["phantom"].append(f"complaint {complaint_id} was never sent")
+
+
+def _take(known: Known, event: Heard) -> None:
+    """Note what an event says of its request; two events are two effects."""
+    data = event.data
+    match event.type:
+        case "request.accepted":
+            known.decide("accepted")
+            known.numbers.add((data["register_date"], data["register_number"]))
+        case "request.deferred":
+            known.decide("deferred")
+        case "request.refused":
+            known.decide("refused")
+        case "request.cancelled":
+            known.cancelled += 1
+        case "status.changed":
+            known.statuses[data["sequence"]] = data["status"]
+            known.answered |= data["status"] in {"scheduled", "refused"}
+        case "journal.entry":
+            number = data.get("register_number")
+            known.entries[data["revision"]] = None if number is None else (data["register_date"], number)
 
 
 def _visit_times(rosters: Iterable[Heard]) -> dict[tuple[str, str], timedelta]:

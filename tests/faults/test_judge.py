@@ -53,7 +53,7 @@ def a_day(request: dict[str, Any], number: int = 1) -> list[Heard]:
         event("visit.scheduled", about(request, revision=1, **visit)),
         event("status.changed", about(request, sequence=1, status="registered")),
         event("status.changed", about(request, sequence=2, status="scheduled")),
-        event("journal.entry", about(request, revision=1, register_number=number)),
+        event("journal.entry", about(request, revision=1, register_date="2026-11-23", register_number=number)),
     ]
 
 
