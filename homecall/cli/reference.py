@@ -112,7 +112,6 @@ code generators make types of it (tested with Modelina and json-schema-to-typesc
 
 
 def page() -> str:
-    """The whole page, in Markdown."""
     parts = (_topics(), _events(), _settings(), _metrics(), _codes())
     return "\n".join([_HEAD, *(line for part in parts for line in part)])
 

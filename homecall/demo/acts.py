@@ -106,5 +106,4 @@ def data_of(act: Act) -> dict[str, Any]:
 
 
 def uuid_of(chance: random.Random) -> UUID:
-    """The next id."""
     return UUID(int=chance.getrandbits(128), version=4)

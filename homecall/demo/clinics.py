@@ -77,11 +77,9 @@ class Clinics:
         self.streets = {each.clinic_id: each.streets for each in _CLINICS}
 
     def open_at(self, moment: datetime) -> list[str]:
-        """Those that accept calls then."""
         return [key for key in self.calendars if self.accepts(key, moment)]
 
     def accepts(self, clinic_id: str, moment: datetime) -> bool:
-        """Whether the clinic accepts calls then."""
         return self.calendars[clinic_id].day_of(moment).accepts(moment)
 
     def _published(self, clinic: _Clinic) -> ClinicPublished:

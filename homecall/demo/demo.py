@@ -19,7 +19,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -45,7 +45,7 @@ from homecall.operations.reconcile.stores import Asked, stores_of
 from homecall.operations.serve import build
 from homecall.operations.terminal import counted
 from homecall.runtime.clock import SteppedClock
-from homecall.runtime.kafka.consuming import ISOLATION
+from homecall.runtime.kafka.consuming import consumer_options
 from homecall.runtime.kafka.global_table import record_of
 from homecall.runtime.logs import set_up_logs
 from homecall.runtime.service import Service
@@ -162,7 +162,7 @@ async def _play(plan: Plan, stack: Stack, settings: Settings, console: Console) 
         clock.step_to(STARTS_AT)
         with screen_for(console, ledger, total=len(plan.expected)) as screen:
             day = _Day(plan, ledger, clock, services, outside, screen)
-            async with _listening(stack, day), _following(outside, screen):
+            async with _listening(settings, day), _beside(_follow(outside, screen)):
                 await day.play()
             for each in await _reconciled(settings):
                 ledger.drifted(each.line)
@@ -183,7 +183,6 @@ async def _reconciled(settings: Settings) -> Sequence[Difference]:
 
 @asynccontextmanager
 async def _serving(settings: Settings, clock: SteppedClock) -> AsyncIterator[Sequence[Service]]:
-    """The four services, ready."""
     services = [build(name, settings, clock) for name in SERVICES]
     try:
         end = time.perf_counter() + _READY_SECONDS
@@ -199,16 +198,9 @@ async def _serving(settings: Settings, clock: SteppedClock) -> AsyncIterator[Seq
 
 
 @asynccontextmanager
-async def _listening(stack: Stack, day: _Day) -> AsyncIterator[None]:
+async def _listening(settings: Settings, day: _Day) -> AsyncIterator[None]:
     """Let the day hear every topic that the ledger judges by, from its beginning and without a group."""
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=stack.bootstrap,
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        isolation_level=ISOLATION,
-        fetch_max_wait_ms=_FETCH_MS,
-    )
+    consumer = AIOKafkaConsumer(**consumer_options(settings, "homecall-demo"), fetch_max_wait_ms=_FETCH_MS)
     await consumer.start()
 
     async def listen() -> None:
@@ -219,31 +211,28 @@ async def _listening(stack: Stack, day: _Day) -> AsyncIterator[None]:
 
     try:
         consumer.assign([TopicPartition(topic.name, number) for topic in HEARD for number in range(topic.partitions)])
-        listening = asyncio.create_task(listen(), name="ledger")
-        try:
+        async with _beside(listen()):
             yield
-        finally:
-            listening.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await listening
     finally:
         await consumer.stop()
 
 
-@asynccontextmanager
-async def _following(outside: Homecall, screen: Screen) -> AsyncIterator[None]:
+async def _follow(outside: Homecall, screen: Screen) -> None:
     """Let the screen show what the portal reads: each status once, in order."""
+    async for status in outside.statuses(from_beginning=True):
+        screen.answer(StatusChanged.model_validate(status.data))
 
-    async def follow() -> None:
-        async for status in outside.statuses(from_beginning=True):
-            screen.answer(StatusChanged.model_validate(status.data))
 
-    following = asyncio.create_task(follow(), name="portal")
+@asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Have it done meanwhile, and ended in the end."""
+    task = asyncio.create_task(work)
     try:
         yield
     finally:
-        following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
 
 class _Day:

@@ -8,9 +8,8 @@ Not for production. What they cannot do, found by trying:
 - The broker keeps its log in memory: an end of the process is an end of the data. A partition keeps its newest 5 MiB;
   a consumer that falls further behind loses what is older without an error, so a publisher of many records has to wait
   for the consumers. Nothing is compacted.
-- It has no admin API. Topics are made at the start, with their partitions (`embedded_stack(topics=…)`), or appear
-  with 4 partitions when a client asks for them (`touch_topics`).
-- A topic that nobody made is made by the first producer that asks for it: a wrong name goes unnoticed.
+- It has no admin API. Topics are made at the start, with their partitions (`embedded_stack(topics=…)`), or with 4
+  partitions by the first client that asks for them: a wrong name goes unnoticed.
 - A group has one member; any number of groups, and of consumers without a group, work side by side. Who joins a
   group that had a member before waits for the session timeout less 1 s.
 - A record's key, headers and timestamp come back as sent, but the answer to a producer carries a made-up timestamp.
@@ -36,19 +35,6 @@ from pathlib import Path
 from typing import IO, Any
 
 from homecall.demo.ports import free_port
-
-__all__ = [
-    "Child",
-    "DidNotStartError",
-    "NotInstalledError",
-    "Stack",
-    "database",
-    "database_answers",
-    "embedded_broker",
-    "embedded_stack",
-    "touch_topics",
-    "until",
-]
 
 _THIS = "homecall.demo.embedded"
 
@@ -117,11 +103,9 @@ class Child:
         self._end(signal.SIGTERM, patience)
 
     def kill(self) -> None:
-        """End it as a crash would (SIGKILL)."""
         self._end(signal.SIGKILL, patience=15.0)
 
     def restart(self) -> None:
-        """Stop and start: the same command, so the same port and the same data directory."""
         self.stop()
         self.start()
 
@@ -130,7 +114,6 @@ class Child:
         os.killpg(self.pid, signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let it go on after `pause`."""
         os.killpg(self.pid, signal.SIGCONT)
 
     def _end(self, how: signal.Signals, patience: float) -> None:
@@ -212,23 +195,6 @@ def database(directory: Path) -> tuple[Child, str]:
     return Child("the embedded database", command, directory / "database.log", ready=lambda: database_answers(url)), url
 
 
-def touch_topics(bootstrap: str, names: Iterable[str], patience: float = 10.0) -> dict[str, int]:
-    """Make topics appear on a broker that makes them when asked for; return how many partitions each has.
-
-    For the embedded broker, which has no admin API. A topic that is there is left as it is. Raises TimeoutError when
-    the broker does not answer within ``patience`` seconds.
-    """
-    _require("confluent_kafka")
-    from confluent_kafka import KafkaException
-    from confluent_kafka.admin import AdminClient
-
-    client = AdminClient({"bootstrap.servers": bootstrap})
-    try:
-        return {name: len(client.list_topics(name, timeout=patience).topics[name].partitions) for name in names}
-    except KafkaException as error:
-        raise TimeoutError(f"no topics from the broker at {bootstrap}: {error.args[0].str()}") from error
-
-
 def _require(*modules: str) -> None:
     if any(importlib.util.find_spec(module) is None for module in modules):
         raise NotInstalledError("the embedded broker and database are not installed: pip install 'homecall[embedded]'")
@@ -262,6 +228,10 @@ def _end_with(parent: IO[bytes]) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+class _Pointer(ctypes.c_void_p):
+    """A pointer that stays one: ctypes turns a plain ``c_void_p`` into an int, and an int into 32 bits."""
+
+
 def _run_broker(address_file: Path, topics: Iterable[tuple[str, int]]) -> None:
     """Run the mock cluster until SIGTERM; write its address to the file once it listens.
 
@@ -271,50 +241,30 @@ def _run_broker(address_file: Path, topics: Iterable[tuple[str, int]]) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # before any thread is there to get it
     from confluent_kafka import cimpl
 
-    librdkafka = ctypes.CDLL(cimpl.__file__)  # symbols are looked up in what the module is linked with, too
-    pointer = ctypes.c_void_p
-    new_conf = _function(librdkafka.rd_kafka_conf_new, pointer)
-    set_conf = _function(
-        librdkafka.rd_kafka_conf_set,
-        ctypes.c_int,
-        pointer,
-        ctypes.c_char_p,
-        ctypes.c_char_p,
-        ctypes.c_char_p,
-        ctypes.c_size_t,
-    )
-    new_client = _function(librdkafka.rd_kafka_new, pointer, ctypes.c_int, pointer, ctypes.c_char_p, ctypes.c_size_t)
-    new_cluster = _function(librdkafka.rd_kafka_mock_cluster_new, pointer, pointer, ctypes.c_int)
-    bootstraps = _function(librdkafka.rd_kafka_mock_cluster_bootstraps, ctypes.c_char_p, pointer)
-    rebalance_delay = _function(
-        librdkafka.rd_kafka_mock_group_initial_rebalance_delay_ms, None, pointer, ctypes.c_int32
-    )
-    create_topic = _function(
-        librdkafka.rd_kafka_mock_topic_create, ctypes.c_int, pointer, ctypes.c_char_p, ctypes.c_int, ctypes.c_int
-    )
+    # Symbols are looked up in what the module is linked with, too; without its type a result would be an int.
+    rd: Any = ctypes.CDLL(cimpl.__file__)
+    for function in (rd.rd_kafka_conf_new, rd.rd_kafka_new, rd.rd_kafka_mock_cluster_new):
+        function.restype = _Pointer
+    rd.rd_kafka_mock_cluster_bootstraps.restype = ctypes.c_char_p
 
     problem = ctypes.create_string_buffer(512)
-    conf = new_conf()
-    set_conf(conf, b"log_level", b"4", problem, len(problem))
+    size = ctypes.c_size_t(len(problem))
+    conf = rd.rd_kafka_conf_new()
+    rd.rd_kafka_conf_set(conf, b"log_level", b"4", problem, size)
     producer = 0  # RD_KAFKA_PRODUCER: the cluster needs some client to live in
-    cluster = new_cluster(new_client(producer, conf, problem, len(problem)), 1)
+    cluster = rd.rd_kafka_mock_cluster_new(rd.rd_kafka_new(producer, conf, problem, size), 1)
     if not cluster:
         raise SystemExit(f"librdkafka made no mock cluster: {problem.value.decode()}")
-    rebalance_delay(cluster, 0)
+    rd.rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, 0)
     for topic, partitions in topics:
-        if create_topic(cluster, topic.encode(), partitions, 1) != 0:
+        if rd.rd_kafka_mock_topic_create(cluster, topic.encode(), partitions, 1) != 0:
             raise SystemExit(f"librdkafka made no topic {topic} with {partitions} partitions")
     _end_with(sys.stdin.buffer)
     unseen = address_file.with_suffix(".new")
-    unseen.write_bytes(bootstraps(cluster))
+    unseen.write_bytes(rd.rd_kafka_mock_cluster_bootstraps(cluster))
     unseen.replace(address_file)
     signal.sigwait({signal.SIGTERM})
     os._exit(0)  # nothing is to be kept, and librdkafka's threads would make the interpreter wait
-
-
-def _function(function: Any, result: Any, *arguments: Any) -> Any:
-    function.restype, function.argtypes = result, list(arguments)
-    return function
 
 
 def _run_database(directory: Path, port: int) -> None:

@@ -39,7 +39,6 @@ class Known:
     answered: bool = False
 
     def decide(self, decided: Decided) -> None:
-        """Count a decision."""
         setattr(self, decided, getattr(self, decided) + 1)
         self.first = self.first or decided
 

@@ -56,13 +56,7 @@ class Summary:
     """Differences between the services' stores."""
 
     def as_dict(self) -> dict[str, int | float | None]:
-        """As ``--json`` prints it."""
         return asdict(self)
-
-    @property
-    def good(self) -> bool:
-        """Nothing lost, doubled or unanswered, and the stores agree."""
-        return not (self.lost or self.doubled or self.unanswered or self.drift)
 
 
 def unkept(windows: Iterable[Window]) -> Iterable[Finding]:

@@ -285,7 +285,6 @@ class Ledger:
         self._findings.append(Finding(kind, what))
 
     def findings(self) -> list[Finding]:
-        """Everything that is wrong by now."""
         found = list(self._findings)
         for fate in self.fates.values():
             found.extend(judge(fate))
@@ -305,7 +304,6 @@ class Ledger:
         return found
 
     def summary(self, seconds: float) -> Summary:
-        """The outcome after so many real seconds."""
         fates = list(self.fates.values())
         first = Counter(fate.first for fate in fates)
         kinds = Counter(finding.kind for finding in self.findings())

@@ -36,7 +36,6 @@ class People:
         return patient
 
     def name(self) -> str:
-        """Family name and first name."""
         family = self._chance.choice(_FAMILY)
         if self._chance.random() < 0.5:
             return f"{family} {self._chance.choice(_MEN)}"

@@ -140,7 +140,6 @@ def minutes(span: timedelta | None) -> str:
 
 
 def service_time(now: datetime) -> str:
-    """The service clock, as it is shown."""
     return f"{now.astimezone(ZONE):%a %d %b %H:%M}"
 
 
@@ -171,7 +170,6 @@ class LiveScreen:
             self._answers.append(answer_text(status, "ru" if self._told % 2 else "kk"))
 
     def frame(self, now: datetime, doing: str = "") -> RenderableType:
-        """The whole screen at one moment."""
         size = self._live.console.size
         small = size.width < _WIDE or size.height < _HIGH
         answers = [self._answers[-1]] if small and self._answers else list(self._answers)
@@ -296,7 +294,6 @@ def _slowest(ledger: Ledger, now: datetime, shown: int) -> RenderableType:
 
 
 def answer_text(status: StatusChanged, language: Language) -> Text:
-    """One line or two of what an applicant reads, with what it is about."""
     styles = {"refused": "magenta", "deferred": "blue", "delayed": "red", "withdrawn": "dim"}
     told: str = getattr(status.text, language)
     return Text.assemble(

@@ -16,7 +16,6 @@ _FINDINGS_SHOWN: Final = 20
 
 
 def show_summary(console: Console, summary: Summary, ledger: Ledger) -> None:
-    """The outcome, as a table."""
     table = Table(title="The day's account", title_justify="left", title_style="bold", show_header=False, box=None)
     table.add_column()
     table.add_column(justify="right")
@@ -29,7 +28,6 @@ def show_summary(console: Console, summary: Summary, ledger: Ledger) -> None:
 
 
 def _rows(summary: Summary, ledger: Ledger) -> Sequence[tuple[str, object, str]]:
-    """What, how many, and a note."""
     slow = {channel: minutes(slowest_answer(ledger, channel)) for channel in CHANNELS}
     unsigned = sum(fate.code == "signature_invalid" for fate in ledger.fates.values())
     turned_away = sum("refused" in statuses for statuses in ledger.complaints.values())
@@ -73,7 +71,6 @@ def _rows(summary: Summary, ledger: Ledger) -> Sequence[tuple[str, object, str]]
 
 
 def show_findings(console: Console, findings: Sequence[Finding]) -> None:
-    """What is wrong, a line each."""
     for kind, what in findings[:_FINDINGS_SHOWN]:
         console.print(f"{kind}: {what}", style="red", markup=False, soft_wrap=True)
     if len(findings) > _FINDINGS_SHOWN:

@@ -44,7 +44,6 @@ def register_fonts() -> None:
 
 @cache
 def glyphs(font: str) -> frozenset[int]:
-    """The characters that the font can draw."""
     register_fonts()
     return frozenset(pdfmetrics.getFont(font).face.charToGlyph)
 
@@ -57,7 +56,6 @@ def drawable(text: str, font: str) -> str:
 
 @lru_cache(maxsize=65536)
 def width_of(text: str, font: str, size: float) -> float:
-    """How wide the text is on one line."""
     return float(pdfmetrics.stringWidth(text, font, size))
 
 
@@ -154,11 +152,9 @@ class Running(Flowable):  # type: ignore[misc]  # reportlab ships no types
         self._text = text
 
     def wrap(self, *_: float) -> tuple[float, float]:
-        """Nothing high, nothing wide."""
         return 0.0, 0.0
 
     def draw(self) -> None:
-        """Remember it on the canvas."""
         self.canv.homecall_running = (self._text, self.canv.getPageNumber())
 
 

@@ -63,7 +63,6 @@ def acl_arguments(user: User) -> Iterator[list[str]]:
 
 
 def quota_arguments(name: str, quota: Quota) -> list[str]:
-    """The arguments of ``kafka-configs.sh`` for a user's quota."""
     config = ",".join(f"{key}={value}" for key, value in asdict(quota).items())
     return ["--entity-type", "users", "--entity-name", name, "--add-config", config]
 

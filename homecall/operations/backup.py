@@ -93,12 +93,10 @@ class _Writer:
         self._put(bson.encode(head | {"release": contents.release}))
 
     def add(self, service: str, collection: str, docs: Sequence[RawBSONDocument]) -> None:
-        """Documents of a collection."""
         self._seal({"service": service, "collection": collection, "docs": list(docs)})
         self._contents.counts[f"{service}.{collection}"] += len(docs)
 
     def end(self) -> None:
-        """All is there."""
         self._seal({"end": True, "counts": dict(self._contents.counts), "offsets": bson.encode(_flat(self._contents))})
         self._contents.sha256 = self._hash.hexdigest()
 

@@ -28,7 +28,6 @@ REPOSITORIES: Final[Mapping[str, Callable[[Database], Repository[Any]]]] = {
 
 @asynccontextmanager
 async def database_of(asked: Settings, service: str) -> AsyncIterator[Database]:
-    """A service's database; closed in the end."""
     database = Database(asked.mongo_url, f"{asked.mongo_prefix}_{service}")
     try:
         yield database

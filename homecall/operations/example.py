@@ -73,12 +73,10 @@ class Wanted:
 
     @property
     def local(self) -> datetime:
-        """Now, by the clinic's clocks."""
         return self.now.astimezone(self.zone).replace(microsecond=0)
 
     @property
     def at(self) -> str:
-        """Now, as an event states it."""
         return self.local.isoformat()
 
     @property
@@ -265,12 +263,10 @@ class Kind:
 
 
 def _to_call(event_type: str, **fields: Any) -> Kind:
-    """What happens to a request, at this moment."""
     return Kind(event_type, lambda wanted: wanted.about | {"at": wanted.at} | fields, "request")
 
 
 def _to_complaint(event_type: str, **fields: Any) -> Kind:
-    """What happens to a complaint, at this moment."""
     return Kind(event_type, lambda wanted: wanted.about_complaint | fields, "complaint")
 
 

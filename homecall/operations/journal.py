@@ -56,7 +56,6 @@ def journal(clinic_id: str, on: str, *, form: PageFormat, language: PageLanguage
 
 
 def written(register: Register, form: PageFormat, language: PageLanguage) -> bytes:
-    """The page as a file of that format."""
     # What draws is imported where it is asked for: the others need none of it.
     if form == "csv":
         from homecall.documents.register import as_csv

@@ -35,8 +35,6 @@ _CLIENT_ID = "homecall-command"
 
 @dataclass(frozen=True)
 class Message:
-    """A record to be sent."""
-
     topic: str
     key: bytes | None
     value: bytes | None
@@ -52,7 +50,6 @@ class Sent:
 
 
 def topic_named(name: str) -> Topic:
-    """A topic of the contract by its full or its short name."""
     try:
         return find(name)
     except KeyError:
@@ -132,7 +129,6 @@ async def reading(
 
 
 def group_of(service: str) -> str:
-    """The consumer group that a service's replicas share."""
     return f"homecall-{service}"
 
 

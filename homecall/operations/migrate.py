@@ -54,7 +54,6 @@ class Found:
 
     @property
     def wanting(self) -> int:
-        """How much is left to be done."""
         return len(self.indexes_missing) + sum(not each.finished for each in self.migrations) + len(self.breaking)
 
 

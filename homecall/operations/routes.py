@@ -37,7 +37,6 @@ def routes(clinic_id: str, on: str, *, form: RouteFormat, language: PageLanguage
 
 
 def written(day: DayRoutes, form: RouteFormat, language: PageLanguage) -> bytes:
-    """The lists as a file of that format."""
     # What draws is imported where it is asked for: the others need none of it.
     if form == "html":
         from homecall.documents.routes import as_html as routes_html

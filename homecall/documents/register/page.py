@@ -88,12 +88,10 @@ def clinic_name(register: Register, language: PageLanguage) -> str:
 
 
 def reasons(entry: JournalEntry, language: PageLanguage) -> list[str]:
-    """The reasons for the call in words."""
     return [clean(coded(words.REASON_WORDS, code, language)) for code in entry.reasons or ()]
 
 
 def flags(entry: JournalEntry, language: PageLanguage) -> list[str]:
-    """What was noticed about the call, in words."""
     return [clean(coded(words.FLAG_WORDS, flag, language)) for flag in entry.flags]
 
 

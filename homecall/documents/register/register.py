@@ -59,7 +59,6 @@ class Register:
 
     @property
     def numbers(self) -> list[int]:
-        """The numbers of the accepted calls, in order."""
         return [call.entry.register_number for call in self.accepted if call.entry.register_number is not None]
 
     @property

@@ -32,7 +32,6 @@ _COLUMNS: Final[Mapping[Text, Callable[[Route, Stop, PageLanguage], str]]] = {
 
 
 def as_csv(day: DayRoutes, language: PageLanguage) -> bytes:
-    """A row for each visit."""
     head = (said(each, language) for each in _COLUMNS)
     visits = ((route, stop) for route in day.routes for stop in route.stops)
     return written(head, ([cell(route, stop, language) for cell in _COLUMNS.values()] for route, stop in visits))

@@ -39,7 +39,6 @@ class Drawn:
 
     @property
     def distance(self) -> Text:
-        """The length of the scale bar in words."""
         return DISTANCE.fill(km=spoken.number(self.km))
 
     def moved(self) -> Iterator[tuple[Point, Point]]:

@@ -210,12 +210,10 @@ def _age(patient: Mapping[str, Any], on: date) -> int | None:
 
 
 def heading(route: Route, language: PageLanguage) -> str:
-    """The doctor and the specialty."""
     return f"{clean(route.full_name)}, {coded(words.SPECIALTIES, route.specialty, language)}"
 
 
 def summary(route: Route, language: PageLanguage) -> str:
-    """Shift, number of visits, and since when the doctor is away."""
     parts = []
     if route.shift is not None:
         parts.append(said(SHIFT.fill(window=spoken.window(*route.shift)), language))
@@ -247,7 +245,6 @@ def _lines(*texts: str) -> tuple[str, ...]:
 
 
 def waiting_line(call: Who, language: PageLanguage) -> str:
-    """A call without a place, on one line."""
     why = ", ".join(reasons(call, language))
     return "; ".join(_lines(clean(call.patient) or NOTHING, address(call.address, language), why))
 
@@ -264,7 +261,6 @@ def running(day: DayRoutes, route: Route | None, language: PageLanguage) -> str:
 
 
 def title_of(day: DayRoutes, language: PageLanguage) -> str:
-    """The page's title, with the clinic and the day."""
     return f"{said(TITLE, language)}: {day.named(language)}, {short_day(day.day)}"
 
 
@@ -275,7 +271,6 @@ def _age_line(who: Who, language: PageLanguage) -> str:
 
 
 def reasons(who: Who, language: PageLanguage) -> list[str]:
-    """The reasons for the call in words."""
     return [clean(coded(words.REASON_WORDS, code, language)) for code in who.reasons]
 
 

@@ -29,8 +29,6 @@ _DAYS_BACK: Final = timedelta(days=7)
 
 @dataclass
 class Total:
-    """What a whole run found."""
-
     clinics: set[str] = field(default_factory=set)
     counts: Counts = field(default_factory=Counts)
     drift: dict[str, int] = field(default_factory=lambda: dict.fromkeys(WAYS_OUT, 0))

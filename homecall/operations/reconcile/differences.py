@@ -65,12 +65,10 @@ class Difference:
 
     @property
     def line(self) -> str:
-        """For an operator to read."""
         of = self.request_id or f"register of {self.date}"
         return f"{self.clinic_id} {self.date} {of}: {self.kind} in {self.store}: {self.detail}: {self.way_out}"
 
     def as_dict(self) -> dict[str, Any]:
-        """As ``--json`` prints it."""
         return asdict(self) | {"way_out": self.way_out}
 
 
@@ -112,7 +110,6 @@ class Judged:
     differences: tuple[Difference, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """As ``--json`` prints it: counts alone."""
         return {
             "clinic_id": self.clinic_id,
             "date": self.date,

@@ -100,7 +100,6 @@ class Reading:
         return min(heads, key=_order, default=None)
 
     async def next(self) -> Record | None:
-        """Take it."""
         record = await self.peek()
         if record is not None:
             self._heads[record.topic, record.partition].popleft()

@@ -233,5 +233,4 @@ class Replay:
         self._done.silent = self._published.silent()
 
     def next_to_read(self, ends: Mapping[Place, int]) -> dict[Place, int]:
-        """Where the group is to go on."""
         return {place: self._left.get(place, end) for place, end in ends.items()}

@@ -113,7 +113,6 @@ def test_an_answered_request_leaves_nothing_to_find() -> None:
     assert played.found == []
     assert played.ledger.complete(NINE)
     summary = played.ledger.summary(1.0)
-    assert summary.good
     assert (summary.requests, summary.accepted, summary.answered, summary.on_time, summary.missed) == (1, 1, 1, 1, 0)
 
 
@@ -272,7 +271,6 @@ def test_each_wrong_is_found(wrong: Callable[[Played], None], finding: str) -> N
     wrong(played)
     before, _, after = finding.partition("*")
     assert any(line.startswith(before) and after in line for line in played.found), played.found
-    assert not played.ledger.summary(1.0).good
 
 
 def test_what_becomes_what_it_must_leaves_nothing_to_find() -> None:
