@@ -79,25 +79,20 @@ class Complaints:
         self._senders = senders or Senders(None)
 
     def target(self, event: Incoming) -> str | None:
-        """The complaint that an event is about."""
         return event.subject
 
     def takes_broken(self, event: Incoming) -> bool:
-        """A complaint that breaks its schema is refused, and its sender hears why."""
         return event.type == ComplaintSubmitted.TYPE
 
     def pending(self, state: ComplaintState) -> bool:
-        """Whether it waits for its number."""
         return awaits_number(state)
 
     def decide(
         self, state: ComplaintState | None, event: Incoming, facts: Loaded, now: datetime
     ) -> Decision[ComplaintState]:
-        """What an event leads to."""
         return decisions.decide(state, event, self._facts(event, facts), now)
 
     def due(self, state: ComplaintState, facts: Loaded, now: datetime) -> Decision[ComplaintState]:
-        """What the passing of a timer leads to."""
         return timers.due(state, self._facts_of_timer(state, facts), now)
 
     def _facts(self, event: Incoming, loaded: Loaded) -> Facts:
@@ -173,12 +168,13 @@ class ComplaintEngine(Engine[ComplaintState, Loaded]):
         return replace(await self._checked(list(reopened.values())), reopened=reopened, calls=calls)
 
     async def _checked(self, events: Sequence[Incoming]) -> Loaded:
-        checked = await signatures.check(self._verifier, events, judge_record_time=self._complaints.judge_record_time)
+        found = await signatures.check(self._verifier, events, judge_record_time=self._complaints.judge_record_time)
         unchecked = {
             each.causation_id: Sealed(cause=each.causation_id, record=self.parking.keep(each.subject, each))
-            for each in checked.unchecked
+            for each in events
+            if each.causation_id in found and found[each.causation_id] is None
         }
-        return Loaded(checked.bad, unchecked)
+        return Loaded({name: wrong for name, wrong in found.items() if wrong is not None}, unchecked)
 
     def _reopened(self, state: ComplaintState) -> Incoming | None:
         """The event of a held complaint, as it came; None where it cannot be opened."""
@@ -241,20 +237,16 @@ class Timelines:
         return event.subject
 
     def takes_broken(self, _: Incoming) -> bool:
-        """What breaks its schema is a dead letter."""
         return False
 
     def pending(self, _: CallTimeline) -> bool:
-        """Nothing is awaited."""
         return False
 
     def due(self, state: CallTimeline, facts: None, now: datetime) -> Decision[CallTimeline]:
-        """Nothing is due."""
         del state, facts, now
         return Decision()
 
     def decide(self, state: CallTimeline | None, event: Incoming, facts: None, now: datetime) -> Decision[CallTimeline]:
-        """Keep the line of an event; one that was heard before never comes here."""
         del facts
         return call_timeline.decide(state, event, self._index, now)
 
@@ -267,11 +259,10 @@ class ComplaintsAndCalls:
         self._calls = calls
 
     async def handle(self, batch: Sequence[Incoming], now: datetime) -> BatchResult:
-        """Decide and store a batch."""
-        ours = [index for index, event in enumerate(batch) if event.record.topic == topics.COMPLAINTS_IN.name]
-        theirs = [index for index, event in enumerate(batch) if event.record.topic != topics.COMPLAINTS_IN.name]
+        ours = {index for index, event in enumerate(batch) if event.record.topic == topics.COMPLAINTS_IN.name}
+        theirs = [index for index in range(len(batch)) if index not in ours]
         handled = BatchResult()
-        for engine, places in ((self._calls, theirs), (self._complaints, ours)):
+        for engine, places in ((self._calls, theirs), (self._complaints, sorted(ours))):
             if places:
                 handled.take(await engine.handle([batch[index] for index in places], now), places)
         return handled

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Final
 
 from homecall.contract.envelope import Incoming
@@ -22,34 +21,25 @@ EXPIRED_UNCHECKED: Final = FieldError(
 """What is wrong with a signature that no later check can tell about (R24)."""
 
 
-@dataclass(frozen=True)
-class Checked:
-    """What came of a check: by causation id, what is wrong; and the events that cannot be checked now."""
+async def check(
+    verifier: Verifier, events: Sequence[Incoming], *, judge_record_time: bool
+) -> dict[str, FieldError | None]:
+    """By causation id, what is wrong with the signatures of complaints from the portal, checked in one call.
 
-    bad: Mapping[str, FieldError] = field(default_factory=dict)
-    unchecked: Sequence[Incoming] = ()
-
-
-async def check(verifier: Verifier, events: Sequence[Incoming], *, judge_record_time: bool) -> Checked:
-    """Check the signatures of those events that are complaints from the portal, in one call."""
+    None where that cannot be checked now; those that are sound are left out.
+    """
     signed = {event.causation_id: each for event in events if (each := _signed(event, judge_record_time)) is not None}
-    if not signed:
-        return Checked()
-    verdicts = dict(zip(signed, await verifier.verify(list(signed.values())), strict=True))
-    bad: dict[str, FieldError] = {}
-    reasons: dict[str, str] = {}
-    for causation_id, verdict in verdicts.items():
+    verdicts = await verifier.verify(list(signed.values())) if signed else []
+    found: dict[str, FieldError | None] = {}
+    for causation_id, verdict in zip(signed, verdicts, strict=True):
         if isinstance(verdict, Invalid):
-            bad[causation_id] = FieldError(path=verdict.path, message=f"{verdict.check}: {verdict.message}")
-        elif isinstance(verdict, Unavailable) and verdict.for_good:
-            bad[causation_id] = EXPIRED_UNCHECKED
+            found[causation_id] = FieldError(path=verdict.path, message=f"{verdict.check}: {verdict.message}")
         elif isinstance(verdict, Unavailable):
-            reasons[causation_id] = verdict.reason
-    unchecked = [event for event in events if event.causation_id in reasons]
-    if unchecked:
-        reason = reasons[unchecked[0].causation_id]
-        log(COMPLAINTS).warning("signatures cannot be checked", held=len(unchecked), reason=reason)
-    return Checked(bad, unchecked)
+            found[causation_id] = EXPIRED_UNCHECKED if verdict.for_good else None
+    reasons = [each.reason for each in verdicts if isinstance(each, Unavailable) and not each.for_good]
+    if reasons:
+        log(COMPLAINTS).warning("signatures cannot be checked", held=len(reasons), reason=reasons[0])
+    return found
 
 
 def _signed(event: Incoming, judge_record_time: bool) -> Signed | None:

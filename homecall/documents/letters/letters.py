@@ -19,7 +19,7 @@ from homecall.texts import letters as words
 from homecall.texts.complaints import next_steps
 from homecall.texts.documents import PageLanguage, coded, said
 from homecall.texts.language import CONTACT_CENTRE
-from services.complaints.domain.officers import SYSTEM
+from services.complaints.domain.answer_ways import SYSTEM
 from services.complaints.domain.state import ComplaintState, KeptCall, Official, Stage
 from services.complaints.domain.statuses import place_by_hand
 

@@ -1,15 +1,25 @@
-"""How and where an answer is had, and what counts as an address (C10.1, C10.5)."""
+"""How, where and by whom an answer is given; what counts as an address, and as a reason (C10.1, C10.2, C10.5)."""
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
-from homecall.contract.events import AnswerBy, ClinicPublished, ComplaintStage
+from homecall.contract.events import AnswerBy, ClinicPublished, ComplaintStage, Language
 from homecall.standard.rules import RuleSet
 from homecall.texts.addresses import directory_of, office_of
-from homecall.texts.language import Text, plain
+from homecall.texts.language import Text
+from services.complaints.domain.state import Official
 
 _ADDRESS_SIGNS: Final = 4
+_LETTERS: Final = 5
+_DIFFERENT_LETTERS: Final = 3
+_LONGEST_WORD: Final = 3
+SYSTEM: Final = "Homecall"
+"""Who accepted it where nobody is on duty."""
+_HEAD: Final = Text("Емхана басшысы", "Руководитель поликлиники", "Head of the clinic")
+_AUTOMATIC: Final = Text(
+    "автоматты тіркеу жүйесі", "система автоматической регистрации", "automatic registration system"
+)
 
 
 def is_address(text: str | None) -> bool:
@@ -17,11 +27,15 @@ def is_address(text: str | None) -> bool:
     return text is not None and sum(sign.isalnum() for sign in text) >= _ADDRESS_SIGNS
 
 
-class Way(NamedTuple):
-    """How an answer is to go, and how it was asked for where that cannot be."""
+def in_words(text: str) -> bool:
+    """Whether a text says something: five letters, three of them different, and a word of three letters.
 
-    by: AnswerBy
-    asked: AnswerBy | None = None
+    One word is enough ("Келіспеймін"), a letter is not.
+    """
+    letters = [sign for sign in text.casefold() if sign.isalpha()]
+    words = "".join(sign if sign.isalpha() else " " for sign in text).split()
+    longest = max(map(len, words), default=0)
+    return len(letters) >= _LETTERS and len(set(letters)) >= _DIFFERENT_LETTERS and longest >= _LONGEST_WORD
 
 
 def ways(channel: str, *, by_post: bool) -> tuple[AnswerBy, ...]:
@@ -36,10 +50,13 @@ def ways(channel: str, *, by_post: bool) -> tuple[AnswerBy, ...]:
     return (*found, "by_hand")
 
 
-def way_of(asked: AnswerBy, channel: str, *, by_post: bool) -> Way:
-    """The way that was asked for, or the nearest that there is: nobody is refused for it (C10.2)."""
+def way_of(asked: AnswerBy, channel: str, *, by_post: bool) -> tuple[AnswerBy, AnswerBy | None]:
+    """The way that was asked for, or the nearest that there is: nobody is refused for it (C10.2).
+
+    Second, how it was asked for where that cannot be.
+    """
     possible = ways(channel, by_post=by_post)
-    return Way(asked) if asked in possible else Way(possible[0], asked)
+    return (asked, None) if asked in possible else (possible[0], asked)
 
 
 def office(stage: ComplaintStage, clinic: ClinicPublished | None, rules: RuleSet) -> Text | None:
@@ -51,14 +68,19 @@ def office(stage: ComplaintStage, clinic: ClinicPublished | None, rules: RuleSet
 
 def contacts(rules: RuleSet) -> dict[str, Text]:
     """The addresses that the next steps name, as far as the rule set has them (C10.1, C12)."""
-    known = {
-        "ministry": office_of(rules, "ministry"),
-        "quality_authority": office_of(rules, "quality_authority"),
-        "directory": directory_of(rules),
-    }
+    known = {name: office_of(rules, name) for name in ("ministry", "quality_authority")}
+    known["directory"] = directory_of(rules)
     return {name: text for name, text in known.items() if text is not None}
 
 
-def same_place(one: str, other: str) -> bool:
-    """Whether two addresses are written alike, but for spaces and capitals."""
-    return plain(one).casefold() == plain(other).casefold()
+def on_duty(
+    stage: ComplaintStage, clinic: ClinicPublished | None, officer: Official | None, language: Language
+) -> Official:
+    """Who answers for what the system accepts by itself: the officer on duty, by setting; at the clinic, where none is
+    set, its head; elsewhere the system alone.
+    """
+    if officer is not None:
+        return officer
+    if stage == "clinic" and clinic is not None:
+        return Official(full_name=clinic.head.full_name, position=_HEAD.as_dict()[language])
+    return Official(full_name=SYSTEM, position=_AUTOMATIC.as_dict()[language])

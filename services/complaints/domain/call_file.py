@@ -10,11 +10,10 @@ from typing import Any, Final
 from homecall.contract.iins import in_letters
 from homecall.runtime.engine.decision import Decision, replace
 from homecall.standard.rules import NotCoveredError, RuleSet, RuleSets
-from services.complaints.domain.call_timeline import CallTimeline, in_order, time_of
+from services.complaints.domain.call_timeline import CallTimeline, time_of
 from services.complaints.domain.call_verdicts import verdicts
 from services.complaints.domain.facts import Facts
-from services.complaints.domain.moments import kept
-from services.complaints.domain.state import UNLINKED, ComplaintState, KeptCall, Note
+from services.complaints.domain.state import UNLINKED, ComplaintState, KeptCall, Note, kept
 
 _LOOK_AGAIN: Final = timedelta(minutes=10)
 """When to look again for lines that were under way."""
@@ -22,10 +21,8 @@ _UNHEARD: Final = timedelta(hours=24)
 """How long a file waits for a call of which nothing was heard: as long as any event for its subject."""
 
 
-def opened(state: ComplaintState, timeline: CallTimeline | None, rule_sets: RuleSets, now: datetime) -> KeptCall | None:
+def opened(state: ComplaintState, timeline: CallTimeline | None, rule_sets: RuleSets, now: datetime) -> KeptCall:
     """The call as it is known now. One that nothing was heard of may follow: there is no order between topics."""
-    if state.request_id is None:
-        return None
     return _kept(state, _Known(timeline, timeline.lines if timeline else [], now), rule_sets, now)
 
 
@@ -42,12 +39,11 @@ def looked_again(state: ComplaintState, facts: Facts, now: datetime) -> Decision
     assert state.call is not None
     timeline, before = facts.call, state.call
     if timeline is None or not before.lines:
-        known = _Known(timeline, timeline.lines if timeline else [], now)
-    else:
-        by_then = [each for each in timeline.lines if time_of(each) <= before.as_of]
-        # What was kept stays, whatever its time is.
-        lines = in_order([*by_then, *(each for each in before.lines if each not in by_then)])
-        known = _Known(timeline, lines, before.as_of, complete=True)
+        return Decision(replace(state, call=opened(state, timeline, facts.rule_sets, now)))
+    by_then = [each for each in timeline.lines if time_of(each) <= before.as_of]
+    # What was kept stays, whatever its time is.
+    lines = sorted([*by_then, *(each for each in before.lines if each not in by_then)], key=time_of)
+    known = _Known(timeline, lines, before.as_of, complete=True)
     return Decision(replace(state, call=_kept(state, known, facts.rule_sets, now)))
 
 
@@ -72,7 +68,7 @@ def _kept(state: ComplaintState, known: _Known, rule_sets: RuleSets, now: dateti
     assert state.request_id is not None
     registered_at = state.stages[0].registered_at
     assert registered_at is not None
-    note = note_on(known.timeline, state.clinic_id, state.matter) if known.timeline else None
+    note = _note_on(known.timeline, state.clinic_id, state.matter) if known.timeline else None
     linked = known.timeline if note not in UNLINKED else None
     lines = known.lines if linked is not None else []
     closed = known.complete or note in UNLINKED or (not lines and now >= registered_at + _UNHEARD)
@@ -87,7 +83,7 @@ def _kept(state: ComplaintState, known: _Known, rule_sets: RuleSets, now: dateti
     )
 
 
-def note_on(timeline: CallTimeline, clinic_id: str, matter: Mapping[str, str]) -> Note | None:
+def _note_on(timeline: CallTimeline, clinic_id: str, matter: Mapping[str, str]) -> Note | None:
     """What the officer is told of the call that a complaint names; None where it is of that clinic and that person.
 
     ``matter`` stands for the complainant. The IIN decides where both sides gave one, else name and phone. Of a call

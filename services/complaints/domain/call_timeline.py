@@ -6,9 +6,7 @@ No names, no addresses, no reasons: they stand elsewhere, and a timeline outlive
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -19,37 +17,13 @@ from homecall.contract.topics import TOPIC_OF_TYPE
 from homecall.contract.types import Event, in_zone
 from homecall.runtime.engine.decision import Dead, Decision, replace
 from services.complaints.domain.call_verdicts import answer_too_early
+from services.complaints.domain.matters import by_name
 
-_KEPT: Final = frozenset(
-    {
-        "channel",
-        "sequence",
-        "status",
-        "on_time",
-        "revision",
-        "register_date",
-        "register_number",
-        "submitted_at",
-        "accepted_at",
-        "clock_started_at",
-        "due_at",
-        "queued_at",
-        "service_started_at",
-        "occurred_at",
-        "opens_at",
-        "code",
-        "visit_date",
-        "arrives_from",
-        "arrives_to",
-        "cause",
-        "since",
-        "outcome",
-        "deadline",
-        "started_at",
-        "limit_seconds",
-        "at",
-    }
-)
+_TOLD: Final = {"channel", "sequence", "status", "on_time", "revision", "visit_date", "arrives_from", "arrives_to"}
+_OUTCOMES: Final = {"register_date", "register_number", "code", "cause", "outcome", "deadline", "limit_seconds"}
+_STATED_TIMES: Final = {"submitted_at", "queued_at", "service_started_at", "since", "at", "occurred_at"}
+_CLOCKS: Final = {"accepted_at", "clock_started_at", "started_at", "opens_at", "due_at"}
+_KEPT: Final = _TOLD | _OUTCOMES | _STATED_TIMES | _CLOCKS
 _MOST_ANSWERS: Final = 20
 _TOO_MANY_ANSWERS: Final = (
     f"too many events about this call: {_MOST_ANSWERS} answers to it are kept, and of several the first counts: "
@@ -79,28 +53,23 @@ def decide(
     """
     data = event.data
     assert data is not None
-    if state is None and not TOPIC_OF_TYPE[event.type].ours:
-        return Decision(park=True)
     if state is None:
+        if not TOPIC_OF_TYPE[event.type].ours:
+            return Decision(park=True)
         state = CallTimeline(event.subject, event.clinic_id)
     if isinstance(data, AnswerGiven) and (wrong := _answer_not_kept(state, data)) is not None:
         return Decision(dead=Dead("invalid_transition", wrong))
-    facts = data.model_dump(mode="json", exclude_none=True, include=set(_KEPT))
+    facts = data.model_dump(mode="json", exclude_none=True, include=_KEPT)
     line = {"type": event.type, "time": event.time or in_zone(now), **facts}
     persons, names = _people(state.request_id, data, index)
     return Decision(
         replace(
             state,
-            lines=in_order([*state.lines, line]),
+            lines=sorted([*state.lines, line], key=time_of),
             persons=[*state.persons, *(each for each in persons if each not in state.persons)],
             names=[*state.names, *(each for each in names if each not in state.names)],
         )
     )
-
-
-def in_order(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Lines in the order of their times."""
-    return sorted(lines, key=time_of)
 
 
 def time_of(line: dict[str, Any]) -> datetime:
@@ -128,14 +97,3 @@ def answer_missed(timeline: CallTimeline) -> dict[str, Any] | None:
     return next(
         (each for each in timeline.lines if each["type"] == DeadlineMissed.TYPE and each["deadline"] == "answer"), None
     )
-
-
-def by_name(full_name: str, phone: str | None) -> str:
-    """A person by name and phone. Spaces, capitals and the way in which a phone is written tell nobody apart."""
-    digits = re.sub(r"\D", "", phone or "")
-    return f"{same_name(full_name)}|{digits[-10:]}"
-
-
-def same_name(full_name: str) -> str:
-    """A name as it is compared: spaces, capitals and how a letter is composed (й, ё) tell nobody apart."""
-    return unicodedata.normalize("NFC", " ".join(full_name.split()).casefold())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, get_args
 
 from homecall.contract.events import (
     AnswerGiven,
@@ -29,24 +29,9 @@ from homecall.standard.stated_times import (
     before_request,
     implausible_times,
 )
-from services.complaints.domain.moments import kept
-
-Verdict = Literal["met", "missed", "open", "withdrawn", "unknown"]
-"""``open``: not over yet; ``withdrawn``: neither met nor missed; ``unknown``: over, its end not heard of."""
+from services.complaints.domain.state import Judged, Verdict, kept
 
 _FIRST_DECISIONS: Final = (RequestAccepted.TYPE, RequestDeferred.TYPE, RequestRefused.TYPE)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Judged:
-    """A deadline of a call and its verdict. Times are None where they are not known."""
-
-    deadline: str
-    clause: str
-    verdict: Verdict
-    started_at: datetime | None
-    due_at: datetime | None
-    ended_at: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +78,12 @@ def answer_too_early(lines: Sequence[Mapping[str, Any]], answer: AnswerGiven) ->
     return before_request(answer.TYPE, asked_at) if asked_at is not None and answer.at < asked_at else None
 
 
+def _asked_at(lines: Sequence[_Line]) -> datetime | None:
+    """When the request was made, as far as that is known."""
+    stated = (moment for each in lines for moment in (each.submitted_at, each.clock_started_at))
+    return min((each for each in stated if each is not None), default=None)
+
+
 @dataclass(frozen=True)
 class _Call:
     """A call that was decided on: its lines, the last that decides on it, and the moment it is judged at."""
@@ -111,9 +102,8 @@ class _Call:
     def times_of(self, event_type: str) -> Iterator[datetime]:
         """The times that events of this type state. One before its request counts for nothing (R21)."""
         asked_at = _asked_at(self.lines)
-        for each in self.of(event_type):
-            if each.at is not None and not (asked_at is not None and each.at < asked_at):
-                yield each.at
+        stated = (each.at for each in self.of(event_type))
+        return (at for at in stated if at is not None and (asked_at is None or at >= asked_at))
 
     def answered_at(self) -> datetime | None:
         """When the result was there: told aloud where the clinic confirms that, else the status that says it.
@@ -136,12 +126,14 @@ class _Call:
             return "withdrawn"
         return "unknown" if due_at is not None and self.as_of > due_at else "open"
 
-    def implausible(self) -> list[str]:
-        """The flags of the times of queue and service, by what the request's line says; none without its submission."""
+    def measures(self, flag: str) -> bool:
+        """Whether the wait at the clinic is measured: not for the portal, nor where this flag is on its times (R21)."""
         request = self.request
+        if request.channel == "portal":
+            return False
         if request.submitted_at is None or self.rules is None:
-            return []
-        return implausible_times(
+            return True
+        return flag not in implausible_times(
             queued_at=request.queued_at,
             service_started_at=request.service_started_at,
             submitted_at=request.submitted_at,
@@ -149,57 +141,56 @@ class _Call:
             tolerance=timedelta(seconds=self.rules.clock_tolerance.seconds),
         )
 
+    def judged(
+        self,
+        deadline: DeadlineName,
+        verdict: Verdict,
+        started_at: datetime | None,
+        due_at: datetime | None,
+        ended_at: datetime | None,
+    ) -> Judged:
+        return Judged(deadline, clause_of(deadline, self.request.channel), verdict, started_at, due_at, ended_at)
+
 
 def _queue(call: _Call) -> Judged | None:
     request, missed, clock = call.request, call.missed("queue"), None
-    if missed is None and (request.channel == "portal" or QUEUE_TIME_IMPLAUSIBLE in call.implausible()):
-        return None
-    if request.queued_at is None:
+    if request.queued_at is None or (missed is None and not call.measures(QUEUE_TIME_IMPLAUSIBLE)):
         return None
     if call.rules and request.channel:
         clock = queue_clock(channel=request.channel, queued_at=request.queued_at, rules=call.rules)
-    submitted_at = request.submitted_at
-    late = clock is not None and submitted_at is not None and submitted_at > clock.due_at
-    verdict: Verdict = "missed" if missed or late else "met"
-    return _judged("queue", verdict, _due_at(missed, clock), request.queued_at, submitted_at)
+    ended_at = request.submitted_at
+    late = clock is not None and ended_at is not None and ended_at > clock.due_at
+    return call.judged(
+        "queue", "missed" if missed or late else "met", request.queued_at, _due_at(missed, clock), ended_at
+    )
 
 
 def _service(call: _Call) -> Judged | None:
     request, missed, clock = call.request, call.missed("service"), None
-    if missed is None and (request.channel == "portal" or SERVICE_TIME_IMPLAUSIBLE in call.implausible()):
+    started_at, ended_at = request.service_started_at, call.answered_at()
+    if started_at is None or (missed is None and not call.measures(SERVICE_TIME_IMPLAUSIBLE)):
         return None
-    started_at = request.service_started_at
-    if started_at is None:
-        return None
-    if call.rules and request.channel:
-        clock = service_clock(channel=request.channel, service_started_at=started_at, rules=call.rules)
-    ended_at = call.answered_at()
     if missed is None and ended_at is not None and ended_at < started_at:
         return None  # answered before anybody was served: one of the two times is wrong (R21)
+    if call.rules and request.channel:
+        clock = service_clock(channel=request.channel, service_started_at=started_at, rules=call.rules)
     verdict = call.verdict(missed, ended_at, clock.due_at if clock else None)
-    return _judged("service", verdict, _due_at(missed, clock), started_at, ended_at)
+    return call.judged("service", verdict, started_at, _due_at(missed, clock), ended_at)
 
 
 def _answer(call: _Call) -> Judged:
-    request, missed = call.request, call.missed("answer")
-    channel = request.channel
+    request, missed, ended_at = call.request, call.missed("answer"), call.answered_at()
     started_at = request.clock_started_at or request.opens_at or request.submitted_at
     due_at = request.due_at
-    if due_at is None and call.rules and started_at and channel is not None and channel in get_args(Channel):
-        due_at = kept(answer_clock(channel=channel, clock_starts_at=started_at, rules=call.rules).due_at)
-    ended_at = call.answered_at()
+    if due_at is None and call.rules and started_at and request.channel in get_args(Channel):
+        assert request.channel is not None
+        clock = answer_clock(channel=request.channel, clock_starts_at=started_at, rules=call.rules)
+        due_at = kept(clock.due_at)
     verdict = call.verdict(missed, ended_at, due_at)
     on_time = next((each.on_time for each in call.lines if each.on_time is not None), None)
     if on_time is not None and missed is None:
         verdict = "met" if on_time else "missed"
-    return Judged(
-        deadline="answer",
-        clause=clause_of("answer", channel),
-        verdict=verdict,
-        started_at=started_at,
-        due_at=_due_at(missed, None) or due_at,
-        ended_at=ended_at,
-    )
+    return call.judged("answer", verdict, started_at, _due_at(missed, None) or due_at, ended_at)
 
 
 def _visit(call: _Call) -> Judged | None:
@@ -209,31 +200,9 @@ def _visit(call: _Call) -> Judged | None:
     near = (each for each in call.of(DeadlineApproaching.TYPE) if each.deadline == "visit")
     due_at = _due_at(missed or next(near, None), None)
     ended_at = next(call.times_of(VisitClosed.TYPE), None)
-    return _judged("visit", call.verdict(missed, ended_at, due_at), due_at, call.request.accepted_at, ended_at)
-
-
-def _judged(
-    deadline: DeadlineName,
-    verdict: Verdict,
-    due_at: datetime | None,
-    started_at: datetime | None,
-    ended_at: datetime | None,
-) -> Judged:
-    return Judged(
-        deadline=deadline,
-        clause=clause_of(deadline, None),
-        verdict=verdict,
-        started_at=started_at,
-        due_at=due_at,
-        ended_at=ended_at,
-    )
+    verdict = call.verdict(missed, ended_at, due_at)
+    return call.judged("visit", verdict, call.request.accepted_at, due_at, ended_at)
 
 
 def _due_at(told: _Line | None, clock: Clock | None) -> datetime | None:
     return told.due_at if told is not None else kept(clock.due_at) if clock is not None else None
-
-
-def _asked_at(lines: Sequence[_Line]) -> datetime | None:
-    """When the request was made, as far as that is known."""
-    stated = (moment for each in lines for moment in (each.submitted_at, each.clock_started_at))
-    return min((each for each in stated if each is not None), default=None)

@@ -22,15 +22,12 @@ class Course:
 
     @property
     def stage(self) -> Stage:
-        """The stage that the complaint is in: the last."""
         return self.state.stages[-1]
 
     def with_state(self, **changes: Any) -> Course:
-        """The course with changes to the complaint."""
         return Course(replace(self.state, **changes), self.drafts, self.measures)
 
     def with_stage(self, **changes: Any) -> Course:
-        """The course with changes to the last stage."""
         return self.with_state(stages=(*self.state.stages[:-1], replace(self.stage, **changes)))
 
     def tell(
@@ -43,32 +40,18 @@ class Course:
         refusal: Grounds | None = None,
     ) -> Course:
         """Say the next status. One that a timer tells bears the time of the timer's item, not of the tick."""
-        stage = self.stage
-        executor = stage.executors[-1] if stage.executors else None
-        told = Told(
-            sequence=self.state.sequence + 1,
-            status=status,
-            occurred_at=occurred_at,
-            executor=executor and Official(full_name=executor.full_name, position=executor.position),
-            answer=answer,
-            refusal=refusal,
-        )
-        draft = Draft(
-            says="status",
-            stage=len(self.state.stages) - 1,
-            numbered=stage.registered_at is not None and status != "delivered",
-            time=occurred_at.isoformat() if by_timer else "",
-            status=told,
-        )
-        return replace(self.with_state(sequence=told.sequence), drafts=(*self.drafts, draft))
+        sequence, place, executors = self.state.sequence + 1, len(self.state.stages) - 1, self.stage.executors
+        who = Official(full_name=executors[-1].full_name, position=executors[-1].position) if executors else None
+        told = Told(sequence, status, occurred_at, who, refusal, answer)
+        numbered = self.stage.registered_at is not None and status != "delivered"
+        draft = Draft("status", place, numbered, occurred_at.isoformat() if by_timer else "", told)
+        return replace(self.with_state(sequence=sequence), drafts=(*self.drafts, draft))
 
     def tell_deadline(self, notice: Notice, at: datetime) -> Course:
-        """Say that the end of the term is near, or that it is over."""
-        draft = Draft(says=notice, stage=len(self.state.stages) - 1, numbered=True, time=at.isoformat())
+        draft = Draft(notice, len(self.state.stages) - 1, numbered=True, time=at.isoformat())
         return replace(self, drafts=(*self.drafts, draft))
 
     def count(self, outcome: Verdict) -> Course:
-        """Count how the term of the stage ended."""
         return replace(self, measures=(*self.measures, Ended("complaint", self.state.channel, outcome)))
 
     def close(self, status: Literal["answered", "refused"]) -> Course:

@@ -6,20 +6,10 @@ from datetime import datetime
 from typing import Final
 
 from homecall.contract.envelope import Incoming
-from homecall.contract.events import (
-    ComplaintAnswered,
-    ComplaintAssigned,
-    ComplaintCommand,
-    ComplaintEscalated,
-    ComplaintExecuted,
-    ComplaintRefused,
-    ComplaintSubmitted,
-)
+from homecall.contract.events import ComplaintCommand, ComplaintSubmitted
 from homecall.runtime.engine.decision import Dead, Decision
-from services.complaints.domain.answering import answer, refuse
-from services.complaints.domain.assignment import assign, execute
+from services.complaints.domain.commands import may_not_act, obey
 from services.complaints.domain.course import Course
-from services.complaints.domain.escalation import escalate, may_not_act
 from services.complaints.domain.facts import Facts
 from services.complaints.domain.numbers import concluded
 from services.complaints.domain.state import ComplaintState
@@ -67,25 +57,7 @@ def _commanded(
     if facts.authority is not None and (dead := may_not_act(state, command, facts.authority)) is not None:
         return Decision(dead=dead)
     moment = command.at if facts.record_time is None else min(command.at, facts.record_time)
-    course = _obeyed(passed_until(Course(state), moment, facts), command, moment, facts)
-    if course is None:
-        return Decision()
+    course = obey(passed_until(Course(state), moment, facts), command, moment, facts)
     if isinstance(course, Dead):
         return Decision(dead=course)
-    return concluded(course, event.causation_id, event.traceparent)
-
-
-def _obeyed(course: Course, command: ComplaintCommand, moment: datetime, facts: Facts) -> Course | Dead | None:
-    """The course after a command; what is wrong with it; None where it changes nothing."""
-    match command:
-        case ComplaintAssigned():
-            return assign(course, command, moment)
-        case ComplaintExecuted():
-            return execute(course, command, moment)
-        case ComplaintAnswered():
-            return answer(course, command, moment)
-        case ComplaintRefused():
-            return refuse(course, command, moment)
-        case ComplaintEscalated():
-            return escalate(course, command, moment, facts)
-    raise AssertionError(f"no command of a complaint: {command.TYPE}")
+    return Decision() if course is None else concluded(course, event.causation_id, event.traceparent)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from homecall.contract.authority import Authority
 from homecall.contract.envelope import Incoming
-from homecall.contract.events import ClinicPublished, FieldError
+from homecall.contract.events import FieldError
 from homecall.standard.clinics import Clinics
 from homecall.standard.rules import RuleSets
 from services.complaints.domain.call_timeline import CallTimeline
@@ -38,7 +38,3 @@ class Facts:
     unchecked: Sealed | None = None
     reopened: Incoming | None = None
     call: CallTimeline | None = None
-
-    def clinic(self, clinic_id: str) -> ClinicPublished | None:
-        """The clinic as published, if it is known."""
-        return self.clinics.get(clinic_id)

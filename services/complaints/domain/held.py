@@ -10,9 +10,8 @@ from homecall.contract.ids import cause_id
 from homecall.runtime.engine.decision import Decision, Ended, Measure, OutgoingEvent, replace
 from homecall.standard.deadlines import Clock, deadline_event, due_notice, next_notice
 from homecall.standard.rules import RuleSet
-from services.complaints.domain.moments import kept
 from services.complaints.domain.refusal import refused
-from services.complaints.domain.state import ComplaintState, Held, Sealed
+from services.complaints.domain.state import ComplaintState, Held, Sealed, kept
 from services.complaints.domain.statuses import overdue_of_held
 
 _FIRST_TRY: Final = timedelta(seconds=15)
@@ -45,15 +44,8 @@ def hold(
         said="",
         held_until=_held_until(due_at, rules, now),
     )
-    return ComplaintState(
-        state.complaint_id,
-        state.clinic_id,
-        "held",
-        channel=state.channel,
-        sequence=1,
-        answer_by=state.answer_by,
-        held=held,
-    )
+    ids = (state.complaint_id, state.clinic_id)
+    return ComplaintState(*ids, "held", state.channel, sequence=1, answer_by=state.answer_by, held=held)
 
 
 def timer_at(held: Held, channel: str) -> datetime:

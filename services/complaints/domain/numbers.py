@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from homecall.runtime.engine.decision import Decision, OutgoingEvent, replace
 from services.complaints.domain.course import Course
-from services.complaints.domain.state import ComplaintState, KeptCall, Stage, Unsaid
+from services.complaints.domain.state import ComplaintState, KeptCall, Unsaid
 from services.complaints.domain.statuses import event_of
 
 _MOST_LINKED: Final = 100
@@ -20,11 +20,12 @@ _MOST_LINKED: Final = 100
 
 
 class Wanted(NamedTuple):
-    """A number that a registered stage waits for: the page and the subject on it."""
+    """A number that a registered stage waits for: the page, the subject on it, and the stage's place, from 0."""
 
     page: str
     subject: str
     registered_at: datetime
+    place: int
 
 
 @dataclass(frozen=True)
@@ -47,39 +48,26 @@ def concluded(course: Course, causation_id: str, traceparent: str | None) -> Dec
 def wanted_numbers(state: ComplaintState) -> list[Wanted]:
     """The numbers that are waited for."""
     return [
-        Wanted(_page(state, stage.registered_at), _subject(state, place), stage.registered_at)
-        for place, stage in enumerate(state.stages, start=1)
-        if stage.registered_at is not None and stage.number is None
+        Wanted(f"{state.clinic_id}|{at.year}", f"{state.complaint_id}|{place + 1}", at, place)
+        for place, stage in enumerate(state.stages)
+        if (at := stage.registered_at) is not None and stage.number is None
     ]
 
 
 def opens(state: ComplaintState) -> bool:
     """Whether the number that is waited for is its first: its file is opened with it."""
-    return bool(state.stages) and state.stages[0].registered_at is not None and state.stages[0].number is None
+    return any(each.place == 0 for each in wanted_numbers(state))
 
 
 def numbered(
     state: ComplaintState, numbers: Mapping[tuple[str, str], int], opening: Opening | None = None
 ) -> tuple[ComplaintState, list[tuple[Unsaid, list[OutgoingEvent]]]]:
     """The complaint with its numbers, by (page, subject), and what each waiting cause now says."""
-    waiting = state.unsaid
+    waiting, stages = state.unsaid, list(state.stages)
     if opening is not None and opens(state):
         state = replace(state, linked=tuple(sorted(opening.linked)[:_MOST_LINKED]), call=opening.call)
-    stages = tuple(_numbered(state, place, stage, numbers) for place, stage in enumerate(state.stages, start=1))
-    state = replace(state, stages=stages, unsaid=())
+    for each in wanted_numbers(state):
+        number = f"{each.registered_at.year}-{numbers[each.page, each.subject]}"
+        stages[each.place] = replace(stages[each.place], number=number)
+    state = replace(state, stages=tuple(stages), unsaid=())
     return state, [(each, [event_of(state, draft) for draft in each.drafts]) for each in waiting]
-
-
-def _numbered(state: ComplaintState, place: int, stage: Stage, numbers: Mapping[tuple[str, str], int]) -> Stage:
-    if stage.registered_at is None or stage.number is not None:
-        return stage
-    number = numbers[_page(state, stage.registered_at), _subject(state, place)]
-    return replace(stage, number=f"{stage.registered_at.year}-{number}")
-
-
-def _page(state: ComplaintState, registered_at: datetime) -> str:
-    return f"{state.clinic_id}|{registered_at.year}"
-
-
-def _subject(state: ComplaintState, place: int) -> str:
-    return f"{state.complaint_id}|{place}"

@@ -26,14 +26,8 @@ def refused_on_arrival(
     """Refuse a complaint whose ids are sound. ``told`` statuses were sent of it before, while it was held."""
     sent = event.readable if event.data is None else event.data.model_dump(mode="json", include=set(_READABLE))
     found: dict[str, Any] = {name: sent[name] for name, codes in _READABLE.items() if sent.get(name) in codes}
-    state = ComplaintState(
-        event.subject,
-        event.clinic_id,
-        "invalid",
-        channel=found.get("channel", ""),
-        sequence=told,
-        answer_by=found.get("answer_by"),
-    )
+    channel, answer_by = found.get("channel", ""), found.get("answer_by")
+    state = ComplaintState(event.subject, event.clinic_id, "invalid", channel, sequence=told, answer_by=answer_by)
     return refused(state, cast(ComplaintStage, found.get("addressed_to", "clinic")), fields, rules, now)
 
 
@@ -42,15 +36,8 @@ def refused(
 ) -> Decision[ComplaintState]:
     """The complaint refused at that time: nothing else is kept of it."""
     wrong = tuple(WrongField(path=each.path, message=each.message) for each in fields)
-    state = ComplaintState(
-        state.complaint_id,
-        state.clinic_id,
-        "invalid",
-        channel=state.channel,
-        sequence=state.sequence + 1,
-        answer_by=state.answer_by,
-        refusal=Refusal(code="invalid_complaint", fields=wrong),
-    )
-    assert state.refusal is not None
-    counted = Decided("complaint", state.channel, "refused", state.refusal.code)
-    return Decision(state, [invalid_status(state, stage, state.refusal, at, rules)], [counted])
+    refusal = Refusal(code="invalid_complaint", fields=wrong)
+    ids, told = (state.complaint_id, state.clinic_id), state.sequence + 1
+    state = ComplaintState(*ids, "invalid", state.channel, told, answer_by=state.answer_by, refusal=refusal)
+    counted = Decided("complaint", state.channel, "refused", refusal.code)
+    return Decision(state, [invalid_status(state, stage, refusal, at, rules)], [counted])

@@ -10,12 +10,10 @@ from homecall.standard.calendar import NeverOpenError
 from homecall.standard.complaints import Term, complaint_term
 from homecall.standard.deadlines import complaint_clock
 from homecall.standard.rules import NotCoveredError, RuleSet
-from services.complaints.domain.answer_ways import contacts, office
+from services.complaints.domain.answer_ways import contacts, office, on_duty
 from services.complaints.domain.course import Course
 from services.complaints.domain.facts import Facts
-from services.complaints.domain.moments import kept
-from services.complaints.domain.officers import on_duty
-from services.complaints.domain.state import ComplaintState, Stage
+from services.complaints.domain.state import ComplaintState, Stage, kept
 
 _LOOK_AGAIN: Final = timedelta(minutes=10)
 """When to look again at a complaint whose clinic has no opening left."""
@@ -54,7 +52,7 @@ def begun(
         came_at=kept(came_at, facts.clinics.zone(clinic_id)),
         term_days=rules.complaint_term(name).working_days,
         quality_authority_days=rules.complaint_term("quality_authority").working_days,
-        office=office(name, facts.clinic(clinic_id), rules),
+        office=office(name, facts.clinics.get(clinic_id), rules),
         contacts=contacts(rules),
     )
 
@@ -83,11 +81,11 @@ def _term_now(course: Course, opening: datetime | None, facts: Facts) -> Term | 
     state, stage, rules = course.state, course.stage, _rules_of(course.stage, facts)
     try:
         term = term_of(state, stage.stage, stage.came_at, facts, rules)
-        if term is not None and opening is not None and term.registered_at < opening:
-            term = term_of(state, stage.stage, opening, facts, rules)
+        if term is None or opening is None or term.registered_at >= opening:
+            return term
+        return term_of(state, stage.stage, opening, facts, rules)
     except NotCoveredError:
         return None
-    return term
 
 
 def _arranged(course: Course, term: Term | None, facts: Facts, *, until: datetime, now: datetime) -> Course:
@@ -116,7 +114,7 @@ def _registered(course: Course, facts: Facts, *, by_timer: bool = False) -> Cour
     state, stage = course.state, course.stage
     assert stage.registered_at is not None
     if len(state.stages) > 1 or state.received_by is None:
-        clinic, language = facts.clinic(state.clinic_id), state.complainant.language or "ru"
+        clinic, language = facts.clinics.get(state.clinic_id), state.complainant.language or "ru"
         course = course.with_stage(received_by=on_duty(stage.stage, clinic, facts.officer, language))
     return course.with_state(status="registered").tell("registered", stage.registered_at, by_timer=by_timer)
 

@@ -35,7 +35,7 @@ def remains(state: ComplaintState) -> ComplaintState:
         complainant=Complainant(language=state.complainant.language),
         text="",
         answer_place=None,
-        stages=tuple(_stage(each) for each in state.stages),
+        stages=tuple(map(_stage, state.stages)),
         matter={},
     )
 
@@ -45,14 +45,13 @@ def said(event_type: str, data: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(data)
     if event_type != ComplaintStatusChanged.TYPE:
         return found
-    place = plain(found.pop("answer_place", None))
-    if place:
+    if place := plain(found.pop("answer_place", None)):
         found["text"] = {name: _without_place(text, place) for name, text in found["text"].items()}
-    if found.get("refusal"):
+    if refusal := found.get("refusal"):
         # A blank text counts as left out when the event is read.
-        found["refusal"] = {name: value for name, value in found["refusal"].items() if name != "grounds"}
-    if found.get("answer") and found["answer"].get("text"):
-        found["answer"] = {**found["answer"], "text": ""}
+        found["refusal"] = {name: value for name, value in refusal.items() if name != "grounds"}
+    if (answer := found.get("answer")) and answer.get("text"):
+        found["answer"] = {**answer, "text": ""}
     return found
 
 

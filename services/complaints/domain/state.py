@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Final, Literal
+from zoneinfo import ZoneInfo
 
 from cattrs import override
 
 from homecall.contract.events import AnswerBy, ComplaintStage, ComplaintStatus, Language
+from homecall.contract.events import Official as SentOfficial
+from homecall.contract.iins import without_iins
+from homecall.contract.types import in_zone
 from homecall.standard.deadlines import Clock, Notice
 from homecall.texts.language import Text
-from services.complaints.domain.call_verdicts import Judged
 
 CHANNELS: Final = ("post", "in_person", "portal")
 OPEN: Final = ("registered", "assigned", "executed")
@@ -31,8 +34,6 @@ Status = Literal[
 
 @dataclass(frozen=True, kw_only=True)
 class Official:
-    """An official by name and position."""
-
     full_name: str
     position: str
 
@@ -47,16 +48,12 @@ class Executor(Official):
 
 @dataclass(frozen=True, kw_only=True)
 class Measures:
-    """Measures that were taken, as the mark of execution records them (C10.6)."""
-
     measures: str
     at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """The reasoned answer (C10.5)."""
-
     text: str
     decision: Literal["upheld", "partly_upheld", "not_upheld"]
     sent_by: AnswerBy
@@ -111,14 +108,9 @@ class Stage:
         assert self.registered_at is not None
         assert self.answer_due_at is not None
         assert self.approaching_at is not None
+        said: Notice | None = "missed" if self.missed_said else "approaching" if self.approaching_said else None
         return Clock(
-            deadline="complaint",
-            channel=channel,
-            started_at=self.registered_at,
-            due_at=self.answer_due_at,
-            limit_seconds=self.limit_seconds,
-            approaching_at=self.approaching_at,
-            said="missed" if self.missed_said else "approaching" if self.approaching_said else None,
+            "complaint", channel, self.registered_at, self.answer_due_at, self.limit_seconds, self.approaching_at, said
         )
 
 
@@ -153,18 +145,11 @@ class Held:
         """The deadline of its answer; None while the clinic has no opening."""
         if self.started_at is None or self.due_at is None or self.approaching_at is None:
             return None
-        return Clock(
-            deadline="complaint",
-            channel=channel,
-            started_at=self.started_at,
-            due_at=self.due_at,
-            limit_seconds=self.limit_seconds,
-            approaching_at=self.approaching_at,
-            said=self.said or None,
-        )
+        said = self.said or None
+        return Clock("complaint", channel, self.started_at, self.due_at, self.limit_seconds, self.approaching_at, said)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Told:
     """What a status says, but for what its stage knows."""
 
@@ -176,7 +161,7 @@ class Told:
     answer: Annotated[Answer | None, _LEFT_OUT] = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Draft:
     """What is to be said of a stage, complete but for the incoming number.
 
@@ -212,8 +197,6 @@ class Complainant:
 
 @dataclass(frozen=True, kw_only=True)
 class WrongField:
-    """A field that cannot be taken as it is, and the way out."""
-
     path: str
     message: str
 
@@ -224,6 +207,22 @@ class Refusal:
 
     code: str
     fields: tuple[WrongField, ...]
+
+
+Verdict = Literal["met", "missed", "open", "withdrawn", "unknown"]
+"""``open``: not over yet; ``withdrawn``: neither met nor missed; ``unknown``: over, its end not heard of."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A deadline of a call and its verdict. Times are None where they are not known."""
+
+    deadline: str
+    clause: str
+    verdict: Verdict
+    started_at: datetime | None
+    due_at: datetime | None
+    ended_at: datetime | None
 
 
 Note = Literal["another_clinic", "another_person", "person_unchecked"]
@@ -283,6 +282,21 @@ class ComplaintState:
     matter: Mapping[str, str] = field(default_factory=dict)
     linked: tuple[str, ...] = ()
     call: KeptCall | None = None
+
+
+def kept(moment: datetime, zone: ZoneInfo | None = None) -> datetime:
+    """A moment as a state keeps it: with the offset of ``zone``, or else of the zone that ``in_zone`` takes.
+
+    A fixed offset, as a stored one has: two moments in one zone would be compared by what its clock shows.
+    """
+    moment = datetime.fromisoformat(in_zone(moment, zone))
+    # The codec takes the UTC object for a clock's.
+    return moment.replace(tzinfo=ZoneInfo("UTC")) if moment.tzinfo is UTC else moment
+
+
+def named(official: SentOfficial) -> Official:
+    """An official as an event names them; an IIN that was typed into it goes no further."""
+    return Official(full_name=without_iins(official.full_name), position=without_iins(official.position))
 
 
 def awaits_number(state: ComplaintState) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from homecall.contract.events import ComplaintStage, ComplaintStatusChanged
+from homecall.contract.events import ComplaintStage, ComplaintStatus, ComplaintStatusChanged
 from homecall.runtime.engine.decision import OutgoingEvent
 from homecall.standard.deadlines import Notice, deadline_event
 from homecall.standard.rules import RuleSet
@@ -23,32 +23,15 @@ def event_of(state: ComplaintState, draft: Draft) -> OutgoingEvent:
         event = _status(state, stage, draft, told)
         return OutgoingEvent(event, sibling=f"{told.status} {told.sequence}", time=draft.time)
     notice: Notice = "approaching" if draft.says == "approaching" else "missed"
-    deadline = deadline_event(
-        notice,
-        stage.deadline(state.channel),
-        subject_id=state.complaint_id,
-        clinic_id=state.clinic_id,
-        stage=stage.stage,
-    )
+    clock, ids = stage.deadline(state.channel), {"subject_id": state.complaint_id, "clinic_id": state.clinic_id}
+    deadline = deadline_event(notice, clock, **ids, stage=stage.stage)
     return OutgoingEvent(deadline, sibling=f"complaint {notice} {draft.stage + 1}", time=draft.time)
 
 
 def overdue_of_held(state: ComplaintState, stage: ComplaintStage, due_at: datetime, rules: RuleSet) -> OutgoingEvent:
     """The status that a complaint that is held is overdue."""
-    text = complaint_text("overdue", ComplaintFacts(stage=stage, answer_due_on=due_at.date()))
-    said = ComplaintStatusChanged.model_validate(
-        {
-            "complaint_id": state.complaint_id,
-            "clinic_id": state.clinic_id,
-            "sequence": state.sequence,
-            "stage": stage,
-            "status": "overdue",
-            "occurred_at": due_at,
-            "answer_by": state.answer_by,
-            "next_steps": _next_steps(stage, rules),
-            "text": text.as_dict(),
-        }
-    )
+    facts = ComplaintFacts(stage=stage, answer_due_on=due_at.date())
+    said = _changed(state, "overdue", facts, _steps(stage, rules), sequence=state.sequence, occurred_at=due_at)
     return OutgoingEvent(said, sibling=f"overdue {state.sequence}", time=due_at.isoformat())
 
 
@@ -58,21 +41,31 @@ def invalid_status(
     """The status of a complaint that was refused as ``invalid_complaint``."""
     fields = [each.path for each in refusal.fields]
     facts = ComplaintFacts(stage=stage, refusal_code=refusal.code, refusal_fields=fields)
-    said = ComplaintStatusChanged.model_validate(
+    why = {"code": refusal.code, "fields": [vars(each) for each in refusal.fields]}
+    steps = _steps(stage, rules)
+    said = _changed(state, "refused", facts, steps, sequence=state.sequence, occurred_at=at, refusal=why)
+    return OutgoingEvent(said, sibling=f"refused {state.sequence}")
+
+
+def _steps(stage: ComplaintStage, rules: RuleSet) -> Sequence[NextStep]:
+    return next_steps(stage, rules.complaint_term("quality_authority").working_days, contacts(rules))
+
+
+def _changed(
+    state: ComplaintState, status: ComplaintStatus, facts: ComplaintFacts, steps: Sequence[NextStep], **more: Any
+) -> ComplaintStatusChanged:
+    return ComplaintStatusChanged.model_validate(
         {
             "complaint_id": state.complaint_id,
             "clinic_id": state.clinic_id,
-            "sequence": state.sequence,
-            "stage": stage,
-            "status": "refused",
-            "occurred_at": at,
+            "stage": facts.stage,
+            "status": status,
             "answer_by": state.answer_by,
-            "refusal": {"code": refusal.code, "fields": [vars(each) for each in refusal.fields]},
-            "next_steps": _next_steps(stage, rules),
-            "text": complaint_text("refused", facts).as_dict(),
+            "next_steps": steps,
+            "text": complaint_text(status, facts).as_dict(),
+            **more,
         }
     )
-    return OutgoingEvent(said, sibling=f"refused {state.sequence}")
 
 
 def place_by_hand(state: ComplaintState, place: int) -> Text | None:
@@ -92,25 +85,20 @@ def _status(state: ComplaintState, stage: Stage, draft: Draft, told: Told) -> Co
             "received_by": received_by and vars(received_by),
             "answer_due_on": stage.answer_due_on,
             "answer_due_at": stage.answer_due_at,
+            "linked_complaints": list(state.linked) or None,
         }
-    return ComplaintStatusChanged.model_validate(
-        {
-            "complaint_id": state.complaint_id,
-            "clinic_id": state.clinic_id,
-            "stage": stage.stage,
-            "sequence": told.sequence,
-            "status": told.status,
-            "occurred_at": told.occurred_at,
-            "executor": told.executor and vars(told.executor),
-            "answer": told.answer and vars(told.answer),
-            "refusal": told.refusal and {"grounds": told.refusal.grounds},
-            **registration,
-            "answer_by": state.answer_by,
-            "answer_place": _answer_place(state, draft),
-            "linked_complaints": list(state.linked) if draft.numbered and state.linked else None,
-            "next_steps": next_steps(stage.stage, stage.quality_authority_days, stage.contacts),
-            "text": complaint_text(told.status, _text_facts(state, stage, draft, told)).as_dict(),
-        }
+    return _changed(
+        state,
+        told.status,
+        _text_facts(state, stage, draft, told),
+        next_steps(stage.stage, stage.quality_authority_days, stage.contacts),
+        sequence=told.sequence,
+        occurred_at=told.occurred_at,
+        executor=told.executor and vars(told.executor),
+        answer=told.answer and vars(told.answer),
+        refusal=told.refusal and {"grounds": told.refusal.grounds},
+        answer_place=_answer_place(state, draft),
+        **registration,
     )
 
 
@@ -148,7 +136,3 @@ def _answer_place(state: ComplaintState, draft: Draft) -> str | None:
         return state.answer_place
     place = place_by_hand(state, draft.stage)
     return None if place is None else place.as_dict()[state.complainant.language or "ru"]
-
-
-def _next_steps(stage: ComplaintStage, rules: RuleSet) -> Sequence[NextStep]:
-    return next_steps(stage, rules.complaint_term("quality_authority").working_days, contacts(rules))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -18,16 +18,15 @@ from homecall.standard.calendar import local
 from homecall.standard.complaints import Term
 from homecall.standard.deadlines import complaint_clock
 from homecall.standard.rules import NotCoveredError, RuleSet
-from services.complaints.domain.answer_ways import is_address, same_place, way_of
+from homecall.texts.language import plain
+from services.complaints.domain.answer_ways import in_words, is_address, way_of
 from services.complaints.domain.course import Course
 from services.complaints.domain.facts import Facts
 from services.complaints.domain.held import hold, still_held
 from services.complaints.domain.numbers import concluded
-from services.complaints.domain.officers import named
-from services.complaints.domain.reasons import in_words
 from services.complaints.domain.refusal import refused_on_arrival
 from services.complaints.domain.registration import begun, open_stage, term_of
-from services.complaints.domain.state import Complainant, ComplaintState, Held, Sealed, Stage
+from services.complaints.domain.state import Complainant, ComplaintState, Held, Sealed, Stage, named
 
 _NO_WORDS: Final = FieldError(
     path="text",
@@ -100,98 +99,66 @@ def _taken_over(course: Course, held: Held, *, overdue_told: bool) -> Course:
     return course
 
 
-# ---------------------------------------------------------------- what is wrong with it
-
-
 def _arrival(event: Incoming, facts: Facts) -> _Arrival | Sequence[FieldError]:
+    """What arrived, or what is wrong with it."""
     data = event.data
     if not isinstance(data, ComplaintSubmitted):
         return event.errors
-    for check in _CHECKS:
-        if (wrong := check(data, facts)) is not None:
-            return [wrong]
-    state = _delivered(data, facts)
+    clinic = facts.clinics.get(data.clinic_id)
+    if clinic is None:
+        return [_UNKNOWN_CLINIC]
+    if facts.bad_signature is not None:
+        return [facts.bad_signature]
+    if not in_words(without_iins(data.text)):
+        return [_NO_WORDS]
+    state = _delivered(data, clinic, facts)
     came_at = data.submitted_at if facts.record_time is None else min(data.submitted_at, facts.record_time)
     try:
         rules = facts.rule_sets.on(local(data.submitted_at, facts.clinics.zone(data.clinic_id)).date())
         term = term_of(state, data.addressed_to, data.submitted_at, facts, rules)
-    except ClockAheadError as error:
-        return [_at_submission(f"{error}, and send the complaint again")]
-    except NotCoveredError as error:
-        return [_at_submission(f"{error}: correct submitted_at, and send the complaint again")]
+    except (ClockAheadError, NotCoveredError) as error:
+        way_out = "" if isinstance(error, ClockAheadError) else ": correct submitted_at"
+        message = f"{error}{way_out}, and send the complaint again under a new complaint_id"
+        return [FieldError(path="submitted_at", message=message)]
     return _Arrival(state, begun(data.addressed_to, came_at, data.clinic_id, facts, rules), term, rules)
 
 
-def _clinic_unknown(data: ComplaintSubmitted, facts: Facts) -> FieldError | None:
-    return _UNKNOWN_CLINIC if facts.clinic(data.clinic_id) is None else None
-
-
-def _signature_bad(_: ComplaintSubmitted, facts: Facts) -> FieldError | None:
-    return facts.bad_signature
-
-
-def _says_nothing(data: ComplaintSubmitted, _: Facts) -> FieldError | None:
-    return None if in_words(without_iins(data.text)) else _NO_WORDS
-
-
-_CHECKS: Final[tuple[Callable[[ComplaintSubmitted, Facts], FieldError | None], ...]] = (
-    _clinic_unknown,
-    _signature_bad,
-    _says_nothing,
-)
-
-
-def _at_submission(wrong: str) -> FieldError:
-    return FieldError(path="submitted_at", message=f"{wrong} under a new complaint_id")
-
-
-# ---------------------------------------------------------------- what is kept of it
-
-
-def _delivered(data: ComplaintSubmitted, facts: Facts) -> ComplaintState:
+def _delivered(data: ComplaintSubmitted, clinic: ClinicPublished, facts: Facts) -> ComplaintState:
     """The complaint as it is kept (C10.5)."""
-    place = data.answer_place
+    person, phone, place = data.complainant, data.complainant.phone, data.answer_place
     # A place that is named for an answer by post is the address to which it goes.
-    addresses = (data.complainant.postal_address, place if data.answer_by == "post" else None)
-    way = way_of(data.answer_by, data.channel, by_post=any(map(is_address, addresses)))
-    if way.by == "by_hand":
-        place = _place_by_hand(data, facts.clinic(data.clinic_id))
-    by_system = data.channel == "portal" or data.received_by is None
+    addresses = (person.postal_address, place if data.answer_by == "post" else None)
+    answer_by, asked = way_of(data.answer_by, data.channel, by_post=any(map(is_address, addresses)))
+    if answer_by == "by_hand":
+        place = _place_by_hand(data, clinic)
     return ComplaintState(
         complaint_id=data.complaint_id,
         clinic_id=data.clinic_id,
         status="delivered",
         channel=data.channel,
         request_id=data.request_id,
-        complainant=_complainant(data),
+        # Some type an IIN into other fields, too.
+        complainant=Complainant(
+            full_name=without_iins(person.full_name),
+            phone=None if phone is not None and re.sub(r"\D", "", phone) == person.iin else phone,
+            postal_address=person.postal_address and without_iins(person.postal_address),
+            language=person.language,
+        ),
         text=without_iins(data.text),
-        received_by=None if by_system or data.received_by is None else named(data.received_by),
-        answer_by=way.by,
-        answer_asked=way.asked,
+        received_by=None if data.channel == "portal" or data.received_by is None else named(data.received_by),
+        answer_by=answer_by,
+        answer_asked=asked,
         answer_place=place and without_iins(place),
         matter=dict(facts.matter),
     )
 
 
-def _place_by_hand(data: ComplaintSubmitted, clinic: ClinicPublished | None) -> str | None:
+def _place_by_hand(data: ComplaintSubmitted, clinic: ClinicPublished) -> str | None:
     """Where an answer by hand is to be had: at the clinic unless the complaint names a place; that of the Ministry or
     the authority at their own office, never at the clinic.
     """
     place = data.answer_place
-    if clinic is None:
-        return place
     if data.addressed_to == "clinic":
         return place or clinic.address
-    return None if place is not None and same_place(place, clinic.address) else place
-
-
-def _complainant(data: ComplaintSubmitted) -> Complainant:
-    """Who complains, without an IIN, which some type into other fields."""
-    person = data.complainant
-    phone = person.phone
-    return Complainant(
-        full_name=without_iins(person.full_name),
-        phone=None if phone is not None and re.sub(r"\D", "", phone) == person.iin else phone,
-        postal_address=None if person.postal_address is None else without_iins(person.postal_address),
-        language=person.language,
-    )
+    at_the_clinic = place is not None and plain(place).casefold() == plain(clinic.address).casefold()
+    return None if at_the_clinic else place
