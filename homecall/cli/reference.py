@@ -13,7 +13,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from homecall.contract.envelope import DeadReason
 from homecall.contract.events import MODELS, RefusalCode
-from homecall.contract.topics import DEAD_LETTERS, RETENTION_DAYS, SERVICES, TOPICS, Topic
+from homecall.contract.topics import DEAD_LETTERS, DEFAULT_PARTITIONS, RETENTION_DAYS, SERVICES, TOPICS, Topic
 from homecall.gateways import metrics as of_gateways
 from homecall.operations.reconcile import metrics as of_reconcile
 from homecall.runtime import metrics as of_all
@@ -34,35 +34,35 @@ METRICS: Final[Sequence[MetricWrapperBase]] = [
 REFUSALS: Final[Mapping[str, tuple[str, str]]] = {
     "invalid_request": (
         "The request breaks its schema, names a reason that the rules do not know, or is dated too far ahead.",
-        "Correct what `fields` names, and send it under a new `request_id`.",
+        "Correct what `fields` names; send it under a new `request_id`.",
     ),
     "unknown_clinic": (
         "No clinic of that id has been published.",
-        "Check the id, or publish the clinic; then send the request under a new `request_id`.",
+        "Check the id, or publish the clinic; send it under a new `request_id`.",
     ),
     "outside_acceptance_hours": (
-        "The clinic accepts no calls by desk or phone at that time; or, through the portal, it has no opening left.",
-        "Apply again at `next_acceptance_at`, where there is one; in an emergency call 103.",
+        "The clinic accepts no calls by desk or phone then; or, through the portal, it has no opening left.",
+        "Apply again at `next_acceptance_at`; in an emergency call 103.",
     ),
     "identity_not_confirmed": (
-        "The state's registers do not know the patient, or the applicant, as stated.",
+        "The state's registers do not know patient or applicant as stated.",
         "Come to the clinic with an identity document.",
     ),
     "authority_invalid": (
-        "The applicant may not stand in for the patient, or the authority has run out.",
-        "Send an authority that is in force, as `fields` says, under a new `request_id`.",
+        "The applicant may not act for the patient, or the authority has expired.",
+        "Send an authority in force under a new `request_id`.",
     ),
     "signature_invalid": (
-        "The electronic signature does not stand, or is not the applicant's.",
-        "Sign again, with the applicant's own key, and send it under a new `request_id`.",
+        "The electronic signature is invalid, or not the applicant's.",
+        "Sign with the applicant's key; send it under a new `request_id`.",
     ),
     "not_attached": (
-        "The patient is not attached to this clinic; only where the rule set in force has this ground.",
+        "The patient is not attached to this clinic, if the rule set has this ground.",
         "Apply to the clinic of attachment.",
     ),
     "duplicate": (
         "The patient has an open request at this clinic.",
-        "None: `existing_request_id` names the one that stands.",
+        "Nothing: `existing_request_id` names it.",
     ),
 }
 """Each refusal code: what it means, and what to do next."""
@@ -71,32 +71,32 @@ DEATHS: Final[Mapping[str, tuple[str, str]]] = {
     "not_json": ("The value is not JSON in UTF-8.", "The publisher sends it again, as JSON."),
     "not_cloudevent": (
         "The attributes of a CloudEvent are missing or wrong.",
-        "The publisher sends it again with what the detail names.",
+        "The publisher corrects what the detail names.",
     ),
     "unknown_type": (
         "The type is none of this topic's.",
-        "The publisher corrects the type or the topic; a type of a later release: upgrade, then replay.",
+        "The publisher corrects type or topic; a later release's type: upgrade, then replay.",
     ),
     "schema": (
-        "The data break the schema, and nobody can be answered; or the record, or its whole batch, is beyond a limit.",
-        "The publisher corrects what the detail names, and sends it again.",
+        "The data break the schema, and nobody can be answered; or record or batch is beyond a limit.",
+        "The publisher corrects what the detail names.",
     ),
     "unauthorised": (
         "The record is not signed by a sender who may write for that clinic, or act on a complaint at that stage; only "
         "with `HOMECALL_SENDERS_FILE`.",
-        "Find out who wrote it: a key that is not in the list yet, or somebody who writes for another clinic or stage.",
+        "Find out who wrote it: a key that is not in the list yet, or somebody else.",
     ),
     "unknown_subject": (
-        "What it is about did not become known within 24 hours.",
-        "Find out why the subject's own event did not come; once it has, replay.",
+        "Its subject did not become known within 24 hours.",
+        "Find out why the subject's own event did not come; then replay.",
     ),
     "invalid_transition": (
-        "It is not in order as things stand: a second report of a visit, say, or another clinic's request.",
-        "The detail names the way out; mostly nothing is to be replayed.",
+        "It is not in order: a second report of a visit, say, or another clinic's request.",
+        "The detail names the way out; mostly nothing is replayed.",
     ),
     "handler_failed": (
         "The service failed on it five times.",
-        "A fault of the service: its log says which. Mend it, then replay.",
+        "A fault of the service: see its log. Fix it, then replay.",
     ),
 }
 """Each reason of a dead letter: what it means, and what to do next."""
@@ -105,9 +105,9 @@ _HEAD: Final = """# Reference
 
 <!-- Made by `python -m homecall.cli.reference > docs/reference.md` from the lists in code. Do not edit. -->
 
-Topics, events, settings, metrics and codes as this release has them. The schema of each event, with examples, is in
-the AsyncAPI document, which `homecall asyncapi` prints. Each field there has its meaning, format and an example;
-code generators make types of it (tested with Modelina and json-schema-to-typescript).
+Topics, events, settings, metrics and codes of this release. `homecall asyncapi` prints the schema of each event, with
+the meaning, format and an example of each field; code generators make types of it (tested with Modelina and
+json-schema-to-typescript).
 """
 
 
@@ -134,8 +134,8 @@ def _code(text: str) -> str:
 def _topics() -> Iterator[str]:
     yield "## Topics\n"
     yield (
-        f"Keys are fields of the data; a dead letter keeps the key it came with. Topics keep {RETENTION_DAYS} days,\n"
-        "the compacted one the newest record of each key. IINs travel on the topics marked so, and on no other.\n"
+        f"{DEFAULT_PARTITIONS} partitions each. Keys are fields of the data. Topics keep {RETENTION_DAYS} days, "
+        "the compacted one the newest record of\neach key. IINs travel on the topics marked so, and on no other.\n"
     )
     rows = [
         (
@@ -143,13 +143,11 @@ def _topics() -> Iterator[str]:
             _code(topic.key) if topic.key else "as it came",
             _all(topic.writers),
             _all(topic.readers),
-            str(topic.partitions),
-            ", ".join(_marks(topic)),
-            topic.about,
+            " ".join([topic.about, *_marks(topic)]),
         )
         for topic in TOPICS
     ]
-    yield from _table(("topic", "key", "written by", "read by", "partitions", "", "what it carries"), rows)
+    yield from _table(("topic", "key", "written by", "read by", "what it carries"), rows)
 
 
 def _all(names: tuple[str, ...]) -> str:
@@ -158,24 +156,24 @@ def _all(names: tuple[str, ...]) -> str:
 
 def _marks(topic: Topic) -> Iterator[str]:
     if topic.compacted:
-        yield "compacted, read whole by every replica"
+        yield "Compacted, read whole by every replica."
     if topic.personal_ids:
-        yield "IINs"
+        yield "IINs."
+    if topic.partitions != DEFAULT_PARTITIONS:
+        yield f"{topic.partitions} partition."
     if topic is DEAD_LETTERS:
-        yield f"records up to {topic.max_message_bytes} bytes"
+        yield f"Records up to {topic.max_message_bytes} bytes."
 
 
 def _events() -> Iterator[str]:
     yield "## Events\n"
-    yield "On the wire each type stands with the prefix `kz.homecall.`.\n"
-    yield from _table(
-        ("type", "about", "topic", "what it says"),
-        [
-            (_code(name), _code(MODELS[name].SUBJECT), _code(topic.name), _first_line(MODELS[name].__doc__))
-            for topic in TOPICS
-            for name in topic.types
-        ],
-    )
+    yield "On the wire each type stands with the prefix `kz.homecall.`. The second name is the field of its subject.\n"
+    for topic in TOPICS:
+        if topic.types:
+            yield f"**{_code(topic.name)}**\n"
+            for name in topic.types:
+                yield f"- {_code(name)}, {_code(MODELS[name].SUBJECT)}: {_first_line(MODELS[name].__doc__)}"
+            yield ""
 
 
 def _first_line(doc: str | None) -> str:
@@ -192,10 +190,10 @@ def _settings() -> Iterator[str]:
         "one line that names it.\n"
     )
     rows = [
-        (_code(f"HOMECALL_{name.upper()}"), _default(name, field.default), _values(field), field.description or "")
+        (_code(f"HOMECALL_{name.upper()}"), _default(name, field.default) + _values(field), field.description or "")
         for name, field in Settings.model_fields.items()
     ]
-    yield from _table(("setting", "default", "values", "what it is"), rows)
+    yield from _table(("setting", "default (values)", "what it is"), rows)
 
 
 def _default(name: str, default: Any) -> str:
@@ -206,14 +204,14 @@ def _default(name: str, default: Any) -> str:
 
 def _values(field: Any) -> str:
     if get_origin(field.annotation) is Literal:
-        return ", ".join(map(_code, get_args(field.annotation)))
+        return "".join(f", {_code(each)}" for each in get_args(field.annotation) if each != field.default)
     bounds: dict[str, Any] = {}
     for each in field.metadata:
         bounds |= {name: getattr(each, name) for name in ("ge", "gt", "le") if hasattr(each, name)}
     if not bounds:
         return ""
     low = f"{bounds['ge']} to " if "ge" in bounds else f"above {bounds['gt']}, to "
-    return f"{low}{bounds['le']}"
+    return f" ({low}{bounds['le']})"
 
 
 # ---------------------------------------------------------------- metrics
@@ -221,20 +219,17 @@ def _values(field: Any) -> str:
 
 def _metrics() -> Iterator[str]:
     yield "## Metrics\n"
-    yield "At `/metrics` of each service, those of `homecall reconcile` at its own, in Prometheus' text format.\n"
-    yield "No label holds the id of a person or a request.\n"
-    yield from _table(
-        ("metric", "type", "labels", "what it is"),
-        [
-            (_code(_name(each)), type(each).__name__.lower(), ", ".join(map(_code, each._labelnames)), _told(each))
-            for each in METRICS
-        ],
+    yield (
+        "At `/metrics` of each service and of `homecall reconcile`. `…_total` is a counter, what has buckets "
+        "a histogram, all else\na gauge. No label holds the id of a person or a request.\n"
     )
+    yield from _table(("metric", "what it is"), [(_code(_name(each)), _told(each)) for each in METRICS])
 
 
 def _name(metric: MetricWrapperBase) -> str:
     # There is no public way to ask a metric for its name, labels or buckets before it has a value.
-    return f"{metric._name}_total" if isinstance(metric, Counter) else metric._name
+    labels = f"{{{','.join(metric._labelnames)}}}" if metric._labelnames else ""
+    return f"{metric._name}{'_total' if isinstance(metric, Counter) else ''}{labels}"
 
 
 def _told(metric: MetricWrapperBase) -> str:

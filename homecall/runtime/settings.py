@@ -60,7 +60,9 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    env: Literal["production", "development"] = Field("production", description="production or development")
+    env: Literal["production", "development"] = Field(
+        "production", description="development allows what production refuses"
+    )
 
     kafka_bootstrap: str = Field("127.0.0.1:9092", description="Kafka's addresses, comma-separated", min_length=1)
     kafka_security: Literal["PLAINTEXT", "SASL_SSL", "SSL"] = Field("PLAINTEXT", description="how Kafka is reached")
@@ -70,103 +72,84 @@ class Settings(BaseSettings):
     kafka_cert_file: Path | None = Field(None, description="client certificate, PEM, with SSL")
     kafka_key_file: Path | None = Field(None, description="client key, PEM, with SSL")
     kafka_session_timeout_ms: int = Field(
-        10_000, ge=1_000, le=300_000, description="after which a silent member is out"
+        10_000, ge=1_000, le=300_000, description="when a silent member leaves its group"
     )
 
     mongo_url: str = Field("mongodb://127.0.0.1:27017", description="MongoDB's address", min_length=1)
     mongo_prefix: str = Field("homecall", pattern=r"^[a-zA-Z0-9_-]{1,40}$", description="each database's prefix")
 
     http_host: str = Field("127.0.0.1", description="where /livez, /readyz, /metrics and /sms/reports listen")
-    http_port: int | None = Field(None, ge=0, le=65535, description="their port; each service has its own default")
+    http_port: int | None = Field(None, ge=0, le=65535, description="their port")
 
     rules: Path | None = Field(None, description="a directory of rule sets in place of the packaged one")
     signatures: Literal["rsa", "ncanode", "off"] = Field("rsa", description="how signatures are checked")
     trust_store: Path | None = Field(None, description="directory of CA certificates, for rsa")
     crls: Path | None = Field(None, description="directory of revocation lists, for rsa")
-    ocsp: str = Field("off", description="off, certificate (the responder it names), or a responder's address, for rsa")
+    ocsp: str = Field("off", description="certificate (the responder it names), or a responder's address, for rsa")
     revocation: Literal["checked", "unchecked"] = Field(
         "checked",
-        description="unchecked: with rsa and neither crls nor ocsp, start in production all the same; then signatures "
-        "of revoked certificates are taken",
+        description="unchecked: start in production without crls and ocsp, and accept revoked certificates",
     )
     ncanode_url: str | None = Field(
-        None, description="address of NCANode, for ncanode; in production https, or http on this machine"
+        None, description="NCANode's address, for ncanode; in production https, or http on this machine"
     )
     keys_file: Path | None = Field(None, description="keys for personal data: JSON, see docs/security.md")
-    senders_file: Path | None = Field(
-        None, description="who may send for which clinic: JSON, see docs/security.md; without it nobody is asked"
-    )
+    senders_file: Path | None = Field(None, description="who may send for which clinic: JSON, see docs/security.md")
     duty_officer: str | None = Field(
         None,
         max_length=300,
-        description="who answers for complaints that the system itself accepts (C10.2): full name, comma, position",
+        description="who answers for complaints that the system accepts (C10.2): full name, comma, position",
     )
-    identity: str = Field("off", description="off, or the e-government gateway's address")
-    identity_wait_seconds: float = Field(
-        3, gt=0, le=60, description="how long an answer waits for the gateway; then it goes on unconfirmed"
-    )
-    sms: str = Field("off", description="off, or the address at the SMS gateway to which messages are posted")
-    sms_login: str | None = Field(None, description="the login at the SMS gateway")
+    identity: str = Field("off", description="the e-government gateway's address")
+    identity_wait_seconds: float = Field(3, gt=0, le=60, description="how long an answer waits for the gateway")
+    sms: str = Field("off", description="the SMS gateway's address for messages")
+    sms_login: str | None = Field(None, description="login at the SMS gateway")
     sms_password: SecretStr | None = Field(None, description="its password or key")
-    sms_password_file: Path | None = Field(None, description="a file that holds the password, in place of it")
+    sms_password_file: Path | None = Field(None, description="or a file that holds it")
     sms_sender: str | None = Field(None, max_length=40, description="the sender's name that patients see")
-    sms_profile: Path | None = Field(
-        None, description="how the SMS gateway names things, TOML, in place of the packaged one: see docs/operations.md"
-    )
+    sms_profile: Path | None = Field(None, description="how the SMS gateway names things: TOML, see docs/operations.md")
     sms_report_secret: SecretStr | None = Field(
-        None, min_length=16, description="what the gateway shows with delivery reports; without it none are taken"
+        None, min_length=16, description="what the gateway shows with delivery reports"
     )
-    sms_report_secret_file: Path | None = Field(None, description="a file that holds that secret, in place of it")
-    sms_quiet_hours: str = Field(
-        "22:00-08:00", description="from when to when, by the clinics' clock, messages wait that can; or off"
-    )
+    sms_report_secret_file: Path | None = Field(None, description="or a file that holds it")
+    sms_quiet_hours: str = Field("22:00-08:00", description="when messages wait, by the clinics' clock; or off")
     sms_statuses: str = Field(
         "registered,deferred,scheduled,rescheduled,delayed,refused,withdrawn,not_completed",
-        description="the statuses of which patients are told by SMS, comma-separated",
+        description="the statuses that are sent, comma-separated",
     )
     sms_settle_seconds: float = Field(
-        10, ge=0, le=600, description="how long the message registered waits for the time of the visit to replace it"
+        10, ge=0, le=600, description="how long registered waits for the time of the visit to replace it"
     )
-    sms_wait_seconds: float = Field(
-        10, gt=0, le=60, description="how long the SMS gateway is waited for; then a message is unknown"
-    )
-    sms_rest_seconds: float = Field(
-        30, gt=0, le=600, description="how long the SMS gateway is left in peace after it failed again and again"
-    )
-    sms_at_once: int = Field(16, ge=1, le=200, description="calls to the SMS gateway under way at one moment")
+    sms_wait_seconds: float = Field(10, gt=0, le=60, description="how long a call to the SMS gateway may take")
+    sms_rest_seconds: float = Field(30, gt=0, le=600, description="pause after repeated failures of the SMS gateway")
+    sms_at_once: int = Field(16, ge=1, le=200, description="calls to the SMS gateway at one time")
 
     replan_seconds: float = Field(
-        0.2, ge=0, le=10, description="for how long the rest of a clinic's day is planned again each time; 0 never"
+        0.2, ge=0, le=10, description="time to plan the rest of a clinic's day again; 0 never"
     )
     bookings_held: int = Field(
         6_000,
         ge=100,
         le=1_000_000,
-        description="bookings, of some 4 KB each, that the scheduler keeps in memory with their days; others are read",
+        description="bookings, of some 4 KB each, that the scheduler keeps in memory",
     )
-    osrm_url: str | None = Field(None, description="an OSRM server for travel by road, as in http://127.0.0.1:5000")
-    osrm_seconds: float = Field(
-        0.3, gt=0, le=5, description="how long a promise waits for OSRM; then the straight line serves"
-    )
+    osrm_url: str | None = Field(None, description="an OSRM server for travel by road")
+    osrm_seconds: float = Field(0.3, gt=0, le=5, description="how long a promise waits for OSRM")
     clock: str | None = Field(None, description="an accelerated clock; development only")
-    failpoint: str | None = Field(
-        None, description="where a fault test ends or holds the process, as in batch.stored:kill@3; development only"
-    )
+    failpoint: str | None = Field(None, description="where a fault test ends or holds the process; development only")
 
-    batch_max: int = Field(250, ge=1, le=10_000, description="records in a batch at most")
+    batch_max: int = Field(250, ge=1, le=10_000, description="most records in a batch")
     batch_wait_ms: int = Field(5, ge=1, le=1_000, description="how long a batch waits for its first record")
     dead_letter_max_share: float = Field(
-        0.5, gt=0, le=1, description="share of dead letters among the last 1,000 records that stops the service"
+        0.5, gt=0, le=1, description="share of dead letters in the last 1,000 records that stops the service"
     )
     traces: Literal["off", "otlp"] = Field(
-        "off", description="where spans go: otlp to what OTEL_EXPORTER_OTLP_ENDPOINT names, http://localhost:4318 unset"
+        "off", description="otlp sends spans to OTEL_EXPORTER_OTLP_ENDPOINT, by default http://localhost:4318"
     )
     traces_share: float = Field(
-        0.01, ge=0, le=1, description="share of the records without a traceparent that begin a trace of their own"
+        0.01, ge=0, le=1, description="share of the records without a traceparent that are traced"
     )
-    clinic_metrics: bool = Field(
-        False, description="whether /metrics shows each clinic's day, by clinic_id: for the region's dashboard"
-    )
+    clinic_metrics: bool = Field(False, description="metrics by clinic_id, for the region's dashboard")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="the least level logged")
 
     @model_validator(mode="after")
