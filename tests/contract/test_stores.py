@@ -329,6 +329,17 @@ class StorePromises:
         assert await store.save([one]) == set()
         assert await store.save([new(2, claim="one")]) == set()
 
+    async def test_what_was_read_is_confirmed_until_somebody_changes_it(self, database: Database) -> None:
+        store = tallies(database.collection("t"))
+        await store.save([new(1), new(2), new(3)])
+        read = await store.load(ids(1, 2, 3))
+        assert await store.confirm([*read.values()]) == set()
+        await store.save([(await store.load(ids(2)))[subject(2)]])
+        assert await store.confirm([*read.values(), new(4)]) == ids(2, 4)
+        # It changes nothing that a writer compares.
+        assert await store.save([read[subject(1)]]) == set()
+        assert await store.confirm([]) == set()
+
     async def test_losers_of_every_kind_in_one_write_leave_the_winners_alone(self, database: Database) -> None:
         store = tallies(database.collection("t"))
         await store.prepare()

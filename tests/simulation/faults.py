@@ -18,6 +18,7 @@ KINDS: Final = (
     "skew",  # a process's clock jumps
     "poison",  # somebody publishes what cannot be read
     "again",  # somebody publishes an earlier record once more
+    "step_down",  # no majority of the database has what is written for a while, and its primary may step down then
     "errors",  # a share of requests to servers fails from now on
 )
 
@@ -61,6 +62,8 @@ def _one(rng: random.Random, at: float, kind: str, name: str) -> Fault:
             return Fault(at, kind, name, rng.uniform(0.3, 12.0))
         case "away":
             return Fault(at, kind, rng.choice(("kafka", "mongo")), rng.uniform(0.1, 3.0))
+        case "step_down":
+            return Fault(at, kind, "mongo", rng.uniform(0.05, 2.5))
         case "skew":
             return Fault(at, kind, name, rng.uniform(-20.0, 20.0))
         case "errors":

@@ -127,8 +127,7 @@ class History:
             process.start()
         watching = [self.loop.create_task(each) for each in (self._expel(), self._answer(), self._report())]
         await asyncio.gather(self._send(), self._go_wrong())
-        world.network.heal()
-        world.sms.bad = 0.0
+        world.heal()
         world.note("faults end")
         ends = self.loop.time() + _PATIENCE
         # Polled in the loop's own time, which jumps.
@@ -247,6 +246,7 @@ class History:
     async def _go_wrong(self) -> None:
         self.world.network.slow = 0.002 if self.seed % 3 == 0 else 0.0
         self.world.sms.bad = 0.05 if self.seed % 2 == 0 else 0.0
+        self.world.mongo.slowest = (0.0, 0.005, 0.05)[self.seed % 3]
         for fault in self.faults:
             await asyncio.sleep(max(0.0, fault.at - self.loop.time()))
             self.world.note(f"fault: {fault}")
@@ -273,6 +273,8 @@ class History:
                 world.network.away[fault.who] = self.loop.time() + fault.amount
             case "errors":
                 world.network.errors[fault.who] = fault.amount
+            case "step_down":
+                world.stop_replication(fault.amount)
             case "poison":
                 value, event_type = _POISON[int(fault.amount * len(_POISON))]
                 topic, key, _, headers = self.crowd.record(event_type, {"clinic_id": "clinic-00"})

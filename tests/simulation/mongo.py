@@ -1,54 +1,277 @@
-"""A MongoDB as the stores see it, behind motor's own names: answers lost after the write, bulks that fail in part."""
+"""A MongoDB as the stores see it, behind motor's own names: a primary, what a majority has, and step-downs.
+
+Answers are lost after the write, and unordered bulks fail in part. A write is acknowledged to ``w="majority"`` once a
+majority has it, a while after the primary; a step-down rolls back what no majority has. Reads see the primary's own
+state, or with ``readConcernLevel="majority"`` what a majority has; a secondary, and a former primary that does not
+know yet, are behind.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import random
-from collections import defaultdict
+from collections import ChainMap, defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Final
 
 import bson
 from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
 from pymongo import InsertOne
-from pymongo.errors import AutoReconnect, BulkWriteError, NetworkTimeout
+from pymongo.errors import (
+    AutoReconnect,
+    BulkWriteError,
+    NetworkTimeout,
+    NotPrimaryError,
+    OperationFailure,
+    PyMongoError,
+)
 
-from tests.simulation.servers import Network
+from tests.simulation.loop import NODE, Node
+from tests.simulation.servers import Later, Network
 
 SERVER = "mongo"
+FORMER: Final = "former primary"
+"""The server that a process reads from which does not know of the step-down yet."""
 Document = dict[str, Any]
+View = Mapping[Any, bytes | None]
+"""By id, documents as they are read where that is not as the primary has them now; None for one that is not there."""
 _OPTIONS: CodecOptions[Document] = CodecOptions(tz_aware=True)
+_NO_VIEW: Final[View] = {}
+_BEHIND_AT_MOST = 3.0
+"""Seconds: how far a secondary or a former primary is behind."""
+
+
+@dataclass(slots=True)
+class _Change:
+    """A change of a document on the primary, and when a majority has it."""
+
+    id: Any
+    old: bytes | None
+    new: bytes | None
+    majority_at: float
+
+
+@dataclass(frozen=True)
+class Concerns:
+    """What a client asks for: as the options of the same names of the driver."""
+
+    w: Any = 1
+    read: str = "local"
+    preference: str = "primary"
 
 
 class Mongo:
-    """The server: databases by name, each a mapping of collections. It outlives the processes that use it."""
+    """The servers: databases by name, each a mapping of collections. They outlive the processes that use them."""
 
     def __init__(self, network: Network, rng: random.Random) -> None:
         self.network = network
         self.rng = rng
         self.databases: dict[str, dict[str, Store]] = defaultdict(dict)
+        self.slowest = 0.0
+        """Seconds until a majority has a write, at most."""
+        self.rolled_back = 0
+        """Changes that a step-down undid."""
+        self._halted = False
+        self._majority_at = 0.0
+        """When a majority will have the newest change."""
+        self._waiting: list[_Acknowledged] = []
+        self._misled: set[Node] = set()
+        self._misled_until = 0.0
+        self._stepped_down_at = 0.0
 
-    def client(self, *_: Any, **__: Any) -> Client:
-        return Client(self)
+    def client(self, *_: Any, **options: Any) -> Client:
+        return Client(
+            self,
+            Concerns(
+                options.get("w", 1), options.get("readConcernLevel", "local"), options.get("readPreference", "primary")
+            ),
+        )
 
-    async def ask(self, work: Callable[[], Any]) -> Any:
+    async def ask(self, work: Callable[[], Any], server: str = SERVER) -> Any:
         def failure() -> Exception:
             return self.rng.choice((AutoReconnect, NetworkTimeout))("the connection was closed")
 
-        return await self.network.call(SERVER, work, failure)
+        return await self.network.call(server, work, failure)
+
+    # ------------------------------------------------------------ replication
+
+    @property
+    def halted(self) -> bool:
+        """Whether no majority gets what is written."""
+        return self._halted
+
+    def halt(self) -> None:
+        """From now on no majority gets what is written, until ``go_on`` or ``step_down``."""
+        self._halted = True
+
+    def go_on(self) -> None:
+        """A majority has all that was written, and will have what is written from now on."""
+        self._settle(durable=True)
+
+    def step_down(self, seconds: float, misled: Iterable[Node] = ()) -> None:
+        """Another server becomes primary within ``seconds``. What no majority had it has in part, or not at all.
+
+        Those ``misled`` read from the former primary for a while.
+        """
+        now = _now()
+        uncommitted = sorted(
+            {each.majority_at for store in self._stores() for each in store.log if each.majority_at > now}
+        )
+        kept = self.rng.choice([now, *uncommitted]) if self.rng.random() < 0.5 else now
+        for store in self._stores():
+            self.rolled_back += store.roll_back(kept)
+        self._settle(durable=False)
+        self.network.away[SERVER] = now + seconds
+        self._misled = set(misled)
+        self._misled_until = now + min(seconds + 1.0, _BEHIND_AT_MOST - 0.1)
+        self._stepped_down_at = now
+
+    def _settle(self, *, durable: bool) -> None:
+        """A majority has all changes that are left; who waits for it hears so, or that the primary stepped down."""
+        now = _now()
+        for store in self._stores():
+            store.settle(now)
+        self._halted = False
+        self._majority_at = min(self._majority_at, now)
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            each.settle(durable=durable)
+
+    def _stores(self) -> Iterable[Store]:
+        return (store for collections in self.databases.values() for store in collections.values())
+
+    def next_majority(self) -> float:
+        """When a majority will have a change made now; in the order of changes."""
+        if self._halted:
+            # Later than any time, and still one after the other.
+            self._majority_at = max(self._majority_at, 1e9) + 1
+        else:
+            self._majority_at = max(self._majority_at, _now() + self.rng.random() * self.slowest)
+        return self._majority_at
+
+    def acknowledged(self, result: Any, concerns: Concerns) -> Any:
+        """The answer to a write. One that changed nothing waits too, for what it saw."""
+        if concerns.w != "majority" or self._majority_at <= _now():
+            return result
+        later = _Acknowledged(self.rng, result)
+        self._waiting.append(later)
+        if self._majority_at < 1e9:
+            asyncio.get_running_loop().call_at(self._majority_at, self._has_majority, later)
+        return later
+
+    def _has_majority(self, later: _Acknowledged) -> None:
+        if later in self._waiting:
+            self._waiting.remove(later)
+            later.settle(durable=True)
+
+    # ------------------------------------------------------------ reading
+
+    def reads_from(self) -> str:
+        """The server that the running process reads from, where it wants a primary."""
+        if self._misled and _now() < self._misled_until and NODE.get() in self._misled:
+            return FORMER
+        return SERVER
+
+    def learn_of_step_down(self) -> None:
+        """What is written to the former primary reaches no majority; who tried hears of the new one."""
+        self._misled.clear()
+        raise NotPrimaryError("not primary", {"code": 10107, "codeName": "NotWritablePrimary"})
+
+    def view(self, store: Store, concerns: Concerns, server: str) -> View:
+        """What a reader sees that is not as the primary has it now."""
+        now = _now()
+        if concerns.preference != "primary":
+            return store.before(now - self.rng.random() * _BEHIND_AT_MOST)
+        if server == FORMER:
+            # Its own branch lies over what both have.
+            seen = store.before(self._stepped_down_at)
+            return seen if concerns.read == "majority" else ChainMap(store.branch, dict(seen))
+        if concerns.read == "majority" and self._majority_at > now:
+            return store.before(now)
+        return _NO_VIEW
+
+
+class _Acknowledged(Later):
+    """The answer to a write that a majority is to have."""
+
+    def __init__(self, rng: random.Random, result: Any) -> None:
+        super().__init__(result)
+        self._rng = rng
+
+    def settle(self, *, durable: bool) -> None:
+        """Say that a majority has it, or else that nobody knows."""
+        if durable:
+            self.done(None)
+            return
+        told = {"code": 189, "codeName": "PrimarySteppedDown", "errmsg": "the primary stepped down"}
+        errors: list[PyMongoError] = [
+            AutoReconnect("the connection was closed"),
+            NotPrimaryError("the primary stepped down", told),
+            BulkWriteError({"writeErrors": [], "writeConcernErrors": [told]}),
+        ]
+        self.done(self._rng.choice(errors))
 
 
 class Store:
     """The documents of one collection, found by id or by the top-level field that a query asks for."""
 
-    def __init__(self) -> None:
+    def __init__(self, next_majority: Callable[[], float]) -> None:
+        self._next_majority = next_majority
         self.docs: dict[Any, bytes] = {}
+        self.log: deque[_Change] = deque()
+        """The last changes."""
+        self.branch: dict[Any, bytes | None] = {}
+        """What the last step-down undid."""
         self._unique: list[tuple[str, ...]] = []
         self.indexes: dict[str, Any] = {"_id_": {"key": [("_id", 1)]}}
         self._having: dict[str, set[Any]] = defaultdict(set)
         """By indexed field, the ids of the documents that have it."""
         self._fields: set[str] = set()
         self._keys: dict[tuple[str, ...], dict[Any, Any]] = {}
+
+    # ------------------------------------------------------------ changes
+
+    def before(self, moment: float) -> View:
+        """What was otherwise when a majority had what it was to have by this moment."""
+        found: dict[Any, bytes | None] = {}
+        for change in reversed(self.log):
+            if change.majority_at <= moment:
+                break
+            found[change.id] = change.old
+        return found
+
+    def roll_back(self, kept: float) -> int:
+        """Undo what a majority was to have only later."""
+        self.branch = {}
+        count = 0
+        while self.log and self.log[-1].majority_at > kept:
+            change = self.log.pop()
+            count += 1
+            self.branch.setdefault(change.id, change.new)
+            now = self.docs.get(change.id)
+            if now is not None:
+                self._forget(_decoded(now))
+                del self.docs[change.id]
+            if change.old is not None:
+                self._keep(_decoded(change.old), change.old)
+        return count
+
+    def settle(self, now: float) -> None:
+        """A majority has all changes."""
+        for change in self.log:
+            change.majority_at = min(change.majority_at, now)
+
+    def _note(self, id_: Any, old: bytes | None, new: bytes | None) -> None:
+        at = self._next_majority()
+        self.log.append(_Change(id_, old, new, at))
+        now = _now()
+        while self.log[0].majority_at < now - _BEHIND_AT_MOST:
+            self.log.popleft()
+
+    # ------------------------------------------------------------ indexes
 
     def add_index(self, names: Sequence[str], unique: bool) -> None:
         key = tuple(names)
@@ -66,39 +289,52 @@ class Store:
             for id_ in self.docs:
                 self._claim(key, self._doc(id_))
 
+    def has_twice(self, names: Sequence[str]) -> bool:
+        """Whether two documents have the same in these fields."""
+        keys = [_key(names, doc) for doc in map(self._doc, self.docs) if _is_in(names, doc)]
+        return len(keys) > len(set(keys))
+
     def _doc(self, id_: Any) -> Document:
-        return bson.decode(self.docs[id_], _OPTIONS)
+        return _decoded(self.docs[id_])
 
     def _claim(self, names: tuple[str, ...], doc: Mapping[str, Any]) -> None:
-        if all(name in doc for name in names):
-            self._keys[names][tuple(map(str, (doc[name] for name in names)))] = doc["_id"]
+        if _is_in(names, doc):
+            self._keys[names][_key(names, doc)] = doc["_id"]
 
     def _put(self, doc: Document, old: Document | None) -> bool:
         """Store a document; False where a unique key is another's."""
         for names in self._unique:
-            if all(name in doc for name in names):
-                holder = self._keys[names].get(tuple(map(str, (doc[name] for name in names))))
+            if _is_in(names, doc):
+                holder = self._keys[names].get(_key(names, doc))
                 if holder is not None and holder != doc["_id"]:
                     return False
         if old is not None:
             self._forget(old)
-        self.docs[doc["_id"]] = bson.encode(doc)
+        stored = bson.encode(doc)
+        self._note(doc["_id"], self.docs.get(doc["_id"]), stored)
+        self._keep(doc, stored)
+        return True
+
+    def _keep(self, doc: Document, stored: bytes) -> None:
+        self.docs[doc["_id"]] = stored
         for name in self._fields:
             if name in doc:
                 self._having[name].add(doc["_id"])
         for names in self._unique:
             self._claim(names, doc)
-        return True
 
     def _forget(self, doc: Mapping[str, Any]) -> None:
         for name in self._fields:
             self._having[name].discard(doc["_id"])
         for names in self._unique:
-            key = tuple(map(str, (doc.get(name) for name in names)))
+            key = _key(names, doc)
             if self._keys[names].get(key) == doc["_id"]:
                 del self._keys[names][key]
 
-    def find(self, query: Mapping[str, Any]) -> list[Document]:
+    # ------------------------------------------------------------ commands
+
+    def find(self, query: Mapping[str, Any], view: View = _NO_VIEW) -> list[Document]:
+        """The documents that match, as the primary has them but for those of ``view``."""
         asked = query.get("_id")
         if isinstance(asked, Mapping) and "$in" in asked:
             ids: Iterable[Any] = dict.fromkeys(asked["$in"])
@@ -107,7 +343,10 @@ class Store:
         else:
             fields = [name for name in query if name in self._fields and not _asks_absence(query[name])]
             ids = sorted(self._having[fields[0]], key=str) if fields else [*self.docs]
-        found = (self._doc(each) for each in ids if each in self.docs)
+            if view:
+                ids = dict.fromkeys([*ids, *view])
+        stored = (view[each] if each in view else self.docs.get(each) for each in ids)
+        found = (_decoded(each) for each in stored if each is not None)
         return [doc for doc in found if matches(doc, query)]
 
     def write(self, operations: Sequence[Any]) -> tuple[int, int, list[Document]]:
@@ -115,7 +354,7 @@ class Store:
         inserted, matched, errors = 0, 0, []
         for place, operation in enumerate(operations):
             if isinstance(operation, InsertOne):
-                doc = bson.decode(bson.encode(operation._doc), _OPTIONS)
+                doc = _decoded(bson.encode(operation._doc))
                 if doc["_id"] in self.docs or not self._put(doc, None):
                     errors.append({"index": place, "code": 11000, "errmsg": "duplicate key"})
                 else:
@@ -135,11 +374,15 @@ class Store:
 class Client:
     """motor's client."""
 
-    def __init__(self, mongo: Mongo) -> None:
+    def __init__(self, mongo: Mongo, concerns: Concerns) -> None:
         self._mongo = mongo
+        self._concerns = concerns
 
     def __getitem__(self, name: str) -> Database:
-        return Database(self._mongo, name)
+        return Database(self._mongo, name, self._concerns)
+
+    async def drop_database(self, name: str) -> None:
+        await self._mongo.ask(lambda: self._mongo.databases.pop(name, None))
 
     def close(self) -> None:
         return
@@ -148,12 +391,13 @@ class Client:
 class Database:
     """motor's database."""
 
-    def __init__(self, mongo: Mongo, name: str) -> None:
+    def __init__(self, mongo: Mongo, name: str, concerns: Concerns) -> None:
         self._mongo = mongo
         self.name = name
+        self._concerns = concerns
 
     def __getitem__(self, name: str) -> Collection:
-        return Collection(self._mongo, self.name, name)
+        return Collection(self._mongo, self.name, name, self._concerns)
 
     async def command(self, _: str) -> Document:
         await self._mongo.ask(lambda: None)
@@ -163,18 +407,34 @@ class Database:
         found: list[str] = await self._mongo.ask(lambda: sorted(self._mongo.databases[self.name]))
         return found
 
+    async def drop_collection(self, name: str) -> None:
+        await self._mongo.ask(lambda: self._mongo.databases[self.name].pop(name, None))
+
 
 class Collection:
     """motor's collection."""
 
-    def __init__(self, mongo: Mongo, database: str, name: str) -> None:
+    def __init__(
+        self, mongo: Mongo, database: str, name: str, concerns: Concerns, options: CodecOptions[Any] = _OPTIONS
+    ) -> None:
         self._mongo = mongo
         self._database = database
         self.name = name
+        self._concerns = concerns
+        self.codec_options = options
+
+    def with_options(self, options: CodecOptions[Any]) -> Collection:
+        return Collection(self._mongo, self._database, self.name, self._concerns, options)
 
     @property
     def _store(self) -> Store:
-        return self._mongo.databases[self._database].setdefault(self.name, Store())
+        collections = self._mongo.databases[self._database]
+        if self.name not in collections:
+            collections[self.name] = Store(self._mongo.next_majority)
+        return collections[self.name]
+
+    def _found(self, query: Mapping[str, Any], server: str) -> list[Document]:
+        return self._store.find(query, self._mongo.view(self._store, self._concerns, server))
 
     async def index_information(self) -> dict[str, Any]:
         found: dict[str, Any] = await self._mongo.ask(lambda: dict(self._store.indexes))
@@ -183,27 +443,32 @@ class Collection:
     async def create_indexes(self, models: Sequence[Any]) -> None:
         def create() -> None:
             for model in models:
-                document = model.document
-                self._store.add_index([*document["key"]], bool(document.get("unique")))
+                names, unique = [*model.document["key"]], bool(model.document.get("unique"))
+                if unique and self._store.has_twice(names):
+                    raise OperationFailure("duplicate key", 11000)
+                self._store.add_index(names, unique)
 
         await self._mongo.ask(create)
 
-    def find(self, query: Mapping[str, Any] | None = None, projection: Any = None) -> Cursor:
-        del projection  # more than was asked for does no harm
-        return Cursor(self._mongo, lambda: self._store.find(query or {}))
+    def find(self, query: Mapping[str, Any] | None = None, projection: Mapping[str, Any] | None = None) -> Cursor:
+        def shaped(doc: Document) -> Any:
+            part = projected(doc, projection) if projection else doc
+            raw = self.codec_options.document_class is RawBSONDocument
+            return RawBSONDocument(bson.encode(part)) if raw else part
 
-    async def find_one(self, query: Mapping[str, Any], projection: Any = None) -> Document | None:
-        del projection
-        found: list[Document] = await self._mongo.ask(lambda: self._store.find(query))
+        return Cursor(self._mongo, lambda server: self._found(query or {}, server), shaped)
+
+    async def find_one(self, query: Mapping[str, Any], projection: Mapping[str, Any] | None = None) -> Any:
+        found = await self.find(query, projection).limit(1).to_list()
         return found[0] if found else None
 
     def aggregate(self, pipeline: Sequence[Mapping[str, Any]]) -> Cursor:
         match, group = pipeline[0]["$match"], pipeline[1]["$group"]
         by, oldest = group["_id"][1:], group["oldest"]["$min"][1:]
 
-        def work() -> list[Document]:
+        def work(server: str) -> list[Document]:
             groups: dict[Any, list[Any]] = defaultdict(list)
-            for doc in self._store.find(match):
+            for doc in self._found(match, server):
                 groups[doc.get(by)].append(doc.get(oldest))
             return [
                 {
@@ -214,10 +479,15 @@ class Collection:
                 for value, found in groups.items()
             ]
 
-        return Cursor(self._mongo, work)
+        return Cursor(self._mongo, work, lambda doc: doc)
+
+    async def insert_many(self, docs: Sequence[Any], ordered: bool = True) -> None:
+        await self.bulk_write([InsertOne(bson.decode(bson.encode(doc))) for doc in docs], ordered)
 
     async def bulk_write(self, operations: Sequence[Any], ordered: bool = True) -> Any:
         assert not ordered, "the stores write unordered bulks only"
+        if self._mongo.reads_from() == FORMER:
+            await self._mongo.ask(self._mongo.learn_of_step_down, FORMER)
 
         def write() -> Any:
             some = [*operations]
@@ -225,22 +495,24 @@ class Collection:
             broken = bool(share) and self._mongo.rng.random() < share / 2
             if broken:
                 some = [each for each in some if self._mongo.rng.random() < 0.5]
-            inserted, matched, errors = self._store.write(some)
+            written = self._store.write(some)
             if broken:
                 raise AutoReconnect("the connection was closed in the middle of a bulk write")
-            if errors:
-                raise BulkWriteError({"writeErrors": errors, "writeConcernErrors": []})
-            return SimpleNamespace(inserted_count=inserted, matched_count=matched)
+            return self._mongo.acknowledged(written, self._concerns)
 
-        return await self._mongo.ask(write)
+        inserted, matched, errors = await self._mongo.ask(write)
+        if errors:
+            raise BulkWriteError({"writeErrors": errors, "writeConcernErrors": []})
+        return SimpleNamespace(inserted_count=inserted, matched_count=matched)
 
 
 class Cursor:
     """motor's cursor: sorted and limited before it is asked."""
 
-    def __init__(self, mongo: Mongo, work: Callable[[], list[Document]]) -> None:
+    def __init__(self, mongo: Mongo, work: Callable[[str], list[Document]], shaped: Callable[[Document], Any]) -> None:
         self._mongo = mongo
         self._work = work
+        self._shaped = shaped
         self._sort: str | None = None
         self._limit = 0
 
@@ -252,18 +524,54 @@ class Cursor:
         self._limit = number
         return self
 
-    async def to_list(self, length: int | None = None) -> list[Document]:
+    async def to_list(self, length: int | None = None) -> list[Any]:
         del length
+        server = self._mongo.reads_from()
 
-        def work() -> list[Document]:
-            found = self._work()
+        def work() -> list[Any]:
+            found = self._work(server)
             if self._sort is not None:
                 name = self._sort
-                found.sort(key=lambda doc: doc[name])
-            return found[: self._limit] if self._limit else found
+                found.sort(key=lambda doc: (name in doc, doc.get(name)))
+            return [self._shaped(doc) for doc in (found[: self._limit] if self._limit else found)]
 
-        found: list[Document] = await self._mongo.ask(work)
+        found: list[Any] = await self._mongo.ask(work, server)
         return found
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _decoded(stored: bytes) -> Document:
+    return bson.decode(stored, _OPTIONS)
+
+
+def _is_in(names: Sequence[str], doc: Mapping[str, Any]) -> bool:
+    """Whether a sparse index has a document: with any of its fields."""
+    return any(name in doc for name in names)
+
+
+def _key(names: Sequence[str], doc: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(repr(doc.get(name)) for name in names)
+
+
+def projected(doc: Document, projection: Mapping[str, Any]) -> Document:
+    """What a projection leaves of a document, which may be changed: fields that are named, or all others."""
+    if not any(projection.values()):
+        for path in projection:
+            _without(doc, path)
+        return doc
+    wanted = {name.split(".")[0] for name, value in projection.items() if value} | {"_id"}
+    return {name: value for name, value in doc.items() if name in wanted}
+
+
+def _without(doc: Document, path: str) -> None:
+    *above, last = path.split(".")
+    part: Any = doc
+    for name in above:
+        part = part.get(name, {})
+    part.pop(last, None)
 
 
 def _asks_absence(asked: Any) -> bool:
@@ -315,8 +623,7 @@ def _holds(value: Any, there: bool, operator: str, operand: Any) -> bool:
 
 def changed(old: Document, change: Mapping[str, Any]) -> Document:
     """A document after an update; a clash of paths is an error, as on a server."""
-    doc = old
-    doc = bson.decode(bson.encode(doc), _OPTIONS)
+    doc = _decoded(bson.encode(old))
     paths = [*change.get("$set", {}), *change.get("$unset", {})]
     for path in paths:
         assert all(path.split(".")), f"a field of no name in {path}"
@@ -328,11 +635,7 @@ def changed(old: Document, change: Mapping[str, Any]) -> Document:
             part = part.setdefault(name, {})
         part[last] = value
     for path in change.get("$unset", {}):
-        *above, last = path.split(".")
-        part = doc
-        for name in above:
-            part = part.get(name, {})
-        part.pop(last, None)
+        _without(doc, path)
     for name, number in change.get("$inc", {}).items():
         doc[name] = doc.get(name, 0) + number
     return doc

@@ -17,6 +17,7 @@ from homecall.runtime.engine.deciding import Deciding
 from homecall.runtime.engine.outbox import Outbox
 from homecall.runtime.engine.timers import Due, Timers
 from homecall.runtime.kafka.producer import Producer
+from homecall.runtime.mongo import client
 from homecall.runtime.mongo.aggregate import Aggregate
 from homecall.runtime.mongo.client import MongoCollection
 from homecall.runtime.mongo.repository import Repository
@@ -210,6 +211,21 @@ def sms_sent_again() -> AbstractContextManager[None]:
     return _instead(messages, "unknown", waits_again)
 
 
+def reads_local() -> AbstractContextManager[None]:
+    """Reads see what a step-down of the database may roll back."""
+    return _instead(client, "CONCERNS", {**client.CONCERNS, "readConcernLevel": "local"})
+
+
+def writes_to_one() -> AbstractContextManager[None]:
+    """A write counts as done once the primary has it."""
+    return _instead(client, "CONCERNS", {**client.CONCERNS, "w": 1})
+
+
+def reads_from_secondaries() -> AbstractContextManager[None]:
+    """Reads may be of a secondary that is behind."""
+    return _instead(client, "CONCERNS", {**client.CONCERNS, "readPreference": "secondary"})
+
+
 MUTANTS: Final[Mapping[str, Callable[[], AbstractContextManager[None]]]] = {
     each.__name__: each
     for each in (
@@ -229,6 +245,9 @@ MUTANTS: Final[Mapping[str, Callable[[], AbstractContextManager[None]]]] = {
         dead_letters_dropped,
         number_before_claim,
         sms_sent_again,
+        reads_local,
+        writes_to_one,
+        reads_from_secondaries,
     )
 }
 """By name."""

@@ -7,11 +7,26 @@ import random
 from collections import defaultdict
 from collections.abc import Callable
 from contextvars import Context
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tests.simulation.loop import NODE
 
 T = TypeVar("T")
+
+
+class Later:
+    """An answer that a server has and gives later, or an error instead of it."""
+
+    def __init__(self, result: Any) -> None:
+        self.result = result
+        self._then: Callable[[Exception | None], None] = lambda _: None
+
+    def then(self, call: Callable[[Exception | None], None]) -> None:
+        self._then = call
+
+    def done(self, error: Exception | None) -> None:
+        """Give it, or the error."""
+        self._then(error)
 
 
 class Network:
@@ -60,7 +75,6 @@ class Network:
     def _arrive(
         self, server: str, work: Callable[[], T], failure: Callable[[], Exception], answer: asyncio.Future[T]
     ) -> None:
-        loop = asyncio.get_running_loop()
         share = self.errors[server]
         fails = bool(share) and self.rng.random() < share
         error: Exception | None = None
@@ -73,6 +87,16 @@ class Network:
                 error = of_work
             else:
                 error = failure() if fails else None
+        if error is not None:
+            self._reply(answer, None, error)
+        elif isinstance(result, Later):
+            later = result
+            later.then(lambda error: self._reply(answer, later.result, error))
+        else:
+            self._reply(answer, result, None)
+
+    def _reply(self, answer: asyncio.Future[Any], result: Any, error: Exception | None) -> None:
+        loop = asyncio.get_running_loop()
         if error is not None:
             loop.call_later(self._delay(), _fail, answer, error, context=self._world)
         else:

@@ -31,7 +31,7 @@ from tests.simulation.reached import watched
 
 ROOT = Path(__file__).parents[2]
 SEEDS = 100
-EASY = ("commit_first", "no_compare_and_set", "races_always_won", "ids_of_the_moment", "sms_sent_again")
+EASY = ("commit_first", "no_compare_and_set", "races_always_won", "ids_of_the_moment", "sms_sent_again", "reads_local")
 """Mutants that the first few seeds find; ``make simulate ARGS="--seeds 0 --mutants"`` plays them all."""
 
 

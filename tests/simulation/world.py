@@ -188,6 +188,27 @@ class World:
             self.note(f"{node} is killed at {place}")
             node.kill()
 
+    def stop_replication(self, seconds: float) -> None:
+        """No majority has what the database is told for so long; then it goes on, or the primary steps down."""
+        self.mongo.halt()
+        self.loop.call_later(seconds, self._end_of_halt, context=Context())
+
+    def _end_of_halt(self) -> None:
+        if not self.mongo.halted:
+            return
+        if self.rng.random() < 0.3:
+            self.mongo.go_on()
+            return
+        misled = [each.node for each in self.processes if each.node is not None and self.rng.random() < 0.3]
+        self.mongo.step_down(self.rng.uniform(0.1, 1.5), misled)
+        self.note("the database's primary stepped down")
+
+    def heal(self) -> None:
+        """From now on every server does its work, and soon."""
+        self.network.heal()
+        self.sms.bad = 0.0
+        self.mongo.go_on()
+
     def died(self, process: Process) -> None:
         self.kills += 1
         if not self.closed:

@@ -78,6 +78,11 @@ class BatchWork(Generic[S]):
             self._dead[index] = outcome
         self.result.results[index] = "dead" if isinstance(outcome, Dead) else "handled" if outcome else "repeated"
 
+    def refusing(self, loaded: Mapping[str, Aggregate[S]]) -> list[Aggregate[S]]:
+        """The stored aggregates, unchanged, that make an event a dead letter: no write of theirs validates that."""
+        found = {target: loaded[target] for index, target in self.undecided.items() if index in self._dead}
+        return [each for each in found.values() if each.version and not each.changed]
+
     def stored(self, loaded: Mapping[str, Aggregate[S]], lost: Collection[str]) -> None:
         """Note what was stored; the events of aggregates that ``lost`` to another write are to be decided again."""
         self.touched.update({key: each for key, each in loaded.items() if key not in lost})

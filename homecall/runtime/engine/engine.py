@@ -62,7 +62,10 @@ class Engine(Timers[S, F]):
         while work.undecided:
             scope = await self._load(work, cached, now)
             self._decide_all(work, scope)
+            refusing = [each for each in work.refusing(scope.aggregates) if each.id not in cached]
             lost = await self._save_changed(scope, cached)
+            if refusing:
+                lost |= await self.store.confirm(refusing)
             work.stored(scope.aggregates, lost)
             cached = {}
         settled = await self._complete(work.touched, now, {event.causation_id for event in batch}, work.result)

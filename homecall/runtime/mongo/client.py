@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from bson.raw_bson import RawBSONDocument
 from motor.motor_asyncio import AsyncIOMotorClient
@@ -23,6 +23,12 @@ T = TypeVar("T")
 Index = tuple[str | Sequence[str], bool]
 """A field or several, and whether no two documents may have the same there."""
 
+CONCERNS: Final[Mapping[str, Any]] = {"w": "majority", "readConcernLevel": "majority", "readPreference": "primary"}
+"""What is written and what is read survives a step-down of the primary; these win over the URL. See decision 134.
+
+Without a majority's read, the events of another replica's write could be published and the write then rolled back.
+"""
+
 _RAW_AT_ONCE = 200
 """Documents in one answer: a clinic's day may be a megabyte."""
 
@@ -35,7 +41,7 @@ class Database:
         try:
             self._client: Any = AsyncIOMotorClient(
                 url,
-                w="majority",
+                **CONCERNS,
                 retryWrites=False,
                 retryReads=False,
                 tz_aware=True,

@@ -159,12 +159,7 @@ class Repository(Generic[S]):
             return set()
         token = uuid4().hex
         operations = [self._operation(each, token, timers=timers) for each in aggregates]
-        lost: set[str] = set()
-        if await self.collection.write(operations) != len(aggregates):
-            # Read back which writes won: the counts that servers return do not tell.
-            ids = [each.id for each in aggregates]
-            stored = await self.collection.find({"_id": {"$in": ids}}, projection={"w": 1, "v": 1})
-            lost = set(ids) - {doc["_id"] for doc in stored if doc.get("w") == token}
+        lost = await self._write(operations, [each.id for each in aggregates], token)
         for each in aggregates:
             if each.id not in lost:
                 each.version += 1
@@ -173,6 +168,23 @@ class Repository(Generic[S]):
                 each.changed = False
                 self._cache(each)
         return lost
+
+    async def confirm(self, aggregates: Sequence[Aggregate[S]]) -> set[str]:
+        """The ids of those that somebody else has changed since they were read, for decisions that store nothing.
+
+        Asked by a write, since a read may be answered by a server that does not know yet that it is no longer primary.
+        """
+        token = uuid4().hex
+        writes = [UpdateOne({"_id": each.id, "v": each.version}, {"$set": {"w": token}}) for each in aggregates]
+        return await self._write(writes, [each.id for each in aggregates], token)
+
+    async def _write(self, operations: Sequence[InsertOne[Any] | UpdateOne], ids: list[str], token: str) -> set[str]:
+        """Write these; the ids of those that lost. Each winner has the token."""
+        if await self.collection.write(operations) == len(operations):
+            return set()
+        # Read back which writes won: the counts that servers return do not tell.
+        stored = await self.collection.find({"_id": {"$in": ids}}, projection={"w": 1, "v": 1})
+        return set(ids) - {doc["_id"] for doc in stored if doc.get("w") == token}
 
     async def sent(self, aggregates: Sequence[Aggregate[S]]) -> None:
         """Clear the outbox marks of those whose events were sent, unless they changed since.

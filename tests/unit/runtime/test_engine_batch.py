@@ -58,6 +58,21 @@ async def test_what_takes_no_effect_is_a_dead_letter_and_its_neighbours_go_on() 
     assert [event for event, _ in again.dead] == [refused]
 
 
+async def test_a_dead_letter_is_decided_again_where_its_subject_was_changed_after_the_read() -> None:
+    runner = await Runner().prepared()
+    await runner.hear(word("open"))
+    other = Runner(runner.database)
+
+    def somebody_else() -> None:
+        runner.tallies.before_write = None
+        assert hear_elsewhere(other, word("a")) == ["a"]
+
+    runner.tallies.before_write = somebody_else
+    handled = await runner.handle(word("refuse"))
+    assert runner.engine.words.decided == ["open", "refuse", "refuse"]
+    assert len(handled.dead) == 1
+
+
 async def test_a_broken_schema_that_nobody_answers_is_a_dead_letter() -> None:
     runner = await Runner().prepared()
     handled = await runner.handle(word(" "))
