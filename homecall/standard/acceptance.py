@@ -1,12 +1,13 @@
 """Whether an application is accepted at once, deferred or refused (C4.5, C4.6, C8.1, C8.2, R1 to R7, R16, R17)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from homecall.standard.calendar import ClinicCalendar, ClinicDay, NeverOpenError, after, local
 from homecall.standard.rules import NotCoveredError, RuleSet
 from homecall.standard.rulings import Ruling, days_used, ruling, written, zone_used
+from homecall.standard.stated_times import ahead_by
 
 CLOCK_AHEAD = "clock_ahead"
 
@@ -32,7 +33,7 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Deferred:
-    """A portal request that is taken up at ``opens_at``: its clock starts and its visit is then (C8.2, R6)."""
+    """A portal request that is decided on again at ``opens_at``, where its clock starts (C8.2, R6)."""
 
     opens_at: datetime
     visit_date: date
@@ -54,28 +55,41 @@ class Refused:
 
 
 class ClockAheadError(ValueError):
-    """``submitted_at`` lies further ahead of the record's time than R17 bears with."""
+    """``submitted_at`` is further ahead of the record's time than R17 allows."""
 
 
-def held_against_record(
-    submitted_at: datetime, record_time: datetime | None, rules: RuleSet
-) -> tuple[datetime, tuple[str, ...]]:
-    """The moment to decide by, and the flags that go with it (R17).
+@dataclass(frozen=True)
+class FirstRuling:
+    """What a second decision on a request takes over from the first: its times as that ruling has them, its flags."""
 
-    A time ahead of the Kafka record's is taken as the record's, with the flag ``clock_ahead``; without a record it is
-    not judged. Records count whole milliseconds, and so does the comparison. ``ClockAheadError`` beyond the tolerance.
-    """
-    if record_time is None:
-        return submitted_at, ()
-    stated = local(submitted_at).astimezone(UTC)
-    ahead = stated.replace(microsecond=stated.microsecond // 1000 * 1000) - record_time.astimezone(UTC)
-    allowed = rules.clock_tolerance.seconds
-    if ahead > timedelta(seconds=allowed):
-        raise ClockAheadError(
-            f"submitted_at is {ahead.total_seconds():.1f} s later than the record that carries it, and at most "
-            f"{allowed} s are borne with (R17): set the publisher's clock"
-        )
-    return (record_time, (CLOCK_AHEAD,)) if ahead > timedelta(0) else (submitted_at, ())
+    submitted_at: datetime | None = None
+    record_time: str | None = None
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Application:
+    """An application at the moment that decides on it, with the calendar and the rules of that moment."""
+
+    channel: str
+    moment: datetime
+    calendar: ClinicCalendar
+    rules: RuleSet
+    flags: tuple[str, ...]
+    inputs: Mapping[str, object]
+    """What the ruling says was looked at, but for the days."""
+
+    @property
+    def day(self) -> ClinicDay:
+        return self.calendar.day_of(self.moment)
+
+    def due_at(self, start: datetime) -> datetime:
+        return after(start, timedelta(seconds=self.rules.answer_limit(self.channel).seconds))
+
+    def ruling(self, clauses: Iterable[str], until: date, then: Iterable[str] = ()) -> Ruling:
+        """The ruling on the days up to ``until``; ``then`` are the clauses after the calendar's."""
+        days = days_used(self.calendar, self.day.date, until)
+        return ruling(self.rules, [*clauses, *_calendar_clauses(days), *then], {**self.inputs, "days": days})
 
 
 def decide_acceptance(
@@ -90,13 +104,13 @@ def decide_acceptance(
 
     ``channel`` is ``desk``, ``phone`` or ``portal``; ``rules`` are those of the local date of ``submitted_at``, and
     ``calendar`` is the clinic's under them. ``record_time`` is the Kafka record's, where there is one (R17).
-    Raises ``ValueError`` for a time without an offset or a channel that is none.
+    Raises ``ValueError`` for a time without an offset or an unknown channel.
     """
     rules.answer_limit(channel)  # names a wrong channel before anything else is looked at
+    zone = calendar.zone
     inputs: dict[str, object] = {"channel": channel}
     clauses = ["R1"]
     try:
-        zone = calendar.zone
         inputs["submitted_at"] = written(local(submitted_at, zone), zone)
         inputs.update(zone_used(calendar))
         if record_time is not None:
@@ -105,7 +119,7 @@ def decide_acceptance(
         moment, flags = held_against_record(submitted_at, record_time, rules)
         moment = local(moment, zone)
         inputs["decided_by"] = written(moment, zone)
-        return _decide(channel, moment, calendar, rules, flags, clauses, inputs)
+        return _decide(_Application(channel, moment, calendar, rules, flags, inputs), clauses)
     except ClockAheadError as error:
         wrong = f"{error}, and send the request again under a new request_id"
     except NotCoveredError as error:
@@ -119,38 +133,39 @@ def decide_acceptance(
     )
 
 
-def _decide(
-    channel: str,
-    moment: datetime,
-    calendar: ClinicCalendar,
-    rules: RuleSet,
-    flags: tuple[str, ...],
-    clauses: list[str],
-    inputs: Mapping[str, object],
-) -> Accepted | Deferred | Refused:
-    day = calendar.day_of(moment)
-    if day.accepts(moment):
-        return _accepted(
-            channel, moment, day, calendar, rules, flags, [rules.cut_off_clause(channel), *clauses], inputs
+def held_against_record(
+    submitted_at: datetime, record_time: datetime | None, rules: RuleSet
+) -> tuple[datetime, tuple[str, ...]]:
+    """The moment to decide by, and the flags that go with it (R17).
+
+    A time ahead of the Kafka record's counts as the record's, with the flag ``clock_ahead``; without a record it is not
+    checked. Raises ``ClockAheadError`` beyond the tolerance.
+    """
+    if record_time is None:
+        return submitted_at, ()
+    ahead = ahead_by(local(submitted_at), record_time)
+    allowed = rules.clock_tolerance.seconds
+    if ahead > timedelta(seconds=allowed):
+        raise ClockAheadError(
+            f"submitted_at is {ahead.total_seconds():.1f} s later than the record that carries it, and at most "
+            f"{allowed} s are borne with (R17): set the publisher's clock"
         )
-    reasons = [*_why_not_now(day, moment, channel, rules), *clauses]
-    opening: datetime | None = None
+    return (record_time, (CLOCK_AHEAD,)) if ahead > timedelta(0) else (submitted_at, ())
+
+
+def _decide(application: _Application, clauses: list[str]) -> Accepted | Deferred | Refused:
+    """Accept while the clinic takes calls (C4.5, C4.6, C8.1); else defer one of the portal (C8.2), refuse others."""
+    channel, moment, day = application.channel, application.moment, application.day
+    if day.accepts(moment):
+        return _accepted(application, [application.rules.cut_off_clause(channel), *clauses])
+    clauses = [*_why_not_now(day, moment, channel, application.rules), *clauses]
     try:
         if channel == "portal":
-            opening = calendar.next_opening(moment)
-            return _deferred(channel, opening, day, calendar, rules, flags, reasons, inputs)
-        opening = calendar.next_acceptance(moment)
+            return _deferred(application, clauses)
+        return _refused(application, clauses, application.calendar.next_acceptance(moment))
     except NeverOpenError:
-        # Nothing to defer to: the applicant is told so rather than left waiting.
-        reasons.append("C8.1")
-    days = days_used(calendar, day.date, opening.date() if opening else day.date)
-    return Refused(
-        code="outside_acceptance_hours",
-        fields=(),
-        next_acceptance_at=opening,
-        flags=flags,
-        ruling=ruling(rules, [*reasons, "R3", *_calendar_clauses(days)], {**inputs, "days": days}),
-    )
+        # There is nothing to defer to, so the applicant is told at once.
+        return _refused(application, [*clauses, "C8.1"], None)
 
 
 def take_up(
@@ -159,80 +174,66 @@ def take_up(
     opening: datetime,
     calendar: ClinicCalendar,
     rules: RuleSet,
-    submitted_at: datetime | None = None,
-    record_time: str | None = None,
-    flags: tuple[str, ...] = (),
+    first: FirstRuling = FirstRuling(),
 ) -> Accepted | Deferred:
     """Decide again on a deferred request whose opening has come (C8.2, R6).
 
     Accepted at the opening; deferred once more when that day has meanwhile turned out closed, or opens later (R16).
-    ``rules`` are still those of the date of the application; ``submitted_at``, ``record_time`` as its ruling has it,
-    and ``flags``, where given, go on from the first decision. ``NeverOpenError`` when the clinic has no opening left,
-    ``NotCoveredError`` after 2100.
+    ``rules`` are still those of the date of the application. Raises ``NeverOpenError`` when the clinic has no opening
+    left, ``NotCoveredError`` after 2100.
     """
     zone = calendar.zone
     opening = local(opening, zone)
     inputs: dict[str, object] = {"channel": channel}
-    if submitted_at is not None:
-        inputs["submitted_at"] = written(submitted_at, zone)
-    if record_time is not None:
-        inputs["record_time"] = record_time
+    if first.submitted_at is not None:
+        inputs["submitted_at"] = written(first.submitted_at, zone)
+    if first.record_time is not None:
+        inputs["record_time"] = first.record_time
     inputs["opening"] = written(opening, zone)
     inputs.update(zone_used(calendar))
-    day = calendar.day_of(opening)
-    if opening == day.opens_at or day.accepts(opening):
-        return _accepted(channel, opening, day, calendar, rules, flags, ["C8.2", "R6", "R1"], inputs)
-    next_opening = calendar.next_opening(opening)
-    return _deferred(channel, next_opening, day, calendar, rules, flags, ["C8.2", "R16", "R1"], inputs)
+    application = _Application(channel, opening, calendar, rules, first.flags, inputs)
+    if opening == application.day.opens_at or application.day.accepts(opening):
+        return _accepted(application, ["C8.2", "R6", "R1"])
+    return _deferred(application, ["C8.2", "R16", "R1"])
 
 
-def _accepted(
-    channel: str,
-    moment: datetime,
-    day: ClinicDay,
-    calendar: ClinicCalendar,
-    rules: RuleSet,
-    flags: tuple[str, ...],
-    clauses: list[str],
-    inputs: Mapping[str, object],
-) -> Accepted:
-    limit = rules.answer_limit(channel)
-    days = days_used(calendar, day.date, day.date)
+def _accepted(application: _Application, clauses: list[str]) -> Accepted:
+    date_, limit = application.day.date, application.rules.answer_limit(application.channel)
     return Accepted(
-        visit_date=day.date,
-        clock_starts_at=moment,
-        due_at=after(moment, timedelta(seconds=limit.seconds)),
-        flags=flags,
-        ruling=ruling(
-            rules, ["C8.1", *clauses, *_calendar_clauses(days), limit.clause, "R13"], {**inputs, "days": days}
-        ),
+        visit_date=date_,
+        clock_starts_at=application.moment,
+        due_at=application.due_at(application.moment),
+        flags=application.flags,
+        ruling=application.ruling(["C8.1", *clauses], date_, [limit.clause, "R13"]),
     )
 
 
-def _deferred(
-    channel: str,
-    opening: datetime,
-    asked_on: ClinicDay,
-    calendar: ClinicCalendar,
-    rules: RuleSet,
-    flags: tuple[str, ...],
-    clauses: list[str],
-    inputs: Mapping[str, object],
-) -> Deferred:
-    limit = rules.answer_limit(channel)
-    days = days_used(calendar, asked_on.date, opening.date())
+def _deferred(application: _Application, clauses: list[str]) -> Deferred:
+    opening = application.calendar.next_opening(application.moment)
+    limit = application.rules.answer_limit(application.channel)
     return Deferred(
         opens_at=opening,
         visit_date=opening.date(),
         clock_starts_at=opening,
-        due_at=after(opening, timedelta(seconds=limit.seconds)),
-        flags=flags,
-        ruling=ruling(rules, [*clauses, "R6", *_calendar_clauses(days), limit.clause, "R13"], {**inputs, "days": days}),
+        due_at=application.due_at(opening),
+        flags=application.flags,
+        ruling=application.ruling([*clauses, "R6"], opening.date(), [limit.clause, "R13"]),
+    )
+
+
+def _refused(application: _Application, clauses: list[str], accepts_at: datetime | None) -> Refused:
+    until = application.day.date if accepts_at is None else accepts_at.date()
+    return Refused(
+        code="outside_acceptance_hours",
+        fields=(),
+        next_acceptance_at=accepts_at,
+        flags=application.flags,
+        ruling=application.ruling([*clauses, "R3"], until),
     )
 
 
 def _calendar_clauses(days: list[dict[str, object]]) -> list[str]:
-    """R8 where a holiday or a swapped day had a part in it, R7 where the day it came to is a Saturday."""
+    """R8 if a holiday or a swapped day took part, R7 if the last day is a Saturday."""
     moved = any(day.get("closed") == "holiday" or "swapped" in (day.get("closed"), day.get("basis")) for day in days)
     return [*(["R8"] if moved else []), *(["R7"] if days[-1]["weekday"] == "sat" and "hours" in days[-1] else [])]
 

@@ -1,12 +1,12 @@
 """The five clocks: queue, service, answer, visit and complaint (C4.1 to C4.4, C10.4, C10.8, R13), and R18."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Final, Literal
 
 from homecall.contract.events import DeadlineApproaching, DeadlineMissed, DeadlineName
-from homecall.standard.calendar import ClinicCalendar, ClinicDay, after
+from homecall.standard.calendar import ClinicCalendar, after
 from homecall.standard.complaints import Term
 from homecall.standard.rules import ClinicLimits, Limit, NotCoveredError, RuleSet, Week
 
@@ -14,7 +14,7 @@ Verdict = Literal["met", "missed"]
 Notice = Literal["approaching", "missed"]
 
 _BEFORE_CLOSING = timedelta(minutes=30)
-"""How long before closing the latest warning of a term in working days comes: somebody must still be there to act."""
+"""The latest warning of a term in working days comes this long before closing: somebody must still be there to act."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def counted_by(service: str) -> dict[DeadlineName, tuple[str, ...]]:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """A deadline that runs: its kind, its times, and what has been said of it."""
+    """A running deadline: its kind, its times, and the notices already sent."""
 
     deadline: DeadlineName
     channel: str
@@ -91,7 +91,7 @@ class Clock:
     limit_seconds: int
     approaching_at: datetime
     said: Notice | None = None
-    """The last notice that was said."""
+    """The last notice that was sent."""
 
     def verdict(self, ended_at: datetime) -> Verdict:
         """``met`` when it ended at the due time at the latest ("at most"), else ``missed``."""
@@ -106,10 +106,7 @@ class Clock:
 
 
 def due_notice(clock: Clock, now: datetime) -> Notice | None:
-    """What is to be said of a deadline now, each once: it is near (R18), or missed.
-
-    When both are due, only the second is said (R14).
-    """
+    """The notice that is due now, each once: near (R18), or missed. If both are due, only missed (R14)."""
     if clock.said != "missed" and clock.due_at <= now:
         return "missed"
     if clock.said is None and clock.approaching_at <= now:
@@ -118,7 +115,7 @@ def due_notice(clock: Clock, now: datetime) -> Notice | None:
 
 
 def next_notice(clock: Clock) -> tuple[Notice, datetime] | None:
-    """What is to be said of a deadline next, and when; None when all has been said."""
+    """The next notice, and when it is due; None if there is no further one."""
     match clock.said:
         case None:
             return "approaching", clock.approaching_at
@@ -131,7 +128,7 @@ def next_notice(clock: Clock) -> tuple[Notice, datetime] | None:
 def deadline_event(
     notice: Notice, clock: Clock, *, subject_id: str, clinic_id: str, stage: str
 ) -> DeadlineApproaching | DeadlineMissed:
-    """The event that says it. ``stage`` tells where the request or complaint stands."""
+    """The event of a notice. ``stage`` is where the request or complaint stands."""
     model = DeadlineMissed if notice == "missed" else DeadlineApproaching
     return model(
         subject_kind=KINDS[clock.deadline].subject,
@@ -157,11 +154,11 @@ def near_at(
     *,
     in_working_days: Week | None = None,
 ) -> datetime:
-    """When a term is near its end: after ``share`` of it, measured in the time in which the clinic is open (R18).
+    """When a term is near its end: after ``share`` of the time in which the clinic is open (R18).
 
-    So the moment lies in working hours, from ``started_at`` on and before ``due_at``. ``in_working_days``: the term is
-    one of working days of that week, and the moment lies on a working day before that of ``due_at``, where the term has
-    one. Without a calendar, and for a term in which the clinic is never open, the share is one of elapsed time.
+    So the moment lies in working hours, from ``started_at`` on and before ``due_at``. With ``in_working_days``, the
+    week of a term in working days, it also lies on an earlier working day than ``due_at``, where the term has one.
+    Without a calendar, or if the clinic is never open during the term, the share is of elapsed time.
     """
     span = due_at.astimezone(UTC) - started_at.astimezone(UTC)
     if span <= timedelta(0):
@@ -206,21 +203,14 @@ def _after_working_time(spans: _Spans, share: float) -> datetime:
 def _a_working_day_before(
     started_at: datetime, due_at: datetime, calendar: ClinicCalendar, week: Week
 ) -> datetime | None:
-    """The latest warning: on the working day before the last one, half an hour before it closes, and not later by the
-    clock than the term's end. None where the term has no such day.
+    """The latest warning: on the working day before the last one, half an hour before it closes, and no later in the
+    day than the term's end. None where the term has no such day.
     """
-    first, last = started_at.astimezone(UTC), due_at.astimezone(UTC)
-    day = calendar.last_working_day_before(
-        last.astimezone(calendar.zone).date(), first.astimezone(calendar.zone).date(), week
-    )
+    due_at = due_at.astimezone(UTC).astimezone(calendar.zone)
+    since = started_at.astimezone(UTC).astimezone(calendar.zone)
+    day = calendar.last_working_day_before(due_at.date(), since.date(), week)
     if day is None or day.opens_at is None or day.closes_at is None:
         return None
-    return _late_on(day, last.astimezone(calendar.zone))
-
-
-def _late_on(day: ClinicDay, due_at: datetime) -> datetime:
-    assert day.opens_at is not None
-    assert day.closes_at is not None
     opens, closes = day.opens_at.astimezone(UTC), day.closes_at.astimezone(UTC)
     same_clock = due_at.replace(year=day.date.year, month=day.date.month, day=day.date.day).astimezone(UTC)
     return max(opens, min(same_clock, closes - _BEFORE_CLOSING))
@@ -250,18 +240,6 @@ def answer_clock(
     return _limited("answer", channel, clock_starts_at, rules.answer_limit(channel), rules, calendar)
 
 
-def answer_clock_until(
-    *,
-    channel: str,
-    clock_starts_at: datetime,
-    due_at: datetime,
-    rules: RuleSet,
-    calendar: ClinicCalendar | None = None,
-) -> Clock:
-    """The same, with the due time that has been told already."""
-    return _until("answer", channel, clock_starts_at, due_at, rules, calendar)
-
-
 def visit_clock(
     *, channel: str, accepted_at: datetime, visit_date: date, calendar: ClinicCalendar, rules: RuleSet
 ) -> Clock:
@@ -274,7 +252,10 @@ def visit_clock(
 
 def complaint_clock(*, channel: str, term: Term, rules: RuleSet, calendar: ClinicCalendar | None) -> Clock:
     """The answer to a complaint: from its registration to closing time on the term's last day (C10.4, C10.8, R9)."""
-    return _until("complaint", channel, term.registered_at, term.answer_due_at, rules, calendar, term.week)
+    clock = _until("complaint", channel, term.registered_at, term.answer_due_at, rules, calendar)
+    share = rules.approaching.share
+    near = near_at(term.registered_at, term.answer_due_at, share, calendar, in_working_days=term.week)
+    return replace(clock, approaching_at=near)
 
 
 def _clinic_limit(limits: ClinicLimits, channel: str) -> Limit | None:
@@ -300,7 +281,6 @@ def _until(
     due_at: datetime,
     rules: RuleSet,
     calendar: ClinicCalendar | None,
-    in_working_days: Week | None = None,
 ) -> Clock:
     span = due_at.astimezone(UTC) - started_at.astimezone(UTC)
     return Clock(
@@ -309,5 +289,5 @@ def _until(
         started_at=after(started_at, timedelta(0), calendar.zone if calendar else None),
         due_at=due_at,
         limit_seconds=max(0, int(span.total_seconds())),
-        approaching_at=near_at(started_at, due_at, rules.approaching.share, calendar, in_working_days=in_working_days),
+        approaching_at=near_at(started_at, due_at, rules.approaching.share, calendar),
     )

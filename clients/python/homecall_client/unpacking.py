@@ -1,6 +1,6 @@
 """Decompress what Kafka carries, up to a limit: a few bytes may stand for gigabytes.
 
-The services and the client (`homecall_client`), which stands alone, have this file each: change both.
+The services read through this file too.
 """
 
 from __future__ import annotations

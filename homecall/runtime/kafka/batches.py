@@ -17,7 +17,7 @@ from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import decode_varint
 
 from homecall.contract.topics import DEAD_LETTERS, LARGEST_VALUE
-from homecall.runtime.kafka.unpacking import Damaged, TooLarge, unpack
+from homecall_client.unpacking import Damaged, TooLarge, unpack
 
 LARGEST_BATCH: Final = 32 * 1024 * 1024
 """What a compressed batch may unpack to: 32 times the largest record of a topic."""

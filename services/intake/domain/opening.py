@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from homecall.contract.ids import cause_id
 from homecall.contract.types import ZONE, in_zone
 from homecall.runtime.engine.decision import Decision, replace
-from homecall.standard.acceptance import Accepted, Deferred, take_up
+from homecall.standard.acceptance import Accepted, Deferred, FirstRuling, take_up
 from homecall.standard.calendar import ClinicCalendar, NeverOpenError
 from homecall.standard.clinics import Clinics
 from homecall.standard.deadlines import answer_clock, next_notice
@@ -56,9 +56,11 @@ def _verdict(
             opening=opens_at,
             calendar=calendar,
             rules=rules,
-            submitted_at=state.submitted_at,
-            record_time=state.ruling.get("inputs", {}).get("record_time"),
-            flags=tuple(state.request.get("flags", ())),
+            first=FirstRuling(
+                submitted_at=state.submitted_at,
+                record_time=state.ruling.get("inputs", {}).get("record_time"),
+                flags=tuple(state.request.get("flags", ())),
+            ),
         )
     except (NeverOpenError, NotCoveredError):
         return None

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 from aiokafka.consumer import fetcher
 from aiokafka.record.memory_records import MemoryRecords
 
-import homecall_client.unpacking
-from homecall.runtime.kafka import unpacking
 from homecall_client.batches import LARGEST_BATCH, MOST_HEADERS, start_limited
 from tests.unit.runtime.fetched import CODECS
 from tests.unit.runtime.test_batches import batch, made_of, record
@@ -71,8 +68,3 @@ async def test_other_consumers_of_the_process_read_as_before() -> None:
     await other.start()
     assert type(other.records) is MemoryRecords
     assert other.values() == [LARGE, LARGE]
-
-
-def test_client_and_services_unpack_alike() -> None:
-    one, other = Path(homecall_client.unpacking.__file__), Path(unpacking.__file__)
-    assert one.read_text("utf-8") == other.read_text("utf-8")

@@ -14,7 +14,7 @@ import pytest
 from aiokafka import codec
 from aiokafka.errors import UnsupportedCodecError
 
-from homecall.runtime.kafka.unpacking import Damaged, TooLarge, unpack
+from homecall_client.unpacking import Damaged, TooLarge, unpack
 
 GZIP, SNAPPY, LZ4, ZSTD = 1, 2, 3, 4
 CODECS = (GZIP, SNAPPY, LZ4, ZSTD)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from homecall.standard.acceptance import Accepted, Deferred, decide_acceptance, take_up
+from homecall.standard.acceptance import Accepted, Deferred, FirstRuling, decide_acceptance, take_up
 from homecall.standard.calendar import ClinicCalendar, NeverOpenError
 from tests.unit.standard.local_times import RULES, STANDARD, at, hours, on
 
@@ -22,7 +22,9 @@ def test_r6_what_was_promised_when_it_was_deferred_is_what_it_gets() -> None:
     submitted = at("Sat 2026-10-24 12:00")
     deferred = decide_acceptance(channel="portal", submitted_at=submitted, calendar=STANDARD, rules=RULES)
     assert isinstance(deferred, Deferred)
-    accepted = take_up(opening=deferred.opens_at, calendar=STANDARD, rules=RULES, submitted_at=submitted)
+    accepted = take_up(
+        opening=deferred.opens_at, calendar=STANDARD, rules=RULES, first=FirstRuling(submitted_at=submitted)
+    )
     assert isinstance(accepted, Accepted)
     assert (accepted.visit_date, accepted.due_at) == (deferred.visit_date, deferred.due_at)
     assert accepted.ruling.inputs["submitted_at"] == "2026-10-24T12:00:00+05:00"
@@ -44,7 +46,7 @@ def test_r6_what_was_promised_when_it_was_deferred_is_what_it_gets() -> None:
     ],
 )
 def test_r16_it_is_deferred_again_when_the_clinic_is_not_open_after_all(calendar: ClinicCalendar, opens: str) -> None:
-    decision = take_up(opening=OPENING, calendar=calendar, rules=RULES, flags=("clock_ahead",))
+    decision = take_up(opening=OPENING, calendar=calendar, rules=RULES, first=FirstRuling(flags=("clock_ahead",)))
     assert isinstance(decision, Deferred)
     assert decision.opens_at == decision.clock_starts_at == at(opens)
     assert decision.visit_date == at(opens).date()
