@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,7 +64,7 @@ class Parsed:
 
 
 @dataclass(frozen=True, slots=True)
-class _Bad:
+class Bad:
     """Stands in a tree for what has a flaw."""
 
     message: str
@@ -73,7 +74,7 @@ class _Bad:
 def parse(text: bytes, *, deepest: int = DEEPEST) -> Parsed:
     """Read JSON. ``ValueError`` where there is none in UTF-8: then there is nothing to name a field in."""
     readable = text.decode()
-    reader = _Reader()
+    reader = Reader()
     marked = False
     try:
         flat = _flattened(readable, deepest)
@@ -91,7 +92,7 @@ def parse(text: bytes, *, deepest: int = DEEPEST) -> Parsed:
     if not reader.found and not marked and not _HALF.search(readable):
         return Parsed(tree)
     flaws: list[Flaw] = []
-    value = _sound(tree, (), flaws)
+    value = _sound(tree, (), flaws, _COORDINATES)
     return Parsed(None if value is _NOTHING else value, tuple(flaws), as_sent=False)
 
 
@@ -105,7 +106,7 @@ def said_key(key: str) -> str:
     return key if _PLAIN_KEY.match(key) and sum(map(str.isdigit, key)) < 12 else "…"
 
 
-class _Reader:
+class Reader:
     """The hooks of the parser; ``found`` says whether any of them had to mark something."""
 
     def __init__(self) -> None:
@@ -120,9 +121,9 @@ class _Reader:
             parse_constant=self.constant,
         )
 
-    def _bad(self, message: str, *, is_json: bool = True) -> _Bad:
+    def bad(self, message: str, *, is_json: bool = True) -> Bad:
         self.found = True
-        return _Bad(message, is_json)
+        return Bad(message, is_json)
 
     def pairs(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
@@ -130,23 +131,23 @@ class _Reader:
             seen: set[str] = set()
             for key, _ in pairs:
                 if key in seen:
-                    found[key] = self._bad(TWICE)
+                    found[key] = self.bad(TWICE)
                 seen.add(key)
         return found
 
-    def integer(self, text: str) -> int | _Bad:
+    def integer(self, text: str) -> int | float | Bad:
         if len(text) <= 20:
             number = int(text)
             if -(2**63) <= number < 2**63:
                 return number
-        return self._bad(TOO_DEEP, is_json=False) if text == _CUT else self._bad(_TOO_LONG)
+        return self.bad(TOO_DEEP, is_json=False) if text == _CUT else self.bad(_TOO_LONG)
 
-    def fraction(self, text: str) -> float | _Bad:
+    def fraction(self, text: str) -> float | Bad:
         number = float(text)
-        return number if abs(number) != float("inf") else self._bad(TOO_BIG)
+        return number if abs(number) != float("inf") else self.bad(TOO_BIG)
 
-    def constant(self, _: str) -> _Bad:
-        return self._bad(NO_NUMBER, is_json=False)
+    def constant(self, _: str) -> Bad:
+        return self.bad(NO_NUMBER, is_json=False)
 
 
 def _flattened(text: str, deepest: int) -> str:
@@ -170,8 +171,15 @@ def _flattened(text: str, deepest: int) -> str:
     return "".join([*kept, text[since:]]) if kept else text
 
 
-def _sound(value: Any, path: tuple[str, ...], flaws: list[Flaw]) -> Any:
-    """The tree without what has a flaw, each of which is noted with its path."""
+def flaws_in(tree: Any) -> list[Flaw]:
+    """The flaws of a tree that a ``Reader`` made, in the order of the text."""
+    flaws: list[Flaw] = []
+    _sound(tree, (), flaws, frozenset())
+    return flaws
+
+
+def _sound(value: Any, path: tuple[str, ...], flaws: list[Flaw], infinite: Collection[str]) -> Any:
+    """The tree without its flaws, which are noted with their paths; too large numbers named so become infinity."""
 
     def note(message: str, *more: str, is_json: bool = True) -> Any:
         where = (*path, *more)
@@ -179,14 +187,14 @@ def _sound(value: Any, path: tuple[str, ...], flaws: list[Flaw]) -> Any:
         flaws.append(Flaw(".".join(shown) or "data", message, is_json))
         return _NOTHING
 
-    if isinstance(value, _Bad):
-        if path and path[-1] in _COORDINATES and value.message in (TOO_BIG, _TOO_LONG):
+    if isinstance(value, Bad):
+        if path and path[-1] in infinite and value.message in (TOO_BIG, _TOO_LONG):
             return float("inf")
         return note(value.message, is_json=value.is_json)
     if isinstance(value, str):
         return note(_why(value), is_json=False) if _has_half(value) else value
     if isinstance(value, list):
-        items = [_sound(item, (*path, str(place)), flaws) for place, item in enumerate(value)]
+        items = [_sound(item, (*path, str(place)), flaws, infinite) for place, item in enumerate(value)]
         return [item for item in items if item is not _NOTHING]
     if not isinstance(value, dict):
         return value
@@ -195,7 +203,7 @@ def _sound(value: Any, path: tuple[str, ...], flaws: list[Flaw]) -> Any:
         if _has_half(key):
             note(_why(key), "…", is_json=False)
             continue
-        sound = _sound(item, (*path, said_key(key)), flaws)
+        sound = _sound(item, (*path, said_key(key)), flaws, infinite)
         if sound is not _NOTHING:
             found[key] = sound
     return found

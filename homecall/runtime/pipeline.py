@@ -17,14 +17,14 @@ from homecall.contract.envelope import DeadReason, Incoming, Record, Unreadable,
 from homecall.contract.topics import TOPICS
 from homecall.runtime.batch_counts import BatchCounts, Decoded
 from homecall.runtime.clock import Clock
-from homecall.runtime.dead_letters_share import DeadLettersShare
 from homecall.runtime.engine.batch import BatchResult
-from homecall.runtime.engine.steps import step
 from homecall.runtime.failpoint import failpoint
 from homecall.runtime.failures import Stopped
 from homecall.runtime.handling import Handler, Handling
+from homecall.runtime.kafka.dead_letters import DeadLettersShare
 from homecall.runtime.kafka.producer import Producer
 from homecall.runtime.kafka.senders import Senders
+from homecall.runtime.metrics import step
 from homecall.runtime.overlap import Overlap
 from homecall.runtime.retry import Retry
 from homecall.runtime.tracing import TracedBatch, Traces
@@ -88,9 +88,8 @@ class Pipeline:
     async def _carry_out(self, records: Sequence[Record], commit: Commit, batch_id: str) -> None:
         failpoint("batch.taken")
         batch = self._decode(records)
-        traced = None if self.traces is None else self.traces.batch(batch.events)
-        if traced is not None:
-            batch = batch._replace(events=traced.events)
+        traced = TracedBatch(self.traces, batch.events)
+        batch = batch._replace(events=traced.events)
         failpoint("batch.decoded")
         subjects = {event.subject for event in batch.events}
         await self._overlap.make_way(subjects, len(records))
@@ -98,7 +97,7 @@ class Pipeline:
         dead: list[DeadLetter] = [(record, reason, why, self.service) for record, reason, why in batch.unreadable]
         dead += [(event.record, death.reason, death.detail, self.service) for event, death in handled.dead]
         self._share.add(len(records), len(dead))
-        _trace(traced, "load, decide, store")
+        traced.step("load, decide, store")
         failpoint("batch.handled")
         await self._overlap.published()
         offsets = _next_offsets(records)
@@ -106,13 +105,12 @@ class Pipeline:
         async def publish() -> None:
             await self._publish(handled, dead)
             self.passed.update(offsets)
-            _trace(traced, "publish")
+            traced.step("publish")
 
         async def end() -> None:
             await self._commit(offsets, commit)
-            _trace(traced, "commit")
-            if traced is not None:
-                traced.end(batch_id)
+            traced.step("commit")
+            traced.end(batch_id)
             self._counts.add(batch, handled)
             self.last_progress = time.monotonic()
 
@@ -186,8 +184,3 @@ def _next_offsets(records: Sequence[Record]) -> dict[tuple[str, int], int]:
         place = (record.topic, record.partition)
         offsets[place] = max(offsets.get(place, 0), record.offset + 1)
     return offsets
-
-
-def _trace(traced: TracedBatch | None, name: str) -> None:
-    if traced is not None:
-        traced.step(name)

@@ -13,9 +13,9 @@ from homecall.runtime.engine.batch import BatchResult
 from homecall.runtime.engine.deciding import Deciding
 from homecall.runtime.engine.decision import Measure, OutgoingEvent
 from homecall.runtime.engine.late_store import can_store_late
-from homecall.runtime.engine.steps import step
 from homecall.runtime.failpoint import failpoint
 from homecall.runtime.failures import RetryForever, Transient
+from homecall.runtime.metrics import step
 from homecall.runtime.mongo.aggregate import Aggregate
 
 S = TypeVar("S")

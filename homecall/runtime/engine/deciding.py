@@ -13,6 +13,7 @@ from homecall.contract.types import in_zone
 from homecall.runtime import metrics
 from homecall.runtime.clock import Clock
 from homecall.runtime.encryption import Unreadable, Vault
+from homecall.runtime.engine.cached_reads import CachedReads
 from homecall.runtime.engine.decision import Dead, Decision, OutgoingEvent
 from homecall.runtime.engine.document_size import beyond, no_room_to_wait
 from homecall.runtime.engine.parking import PARKED_FOR, WHILE_HELD, Parking
@@ -50,6 +51,7 @@ class Deciding(Generic[S, F]):
         self.clock = clock
         self.parking = Parking(vault)
         self.rules = rules or NoRules()
+        self.reads = CachedReads[S]()
         self.published: PublishedEvents | None = None
         """What was said of records that are handled again after a restore: it comes out as it was."""
         self._grace = timedelta(seconds=_GRACE_SECONDS * clock.speed)

@@ -16,16 +16,12 @@ from datetime import datetime
 from typing import TypeVar
 
 from homecall.contract.envelope import Incoming
-from homecall.runtime.clock import Clock
-from homecall.runtime.encryption import Vault
 from homecall.runtime.engine.batch import BatchResult, BatchWork
-from homecall.runtime.engine.cached_reads import CachedReads
-from homecall.runtime.engine.protocols import Domain, EventRules, Scope
-from homecall.runtime.engine.steps import step
+from homecall.runtime.engine.protocols import Scope
 from homecall.runtime.engine.timers import Timers
 from homecall.runtime.failpoint import failpoint
+from homecall.runtime.metrics import step
 from homecall.runtime.mongo.aggregate import Aggregate
-from homecall.runtime.mongo.repository import Repository
 
 S = TypeVar("S")
 F = TypeVar("F")
@@ -43,22 +39,10 @@ class Engine(Timers[S, F]):
     A service with a second aggregate (a register page, a roster) overrides ``complete_pending``.
     """
 
-    def __init__(
-        self,
-        service: str,
-        store: Repository[S],
-        domain: Domain[S, F],
-        clock: Clock,
-        vault: Vault | None = None,
-        rules: EventRules | None = None,
-    ) -> None:
-        super().__init__(service, store, domain, clock, vault, rules)
-        self._reads = CachedReads[S]()
-
     async def handle(self, batch: Sequence[Incoming], now: datetime) -> BatchResult:
         """Decide and store a batch. Handling it again gives the same events, whatever was stored before."""
         work = BatchWork(batch, self.domain)
-        cached = self._reads.choose(work.firsts(), self.store, self.likely_new)
+        cached = self.reads.choose(work.firsts(), self.store, self.likely_new)
         while work.undecided:
             scope = await self._load(work, cached, now)
             self._decide_all(work, scope)
@@ -107,6 +91,6 @@ class Engine(Timers[S, F]):
             unvalidated = {key for key in cached if not scope.aggregates[key].changed}
             lost = unvalidated | await self._save([each for each in scope.aggregates.values() if each.changed])
             if lost & cached.keys():
-                self._reads.mispredicted()
+                self.reads.mispredicted()
         failpoint("batch.stored")
         return lost

@@ -16,6 +16,9 @@ PARKED_FOR: Final = timedelta(hours=24)
 WHILE_HELD: Final = datetime(9000, 1, 1, tzinfo=UTC)
 """Until when it waits for a subject that is known and may not be changed yet: as long as that takes."""
 
+_STORED: Final = ("topic", "partition", "offset", "key", "value", "headers", "timestamp")
+"""The fields of a record in its document."""
+
 
 class Parking:
     """Encrypts and decrypts parked events. Without a ``vault``, which is for tests, they are kept as they came."""
@@ -25,10 +28,9 @@ class Parking:
 
     def keep(self, aggregate_id: str, event: Incoming) -> dict[str, Any]:
         """An event as it is stored with its aggregate."""
-        doc = _record_to_doc(event.record)
         if self.vault is None:
-            return doc
-        return self.vault.seal(bson.encode(doc), parked_place(aggregate_id, event.causation_id))
+            return _record_to_doc(event.record)
+        return self.vault.seal(as_bytes(event.record), parked_place(aggregate_id, event.causation_id))
 
     def kept(self, aggregate_id: str, causation_id: str, stored: Mapping[str, Any]) -> Record:
         """The record of an event that ``keep`` gave. Raises ``Unreadable`` where its key is missing."""
@@ -42,18 +44,6 @@ def parked_place(aggregate_id: str, causation_id: str) -> str:
     return f"parked/{aggregate_id}/{causation_id}"
 
 
-def _record_to_doc(record: Record) -> dict[str, Any]:
-    return {
-        "topic": record.topic,
-        "partition": record.partition,
-        "offset": record.offset,
-        "key": record.key,
-        "value": record.value,
-        "headers": [[name, value] for name, value in record.headers],
-        "timestamp": record.timestamp,
-    }
-
-
 def as_bytes(record: Record) -> bytes:
     """A record as one piece, to be encrypted."""
     return bson.encode(_record_to_doc(record))
@@ -64,13 +54,9 @@ def from_bytes(kept: bytes) -> Record:
     return _record_from_doc(bson.decode(kept))
 
 
+def _record_to_doc(record: Record) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in _STORED} | {"headers": [list(each) for each in record.headers]}
+
+
 def _record_from_doc(doc: Mapping[str, Any]) -> Record:
-    return Record(
-        topic=doc["topic"],
-        partition=doc["partition"],
-        offset=doc["offset"],
-        key=doc["key"],
-        value=doc["value"],
-        headers=tuple((name, value) for name, value in doc["headers"]),
-        timestamp=doc["timestamp"],
-    )
+    return Record(**{**doc, "headers": tuple((name, value) for name, value in doc["headers"])})

@@ -1,7 +1,7 @@
-"""What a service has said, as its own topics have it: for a store that has forgotten it.
+"""The events that a service has published, read back from its topics: for a store that was restored from a backup.
 
-After a restore the records since the backup are handled again. What came of them was told to the world: numbers,
-windows, statuses. It must come out as it was told, whatever the time is now, and nothing of it is sent a second time.
+After a restore the records since the backup are handled again. Their events are public already: numbers, windows,
+statuses. They must come out as they were told, whatever the time is now, and none is sent a second time.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,11 +25,14 @@ _NUMBERED = {"visit", "status.changed", "journal.entry", "complaint.status-chang
 """Kinds of which a subject has a first, a second and so on."""
 _OWN_TIMES = {"occurred_at", "at", "since"}
 _COLUMNS = "type, id, key, source, subject, time, traceparent, value"
+"""The fields of an event, all but its topic."""
+_AT = "subject = ? AND kind = ? AND which = ?"
 
 
 class PublishedEvents:
-    """Events by their subject and by what tells siblings apart, in a file of its own: a day of a country is not held in
-    memory. What it is asked for counts as heard of again.
+    """Events by subject, kind and number, in a temporary file: a day of the whole country is too large for memory.
+
+    An event that was asked for counts as seen.
     """
 
     def __init__(self, service: str) -> None:
@@ -60,37 +62,39 @@ class PublishedEvents:
 
     def take(self, record: Record) -> bool:
         """Keep a record of ours; the first of several with one id. Whether it is one."""
-        headers = {name: (value or b"").decode("utf-8", "replace") for name, value in record.headers}
-        if headers.get("ce_source") != self.source or record.value is None:
+        event = self._ours(record)
+        if event is None:
             return False
-        event_type = headers.get("ce_type", "").removeprefix(TYPE_PREFIX)
-        if event_type not in TOPIC_OF_TYPE:
-            return False
-        kind, which = _place(event_type, json.loads(record.value))
+        _, kind, which = _place(event)
         self._db.execute(
             f"INSERT OR IGNORE INTO said (kind, which, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                kind,
-                which,
-                event_type,
-                headers.get("ce_id", ""),
-                (record.key or b"").decode("utf-8", "replace"),
-                self.source,
-                headers.get("ce_subject", ""),
-                headers.get("ce_time", ""),
-                headers.get("traceparent"),
-                record.value,
-            ),
+            (kind, which, *(getattr(event, name) for name in _COLUMNS.split(", "))),
         )
         return True
+
+    def _ours(self, record: Record) -> OutgoingRecord | None:
+        """The event that a record carries, if this service wrote it."""
+        headers = {name: (value or b"").decode("utf-8", "replace") for name, value in record.headers}
+        event_type = headers.get("ce_type", "").removeprefix(TYPE_PREFIX)
+        if headers.get("ce_source") != self.source or record.value is None or event_type not in TOPIC_OF_TYPE:
+            return None
+        return OutgoingRecord(
+            topic=TOPIC_OF_TYPE[event_type].name,
+            key=(record.key or b"").decode("utf-8", "replace"),
+            type=event_type,
+            id=headers.get("ce_id", ""),
+            source=self.source,
+            subject=headers.get("ce_subject", ""),
+            time=headers.get("ce_time", ""),
+            value=record.value,
+            traceparent=headers.get("traceparent"),
+        )
 
     # ------------------------------------------------------------ asking it
 
     def of(self, subject: str, kind: str, which: str) -> OutgoingRecord | None:
         """The event of a subject: ``kind`` is its type, or ``visit`` for all of a visit's."""
-        row = self._db.execute(
-            f"SELECT {_COLUMNS} FROM said WHERE subject = ? AND kind = ? AND which = ?", (subject, kind, which)
-        ).fetchone()
+        row = self._db.execute(f"SELECT {_COLUMNS} FROM said WHERE {_AT}", (subject, kind, which)).fetchone()
         return None if row is None else _event(row)
 
     def all(self, event_type: str) -> Iterator[Mapping[str, Any]]:
@@ -111,11 +115,8 @@ class PublishedEvents:
         return [subject for (subject,) in rows]
 
     def know(self, event: OutgoingRecord) -> None:
-        """The store has this event: it was told before the backup, and need not come out again."""
-        kind, which = _place(event.type, json.loads(event.value))
-        self._db.execute(
-            "UPDATE said SET seen = 1 WHERE subject = ? AND kind = ? AND which = ?", (event.subject, kind, which)
-        )
+        """The store has this event: it was published before the backup, and need not come out again."""
+        self._db.execute(f"UPDATE said SET seen = 1 WHERE {_AT}", _place(event))
 
     def early(self, event: Incoming) -> bool:
         """Whether an event was heard later than its time says: of its subject something else was told before.
@@ -146,44 +147,32 @@ class PublishedEvents:
         return min((each for each in moments if each >= now - self.slack), default=now)
 
     def as_said(self, event: OutgoingRecord) -> OutgoingRecord:
-        """An event as it was told: its id, its time, its bytes. As it is where it was not."""
-        kind, which = _place(event.type, json.loads(event.value))
-        told = self.of(event.subject, kind, which)
+        """An event as it was told: its id, its time, its bytes. Unchanged if it was not."""
+        told = self.of(*_place(event))
         if told is None:
             self.new[event.type] += 1
             return event
-        self._db.execute(
-            "UPDATE said SET seen = 1 WHERE subject = ? AND kind = ? AND which = ?", (event.subject, kind, which)
-        )
+        self.know(event)
         same = told.type == event.type and json.loads(told.value) == json.loads(event.value)
         (self.as_told if same else self.otherwise)[event.type] += 1
-        return replace(told, topic=TOPIC_OF_TYPE[told.type].name)
+        return told
 
     def event_of(self, record: Record) -> OutgoingRecord | None:
         """The event of a record of ours, as it was told first."""
-        headers = {name: (value or b"").decode("utf-8", "replace") for name, value in record.headers}
-        if headers.get("ce_source") != self.source or record.value is None:
-            return None
-        event_type = headers.get("ce_type", "").removeprefix(TYPE_PREFIX)
-        return self.of(headers.get("ce_subject", ""), *_place(event_type, json.loads(record.value)))
+        event = self._ours(record)
+        return None if event is None else self.of(*_place(event))
 
     def told(self, event: OutgoingRecord) -> bool:
         """Whether this is what was told in its place, and has not come out yet; times of its own aside."""
-        data = json.loads(event.value)
-        kind, which = _place(event.type, data)
-        row = self._db.execute(
-            "SELECT type, value FROM said WHERE subject = ? AND kind = ? AND which = ? AND seen = 0",
-            (event.subject, kind, which),
-        ).fetchone()
+        row = self._db.execute(f"SELECT type, value FROM said WHERE {_AT} AND seen = 0", _place(event)).fetchone()
         if row is None or row[0] != event.type:
             return False
-        other = json.loads(row[1])
+        data, other = json.loads(event.value), json.loads(row[1])
         return all(data.get(name) == other.get(name) for name in data.keys() | other.keys() if name not in _OWN_TIMES)
 
     def was_said(self, event: OutgoingRecord) -> bool:
         """Whether the topics have this very event."""
-        kind, which = _place(event.type, json.loads(event.value))
-        told = self.of(event.subject, kind, which)
+        told = self.of(*_place(event))
         return told is not None and told.id == event.id
 
     def silent(self) -> dict[str, int]:
@@ -201,18 +190,17 @@ class PublishedEvents:
         return last
 
 
-def _place(event_type: str, data: Mapping[str, Any]) -> tuple[str, str]:
-    """What tells an event from the others of its subject: its kind, and which of these it is."""
-    if event_type.startswith("visit."):
-        return "visit", str(data["revision"])
-    if event_type.startswith("deadline."):
-        return event_type, f"{data['deadline']} {data['due_at']}"
-    if event_type == "request.held":
-        return event_type, f"{data.get('waits_for')} {data.get('deadline')}"
-    for name in ("sequence", "revision", "opens_at"):
-        if name in data:
-            return event_type, str(data[name])
-    return event_type, ""
+def _place(event: OutgoingRecord) -> tuple[str, str, str]:
+    """What tells an event from all others: its subject, its kind, and which of these it is."""
+    data = json.loads(event.value)
+    if event.type.startswith("visit."):
+        return event.subject, "visit", str(data["revision"])
+    if event.type.startswith("deadline."):
+        return event.subject, event.type, f"{data['deadline']} {data['due_at']}"
+    if event.type == "request.held":
+        return event.subject, event.type, f"{data.get('waits_for')} {data.get('deadline')}"
+    which = next((str(data[name]) for name in ("sequence", "revision", "opens_at") if name in data), "")
+    return event.subject, event.type, which
 
 
 def _sibling(data: Mapping[str, Any]) -> str:
@@ -221,7 +209,5 @@ def _sibling(data: Mapping[str, Any]) -> str:
 
 
 def _event(row: tuple[Any, ...]) -> OutgoingRecord:
-    event_type, event_id, key, source, subject, time, traceparent, value = row
-    return OutgoingRecord(
-        TOPIC_OF_TYPE[event_type].name, key, event_type, event_id, source, subject, time, bytes(value), traceparent
-    )
+    fields = dict(zip(_COLUMNS.split(", "), row, strict=True))
+    return OutgoingRecord(topic=TOPIC_OF_TYPE[fields["type"]].name, **fields)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from aiokafka.errors import MessageSizeTooLargeError
 
 from homecall.contract.envelope import Record
 from homecall.contract.topics import DEAD_LETTERS
+from homecall.runtime.failures import TooManyDeadLetters
 
 _LONGEST_DETAIL = 2_000
+_WINDOW: Final = 1_000
+"""Records among which the share of dead letters is limited."""
 
 
 def dead_letter_headers(record: Record, reason: str, detail: str, service: str) -> list[tuple[str, bytes | None]]:
@@ -47,3 +51,21 @@ async def bury(producer: Any, record: Record, reason: str, detail: str, service:
             if letter is bare:
                 raise
     raise AssertionError("unreachable")
+
+
+class DeadLettersShare:
+    """Limits the share of dead letters among the last 1,000 records to ``most``, from 0 to 1."""
+
+    def __init__(self, most: float) -> None:
+        self._most = most
+        self._recent: deque[bool] = deque(maxlen=_WINDOW)
+
+    def add(self, records: int, dead: int) -> None:
+        """Count a batch. Raises ``TooManyDeadLetters`` where the share becomes too large."""
+        self._recent.extend([True] * dead + [False] * (records - dead))
+        if len(self._recent) == _WINDOW and sum(self._recent) > self._most * _WINDOW:
+            raise TooManyDeadLetters(
+                f"more than {self._most:.0%} of the last {_WINDOW} records would be dead letters: "
+                "look at homecall dead-letters list, then mend the publisher or this release, or raise "
+                "HOMECALL_DEAD_LETTER_MAX_SHARE"
+            )

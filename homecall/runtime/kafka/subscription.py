@@ -12,7 +12,7 @@ from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
-from faststream.kafka.message import KafkaAckableMessage
+from faststream.kafka.message import FAKE_CONSUMER
 
 from homecall.contract.envelope import Record
 from homecall.contract.topics import Topic
@@ -255,25 +255,13 @@ class Subscription:
 
 
 async def _parse(message: Any) -> KafkaMessage:
-    # FastStream's own parser decodes headers as UTF-8 and fails the whole batch for one that is not.
-    return KafkaAckableMessage(body=b"", raw_message=message, headers={}, consumer=_NO_CONSUMER)
+    # FastStream's own parser decodes headers as UTF-8 and fails the whole batch for one that is not. Only the pipeline
+    # commits offsets: acknowledging this message does nothing.
+    return KafkaMessage(body=b"", raw_message=message, headers={}, consumer=FAKE_CONSUMER)
 
 
 async def _decode(message: KafkaMessage) -> KafkaMessage:
     return message
-
-
-class _NoConsumer:
-    """Only the pipeline commits offsets: an acknowledgement by FastStream would commit past a failure."""
-
-    async def commit(self) -> None:
-        raise RuntimeError("offsets are committed by the pipeline")
-
-    def seek(self, *_: object, **__: object) -> None:
-        raise RuntimeError("offsets are moved by the pipeline")
-
-
-_NO_CONSUMER = _NoConsumer()
 
 
 def _broker(settings: Settings, service: str) -> KafkaBroker:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from homecall.contract.envelope import OutgoingRecord
 from homecall.contract.topics import TOPIC_OF_TYPE
@@ -78,33 +78,19 @@ class Aggregate(Generic[S]):
         self.fresh.setdefault(causation_id, list(self.processed.get(causation_id, ()))).extend(events)
 
 
+_STORED: Final = ("type", "id", "key", "subject", "source", "time")
+"""The fields of an event that its document has as they are."""
+
+
 def event_to_doc(event: OutgoingRecord) -> dict[str, Any]:
-    doc = {
-        "type": event.type,
-        "id": event.id,
-        "key": event.key,
-        "subject": event.subject,
-        "source": event.source,
-        "time": event.time,
-        "value": event.value.decode(),
-    }
-    if event.traceparent:
-        doc["traceparent"] = event.traceparent
-    return doc
+    doc = {name: getattr(event, name) for name in _STORED} | {"value": event.value.decode()}
+    return {**doc, "traceparent": event.traceparent} if event.traceparent else doc
 
 
 def event_from_doc(doc: Mapping[str, Any]) -> OutgoingRecord:
-    return OutgoingRecord(
-        topic=TOPIC_OF_TYPE[doc["type"]].name,
-        key=doc["key"],
-        type=doc["type"],
-        id=doc["id"],
-        source=doc["source"],
-        subject=doc["subject"],
-        time=doc["time"],
-        value=doc["value"].encode(),
-        traceparent=doc.get("traceparent"),
-    )
+    fields = {name: doc[name] for name in _STORED}
+    topic = TOPIC_OF_TYPE[doc["type"]].name
+    return OutgoingRecord(topic=topic, value=doc["value"].encode(), traceparent=doc.get("traceparent"), **fields)
 
 
 def parked_to_doc(kept: Parked) -> dict[str, Any]:

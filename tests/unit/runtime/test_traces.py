@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from homecall.contract.envelope import Incoming, Record
 from homecall.runtime import tracing as traces
-from homecall.runtime.tracing import Traces
+from homecall.runtime.tracing import TracedBatch, Traces
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 UNSAMPLED = PARENT[:-2] + "00"
@@ -33,7 +33,7 @@ class Sent:
 
     def carry_out(self, *events: Incoming) -> Sequence[Incoming]:
         """Take a batch through its steps; its events as the service sees them."""
-        batch = self.traces.batch(events)
+        batch = TracedBatch(self.traces, events)
         for step in ("load, decide, store", "publish", "commit"):
             batch.step(step)
         batch.end("batch-1")
