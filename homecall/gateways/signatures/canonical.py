@@ -41,7 +41,7 @@ def canonical(data: bytes) -> bytes:
     if isinstance(parsed, dict) and not isinstance(parsed.get("signature"), Bad):
         parsed.pop("signature", None)
     try:
-        return rfc8785.dumps(parsed)  # type: ignore[arg-type]  # a flaw is refused there, and named below
+        return rfc8785.dumps(parsed)  # a flaw is refused there, and named below
     except RecursionError:
         raise NotCanonical("data", TOO_DEEP) from None
     except ValueError:

@@ -76,7 +76,7 @@ class DevAuthority:
         subject = _name(
             (NameOID.COMMON_NAME, "ҮЛГІ АДАМ"), (NameOID.SERIAL_NUMBER, f"IIN{iin}"), (NameOID.COUNTRY_NAME, "KZ")
         )
-        return self.certify(subject, purposes=(INDIVIDUAL,), since=since, until=until, ocsp=ocsp)
+        return self.certify(subject, purposes=(INDIVIDUAL,), valid=(since, until), ocsp=ocsp)
 
     def organisation(self, iin: str, bin_: str) -> x509.Certificate:
         """The certificate for signing of somebody who acts for an organisation."""
@@ -95,8 +95,7 @@ class DevAuthority:
         *,
         purposes: Sequence[x509.ObjectIdentifier],
         signing: bool = True,
-        since: datetime = ISSUED,
-        until: datetime = ENDS,
+        valid: tuple[datetime, datetime] = (ISSUED, ENDS),
         key: rsa.RSAPublicKey | None = None,
         ocsp: str | None = None,
     ) -> x509.Certificate:
@@ -105,9 +104,7 @@ class DevAuthority:
         purpose = ExtendedKeyUsageOID.EMAIL_PROTECTION if signing else ExtendedKeyUsageOID.CLIENT_AUTH
         public = key or self.signer_key.public_key()
         builder = (
-            x509.CertificateBuilder(
-                self.certificate.subject, subject, public, x509.random_serial_number(), since, until
-            )
+            x509.CertificateBuilder(self.certificate.subject, subject, public, x509.random_serial_number(), *valid)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(usage, critical=True)
             .add_extension(x509.ExtendedKeyUsage([purpose, *purposes]), critical=False)

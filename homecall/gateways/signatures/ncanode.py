@@ -21,7 +21,7 @@ import base64
 import random
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import httpx
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
@@ -32,9 +32,7 @@ from homecall.gateways.retry import BreakerOpen, Limits, NoAnswer, retried
 from homecall.gateways.signatures.canonical import NotCanonical, canonical
 from homecall.gateways.signatures.cms import Refused, opened
 from homecall.gateways.signatures.port import Invalid, Signed, Unavailable, Valid, Verdict
-
-if TYPE_CHECKING:
-    from homecall.runtime.settings import Settings
+from homecall.runtime.settings import Settings, SettingsError
 
 _MOST_BYTES = 1024 * 1024
 
@@ -249,8 +247,6 @@ def ncanode_from(settings: Settings) -> NcaNode:
     In production an address other than this machine's must be ``https``: a machine in between could call any
     signature sound, and reads IINs. The errors never repeat the address: it may hold a password.
     """
-    from homecall.runtime.settings import SettingsError
-
     url = settings.ncanode_url
     if url is None:
         raise SettingsError("HOMECALL_NCANODE_URL is missing: HOMECALL_SIGNATURES=ncanode needs NCANode's address")

@@ -1,18 +1,18 @@
-"""Certificate revocation lists from a directory, as the operator keeps it fresh: who was revoked, and by when.
+"""Certificate revocation lists from a directory that the operator keeps up to date: who was revoked, and since when.
 
-pyHanko would do this too, and reads a list of 100,000 entries into 100 MB and through it at each signature; here the
-signature of a list is checked once, and an entry is found at once.
+By hand, since pyHanko reads a list of 100,000 entries into 100 MB and walks through it for each signature. Here the
+signature of a list is checked once, and an entry is found by its serial number.
 
 A directory may hold several lists of one authority: full ones, older ones, deltas, and partial ones, which are for one
 distribution point, for users' or authorities' certificates only, or for some reasons. A certificate is revoked if any
-of them says so; it is not revoked only if lists that are not deltas cover it, the time and every reason
-(``RevocationLists.verdict``).
+list says so. It is not revoked only if lists other than deltas cover it, the time and every reason.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -24,8 +24,9 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtensionOID
 
+from homecall.runtime.certificates import LISTS, Kept, files_in, is_authority, list_in
+
 STRONG = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
-SUFFIXES = frozenset({".crl", ".pem", ".der"})
 
 _KEEPS_EXPIRED = x509.ObjectIdentifier("2.5.29.60")
 """``expiredCertsOnCRL`` (X.509): from when on the list keeps certificates that have expired."""
@@ -34,10 +35,6 @@ _NO_REASON = frozenset({x509.ReasonFlags.unspecified, x509.ReasonFlags.remove_fr
 EVERY_REASON = frozenset(x509.ReasonFlags) - _NO_REASON
 """Those by which lists can be divided (RFC 5280, 4.2.1.13)."""
 _LOOK_AGAIN_SECONDS = 10.0
-
-
-class UnreadableList(Exception):
-    """A file that is no revocation list."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +87,7 @@ class RevocationList:
         point = self.point
         if point is None:
             return EVERY_REASON
-        authority = _is_authority(certificate)
+        authority = is_authority(certificate)
         if (
             point.only_contains_attribute_certs
             or (point.only_contains_user_certs and authority)
@@ -109,13 +106,6 @@ class RevocationList:
         if key not in self._signed_by:
             self._signed_by[key] = _signed_by(self.crl, issuer)
         return self._signed_by[key]
-
-
-def _is_authority(certificate: x509.Certificate) -> bool:
-    try:
-        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except x509.ExtensionNotFound:
-        return False
 
 
 def _names(point: x509.IssuingDistributionPoint | x509.DistributionPoint, issuer: x509.Name) -> set[x509.GeneralName]:
@@ -166,25 +156,13 @@ def _reason(entry: x509.RevokedCertificate) -> x509.ReasonFlags | None:
         return None
 
 
-def load_list(content: bytes) -> x509.CertificateRevocationList:
-    """The list in a file, PEM or DER, its entries not read yet. Raises ``UnreadableList``."""
-    load = x509.load_pem_x509_crl if content.lstrip().startswith(b"-----BEGIN") else x509.load_der_x509_crl
-    try:
-        return load(content)
-    except ValueError:
-        raise UnreadableList from None
-
-
 def read_list(content: bytes) -> RevocationList | None:
     """The list in a file; None for one that must not be used: indirect, or with a critical extension that we do not
-    know (RFC 5280, 5.2). Raises ``UnreadableList``.
+    know (RFC 5280, 5.2). Raises ``ValueError`` if it is no list.
     """
-    crl = load_list(content)
-    try:
-        extensions = list(crl.extensions)
-        serials = frozenset(entry.serial_number for entry in crl)
-    except ValueError:
-        raise UnreadableList from None
+    crl = list_in(content)
+    extensions = list(crl.extensions)
+    serials = frozenset(entry.serial_number for entry in crl)
     if any(extension.critical and extension.oid not in _KNOWN_CRITICAL for extension in extensions):
         return None
     delta, point, keeps_since = False, None, None
@@ -209,22 +187,15 @@ def _time_in(der: bytes) -> datetime | None:
     return found if isinstance(found, datetime) and found.tzinfo is not None else None
 
 
-def list_files(directory: Path) -> list[Path]:
-    """The files of a directory that should be lists, by their names. Raises ``OSError``."""
-    return sorted(path for path in directory.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
-
-
 class RevocationLists:
-    """The lists of a directory, looked at again every ten seconds at most.
-
-    A file that cannot be read, such as one that is half written, leaves what it held before in force.
-    """
+    """The lists of a directory, checked again every ten seconds at most."""
 
     def __init__(self, directory: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._directory = directory
         self._clock = clock
         self._looked: float | None = None
-        self._held: dict[Path, tuple[tuple[int, int, int], RevocationList | None]] = {}
+        self._kept = Kept(lambda path: read_list(path.read_bytes()))
+        self._lists: list[RevocationList] = []
 
     def verdict(
         self, certificate: x509.Certificate, issuer: x509.Certificate, at: datetime
@@ -243,27 +214,11 @@ class RevocationLists:
             for each in self._current()
         )
 
-    def _current(self) -> Iterable[RevocationList]:
+    def _current(self) -> list[RevocationList]:
         now = self._clock()
         if self._looked is None or now - self._looked >= _LOOK_AGAIN_SECONDS:
             self._looked = now
-            self._look()
-        return [held for _, held in self._held.values() if held is not None]
-
-    def _look(self) -> None:
-        try:
-            found = list_files(self._directory)
-        except OSError:
-            return
-        before, self._held = self._held, {}
-        for path in found:
-            try:
-                stat = path.stat()
-                version = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
-                if path not in before or before[path][0] != version:
-                    self._held[path] = (version, read_list(path.read_bytes()))
-                else:
-                    self._held[path] = before[path]
-            except (OSError, UnreadableList):
-                if path in before:
-                    self._held[path] = before[path]
+            with suppress(OSError):  # the lists read so far stay
+                found, _ = self._kept.look(files_in(self._directory, LISTS))
+                self._lists = [each for each in found if each is not None]
+        return self._lists

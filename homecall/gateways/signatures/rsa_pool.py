@@ -6,7 +6,6 @@ The event loop stays free and the service small: neither pyHanko nor anything th
 from __future__ import annotations
 
 import asyncio
-import codecs
 import faulthandler
 import logging
 import multiprocessing
@@ -14,13 +13,15 @@ from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from homecall.gateways.signatures.port import Signed, Unavailable, Verdict
+from homecall.runtime.logs import log
+from homecall.runtime.settings import Settings, SettingsError
 from homecall.runtime.workers import begin_worker
 
 if TYPE_CHECKING:
     from homecall.gateways.signatures.rsa import RsaChecker
-    from homecall.runtime.settings import Settings
 
 _CHUNK = 16
 """Signatures that one worker takes at once."""
@@ -28,7 +29,6 @@ _LONGEST_SECONDS = 30
 """For a chunk: a worker that takes longer hangs, and ends itself."""
 _MOST_DEATHS = 3
 """Of workers in one ``verify``, after which the rest waits for the next."""
-_CERTIFICATE_SUFFIXES = frozenset({".pem", ".crt", ".cer", ".der"})
 
 _DIED = Unavailable(
     "the process that checks signatures died of this one, or is not let live: see what it wrote to stderr"
@@ -135,8 +135,6 @@ def rsa_from(settings: Settings) -> RsaPool:
 
     The trust store is read once, here. The lists are read again as their files change.
     """
-    from homecall.runtime.logs import log
-
     authorities = read_trust_store(settings.trust_store)
     ocsp = None if settings.ocsp == "off" else settings.ocsp
     if ocsp is not None and ocsp != "certificate":
@@ -155,10 +153,9 @@ def read_trust_store(directory: Path | None) -> list[bytes]:
 
     Raises ``SettingsError`` unless there is one, and each is an authority's.
     """
-    from cryptography import x509
     from cryptography.hazmat.primitives.serialization import Encoding
 
-    from homecall.runtime.settings import SettingsError
+    from homecall.runtime.certificates import CERTIFICATES, certificates_in, files_in, is_authority
 
     if directory is None:
         raise SettingsError(
@@ -166,16 +163,10 @@ def read_trust_store(directory: Path | None) -> list[bytes]:
         )
     found: list[bytes] = []
     try:
-        for path in sorted(directory.iterdir()):
-            if path.suffix.lower() not in _CERTIFICATE_SUFFIXES or not path.is_file():
-                continue
-            content = path.read_bytes().removeprefix(codecs.BOM_UTF8)
+        for path in files_in(directory, CERTIFICATES):
             try:
-                if content.lstrip().startswith(b"-----BEGIN"):
-                    certificates = x509.load_pem_x509_certificates(content)
-                else:
-                    certificates = [x509.load_der_x509_certificate(content)]
-                authority = all(_is_authority(each) for each in certificates)
+                certificates = certificates_in(path.read_bytes())
+                authority = all(map(is_authority, certificates))
             except ValueError:
                 raise SettingsError(f"HOMECALL_TRUST_STORE: {path.name} is no certificate in PEM or DER") from None
             if not authority:
@@ -190,21 +181,7 @@ def read_trust_store(directory: Path | None) -> list[bytes]:
     return found
 
 
-def _is_authority(certificate: object) -> bool:
-    from cryptography import x509
-
-    assert isinstance(certificate, x509.Certificate)
-    try:
-        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except x509.ExtensionNotFound:
-        return False
-
-
 def _look_at_address(address: str) -> None:
-    from urllib.parse import urlsplit
-
-    from homecall.runtime.settings import SettingsError
-
     try:
         parts = urlsplit(address)
         sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -218,15 +195,14 @@ def _look_at_address(address: str) -> None:
 
 
 def _look_at_lists(directory: Path) -> None:
-    from homecall.gateways.signatures.revocation import UnreadableList, list_files, load_list
-    from homecall.runtime.settings import SettingsError
+    from homecall.runtime.certificates import LISTS, files_in, list_in
 
     try:
-        paths = list_files(directory)
+        paths = files_in(directory, LISTS)
         for path in paths:
             try:
-                load_list(path.read_bytes())
-            except UnreadableList:
+                list_in(path.read_bytes())
+            except ValueError:
                 raise SettingsError(f"HOMECALL_CRLS: {path.name} is no revocation list in PEM or DER") from None
     except OSError as error:
         raise SettingsError(f"HOMECALL_CRLS names no directory that can be read: {error.strerror}") from None

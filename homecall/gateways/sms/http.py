@@ -13,7 +13,7 @@ from homecall.gateways import metrics
 from homecall.gateways.breaker import Breaker
 from homecall.gateways.http import TooLong, body_of, client, wrong_address
 from homecall.gateways.sms.port import Gateway, Refused, Sms, Taken, Unknown, Untried, Verdict
-from homecall.gateways.sms.profile import Profile
+from homecall.gateways.sms.profile import Account, Profile
 from homecall.runtime.logs import log
 from homecall.runtime.settings import Settings, SettingsError
 
@@ -49,17 +49,15 @@ class HttpSms:
     def __init__(
         self,
         url: str,
+        account: Account | None = None,
         *,
-        login: str | None = None,
-        password: str | None = None,
-        sender: str | None = None,
         profile: Profile | None = None,
         limits: Limits = Limits(),
         clock: Callable[[], float] = time.monotonic,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._url = url
-        self._who = {"login": login, "password": password, "sender": sender}
+        self._account = account or Account()
         self._profile = profile or Profile.packaged()
         self._limits = limits
         self._breaker = Breaker(failures=limits.failures, rest_seconds=limits.rest_seconds, clock=clock)
@@ -115,7 +113,7 @@ class HttpSms:
     async def _call(self, sms: Sms) -> Verdict:
         import httpx
 
-        body = json.dumps(self._profile.message(sms, **self._who), ensure_ascii=False).encode()
+        body = json.dumps(self._profile.message(sms, self._account), ensure_ascii=False).encode()
         # The body comes from a generator; with its length stated, a body that is cut off counts as not sent.
         headers = {"content-type": "application/json", "content-length": str(len(body))}
 
@@ -169,9 +167,7 @@ def gateway_from(settings: Settings, profile: Profile) -> Gateway | None:
         raise SettingsError(f"HOMECALL_SMS: {wrong}: set off, or an address as in https://sms.example.kz/v1/messages")
     return HttpSms(
         settings.sms,
-        login=settings.sms_login,
-        password=settings.secret("sms_password"),
-        sender=settings.sms_sender,
+        Account(settings.sms_login, settings.secret("sms_password"), settings.sms_sender),
         profile=profile,
         limits=Limits(
             wait_seconds=settings.sms_wait_seconds,

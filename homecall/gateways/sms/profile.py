@@ -28,6 +28,15 @@ _CODE = re.compile(r"[^A-Za-z0-9_.-]")
 _NO_ERROR: Final = ("0", "", "False")
 
 
+@dataclass(frozen=True, repr=False)
+class Account:
+    """Who posts, and the sender's name that patients see. No repr: the password is secret."""
+
+    login: str | None = None
+    password: str | None = None
+    sender: str | None = None
+
+
 @dataclass(frozen=True)
 class Profile:
     """How a gateway names things, as ``data/sms.toml`` explains."""
@@ -67,10 +76,10 @@ class Profile:
             found[name] |= section
         return cls(**found)
 
-    def message(self, sms: Sms, *, login: str | None, password: str | None, sender: str | None) -> dict[str, Any]:
+    def message(self, sms: Sms, account: Account) -> dict[str, Any]:
         """The body to post."""
-        values = {"login": login, "password": password, "to": sms.to, "text": sms.text}
-        values |= {"sender": sender, "reference": sms.reference}
+        values = {"login": account.login, "password": account.password, "to": sms.to, "text": sms.text}
+        values |= {"sender": account.sender, "reference": sms.reference}
         body: dict[str, Any] = {}
         for name, value in values.items():
             place = self.send.get(name, "")

@@ -16,7 +16,7 @@ import pytest
 
 from homecall.gateways.sms.http import HttpSms, Limits, gateway_from
 from homecall.gateways.sms.port import Refused, Report, Sms, Taken, Unknown, Untried, Verdict
-from homecall.gateways.sms.profile import Profile, profile_from
+from homecall.gateways.sms.profile import Account, Profile, profile_from
 from homecall.runtime.settings import Settings, SettingsError
 from tests.infrastructure.sms_gateway import ACCEPT, BUSY, CUT, FAIL, HANG, REFUSE, SmsGateway
 
@@ -137,7 +137,7 @@ async def test_an_endless_answer_is_not_read_to_its_end() -> None:
 
 
 async def test_login_recipients_and_text_in_the_body_and_nothing_of_it_in_the_address(gateway: SmsGateway) -> None:
-    await send(gateway.url, sms(), login="clinic", password="s3cret", sender="Emhana")
+    await send(gateway.url, sms(), account=Account("clinic", "s3cret", "Emhana"))
     assert gateway.calls == [
         (
             ACCEPT,
@@ -175,7 +175,7 @@ def test_a_profile_names_things_as_another_gateway_does(tmp_path: Path) -> None:
         """.replace('to = "messages[].to"', 'to = "phone"')
     )
     profile = Profile.read(file)
-    body = profile.message(sms(), login="u", password="k", sender=None)
+    body = profile.message(sms(), Account("u", "k"))
     assert body == {"auth": {"user": "u", "key": "k"}, "phone": TO, "text": TEXT}
     assert profile.verdict(200, b'{"code": 0, "messages": [{"id": 5}]}') == Taken("5")
     assert profile.verdict(200, b'{"code": 9}') == Refused("9", again=True)

@@ -176,4 +176,4 @@ def test_what_is_not_used_is_not_shown(security: str, settings: Settings) -> Non
 
 
 def test_a_source_of_one_file_takes_that_whatever_its_name(tmp_path: Path) -> None:
-    assert Source("broker_ca", tmp_path / "ca").files() == [tmp_path / "ca"]
+    assert Source("broker_ca", tmp_path / "ca").look() == ([], 1)
