@@ -235,8 +235,8 @@ _CANNOT_GO_SO: Final[Mapping[str, Text]] = {
 def _place(facts: ComplaintFacts) -> Text | None:
     place = facts.answer_place
     if isinstance(place, Text):
-        return Text(plain(place.kk), plain(place.ru), plain(place.en))
-    return Text(plain(place), plain(place), plain(place)) if plain(place) else None
+        return place.map(plain)
+    return Text(*[plain(place)] * 3) if plain(place) else None
 
 
 def _answer_by(facts: ComplaintFacts) -> Text | None:
@@ -298,7 +298,7 @@ _ANSWERED: Final = Text(
     "На Вашу жалобу{number} дан мотивированный ответ.",
     "A reasoned answer to your complaint{number} has been given.",
 )
-_DECISIONS: Final[Mapping[str, Text]] = {
+DECISIONS: Final[Mapping[str, Text]] = {
     "upheld": Text("Шағым қанағаттандырылды.", "Жалоба удовлетворена.", "The complaint is upheld."),
     "partly_upheld": Text(
         "Шағым ішінара қанағаттандырылды.", "Жалоба удовлетворена частично.", "The complaint is upheld in part."
@@ -336,7 +336,7 @@ def _if_you_disagree(facts: ComplaintFacts) -> Text:
 def _answered(facts: ComplaintFacts) -> list[Text | None]:
     return [
         _ANSWERED.fill(number=_number(facts)),
-        _DECISIONS.get(facts.decision or ""),
+        DECISIONS.get(facts.decision or ""),
         _answer_sent(facts),
         _if_you_disagree(facts),
     ]

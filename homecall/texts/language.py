@@ -4,7 +4,7 @@ The rules of plural and the names of months and weekdays are Babel's; they are r
 text costs microseconds.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
@@ -26,6 +26,10 @@ class Text:
     kk: str
     ru: str
     en: str
+
+    def map(self, change: Callable[[str], str]) -> "Text":
+        """The same change in each language."""
+        return Text(change(self.kk), change(self.ru), change(self.en))
 
     def as_dict(self) -> dict[str, str]:
         """As the wire has it: {kk, ru, en}."""
@@ -62,7 +66,8 @@ def name(kk: str, ru: str) -> Text:
 def number(value: float) -> Text:
     """A decimal number: «38,7» in Kazakh and Russian, "38.7" in English."""
     written = f"{value:g}"
-    return Text(written.replace(".", ","), written.replace(".", ","), written)
+    with_comma = written.replace(".", ",")
+    return Text(with_comma, with_comma, written)
 
 
 def clinic_labelled(name: Text) -> Text:
@@ -80,8 +85,11 @@ NOTHING: Final = Text("", "", "")
 
 def sentences(*parts: Text | None) -> Text:
     """Sentences in their order, one space between; those that are None are left out."""
-    said = [part for part in parts if part is not None]
-    return Text(" ".join(t.kk for t in said), " ".join(t.ru for t in said), " ".join(t.en for t in said))
+    return _joined(" ", [part for part in parts if part is not None])
+
+
+def _joined(by: str, parts: Sequence[Text]) -> Text:
+    return Text(by.join(t.kk for t in parts), by.join(t.ru for t in parts), by.join(t.en for t in parts))
 
 
 # Days and times -------------------------------------------------------------------------------------------------------
@@ -150,8 +158,7 @@ def clock(at: datetime) -> str:
 def moment(at: datetime) -> Text:
     """Day and time after a colon or a dash: «24 ноября 2026 года, вторник, 08:00»."""
     here = local(at)
-    on, hour = day(here.date()), clock(here)
-    return Text(f"{on.kk}, {hour}", f"{on.ru}, {hour}", f"{on.en}, {hour}")
+    return day(here.date()).map(lambda on: f"{on}, {clock(here)}")
 
 
 def window(start: datetime, end: datetime) -> str:
@@ -189,11 +196,7 @@ _WORKING_DAYS: Final = (
 
 def _counted(n: int, forms: tuple[dict[str, str], dict[str, str], dict[str, str]]) -> Text:
     kk, ru, en = forms
-    return Text(
-        kk[_KK_PLURAL(n)].format(n=n),
-        ru[_RU_PLURAL(n)].format(n=n),
-        en[_EN_PLURAL(n)].format(n=n),
-    )
+    return Text(kk[_KK_PLURAL(n)], ru[_RU_PLURAL(n)], en[_EN_PLURAL(n)]).fill(n=n)
 
 
 @lru_cache(maxsize=256)
@@ -263,7 +266,8 @@ FIELD_NAMES: Final[Mapping[str, Text]] = {
 }
 """What people call the fields of `request.submitted` and `complaint.submitted`, by their dotted path."""
 
-_FIELDS_NAMED = 3
+_FIELDS_NAMED: Final = 3
+_AND_OTHERS: Final = Text("{fields} және т.б.", "{fields} и др.", "{fields} and others")
 
 
 def field_names(paths: Iterable[str]) -> Text | None:
@@ -274,13 +278,8 @@ def field_names(paths: Iterable[str]) -> Text | None:
     named = list(dict.fromkeys(_field_name(path) for path in map(plain, paths) if path))
     if not named:
         return None
-    shown = named[:_FIELDS_NAMED]
-    more = len(named) > _FIELDS_NAMED
-    return Text(
-        "; ".join(t.kk for t in shown) + (" және т.б." if more else ""),
-        "; ".join(t.ru for t in shown) + (" и др." if more else ""),
-        "; ".join(t.en for t in shown) + (" and others" if more else ""),
-    )
+    shown = _joined("; ", named[:_FIELDS_NAMED])
+    return shown if len(named) <= _FIELDS_NAMED else _AND_OTHERS.fill(fields=shown)
 
 
 def _field_name(path: str) -> Text:

@@ -91,15 +91,6 @@ NOT_CONSIDERED: Final = Text(
     "The consideration of your complaint that was registered on {on} as No. {number} is refused.",
 )
 DECISION: Final = Text("Шешім", "Решение", "Decision")
-DECISIONS: Final[Mapping[str, Text]] = {
-    "upheld": Text("Шағым қанағаттандырылды.", "Жалоба удовлетворена.", "The complaint is upheld."),
-    "partly_upheld": Text(
-        "Шағым ішінара қанағаттандырылды.", "Жалоба удовлетворена частично.", "The complaint is upheld in part."
-    ),
-    "not_upheld": Text(
-        "Шағым қанағаттандырусыз қалдырылды.", "Жалоба оставлена без удовлетворения.", "The complaint is not upheld."
-    ),
-}
 REASONS: Final = Text("Негіздеме", "Обоснование", "Reasons")
 GROUNDS: Final = Text("Бас тарту негіздемесі", "Основания отказа", "Grounds of the refusal")
 MEASURES: Final = Text("Қабылданған шаралар", "Принятые меры", "Measures taken")

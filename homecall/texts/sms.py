@@ -2,7 +2,7 @@
 
 A message in Cyrillic has 70 characters, a longer one 67 in each of its parts, and each part costs. So the day, the
 hours and what is to be done come first, and what does not fit into two parts (three with the call to ring 103) is left
-out. As in `texts`, nothing of the patient's stands in a text.
+out. A text contains no personal data of the patient.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import date, datetime
 from typing import Final
 
 from homecall.contract.events import Language, RequestStatus
-from homecall.texts.language import CONTACT_CENTRE, Text, clock, local, plain
+from homecall.texts.language import CONTACT_CENTRE, NOTHING, Text, clock, local, plain, sentences
 from homecall.texts.statuses import StatusFacts
 
 PART: Final = 67
@@ -81,12 +81,12 @@ _COMPLAINTS: Final = Text("Шағым: {phones}.", "Жалобы: {phones}.", "C
 
 def _complaints_if_late(facts: StatusFacts) -> Text | None:
     """Whom to ask how to complain (C10.7): the last, where it fits."""
-    return _unless_emergency(facts, _COMPLAINTS) if facts.late else None
+    return facts.unless_emergency(_COMPLAINTS) if facts.late else None
 
 
 def _number(facts: StatusFacts) -> Text:
     number = facts.register_number
-    return Text("", "", "") if number is None else Text(f" № {number}", f" № {number}", f" No. {number}")
+    return NOTHING if number is None else Text(f" № {number}", f" № {number}", f" No. {number}")
 
 
 def _clinic_phone(facts: StatusFacts) -> Text | None:
@@ -110,7 +110,7 @@ def _registered(facts: StatusFacts) -> list[Text | None]:
     )
     soon = Text("Келу уақыты хабарланады.", "Время визита сообщим.", "Visit time will follow.")
     when = soon if due is None else told.fill(by=clock(due))
-    return [_joined(accepted.fill(n=_number(facts)), when), _unless_emergency(facts, _IF_WORSE), _clinic_phone(facts)]
+    return [sentences(accepted.fill(n=_number(facts)), when), facts.unless_emergency(_IF_WORSE), _clinic_phone(facts)]
 
 
 def _deferred(facts: StatusFacts) -> list[Text | None]:
@@ -127,7 +127,7 @@ def _deferred(facts: StatusFacts) -> list[Text | None]:
             "Your request will be taken up when the clinic opens: {at}.",
         ).fill(at=_at(facts.opens_at))
     worse = Text("Шұғыл жағдайда: 103.", "В экстренном случае: 103.", "In an emergency: 103.")
-    return [when, _unless_emergency(facts, worse), _clinic_phone(facts)]
+    return [when, facts.unless_emergency(worse), _clinic_phone(facts)]
 
 
 def _visit(facts: StatusFacts) -> Text | None:
@@ -186,7 +186,7 @@ def _delayed(facts: StatusFacts) -> list[Text | None]:
     )
     return [
         delayed.fill(n=_number(facts)),
-        _unless_emergency(facts, _IF_WORSE),
+        facts.unless_emergency(_IF_WORSE),
         _clinic_phone(facts),
         _complaints_if_late(facts),
     ]
@@ -238,13 +238,13 @@ _ACCEPTS_NEXT: Final = Text("Қабылдау басталады: {at}.", "Пр�
 
 def _refused(facts: StatusFacts) -> list[Text | None]:
     clinic = _clinic_phone(facts)
-    phones = [_ENQUIRIES] if clinic is None else [clinic, _unless_emergency(facts, _COMPLAINTS)]
+    phones = [_ENQUIRIES] if clinic is None else [clinic, facts.unless_emergency(_COMPLAINTS)]
     if facts.refusal_code == "outside_acceptance_hours":
         next_at = facts.next_acceptance_at
         opens = None if next_at is None else _ACCEPTS_NEXT.fill(at=_at(next_at))
         urgent = Text("Шұғыл жағдайда: 103.", "В экстренном случае: 103.", "In an emergency: 103.")
-        said = _OUTSIDE_HOURS if opens is None else _joined(_OUTSIDE_HOURS, opens)
-        return [said, _unless_emergency(facts, urgent), *phones]
+        said = _OUTSIDE_HOURS if opens is None else sentences(_OUTSIDE_HOURS, opens)
+        return [said, facts.unless_emergency(urgent), *phones]
     return [_REFUSALS.get(facts.refusal_code or "", _REFUSED), *phones]
 
 
@@ -260,7 +260,7 @@ def _withdrawn(facts: StatusFacts) -> list[Text | None]:
 
 def _completed(facts: StatusFacts) -> list[Text | None]:
     done = Text("Дәрігерді шақыру{n} орындалды.", "Вызов врача{n} выполнен.", "Doctor's call{n} completed.")
-    return [done.fill(n=_number(facts)), _unless_emergency(facts, _IF_WORSE), _ENQUIRIES]
+    return [done.fill(n=_number(facts)), facts.unless_emergency(_IF_WORSE), _ENQUIRIES]
 
 
 _NOT_COMPLETED: Final[Mapping[str, Text]] = {
@@ -292,14 +292,6 @@ _CLOSED: Final = Text(
 
 def _not_completed(facts: StatusFacts) -> list[Text | None]:
     return [_NOT_COMPLETED.get(facts.outcome or "", _CLOSED), _clinic_phone(facts)]
-
-
-def _unless_emergency(facts: StatusFacts, sentence: Text) -> Text | None:
-    return None if facts.emergency else sentence
-
-
-def _joined(one: Text, other: Text) -> Text:
-    return Text(f"{one.kk} {other.kk}", f"{one.ru} {other.ru}", f"{one.en} {other.en}")
 
 
 _STATUS: Final[Mapping[RequestStatus, Callable[[StatusFacts], list[Text | None]]]] = {

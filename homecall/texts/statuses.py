@@ -73,6 +73,10 @@ class StatusFacts:
     ministry: Text | None = None
     directory: Text | None = None
 
+    def unless_emergency(self, sentence: Text) -> Text | None:
+        """A sentence that is left out in an emergency, where advice on 103 has been given already."""
+        return None if self.emergency else sentence
+
 
 def status_text(status: RequestStatus, facts: StatusFacts) -> Text:
     """The text of `status.changed`, about 300 characters at most in each language; where to complain comes on top.
@@ -175,11 +179,6 @@ def _rights_aloud(facts: StatusFacts) -> list[Text | None]:
     return [_RIGHTS.fill(ministry=NOTHING, phones=CONTACT_CENTRE)]
 
 
-def _unless_emergency(facts: StatusFacts, sentence: Text) -> Text | None:
-    """Advice on 103 is given once: in an emergency it has been given already, and more urgently."""
-    return None if facts.emergency else sentence
-
-
 _NUMBER_IN_BRACKETS: Final = Text(" (журналдағы нөмірі – {number})", " (номер в журнале – {number})", " (No. {number})")
 
 
@@ -278,7 +277,7 @@ def _deferred_until(facts: StatusFacts) -> list[Text | None]:
         moved if facts.deferred_again else _OUT_OF_HOURS,
         _TAKEN_UP if facts.opens_at is None else _TAKEN_UP_AT.fill(opens=moment(facts.opens_at)),
         _told_after_opening(facts),
-        _unless_emergency(facts, _IN_EMERGENCY),
+        facts.unless_emergency(_IN_EMERGENCY),
     ]
 
 
@@ -343,7 +342,7 @@ def _visit_when(facts: StatusFacts) -> Text | None:
     if facts.arrives_from is None or facts.arrives_to is None:
         return on
     hours = window(facts.arrives_from, facts.arrives_to)
-    return Text(f"{on.kk}, {hours}", f"{on.ru}, {hours}", f"{on.en}, {hours}")
+    return on.map(lambda text: f"{text}, {hours}")
 
 
 def _doctor(facts: StatusFacts) -> Text | None:
@@ -351,11 +350,7 @@ def _doctor(facts: StatusFacts) -> Text | None:
     if not doctor:
         return None
     specialty = SPECIALTIES.get(facts.doctor_specialty or "")
-    if specialty is None:
-        return _DOCTOR.fill(doctor=doctor)
-    return _DOCTOR.fill(
-        doctor=Text(f"{doctor}, {specialty.kk}", f"{doctor}, {specialty.ru}", f"{doctor}, {specialty.en}")
-    )
+    return _DOCTOR.fill(doctor=doctor if specialty is None else specialty.map(lambda text: f"{doctor}, {text}"))
 
 
 def _be_at_home(facts: StatusFacts) -> Text | None:
@@ -402,7 +397,7 @@ def _delayed(facts: StatusFacts) -> list[Text | None]:
 
 
 def _delayed_so_far(facts: StatusFacts) -> list[Text | None]:
-    return [_NO_TIME_YET, _CALL_STANDS.fill(number=_number(facts)), _unless_emergency(facts, _IF_WORSE)]
+    return [_NO_TIME_YET, _CALL_STANDS.fill(number=_number(facts)), facts.unless_emergency(_IF_WORSE)]
 
 
 def _delayed_aloud(facts: StatusFacts) -> list[Text | None]:
@@ -525,11 +520,11 @@ def _invalid_request(facts: StatusFacts) -> list[Text | None]:
 def _outside_hours(facts: StatusFacts) -> list[Text | None]:
     at = facts.next_acceptance_at
     if at is None and "clinic_id" in facts.refusal_fields:
-        return [_CLOSED_FOR_GOOD, _unless_emergency(facts, _IN_EMERGENCY)]
+        return [_CLOSED_FOR_GOOD, facts.unless_emergency(_IN_EMERGENCY)]
     return [
         _TOO_EARLY_OR_LATE,
         None if at is None else _ACCEPTS_NEXT.fill(at=moment(at)),
-        _unless_emergency(facts, _IN_EMERGENCY),
+        facts.unless_emergency(_IN_EMERGENCY),
     ]
 
 
@@ -620,7 +615,7 @@ def _completed(facts: StatusFacts) -> list[Text | None]:
     at_home = facts.outcome != "hospitalised"
     return [
         *_completed_aloud(facts),
-        _unless_emergency(facts, _IF_WORSE) if at_home else None,
+        facts.unless_emergency(_IF_WORSE) if at_home else None,
         _QUALITY,
         _clinic(facts),
         *_rights_if_late(facts),
@@ -712,7 +707,7 @@ def _refused_aloud(facts: StatusFacts) -> list[Text | None]:
     if at is not None:
         opens = local(at).date()
         accepts = _ACCEPTS_NEXT_ALOUD.fill(day=day(opens), on=on_day(opens), clock=clock(at))
-    return [_NOT_ACCEPTED_NOW, accepts, _unless_emergency(facts, _IN_EMERGENCY), *_rights_aloud(facts)]
+    return [_NOT_ACCEPTED_NOW, accepts, facts.unless_emergency(_IN_EMERGENCY), *_rights_aloud(facts)]
 
 
 _ORAL: Final[Mapping[RequestStatus, Callable[[StatusFacts], list[Text | None]]]] = {

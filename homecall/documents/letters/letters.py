@@ -16,7 +16,7 @@ from homecall.contract.events import ClinicPublished
 from homecall.documents.wording import NOTHING, clean, short_day
 from homecall.texts import language as spoken
 from homecall.texts import letters as words
-from homecall.texts.complaints import next_steps
+from homecall.texts.complaints import DECISIONS, next_steps
 from homecall.texts.documents import PageLanguage, coded, said
 from homecall.texts.language import CONTACT_CENTRE
 from services.complaints.domain.answer_ways import SYSTEM
@@ -200,7 +200,7 @@ def reply(state: ComplaintState, place: int, clinic: ClinicPublished, language: 
 def _findings(state: ComplaintState, stage: Stage, zone: ZoneInfo, language: PageLanguage) -> Iterator[Part]:
     """The decision with its reasons, or the grounds of a refusal; measures, the call's times, and what may follow."""
     if (answer := stage.answer) is not None:
-        decision = coded(words.DECISIONS, answer.decision, language)
+        decision = coded(DECISIONS, answer.decision, language)
         yield Part(said(words.DECISION, language), paragraphs=(decision,))
         yield Part(said(words.REASONS, language), paragraphs=_paragraphs(answer.text))
     elif (refusal := stage.refusal) is not None:

@@ -17,6 +17,7 @@ from homecall.documents.letters import as_html as letter_html
 from homecall.documents.letters import as_pdf as letter_pdf
 from homecall.documents.letters.letters import Letter, NotThere, receipt, reply, stage_of
 from homecall.texts import letters as letter_words
+from homecall.texts.complaints import DECISIONS
 from homecall.texts.documents import PageLanguage, said
 from homecall.texts.language import Text
 from services.complaints.domain.retention import remains
@@ -269,7 +270,7 @@ def test_there_are_words_for_every_code() -> None:
     assert set(letter_words.CHANNELS) == set(get_args(submitted["channel"].annotation))
     assert set(letter_words.ANSWER_BY) == set(letter_words.SENT) == set(get_args(AnswerBy))
     assert set(letter_words.ADDRESSEES) == set(letter_words.HEAD) == set(get_args(ComplaintStage))
-    assert set(letter_words.DECISIONS) == set(get_args(answered["decision"].annotation))
+    assert set(DECISIONS) == set(get_args(answered["decision"].annotation))
 
 
 def test_every_text_is_there_in_three_languages_with_the_same_places() -> None:
