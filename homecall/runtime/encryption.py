@@ -1,8 +1,8 @@
-"""Personal data at rest: sealed with AES-256-GCM under a ring of keys, found again by a keyed index.
+"""Personal data at rest: encrypted with AES-256-GCM, looked up by a keyed index.
 
 The keys file (``HOMECALL_KEYS_FILE``) is JSON, made and rotated by ``homecall keys``:
 ``{"lookup": "<64 or more hex digits>", "keys": {"2026-1": "<64 hex digits>", …}, "current": "2026-1"}``.
-Why so: docs/decisions/0020-personal-data.md. How keys are rotated: docs/security.md.
+Reasons: docs/decisions/0020-personal-data.md. Rotation: docs/security.md.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ _DEVELOPMENT_LOOKUP = b"development only: no secret at all"
 
 
 class Unreadable(Exception):
-    """What was sealed cannot be opened here; one line, without any of it."""
+    """Data that cannot be decrypted here; one line, without any of it."""
 
 
 class BadKeys(Exception):
-    """What is wrong with a keys file: one line that names the part, and holds nothing of it."""
+    """What is wrong with a keys file: one line that names the part and repeats no key."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class KeyRing:
-    """The keys: one to look up by, several to open with, one of them to seal with. Has no repr: it is all secret."""
+    """The keys: one for the index, several to decrypt with, one of these to encrypt with. No repr: all is secret."""
 
     lookup: bytes
     keys: Mapping[str, bytes]
@@ -51,7 +51,7 @@ class KeyRing:
 
 
 def keys_object(text: str) -> dict[str, Any]:
-    """The JSON object of a keys file, its parts unread. Raises ``BadKeys``."""
+    """The JSON object of a keys file, its parts not checked yet. Raises ``BadKeys``."""
     try:
         raw = json.loads(text, object_pairs_hook=_once_each)
     except (ValueError, RecursionError):
@@ -71,7 +71,7 @@ def key_ring(raw: Mapping[str, Any]) -> KeyRing:
         raise BadKeys('"keys" must hold at least one key: homecall keys new adds it')
     keys = {}
     for place, (name, value) in enumerate(entries.items(), start=1):
-        # A name of another form is not repeated: it may be a key that was put in the wrong place.
+        # A malformed name is not repeated: it may be a key in the wrong place.
         if not _KEY_ID.match(name):
             raise BadKeys(f'"keys": the name of entry {place} must be 1 to 32 letters, digits, dots or hyphens')
         key = _bytes(value)
@@ -87,11 +87,11 @@ def key_ring(raw: Mapping[str, Any]) -> KeyRing:
 
 
 COMPLAINANT_BY_IIN, COMPLAINANT_BY_NAME = "complaint iin", "complaint name"
-"""The kinds of the indexes by which a person is known again who complains about a call."""
+"""Kinds of the indexes that recognise a person who complains about a call."""
 
 
 class Vault:
-    """Seals and opens personal data, and makes the index by which it is found. Safe to share between threads."""
+    """Encrypts and decrypts personal data, and makes the index it is found by. Safe to share between threads."""
 
     def __init__(self, ring: KeyRing) -> None:
         self._ring = ring
@@ -99,9 +99,9 @@ class Vault:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Vault:
-        """The vault of ``HOMECALL_KEYS_FILE``; in development without one, a fixed ring that keeps nothing secret.
+        """The vault of ``HOMECALL_KEYS_FILE``; in development without one, fixed keys that keep nothing secret.
 
-        Raises ``SettingsError`` with one line where the file is missing, malformed or, in production, open to others.
+        Raises ``SettingsError`` in one line if the file is missing, malformed or, in production, readable by others.
         """
         if settings.keys_file is None:
             if settings.env != "development":
@@ -118,38 +118,37 @@ class Vault:
 
     @property
     def current(self) -> str:
-        """The id of the key that seals; what has another ``k`` is to be resealed."""
+        """The id of the key that encrypts; data with another ``k`` are to be encrypted again."""
         return self._ring.current
 
     def index(self, kind: str, value: str) -> str:
-        """What stands for a value where it is looked up: HMAC-SHA-256, 64 hex digits.
+        """The index of a value: HMAC-SHA-256, 64 hex digits. Key rotation does not change it.
 
-        The same value of two kinds has two indexes, so that one field's index tells nothing about another's. Stays
-        the same over rotations.
+        The same value has another index under another kind, so one field's index tells nothing about another's.
         """
-        # The length before the kind keeps kind and value apart, whatever is in them.
+        # The length separates kind and value, whatever they contain.
         name = kind.encode()
         message = len(name).to_bytes(4, "big") + name + value.encode()
         return hmac.digest(self._ring.lookup, message, hashlib.sha256).hex()
 
     def of_call(self, request_id: str, iin: str) -> str:
-        """What stands for a person in what is said of one call: who complains about it is known by it.
+        """A person's pseudonym in the events of one call, which recognises them if they complain about it.
 
-        Of letters alone, so that nothing in it can be taken for an IIN. It tells nothing about other calls.
+        Letters only, so nothing in it can be taken for an IIN. It tells nothing about other calls.
         """
         return in_letters(self.index(COMPLAINANT_BY_IIN, f"{request_id}|{iin}"))
 
     def seal(self, plain: bytes, about: str) -> dict[str, Any]:
-        """``{"k": key id, "n": nonce, "c": ciphertext and tag}``, for BSON as it is.
+        """Encrypt: ``{"k": key id, "n": nonce, "c": ciphertext and tag}``, to be stored as BSON.
 
-        ``about`` says where it stands, as in ``requests/<request_id>/patient``: it opens there and nowhere else.
+        ``about`` is the place of the data, as in ``requests/<request_id>/patient``: they decrypt only for that place.
         """
         nonce = os.urandom(_NONCE_BYTES)
         sealed = self._cipher(self._ring.current).encrypt(nonce, plain, about.encode())
         return {"k": self._ring.current, "n": nonce, "c": sealed}
 
     def open(self, sealed: Mapping[str, Any], about: str) -> bytes:
-        """What was sealed. Raises ``Unreadable``: unknown key, altered, of another place, or not sealed at all."""
+        """Decrypt. Raises ``Unreadable`` for an unknown key, and for data altered, moved, or never encrypted."""
         key_id, nonce, ciphertext = (sealed.get(name) for name in ("k", "n", "c"))
         if (
             not isinstance(key_id, str)
@@ -173,7 +172,7 @@ class Vault:
             ) from None
 
     def reseal(self, sealed: Mapping[str, Any], about: str) -> dict[str, Any]:
-        """The same under the current key; as it is where it has that one already. Raises ``Unreadable``."""
+        """The same data under the current key, unchanged if that is theirs already. Raises ``Unreadable``."""
         if sealed.get("k") == self._ring.current:
             return dict(sealed)
         return self.seal(self.open(sealed, about), about)
@@ -189,7 +188,7 @@ class Vault:
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len({name for name, _ in pairs}) < len(pairs):
-        # JSON would keep the last one, and lose a key in silence.
+        # JSON would keep the last one and silently lose a key.
         raise BadKeys("a name stands in it twice: keep one")
     return dict(pairs)
 
@@ -199,14 +198,14 @@ def _bytes(value: object) -> bytes | None:
 
 
 def _read(file: Path, *, guarded: bool) -> str:
-    """The text of the keys file; ``guarded``: only if none but its owner may write it and none outside may read it."""
+    """The text of the keys file. ``guarded``: only its owner may write it, and only owner and group may read it."""
     try:
         with file.open("rb") as opened:
             mode = os.fstat(opened.fileno()).st_mode
             content = opened.read()
     except OSError as error:
         raise BadKeys(f"cannot be read: {error.strerror}") from None
-    # Reading by its group is let be: it is how Kubernetes gives a secret to a process that is not root (fsGroup).
+    # The group may read it: Kubernetes gives a secret to a process that is not root that way (fsGroup).
     if guarded and os.name == "posix" and mode & (stat.S_IWGRP | stat.S_IRWXO):
         raise BadKeys("is open to others than its owner and group: chmod 600 it (or 640; in Kubernetes defaultMode)")
     try:

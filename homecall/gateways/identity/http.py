@@ -20,9 +20,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-from homecall.contract.types import AnyDay, Day, Id, Line, Name
+from homecall.contract.types import AnyDay, Id
 from homecall.gateways.breaker import Breaker
 from homecall.gateways.http import TooLong, body_of, client, wrong_address
 from homecall.gateways.identity.port import (
@@ -55,11 +55,8 @@ class _Answer(BaseModel):
     status: Literal["found", "not_found", "no_consent"]
 
 
-class _PersonPart(BaseModel):
-    full_name: Name
-    birth_date: Day
-    sex: Literal["male", "female"] | None = None
-    address: Line | None = None
+class _PersonAnswer(_Answer):
+    person: Person | None = None
 
 
 class _AttachmentPart(BaseModel):
@@ -69,24 +66,8 @@ class _AttachmentPart(BaseModel):
     attached_until: AnyDay | None = None
 
 
-class _PersonAnswer(_Answer):
-    person: _PersonPart | None = None
-
-    @model_validator(mode="after")
-    def _whole(self) -> _PersonAnswer:
-        if self.status == "found" and self.person is None:
-            raise ValueError("found, and nobody in it")
-        return self
-
-
 class _AttachmentAnswer(_Answer):
     attachment: _AttachmentPart | None = None
-
-    @model_validator(mode="after")
-    def _whole(self) -> _AttachmentAnswer:
-        if self.status == "found" and self.attachment is None:
-            raise ValueError("found, and no clinic in it")
-        return self
 
 
 A = TypeVar("A", bound=_Answer)
@@ -171,12 +152,13 @@ class HttpIdentity:
             answer = await self._ask("persons", iin, _PersonAnswer, round_)
         except NoAnswer as failure:
             return _unavailable(failure)
-        if answer.status != "found" or answer.person is None:
+        if answer.status != "found":
             return NotFound() if answer.status == "not_found" else NoConsent()
-        person = Person(**dict(answer.person))
+        if answer.person is None:
+            return Unavailable("unreadable")
         # If time runs out now, the person is known and the attachment is not.
-        round_.results[iin] = Found(person, Unavailable("timeout"))
-        return Found(person, await self._attachment(iin, round_))
+        round_.results[iin] = Found(answer.person, Unavailable("timeout"))
+        return Found(answer.person, await self._attachment(iin, round_))
 
     async def _attachment(self, iin: str, round_: _Round) -> Attachment | Unavailable | None:
         try:
@@ -185,7 +167,9 @@ class HttpIdentity:
             return _unavailable(failure)
         if answer.status == "no_consent":
             return Unavailable("no_consent")
-        return Attachment(**dict(answer.attachment)) if answer.status == "found" and answer.attachment else None
+        if answer.status == "not_found":
+            return None
+        return Unavailable("unreadable") if answer.attachment is None else Attachment(**dict(answer.attachment))
 
     async def _ask(self, path: str, iin: str, shape: type[A], round_: _Round) -> A:
         """The answer to one question. Raises ``NoAnswer``."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal, Protocol
 
+from homecall.contract.types import Day, Line, Name
+
 Reason = Literal["timeout", "unreachable", "failing", "resting", "refused", "unreadable", "no_consent", "broken"]
 """Why there is no answer: not in time; no connection; an error of the gateway; circuit breaker open; our call refused
 (wrong address or credentials); an answer of unknown form; no consent of the person; an error of ours."""
@@ -16,10 +18,10 @@ Reason = Literal["timeout", "unreachable", "failing", "resting", "refused", "unr
 class Person:
     """An entry of the register of physical persons. Personal data: no repr, so that no log line shows it."""
 
-    full_name: str
-    birth_date: date
+    full_name: Name
+    birth_date: Day
     sex: Literal["male", "female"] | None = None
-    address: str | None = None
+    address: Line | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
-"""What every verifier asks of a CMS before anything else: its form, its one signer, the content it carries.
+"""What every verifier checks of a CMS first: its form, its one signer, the content it carries.
 
-Only asn1crypto, no cryptography: this says what a signature claims, never whether it is true.
+Only asn1crypto, no cryptography: this parses what a signature claims and verifies nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from homecall.gateways.signatures.port import Check, Invalid
 _LARGEST = 100_000
 """Characters of base64 at most, as in the contract."""
 _MOST_CERTIFICATES = 4
-"""A chain has two or three. Some that all certify each other make paths by the factorial, and we would try each."""
+"""A chain has two or three. The number of possible paths grows by the factorial, and each would be tried."""
 _BLANKS = re.compile(r"[ \t\r\n]+")
 _WEAK_DIGESTS = frozenset({"md2", "md5", "sha1"})
 
@@ -33,7 +33,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A CMS with one signer, whose content is ours. ``der`` are the very bytes that were looked at."""
+    """A CMS with one signer, over our content. ``der`` are the bytes that were parsed."""
 
     der: bytes
     signed_data: Any
@@ -46,7 +46,7 @@ def opened(text: str, content: bytes) -> Opened:
     or ``algorithm``; other exceptions, of the parser, mean ``form``.
     """
     der = _decoded(text)
-    info = cms.ContentInfo.load(der, strict=True)  # strict: nothing after the end, which another reader might see
+    info = cms.ContentInfo.load(der, strict=True)  # strict: no bytes after the end, which another parser might use
     if info["content_type"].native != "signed_data":
         raise Refused("form", "is no CMS SignedData: send the signature itself, neither encrypted nor wrapped")
     signed_data = info["content"]
@@ -78,6 +78,6 @@ def _with_our_content(encapsulated: Any, content: bytes) -> None:
     if encapsulated["content_type"].native != "data":
         raise Refused("form", "is over another content type than id-data: sign the canonical JSON as plain data")
     carried = encapsulated["content"]
-    # A verifier looks at the content that a CMS brings along and forgets the one it was asked about.
+    # A verifier would check the content inside the CMS instead of ours.
     if carried is not core.VOID and carried.native != content:
         raise Refused("content", "carries other data than the event's: sign them detached, over their RFC 8785 form")

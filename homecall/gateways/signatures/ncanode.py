@@ -1,17 +1,17 @@
 """RSA and GOST signatures, checked by NCANode (``POST {url}/cms/verify``), which has the certified provider for GOST.
 
-Its word is needed and does not suffice. Read in its code, and closed here:
+Its answer is required but not sufficient. Gaps found in its code, and how they are closed here:
 
-- ``valid`` stays true when there is no signer, or a signer has no certificate: exactly one of each is asked for, and
-  counted in the CMS itself too;
-- ``data`` is not looked at when the CMS carries its own content: that is compared with ours before anything is asked;
-- revocation is checked only when asked for, and nothing is checked where no OCSP address is configured: an OCSP answer
-  must be there, and say that the certificate is not revoked. "Not revoked" is also what it says of an OCSP responder
-  that did not answer: that is told apart by ``result`` (newer ones) or by the text in ``reason``;
-- whose certificate it is, and for what, is not judged there at all; nor is a broken digest in the signature;
-- dates are held against its own clock: they are held against ``Signed.at`` too.
+- ``valid`` stays true without a signer, or if a signer has no certificate: exactly one of each is required, and counted
+  in the CMS itself too;
+- ``data`` is ignored if the CMS carries its own content: that is compared with ours before NCANode is called;
+- revocation is checked only on request, and not at all without a configured OCSP address: an OCSP answer is required,
+  and must say that the certificate is not revoked. NCANode says "not revoked" also of a responder that did not answer:
+  ``result`` (newer versions) or the text in ``reason`` tells them apart;
+- the owner and the purpose of the certificate, and weak digests, are not checked there;
+- dates are compared with its own clock: they are compared with ``Signed.at`` too.
 
-An answer that is not one of its shapes is taken as no answer: the signature is neither accepted nor refused.
+A malformed answer counts as no answer: the signature is neither accepted nor refused.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class _Revocation(_Part):
 
     @property
     def answered(self) -> bool:
-        """Whether somebody answered, rather than nobody being asked, or being there."""
+        """Whether a responder was asked and answered."""
         if self.result is not None:
             return self.result == "ACTIVE"
         return self.reason in (None, "", "OK")
@@ -82,21 +82,21 @@ class _Signer(_Part):
 
 
 class Answer(_Part):
-    """What ``/cms/verify`` answers with status 200, as far as it matters here."""
+    """The answer of ``/cms/verify`` with status 200, as far as it is used here."""
 
     valid: bool
     signers: list[_Signer]
 
 
 class _Error(_Part):
-    """What it answers when it could not make sense of what it was given."""
+    """The answer to a request that it could not parse."""
 
     status: Literal[400]
     message: str
 
 
 def judge(answer: Answer, signed: Signed) -> Verdict:
-    """The verdict by what NCANode found, on a CMS with one signer that is over our content."""
+    """The verdict by NCANode's answer, for a CMS with one signer over our content."""
     if len(answer.signers) != 1 or len(answer.signers[0].certificates) != 1:
         return Invalid("signer", "has no signer with a certificate, or several: the applicant alone must sign")
     certificate = answer.signers[0].certificates[0]
@@ -110,7 +110,7 @@ def judge(answer: Answer, signed: Signed) -> Verdict:
         return Invalid("individual", "has an organisation's certificate: sign with a natural person's own")
     if certificate.subject.iin != signed.signer_iin:
         return Invalid("iin", "is another person's: the applicant must sign, or the representative who applies (R15)")
-    # From here on a no may be the fault of what NCANode itself depends on.
+    # From here on a failure may be caused by what NCANode depends on.
     if not any(each.by == "OCSP" and each.answered for each in certificate.revocations):
         return Unavailable("NCANode had no answer on revocation (OCSP): look at its log and its ncanode.ocsp settings")
     if not certificate.valid:
@@ -145,7 +145,7 @@ class NcaNode:
         return
 
     async def verify(self, batch: Sequence[Signed]) -> list[Verdict]:
-        # In a thread: reading a CMS is a millisecond of processor time each.
+        # In a thread: parsing a CMS takes a millisecond of CPU time each.
         questions = await asyncio.to_thread(lambda: [_question(signed) for signed in batch])
         return await asyncio.gather(*map(self._one, batch, questions))
 
@@ -176,18 +176,15 @@ class NcaNode:
 
     async def _told(self, question: dict[str, Any]) -> Answer | Invalid:
         """One call, counted by the breaker: any answer other than NCANode's own errors is a success."""
-        settled = False
         try:
             found = await self._exchange(question)
-            self._breaker.succeeded()
-            settled = True
         except NoAnswer as failure:
             self._breaker.failed() if failure.again else self._breaker.succeeded()
-            settled = True
             raise
-        finally:
-            if not settled:
-                self._breaker.dropped()
+        except BaseException:
+            self._breaker.dropped()
+            raise
+        self._breaker.succeeded()
         return found
 
     async def _exchange(self, question: dict[str, Any]) -> Answer | Invalid:
@@ -209,12 +206,12 @@ class NcaNode:
 
 
 def _read(status: int, body: bytes) -> Answer | Invalid:
-    """What an answer says. Raises ``NoAnswer`` for one that says nothing about this signature."""
+    """Parse an answer. Raises ``NoAnswer`` if it says nothing about this signature."""
     try:
         if status == httpx.codes.OK:
             return Answer.model_validate_json(body)
         if status == httpx.codes.BAD_REQUEST:
-            # It answers so for a CMS that it cannot read, and where the digest is another data's.
+            # Its answer to a CMS that it cannot parse, or with the digest of other data.
             _Error.model_validate_json(body)
             return Invalid("form", "cannot be verified by NCANode: sign the RFC 8785 form of the data again")
     except ValidationError:
@@ -223,7 +220,7 @@ def _read(status: int, body: bytes) -> Answer | Invalid:
 
 
 def _question(signed: Signed) -> dict[str, Any] | Invalid:
-    """What to ask. Never raises: what cannot be read as a CMS with one signer over our content is not asked about."""
+    """The request body; ``Invalid`` for what is no CMS with one signer over our content. Never raises."""
     try:
         content = canonical(signed.value)
         cms = opened(signed.cms, content)
@@ -234,7 +231,7 @@ def _question(signed: Signed) -> dict[str, Any] | Invalid:
     except Exception:
         return Invalid("form", "cannot be read as a CMS signature: sign again and send its DER in base64")
     return {
-        # The very bytes that were looked at, so that no other reading of the base64 reaches NCANode.
+        # The bytes that were checked here, so that NCANode does not decode the base64 differently.
         "cms": base64.b64encode(cms.der).decode(),
         "data": base64.b64encode(content).decode(),
         "revocationCheck": ["OCSP", "CRL"],
@@ -244,8 +241,8 @@ def _question(signed: Signed) -> dict[str, Any] | Invalid:
 def ncanode_from(settings: Settings) -> NcaNode:
     """The port over ``HOMECALL_NCANODE_URL``; see ``choice.verifier_from``.
 
-    In production an address other than this machine's must be ``https``: a machine in between could call any
-    signature sound, and reads IINs. The errors never repeat the address: it may hold a password.
+    In production an address other than this machine's must be ``https``: a machine in between could declare any
+    signature valid, and read IINs. Errors never repeat the address: it may contain a password.
     """
     url = settings.ncanode_url
     if url is None:

@@ -1,11 +1,11 @@
-"""Online revocation (OCSP, RFC 6960): the authority's own responder is asked about each certificate as it is checked.
+"""Online revocation (OCSP, RFC 6960): the authority's own responder is asked about each certificate.
 
-pyHanko makes the request and judges the answer: who may sign it, for which certificate it is, and whether it still
-held at the time; here is the way there and back, with its limits, and what follows when nobody answers.
+pyHanko makes the request and checks the answer: who signed it, for which certificate, and whether it was still valid.
+This module calls the responder within limits, and handles a missing answer.
 
-Nothing here reads a clock to decide: an answer counts if it had not run out by the time that is asked about (R1), and
-if it was made while the certificate was valid: a responder may forget a certificate once it has expired.
-Loaded by the workers of ``rsa_pool``, and only where OCSP is asked for.
+No clock is read: an answer counts if it had not expired at the time in question (R1), and was made while the
+certificate was valid, since a responder may forget expired certificates.
+Loaded only by the workers of ``rsa_pool``, if OCSP is configured.
 """
 
 from __future__ import annotations
@@ -45,18 +45,18 @@ _MOST_RESPONDERS = 2
 
 @dataclass(frozen=True)
 class Limits:
-    """How long a responder is waited for. Seconds are of real time."""
+    """How a responder is called. Seconds are of real time."""
 
     request_seconds: float = 4.0
     """From connecting to the last byte."""
     failures: int = 5
-    """Failed calls in a row after which a responder is left in peace."""
+    """Consecutive failures that open the circuit breaker."""
     rest_seconds: float = 15.0
-    """For how long."""
+    """How long it stays open."""
 
 
 class Unanswered(Exception):
-    """Nobody could say whether a certificate was revoked, and why; ``for_good``: nor will any later answer."""
+    """No usable answer, and why; ``for_good``: no later answer can be usable either."""
 
     def __init__(self, reason: str, *, for_good: bool = False) -> None:
         super().__init__(reason)
@@ -99,7 +99,7 @@ class Ocsp:
         self, address: str, certificate: asn1_x509.Certificate, path: ValidationPath
     ) -> asn1_ocsp.OCSPResponse:
         issuer = path.find_issuing_authority(certificate)
-        # SHA-1 names the issuer here, and protects nothing: it is what every responder understands.
+        # SHA-1 only identifies the issuer, and every responder understands it.
         asked = format_ocsp_request(certificate, issuer, certid_hash_algo="sha1", request_nonces=True)
         breaker = self._breakers.setdefault(
             address, Breaker(failures=self._limits.failures, rest_seconds=self._limits.rest_seconds, clock=self._clock)
@@ -125,7 +125,7 @@ class Ocsp:
             self._client = client(
                 at_once=32,
                 headers={"content-type": "application/ocsp-request", "accept": "*/*"},
-                # A connection that a responder has meanwhile closed would look like a responder that is away.
+                # A reused connection that the responder has closed would look like an outage.
                 idle_seconds=0,
             )
         try:
@@ -148,12 +148,12 @@ class Ocsp:
     ) -> Literal["revoked", "good"]:
         single = _about(response, certificate)
         made_at: datetime = single["this_update"].native
-        # An answer may be from after that time: it names when the certificate was revoked. Then it must hold by its
-        # own beginning; else it must not have run out by then.
+        # An answer may be newer than that time: it says when the certificate was revoked. Then it must be valid at its
+        # own start; else it must not have expired by that time.
         moment = max(at, made_at)
         context = ValidationContext(
             trust_roots=[path.trust_anchor],
-            # An authority between may sign its answers itself, and they need not bring its certificate along.
+            # An intermediate authority may sign answers itself, without including its certificate.
             other_certs=list(path.iter_certs(False)),
             moment=moment,
             allow_fetching=False,
@@ -181,7 +181,7 @@ class Ocsp:
 
 
 def _about(response: Any, certificate: asn1_x509.Certificate) -> Any:
-    """The one part of an answer that is about this certificate: believed only once its signature is found good."""
+    """The part of an answer about this certificate; not trusted until the signature is verified."""
     try:
         basic = response["response_bytes"]["response"].parsed
         if basic["signature_algorithm"].hash_algo not in _STRONG:
@@ -196,8 +196,8 @@ def _about(response: Any, certificate: asn1_x509.Certificate) -> Any:
 
 
 def _remembers(single: Any, certificate: asn1_x509.Certificate, made_at: datetime) -> bool:
-    """Whether "good" means something: the certificate had not expired when the answer was made, or the responder says
-    that it keeps those that had not expired by then (RFC 6960, 4.4.4).
+    """Whether "good" is meaningful: the answer is older than the certificate's end, or the responder keeps certificates
+    that expired that long ago (RFC 6960, 4.4.4).
     """
     if made_at <= certificate.not_valid_after:
         return True

@@ -1,19 +1,18 @@
 """Who signed a request or a complaint from the portal (C9.2, C13, R15): the port, its verdicts, and ``off``.
 
-A signature is a detached CMS over the RFC 8785 form of the data (``canonical``). What every verifier requires:
+A signature is a detached CMS over the RFC 8785 form of the data (``canonical``). Every verifier requires:
 
-- exactly one signer, whose certificate comes along: a request has one applicant. A second signature is refused rather
-  than passed over;
-- the content is ours: detached, or carried along and equal to ours to the byte;
-- the signature is the certificate's, made with nothing weaker than SHA-256;
-- the certificate comes from an authority that we trust, is valid at ``Signed.at``, was not revoked when the signature
-  was first seen, is for signing, and is an individual's, not an organisation's;
-- its IIN is that of the applicant.
+- exactly one signer, with its certificate included: a request has one applicant, and a second signature is refused;
+- our content: detached, or included and equal to ours byte by byte;
+- a signature by the certificate's key, with SHA-256 or stronger;
+- a certificate from a trusted authority, valid at ``Signed.at``, not revoked when the signature was first seen, for
+  signing, and of an individual, not an organisation;
+- the applicant's IIN in it.
 
-What cannot be checked is never accepted. If that is the signature's own fault it is ``Invalid``, with the check that
-failed; if it is the verifier's it is ``Unavailable``, and the request waits.
+What cannot be checked is never accepted: it is ``Invalid``, with the failed check, if that is the signature's fault,
+and ``Unavailable`` if it is the verifier's; then the request waits.
 
-Light on purpose: the process that consumes never loads what parses signatures (``rsa_pool``).
+This module is light: the process that consumes never loads what parses signatures (``rsa_pool``).
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ Check = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """Data with their signature. Personal data: its repr shows the time alone."""
+    """Data with their signature. Personal data: the repr shows only the time."""
 
     value: bytes = field(repr=False)
     """The event's data as received: JSON, ``signature`` included or not."""
@@ -53,12 +52,12 @@ class Signed:
     at: datetime
     """The moment for which the certificate must be valid: ``submitted_at`` (R1)."""
     heard_at: datetime | None = None
-    """The time of the record that brought it, where that is judged (R17)."""
+    """The time of its record, where that is checked (R17)."""
 
     @property
     def unrevoked_until(self) -> datetime:
-        """Until when the certificate must not have been revoked: the holder of a stolen key can date a request back,
-        and before its record nobody had seen it.
+        """Until when the certificate must not have been revoked. Not ``at`` alone: with a stolen key a request can be
+        backdated, but its record cannot.
         """
         return self.at if self.heard_at is None else max(self.at, self.heard_at)
 
@@ -79,9 +78,9 @@ class Invalid:
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """The check could not be made, and not by the applicant's fault: try again later. ``reason`` is for the log.
+    """The check could not be made, through no fault of the applicant: retry later. ``reason`` is for the log.
 
-    ``for_good``: no later answer can tell either, since the certificate has expired meanwhile (R24).
+    ``for_good``: a retry cannot help, since the certificate has expired meanwhile (R24).
     """
 
     reason: str
@@ -95,17 +94,17 @@ class Verifier(Protocol):
     """The port. One instance per process and event loop."""
 
     async def start(self) -> None:
-        """Get ready what takes a while. May be left out: the first ``verify`` does it then. Never raises."""
+        """Prepare ahead of the first ``verify``, which else does it. Never raises."""
 
     async def verify(self, batch: Sequence[Signed]) -> list[Verdict]:
-        """A verdict for each, in their order, independent of its neighbours'. Never raises."""
+        """A verdict for each, in order, independent of the others. Never raises."""
 
     async def close(self) -> None:
-        """Give up what is still under way."""
+        """Cancel what is still running."""
 
 
 class Unchecked:
-    """``off``, in development only: a portal request must carry a signature, and it is not looked at."""
+    """``off``, in development only: a portal request must carry a signature, which is not checked."""
 
     async def start(self) -> None:
         return

@@ -1,10 +1,9 @@
-"""RSA signatures, checked here: a CMS against the configured trust store, with pyHanko.
+"""RSA signatures: a CMS checked against the configured trust store, with pyHanko.
 
-Loaded by the workers of ``rsa_pool`` alone: it is large, and a check takes milliseconds of processor time.
+Loaded only by the workers of ``rsa_pool``: it is large, and a check takes milliseconds of CPU time.
 
-What pyHanko answers is whether the signature is good and whether the certificate leads to an authority that we trust;
-revocation is in ``revocation`` (lists) and ``ocsp`` (asked online, where that is set), and whose certificate it is, and
-for what, is read here.
+pyHanko verifies the signature and the path to a trusted authority. Revocation is in ``revocation`` (lists) and ``ocsp``
+(online, if configured). The owner and the purpose of the certificate are checked here.
 """
 
 from __future__ import annotations
@@ -57,11 +56,11 @@ _WEAK = "must be made with RSA (PKCS #1) of 2048 to 8192 bits and SHA-256, SHA-3
 class RsaChecker:
     """The checks of ``signatures``, in one process, one signature at a time.
 
-    ``authorities`` are DER certificates, each trusted by itself while it is valid. With neither ``crls`` nor ``ocsp``
-    revocation is not checked. With ``crls``, a certificate without a list that can tell is ``Unavailable``: stale lists
-    are no applicant's fault. With ``ocsp`` (``certificate``, or a responder's address) the signer's certificate is
-    good only by its responder's answer, and ``Unavailable`` without one; for the authorities between a list will do,
-    too. Each source that says that one was revoked is believed.
+    ``authorities`` are DER certificates, each trusted while it is valid. With neither ``crls`` nor ``ocsp``, revocation
+    is not checked. With ``crls``, a certificate that no list covers is ``Unavailable``: stale lists are no fault of the
+    applicant. With ``ocsp`` (``certificate``, or a responder's address), the signer's certificate needs an answer of
+    its responder, and is ``Unavailable`` without one; for intermediate authorities a list also suffices. A certificate
+    is revoked if any source says so.
     """
 
     def __init__(
@@ -75,15 +74,15 @@ class RsaChecker:
         self._loop = asyncio.Runner()
 
     def check(self, signed: Signed) -> Verdict:
-        """The verdict on one signature. Never raises: what breaks a parser is not a signature."""
+        """The verdict on one signature. Never raises: what breaks a parser is ``Invalid``."""
         return self.check_all([signed])[0]
 
     def check_all(self, batch: Sequence[Signed]) -> list[Verdict]:
-        """The verdicts on several. They wait for responders together, not one after the other."""
+        """The verdicts on several, which wait for responders concurrently."""
         return self._loop.run(self._all(batch))
 
     def close(self) -> None:
-        """Give up the connections to responders."""
+        """Close the connections to responders."""
         if self._ocsp is not None:
             self._loop.run(self._ocsp.close())
         self._loop.close()
@@ -114,7 +113,7 @@ class RsaChecker:
             raise Refused("chain", "has a certificate from no authority that is trusted here: use one of the NCA's")
         path, at = status.validation_path, signed.unrevoked_until
         told, too_late = self._listed(path, at)
-        # Whose it is comes before what nobody could tell: what is wrong for ever need not wait for it.
+        # The owner is checked before missing revocation data: a permanent error need not wait for these.
         _for_signing(certificate)
         _individual(certificate)
         _theirs(certificate, signed.signer_iin)
@@ -143,10 +142,10 @@ class RsaChecker:
         status = await async_validate_cms_signature(
             cms.signed_data,
             status_cls=SignatureStatus,
-            # Content that is carried along was found equal to ours; pyHanko then takes that.
+            # Included content equals ours, and pyHanko uses it.
             raw_digest=digest if cms.detached else None,
             validation_context=context,
-            # Looked at by the caller, to say which.
+            # Checked by the caller, to name the failed check.
             key_usage_settings=KeyUsageConstraints(key_usage=set()),
         )
         if not status.intact:
@@ -220,7 +219,7 @@ def _strong(cms: Opened) -> None:
 
 
 def _for_signing(certificate: x509.Certificate) -> None:
-    # One for signing in to sites has digitalSignature too; nonRepudiation is what one for documents has.
+    # A certificate for signing in has digitalSignature too; only one for documents has nonRepudiation.
     usage = _extension(certificate, x509.KeyUsage)
     if usage is None or not usage.content_commitment:
         raise Refused("usage", "has a certificate that is not for signing documents: use the signing key, not AUTH")

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 _CHUNK = 16
 """Signatures that one worker takes at once."""
 _LONGEST_SECONDS = 30
-"""For a chunk: a worker that takes longer hangs, and ends itself."""
+"""For a chunk: a worker that takes longer ends itself."""
 _MOST_DEATHS = 3
-"""Of workers in one ``verify``, after which the rest waits for the next."""
+"""Deaths of workers in one ``verify`` after which the rest waits for the next."""
 
 _DIED = Unavailable(
     "the process that checks signatures died of this one, or is not let live: see what it wrote to stderr"
@@ -37,9 +37,9 @@ _UNTRIED = Unavailable("the process that checks signatures keeps dying")
 
 
 class RsaPool:
-    """The port for ``rsa``: a worker process (or more), started at the first signature, and again when it dies.
+    """The port for ``rsa``: worker processes, started at the first signature, and again if they die.
 
-    The signature on which a worker dies is told apart from its neighbours, which get their own verdicts.
+    The signature on which a worker dies is found, and the others of its chunk get their own verdicts.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class RsaPool:
         if self._pool is None:
             self._pool = ProcessPoolExecutor(
                 self._workers,
-                # Not forked: a copy of a process with threads and an open database is no place to start from.
+                # Not forked: the service has threads and an open database.
                 mp_context=multiprocessing.get_context("spawn"),
                 initializer=_begin,
                 initargs=(self._authorities, self._crls, self._ocsp),
@@ -108,7 +108,7 @@ _checker: RsaChecker | None = None
 
 
 def _begin(authorities: list[bytes], crls: Path | None, ocsp: str | None) -> None:
-    """Make a worker ready: nothing is left to load for the first signature."""
+    """Prepare a worker, so that the first signature loads nothing."""
     begin_worker()
     # pyHanko logs what it finds wrong, with the names and the IIN in the certificate.
     logging.disable(logging.CRITICAL)
