@@ -1,8 +1,8 @@
 """A batch is decided while the events of the one before are on their way.
 
-What it saves: waiting for the broker's acknowledgements between two batches. A batch of middling size waits
-nevertheless: more records come meanwhile, and larger batches cost less (the chain carried a tenth more:
-docs/decisions/0003-effects-once.md). Events go out, and offsets are committed, batch after batch.
+Not measured separately: this removes the wait for the broker's acknowledgements between two batches, and no CPU time.
+A batch of medium size waits nevertheless: more records come meanwhile, and larger batches cost less, with which the
+chain carried a tenth more (docs/decisions/0003-effects-once.md). Events and commits stay in the order of the batches.
 """
 
 from __future__ import annotations
@@ -14,16 +14,17 @@ from typing import Any, Final
 from homecall.runtime.failures import Stopped
 
 FEW: Final = 25
-"""Up to so many records a batch costs about as much as for one: it hurries, for the sake of its latency."""
+"""Up to so many records, a batch costs about as much as one with a single record: it does not wait."""
 _MOST_UNCOMMITTED: Final = 8
 
 Work = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Overlap:
-    """The publications and commits that are under way.
+    """The publications and commits in progress.
 
-    ``failed`` is told what made one fail for good, which then nobody may be waiting for; nothing is committed past it.
+    ``failed`` is called with the error of one that failed for good, since nobody may be waiting for it; nothing is
+    committed past it.
     """
 
     def __init__(self, *, enabled: bool, full: int, failed: Callable[[Exception], None]) -> None:
@@ -41,16 +42,16 @@ class Overlap:
     async def make_way(self, subjects: Collection[str], records: int) -> None:
         """Wait, before a batch is handled, until it may be.
 
-        Nothing later of a subject is stored before what was said of it earlier is acknowledged: after a crash another
-        replica may read the records in another order, and would say a second status before the first.
+        Nothing later of a subject is stored before its earlier events are acknowledged: after a crash another replica
+        may read the records in another order, and would publish a second status before the first.
         """
         if not set(subjects).isdisjoint(self._subjects) or FEW < records < self._full:
             await self.published()
 
     async def start(self, subjects: Collection[str], publish: Work, commit: Work, *, wait: bool) -> None:
-        """Begin to publish, and to commit after that; with ``wait``, or without overlap, until both are done.
+        """Start to publish, and then to commit; with ``wait``, or without overlap, wait for both.
 
-        While offsets cannot be committed, what waits for that must not fill the memory: then this waits too.
+        Also waits while many batches are uncommitted, so that they do not fill the memory.
         """
         self._uncommitted += 1
         self._subjects = subjects
@@ -75,19 +76,19 @@ class Overlap:
             self._uncommitted -= 1
 
     async def published(self) -> None:
-        """Wait until what the last batch said is acknowledged; what kept it from that is for ``settled`` to raise."""
+        """Wait until the events of the last batch are acknowledged; raises as ``settled`` does."""
         if self._publishing is not None:
             await asyncio.wait([self._publishing])
             if self._publishing.cancelled() or self._publishing.exception() is not None:
                 await self.settled()
 
     async def settled(self) -> None:
-        """Wait until the last batch is published and committed. Raises what kept it from that, once."""
+        """Wait until the last batch is published and committed. Raises its error, once."""
         ending, self._ending = self._ending, None
         if ending is not None:
             await ending
 
     async def let_end(self) -> None:
-        """The same for who may be cancelled meanwhile: the work goes on."""
+        """The same for a caller that may be cancelled: the work continues."""
         if self._ending is not None:
             await asyncio.shield(self._ending)

@@ -10,12 +10,11 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from homecall.contract.envelope import OutgoingRecord, Record
+from homecall.contract.envelope import Record
 from homecall.contract.topics import Topic, read_by, written_by
 from homecall.runtime import metrics
 from homecall.runtime.certificate_expiry import Expiry
 from homecall.runtime.clock import Clock
-from homecall.runtime.engine.decision import Dead
 from homecall.runtime.engine.engine import Engine
 from homecall.runtime.engine.timers import Due
 from homecall.runtime.failpoint import failpoint
@@ -129,18 +128,14 @@ class Service:
             await self.pipeline.retry(partial(self._accepted, step))
         await self.pipeline.retry(partial(self._accepted, self.subscription.start))
         self._tasks = [
-            asyncio.create_task(self._every(TICK_SECONDS, self._tick, "timers"), name=f"{self.name} timers"),
-            asyncio.create_task(self._every(GAUGE_SECONDS, self._gauge), name=f"{self.name} gauges"),
-            asyncio.create_task(self._every(GAUGE_SECONDS, self.subscription.measure_lag), name=f"{self.name} lag"),
-            asyncio.create_task(self._every(LOOK_SECONDS, self._look), name=f"{self.name} looks for the broker"),
-            asyncio.create_task(
-                self._every(LOOK_SECONDS, self.subscription.look), name=f"{self.name} keeps its client"
-            ),
+            self._every("timers", TICK_SECONDS, self._tick, "timers"),
+            self._every("gauges", GAUGE_SECONDS, self._gauge),
+            self._every("lag", GAUGE_SECONDS, self.subscription.measure_lag),
+            self._every("looks for the broker", LOOK_SECONDS, partial(self.producer.look, LOOK_SECONDS)),
+            self._every("keeps its client", LOOK_SECONDS, self.subscription.look),
         ]
         self._workers = [
-            asyncio.create_task(
-                self._every(TICK_SECONDS, partial(self._work, worker), f"worker {number}"), name=f"{self.name} worker"
-            )
+            self._every("worker", TICK_SECONDS, partial(self._work, worker), f"worker {number}")
             for number, worker in enumerate(self.workers)
         ]
         self._started = True
@@ -242,8 +237,13 @@ class Service:
 
     # ------------------------------------------------------------ timers and gauges
 
-    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]], waits: str = "") -> None:
-        """Do work every ``seconds``. Readiness reports under the name ``waits`` what it waits for."""
+    def _every(
+        self, name: str, seconds: float, work: Callable[[], Awaitable[None]], waits: str = ""
+    ) -> asyncio.Task[None]:
+        """Do work every ``seconds`` in a task. Readiness reports under the name ``waits`` what it waits for."""
+        return asyncio.create_task(self._repeat(seconds, work, waits), name=f"{self.name} {name}")
+
+    async def _repeat(self, seconds: float, work: Callable[[], Awaitable[None]], waits: str) -> None:
         while not self.pipeline.stopping.is_set():
             try:
                 await work()
@@ -280,18 +280,14 @@ class Service:
         self._last_tick = time.monotonic()
 
     async def _send(self, engine: Engine[Any, Any], due: Due[Any]) -> None:
-        events: list[OutgoingRecord] = due.events
-        dead: list[tuple[Record, Dead]] = due.dead
         if not due.unsent and not due.expired:
             return
-        await self.producer.send(events, [(record, death.reason, death.detail, self.name) for record, death in dead])
+        dead = [(record, death.reason, death.detail, self.name) for record, death in due.dead]
+        await self.producer.send(due.events, dead)
         failpoint("timer.published")
         await engine.sent(due)
-        for record, death in dead:
+        for record, death in due.dead:
             metrics.DEAD_LETTERS.labels(record.topic, death.reason).inc()
-
-    async def _look(self) -> None:
-        await self.producer.look(LOOK_SECONDS)
 
     async def _work(self, worker: Callable[[datetime, asyncio.Event], Awaitable[None]]) -> None:
         await worker(self.clock.now(), self.pipeline.stopping)

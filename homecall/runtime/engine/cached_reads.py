@@ -1,11 +1,10 @@
 """Aggregates that a batch can skip the read for: those cached in memory, and those that are likely new.
 
-What it saves: one query per batch of the three to six commands that a batch waits for, one after the other (intake
-sends three instead of five, the scheduler three instead of six, the notifier one instead of two: docs/performance.md).
+Not measured separately: this reduces latency, not CPU time. Per batch intake sends three commands instead of five, the
+scheduler three instead of six, the notifier one instead of two (docs/performance.md).
 
-It is safe since each such guess is validated by its own versioned write: an insert fails for an aggregate that exists,
-and compare-and-set for one that somebody has changed. Those that lost, and those that led to no write, are loaded and
-decided again as they stand.
+It is safe since each guess is validated by its own versioned write: an insert fails for an aggregate that exists, a
+compare-and-set for one that was changed. Those that lost, and those without a write, are loaded and decided again.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Completions that are stored while their events are published, rather than before.
 
-What it saves: the wait for one of the three writes of a request (docs/performance.md). It is safe where the pending
-state and the page, both stored, lead to the same bytes again: a crash may come before or after this write, and the
-offsets wait for both.
+Not measured separately: this removes the wait for one of the three writes of a request, and no CPU time. It is safe if
+the pending state and the page, both stored, lead to the same bytes again: a crash may come before or after this write,
+and the offsets wait for both.
 """
 
 from __future__ import annotations
@@ -16,5 +16,5 @@ if TYPE_CHECKING:
 
 
 def can_store_late(aggregate: Aggregate[Any], end: Completion[Any]) -> bool:
-    """Whether a completion may be stored late: not where events are in the outbox, which only the store remembers."""
+    """Whether a completion may be stored late: not with events in the outbox, which only the store has."""
     return end.certain and not aggregate.outbox

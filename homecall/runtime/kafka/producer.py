@@ -74,6 +74,14 @@ class Producer:
             self._producer = producer
             self.heard_at = time.monotonic()
 
+    async def _connected(self) -> Any:
+        """The client, connected if need be. Raises ``Transient``."""
+        if self._producer is None:
+            await self.start()
+        if self._producer is None:  # it failed for another caller meanwhile
+            raise self._unavailable()
+        return self._producer
+
     def _unavailable(self) -> Transient:
         return Transient("broker", ConnectionError(), place(self._bootstrap))
 
@@ -95,11 +103,7 @@ class Producer:
         if (producer := self._producer) is not None and (task := ended(producer)) is not None:
             log("kafka").error("a Kafka client is replaced", client="producer", error=task)
             await self._renew(producer)
-        if self._producer is None:
-            await self.start()
-        producer = self._producer
-        if producer is None:
-            return
+        producer = await self._connected()
         with suppress(TimeoutError):
             try:
                 found = await asyncio.wait_for(producer.client.force_metadata_update(), patience)
@@ -119,11 +123,7 @@ class Producer:
 
         Looks in the list of all topics: a broker may create one that is asked for by name.
         """
-        if self._producer is None:
-            await self.start()
-        producer = self._producer
-        if producer is None:
-            raise self._unavailable()
+        producer = await self._connected()
         known = await asked(producer.client.fetch_all_metadata(), self._bootstrap)
         return sorted(set(topics) - known.topics())
 
@@ -142,11 +142,7 @@ class Producer:
         if not events and not dead:
             return
         messages = [(event, event.headers()) for event in events]
-        if self._producer is None:
-            await self.start()
-        producer = self._producer
-        if producer is None:  # it failed for another caller meanwhile
-            raise self._unavailable()
+        producer = await self._connected()
         try:
             await asked(self._deliver(producer, messages, dead), self._bootstrap)
         except Transient:

@@ -24,8 +24,8 @@ from homecall.runtime.kafka.errors import MOVED, asked, ended
 from homecall.runtime.kafka.fetching import make_safe
 from homecall.runtime.kafka.global_table import record_of
 from homecall.runtime.kafka.lag import Lag
+from homecall.runtime.kafka.low_priority import LowPriority
 from homecall.runtime.logs import log
-from homecall.runtime.overlap import FEW
 from homecall.runtime.pipeline import Commit
 from homecall.runtime.settings import Settings
 
@@ -36,8 +36,6 @@ _MAX_POLL_INTERVAL_MS = 300_000
 _REBALANCE_TIMEOUT_MS = 60_000
 # A member learns of a rebalance with its next heartbeat, so a long session must not delay that.
 _HEARTBEAT_MS = 2_500
-# How long records of low-priority topics are collected into one batch, while few wait.
-_COLLECT_SECONDS = 0.2
 _ASK_SECONDS = 5.0
 # Memory while far behind: this much for each of at most 36 partitions. A larger record comes alone.
 _PARTITION_FETCH_BYTES = 128 * 1024
@@ -67,10 +65,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka s
 
 
 class Subscription:
-    """One consumer in the service's group, over all its topics except global tables.
-
-    Nobody waits for the records of the ``low_priority`` ones.
-    """
+    """One consumer in the service's group, over all its topics except global tables."""
 
     def __init__(
         self,
@@ -87,7 +82,7 @@ class Subscription:
         self._bootstrap = settings.kafka_bootstrap
         self._log = log(service)
         self._on_batch = on_batch
-        self._low_priority = {topic.name for topic in low_priority}
+        self._low_priority = LowPriority(low_priority)
         self._committing = asyncio.Lock()
         self._started = False
         self._handling = False
@@ -136,7 +131,7 @@ class Subscription:
                 elif await self._commit(consumer, offsets):
                     self.lag.committed(offsets, {(each.topic, each.partition): each.timestamp for each in records})
 
-        self._collect(records)
+        self._low_priority.collect(consumer, records)
         self._handling = True
         try:
             await self._on_batch(records, commit)
@@ -179,15 +174,6 @@ class Subscription:
             offsets = self.lag.beyond(consumer)
             if offsets and await self._commit(consumer, offsets):
                 self.lag.moved(offsets)
-
-    def _collect(self, records: Sequence[Record]) -> None:
-        """Pause the low-priority topics for a moment if few of their records came, so that more come together."""
-        if not 0 < sum(each.topic in self._low_priority for each in records) <= FEW:
-            return
-        consumer: Any = self._subscriber.consumer
-        consumer.pause(*(place for place in consumer.assignment() if place.topic in self._low_priority))
-        # After a rebalance, new partitions are not paused, and lost ones are not listed.
-        asyncio.get_running_loop().call_later(_COLLECT_SECONDS, lambda: consumer.resume(*consumer.paused()))
 
     async def measure_lag(self) -> None:
         """Set the lag gauges of this replica. Raises ``Transient`` while no broker answers."""

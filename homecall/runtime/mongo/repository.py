@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, date, datetime
@@ -16,6 +15,7 @@ from homecall.runtime.mongo.aggregate import Aggregate, event_from_doc, event_to
 from homecall.runtime.mongo.client import Index, MongoCollection
 from homecall.runtime.mongo.codec import Codec
 from homecall.runtime.mongo.moments import millis, moment_of
+from homecall.runtime.mongo.recent import Recent
 
 S = TypeVar("S")
 
@@ -47,7 +47,7 @@ class Repository(Generic[S]):
 
     def __post_init__(self) -> None:
         self._codec = Codec(self.state_type)
-        self._cached: OrderedDict[str, Aggregate[S]] = OrderedDict()
+        self._recent = Recent[Aggregate[S]](self.remember)
 
     # ------------------------------------------------------------ schema
 
@@ -131,7 +131,7 @@ class Repository(Generic[S]):
 
         Another replica may have changed the stored one since: only a write tells.
         """
-        cached = self._cached.pop(key, None)
+        cached = self._recent.take(key)
         if cached is None or cached.changed or cached.fresh:
             return None  # changed here since it was stored
         cached.places = {}
@@ -166,7 +166,9 @@ class Repository(Generic[S]):
                 each.processed.update(each.fresh)
                 each.fresh = {}
                 each.changed = False
-                self._cache(each)
+                self._recent.take(each.id)
+                if not each.outbox:
+                    self._recent.put(each.id, each)
         return lost
 
     async def confirm(self, aggregates: Sequence[Aggregate[S]]) -> set[str]:
@@ -194,13 +196,6 @@ class Repository(Generic[S]):
         """
         sent = {"$unset": {"unsent_at": "", "unsent": "", "hot": ""}}
         await self.collection.write([UpdateOne({"_id": each.id, "v": each.version}, sent) for each in aggregates])
-
-    def _cache(self, aggregate: Aggregate[S]) -> None:
-        self._cached.pop(aggregate.id, None)
-        if self.remember and not aggregate.outbox:
-            self._cached[aggregate.id] = aggregate
-            if len(self._cached) > self.remember:
-                self._cached.popitem(last=False)
 
     # ------------------------------------------------------------ documents
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -13,6 +12,7 @@ from pymongo import InsertOne, UpdateOne
 
 from homecall.runtime.failpoint import failpoint
 from homecall.runtime.mongo.client import MongoCollection
+from homecall.runtime.mongo.recent import Recent
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,7 @@ class Sequences:
 
     def __init__(self, collection: MongoCollection, *, keep: int = 50_000) -> None:
         self._collection = collection
-        self._keep = keep
-        self._cached: OrderedDict[str, _Written] = OrderedDict()
+        self._recent = Recent[_Written](keep, lambda page: len(page.numbers))
 
     async def allocate(self, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
         """The number of each (page, subject); new subjects of a page are numbered in this order."""
@@ -92,7 +91,7 @@ class Sequences:
             if untold:
                 change["$unset"] = {f"numbers.{name}": "" for name in untold}
             operations.append(UpdateOne({"_id": page, "v": old.version}, change))
-        self._forget(told)
+        self._recent.forget(told)
         await self._collection.write(operations)
         return put
 
@@ -106,36 +105,25 @@ class Sequences:
         try:
             written = await self._collection.write([_write(page, before.get(page), after[page]) for page in changed])
         except BaseException:
-            self._forget(subjects)  # they may have been written all the same
+            self._recent.forget(subjects)  # they may have been written all the same
             raise
         failpoint("page.written")
         if written != len(changed):
             found = await self._collection.find({"_id": {"$in": changed}}, projection={"w": 1})
             lost = set(changed) - {doc["_id"] for doc in found if doc.get("w") == token}
-            self._forget(lost)
+            self._recent.forget(lost)
             after = {page: each for page, each in after.items() if page not in lost}
         for page, each in after.items():
-            self._cache(page, each)
+            self._recent.put(page, each)
         return after
 
     async def _read(self, names: Collection[str]) -> dict[str, _Written]:
         """These pages, from the cache where they are in it; one query for the others."""
-        pages = {name: self._cached[name] for name in names if name in self._cached}
+        pages = {name: page for name in names if (page := self._recent.get(name)) is not None}
         unknown = sorted(set(names) - pages.keys())
         for doc in await self._collection.find({"_id": {"$in": unknown}}) if unknown else []:
             pages[doc["_id"]] = _Written(doc["v"], doc["w"], int(doc["count"]), dict(doc.get("numbers") or {}))
         return pages
-
-    def _cache(self, name: str, page: _Written) -> None:
-        self._cached[name] = page
-        self._cached.move_to_end(name)
-        size = sum(len(each.numbers) for each in self._cached.values())
-        while size > self._keep:
-            size -= len(self._cached.popitem(last=False)[1].numbers)
-
-    def _forget(self, names: Iterable[str]) -> None:
-        for name in names:
-            self._cached.pop(name, None)
 
 
 def _numbered(before: _Written | None, subjects: Iterable[str], token: str) -> _Written:

@@ -14,6 +14,7 @@ from faststream.kafka.message import KafkaAckableMessage
 from homecall.contract.envelope import Record
 from homecall.contract.topics import REQUESTS, SCHEDULE_EVENTS, Topic
 from homecall.runtime.failures import Transient
+from homecall.runtime.kafka import low_priority
 from homecall.runtime.kafka import subscription as broker
 from homecall.runtime.kafka.subscription import Subscription
 from homecall.runtime.overlap import FEW
@@ -50,7 +51,7 @@ class Consumer:
 
 @pytest.fixture
 def moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(broker, "_COLLECT_SECONDS", 0.01)
+    monkeypatch.setattr(low_priority, "_COLLECT_SECONDS", 0.01)
 
 
 async def taken(topic: Topic, number: int, low_priority: Sequence[Topic] = (SCHEDULE_EVENTS,)) -> Consumer:

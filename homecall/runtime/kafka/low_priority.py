@@ -1,0 +1,31 @@
+"""Topics whose records nobody waits for are collected into larger batches.
+
+What it saves: intake's processor time at 50 requests/s fell from 7.6 to 6.4 ms per request (docs/performance.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from homecall.contract.envelope import Record
+from homecall.contract.topics import Topic
+from homecall.runtime.overlap import FEW
+
+_COLLECT_SECONDS = 0.2
+
+
+class LowPriority:
+    """Pauses these topics for a moment if few of their records came, so that more come together."""
+
+    def __init__(self, topics: Collection[Topic]) -> None:
+        self._topics = {topic.name for topic in topics}
+
+    def collect(self, consumer: Any, records: Sequence[Record]) -> None:
+        """Pause them, if a batch has few of their records."""
+        if not 0 < sum(each.topic in self._topics for each in records) <= FEW:
+            return
+        consumer.pause(*(place for place in consumer.assignment() if place.topic in self._topics))
+        # After a rebalance, new partitions are not paused, and lost ones are not listed.
+        asyncio.get_running_loop().call_later(_COLLECT_SECONDS, lambda: consumer.resume(*consumer.paused()))
