@@ -17,7 +17,8 @@ from aiokafka.errors import (
     ConsumerStoppedError,
     IllegalStateError,
     KafkaConnectionError,
-    KafkaTimeoutError,
+    OutOfOrderSequenceNumber,
+    ProducerClosed,
     UnknownMemberIdError,
 )
 from aiokafka.structs import OffsetAndMetadata
@@ -91,7 +92,8 @@ class Kafka:
         self.groups: dict[str, Group] = defaultdict(lambda: Group(self))
         self.session_seconds = 6.0
         self.rebalances = 0
-        self.duplicates = 0
+        self.gives_up = 0.3
+        """The share of failed sends after which a producer gives its batch up."""
         self.history: list[Stored] = []
         """All records in the order in which they were appended."""
         self._numbers = 0
@@ -353,31 +355,53 @@ class Consumer:
 
 
 @dataclass
-class _Waiting:
-    place: TopicPartition
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes | None], ...]
-    done: asyncio.Future[None] = field(repr=False)
+class _Batch:
+    """Records that go to a partition in one piece."""
+
+    room: int
+    records: list[tuple[bytes | None, bytes | None, tuple[tuple[str, bytes | None], ...]]] = field(default_factory=list)
+    done: list[asyncio.Future[None]] = field(default_factory=list, repr=False)
+    appended: bool = False
+
+    def end(self, error: Exception | None = None) -> None:
+        for each in self.done:
+            if each.done():
+                continue
+            if error is None:
+                each.set_result(None)
+            else:
+                each.set_exception(error)
+                each.exception()  # seen, also where the process that waits has ended
 
 
 class Producer:
-    """aiokafka's idempotent producer: what one of them sends to a partition keeps its order, or fails from there on."""
+    """aiokafka's idempotent producer: batches of a partition go one after the other, each until it is there.
+
+    A batch may be given up: its partition had no leader for too long, or the broker answered with an error that is not
+    tried again. The broker refuses what follows then, as out of order, unless it has none of this producer's batches in
+    that partition: then what follows is taken. A producer that is stopped sends on what it has.
+    """
 
     def __init__(self, kafka: Kafka) -> None:
         self._kafka = kafka
         self._node: Node | None = NODE.get()
-        self._queue: deque[_Waiting] = deque()
-        self._sending: asyncio.Task[None] | None = None
-        self._broken = False
+        self._known: set[str] = set()
+        self._queues: dict[TopicPartition, deque[_Batch]] = defaultdict(deque)
+        self._sending: dict[TopicPartition, asyncio.Task[None]] = {}
+        self._there: set[TopicPartition] = set()
+        """Where the broker knows of this producer."""
+        self._gaps: set[TopicPartition] = set()
+        """Where a batch was given up."""
+        self._stopped = False
         self.client = self
 
     async def start(self) -> None:
         await self._kafka.ask(lambda: None)
 
     async def stop(self) -> None:
-        if self._sending is not None:
-            await asyncio.gather(self._sending, return_exceptions=True)
+        self._stopped = True
+        while sending := [each for each in self._sending.values() if not each.done()]:
+            await asyncio.wait(sending)
 
     async def force_metadata_update(self) -> bool:
         await self._kafka.ask(lambda: None)
@@ -387,51 +411,63 @@ class Producer:
         await self._kafka.ask(lambda: None)
         return SimpleNamespace(topics=lambda: {topic.name for topic in TOPICS})
 
+    async def partitions_for(self, topic: str) -> set[int]:
+        while topic not in self._known:
+            try:
+                await self._kafka.ask(lambda: self._known.add(topic))
+            except Exception:
+                await asyncio.sleep(0.1)
+        return set(range(BY_NAME[topic].partitions))
+
     async def send(
         self, topic: str, value: bytes | None = None, *, key: bytes | None = None, headers: Any = ()
     ) -> asyncio.Future[None]:
         loop = asyncio.get_running_loop()
         if self._node is not None and self._node.dead:
             await loop.create_future()
-        partition = zlib.crc32(key or b"") % BY_NAME[topic].partitions
+        if self._stopped:
+            raise ProducerClosed
+        await self.partitions_for(topic)
+        place = TopicPartition(topic, zlib.crc32(key or b"") % BY_NAME[topic].partitions)
+        queue = self._queues[place]
+        if not queue or len(queue[-1].records) >= queue[-1].room:
+            queue.append(_Batch(self._kafka.rng.choice((1, 3, 1000, 1000, 1000, 1000))))
         done: asyncio.Future[None] = loop.create_future()
-        self._queue.append(_Waiting(TopicPartition(topic, partition), key, value, tuple(headers), done))
-        if self._sending is None or self._sending.done():
-            self._sending = loop.create_task(self._send_all())
+        queue[-1].records.append((key, value, tuple(headers)))
+        queue[-1].done.append(done)
+        if place not in self._sending or self._sending[place].done():
+            self._sending[place] = loop.create_task(self._send_all(place, queue))
         return done
 
-    async def _send_all(self) -> None:
-        while self._queue:
+    async def _send_all(self, place: TopicPartition, queue: deque[_Batch]) -> None:
+        while queue:
             await asyncio.sleep(0)
-            batch = [self._queue.popleft() for _ in range(self._kafka.rng.randint(1, len(self._queue)))]
-            by_place: dict[TopicPartition, list[_Waiting]] = defaultdict(list)
-            for each in batch:
-                by_place[each.place].append(each)
-            await asyncio.gather(*(self._send_some(some) for some in by_place.values()))
+            batch = queue.popleft()
+            while (error := await self._try(place, batch)) is not None:
+                if isinstance(error, OutOfOrderSequenceNumber) or self._kafka.rng.random() < self._kafka.gives_up:
+                    if not batch.appended:
+                        self._gaps.add(place)
+                    batch.end(error)
+                    break
+                await asyncio.sleep(0.1)
+            else:
+                batch.end()
 
-    async def _send_some(self, some: Sequence[_Waiting]) -> None:
-        if self._broken:
-            self._fail(some)
-            return
+    async def _try(self, place: TopicPartition, batch: _Batch) -> Exception | None:
+        """Send a batch once; the error where it is not known to be there."""
 
         def append() -> None:
-            for each in some:
-                self._kafka.append(each.place.topic, each.key, each.value, each.headers, each.place.partition)
+            if batch.appended:
+                return  # the broker has this sequence
+            if place in self._gaps and place in self._there:
+                raise OutOfOrderSequenceNumber
+            batch.appended = True
+            self._there.add(place)
+            for key, value, headers in batch.records:
+                self._kafka.append(place.topic, key, value, headers, place.partition)
 
         try:
             await self._kafka.ask(append)
-        except Exception:
-            # A sequence that does not mend: everything later of this producer fails as well.
-            self._broken = True
-            self._fail(some)
-            return
-        for each in some:
-            if not each.done.done():
-                each.done.set_result(None)
-
-    @staticmethod
-    def _fail(some: Iterable[_Waiting]) -> None:
-        for each in some:
-            if not each.done.done():
-                each.done.set_exception(KafkaTimeoutError("not acknowledged"))
-                each.done.exception()
+        except Exception as error:
+            return error
+        return None

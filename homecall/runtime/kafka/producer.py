@@ -1,10 +1,10 @@
-"""The producer: idempotent, acks=all, a batch of events in one gather."""
+"""The producer: idempotent, acks=all. Events are sent together, but a subject's one after the other."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -42,8 +42,6 @@ class Producer:
         self._producer: Any = None
         self._stopped = False
         self._lock = asyncio.Lock()
-        self.awaits = 0
-        """How often acknowledgements were awaited: once per batch."""
         self.heard_at = time.monotonic()
         """Monotonic seconds when a broker last answered."""
 
@@ -137,6 +135,9 @@ class Producer:
     async def send(self, events: Sequence[OutgoingRecord], dead: Sequence[tuple[Record, str, str, str]] = ()) -> None:
         """Send, and await every acknowledgement. ``dead``: (record, reason, detail, service).
 
+        No event is sent before the earlier ones of its subject in its topic are acknowledged: the client may give up a
+        batch of a partition and send the next one.
+
         Raises ``Transient`` if any was not acknowledged: all may be sent again, with the same ids.
         """
         if not events and not dead:
@@ -158,13 +159,14 @@ class Producer:
     ) -> None:
         futures: list[Any] = []
         try:
-            for event, headers in messages:
-                futures.append(await producer.send(event.topic, event.value, key=event.key.encode(), headers=headers))
-            for record, reason, detail, service in dead:
-                futures.append(await bury(producer, record, reason, detail, service))
-            failpoint("publish.queued")
-            self.awaits += 1
-            await while_running(producer, asyncio.gather(*futures))
+            for number, turn in enumerate(_turns(messages) or [[]]):
+                for event, headers in turn:
+                    key = event.key.encode()
+                    futures.append(await producer.send(event.topic, event.value, key=key, headers=headers))
+                for record, reason, detail, service in dead if number == 0 else ():
+                    futures.append(await bury(producer, record, reason, detail, service))
+                failpoint("publish.queued")
+                await while_running(producer, asyncio.gather(*futures))
         except TOO_LARGE:
             await while_running(producer, asyncio.gather(*futures, return_exceptions=True))
             raise
@@ -174,3 +176,19 @@ class Producer:
             if self._producer is broken:
                 self._producer = None
                 await self._end(broken)
+
+
+def _turns(messages: Iterable[tuple[OutgoingRecord, Any]]) -> list[list[tuple[OutgoingRecord, Any]]]:
+    """What may be sent together: of a subject one event in a topic. The events of a key keep their order."""
+    turns: list[list[tuple[OutgoingRecord, Any]]] = []
+    by_key: dict[tuple[str, str], int] = {}
+    by_subject: dict[tuple[str, str], int] = {}
+    for message in messages:
+        event = message[0]
+        key, subject = (event.topic, event.key), (event.topic, event.subject)
+        turn = max(by_key.get(key, 0), by_subject.get(subject, -1) + 1)
+        by_key[key] = by_subject[subject] = turn
+        if turn == len(turns):
+            turns.append([])
+        turns[turn].append(message)
+    return turns
