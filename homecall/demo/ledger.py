@@ -12,48 +12,17 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from datetime import date, datetime
+from typing import Final
 
+from homecall.contract import events, topics
 from homecall.contract.envelope import Record, Unreadable, read
-from homecall.contract.events import (
-    ComplaintStatusChanged,
-    DeadlineApproaching,
-    DeadlineMissed,
-    JournalEntry,
-    RequestAccepted,
-    RequestCancelled,
-    RequestDeferred,
-    RequestRefused,
-    StatusChanged,
-    VisitCancelled,
-    VisitEvent,
-    VisitScheduled,
-    VisitUnplaced,
-)
-from homecall.contract.topics import (
-    COMPLAINT_STATUS,
-    DEAD_LETTERS,
-    DEADLINE_EVENTS,
-    INTAKE_EVENTS,
-    JOURNAL,
-    SCHEDULE_EVENTS,
-    STATUS,
-    Topic,
-)
 from homecall.contract.types import Event
 from homecall.demo.acts import Act
 from homecall.demo.fate import Fate, judge
 from homecall.demo.findings import Finding, Kind, Place, Summary, Window, dead_letters, percentile, unkept
 from homecall.demo.rules import missing, twice
 
-HEARD: tuple[Topic, ...] = (
-    INTAKE_EVENTS,
-    SCHEDULE_EVENTS,
-    DEADLINE_EVENTS,
-    STATUS,
-    JOURNAL,
-    COMPLAINT_STATUS,
-    DEAD_LETTERS,
-)
+HEARD: Final = tuple(topic for topic in topics.TOPICS if topic.ours)
 """The topics that the ledger is to be fed with, from their beginning."""
 
 _FIRST_WORD = frozenset({"scheduled", "refused", "deferred", "delayed", "withdrawn"})
@@ -127,7 +96,7 @@ class Ledger:
     def hear(self, record: Record, now: float) -> Event | None:
         """Take a record of one of the topics ``HEARD``; the event in it, if it is one that is new."""
         self.heard += 1
-        if record.topic == DEAD_LETTERS.name:
+        if record.topic == topics.DEAD_LETTERS.name:
             self._bury(record)
             return None
         try:
@@ -157,7 +126,7 @@ class Ledger:
         self.dead[place] = said["homecall-dead-reason"]
 
     def _take(self, data: Event, now: float) -> None:
-        if isinstance(data, ComplaintStatusChanged):
+        if isinstance(data, events.ComplaintStatusChanged):
             if data.complaint_id in self.complaints:
                 self.complaints[data.complaint_id].add(data.status)
                 if data.linked_complaints:
@@ -165,7 +134,7 @@ class Ledger:
             else:
                 self._find("doubled", f"a complaint that nobody sent: {data.complaint_id}")
             return
-        if isinstance(data, DeadlineApproaching | DeadlineMissed):
+        if isinstance(data, events.DeadlineApproaching | events.DeadlineMissed):
             self._deadline(data)
             return
         fate = self.fates.get(data.subject)
@@ -173,47 +142,47 @@ class Ledger:
             self._find("doubled", f"{data.TYPE} of a request that nobody sent: {data.subject}")
             return
         match data:
-            case RequestAccepted():
+            case events.RequestAccepted():
                 self._accepted(fate, data)
-            case RequestDeferred():
+            case events.RequestDeferred():
                 fate.decide("deferred")
                 fate.opens_at, fate.due_at = data.opens_at, data.due_at
-            case RequestRefused():
+            case events.RequestRefused():
                 fate.decide("refused")
                 fate.code, fate.due_at = data.code, data.due_at
-            case RequestCancelled():
+            case events.RequestCancelled():
                 fate.cancelled += 1
-            case VisitEvent():
+            case events.VisitEvent():
                 self._visit(fate, data)
-            case StatusChanged():
+            case events.StatusChanged():
                 self._status(fate, data, now)
-            case JournalEntry():
+            case events.JournalEntry():
                 self._entry(fate, data)
 
-    def _deadline(self, data: DeadlineApproaching | DeadlineMissed) -> None:
-        kind = "missed" if isinstance(data, DeadlineMissed) else "approaching"
+    def _deadline(self, data: events.DeadlineApproaching | events.DeadlineMissed) -> None:
+        kind = "missed" if isinstance(data, events.DeadlineMissed) else "approaching"
         self.deadlines[data.deadline, kind] += 1
         fate = self.fates.get(data.subject_id)
         if fate is not None and kind == "missed" and data.deadline == "answer":
             fate.missed = True
 
-    def _accepted(self, fate: Fate, data: RequestAccepted) -> None:
+    def _accepted(self, fate: Fate, data: events.RequestAccepted) -> None:
         fate.decide("accepted")
         fate.due_at, fate.clock_started_at = data.due_at, data.clock_started_at
         fate.numbers.add((data.register_date, data.register_number))
         page = self._pages.setdefault((data.clinic_id, data.register_date), {})
         page.setdefault(data.register_number, set()).add(fate.request_id)
 
-    def _visit(self, fate: Fate, data: VisitEvent) -> None:
+    def _visit(self, fate: Fate, data: events.VisitEvent) -> None:
         if data.revision <= fate.visit_revision:
             return
         fate.visit_revision = data.revision
-        if isinstance(data, VisitScheduled):
+        if isinstance(data, events.VisitScheduled):
             fate.window = Window(data.clinic_id, data.doctor.doctor_id, data.arrives_from, data.arrives_to)
-        elif isinstance(data, VisitUnplaced | VisitCancelled):
+        elif isinstance(data, events.VisitUnplaced | events.VisitCancelled):
             fate.window = None
 
-    def _status(self, fate: Fate, data: StatusChanged, now: float) -> None:
+    def _status(self, fate: Fate, data: events.StatusChanged, now: float) -> None:
         if data.sequence in fate.statuses:
             self._find("doubled", f"two statuses of {fate.request_id} have the sequence {data.sequence}")
         fate.statuses[data.sequence] = data.status
@@ -224,7 +193,7 @@ class Ledger:
         if data.status == "refused" or (data.status in {"scheduled", "completed", "not_completed"} and not fate.oral):
             self._answer(fate, data.occurred_at)
 
-    def _entry(self, fate: Fate, data: JournalEntry) -> None:
+    def _entry(self, fate: Fate, data: events.JournalEntry) -> None:
         if data.revision in fate.entries:
             self._find("doubled", f"two register entries of {fate.request_id} have the revision {data.revision}")
         number = data.register_number

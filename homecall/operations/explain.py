@@ -34,20 +34,13 @@ from homecall.operations.failure import Failure
 from homecall.operations.terminal import counted, json_line, numbered_lines, print_bytes, settings
 from homecall.runtime.mongo.codec import Codec
 from homecall.runtime.settings import Settings, SettingsError
+from homecall.standard import replay
 from homecall.standard.calendar import ClinicCalendar, NeverOpenError, local
 from homecall.standard.clinics import Clinics
 from homecall.standard.complaints import Term, complaint_term
-from homecall.standard.replay import (
-    NoReplayError,
-    RuledCalendar,
-    record_time_of,
-    registered_minor,
-    unchecked_by,
-    zone_of,
-)
 from homecall.standard.rules import NotCoveredError, RuleSet, RuleSetError, RuleSets, load_rule_sets
 from services.intake.domain import submission
-from services.intake.domain.facts import Checks, Facts
+from services.intake.domain.facts import Facts
 from services.intake.external_checks import checks_of, signed_of
 
 Check = Callable[[Signed], Verdict]
@@ -125,21 +118,21 @@ def _answer(line: bytes, rule_sets: RuleSets, check: Check | None) -> dict[str, 
         why = refusal(None) if isinstance(error, UnicodeDecodeError) else "is not JSON"
         raise _Unanswered(f"the line {why}") from None
     asked = parsed.value
-    of_data = [replace(each, path=each.path.removeprefix("data.")) for each in parsed.flaws if _is_in_data(each)]
-    others = [f"{each.path} {each.message}" for each in parsed.flaws if not _is_in_data(each)]
-    if others:
+    of_data = [each for each in parsed.flaws if each.path.startswith("data.")]
+    if others := [f"{each.path} {each.message}" for each in parsed.flaws if each not in of_data]:
         raise _Unanswered("; ".join(others))
     if not isinstance(asked, dict) or "data" not in asked:
         raise _Unanswered('a line is an object: {"type": "request.submitted", "data": {…}, "clinic": {…}}')
-    event = _event(asked, of_data)
+    event = _event(asked, [replace(each, path=each.path.removeprefix("data.")) for each in of_data])
     clinics = _clinics(event, asked.get("clinic"))
     # What nobody could check then is not checked now.
-    verdict = None if unchecked_by(asked.get("ruling")) else _verdict(event, check)
+    verdict = None if replay.unchecked_by(asked.get("ruling")) else _verdict(event, check)
+    now = _Asked(event, clinics, rule_sets, verdict)
     if asked.get("ruling") is None:
-        return _by(event, clinics, rule_sets, verdict)
+        return now.ruled()
     try:
-        return _replayed(event, asked["ruling"], clinics, rule_sets, verdict)
-    except NoReplayError as error:
+        return _replayed(now, asked["ruling"])
+    except replay.NoReplayError as error:
         raise _Unanswered(str(error)) from None
 
 
@@ -152,18 +145,19 @@ class _Then:
     unchecked: Literal["never", "too_late"] | None = None
 
 
-_NOTHING_KNOWN = _Then()
+@dataclass(frozen=True)
+class _Asked:
+    """What is to be ruled on, and by what: ``verdict`` is that on its signature, None where nobody judges it."""
 
+    event: Incoming
+    clinics: Clinics
+    rule_sets: RuleSets
+    verdict: Verdict | None
+    then: _Then = _Then()
 
-def _by(
-    event: Incoming, clinics: Clinics, rule_sets: RuleSets, verdict: Verdict | None, then: _Then = _NOTHING_KNOWN
-) -> dict[str, Any]:
-    if event.type == RequestSubmitted.TYPE:
-        checks = replace(checks_of(event, verdict), minor=then.minor)
-        if then.unchecked is not None:
-            checks = replace(checks, signature=then.unchecked)
-        return _request(event, clinics, rule_sets, checks, then.record_time)
-    return _complaint(event, clinics, rule_sets, verdict, then.record_time)
+    def ruled(self) -> dict[str, Any]:
+        """The answer to the line."""
+        return _request(self) if self.event.type == RequestSubmitted.TYPE else _complaint(self)
 
 
 class _AsRuled(Clinics):
@@ -179,28 +173,25 @@ class _AsRuled(Clinics):
 
     def zone(self, clinic_id: str) -> ZoneInfo:
         del clinic_id  # there is one, and the ruling has its zone
-        return zone_of(self._ruling)
+        return replay.zone_of(self._ruling)
 
     def calendar(self, clinic_id: str, rules: RuleSet) -> ClinicCalendar | None:
         today = self._today.calendar(clinic_id, rules)
-        return None if today is None else RuledCalendar(self._ruling, rules, today)
+        return None if today is None else replay.RuledCalendar(self._ruling, rules, today)
 
 
-def _replayed(
-    event: Incoming, ruling: Any, clinics: Clinics, rule_sets: RuleSets, verdict: Verdict | None
-) -> dict[str, Any]:
+def _replayed(now: _Asked, ruling: Any) -> dict[str, Any]:
     """The decision by the calendar of its ruling; ``today`` is what today's would decide, where that differs."""
     if not isinstance(ruling, dict):
         raise _Unanswered("ruling: must be an object, as an event of ours has it")
-    own = tuple(each for each in rule_sets.sets if each.id == ruling.get("rule_set"))
+    own = tuple(each for each in now.rule_sets.sets if each.id == ruling.get("rule_set"))
     if not own:
         raise _Unanswered("ruling.rule_set: names no rule set at hand: HOMECALL_RULES names the directory that has it")
-    then = _Then(record_time_of(ruling), registered_minor(ruling), unchecked_by(ruling))
-    was = _by(event, _AsRuled(clinics, ruling), RuleSets(own), verdict, then)
-    now = _by(event, clinics, rule_sets, verdict, then)
-    told = {name: value for name, value in was.items() if name != "ruling"}
-    differs = told != {name: value for name, value in now.items() if name != "ruling"}
-    return {**told, "ruling": ruling, **({"today": now} if differs else {})}
+    then = _Then(replay.record_time_of(ruling), replay.registered_minor(ruling), replay.unchecked_by(ruling))
+    now = replace(now, then=then)
+    was = replace(now, clinics=_AsRuled(now.clinics, ruling), rule_sets=RuleSets(own)).ruled() | {"ruling": ruling}
+    today = now.ruled()
+    return was if was == today | {"ruling": ruling} else was | {"today": today}
 
 
 def _verdict(event: Incoming, check: Check | None) -> Verdict | None:
@@ -215,10 +206,6 @@ def _verdict(event: Incoming, check: Check | None) -> Verdict | None:
     if isinstance(verdict, Unavailable):
         raise _Unanswered(f"data.signature: cannot be checked: {verdict.reason}")
     return verdict
-
-
-def _is_in_data(flaw: Flaw) -> bool:
-    return flaw.path.startswith("data.")
 
 
 def _event(asked: dict[str, Any], flaws: Sequence[Flaw] = ()) -> Incoming:
@@ -251,40 +238,34 @@ def _known(clinic: bytes) -> Clinics:
     try:
         published = ClinicPublished.model_validate_json(clinic)
     except ValidationError as error:
-        raise _Unanswered(one_line(_within("clinic", field_errors(error)))) from None
+        fields = [each.model_copy(update={"path": f"clinic.{each.path}"}) for each in field_errors(error)]
+        raise _Unanswered(one_line(fields)) from None
     clinics = Clinics()
     clinics.take(published)
     return clinics
 
 
-def _within(path: str, fields: Iterable[FieldError]) -> list[FieldError]:
-    return [FieldError(path=f"{path}.{each.path}", message=each.message) for each in fields]
-
-
 # ---------------------------------------------------------------- the two kinds of answer
 
 
-def _request(
-    event: Incoming,
-    clinics: Clinics,
-    rule_sets: RuleSets,
-    checks: Checks,
-    record_time: datetime | None,
-) -> dict[str, Any]:
-    facts = Facts(rule_sets, clinics, record_time, checks)
+def _request(asked: _Asked) -> dict[str, Any]:
+    event, then = asked.event, asked.then
+    checks = replace(checks_of(event, asked.verdict), minor=then.minor)
+    if then.unchecked is not None:
+        checks = replace(checks, signature=then.unchecked)
+    facts = Facts(asked.rule_sets, asked.clinics, then.record_time, checks)
     decision = submission.decide(None, event, facts, _any_moment(event))
     state, said = decision.state, [say.data for say in decision.says]
     assert state is not None  # a request that was never heard of is always decided on
     ruling = state.ruling or None
-    zone = clinics.zone(event.clinic_id)
+    zone = asked.clinics.zone(event.clinic_id)
     refused = next((data for data in said if isinstance(data, RequestRefused)), None)
     if refused is not None:
-        opening = refused.next_acceptance_at
         return {
             "decision": "refused",
             "code": refused.code,
             "fields": [each.model_dump() for each in refused.fields],
-            "next_acceptance_at": _told(opening, zone),
+            "next_acceptance_at": _told(refused.next_acceptance_at, zone),
             "ruling": ruling,
         }
     return {
@@ -297,26 +278,20 @@ def _request(
     }
 
 
-def _told(moment: datetime | str | None, zone: ZoneInfo) -> str | None:
+def _told(moment: datetime | None, zone: ZoneInfo) -> str | None:
     """A time as events have it: in the clinic's zone (R20)."""
-    return None if moment is None else in_zone(datetime.fromisoformat(str(moment)), zone)
+    return None if moment is None else in_zone(moment, zone)
 
 
-def _complaint(
-    event: Incoming,
-    clinics: Clinics,
-    rule_sets: RuleSets,
-    verdict: Verdict | None,
-    record_time: datetime | None,
-) -> dict[str, Any]:
+def _complaint(asked: _Asked) -> dict[str, Any]:
     bad = None
-    if isinstance(verdict, Invalid):
+    if isinstance(verdict := asked.verdict, Invalid):
         bad = FieldError(path=verdict.path, message=f"{verdict.check}: {verdict.message}")
     term = None
-    if bad is None and isinstance(event.data, ComplaintSubmitted):
-        term = _term(event.data, clinics, rule_sets, record_time)
+    if bad is None and isinstance(asked.event.data, ComplaintSubmitted):
+        term = _term(asked.event.data, asked)
     if term is None:
-        return {"decision": "refused", **_why_no_complaint(event, clinics, rule_sets, bad), "ruling": None}
+        return {"decision": "refused", **_why_no_complaint(asked, bad), "ruling": None}
     return {
         "registered_on": term.registered_on.isoformat(),
         "answer_due_on": term.answer_due_on.isoformat(),
@@ -325,12 +300,11 @@ def _complaint(
     }
 
 
-def _term(
-    complaint: ComplaintSubmitted, clinics: Clinics, rule_sets: RuleSets, record_time: datetime | None
-) -> Term | None:
+def _term(complaint: ComplaintSubmitted, asked: _Asked) -> Term | None:
     """The complaint's term; None where it is refused."""
+    clinics = asked.clinics
     try:
-        rules = rule_sets.on(local(complaint.submitted_at, clinics.zone(complaint.clinic_id)).date())
+        rules = asked.rule_sets.on(local(complaint.submitted_at, clinics.zone(complaint.clinic_id)).date())
         calendar = clinics.calendar(complaint.clinic_id, rules)
         if calendar is None:
             return None
@@ -340,7 +314,7 @@ def _term(
             submitted_at=complaint.submitted_at,
             calendar=calendar,
             rules=rules,
-            record_time=record_time,
+            record_time=asked.then.record_time,
         )
     except NeverOpenError as error:
         raise _Unanswered(f"clinic: {error}") from None
@@ -348,16 +322,15 @@ def _term(
         return None
 
 
-def _why_no_complaint(
-    event: Incoming, clinics: Clinics, rule_sets: RuleSets, bad_signature: FieldError | None
-) -> dict[str, Any]:
+def _why_no_complaint(asked: _Asked, bad_signature: FieldError | None) -> dict[str, Any]:
     """The code and the fields of a refusal, as the service has them."""
     # Its texts take a while to load, and few complaints are refused.
     from services.complaints.domain.decisions import decide
     from services.complaints.domain.facts import Facts
     from services.complaints.domain.state import Refusal
 
-    decision = decide(None, event, Facts(clinics, rule_sets, bad_signature=bad_signature), _any_moment(event))
+    facts = Facts(asked.clinics, asked.rule_sets, bad_signature=bad_signature)
+    decision = decide(None, asked.event, facts, _any_moment(asked.event))
     assert decision.state is not None  # a complaint that was never heard of is always decided on
     assert decision.state.refusal is not None
     return Codec(Refusal).encode(decision.state.refusal)
