@@ -57,24 +57,24 @@ class Special:
 ORDINARY: Final = Special()
 
 
+@dataclass(eq=False)
 class Applications:
     """Makes requests, and remembers what must become of each, and who its patient is."""
 
-    def __init__(self, chance: random.Random, people: People, clinics: Clinics, rules: RuleSet, by: Signatures) -> None:
-        self._chance = chance
-        self._people = people
-        self._clinics = clinics
-        self._rules = rules
-        self._signatures = by
-        self.expected: dict[str, str] = {}
-        self.patients: dict[str, dict[str, Any]] = {}
+    chance: random.Random
+    people: People
+    clinics: Clinics
+    rules: RuleSet
+    by: Signatures
+    expected: dict[str, str] = field(default_factory=dict)
+    patients: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def request(
         self, moment: datetime, clinic_id: str, channel: str, expected: str, special: Special = ORDINARY
     ) -> Act:
         """A request of that moment; ``expected`` is what must become of it."""
-        is_child = self._chance.random() < 0.25
-        patient = special.patient or self._people.patient(is_child=is_child)
+        is_child = self.chance.random() < 0.25
+        patient = special.patient or self.people.patient(is_child=is_child)
         data = self._about(patient, moment, clinic_id, channel)
         if channel != "portal":
             data |= self._served(moment, by_desk=channel == "desk")
@@ -91,7 +91,7 @@ class Applications:
         self.patients[data["request_id"]] = patient
         self._check(expected, data, moment)
         return act_of(
-            self._chance,
+            self.chance,
             moment,
             "request.submitted",
             data,
@@ -103,10 +103,10 @@ class Applications:
 
     def _about(self, patient: Mapping[str, Any], moment: datetime, clinic_id: str, channel: str) -> dict[str, Any]:
         """Who is ill, where and of what."""
-        chance = self._chance
+        chance = self.chance
         fever = chance.random() < 0.4
         reasons = [chance.choice(_RED_FLAGS) if chance.random() < 0.03 else chance.choice(_REASONS)]
-        street = chance.choice(self._clinics.streets.get(clinic_id, ("Тал",)))
+        street = chance.choice(self.clinics.streets.get(clinic_id, ("Тал",)))
         line = f"{street} көшесі" if patient["language"] == "kk" else f"улица {street}"
         data: dict[str, Any] = {
             "request_id": str(uuid_of(chance)),
@@ -120,20 +120,20 @@ class Applications:
         if fever:
             data["temperature_c"] = round(chance.uniform(38.1, 39.9), 1)
         if "birth_date" in patient:
-            iin, full_name = self._people.iin(), self._people.name()
+            iin, full_name = self.people.iin(), self.people.name()
             data["applicant"] = {"iin": iin, "full_name": full_name, "authority": {"kind": "parent"}}
         return data
 
     def _served(self, moment: datetime, *, by_desk: bool) -> dict[str, Any]:
         """By whom it was taken down, and how long the applicant had waited."""
-        chance = self._chance
+        chance = self.chance
         started_at = moment - timedelta(seconds=chance.randint(40, 150))
         # One in a hundred has waited too long before being heard at all (C4.2).
         waited = 700 if chance.random() < 0.01 else chance.randint(20, 400)
         data: dict[str, Any] = {
             "queued_at": (moment - timedelta(seconds=max(waited, 160))).isoformat(),
             "service_started_at": started_at.isoformat(),
-            "registrar": {"id": f"reg-{chance.randint(1, 4)}", "full_name": self._people.name()},
+            "registrar": {"id": f"reg-{chance.randint(1, 4)}", "full_name": self.people.name()},
         }
         if by_desk:
             data["identity_document"] = {"kind": "id_card", "number": f"{chance.randint(0, 999_999):09}"}
@@ -144,20 +144,20 @@ class Applications:
         if flaw == "no_cms":
             value = base64.b64encode("ЭЦҚ".encode()).decode()
         elif flaw == "organisation":
-            value = self._signatures.of_organisation(data, iin)
+            value = self.by.of_organisation(data, iin)
         else:
-            value = self._signatures.of_person(data, self._people.iin() if flaw == "another" else iin)
+            value = self.by.of_person(data, self.people.iin() if flaw == "another" else iin)
         if flaw == "tampered":
             data["address"] = data["address"] | {"flat": data["address"]["flat"] + 1}
         data["signature"] = {"format": "cms", "value": value}
 
     def _check(self, expected: str, data: Mapping[str, Any], moment: datetime) -> None:
         """What is expected by the law alone must be what the law says."""
-        calendar = self._clinics.calendars.get(data["clinic_id"])
+        calendar = self.clinics.calendars.get(data["clinic_id"])
         if calendar is None or expected not in {"accepted", "deferred", "outside_acceptance_hours"}:
             return
         verdict = decide_acceptance(
-            channel=data["channel"], submitted_at=moment, calendar=calendar, rules=self._rules, record_time=None
+            channel=data["channel"], submitted_at=moment, calendar=calendar, rules=self.rules, record_time=None
         )
         named = getattr(verdict, "code", type(verdict).__name__.lower())
         if named != expected:

@@ -35,12 +35,8 @@ def broken_records(
     if invalid:
         # Nothing is left to withdraw of what was refused.
         refused, moment = invalid[0], at(DAY, "17:42")
-        data = {
-            "request_id": refused.subject,
-            "clinic_id": refused.clinic_id,
-            "at": moment.isoformat(),
-            "reason": "Не нужно",
-        }
+        data = {"request_id": refused.subject, "clinic_id": refused.clinic_id, "at": moment.isoformat()}
+        data["reason"] = "Не нужно"
         yield act_of(chance, moment, "request.withdrawn", data, source=_SOURCE, dead="invalid_transition")
 
 

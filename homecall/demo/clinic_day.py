@@ -22,10 +22,17 @@ from homecall.demo.clinics import LATE_ROSTER, UNKNOWN, Clinics
 from homecall.demo.people import People
 from homecall.standard.rules import load_rule_sets
 
-# Of all requests, these parts; the rest is accepted at once on Friday.
-_DEFERRED, _ON_SATURDAY, _OUTSIDE, _INVALID, _DUPLICATE, _UNKNOWN_CLINIC = 0.12, 0.03, 0.03, 0.03, 0.03, 0.01
-_BADLY_SIGNED = 0.02
-_WITHDRAWN = 0.04
+_SHARES: Final = {
+    "deferred": 0.12,
+    "saturday": 0.03,
+    "outside": 0.03,
+    "invalid": 0.03,
+    "badly signed": 0.02,
+    "duplicate": 0.03,
+    "unknown": 0.01,
+}
+"""Parts of all requests; the rest is accepted at once on Friday."""
+_WITHDRAWN: Final = 0.04
 _WAVES: Final = 30
 _GAP_SECONDS: Final = 2.0
 """Between two applications of a wave, on average."""
@@ -64,20 +71,8 @@ class _Maker:
         self.apply_again: set[str] = set()
 
     def plan(self) -> Plan:
-        share = {
-            name: round(part * self.requests)
-            for name, part in (
-                ("deferred", _DEFERRED),
-                ("saturday", _ON_SATURDAY),
-                ("outside", _OUTSIDE),
-                ("invalid", _INVALID),
-                ("badly signed", _BADLY_SIGNED),
-                ("duplicate", _DUPLICATE),
-                ("unknown", _UNKNOWN_CLINIC),
-            )
-        }
-        friday = self.requests - sum(share.values())
-        accepted = self._friday(friday)
+        share = {name: round(part * self.requests) for name, part in _SHARES.items()}
+        accepted = self._friday(self.requests - sum(share.values()))
         self._saturday(share["saturday"])
         self._deferred(share["deferred"])
         self._outside_hours(share["outside"])
@@ -154,14 +149,11 @@ class _Maker:
         """How many calls each clinic is to place on each day."""
         calls: dict[str, dict[date, int]] = {clinic_id: {} for clinic_id in self.clinics.published}
         for act in self.acts:
-            if act.type != "request.submitted" or self.applications.expected.get(act.subject) not in {
-                "accepted",
-                "deferred",
-            }:
-                continue
-            opening = self.clinics.calendars[act.clinic_id].next_opening
-            day = (act.at if self.clinics.accepts(act.clinic_id, act.at) else opening(act.at)).date()
-            calls[act.clinic_id][day] = calls[act.clinic_id].get(day, 0) + 1
+            expected = self.applications.expected.get(act.subject)
+            if act.type == "request.submitted" and expected in {"accepted", "deferred"}:
+                opening = self.clinics.calendars[act.clinic_id].next_opening
+                day = (act.at if self.clinics.accepts(act.clinic_id, act.at) else opening(act.at)).date()
+                calls[act.clinic_id][day] = calls[act.clinic_id].get(day, 0) + 1
         return calls
 
     # ------------------------------------------------------------ requests
@@ -170,11 +162,13 @@ class _Maker:
         """Waves of applications over the day, more of them in the morning; two early ones meet no roster."""
         accepted: list[Act] = []
         if number > 20:
-            for clock, channel in (("08:01:30", "phone"), ("08:02:10", "portal")):
-                accepted.append(self._request(at(DAY, clock), LATE_ROSTER, channel, "accepted"))
-        last = [("17:59:59", "portal"), ("17:59:58", "phone")] if number > 20 else []
-        for clock, channel in last:
-            accepted.append(self._request(at(DAY, clock), "samal-1", channel, "accepted"))
+            for clock, clinic_id, channel in (
+                ("08:01:30", LATE_ROSTER, "phone"),
+                ("08:02:10", LATE_ROSTER, "portal"),
+                ("17:59:59", "samal-1", "portal"),
+                ("17:59:58", "samal-1", "phone"),
+            ):
+                accepted.append(self._request(at(DAY, clock), clinic_id, channel, "accepted"))
         for moment in self._waves(number - len(accepted), at(DAY, "08:09"), at(DAY, "17:45"), _WAVES, morning=True):
             clinic_id = self._open_clinic(moment)
             channel = self.chance.choices(("desk", "phone", "portal"), (30, 40, 30))[0]
@@ -225,13 +219,8 @@ class _Maker:
         for first in self.chance.sample(firsts, min(number, len(firsts))):
             self.apply_again.add(first.subject)
             moment = first.at + timedelta(seconds=self.chance.randint(15, 60))
-            self._request(
-                moment,
-                first.clinic_id,
-                "phone",
-                "duplicate",
-                Special(patient=self.applications.patients[first.subject]),
-            )
+            same = Special(patient=self.applications.patients[first.subject])
+            self._request(moment, first.clinic_id, "phone", "duplicate", same)
         for _ in range(number - min(number, len(firsts))):
             self._request(at(DAY, "18:22"), "samal-1", "phone", "outside_acceptance_hours")
 
@@ -284,14 +273,10 @@ class _Maker:
 
     def _withdraw(self, act: Act, later: timedelta) -> None:
         moment = act.at + later
-        data = {
-            "request_id": act.subject,
-            "clinic_id": act.clinic_id,
-            "at": moment.isoformat(),
-            "reason": self.chance.choice(("Жағдайы жақсарды", "Стало лучше", "Сам приду на приём")),
-        }
+        reason = self.chance.choice(("Жағдайы жақсарды", "Стало лучше", "Сам приду на приём"))
         self.withdrawn.add(act.subject)
-        self._do(moment, "request.withdrawn", data, source="/portal" if act.channel == "portal" else "")
+        source = "/portal" if act.channel == "portal" else ""
+        self._do(moment, "request.withdrawn", _about(act, moment) | {"reason": reason}, source=source)
 
     def _said_again(self, accepted: Sequence[Act]) -> None:
         """The same record twice, and the same request under another event id: neither is a second request (R11)."""
@@ -313,14 +298,8 @@ class _Maker:
         ]
         for act in spoken:
             moment = act.at + timedelta(seconds=self.chance.randint(40, 55))
-            registrar = {"id": "reg-1", "full_name": self.people.name()}
-            data = {
-                "request_id": act.subject,
-                "clinic_id": act.clinic_id,
-                "at": moment.isoformat(),
-                "given_by": registrar,
-            }
-            self._do(moment, "answer.given", data)
+            given_by = {"id": "reg-1", "full_name": self.people.name()}
+            self._do(moment, "answer.given", _about(act, moment) | {"given_by": given_by})
 
     def _waves(
         self, number: int, begins: datetime, ends: datetime, waves: int, *, morning: bool = False
@@ -381,3 +360,8 @@ class _Maker:
             if flaw:
                 news += f"; its signature does not hold: {FLAWS[flaw]}"
             self._do(moment, "complaint.submitted", data, expected="refused" if flaw else "registered", news=news)
+
+
+def _about(act: Act, moment: datetime) -> dict[str, Any]:
+    """What an event about a request that was sent begins with."""
+    return {"request_id": act.subject, "clinic_id": act.clinic_id, "at": moment.isoformat()}

@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TextIO
@@ -235,101 +236,93 @@ async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
             await task
 
 
+@dataclass(eq=False)
 class _Day:
     """Sends the plan as the clock reaches it, and reports the visits that were made."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        ledger: Ledger,
-        clock: SteppedClock,
-        services: Sequence[Service],
-        outside: Homecall,
-        screen: Screen,
-    ) -> None:
-        self._plan = plan
-        self._ledger = ledger
-        self._clock = clock
-        self._services = services
-        self._outside = outside
-        self._screen = screen
-        self._unconfirmed: list[tuple[Act, Any]] = []
-        self._visits: list[tuple[datetime, str]] = []
-        self._word_at = time.perf_counter()
-        self._shown_at = 0.0
+    plan: Plan
+    ledger: Ledger
+    clock: SteppedClock
+    services: Sequence[Service]
+    outside: Homecall
+    screen: Screen
+    unconfirmed: list[tuple[Act, Any]] = field(default_factory=list)
+    visits: list[tuple[datetime, str]] = field(default_factory=list)
+    word_at: float = field(default_factory=time.perf_counter)
+    shown_at: float = 0.0
 
     async def play(self) -> None:
         """Send everything in its time, and wait for all that must come of it."""
         ending = "the day is over"
         try:
-            for act in self._plan.acts:
+            for act in self.plan.acts:
                 await self._reach(act.at)
                 await self._room()
                 await self._send(act)
             await self._reach(ENDS_AT)
-            while not self._ledger.complete(self._clock.now()):
+            while not self.ledger.complete(self.clock.now()):
                 await self._pause()
         except _SilenceError:
             ending = f"broken off: nothing was heard for {_SILENCE_SECONDS:.0f} s"
         await asyncio.sleep(_LISTEN_ON_SECONDS)
-        self._screen.show(self._clock.now(), ending)
+        self.screen.show(self.clock.now(), ending)
 
     # ------------------------------------------------------------ time
 
     async def _reach(self, moment: datetime) -> None:
         """Let the clock come to a moment, stepping over what lies between where nothing is due."""
-        while (now := self._clock.now()) < moment:
+        while (now := self.clock.now()) < moment:
             await self._report(now)
-            if not self._ledger.quiet(now):
+            if not self.ledger.quiet(now):
                 await self._pause()
                 continue
-            stops = [moment, self._ledger.next_due(now)]
-            if self._visits:
-                stops.append(self._visits[0][0] + _REPORT_WITHIN)
-            self._clock.step_to(min(stop for stop in stops if stop is not None and stop > now))
+            stops = [moment, self.ledger.next_due(now)]
+            if self.visits:
+                stops.append(self.visits[0][0] + _REPORT_WITHIN)
+            self.clock.step_to(min(stop for stop in stops if stop is not None and stop > now))
             await self._pause()
 
     async def _room(self) -> None:
-        while self._ledger.underway(self._clock.now()) > _LEAD:
+        while self.ledger.underway(self.clock.now()) > _LEAD:
             await self._pause()
 
     async def _pause(self) -> None:
         await self._confirm()
-        for service in self._services:
+        for service in self.services:
             if service.failed.done():
                 raise Failure(f"demo: {service.name} stopped: {service.failed.exception()}", code=1)
         now = time.perf_counter()
-        if now - self._shown_at > _SHOW_SECONDS:
-            self._shown_at = now
-            self._screen.show(self._clock.now())
-        if now - self._word_at > _SILENCE_SECONDS:
+        if now - self.shown_at > _SHOW_SECONDS:
+            self.shown_at = now
+            self.screen.show(self.clock.now())
+        if now - self.word_at > _SILENCE_SECONDS:
             raise _SilenceError
         await asyncio.sleep(_PAUSE_SECONDS)
 
     # ------------------------------------------------------------ what goes in
 
     async def _send(self, act: Act) -> None:
-        self._ledger.sent(act, time.perf_counter())
-        self._word_at = time.perf_counter()
+        self.ledger.sent(act, time.perf_counter())
+        self.word_at = time.perf_counter()
         if act.news:
-            self._screen.tell(self._clock.now(), act.news)
+            self.screen.tell(self.clock.now(), act.news)
         record = Outgoing(act.topic, act.key, act.value, act.headers)
-        self._unconfirmed.append((act, await self._outside.begin(record)))
+        self.unconfirmed.append((act, await self.outside.begin(record)))
 
     async def _confirm(self) -> None:
-        sent, self._unconfirmed = self._unconfirmed, []
+        sent, self.unconfirmed = self.unconfirmed, []
         for act, future in sent:
             if future.done():
                 place = future.result()
-                self._ledger.stored(act, place.partition, place.offset)
+                self.ledger.stored(act, place.partition, place.offset)
             else:
-                self._unconfirmed.append((act, future))
+                self.unconfirmed.append((act, future))
 
     async def _report(self, now: datetime) -> None:
         """The clinics say how the visits ended that are over by now."""
-        while self._visits and self._visits[0][0] <= now:
-            ends, request_id = heapq.heappop(self._visits)
-            fate = self._ledger.fates[request_id]
+        while self.visits and self.visits[0][0] <= now:
+            ends, request_id = heapq.heappop(self.visits)
+            fate = self.ledger.fates[request_id]
             # A visit that was moved stands in the list again; one that was withdrawn is not made.
             if not fate.reported and not fate.withdrawal_sent and fate.window is not None and fate.window.ends == ends:
                 await self._send(report_of(now.astimezone(ZONE), fate.clinic_id, request_id, ends))
@@ -338,10 +331,10 @@ class _Day:
 
     def hear(self, raw: Any) -> None:
         """Take a record of the services' topics."""
-        self._word_at = time.perf_counter()
-        event: Event | None = self._ledger.hear(record_of(raw), self._word_at)
+        self.word_at = time.perf_counter()
+        event: Event | None = self.ledger.hear(record_of(raw), self.word_at)
         if isinstance(event, VisitScheduled):
-            heapq.heappush(self._visits, (event.arrives_to, event.request_id))
+            heapq.heappush(self.visits, (event.arrives_to, event.request_id))
 
 
 class _SilenceError(Exception):

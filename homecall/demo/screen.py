@@ -57,6 +57,18 @@ _STANDS: Final = {
     "refused": "magenta",
     "withdrawn": "dim",
 }
+_PLACES: Final = {
+    "": "being decided",
+    "registered": "being placed",
+    "delayed": "waiting for a place",
+    "deferred": "deferred to the opening",
+    "scheduled": "scheduled",
+    "rescheduled": "scheduled",
+    "completed": "visit made",
+    "not_completed": "visit made",
+    "refused": "refused",
+}
+"""Where a request with that status stands; with any other it is withdrawn."""
 
 
 class Screen(Protocol):
@@ -87,22 +99,7 @@ def screen_for(console: Console, ledger: Ledger, total: int) -> Iterator[Screen]
 
 def stands(fate: Fate) -> str:
     """In which of the places of ``_STANDS`` a request is."""
-    match fate.status:
-        case "":
-            return "being decided"
-        case "registered":
-            return "being placed"
-        case "delayed":
-            return "waiting for a place"
-        case "deferred":
-            return "deferred to the opening"
-        case "scheduled" | "rescheduled":
-            return "scheduled"
-        case "completed" | "not_completed":
-            return "visit made"
-        case "refused":
-            return "refused"
-    return "withdrawn"
+    return _PLACES.get(fate.status, "withdrawn")
 
 
 def running(ledger: Ledger, now: datetime) -> list[tuple[float, Fate, timedelta]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import pairwise
 from typing import Any, Final
@@ -35,22 +36,22 @@ def judge(clinics: Iterable[str], on: date, facts: Facts, settled_before: dateti
     return [judging.judged(clinic_id) for clinic_id in clinics]
 
 
+@dataclass(eq=False)
 class _Judging:
-    def __init__(self, on: str, facts: Facts, settled_before: datetime) -> None:
-        self._on = on
-        self._facts = facts
-        self._settled_before = settled_before
-        self._counts: dict[str, Counts] = defaultdict(Counts)
-        self._found: dict[str, list[Difference]] = defaultdict(list)
+    on: str
+    facts: Facts
+    settled_before: datetime
+    counts: dict[str, Counts] = field(default_factory=lambda: defaultdict(Counts))
+    found: dict[str, list[Difference]] = field(default_factory=lambda: defaultdict(list))
 
     def judged(self, clinic_id: str) -> Judged:
-        return Judged(clinic_id, self._on, self._counts[clinic_id], tuple(self._found[clinic_id]))
+        return Judged(clinic_id, self.on, self.counts[clinic_id], tuple(self.found[clinic_id]))
 
     # ------------------------------------------------------------ one request
 
     def request(self, request_id: str) -> None:
         """Judge a request whose day this is; of another day's, only its booking here is judged."""
-        facts = self._facts
+        facts = self.facts
         request = _state(facts.requests, request_id)
         told, call = _state(facts.told, request_id), _state(facts.calls, request_id)
         here = {each for each in ("intake", "notifier", "scheduler") if (each, request_id) in facts.here}
@@ -68,13 +69,13 @@ class _Judging:
             clinic_id = call.clinic_id
         self._count(clinic_id, request, told, call)
         if not self._settled(request_id, call):
-            self._counts[clinic_id].settling += 1
+            self.counts[clinic_id].settling += 1
             return
         for kind, store, detail in self._differences(request_id, request, told, call):
-            self._found[clinic_id].append(Difference(kind, clinic_id, self._on, store, detail, request_id))
+            self.found[clinic_id].append(Difference(kind, clinic_id, self.on, store, detail, request_id))
 
     def _count(self, clinic_id: str, request: RequestState | None, told: Told | None, call: CallState | None) -> None:
-        counts = self._counts[clinic_id]
+        counts = self.counts[clinic_id]
         if request is not None:
             counts.requests += 1
             counts.accepted += request.register_date is not None
@@ -89,18 +90,18 @@ class _Judging:
 
     def _settled(self, request_id: str, call: CallState | None) -> bool:
         """Whether nothing about the request is on its way any more."""
-        kept = (self._facts.requests, self._facts.told, self._facts.calls)
+        kept = (self.facts.requests, self.facts.told, self.facts.calls)
         stored = [each[request_id].changed_at for each in kept if request_id in each]
-        if any(moment is not None and moment > self._settled_before for moment in stored):
+        if any(moment is not None and moment > self.settled_before for moment in stored):
             return False
         # A day that is being settled is stored before its calls are.
         return call is None or not self._being_settled(day_key(call.clinic_id, call.day))
 
     def _being_settled(self, key: str) -> bool:
-        day = self._facts.days.get(key)
+        day = self.facts.days.get(key)
         if day is None or day.dirty is None:
             return False
-        return day.changed_at is not None and day.changed_at > self._settled_before
+        return day.changed_at is not None and day.changed_at > self.settled_before
 
     def _differences(
         self, request_id: str, request: RequestState | None, told: Told | None, call: CallState | None
@@ -125,21 +126,21 @@ class _Judging:
 
     def _left_over(self, request_id: str) -> Iterator[tuple[str, str, str]]:
         stores: dict[str, Mapping[str, Aggregate[Any]]] = {
-            "intake": self._facts.requests,
-            "scheduler": self._facts.calls,
-            "notifier": self._facts.told,
+            "intake": self.facts.requests,
+            "scheduler": self.facts.calls,
+            "notifier": self.facts.told,
         }
         for store, kept in stores.items():
             aggregate = kept.get(request_id)
             if aggregate is not None and aggregate.outbox:
                 outcomes = counted(len(aggregate.outbox), "outcome")
                 yield "unsent", store, f"{outcomes} stored and not known to have been sent"
-        call = _state(self._facts.calls, request_id)
+        call = _state(self.facts.calls, request_id)
         if call is not None and is_pending(call):
             yield "unfinished", "scheduler", "waits for something to be done in its day"
 
     def _numbered(self, request: RequestState) -> Iterator[tuple[str, str, str]]:
-        page = self._facts.pages.get(f"{request.clinic_id}|{request.register_date}")
+        page = self.facts.pages.get(f"{request.clinic_id}|{request.register_date}")
         number = page.numbers.get(request.request_id) if page is not None else None
         if number is None:
             yield "number_missing", "intake", f"was given {request.register_number}, and the page has no number for it"
@@ -170,7 +171,7 @@ class _Judging:
 
     def _booked(self, request: RequestState, call: CallState) -> Iterator[tuple[str, str, str]]:
         said = call.booking
-        day = self._facts.days.get(day_key(call.clinic_id, call.day))
+        day = self.facts.days.get(day_key(call.clinic_id, call.day))
         kept = day.bookings.get(call.request_id) if day is not None else None
         if kept is None:
             yield "booking_missing", "scheduler", f"is booked on {call.day}, and that day has no booking for it"
@@ -183,21 +184,21 @@ class _Judging:
 
     def page(self, clinic_id: str) -> None:
         """The register's page: 1, 2, 3… with no gap and no double, and each of an accepted request."""
-        page = self._facts.pages.get(f"{clinic_id}|{self._on}")
+        page = self.facts.pages.get(f"{clinic_id}|{self.on}")
         if page is None:
             return
-        self._counts[clinic_id].numbers += len(page.numbers)
+        self.counts[clinic_id].numbers += len(page.numbers)
 
         def find(kind: str, detail: str, request_id: str | None = None) -> None:
-            self._found[clinic_id].append(Difference(kind, clinic_id, self._on, "intake", detail, request_id))
+            self.found[clinic_id].append(Difference(kind, clinic_id, self.on, "intake", detail, request_id))
 
         by_number: dict[int, list[str]] = defaultdict(list)
         for request_id, number in page.numbers.items():
             by_number[number].append(request_id)
-            request = _state(self._facts.requests, request_id)
+            request = _state(self.facts.requests, request_id)
             if request is None:
                 find("number_without_request", f"has the number {number}; intake does not know it", request_id)
-            elif request.clinic_id != clinic_id or str(request.register_date) != self._on:
+            elif request.clinic_id != clinic_id or str(request.register_date) != self.on:
                 stands = f"has the number {number}, and is {request.status} elsewhere"
                 find("number_without_request", stands, request_id)
         for number, ids in sorted(by_number.items()):
@@ -214,30 +215,30 @@ class _Judging:
 
     def bookings(self, clinic_id: str) -> None:
         """The doctors' day: each booking of a call that is booked there."""
-        key = day_key(clinic_id, self._on)
-        day = self._facts.days.get(key)
+        key = day_key(clinic_id, self.on)
+        day = self.facts.days.get(key)
         if day is None:
             return
-        self._counts[clinic_id].bookings += len(day.bookings)
+        self.counts[clinic_id].bookings += len(day.bookings)
         if self._being_settled(key):
             return
         if day.dirty is not None:
             detail = f"the doctors' day is marked to be settled ({day.dirty.reason})"
-            self._found[clinic_id].append(Difference("unfinished", clinic_id, self._on, "scheduler", detail))
+            self.found[clinic_id].append(Difference("unfinished", clinic_id, self.on, "scheduler", detail))
         for request_id, kept in day.bookings.items():
-            call = _state(self._facts.calls, request_id)
+            call = _state(self.facts.calls, request_id)
             at = _at(kept)
             if call is None:
                 kind, detail = "booking_without_call", f"is booked {at}; scheduler has no such call"
             elif not self._settled(request_id, call) or (
-                call.status in {"booked", "closed"} and call.day.isoformat() == self._on
+                call.status in {"booked", "closed"} and call.day.isoformat() == self.on
             ):
                 continue
             elif call.status == "cancelled":
                 kind, detail = "booking_of_withdrawn", f"was withdrawn, and is booked {at}"
             else:
                 kind, detail = "booking_without_call", f"is booked {at}, and its call is {call.status} on {call.day}"
-            self._found[clinic_id].append(Difference(kind, clinic_id, self._on, "scheduler", detail, request_id))
+            self.found[clinic_id].append(Difference(kind, clinic_id, self.on, "scheduler", detail, request_id))
 
 
 # ---------------------------------------------------------------- what was said of a request

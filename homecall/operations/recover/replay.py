@@ -43,103 +43,95 @@ class Recovered:
     days: int = 0
 
 
+@dataclass(eq=False)
 class Replay:
     """Hands a service its records again, in the order of their times."""
 
-    def __init__(
-        self,
-        service: Service,
-        published: PublishedEvents,
-        clock: ReplayClock,
-        producer: Producer,
-        committed: Mapping[Place, int],
-        done: Recovered,
-    ) -> None:
-        self._service = service
-        self._published = published
-        self._clock = clock
-        self._producer = producer
-        self._committed = committed
-        self._done = done
-        self._handler: Any = service.handler
-        self._engines: list[Engine[Any, Any]] = list(service.engines)
-        self._adopts: Any = None
-        self._portion: list[tuple[Record, Incoming | None]] = []
-        self._early: list[tuple[Record, Incoming]] = []
-        self._reported = 0
-        self._left: dict[Place, int] = {}
-        """The first record of each partition that is left to the service."""
+    service: Service
+    published: PublishedEvents
+    clock: ReplayClock
+    producer: Producer
+    committed: Mapping[Place, int]
+    done: Recovered
+    adopts: Any = None
+    portion: list[tuple[Record, Incoming | None]] = field(default_factory=list)
+    early: list[tuple[Record, Incoming]] = field(default_factory=list)
+    reported: int = 0
+    left: dict[Place, int] = field(default_factory=dict)
+    """The first record of each partition that is left to the service."""
+
+    def __post_init__(self) -> None:
+        self.handler: Any = self.service.handler
+        self.engines: list[Engine[Any, Any]] = list(self.service.engines)
 
     async def begin(self) -> None:
         """Put what was told where it is looked for."""
-        name = self._service.name
+        name = self.service.name
         if name == SCHEDULER:
             from services.scheduler.recovery import RecoveringEngine
 
-            self._adopts = RecoveringEngine(self._handler, self._published)
-            self._handler, self._engines = self._adopts, [self._adopts]
-        for engine in self._engines:
-            engine.published = self._published
+            self.adopts = RecoveringEngine(self.handler, self.published)
+            self.handler, self.engines = self.adopts, [self.adopts]
+        for engine in self.engines:
+            engine.published = self.published
             # What was told is known from the topics: nothing is owed because no group is known to have got past it.
             engine.store.passed = None
             await self._know(engine)
         numbers = NUMBERS.get(name)
         if numbers is not None:
             pages: dict[str, dict[str, int]] = {}
-            for page, subject, number in numbers(self._published):
+            for page, subject, number in numbers(self.published):
                 pages.setdefault(page, {})[subject] = number
             collection = "register_pages" if name == INTAKE else "pages"
-            self._done.numbers = await Sequences(self._service.database.collection(collection)).published(pages)
+            self.done.numbers = await Sequences(self.service.database.collection(collection)).published(pages)
 
     async def _know(self, engine: Engine[Any, Any]) -> None:
         """Leave out of what is to come out again whatever the backup has."""
         after = ""
-        while subjects := self._published.subjects(after, _SUBJECTS):
+        while subjects := self.published.subjects(after, _SUBJECTS):
             for aggregate in (await engine.store.load(subjects)).values():
                 for events in aggregate.processed.values():
                     for event in events:
-                        self._published.know(event)
+                        self.published.know(event)
             after = subjects[-1]
 
     async def run(self, heard: Reading, adopting: Reading | None) -> None:
         """Handle all that is to be handled again, with timers in between as they were due."""
         while (record := await heard.next()) is not None:
             event = self._read(record)
-            if self._portion and self._ends_before(record, event):
+            if self.portion and self._ends_before(record, event):
                 await self._flush(adopting)
             if self._again(record, event):
                 self._take(record, event)
-        if self._portion:
+        if self.portion:
             await self._flush(adopting)
         await self._adopt(adopting, None)
         await self._timers()
         await self._catch_up()
-        for record, event in self._early:
+        for record, event in self.early:
             await self._handle([(record, event)])
 
     def _ends_before(self, record: Record, event: Incoming | None) -> bool:
         """Whether what was taken so far is to be handled first, since time or a timer may come between."""
-        if len(self._portion) == _PORTION or self._at(record) - self._at(self._portion[0][0]) > _TOGETHER:
+        if len(self.portion) == _PORTION or self._at(record) - self._at(self.portion[0][0]) > _TOGETHER:
             return True
         # Between two records of one subject a timer may have said something.
-        return event is not None and any(
-            each is not None and each.subject == event.subject for _, each in self._portion
-        )
+        return event is not None and any(each is not None and each.subject == event.subject for _, each in self.portion)
 
     def _take(self, record: Record, event: Incoming | None) -> None:
-        self._done.records += 1
-        if event is not None and self._published.early(event):
-            self._early.append((record, event))
+        self.done.records += 1
+        if event is not None and self.published.early(event):
+            self.early.append((record, event))
             return
-        self._portion.append((record, event))
-        if self._done.records - self._reported >= _TOLD_EVERY:
-            self._reported = self._done.records
-            print_error(f"{self._service.name}: {counted(self._reported, 'record')}, up to {self._at(record)}")
+        self.portion.append((record, event))
+        if self.done.records - self.reported >= _TOLD_EVERY:
+            self.reported = self.done.records
+            print_error(f"{self.service.name}: {counted(self.reported, 'record')}, up to {self._at(record)}")
 
     async def _flush(self, adopting: Reading | None) -> None:
-        await self._adopt(adopting, self._portion[0][0].timestamp)
-        await self._handle(self._portion)
-        self._portion = []
+        await self._adopt(adopting, self.portion[0][0].timestamp)
+        await self._handle(self.portion)
+        self.portion = []
         await self._catch_up()
 
     async def _catch_up(self) -> None:
@@ -147,20 +139,20 @@ class Replay:
         turn = True
         while turn:
             turn = False
-            for each in list(self._early):
-                if not self._published.early(each[1]):
-                    self._early.remove(each)
+            for each in list(self.early):
+                if not self.published.early(each[1]):
+                    self.early.remove(each)
                     await self._handle([each])
                     turn = True
 
     def _at(self, record: Record) -> datetime:
-        return self._clock.at(datetime.fromtimestamp(record.timestamp / 1000, UTC))
+        return self.clock.at(datetime.fromtimestamp(record.timestamp / 1000, UTC))
 
     def _read(self, record: Record) -> Incoming | None:
         """The event of a record; None where it has its dead letter."""
         try:
             event = read(record)
-            self._service.pipeline.check(event)
+            self.service.pipeline.check(event)
         except Unreadable:
             return None
         return event
@@ -168,29 +160,29 @@ class Replay:
     def _again(self, record: Record, event: Incoming | None) -> bool:
         """Whether a record was handled before: by the group's own word, or by what was told of it."""
         place = (record.topic, record.partition)
-        if record.offset < self._committed.get(place, 0):
+        if record.offset < self.committed.get(place, 0):
             return True
-        if event is not None and self._published.waits(event.subject):
+        if event is not None and self.published.waits(event.subject):
             return True
-        self._left.setdefault(place, record.offset)
+        self.left.setdefault(place, record.offset)
         return False
 
     async def _handle(self, portion: Sequence[tuple[Record, Incoming | None]]) -> None:
-        self._clock.set_to(self._at(portion[0][0]))
+        self.clock.set_to(self._at(portion[0][0]))
         await self._timers()
-        self._clock.set_to(self._at(portion[-1][0]))
+        self.clock.set_to(self._at(portion[-1][0]))
         batch = [event for _, event in portion if event is not None]
         if not batch:
             return
-        handled = await self._handler.handle(batch, self._clock.now())
+        handled = await self.handler.handle(batch, self.clock.now())
         await self._send(handled.events)
         for follow_up in (*handled.beside, *handled.after):
             await follow_up()
 
     async def _timers(self) -> None:
         """What was due by now, and went out when it was."""
-        now = self._clock.now()
-        for engine in self._engines:
+        now = self.clock.now()
+        for engine in self.engines:
             more = True
             while more:
                 due = await engine.due(now)
@@ -200,7 +192,7 @@ class Replay:
                 more = due.more
 
     async def _send(self, events: Sequence[OutgoingRecord]) -> None:
-        await self._producer.send([each for each in events if not self._published.was_said(each)])
+        await self.producer.send([each for each in events if not self.published.was_said(each)])
 
     async def _adopt(self, adopting: Reading | None, before: int | None) -> None:
         """Take what the service itself had told by then, of its own accord."""
@@ -209,28 +201,28 @@ class Replay:
         told: list[OutgoingRecord] = []
         while (record := await adopting.peek()) is not None and (before is None or record.timestamp < before):
             await adopting.next()
-            event = self._published.event_of(record)
+            event = self.published.event_of(record)
             if event is not None:
                 told.append(event)
             if len(told) >= _PORTION:
-                await self._adopts.adopt(told, self._clock.now())
+                await self.adopts.adopt(told, self.clock.now())
                 told = []
         if told:
-            await self._adopts.adopt(told, self._clock.now())
+            await self.adopts.adopt(told, self.clock.now())
 
     async def end(self) -> None:
         """Timers up to the last word, and what each service has to put right."""
-        last = self._published.last_time()
+        last = self.published.last_time()
         if last is not None:
-            self._clock.set_to(last)
+            self.clock.set_to(last)
         await self._timers()
-        if self._adopts is not None:
-            self._done.days = await self._adopts.finish_recovery("0" * 32)
-        if self._service.name == NOTIFIER:
+        if self.adopts is not None:
+            self.done.days = await self.adopts.finish_recovery("0" * 32)
+        if self.service.name == NOTIFIER:
             from services.notifier.recovery import forget_notices
 
-            self._done.messages = await forget_notices(self._service.database)
-        self._done.silent = self._published.silent()
+            self.done.messages = await forget_notices(self.service.database)
+        self.done.silent = self.published.silent()
 
     def next_to_read(self, ends: Mapping[Place, int]) -> dict[Place, int]:
-        return {place: self._left.get(place, end) for place, end in ends.items()}
+        return {place: self.left.get(place, end) for place, end in ends.items()}
