@@ -13,14 +13,18 @@ ListFormat = Literal["table", "csv"]
 DocumentKind = Literal["receipt", "reply"]
 DocumentFormat = Literal["pdf", "html"]
 RouteFormat = Literal["pdf", "html", "csv", "geojson"]
+Clinic = Annotated[str, typer.Argument(help="the clinic_id")]
+Day = Annotated[str, typer.Argument(help="the day, as in 2026-11-23")]
+Language = Annotated[PageLanguage, typer.Option(help="in which language")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="the file, if not standard output")]
 
 
 def journal(
-    clinic: Annotated[str, typer.Argument(help="the clinic_id")],
-    date: Annotated[str, typer.Argument(help="the day, as in 2026-11-23")],
+    clinic: Clinic,
+    date: Day,
     form: Annotated[PageFormat, typer.Option("--format", help="as what")] = "pdf",
-    language: Annotated[PageLanguage, typer.Option(help="in which language")] = "kk",
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="the file, if not standard output")] = None,
+    language: Language = "kk",
+    output: Output = None,
 ) -> None:
     """Write a clinic's register of calls for a day, to print and sign; exit 1 if that day has no entries.
 
@@ -32,11 +36,11 @@ def journal(
 
 
 def routes(
-    clinic: Annotated[str, typer.Argument(help="the clinic_id")],
-    date: Annotated[str, typer.Argument(help="the day, as in 2026-11-23")],
+    clinic: Clinic,
+    date: Day,
     form: Annotated[RouteFormat, typer.Option("--format", help="as what")] = "pdf",
-    language: Annotated[PageLanguage, typer.Option(help="in which language")] = "kk",
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="the file, if not standard output")] = None,
+    language: Language = "kk",
+    output: Output = None,
 ) -> None:
     """Write each doctor's visits of a day in their order, with where, when and why, and a plan of the route.
 
@@ -48,7 +52,7 @@ def routes(
 
 
 def complaints(
-    clinic: Annotated[str, typer.Argument(help="the clinic_id")],
+    clinic: Clinic,
     only_open: Annotated[bool, typer.Option("--open", help="only those that wait for something")] = False,
     form: Annotated[ListFormat, typer.Option("--format", help="as what")] = "table",
 ) -> None:
@@ -68,7 +72,7 @@ def complaint(
     language: Annotated[PageLanguage | None, typer.Option(help="of the document, if not the complainant's")] = None,
     form: Annotated[DocumentFormat, typer.Option("--format", help="of the document")] = "pdf",
     stage: Annotated[int | None, typer.Option(min=1, help="of which stage, if not the newest that has it")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="the file, if not standard output")] = None,
+    output: Output = None,
     as_json: Annotated[bool, typer.Option("--json", help="the file as a line of JSON")] = False,
 ) -> None:
     """Show a complaint's file: stages, executors, statuses, and its call as it was known that day.
@@ -81,11 +85,4 @@ def complaint(
     if kind is None:
         show(complaint_id, as_json=as_json)
         return
-    document(
-        complaint_id,
-        kind,
-        form=form,
-        language=language,
-        stage=stage,
-        output=output,
-    )
+    document(complaint_id, kind, form=form, language=language, stage=stage, output=output)

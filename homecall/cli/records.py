@@ -14,6 +14,9 @@ Lines = Annotated[str, typer.Argument(help="a file of JSON lines, or - for stand
 Reason = Annotated[str | None, typer.Option(help="only those that died of this, as in schema")]
 FromTopic = Annotated[str | None, typer.Option("--topic", help="only those that came from this topic")]
 
+Sender = Annotated[str | None, typer.Option(help="who sends, where the operator asks: with --key")]
+KeyFile = Annotated[Path | None, typer.Option("--key", help="the sender's private key")]
+
 
 def publish(
     topic: TopicName,
@@ -21,8 +24,8 @@ def publish(
     source: Annotated[str, typer.Option(help="the ce_source of events that name none")] = "/homecall/publish",
     as_is: Annotated[bool, typer.Option("--as-is", help="check nothing; what is no event goes out as it is")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no line for each event that was sent")] = False,
-    sender: Annotated[str | None, typer.Option(help="who sends, where the operator asks: with --key")] = None,
-    key_file: Annotated[Path | None, typer.Option("--key", help="the sender's private key")] = None,
+    sender: Sender = None,
+    key_file: KeyFile = None,
 ) -> None:
     """Check each line of a file against the contract and send it; exit 1 if any was not sent.
 
@@ -39,8 +42,8 @@ def publish(
 def retire(
     clinic: Annotated[str, typer.Argument(help="the clinic's id")],
     source: Annotated[str, typer.Option(help="the ce_source of the record")] = "/homecall/publish",
-    sender: Annotated[str | None, typer.Option(help="who sends, where the operator asks: with --key")] = None,
-    key_file: Annotated[Path | None, typer.Option("--key", help="the sender's private key")] = None,
+    sender: Sender = None,
+    key_file: KeyFile = None,
 ) -> None:
     """Take a clinic out of the list: it gets no further calls, and those that are open come to their end."""
     from homecall.operations.retire import retire as run

@@ -9,6 +9,9 @@ import typer
 
 from homecall.cli.serving import ServiceName
 
+AsJson = Annotated[bool, typer.Option("--json", help="one object")]
+Only = Annotated[ServiceName, typer.Option(help="only this service's database")]
+
 
 def reconcile(
     clinic: Annotated[str | None, typer.Argument(help="the clinic_id, or a day of every clinic")] = None,
@@ -16,7 +19,7 @@ def reconcile(
     first: Annotated[str | None, typer.Option("--from", help="the first day; a week ago if none is named")] = None,
     last: Annotated[str | None, typer.Option("--to", help="the last day; without one, all days to come")] = None,
     settle: Annotated[float, typer.Option(min=0, help="seconds: what changed since is on its way")] = 300,
-    as_json: Annotated[bool, typer.Option("--json", help="one object")] = False,
+    as_json: AsJson = False,
     every: Annotated[
         float | None, typer.Option(min=1, help="go on, and compare every so many seconds: for Prometheus")
     ] = None,
@@ -36,7 +39,7 @@ def reconcile(
 
 def erase(
     older_than: Annotated[int, typer.Option(help="days since a request or complaint was over; more than topics keep")],
-    service: Annotated[ServiceName, typer.Option(help="only this service's database")] = "all",
+    service: Only = "all",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only say how many there are")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="do not ask first")] = False,
 ) -> None:
@@ -50,13 +53,13 @@ def erase(
 
 
 def migrate(
-    service: Annotated[ServiceName, typer.Option(help="only this service's database")] = "all",
+    service: Only = "all",
     check: Annotated[bool, typer.Option("--check", help="only say what is missing; exit 1 if anything is")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only count the documents that would change")] = False,
     again: Annotated[
         bool, typer.Option("--again", help="what is finished too: once the last replica of the old release is gone")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="one object")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make the indexes that are missing, and bring older documents up to date. Beside running services.
 
@@ -78,7 +81,7 @@ def backup(
     no_offsets: Annotated[
         bool, typer.Option("--no-offsets", help="without where the groups stand: where there is no broker to ask")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="one object")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Copy the four databases into one sealed file, beside running services, with where their groups stand."""
     from homecall.operations.backup import backup as run
@@ -92,7 +95,7 @@ def restore(
         bool, typer.Option("--check", help="only read it to its end: is it whole, do the keys fit")
     ] = False,
     replace: Annotated[bool, typer.Option("--replace", help="remove what the databases hold first")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="one object")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Put a backup into empty databases, with the services stopped; then run homecall migrate."""
     from homecall.operations.backup import restore as run
@@ -108,7 +111,7 @@ def recover(
         ),
     ] = None,
     service: Annotated[ServiceName, typer.Option(help="only this service")] = "all",
-    as_json: Annotated[bool, typer.Option("--json", help="one object")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """After a restore: handle again what came since the backup, as it was told then; with the services stopped.
 

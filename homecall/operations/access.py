@@ -30,22 +30,23 @@ def as_commands(found: Sequence[User], _cluster: str) -> str:
 
     BOOTSTRAP and ADMIN (a properties file) come from the environment.
     """
-    lines = [
-        "#!/bin/sh",
-        "set -eu",
-        ': "${BOOTSTRAP:?host:port of the brokers}" "${ADMIN:?properties of an admin}"',
-        "",
-    ]
-    lines.append(
-        'acl() { kafka-acls.sh --bootstrap-server "$BOOTSTRAP" --command-config "$ADMIN" --add --force "$@"; }'
-    )
-    lines.append('quota() { kafka-configs.sh --bootstrap-server "$BOOTSTRAP" --command-config "$ADMIN" --alter "$@"; }')
+    script = _COMMANDS
     for user in found:
-        lines.append("")
-        lines += [f"acl {' '.join(arguments)}" for arguments in acl_arguments(user)]
+        lines = [f"acl {' '.join(arguments)}" for arguments in acl_arguments(user)]
         if user.quota is not None:
             lines.append(f"quota {' '.join(quota_arguments(user.name, user.quota))}")
-    return "\n".join(lines) + "\n"
+        script += "\n" + "".join(f"{line}\n" for line in lines)
+    return script
+
+
+_COMMANDS = """\
+#!/bin/sh
+set -eu
+: "${BOOTSTRAP:?host:port of the brokers}" "${ADMIN:?properties of an admin}"
+
+acl() { kafka-acls.sh --bootstrap-server "$BOOTSTRAP" --command-config "$ADMIN" --add --force "$@"; }
+quota() { kafka-configs.sh --bootstrap-server "$BOOTSTRAP" --command-config "$ADMIN" --alter "$@"; }
+"""
 
 
 def acl_arguments(user: User) -> Iterator[list[str]]:
@@ -132,30 +133,29 @@ def _plain(grant: Grant) -> dict[str, Any]:
 
 def as_mongosh(found: Sequence[DatabaseUser]) -> str:
     """A script of ``mongosh``, safe to run again; each password comes from the environment."""
-    lines = [
-        '// mongosh "$ADMIN_URL" users.js; the password of user x is in PASSWORD_X',
-        'const admin = db.getSiblingDB("admin");',
-        "function user(name, roles) {",
-        '  const pwd = process.env["PASSWORD_" + name.toUpperCase()];',
-        "  if (!pwd) throw new Error(`PASSWORD_${name.toUpperCase()} is not set`);",
-        '  const all = {pwd, roles, mechanisms: ["SCRAM-SHA-256"]};',
-        "  if (admin.getUser(name)) admin.updateUser(name, all);",
-        "  else admin.createUser({user: name, ...all});",
-        "}",
-    ]
-    for user in found:
-        roles = [{"role": role, "db": database} for role, database in user.roles]
-        lines.append(f"user({json.dumps(user.name)}, {json.dumps(roles)});")
-    return "\n".join(lines) + "\n"
+    return _MONGOSH + "".join(f"user({json.dumps(user.name)}, {json.dumps(_roles(user))});\n" for user in found)
+
+
+_MONGOSH = """\
+// mongosh "$ADMIN_URL" users.js; the password of user x is in PASSWORD_X
+const admin = db.getSiblingDB("admin");
+function user(name, roles) {
+  const pwd = process.env["PASSWORD_" + name.toUpperCase()];
+  if (!pwd) throw new Error(`PASSWORD_${name.toUpperCase()} is not set`);
+  const all = {pwd, roles, mechanisms: ["SCRAM-SHA-256"]};
+  if (admin.getUser(name)) admin.updateUser(name, all);
+  else admin.createUser({user: name, ...all});
+}
+"""
+
+
+def _roles(user: DatabaseUser) -> list[dict[str, str]]:
+    return [{"role": role, "db": database} for role, database in user.roles]
 
 
 def as_mongodb_json(found: Sequence[DatabaseUser]) -> str:
     """A list of users with their roles, as ``createUser`` takes them."""
-    listed = [
-        {"user": user.name, "roles": [{"role": role, "db": database} for role, database in user.roles]}
-        for user in found
-    ]
-    return json.dumps(listed) + "\n"
+    return json.dumps([{"user": user.name, "roles": _roles(user)} for user in found]) + "\n"
 
 
 def as_operator(found: Sequence[DatabaseUser]) -> str:

@@ -65,16 +65,9 @@ class Contents:
     bytes: int = 0
 
     def as_dict(self) -> dict[str, Any]:
-        return {
-            "id": self.id,
-            "at": self.at,
-            "release": self.release,
-            "bytes": self.bytes,
-            "sha256": self.sha256,
-            "documents": sum(self.counts.values()),
-            "collections": dict(sorted(self.counts.items())),
-            "offsets": self.offsets,
-        }
+        told = {name: getattr(self, name) for name in ("id", "at", "release", "bytes", "sha256")}
+        collections = dict(sorted(self.counts.items()))
+        return told | {"documents": self.counts.total(), "collections": collections, "offsets": self.offsets}
 
 
 # ---------------------------------------------------------------- the file
@@ -97,7 +90,9 @@ class _Writer:
         self._contents.counts[f"{service}.{collection}"] += len(docs)
 
     def end(self) -> None:
-        self._seal({"end": True, "counts": dict(self._contents.counts), "offsets": bson.encode(_flat(self._contents))})
+        # Names of topics have dots in them: as text they are nobody's path.
+        flat = {service: list(map(list, places.items())) for service, places in self._contents.offsets.items()}
+        self._seal({"end": True, "counts": dict(self._contents.counts), "offsets": bson.encode(flat)})
         self._contents.sha256 = self._hash.hexdigest()
 
     def _seal(self, portion: Mapping[str, Any]) -> None:
@@ -113,11 +108,6 @@ class _Writer:
 
 def _place(backup_id: str, number: int) -> str:
     return f"backup/{backup_id}/{number}"
-
-
-def _flat(contents: Contents) -> dict[str, Any]:
-    # Names of topics have dots in them: as text they are nobody's path.
-    return {service: list(map(list, places.items())) for service, places in contents.offsets.items()}
 
 
 class Reader:
@@ -309,11 +299,10 @@ async def _restored(asked: Settings, reader: Reader, *, replace: bool) -> None:
 
 
 def _tell(file: Path, contents: Contents, *, as_json: bool) -> None:
-    told = contents.as_dict()
     if as_json:
-        print_bytes(json_line({"file": str(file)} | told))
+        print_bytes(json_line({"file": str(file)} | contents.as_dict()))
         return
-    for name, count in told["collections"].items():
+    for name, count in sorted(contents.counts.items()):
         print(f"{name}: {count}")
-    documents = counted(told["documents"], "document")
+    documents = counted(contents.counts.total(), "document")
     print(f"{file}: {documents} of {contents.at}, {contents.bytes} bytes, SHA-256 {contents.sha256}")

@@ -42,6 +42,8 @@ _PEOPLE: Final = (
 )
 """Names with the IIN's seventh digit: 1 and 2 are men and women born in the 1800s."""
 _REASONS: Final = ("fever_above_38", "dizziness_nausea_vomiting", "acute_back_or_joint_pain")
+_UNSIGNED: Final = {"format": "cms", "value": "AAAA"}
+"""``homecall dev-sign`` puts a signature in its place."""
 _HEAD: Final = {"full_name": "Жұмаділова Гүлнәр Бекқызы", "position": "Бас дәрігер"}
 _EXECUTOR: Final = {"full_name": "Нұрпейіс Ержан Талғатұлы", "position": "Бас дәрігердің орынбасары"}
 _REGISTRAR: Final = {"id": "reg-3", "full_name": "Тұрсынова Әсел Маратқызы"}
@@ -79,16 +81,6 @@ class Wanted:
     def at(self) -> str:
         return self.local.isoformat()
 
-    @property
-    def about(self) -> dict[str, str]:
-        """What each event about a request begins with."""
-        return {"request_id": self.request or self.own, "clinic_id": self.clinic_id}
-
-    @property
-    def about_complaint(self) -> dict[str, str]:
-        """What each event of a complaint's life begins with."""
-        return {"complaint_id": self.own, "clinic_id": self.clinic_id, "at": self.at}
-
 
 def example(
     kind: str, *, own: str | None, request: str | None, clinic_id: str = CLINIC, channel: Channel = "phone"
@@ -118,7 +110,7 @@ def example(
 
 
 def _kind(name: str) -> Kind:
-    found = KINDS.get(name) or next((each for each in KINDS.values() if each.type == name), None)
+    found = KINDS.get(name) or {each.type: each for each in KINDS.values()}.get(name)
     if found is None:
         raise Failure(f"{name} is no example{did_you_mean(name, [*KINDS, NEW_ID])}: they are {', '.join(KINDS)}")
     return found
@@ -198,12 +190,11 @@ def _person(request_id: str) -> dict[str, Any]:
     # Not for secrets: what must come out is the same person again.
     chosen = random.Random(request_id)
     name, century, language = chosen.choice(_PEOPLE)
-    while True:
+    check = None
+    while check is None:
         digits = f"{chosen.randint(50, 99)}{chosen.randint(1, 12):02}{chosen.randint(1, 28):02}{century}"
         digits += f"{chosen.randint(0, 9999):04}"
         check = iin_check_digit(digits)
-        if check is not None:
-            break
     return {
         "iin": f"{digits}{check}",
         "full_name": name,
@@ -224,8 +215,7 @@ def _request(wanted: Wanted) -> dict[str, Any]:
         **({"identity_document": {"kind": "id_card", "number": "000000001"}} if wanted.channel == "desk" else {}),
         "address": {"text": f"Алматы, Тал көшесі, {chosen.randint(1, 60)}, {chosen.randint(1, 90)}-пәтер"},
         "reasons": [chosen.choice(_REASONS)],
-        # homecall dev-sign puts a signature in its place.
-        **({"signature": {"format": "cms", "value": "AAAA"}} if wanted.channel == "portal" else {}),
+        **({"signature": _UNSIGNED} if wanted.channel == "portal" else {}),
     }
 
 
@@ -233,24 +223,20 @@ def _request(wanted: Wanted) -> dict[str, Any]:
 
 
 def _complaint(wanted: Wanted) -> dict[str, Any]:
+    person, by_portal = _person(wanted.request or wanted.own), wanted.channel == "portal"
     return {
         "complaint_id": wanted.own,
         "addressed_to": "clinic",
         "clinic_id": wanted.clinic_id,
         **({"request_id": wanted.request} if wanted.request else {}),
-        "channel": "portal" if wanted.channel == "portal" else "in_person",
+        "channel": "portal" if by_portal else "in_person",
         "submitted_at": wanted.at,
-        "complainant": _complainant(wanted),
+        "complainant": {name: person[name] for name in ("full_name", "iin", "language")},
         "text": "До регистратуры было не дозвониться.",
-        **({} if wanted.channel == "portal" else {"received_by": _CLERK}),
-        "answer_by": "portal" if wanted.channel == "portal" else "by_hand",
-        **({"signature": {"format": "cms", "value": "AAAA"}} if wanted.channel == "portal" else {}),
+        **({} if by_portal else {"received_by": _CLERK}),
+        "answer_by": "portal" if by_portal else "by_hand",
+        **({"signature": _UNSIGNED} if by_portal else {}),
     }
-
-
-def _complainant(wanted: Wanted) -> dict[str, Any]:
-    person = _person(wanted.request or wanted.own)
-    return {name: person[name] for name in ("full_name", "iin", "language")}
 
 
 @dataclass(frozen=True)
@@ -263,11 +249,17 @@ class Kind:
 
 
 def _to_call(event_type: str, **fields: Any) -> Kind:
-    return Kind(event_type, lambda wanted: wanted.about | {"at": wanted.at} | fields, "request")
+    return Kind(
+        event_type,
+        lambda to: {"request_id": to.request or to.own, "clinic_id": to.clinic_id, "at": to.at} | fields,
+        "request",
+    )
 
 
 def _to_complaint(event_type: str, **fields: Any) -> Kind:
-    return Kind(event_type, lambda wanted: wanted.about_complaint | fields, "complaint")
+    return Kind(
+        event_type, lambda to: {"complaint_id": to.own, "clinic_id": to.clinic_id, "at": to.at} | fields, "complaint"
+    )
 
 
 KINDS: Final[dict[str, Kind]] = {

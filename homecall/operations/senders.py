@@ -23,12 +23,7 @@ _COLUMNS = (Column("sender"), Column("clinics", folds=1), Column("types", folds=
 
 
 def new(
-    name: str,
-    file: Path,
-    private: Path,
-    clinics: Sequence[str],
-    types: Sequence[str],
-    stages: Sequence[str] = (),
+    name: str, file: Path, private: Path, clinics: Sequence[str], types: Sequence[str], stages: Sequence[str] = ()
 ) -> None:
     """Make a key for a sender: its private half into a file of its own, its public half into the list.
 
@@ -44,10 +39,9 @@ def new(
     public = base64.b64encode(key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)).decode()
     entry["keys"] = [*entry["keys"], public]
     entry["clinics"] = sorted({*entry["clinics"], *(clinics or ([] if entry["clinics"] else [name]))})
-    if types:
-        entry["types"] = sorted({*entry.get("types", []), *types})
-    if stages:
-        entry["stages"] = sorted({*entry.get("stages", []), *stages})
+    for name_of, more in (("types", types), ("stages", stages)):
+        if more:
+            entry[name_of] = sorted({*entry.get(name_of, []), *more})
     text = json.dumps(listed, ensure_ascii=False, indent=2) + "\n"
     try:
         read_senders(text)
