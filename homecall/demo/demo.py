@@ -257,7 +257,8 @@ class _Day:
         try:
             for act in self.plan.acts:
                 await self._reach(act.at)
-                await self._room()
+                while self.ledger.underway(self.clock.now()) > _LEAD:
+                    await self._pause()
                 await self._send(act)
             await self._reach(ENDS_AT)
             while not self.ledger.complete(self.clock.now()):
@@ -280,10 +281,6 @@ class _Day:
             if self.visits:
                 stops.append(self.visits[0][0] + _REPORT_WITHIN)
             self.clock.step_to(min(stop for stop in stops if stop is not None and stop > now))
-            await self._pause()
-
-    async def _room(self) -> None:
-        while self.ledger.underway(self.clock.now()) > _LEAD:
             await self._pause()
 
     async def _pause(self) -> None:

@@ -127,7 +127,9 @@ def _about(spec: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
     own = {**{key: listed[key] for key in ("enum", "const") if key in listed}, **only, **schema}
     values = [own["const"]] if "const" in own else own.get("enum", ())
     rules = ["one of " * (len(values) > 1) + ", ".join(map(_value, values))] if values else []
-    rules += ["not empty" if own[name] == 1 and name in _EMPTY else _bound(name, own[name]) for name in _told(own)]
+    # Not the bound of a 64-bit integer: it is worth no word.
+    told = [(name, own[name]) for name in _BOUNDS if name in own and own[name] != GREATEST]
+    rules += ["not empty" if n == 1 and name in _EMPTY else _BOUNDS[name].format(_text(str(n))) for name, n in told]
     if own.get("default") is not None:
         rules.append(f"default {_value(own['default'])}")
     said = [_marked(own["description"])] if "description" in own else []
@@ -138,17 +140,8 @@ def _about(spec: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
     return " ".join(said)
 
 
-def _told(schema: Mapping[str, Any]) -> list[str]:
-    """The bounds worth a word: not that of a 64-bit integer."""
-    return [name for name in _BOUNDS if name in schema and schema[name] != GREATEST]
-
-
 def _value(value: Any) -> str:
     return f"<code>{_text(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))}</code>"
-
-
-def _bound(name: str, value: Any) -> str:
-    return _BOUNDS[name].format(_text(str(value)))
 
 
 def _shape(spec: Mapping[str, Any], name: str) -> Iterator[str]:

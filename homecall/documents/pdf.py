@@ -59,9 +59,6 @@ def width_of(text: str, font: str, size: float) -> float:
     return float(pdfmetrics.stringWidth(text, font, size))
 
 
-# ---------------------------------------------------------------- text and tables
-
-
 def paragraph(
     text: str | Sequence[str], style: ParagraphStyle, *, width: float | None = None, bullet: str | None = None
 ) -> Paragraph:
@@ -107,9 +104,6 @@ def to_sign(rows: Sequence[Sequence[Any]], widths: Sequence[float], lines: Itera
     ruled = [("LINEBELOW", (column, 0), (column, 0), 0.5, (0, 0, 0)) for column in lines]
     table.setStyle([("VALIGN", (0, 0), (-1, 0), "BOTTOM"), ("VALIGN", (0, 1), (-1, 1), "TOP"), *ruled, *padded(2, 0)])
     return table
-
-
-# ---------------------------------------------------------------- pages
 
 
 @dataclass(frozen=True)

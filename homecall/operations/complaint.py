@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from homecall.contract.topics import CLINICS, COMPLAINTS
 from homecall.operations.clinics import clinic_among
@@ -21,31 +22,26 @@ from homecall.runtime.kafka.senders import Senders
 from homecall.runtime.mongo.aggregate import Aggregate
 from homecall.runtime.mongo.codec import Codec
 from homecall.runtime.settings import Settings
+from homecall.texts.documents import PageLanguage
 from services.complaints.domain.call_file import since
 from services.complaints.domain.call_timeline import CallTimeline
 from services.complaints.domain.state import ComplaintState, Note
 from services.complaints.store import ComplaintStore
 
-if TYPE_CHECKING:
-    from homecall.texts.documents import PageLanguage
-
 _CODEC = Codec(ComplaintState)
+_TIMES = ("came_at", "registers_at", "registered_at", "answer_due_on", "answer_due_at")
 
 DocumentKind = Literal["receipt", "reply"]
 DocumentFormat = Literal["pdf", "html"]
 
 
-class _Found:
+class _Found(NamedTuple):
     """A complaint, its call as it is known now, and the others of its matter."""
 
-    def __init__(
-        self, kept: Aggregate[ComplaintState], timeline: CallTimeline | None, others: list[ComplaintState]
-    ) -> None:
-        assert kept.state is not None
-        self.kept = kept
-        self.state: ComplaintState = kept.state
-        self.timeline = timeline
-        self.linked = others
+    kept: Aggregate[ComplaintState]
+    state: ComplaintState
+    timeline: CallTimeline | None
+    linked: list[ComplaintState]
 
 
 def complaint(complaint_id: str, *, as_json: bool) -> None:
@@ -89,18 +85,8 @@ def document(
     except NotThere as error:
         raise Failure(str(error), code=1) from None
     # What draws is imported where it is asked for.
-    if form == "html":
-        from homecall.documents.letters import as_html as letter_html
-
-        written = letter_html.write(letter)
-    else:
-        from homecall.documents.letters import as_pdf as letter_pdf
-
-        written = letter_pdf.write(letter)
-    write_out(written, output)
-
-
-# ---------------------------------------------------------------- the file
+    drawn: Any = import_module(f"homecall.documents.letters.as_{form}")
+    write_out(drawn.write(letter), output)
 
 
 def file_of(
@@ -117,11 +103,7 @@ def file_of(
         {
             "stage": stage["stage"],
             "incoming_number": stage["number"],
-            "came_at": stage["came_at"],
-            "registers_at": stage["registers_at"],
-            "registered_at": stage["registered_at"],
-            "answer_due_on": stage["answer_due_on"],
-            "answer_due_at": stage["answer_due_at"],
+            **{name: stage[name] for name in _TIMES},
             "overdue": stage["missed_said"],
             "executors": stage["executors"],
             "measures_at": [each["at"] for each in stage["measures"]],
@@ -217,9 +199,6 @@ def _call_line(line: dict[str, Any]) -> str:
     return f"  {line['time']}  {line['type']:<20}  {facts}"
 
 
-# ---------------------------------------------------------------- where it is found
-
-
 def _asked_for(asked: Settings, complaint_id: str) -> _Found:
     found = asyncio.run(_found(asked, complaint_id.strip().lower()))
     if found is None:
@@ -241,4 +220,4 @@ async def _found(asked: Settings, complaint_id: str) -> _Found | None:
         timelines = await store.timelines([state.request_id]) if state.request_id else {}
         about = await store.about(state.request_id) if state.request_id else []
         linked = [each for each in about if are_linked(state, each)]
-        return _Found(kept, timelines.get(state.request_id or ""), sorted(linked, key=name_of))
+        return _Found(kept, state, timelines.get(state.request_id or ""), sorted(linked, key=name_of))

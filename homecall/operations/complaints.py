@@ -6,6 +6,7 @@ It reads the complaints' database, and the clinic's days from Kafka. No complain
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -117,34 +118,32 @@ def listed(
     zone = ZoneInfo(clinic.zone)
     rows = []
     for each in states:
-        came_at = each.held.started_at if each.held else each.stages[-1].came_at if each.stages else None
-        if each.held is None and came_at is None:
+        if each.held is None and not each.stages:
             continue
+        came_at = each.held.started_at if each.held else each.stages[-1].came_at
         rules = rule_sets.on(local(came_at or now, zone).date())
         calendar = calendars.setdefault(rules.id, calendar_of(clinic, rules))
-        rows.append(
-            _held(each, each.held, now, calendar, rules)
-            if each.held
-            else _listed(each, now, calendar, rules, linked.get(each.complaint_id, ()))
-        )
+        if each.held:
+            rows.append(_held(each, each.held, now, calendar, rules))
+        else:
+            rows.append(_listed(each, now, calendar, rules, linked.get(each.complaint_id, ())))
     return sorted(rows, key=_urgency)
 
 
 def _links(states: Sequence[ComplaintState]) -> dict[str, tuple[str, ...]]:
     """By id, the names of those that each is linked with. Compared are those that share an index, or that one kept."""
     by_id = {each.complaint_id: each for each in states}
-    near: dict[str, set[str]] = {}
-    sharing: dict[tuple[str, str], list[str]] = {}
+    near: dict[str, set[str]] = defaultdict(set)
+    sharing: dict[tuple[str, str], set[str]] = defaultdict(set)
     for each in states:
         for key in each.matter.items():
-            sharing.setdefault(key, []).append(each.complaint_id)
-        for other in each.linked:
-            if other in by_id:
-                near.setdefault(each.complaint_id, set()).add(other)
-                near.setdefault(other, set()).add(each.complaint_id)
+            sharing[key].add(each.complaint_id)
+        for other in by_id.keys() & set(each.linked):
+            near[each.complaint_id].add(other)
+            near[other].add(each.complaint_id)
     for group in sharing.values():
         for one in group:
-            near.setdefault(one, set()).update(group)
+            near[one] |= group
     return {
         one: tuple(sorted(name_of(by_id[other]) for other in others if are_linked(by_id[one], by_id[other])))
         for one, others in near.items()
@@ -238,11 +237,7 @@ def summary(rows: Sequence[Listed]) -> str:
 
 def _matters(rows: Sequence[Listed]) -> int:
     """Linked complaints are one matter."""
-    names: dict[str, str] = {}
-    for row in rows:
-        for name in (row.number, row.complaint_id):
-            if name:
-                names[name] = row.complaint_id
+    names = {name: row.complaint_id for row in rows for name in (row.number, row.complaint_id) if name}
     parent = {row.complaint_id: row.complaint_id for row in rows}
 
     def root(one: str) -> str:
@@ -266,16 +261,14 @@ def missed_line(missed: dict[str, int]) -> str:
 # ---------------------------------------------------------------- how it is printed
 
 
-def status_of(row: Listed) -> str:
-    """The status in a word or two: that it is overdue, too."""
-    return f"{row.status}, overdue" if row.overdue else row.status
-
-
 _TABLE: Sequence[tuple[Column, Callable[[Listed], str]]] = (
     (Column("number"), lambda row: row.number),
     (Column("stage", folds=2), lambda row: row.stage),
-    (Column("status"), status_of),
-    (Column("registered", folds=4), lambda row: _text(row.registered_on) or _opening(row)),
+    (Column("status"), lambda row: f"{row.status}, overdue" if row.overdue else row.status),
+    (
+        Column("registered", folds=4),
+        lambda row: _text(row.registered_on) or (f"{row.registers_at:%d.%m %H:%M}" if row.registers_at else ""),
+    ),
     (Column("age", folds=3, right=True), lambda row: _text(row.age)),
     (Column("due", folds=1), lambda row: _text(row.due_on)),
     (Column("left", right=True), lambda row: _text(row.left)),
@@ -321,7 +314,3 @@ def as_csv(rows: Sequence[Listed]) -> bytes:
 
 def _text(value: date | int | None) -> str:
     return "" if value is None else str(value)
-
-
-def _opening(row: Listed) -> str:
-    return f"{row.registers_at:%d.%m %H:%M}" if row.registers_at else ""

@@ -46,13 +46,11 @@ class Erasure:
     """Erases what stands elsewhere in the service's database up to a day; how many documents."""
 
 
-async def _places(database: Database, last_day: date) -> int:
-    return await SchedulerStore(database).forget_places(last_day)
-
-
 ERASURES: Mapping[str, Erasure] = {
     INTAKE: Erasure("requests", intake.remains, intake.said),
-    SCHEDULER: Erasure("calls", scheduler.remains, scheduler.said, _places),
+    SCHEDULER: Erasure(
+        "calls", scheduler.remains, scheduler.said, lambda db, day: SchedulerStore(db).forget_places(day)
+    ),
     NOTIFIER: Erasure("calls", notifier.remains, notifier.said),
     COMPLAINTS: Erasure("complaints", complaints.remains, complaints.said),
 }
@@ -87,19 +85,14 @@ async def _all(asked: Settings, erasures: Mapping[str, Erasure], last_day: date,
         async with database_of(asked, service) as database:
             store = REPOSITORIES[service](database)
             if dry_run:
-                print(
-                    f"{service}: {_counted(await store.count_over(last_day), erasure)} over by {last_day} to be erased"
-                )
+                over = _counted(await store.count_over(last_day), erasure)
+                print(f"{service}: {over} over by {last_day} to be erased")
             else:
                 erased, left = await erase_from(store, erasure, last_day)
                 if erasure.also is not None:
                     await erasure.also(database, last_day)
-                later = (
-                    f"; {left} {'has' if left == 1 else 'have'} events still to be sent: run it again later"
-                    if left
-                    else ""
-                )
-                print(f"{service}: {_counted(erased, erasure)} over by {last_day} erased{later}")
+                waiting = f"; {left} {'has' if left == 1 else 'have'} events still to be sent: run it again later"
+                print(f"{service}: {_counted(erased, erasure)} over by {last_day} erased{waiting if left else ''}")
 
 
 async def erase_from(

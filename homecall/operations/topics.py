@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from aiokafka.admin import NewTopic
@@ -62,8 +63,13 @@ async def _create(asked: Settings, partitions: int | None, replication: int) -> 
                 code=1,
             )
         new = [
-            NewTopic(topic.name, _partitions(topic, partitions), replication, topic_configs=topic.config())
-            for topic in missing
+            NewTopic(
+                each.name,
+                partitions if partitions and each.partitions > 1 else each.partitions,
+                replication,
+                topic_configs=each.config(),
+            )
+            for each in missing
         ]
         answer = new and await admin.create_topics(new)
     refused: dict[str, list[str]] = {}
@@ -79,18 +85,19 @@ async def _create(asked: Settings, partitions: int | None, replication: int) -> 
         print(f"{'created' if topic in missing else 'exists '} {topic.name}")
 
 
-def _partitions(topic: Topic, asked: int | None) -> int:
-    return asked if asked is not None and topic.partitions > 1 else topic.partitions
-
-
 async def _check(asked: Settings) -> list[str]:
     async with admin_of(asked) as admin:
-        return await _differences(admin)
+        # Of all topics: a broker may make one that is asked for by its name.
+        there = {each["topic"]: each for each in await admin.describe_topics()}
+        findings, present = _compared(there)
+        if await is_embedded(admin):
+            print_error(f"{EMBEDDED} has no settings of topics: only names and partitions are compared")
+            return findings
+        return findings + await _check_configs(admin, present)
 
 
-async def _differences(admin: Any) -> list[str]:
-    # Of all topics: a broker may make one that is asked for by its name.
-    there = {each["topic"]: each for each in await admin.describe_topics()}
+def _compared(there: Mapping[str, Any]) -> tuple[list[str], list[Topic]]:
+    """What differs in names and partitions, and the topics that are there."""
     findings: list[str] = []
     counts: dict[str, int] = {}
     for topic in TOPICS:
@@ -107,10 +114,7 @@ async def _differences(admin: Any) -> list[str]:
     by_clinic = {counts[topic.name] for topic in TOPICS if topic.key == "clinic_id" and topic.name in counts}
     if len(by_clinic) > 1:
         findings.append("topics keyed by clinic_id differ in partitions: a clinic would be in several replicas' hands")
-    if await is_embedded(admin):
-        print_error(f"{EMBEDDED} has no settings of topics: only names and partitions are compared")
-        return findings
-    return findings + await _check_configs(admin, [topic for topic in TOPICS if topic.name in counts])
+    return findings, [topic for topic in TOPICS if topic.name in counts]
 
 
 async def _check_configs(admin: Any, topics: list[Topic]) -> list[str]:

@@ -163,11 +163,11 @@ def reply(state: ComplaintState, place: int, clinic: ClinicPublished, language: 
             f"the complaint has no answer at stage {stage.stage} yet: "
             f"it is due on {stage.answer_due_on}; homecall complaint shows where it stands"
         )
-    number, kind = str(stage.number), stage.stage
+    number, kind, person = str(stage.number), stage.stage, state.complainant
     at = _moment(outcome.at or stage.answer_due_at, zone)
     opening = words.CONSIDERED if answer else words.NOT_CONSIDERED
     first = (
-        said(words.DEAR.fill(name=clean(state.complainant.full_name)), language),
+        said(words.DEAR.fill(name=clean(person.full_name)), language),
         said(opening.fill(on=short_day(registered_at), number=number), language),
     )
     notes = []
@@ -182,7 +182,7 @@ def reply(state: ComplaintState, place: int, clinic: ClinicPublished, language: 
         contacts=_contacts(clinic) if kind == "clinic" else "",
         stamp=(),
         stamp_place=said(words.PLACE_OF_STAMP, language),
-        receiver=_receiver(state),
+        receiver=tuple(filter(None, (clean(person.full_name), clean(person.postal_address)))),
         references=(
             f"{said(words.OUTGOING, language)}  {short_day(at)}",
             said(words.IN_REPLY_TO.fill(number=number, on=short_day(registered_at)), language),
@@ -258,11 +258,6 @@ def _name(clinic: ClinicPublished, language: PageLanguage) -> str:
 
 def _contacts(clinic: ClinicPublished) -> str:
     return ", ".join(each for each in map(clean, (clinic.address, clinic.phone)) if each)
-
-
-def _receiver(state: ComplaintState) -> tuple[str, ...]:
-    person = state.complainant
-    return tuple(each for each in (clean(person.full_name), clean(person.postal_address)) if each)
 
 
 def _call(state: ComplaintState, language: PageLanguage) -> str:

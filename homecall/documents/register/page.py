@@ -124,7 +124,9 @@ def _accepted(register: Register, language: PageLanguage) -> Table:
     for call in register.accepted:
         gap = gaps.pop((call.entry.register_number or 0) - 1, None)
         if gap is not None:
-            rows.append(said(words.NO_ENTRY.fill(numbers=_run(*gap)), language))
+            first, last = gap
+            numbers = str(first) if first == last else f"{first}–{last}"
+            rows.append(said(words.NO_ENTRY.fill(numbers=numbers), language))
         rows.append(_accepted_row(call, register.date, language))
     if not rows:
         rows.append(said(words.NOTHING_ACCEPTED, language))
@@ -232,13 +234,6 @@ def _when(at: datetime, on: date) -> str:
     """The time, with its day where that is another than the page's."""
     time = spoken.clock(at)
     return time if spoken.local(at).date() == on else f"{short_day(at)} {time}"
-
-
-def _run(first: int, last: int) -> str:
-    return str(first) if first == last else f"{first}–{last}"
-
-
-# ---------------------------------------------------------------- its end
 
 
 def _totals(register: Register, language: PageLanguage) -> Table:

@@ -44,9 +44,6 @@ class Total:
         return sum(self.drift.values())
 
 
-# ---------------------------------------------------------------- the command
-
-
 @dataclass(frozen=True)
 class Days:
     """Which days to compare, as the options name them: one, or a stretch; of one clinic, or of all.
@@ -180,9 +177,6 @@ class _Json:
             "seconds": round(seconds, 3),
         }
         print_bytes(b"]," + json_line(tail).rstrip()[1:] + b"\n")
-
-
-# ---------------------------------------------------------------- again and again, for Prometheus
 
 
 def _go_on(found: Settings, days: Days, every: float, port: int, textfile: Path | None) -> None:

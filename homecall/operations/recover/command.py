@@ -33,8 +33,6 @@ from homecall.runtime.settings import Settings, SettingsError
 _EARLIER_MS: Final = 600_000
 """How much further back than the first record what was said is looked for."""
 
-# ---------------------------------------------------------------- the command
-
 
 def recover(backup: Path | None, service: str, *, as_json: bool) -> None:
     """Recover from where a backup was taken, or without one from the beginning of the topics.
@@ -94,9 +92,6 @@ async def _all(
 
 def _places(texts: Mapping[str, int]) -> dict[Place, int]:
     return {(name.rpartition("/")[0], int(name.rpartition("/")[2])): offset for name, offset in texts.items()}
-
-
-# ---------------------------------------------------------------- one service
 
 
 async def _recovered(
