@@ -223,13 +223,17 @@ def _metrics() -> Iterator[str]:
         "At `/metrics` of each service and of `homecall reconcile`. `…_total` is a counter, what has buckets "
         "a histogram, all else\na gauge. No label holds the id of a person or a request.\n"
     )
-    yield from _table(("metric", "what it is"), [(_code(_name(each)), _told(each)) for each in METRICS])
+    yield from _table(("metric", "what it is"), [(_code(_labelled(each)), _told(each)) for each in METRICS])
 
 
 def _name(metric: MetricWrapperBase) -> str:
     # There is no public way to ask a metric for its name, labels or buckets before it has a value.
-    labels = f"{{{','.join(metric._labelnames)}}}" if metric._labelnames else ""
-    return f"{metric._name}{'_total' if isinstance(metric, Counter) else ''}{labels}"
+    return f"{metric._name}_total" if isinstance(metric, Counter) else metric._name
+
+
+def _labelled(metric: MetricWrapperBase) -> str:
+    labels = ",".join(metric._labelnames)
+    return f"{_name(metric)}{{{labels}}}" if labels else _name(metric)
 
 
 def _told(metric: MetricWrapperBase) -> str:
