@@ -24,7 +24,7 @@ Index = tuple[str | Sequence[str], bool]
 """A field or several, and whether no two documents may have the same there."""
 
 CONCERNS: Final[Mapping[str, Any]] = {"w": "majority", "readConcernLevel": "majority", "readPreference": "primary"}
-"""What is written and what is read survives a step-down of the primary; these win over the URL. See decision 134.
+"""What is written and what is read survives a step-down of the primary; these win over the URL. See decision 2.
 
 Without a majority's read, the events of another replica's write could be published and the write then rolled back.
 """
