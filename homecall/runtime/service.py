@@ -10,6 +10,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from prometheus_client import Gauge
+
 from homecall.contract.envelope import Record
 from homecall.contract.topics import Topic, read_by, written_by
 from homecall.runtime import metrics
@@ -346,9 +348,20 @@ def refresh_open(
     deadline: str, rows: Sequence[tuple[str, int, int | None]], channels: Sequence[str], now: datetime
 ) -> None:
     """Set the open gauges of a deadline from what the store gave: (channel, number, earliest start as ``millis``)."""
+    refresh_waiting((metrics.OPEN, metrics.OLDEST_OPEN_SECONDS), rows, channels, now, deadline)
+
+
+def refresh_waiting(
+    gauges: tuple[Gauge, Gauge],
+    rows: Sequence[tuple[str, int, int | None]],
+    channels: Sequence[str],
+    now: datetime,
+    *labels: str,
+) -> None:
+    """The same for any two gauges: how many wait, and the age of the oldest. ``labels`` stand before the channel."""
     found = {channel: (count, oldest) for channel, count, oldest in rows}
     for channel in channels:
         count, oldest = found.get(channel, (0, None))
         age = max(0.0, (now - moment_of(oldest)).total_seconds()) if oldest is not None else 0.0
-        metrics.OPEN.labels(deadline, channel).set(count)
-        metrics.OLDEST_OPEN_SECONDS.labels(deadline, channel).set(age)
+        gauges[0].labels(*labels, channel).set(count)
+        gauges[1].labels(*labels, channel).set(age)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
+from homecall.contract.envelope import Incoming
 from homecall.contract.events import ClinicPublished
 from homecall.standard.calendar import ALMATY, ClinicCalendar
 from homecall.standard.rules import RuleSet
@@ -32,6 +33,11 @@ class Clinics:
         self._clinics[clinic.clinic_id] = clinic
         for key in [key for key in self._calendars if key[0] == clinic.clinic_id]:
             del self._calendars[key]
+
+    def hear(self, event: Incoming) -> None:
+        """Hold the clinic that an event publishes, if it is one that does."""
+        if isinstance(event.data, ClinicPublished):
+            self.take(event.data)
 
     def get(self, clinic_id: str) -> ClinicPublished | None:
         """The clinic of that id, if it is known."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import partial
 
 from homecall.contract import topics
-from homecall.contract.envelope import Incoming
-from homecall.contract.events import ClinicPublished
 from homecall.gateways.signatures.choice import verifier_from
 from homecall.runtime.clock import Clock, SystemClock
 from homecall.runtime.encryption import COMPLAINANT_BY_NAME, Vault
@@ -37,12 +35,8 @@ def build(settings: Settings, clock: Clock) -> Service:
     store = ComplaintStore(database)
     clinics = Clinics()
 
-    def take(event: Incoming) -> None:
-        if isinstance(event.data, ClinicPublished):
-            clinics.take(event.data)
-
     last_known_good = LastKnownGood(database.collection("clinics"))
-    table = GlobalTable(settings, topics.COMPLAINTS, topics.CLINICS, take, last_known_good)
+    table = GlobalTable(settings, topics.COMPLAINTS, topics.CLINICS, clinics.hear, last_known_good)
     # Under another clock than the world's, a record's time says nothing about the event's (R17).
     judge_record_time = isinstance(clock, SystemClock)
     rule_sets = load_rule_sets(settings.rules)

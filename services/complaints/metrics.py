@@ -10,8 +10,7 @@ from prometheus_client import Gauge
 from homecall.contract import topics
 from homecall.contract.events import Channel
 from homecall.runtime import metrics
-from homecall.runtime.mongo.moments import millis, moment_of
-from homecall.runtime.service import refresh_open
+from homecall.runtime.service import refresh_open, refresh_waiting
 from homecall.standard.calendar import local
 from homecall.standard.deadlines import counted_by
 from services.complaints.domain.state import CHANNELS
@@ -41,8 +40,4 @@ async def refresh(store: ComplaintStore, now: datetime) -> None:
     missed = await store.answers_missed_in(local(now).strftime("%Y-%m"))
     for channel in get_args(Channel):
         ANSWERS_MISSED.labels(channel).set(missed.get(channel, 0))
-    held = {channel: (number, since) for channel, number, since in await store.held()}
-    for channel in SIGNED:
-        number, since = held.get(channel, (0, millis(now)))
-        HELD_COMPLAINTS.labels(channel).set(number)
-        OLDEST_HELD_COMPLAINT_SECONDS.labels(channel).set(max(0.0, (now - moment_of(since)).total_seconds()))
+    refresh_waiting((HELD_COMPLAINTS, OLDEST_HELD_COMPLAINT_SECONDS), await store.held(), SIGNED, now)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from functools import partial
 
 from homecall.contract import topics
-from homecall.contract.envelope import Incoming
-from homecall.contract.events import ClinicPublished
 from homecall.gateways.identity.http import identity_from
 from homecall.gateways.signatures.choice import verifier_from
 from homecall.runtime.clock import Clock, SystemClock
@@ -46,18 +44,11 @@ def build(settings: Settings, clock: Clock) -> Service:
     store = IntakeStore(database)
     last_known_good = LastKnownGood(database.collection("clinics"))
 
-    def take(event: Incoming) -> None:
-        if isinstance(event.data, ClinicPublished):
-            known.take(event.data)
-
-    clinics = GlobalTable(settings, topics.INTAKE, topics.CLINICS, take, last_known_good, buries=True)
+    clinics = GlobalTable(settings, topics.INTAKE, topics.CLINICS, known.hear, last_known_good, buries=True)
     rule_sets = load_rule_sets(settings.rules)
     intake = Intake(rule_sets, known, vault, judge_record_time=judge_record_time)
     tolerance = tolerance_by(rule_sets) if judge_record_time else None
     engine = IntakeEngine(store, intake, external, clinics, clock, tolerance)
-
-    async def gauges(now: datetime) -> None:
-        metrics.show_held(await store.held(), now)
 
     metrics.expect_all()
     return Service(
@@ -75,5 +66,5 @@ def build(settings: Settings, clock: Clock) -> Service:
         prepare=[store.prepare, external.start],
         ticks=[DecreeWatch().look, UnreadableClinics(clinics, store, producer).bury, clinics.keep],
         close=[external.close],
-        gauges=gauges,
+        gauges=partial(metrics.refresh, store),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import get_args
 
@@ -11,7 +10,9 @@ from prometheus_client import Gauge
 from homecall.contract import topics
 from homecall.contract.events import RefusalCode
 from homecall.runtime import metrics
+from homecall.runtime.service import refresh_waiting
 from homecall.standard.deadlines import counted_by
+from services.intake.store import IntakeStore
 
 CHANNELS = ("desk", "phone", "portal")
 QUEUED = ("desk", "phone")
@@ -37,10 +38,6 @@ def expect_all() -> None:
     metrics.expect_decisions("request", CHANNELS, get_args(RefusalCode), taken=("accepted", "deferred"))
 
 
-def show_held(held: Iterable[tuple[str, int, datetime]], now: datetime) -> None:
-    """Held requests by channel: how many, and since when the oldest one's clock runs."""
-    found = {channel: (number, oldest) for channel, number, oldest in held}
-    for channel in SIGNED:
-        number, oldest = found.get(channel, (0, now))
-        HELD.labels(channel).set(number)
-        OLDEST_HELD_SECONDS.labels(channel).set(max(0.0, (now - oldest).total_seconds()))
+async def refresh(store: IntakeStore, now: datetime) -> None:
+    """Set the gauges of held requests to what the store has."""
+    refresh_waiting((HELD, OLDEST_HELD_SECONDS), await store.held(), SIGNED, now)

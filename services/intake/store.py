@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from pymongo import InsertOne
@@ -12,7 +12,7 @@ from pymongo import InsertOne
 from homecall.runtime.encryption import Vault
 from homecall.runtime.mongo.aggregate import Aggregate
 from homecall.runtime.mongo.client import Database
-from homecall.runtime.mongo.moments import millis, moment_of
+from homecall.runtime.mongo.moments import millis
 from homecall.runtime.mongo.repository import Repository
 from homecall.runtime.mongo.schema import Migration, Schema
 from homecall.runtime.mongo.sequence import Sequences
@@ -61,10 +61,9 @@ class IntakeStore:
         """The open requests that hold these claims, in one query."""
         return await self.requests.find({"claim": {"$in": list(claims)}}) if claims else []
 
-    async def held(self) -> list[tuple[str, int, datetime]]:
-        """Requests whose signature cannot be checked yet: (channel, number, start of the oldest's clock)."""
-        rows = await self.requests.group({"held": {"$exists": True}}, "held", "held_since")
-        return [(channel, number, moment_of(oldest)) for channel, number, oldest in rows]
+    async def held(self) -> list[tuple[str, int, int]]:
+        """Requests whose signature cannot be checked yet: (channel, number, start of the oldest clock, ``millis``)."""
+        return await self.requests.group({"held": {"$exists": True}}, "held", "held_since")
 
     async def not_buried(self, places: Collection[str]) -> set[str]:
         """Which of these unreadable clinic records have no dead letter yet."""

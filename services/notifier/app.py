@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 from homecall.contract import topics
-from homecall.contract.envelope import Incoming
-from homecall.contract.events import ClinicPublished, RequestStatus
+from homecall.contract.events import RequestStatus
 from homecall.gateways.sms.http import gateway_from
 from homecall.gateways.sms.profile import profile_from
 from homecall.runtime.clock import Clock, SystemClock
@@ -29,11 +28,6 @@ from services.notifier.reports import PATH, Reports
 from services.notifier.store import Calls, Mailings, OptOuts, Receipts, schema
 
 
-def _take(known: Clinics, event: Incoming) -> None:
-    if isinstance(event.data, ClinicPublished):
-        known.take(event.data)
-
-
 def build(settings: Settings, clock: Clock) -> Service:
     """Put the notifier together. Raises ``SettingsError`` or ``RuleSetError`` with one line where it cannot start."""
     vault = Vault.from_settings(settings)
@@ -41,7 +35,7 @@ def build(settings: Settings, clock: Clock) -> Service:
     calls = Calls(database)
     known = Clinics()
     last_known_good = LastKnownGood(database.collection("clinics"))
-    clinics = GlobalTable(settings, topics.NOTIFIER, topics.CLINICS, lambda event: _take(known, event), last_known_good)
+    clinics = GlobalTable(settings, topics.NOTIFIER, topics.CLINICS, known.hear, last_known_good)
     outbox = _outbox(settings, clock, database, calls, vault)
     rule_sets = load_rule_sets(settings.rules)
     facts = Facts(known, rule_sets, outbox.policy.statuses if outbox else ())

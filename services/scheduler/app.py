@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 
 from homecall.contract import topics
-from homecall.contract.envelope import Incoming
-from homecall.contract.events import ClinicPublished
 from homecall.gateways.osrm import osrm_from
 from homecall.runtime import metrics
 from homecall.runtime.clock import Clock, SystemClock
@@ -39,12 +37,8 @@ def build(settings: Settings, clock: Clock) -> Service:
     known = Clinics()
     store = SchedulerStore(database, lambda clinic_id: dispatch_of(known.get(clinic_id)), settings.bookings_held)
 
-    def take(event: Incoming) -> None:
-        if isinstance(event.data, ClinicPublished):
-            known.take(event.data)
-
     last_known_good = LastKnownGood(database.collection("clinics"))
-    clinics = GlobalTable(settings, topics.SCHEDULER, topics.CLINICS, take, last_known_good)
+    clinics = GlobalTable(settings, topics.SCHEDULER, topics.CLINICS, known.hear, last_known_good)
     router = osrm_from(settings)
     facts = Facts(known, load_rule_sets(settings.rules), packaged_waiting_order())
     # Under another clock than the world's, a record's time says nothing about the event's (R17).
