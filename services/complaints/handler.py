@@ -18,6 +18,7 @@ from homecall.runtime.engine.batch import BatchResult
 from homecall.runtime.engine.completion import Completion
 from homecall.runtime.engine.decision import Decision, replace
 from homecall.runtime.engine.engine import Engine
+from homecall.runtime.engine.protocols import Domain
 from homecall.runtime.kafka.global_table import GlobalTable
 from homecall.runtime.kafka.senders import Senders
 from homecall.runtime.logs import log
@@ -221,7 +222,7 @@ class ComplaintEngine(Engine[ComplaintState, Loaded]):
         }
 
 
-class Timelines:
+class Timelines(Domain[CallTimeline, None]):
     """Keeps the line of each event on a call, and who it is about; says nothing, and has no timer.
 
     ``index`` makes the keyed hash of a person by name; without it nobody is known by name.
@@ -235,16 +236,6 @@ class Timelines:
         if isinstance(event.data, DeadlineEvent) and event.data.subject_kind != "request":
             return None
         return event.subject
-
-    def takes_broken(self, _: Incoming) -> bool:
-        return False
-
-    def pending(self, _: CallTimeline) -> bool:
-        return False
-
-    def due(self, state: CallTimeline, facts: None, now: datetime) -> Decision[CallTimeline]:
-        del state, facts, now
-        return Decision()
 
     def decide(self, state: CallTimeline | None, event: Incoming, facts: None, now: datetime) -> Decision[CallTimeline]:
         del facts

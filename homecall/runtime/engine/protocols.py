@@ -39,6 +39,8 @@ class Domain(Protocol[S, F_contra]):
 
     def due(self, state: S, facts: F_contra, now: datetime) -> Decision[S]:
         """What the passing of a state's timer leads to."""
+        del state, facts, now
+        return Decision()
 
     def pending(self, state: S) -> bool:
         """Whether the state waits for its completion from another aggregate: a number, a place."""

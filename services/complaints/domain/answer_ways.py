@@ -10,10 +10,6 @@ from homecall.texts.addresses import directory_of, office_of
 from homecall.texts.language import Text
 from services.complaints.domain.state import Official
 
-_ADDRESS_SIGNS: Final = 4
-_LETTERS: Final = 5
-_DIFFERENT_LETTERS: Final = 3
-_LONGEST_WORD: Final = 3
 SYSTEM: Final = "Homecall"
 """Who accepted it where nobody is on duty."""
 _HEAD: Final = Text("Емхана басшысы", "Руководитель поликлиники", "Head of the clinic")
@@ -24,7 +20,7 @@ _AUTOMATIC: Final = Text(
 
 def is_address(text: str | None) -> bool:
     """Whether a letter could be sent there: four letters or digits at least."""
-    return text is not None and sum(sign.isalnum() for sign in text) >= _ADDRESS_SIGNS
+    return text is not None and sum(sign.isalnum() for sign in text) >= 4
 
 
 def in_words(text: str) -> bool:
@@ -35,7 +31,7 @@ def in_words(text: str) -> bool:
     letters = [sign for sign in text.casefold() if sign.isalpha()]
     words = "".join(sign if sign.isalpha() else " " for sign in text).split()
     longest = max(map(len, words), default=0)
-    return len(letters) >= _LETTERS and len(set(letters)) >= _DIFFERENT_LETTERS and longest >= _LONGEST_WORD
+    return len(letters) >= 5 and len(set(letters)) >= 3 and longest >= 3
 
 
 def ways(channel: str, *, by_post: bool) -> tuple[AnswerBy, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -23,7 +22,7 @@ _UNHEARD: Final = timedelta(hours=24)
 
 def opened(state: ComplaintState, timeline: CallTimeline | None, rule_sets: RuleSets, now: datetime) -> KeptCall:
     """The call as it is known now. One that nothing was heard of may follow: there is no order between topics."""
-    return _kept(state, _Known(timeline, timeline.lines if timeline else [], now), rule_sets, now)
+    return _kept(state, timeline, timeline.lines if timeline else [], now, rule_sets, now)
 
 
 def look_at(state: ComplaintState) -> datetime | None:
@@ -43,8 +42,7 @@ def looked_again(state: ComplaintState, facts: Facts, now: datetime) -> Decision
     by_then = [each for each in timeline.lines if time_of(each) <= before.as_of]
     # What was kept stays, whatever its time is.
     lines = sorted([*by_then, *(each for each in before.lines if each not in by_then)], key=time_of)
-    known = _Known(timeline, lines, before.as_of, complete=True)
-    return Decision(replace(state, call=_kept(state, known, facts.rule_sets, now)))
+    return Decision(replace(state, call=_kept(state, timeline, lines, before.as_of, facts.rule_sets, now)))
 
 
 def since(file: KeptCall, timeline: CallTimeline | None) -> list[dict[str, Any]]:
@@ -54,30 +52,28 @@ def since(file: KeptCall, timeline: CallTimeline | None) -> list[dict[str, Any]]
     return [each for each in timeline.lines if each not in file.lines]
 
 
-@dataclass(frozen=True)
-class _Known:
-    """What is known of a call: the lines of it that count at ``as_of``. ``complete``: none of them is under way."""
-
-    timeline: CallTimeline | None
-    lines: list[dict[str, Any]]
-    as_of: datetime
-    complete: bool = False
-
-
-def _kept(state: ComplaintState, known: _Known, rule_sets: RuleSets, now: datetime) -> KeptCall:
+def _kept(
+    state: ComplaintState,
+    timeline: CallTimeline | None,
+    lines: list[dict[str, Any]],
+    as_of: datetime,
+    rule_sets: RuleSets,
+    now: datetime,
+) -> KeptCall:
+    """The file with the lines that count at ``as_of``. Those of an earlier moment than ``now`` are all there."""
     assert state.request_id is not None
     registered_at = state.stages[0].registered_at
     assert registered_at is not None
-    note = _note_on(known.timeline, state.clinic_id, state.matter) if known.timeline else None
-    linked = known.timeline if note not in UNLINKED else None
-    lines = known.lines if linked is not None else []
-    closed = known.complete or note in UNLINKED or (not lines and now >= registered_at + _UNHEARD)
+    note = _note_on(timeline, state.clinic_id, state.matter) if timeline else None
+    linked = timeline if note not in UNLINKED else None
+    lines = lines if linked is not None else []
+    closed = as_of < now or note in UNLINKED or (not lines and now >= registered_at + _UNHEARD)
     return KeptCall(
         request_id=state.request_id,
         clinic_id=linked.clinic_id if linked else None,
-        as_of=kept(known.as_of),
+        as_of=kept(as_of),
         lines=lines,
-        deadlines=tuple(verdicts(lines, known.as_of, _rules_of(lines, rule_sets))),
+        deadlines=tuple(verdicts(lines, as_of, _rules_of(lines, rule_sets))),
         look_again_at=None if closed else kept(now + _LOOK_AGAIN),
         note=note,
     )

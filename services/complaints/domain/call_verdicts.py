@@ -7,19 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, get_args
 
-from homecall.contract.events import (
-    AnswerGiven,
-    Channel,
-    DeadlineApproaching,
-    DeadlineMissed,
-    DeadlineName,
-    RequestAccepted,
-    RequestCancelled,
-    RequestDeferred,
-    RequestRefused,
-    StatusChanged,
-    VisitClosed,
-)
+from homecall.contract import events
 from homecall.runtime.mongo.codec import Codec
 from homecall.standard.deadlines import Clock, answer_clock, clause_of, queue_clock, service_clock
 from homecall.standard.rules import RuleSet
@@ -31,7 +19,7 @@ from homecall.standard.stated_times import (
 )
 from services.complaints.domain.state import Judged, Verdict, kept
 
-_FIRST_DECISIONS: Final = (RequestAccepted.TYPE, RequestDeferred.TYPE, RequestRefused.TYPE)
+_FIRST_DECISIONS: Final = (events.RequestAccepted.TYPE, events.RequestDeferred.TYPE, events.RequestRefused.TYPE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +60,7 @@ def verdicts(lines: Sequence[Mapping[str, Any]], as_of: datetime, rules: RuleSet
     return [judged for judge in (_queue, _service, _answer, _visit) if (judged := judge(call)) is not None]
 
 
-def answer_too_early(lines: Sequence[Mapping[str, Any]], answer: AnswerGiven) -> str | None:
+def answer_too_early(lines: Sequence[Mapping[str, Any]], answer: events.AnswerGiven) -> str | None:
     """What is wrong with an answer that states a time before its request (R21); None where it is in order."""
     asked_at = _asked_at([_LINE.decode(each) for each in lines])
     return before_request(answer.TYPE, asked_at) if asked_at is not None and answer.at < asked_at else None
@@ -97,7 +85,7 @@ class _Call:
         return (each for each in self.lines if each.type == event_type)
 
     def missed(self, deadline: str) -> _Line | None:
-        return next((each for each in self.of(DeadlineMissed.TYPE) if each.deadline == deadline), None)
+        return next((each for each in self.of(events.DeadlineMissed.TYPE) if each.deadline == deadline), None)
 
     def times_of(self, event_type: str) -> Iterator[datetime]:
         """The times that events of this type state. One before its request counts for nothing (R21)."""
@@ -111,10 +99,10 @@ class _Call:
         A status that carries no ``on_time`` did not end the clock: the oral answer is to follow. Who was visited has
         been answered, at the latest by the visit.
         """
-        for each in self.of(StatusChanged.TYPE):
+        for each in self.of(events.StatusChanged.TYPE):
             if each.on_time is not None:
                 return each.occurred_at or each.time
-        types = () if self.request.channel == "portal" else (AnswerGiven.TYPE, VisitClosed.TYPE)
+        types = () if self.request.channel == "portal" else (events.AnswerGiven.TYPE, events.VisitClosed.TYPE)
         return next((at for each in types for at in self.times_of(each)), None)
 
     def verdict(self, missed: _Line | None, ended_at: datetime | None, due_at: datetime | None) -> Verdict:
@@ -122,7 +110,7 @@ class _Call:
             return "missed"
         if ended_at is not None:
             return "met" if due_at is None or ended_at <= due_at else "missed"
-        if any(self.of(RequestCancelled.TYPE)):
+        if any(self.of(events.RequestCancelled.TYPE)):
             return "withdrawn"
         return "unknown" if due_at is not None and self.as_of > due_at else "open"
 
@@ -143,7 +131,7 @@ class _Call:
 
     def judged(
         self,
-        deadline: DeadlineName,
+        deadline: events.DeadlineName,
         verdict: Verdict,
         started_at: datetime | None,
         due_at: datetime | None,
@@ -182,7 +170,7 @@ def _answer(call: _Call) -> Judged:
     request, missed, ended_at = call.request, call.missed("answer"), call.answered_at()
     started_at = request.clock_started_at or request.opens_at or request.submitted_at
     due_at = request.due_at
-    if due_at is None and call.rules and started_at and request.channel in get_args(Channel):
+    if due_at is None and call.rules and started_at and request.channel in get_args(events.Channel):
         assert request.channel is not None
         clock = answer_clock(channel=request.channel, clock_starts_at=started_at, rules=call.rules)
         due_at = kept(clock.due_at)
@@ -194,12 +182,12 @@ def _answer(call: _Call) -> Judged:
 
 
 def _visit(call: _Call) -> Judged | None:
-    if call.request.type != RequestAccepted.TYPE:
+    if call.request.type != events.RequestAccepted.TYPE:
         return None
     missed = call.missed("visit")
-    near = (each for each in call.of(DeadlineApproaching.TYPE) if each.deadline == "visit")
+    near = (each for each in call.of(events.DeadlineApproaching.TYPE) if each.deadline == "visit")
     due_at = _due_at(missed or next(near, None), None)
-    ended_at = next(call.times_of(VisitClosed.TYPE), None)
+    ended_at = next(call.times_of(events.VisitClosed.TYPE), None)
     verdict = call.verdict(missed, ended_at, due_at)
     return call.judged("visit", verdict, call.request.accepted_at, due_at, ended_at)
 

@@ -9,15 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from homecall.contract import events
 from homecall.contract.authority import Authority
-from homecall.contract.events import (
-    ComplaintAnswered,
-    ComplaintAssigned,
-    ComplaintCommand,
-    ComplaintEscalated,
-    ComplaintExecuted,
-    ComplaintRefused,
-)
+from homecall.contract.events import ComplaintCommand
 from homecall.contract.iins import without_iins
 from homecall.runtime.engine.decision import Dead
 from homecall.standard.calendar import local
@@ -33,7 +27,7 @@ from services.complaints.domain.state import OPEN, Answer, ComplaintState, Execu
 def may_not_act(state: ComplaintState, command: ComplaintCommand, authority: Authority) -> Dead | None:
     """Why the sender may not give this command at the stage where the complaint stands; None where it may (R22)."""
     stage = state.stages[-1].stage
-    if isinstance(command, ComplaintEscalated):
+    if isinstance(command, events.ComplaintEscalated):
         allowed = authority.escalates_from(stage)
         who = "the portal, the stage's addressee or the quality authority sends it"
     else:
@@ -53,23 +47,23 @@ def obey(course: Course, command: ComplaintCommand, moment: datetime, facts: Fac
             return Dead("invalid_transition", wrong)
     at = kept(moment)
     match command:
-        case ComplaintAssigned():
+        case events.ComplaintAssigned():
             return _assign(course, command, at)
-        case ComplaintExecuted():
+        case events.ComplaintExecuted():
             return _execute(course, without_iins(command.measures), at)
-        case ComplaintAnswered():
+        case events.ComplaintAnswered():
             text = without_iins(command.text)
             answer = Answer(text=text, decision=command.decision, sent_by=command.sent_by, at=at)
             return course.with_stage(answer=answer).close("answered").tell("answered", at, answer=answer)
-        case ComplaintRefused():
+        case events.ComplaintRefused():
             refusal = Grounds(grounds=without_iins(command.grounds), at=at)
             return course.with_stage(refusal=refusal).close("refused").tell("refused", at, refusal=refusal)
-        case ComplaintEscalated():
+        case events.ComplaintEscalated():
             return _escalate(course, command, moment, facts)
     raise AssertionError(f"no command of a complaint: {command.TYPE}")
 
 
-def _assign(course: Course, command: ComplaintAssigned, at: datetime) -> Course | None:
+def _assign(course: Course, command: events.ComplaintAssigned, at: datetime) -> Course | None:
     """Name the executor of the stage (C10.3)."""
     who, before = named(command.executor), course.stage.executors
     if before and (before[-1].full_name, before[-1].position) == (who.full_name, who.position):
@@ -87,7 +81,7 @@ def _execute(course: Course, measures: str, at: datetime) -> Course | None:
     return course.with_stage(measures=taken).with_state(status="executed").tell("executed", at)
 
 
-def _escalate(course: Course, command: ComplaintEscalated, moment: datetime, facts: Facts) -> Course | Dead:
+def _escalate(course: Course, command: events.ComplaintEscalated, moment: datetime, facts: Facts) -> Course | Dead:
     """Open the stage at the quality authority; no first answer is needed. A first stage that is still open ends."""
     state = course.state
     try:
@@ -128,13 +122,13 @@ def _closed(state: ComplaintState, _: ComplaintCommand, __: datetime) -> str | N
     return f"the complaint has been {word} at stage {stage}, which is final: {way_out}"
 
 
-def _with_the_authority(state: ComplaintState, _: ComplaintEscalated, __: datetime) -> str | None:
+def _with_the_authority(state: ComplaintState, _: events.ComplaintEscalated, __: datetime) -> str | None:
     if state.stages[-1].stage != "quality_authority":
         return None
     return "the complaint is with the quality authority already: the next step is the court (C11)"
 
 
-def _had_it_before(state: ComplaintState, command: ComplaintAssigned, _: datetime) -> str | None:
+def _had_it_before(state: ComplaintState, command: events.ComplaintAssigned, _: datetime) -> str | None:
     before = {same_name(each.full_name) for stage in state.stages[:-1] for each in stage.executors}
     if same_name(named(command.executor).full_name) not in before:
         return None
@@ -147,7 +141,7 @@ def _without_executor(state: ComplaintState, _: ComplaintCommand, __: datetime) 
     return "the complaint has no executor yet: send complaint.assigned first (C10.3)"
 
 
-def _out_of_reach(state: ComplaintState, command: ComplaintAnswered, _: datetime) -> str | None:
+def _out_of_reach(state: ComplaintState, command: events.ComplaintAnswered, _: datetime) -> str | None:
     """An answer goes a way that this complainant has, or that was promised (C10.5)."""
     by_post = state.answer_by == "post" or is_address(state.complainant.postal_address)
     possible = ways(state.channel, by_post=by_post)
@@ -182,14 +176,14 @@ def _not_after(before: Iterable[datetime], command: ComplaintCommand, moment: da
 
 def _without_reasons(_: ComplaintState, command: ComplaintCommand, __: datetime) -> str | None:
     """What is taken, answered or refused is told in words (C10.5)."""
-    path = {ComplaintExecuted.TYPE: "measures", ComplaintAnswered.TYPE: "text"}.get(command.TYPE, "grounds")
+    path = {"complaint.executed": "measures", "complaint.answered": "text"}.get(command.TYPE, "grounds")
     return None if in_words(without_iins(getattr(command, path))) else f"{path}: gives no reasons: state them in words"
 
 
 _CHECKS: Final[Mapping[type[ComplaintCommand], tuple[Callable[[ComplaintState, Any, datetime], str | None], ...]]] = {
-    ComplaintAssigned: (_not_registered, _closed, _had_it_before),
-    ComplaintExecuted: (_not_registered, _closed, _without_executor, _before_the_executor, _without_reasons),
-    ComplaintAnswered: (
+    events.ComplaintAssigned: (_not_registered, _closed, _had_it_before),
+    events.ComplaintExecuted: (_not_registered, _closed, _without_executor, _before_the_executor, _without_reasons),
+    events.ComplaintAnswered: (
         _not_registered,
         _closed,
         _without_executor,
@@ -197,6 +191,6 @@ _CHECKS: Final[Mapping[type[ComplaintCommand], tuple[Callable[[ComplaintState, A
         _before_what_led_to_it,
         _without_reasons,
     ),
-    ComplaintRefused: (_not_registered, _closed, _before_what_led_to_it, _without_reasons),
-    ComplaintEscalated: (_not_registered, _with_the_authority, _without_reasons),
+    events.ComplaintRefused: (_not_registered, _closed, _before_what_led_to_it, _without_reasons),
+    events.ComplaintEscalated: (_not_registered, _with_the_authority, _without_reasons),
 }

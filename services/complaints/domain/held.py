@@ -35,13 +35,11 @@ def hold(
     held = Held(
         kept=event,
         try_again_at=kept(now + _FIRST_TRY),
-        tries=0,
         stage=stage,
         started_at=kept(clock.started_at) if clock else None,
         approaching_at=kept(clock.approaching_at) if clock else None,
         due_at=due_at,
         limit_seconds=clock.limit_seconds if clock else 0,
-        said="",
         held_until=_held_until(due_at, rules, now),
     )
     ids = (state.complaint_id, state.clinic_id)

@@ -6,7 +6,6 @@ While a number is awaited nothing is said: the sequence of the statuses would be
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -28,8 +27,7 @@ class Wanted(NamedTuple):
     place: int
 
 
-@dataclass(frozen=True)
-class Opening:
+class Opening(NamedTuple):
     """What a complaint's file opens with: its call, and the other complaints of the same person about it."""
 
     call: KeptCall | None

@@ -132,13 +132,13 @@ class Held:
 
     kept: Sealed
     try_again_at: datetime
-    tries: int
+    tries: int = 0
     stage: ComplaintStage
-    started_at: datetime | None
-    approaching_at: datetime | None
-    due_at: datetime | None
-    limit_seconds: int
-    said: Notice | Literal[""]
+    started_at: datetime | None = None
+    approaching_at: datetime | None = None
+    due_at: datetime | None = None
+    limit_seconds: int = 0
+    said: Notice | Literal[""] = ""
     held_until: Annotated[datetime | None, _LEFT_OUT] = None
 
     def deadline(self, channel: str) -> Clock | None:
@@ -252,14 +252,13 @@ class KeptCall:
 class ComplaintState:
     """A complaint.
 
-    ``status`` is where the last stage stands: ``delivered`` or ``escalated`` until it is registered, then
-    ``registered``, ``assigned``, ``executed``, ``answered`` or ``refused``. ``invalid`` is a complaint that was refused
-    as ``invalid_complaint``: it has no stage, and nothing changes it. ``held`` is one whose signature cannot be checked
-    yet: it has no stage either, and its commands wait.
+    ``status`` is where the last stage stands: ``delivered`` or ``escalated`` until it is registered. One that was
+    refused as ``invalid_complaint`` is ``invalid`` for good; ``held`` is one whose signature cannot be checked yet, and
+    its commands wait. Neither has a stage.
 
     ``matter`` stands for the person and the call, as keyed indexes by ``iin`` and by ``name`` with phone: complaints
     that share one are about one matter. ``linked`` are those that were there when this one was registered. ``call`` is
-    the call that it names, as it was known that day. ``answer_asked`` is how the answer was asked for, where it cannot
+    the call that it names, as it was known that day. ``answer_asked``: how the answer was asked for, where it cannot
     go so.
     """
 
