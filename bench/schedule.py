@@ -39,20 +39,19 @@ def contest(seed: int, days: int, kind: Kind) -> dict[str, Result]:
 
 def table(kind: Kind, results: Mapping[str, Result]) -> str:
     """The columns, as Markdown."""
+    first = next(iter(results.values())).figures()
     lines = [
-        f"### {kind.replace('_', ' ').capitalize()} days",
+        f"### {kind.replace('_', ' ').capitalize()} days: {first['placed'] + first['unplaced']} calls",
         "",
-        "| plan | placed | unplaced | travel, min | mean wait, min | 95 % wait, min | promises kept | changed"
-        " | other doctor | ms a decision, p99 |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| plan | placed | travel | mean wait | 95 % wait | kept | other doctor | ms |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for name, result in results.items():
         f = result.figures()
         lines.append(
-            f"| {_TITLES[name]} | {f['placed']} | {f['unplaced']} | {f['travel_minutes']:.0f}"
-            f" | {f['wait_mean_minutes']:.0f}"
-            f" | {f['wait_p95_minutes']:.0f} | {f['promises_kept']} | {f['promises_changed']} | {result.other_doctor}"
-            f" | {f['decision_ms_p99']:.1f} |"
+            f"| {_TITLES[name]} | {f['placed']} | {f['travel_minutes']:.0f}"
+            f" | {f['wait_mean_minutes']:.0f} | {f['wait_p95_minutes']:.0f} | {f['promises_kept']}"
+            f" | {result.other_doctor} | {f['decision_ms_p99']:.1f} |"
         )
     return "\n".join([*lines, ""])
 
@@ -61,9 +60,9 @@ def ratios(results: Mapping[str, Result]) -> str:
     """What is asked of planning again, in one line."""
     again, first, bound = (results[name] for name in ("replanned", "first_free", "bound"))
     return (
-        f"Planned again: {again.placed / max(1, bound.placed):.1%} of what the bound places; travel"
-        f" {again.travel_seconds / max(1, first.travel_seconds):.2f} of first free slot's and"
-        f" {again.travel_seconds / max(1, bound.travel_seconds):.2f} times the bound's.\n"
+        f"Planned again places {again.placed / max(1, bound.placed):.1%} of the bound; travels"
+        f" {again.travel_seconds / max(1, first.travel_seconds):.2f} of first free slot,"
+        f" {again.travel_seconds / max(1, bound.travel_seconds):.2f} of the bound.\n"
     )
 
 
