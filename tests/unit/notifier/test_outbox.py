@@ -14,7 +14,7 @@ import pytest
 from homecall.contract.events import RequestStatus
 from homecall.gateways.sms.port import Refused, Report, Sms, Taken, Unknown, Untried, Verdict
 from homecall.gateways.sms.profile import Profile
-from homecall.operations.life import MESSAGES, life
+from homecall.operations.life import Known, life
 from homecall.runtime.encryption import KeyRing, Vault
 from homecall.runtime.failures import Transient
 from homecall.runtime.mongo.aggregate import Aggregate
@@ -445,7 +445,9 @@ async def test_who_may_report(office: Office, authorization: str | None, body: b
 
 async def test_explain_shows_what_became_of_the_messages(office: Office) -> None:
     await office.turn()
-    steps = life({MESSAGES: office.memory.collection("messages").docs[REQUEST]})
+    mailing = (await office.stores.mailings.load([REQUEST]))[REQUEST].state
+    assert mailing is not None
+    steps = life(Known(messages=mailing.messages))
     assert [(each["step"], each["status"], each.get("reason")) for each in steps] == [
         ("sms.created", "registered", None),
         ("sms.failed", "registered", "overtaken"),
