@@ -1,8 +1,7 @@
-"""The clock that everything above the standard is handed: the system's, an accelerated one, or one that is stepped."""
+"""The clocks of the services: the system's, an accelerated one, one that is stepped, one for replays."""
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
 from datetime import UTC, datetime, timedelta
@@ -10,16 +9,13 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Service time: what deadlines, openings and placements are held against."""
+    """Service time, by which deadlines, openings and placements are decided."""
 
     speed: float
     """Seconds of service time in a second of real time."""
 
     def now(self) -> datetime:
         """The present moment, in UTC."""
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait for so many seconds of real time."""
 
 
 class SystemClock:
@@ -29,9 +25,6 @@ class SystemClock:
 
     def now(self) -> datetime:
         return datetime.now(UTC)
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
 
 
 class AcceleratedClock:
@@ -55,9 +48,6 @@ class AcceleratedClock:
     def now(self) -> datetime:
         return self._start + timedelta(seconds=(time.monotonic() - self._zero) * self.speed)
 
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-
 
 class SteppedClock(AcceleratedClock):
     """An accelerated clock that may also step forward over hours in which nothing is due: the demo's."""
@@ -70,7 +60,7 @@ class SteppedClock(AcceleratedClock):
 
 
 class ReplayClock:
-    """Stands where it was set last: for records that are handled again, at the moment at which they came."""
+    """Shows the time it was set to last: for records that are handled again, at the time they came."""
 
     def __init__(self, of: Clock) -> None:
         self._of = of
@@ -87,9 +77,6 @@ class ReplayClock:
 
     def now(self) -> datetime:
         return self._now
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
 
 
 _FORM = re.compile(r"(?P<start>[^@]+)(@(?P<speed>\d+(\.\d+)?)(@(?P<anchor>[^@]+))?)?\Z")

@@ -1,7 +1,7 @@
-"""Places where a test ends or holds a process: one between each two steps that a crash could come between.
+"""Places where a test kills or stops a process: one between any two steps that a crash could separate.
 
-Off unless ``HOMECALL_FAILPOINT`` names one, which only development allows; off, a place costs one comparison, and it
-stands once in a batch or a tick, never in the work on a record.
+Off unless ``HOMECALL_FAILPOINT`` names one, in development only. A place that is off costs one comparison per batch or
+tick; none is in the work on a single record.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+from dataclasses import dataclass
 
 PLACES = (
     # A batch, in the order of the pipeline's steps.
@@ -53,33 +54,31 @@ _FORM = re.compile(r"(?P<place>[a-z.]+):(?P<what>kill|stop)(@(?P<at>[1-9]\d{0,5}
 _SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 
 
+@dataclass
 class _Armed:
-    def __init__(self, place: str, what: str, at: int) -> None:
-        self.place = place
-        self._signal = _SIGNALS[what]
-        self._left = at
-
-    def reached(self) -> None:
-        self._left -= 1
-        if self._left == 0:
-            os.kill(os.getpid(), self._signal)
+    place: str
+    signal: signal.Signals
+    left: int
 
 
 _armed: _Armed | None = None
 
 
 def arm(setting: str | None) -> None:
-    """Do as ``HOMECALL_FAILPOINT`` says: at a place, the n-th time it is reached, ``kill`` or ``stop`` this process.
+    """Set ``HOMECALL_FAILPOINT``: at a place, the n-th time it is reached, ``kill`` or ``stop`` this process.
 
     ``kill`` is SIGKILL; ``stop`` is SIGSTOP, once, until somebody sends SIGCONT. None arms nothing. Raises ValueError
     as ``check`` does.
     """
     global _armed
-    _armed = _Armed(*check(setting)) if setting else None
+    _armed = None
+    if setting:
+        place, what, at = check(setting)
+        _armed = _Armed(place, _SIGNALS[what], at)
 
 
 def check(setting: str) -> tuple[str, str, int]:
-    """Place, what to do there, and the how manieth time. Raises ValueError with one line on a wrong value."""
+    """The place, what to do there, and at which time it is reached. Raises ValueError in one line for a wrong value."""
     match = _FORM.match(setting)
     if match is None or match["place"] not in PLACES:
         raise ValueError(
@@ -92,4 +91,6 @@ def check(setting: str) -> tuple[str, str, int]:
 def failpoint(place: str) -> None:
     """This place has been reached."""
     if _armed is not None and _armed.place == place:
-        _armed.reached()
+        _armed.left -= 1
+        if _armed.left == 0:
+            os.kill(os.getpid(), _armed.signal)

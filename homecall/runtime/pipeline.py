@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 
@@ -62,7 +61,6 @@ class Pipeline:
     def __post_init__(self) -> None:
         self.retry = Retry(self.service)
         self.stopping = self.retry.stopping
-        self.last_progress = time.monotonic()
         self.passed: dict[tuple[str, int], int] = {}
         """By topic and partition, the offset after the last record whose events were acknowledged here."""
         self._handling = Handling(self.service, self.handler, self.clock, self.retry, self.works)
@@ -112,7 +110,6 @@ class Pipeline:
             traced.step("commit")
             traced.end(batch_id)
             self._counts.add(batch, handled)
-            self.last_progress = time.monotonic()
 
         # What follows the publication may change what the next batch is decided by.
         await self._overlap.start(subjects, publish, end, wait=bool(handled.after))

@@ -52,13 +52,9 @@ def after(moment: datetime, span: timedelta, zone: ZoneInfo | None = None) -> da
     return (moment.astimezone(UTC) + span).astimezone(zone or own)
 
 
-def calendar_version() -> str:
-    """What the calendar was made of, for rulings: the package's version and a digest of our table of decrees."""
-    return _version()
-
-
 @cache
-def _version() -> str:
+def calendar_version() -> str:
+    """The version of the calendar's sources, for rulings: the package's, and a digest of our table of decrees."""
     return f"holidays {metadata.version('holidays')}, decrees {packaged_decrees().digest}"
 
 
@@ -67,7 +63,7 @@ def decrees_missing(year: int) -> bool:
     return year not in packaged_decrees().years
 
 
-def _not_covered(day: date) -> NotCoveredError:
+def _not_covered(day: date | int) -> NotCoveredError:
     return NotCoveredError(f"{day} is outside the calendar, which has the years {FIRST_YEAR} to {LAST_YEAR}")
 
 
@@ -91,12 +87,11 @@ class StateDay:
 def state_days(year: int, week: Week) -> Mapping[date, StateDay]:
     """The public holidays and swapped days of a year. ``NotCoveredError`` outside 2015 to 2100."""
     if not FIRST_YEAR <= year <= LAST_YEAR:
-        raise NotCoveredError(f"{year} is outside the calendar, which has the years {FIRST_YEAR} to {LAST_YEAR}")
-    # Loaded here, on first use: the package is slow to import, and a service must start fast.
+        raise _not_covered(year)
+    # Imported on first use: the package loads slowly, and a service must start fast.
     from homecall.standard import public_holidays
 
-    of_week = public_holidays.six_day_holidays if week == "six-day" else public_holidays.five_day_holidays
-    rest: dict[date, str] = of_week(year)
+    rest = public_holidays.holidays_of(week, year)
     decrees = packaged_decrees()
     for correction in decrees.corrections:
         if correction.off and correction.date.year == year:

@@ -25,7 +25,7 @@ def age_years(birth_date: date, on: date) -> int:
 def is_child(birth_date: date | None, on: date) -> bool:
     """Whether the patient is under 18 on that date; without a birth date, taken as an adult.
 
-    Who was born later is a child: the date, a sender's clock that is a day behind perhaps, is the wrong one of the two.
+    A birth date after ``on`` means a child: ``on`` is probably wrong, as with a sender's clock a day behind.
     """
     return birth_date is not None and (birth_date > on or age_years(birth_date, on) < ADULT_AGE)
 

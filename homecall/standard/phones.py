@@ -1,6 +1,6 @@
-"""Phones as people write them: which can be read, and which of them are mobile. Pure.
+"""Phones as people write them: which can be parsed, and the numbers in them. Pure.
 
-The library is imported where it is first needed: it takes a while, and a plain number of Kazakhstan does without it.
+The library is imported on first use: it loads slowly, and a plain number of Kazakhstan does not need it.
 """
 
 from __future__ import annotations

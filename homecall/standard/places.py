@@ -1,7 +1,7 @@
 """Which coordinates are believed, and how far apart they are. Pure.
 
-Coordinates are optional and often wrong: 0/0 from an empty form, latitude and longitude exchanged, a geocoder's guess
-in another country. What cannot be true counts as no coordinates: a wrong one must cost nobody a doctor.
+Coordinates are optional and often wrong: 0/0 from an empty form, latitude and longitude swapped, a geocoder's guess in
+another country. Impossible ones count as missing, so that a wrong one costs nobody a doctor.
 """
 
 from __future__ import annotations

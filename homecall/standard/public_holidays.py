@@ -1,7 +1,7 @@
 """Public holidays of a year for the six-day and the five-day week, from the ``holidays`` package (C8.1, R8).
 
-Imported only when a day is first asked for: the package takes a while to load. Its own table of swapped days is left
-out, since a swap may bind one week and not the other; ours is in ``decrees``.
+Imported only when a day is first needed: the package loads slowly. Its own table of swapped days is left out, since a
+swap may apply to one week and not the other; ours is in ``decrees``.
 """
 
 from datetime import date
@@ -10,6 +10,8 @@ from typing import Any
 from holidays.calendars.gregorian import SAT, SUN
 from holidays.countries.kazakhstan import Kazakhstan
 from holidays.observed_holiday_base import SAT_SUN_TO_NEXT_WORKDAY, SUN_TO_NEXT_WORKDAY
+
+from homecall.standard.rules import Week
 
 
 class FiveDayWeek(Kazakhstan):
@@ -37,11 +39,6 @@ class SixDayWeek(FiveDayWeek):
     moved = SUN_TO_NEXT_WORKDAY
 
 
-def six_day_holidays(year: int) -> dict[date, str]:
-    """Date to English name, for one year of the six-day week."""
-    return dict(SixDayWeek(year).items())
-
-
-def five_day_holidays(year: int) -> dict[date, str]:
-    """Date to English name, for one year of the five-day week."""
-    return dict(FiveDayWeek(year).items())
+def holidays_of(week: Week, year: int) -> dict[date, str]:
+    """Date to English name, for one year."""
+    return dict((SixDayWeek(year) if week == "six-day" else FiveDayWeek(year)).items())

@@ -21,10 +21,7 @@ class NoReplayError(ValueError):
 
 
 class RuledCalendar(ClinicCalendar):
-    """A clinic's calendar with the days of a ruling in place of what is known today.
-
-    Other days are those of ``today``: a decision looks at none of them.
-    """
+    """A clinic's calendar with the days of a ruling. Other days, which no decision uses, are those of ``today``."""
 
     def __init__(self, ruling: Mapping[str, Any], rules: RuleSet, today: ClinicCalendar) -> None:
         inputs = _object(ruling, "inputs")
@@ -39,7 +36,7 @@ class RuledCalendar(ClinicCalendar):
         return registered_at if registered_at is not None and registered_at > moment else super().next_opening(moment)
 
     def working_day_after(self, day: date, n: int, week: Week = "six-day") -> date:
-        """The last day of the ruling: a term ends on it. It names no open day between, and need not."""
+        """The last day of the ruling, on which its term ends: a ruling does not name the open days between."""
         last = max(self._ruled, default=day)
         return last if last > day else super().working_day_after(day, n, week)
 
@@ -61,9 +58,9 @@ class RuledCalendar(ClinicCalendar):
 def today_differs(
     ruling: Mapping[str, Any], today: ClinicCalendar, own: RuleSet, now: RuleSet
 ) -> dict[str, object] | None:
-    """What today's calendar and rules (``today``, under ``now``) would decide on a request; None where it is the same.
+    """What today's calendar and rules (``today``, under ``now``) would decide on a request; None if it is the same.
 
-    ``own`` is the ruling's rule set. Also None where the ruling did not look at the calendar, or cannot be read back.
+    ``own`` is the ruling's rule set. Also None if the ruling does not depend on the calendar, or cannot be read.
     """
     try:
         was = _decided(ruling, RuledCalendar(ruling, own, today), own)
@@ -107,7 +104,7 @@ def record_time_of(ruling: Mapping[str, Any]) -> datetime | None:
 
 
 def unchecked_by(ruling: Any) -> Literal["never", "too_late"] | None:
-    """How a ruling refused a signature that nobody could check (R24); None where it did not."""
+    """How a ruling refused a signature that could not be checked (R24); None if it did not."""
     inputs = ruling.get("inputs") if isinstance(ruling, dict) else None
     if not isinstance(inputs, dict) or inputs.get("check") != "unchecked":
         return None

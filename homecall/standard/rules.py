@@ -1,7 +1,7 @@
 """Rule sets: hours, limits, terms and refusal grounds as dated data (R12).
 
-A rule set is a TOML file in which each value names its clause. The packaged directory holds the one set that is in
-force; an operator adds another by naming a directory of their own.
+A rule set is a TOML file in which each value names its clause. The packaged directory contains the set in force; an
+operator can name another directory.
 
 Long because it is data: each field of a rule file, with the line that reads and checks it.
 """
@@ -14,7 +14,7 @@ from datetime import date, time
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -270,8 +270,8 @@ class RuleSet(_Strict):
     approaching: Approaching
     clock_tolerance: Limit
     held: Limit = Limit(seconds=72 * 3600, clause="R24")
-    """How long the signature of what is held is tried: of a request from its submission, of a complaint from the end of
-    its term. A set that says nothing of it has the packaged one's."""
+    """How long a signature is retried: of a request from its submission, of a complaint from the end of its term. A set
+    without it has the packaged one's."""
     calls: Calls
     complaints: ComplaintTerms
     offices: Offices = Offices()
@@ -315,31 +315,26 @@ class RuleSet(_Strict):
         return next((entry for entry in self.refusal_grounds if entry.ground == ground), None)
 
     def answer_limit(self, channel: str) -> Limit:
-        """The limit to the result (C4.1, C4.4). ``ValueError`` for a channel that is none."""
-        return _of_channel(self.limits.answer, channel)
+        """The limit to the result (C4.1, C4.4). ``ValueError`` for an unknown channel."""
+        limit: Limit = _named(self.limits.answer, "channel", channel)
+        return limit
 
     def cut_off_clause(self, channel: str) -> str:
         """C4.5 or C4.6."""
-        clauses = self.cut_off.clauses
-        return {"desk": clauses.desk, "phone": clauses.phone, "portal": clauses.portal}[channel]
+        return str(_named(self.cut_off.clauses, "channel", channel))
 
     def complaint_term(self, addressed_to: str) -> ComplaintTerm:
-        """The term by addressee. ``ValueError`` for one that is none."""
-        terms = {
-            "clinic": self.complaints.clinic,
-            "ministry": self.complaints.ministry,
-            "quality_authority": self.complaints.quality_authority,
-        }
-        if addressed_to not in terms:
-            raise ValueError(f"addressed_to: {addressed_to} is none of {', '.join(terms)}")
-        return terms[addressed_to]
+        """The term by addressee. ``ValueError`` for an unknown one."""
+        term: ComplaintTerm = _named(self.complaints, "addressed_to", addressed_to)
+        return term
 
 
-def _of_channel(limits: AnswerLimits, channel: str) -> Limit:
-    by_channel = {"desk": limits.desk, "phone": limits.phone, "portal": limits.portal}
-    if channel not in by_channel:
-        raise ValueError(f"channel: {channel} is none of {', '.join(by_channel)}")
-    return by_channel[channel]
+def _named(values: BaseModel, what: str, name: str) -> Any:
+    """One of several values by its name. ``ValueError`` for an unknown one."""
+    known = type(values).model_fields
+    if name not in known:
+        raise ValueError(f"{what}: {name} is none of {', '.join(known)}")
+    return getattr(values, name)
 
 
 @dataclass(frozen=True)
@@ -360,7 +355,7 @@ class RuleSets:
         raise NotCoveredError(f"no rule set is in force on {day}: there are rules from {first.valid_from}{until}")
 
     def nearest(self, day: date | None) -> RuleSet:
-        """The set in force on that date, or the nearest: for what no law has to decide, that somebody must call 103."""
+        """The set in force on that date, or the nearest: for advice that needs no law, such as to call 103."""
         begun = [rules for rules in self.sets if day is None or rules.valid_from <= day]
         return begun[-1] if begun else self.sets[0]
 

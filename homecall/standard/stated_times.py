@@ -1,6 +1,6 @@
-"""Times that a clinic states, held against the record's time and against each other (R21). Pure.
+"""Times stated by a clinic, compared with the record's time and with each other (R21). Pure.
 
-What cannot be is not counted: a deadline is neither met nor missed by it, and no duration is measured from it.
+An impossible time is not counted: it neither meets nor misses a deadline, and no duration is measured from it.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ SERVICE_TIME_IMPLAUSIBLE: Final = "service_time_implausible"
 ANSWER_TIME_IMPLAUSIBLE: Final = "answer_time_implausible"
 
 LONGEST_VISIT_TO_A_CLINIC: Final = timedelta(days=1)
-"""Nobody queues, or is served, for longer: a clinic closes at night."""
+"""The longest plausible queue or service: a clinic closes at night."""
 
 Tolerance = Callable[[datetime], timedelta]
-"""How far ahead of the record a time may be that is stated for that moment."""
+"""How far ahead of the record the stated time may be."""
 
 
 def tolerance_by(rule_sets: RuleSets) -> Tolerance:
@@ -45,10 +45,10 @@ def implausible_times(
     known_by: datetime | None,
     tolerance: timedelta,
 ) -> list[str]:
-    """The flags of a request's times that cannot be true.
+    """The flags of a request's impossible times.
 
-    Nobody queues after handing in the documents, nor is served before queueing, nor for longer than a day. Nothing is
-    stated before it happens: ``known_by`` is the record's time, or any later one; None where it is not judged.
+    Nobody queues after handing in the documents, is served before queueing, or for longer than a day. Nothing is stated
+    before it happens: ``known_by`` is the record's time, or any later one; None if it is not checked.
     """
 
     def ahead(moment: datetime) -> bool:

@@ -45,9 +45,6 @@ class Hands:
     def now(self) -> datetime:
         return self.at
 
-    async def sleep(self, seconds: float) -> None:
-        raise NotImplementedError
-
 
 class Phones:
     """A gateway that keeps what it takes. ``says`` is its verdict; ``meanwhile`` runs before it is given."""
