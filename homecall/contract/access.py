@@ -1,8 +1,8 @@
 """Who may read and write what, and how much of it: Kafka's access lists and quotas, MongoDB's users and roles.
 
-Each party has a Kafka user of its own, with what its row of the table of topics says and nothing else. Kafka's lists
-know topics and not keys: that a clinic writes for no other clinic is held by the signatures of senders
-(`homecall/runtime/kafka/senders.py`). Each service has a MongoDB user of its own, for its own database.
+Each party has its own Kafka user, with the rights of its row in the table of topics. Kafka's lists know topics, not
+keys: the signatures of senders (`homecall/runtime/kafka/senders.py`) ensure that a clinic writes for no other clinic.
+Each service has its own MongoDB user, for its own database.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """How much of each broker a user may take; what goes beyond waits, and nobody else's with it.
+    """How much of each broker a user may use; requests beyond that are delayed, those of others are not.
 
-    Bytes a second written and read, and percent of the time of one thread that answers requests.
+    Bytes per second written and read, and percent of one request handler thread.
     """
 
     producer_byte_rate: int

@@ -1,4 +1,4 @@
-"""What a sender may do with complaints: in each stage its addressee acts, and nobody else (C10.1, C10.8, R22)."""
+"""What a sender may do with complaints: only the addressee of a stage acts in it (C10.1, C10.8, R22)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from homecall.contract.events import ComplaintStage
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """The stages in which a sender acts. ``for_complainants``: it also brings what complainants write, as the portal
-    does.
-    """
+    """The stages in which a sender acts. ``for_complainants``: it also sends for complainants, as the portal does."""
 
     stages: frozenset[ComplaintStage]
     for_complainants: bool = False
@@ -21,8 +19,8 @@ class Authority:
         return stage in self.stages
 
     def escalates_from(self, stage: ComplaintStage) -> bool:
-        """Whether the sender may bring the complainant's step to the quality authority.
+        """Whether the sender may pass a complaint on to the quality authority.
 
-        The portal may, the addressee to whom the complainant handed it in, and the authority itself.
+        The portal may, the addressee of this stage, and the authority itself.
         """
         return self.for_complainants or stage in self.stages or "quality_authority" in self.stages

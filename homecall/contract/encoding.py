@@ -1,4 +1,4 @@
-"""Text that a person wrote into a file: UTF-8, with or without a byte order mark. Pure."""
+"""Text files written by people: UTF-8, with or without a byte order mark. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class NotUtf8(ValueError):  # what is wrong, as the others of this package
-    """What is wrong with a file's encoding and how to put it right, in one line that follows the file's name."""
+    """What is wrong with a file's encoding and how to correct it, in one line that follows the file's name."""
 
 
 def decoded(content: bytes) -> str:
@@ -24,7 +24,7 @@ def decoded(content: bytes) -> str:
 
 
 def other_encoding(content: bytes) -> str | None:
-    """The encoding that the bytes show to be another than UTF-8; None where they show none."""
+    """The encoding if the bytes reveal one other than UTF-8; else None."""
     if content.startswith(_UTF_16):
         return "UTF-16"
     if b"\0" in content:
@@ -34,7 +34,7 @@ def other_encoding(content: bytes) -> str | None:
 
 
 def refusal(encoding: str | None) -> str:
-    """What is said of a file in another encoding: that one, or one that cannot be told from its bytes."""
+    """The error for a file in this encoding; None: one that its bytes do not reveal."""
     if encoding is None:
         return "is not in UTF-8: save it as UTF-8, or convert it, from Windows-1251 with iconv -f CP1251 -t UTF-8"
     return f"is in UTF-16, not in UTF-8: save it as UTF-8, or convert it with iconv -f {encoding} -t UTF-8"

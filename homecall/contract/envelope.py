@@ -35,9 +35,9 @@ DeadReason = Literal[
 STRUCTURED = "application/cloudevents+json"
 _REQUIRED = ("specversion", "id", "source", "type")
 _LONGEST_ATTRIBUTE = 1024
-# W3C Trace Context, version 00: what has another form is no trace, and is not passed on.
+# W3C Trace Context, version 00: any other form is ignored.
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")
-# Of a value larger than a topic takes uncompressed: it may be one long text.
+# For a value larger than a topic takes uncompressed: it may be one long text.
 _MOST_PARTS = 100_000
 _NOT_JSON = "the value is not JSON in UTF-8, or nests too deep: send the event's data as a JSON object"
 
@@ -54,16 +54,16 @@ class Record:
     headers: tuple[tuple[str, bytes | None], ...] = ()
     timestamp: int = 0
     not_read: str = ""
-    """Why its content was not read, where it was beyond a limit; then it may stand for its whole batch."""
+    """Why its content was not read, if it was beyond a limit; it may then represent its whole batch."""
 
     @property
     def place(self) -> dict[str, str | int]:
-        """Where it stands, as a line of a log says it."""
+        """Topic, partition and offset, for a log line."""
         return {"topic": self.topic, "partition": self.partition, "offset": self.offset}
 
     @property
     def recorded_at(self) -> datetime | None:
-        """The record's time in UTC; None where its publisher set none, or one that is no time (R17)."""
+        """The record's time in UTC; None if its publisher set none, or an impossible one (R17)."""
         try:
             moment = datetime.fromtimestamp(self.timestamp / 1000, UTC)
         except (OverflowError, ValueError, OSError):
@@ -75,9 +75,9 @@ class Record:
 class Incoming:
     """A readable CloudEvent.
 
-    ``data`` is None where the schema was broken: then ``errors`` says how, and ``readable`` holds the JSON as parsed.
-    ``cause`` identifies the event (``ce_source``, ``ce_id``, type). ``time`` and ``traceparent`` are None where the
-    sender's have no proper form: nothing depends on them.
+    ``data`` is None if the schema was broken: then ``errors`` says how, and ``readable`` is the parsed JSON.
+    ``causation_id`` identifies the event (``ce_source``, ``ce_id``, type). ``time`` and ``traceparent`` are None if
+    malformed: nothing depends on them.
     """
 
     record: Record
@@ -140,12 +140,11 @@ def outgoing(
     causation_id: str,
     time: str,
     sibling: str = "",
-    traceparent: str | None = None,
     zone: ZoneInfo = ZONE,
 ) -> OutgoingRecord:
-    """The event of ours that says ``data``, caused by ``cause``. ``time`` is RFC 3339, and part of what is stored.
+    """The event of ours with this data. ``time`` is RFC 3339; all times go out in ``zone``, the clinic's (R20).
 
-    ``zone`` is that of the clinic: every time goes out in it (R20).
+    ``sibling`` tells apart the events of one causation id, type and subject.
     """
     topic = TOPIC_OF_TYPE[data.TYPE]
     return OutgoingRecord(
@@ -158,7 +157,6 @@ def outgoing(
         # Most clinics have the default zone, in which ``time`` is written already.
         time=time if zone is ZONE else in_zone(datetime.fromisoformat(time), zone),
         value=data.to_json(zone),
-        traceparent=traceparent,
     )
 
 
@@ -209,7 +207,7 @@ def read(record: Record, *, flaws: Sequence[Flaw] = ()) -> Incoming:
 
 
 def _headers(record: Record) -> dict[str, str]:
-    """Header names in lower case, values as text; what is no UTF-8 is kept readable rather than fatal."""
+    """Header names in lower case, values as text; bytes that are no UTF-8 are replaced."""
     return {name.lower(): (value or b"").decode("utf-8", "replace") for name, value in record.headers}
 
 
@@ -226,7 +224,7 @@ def _json(value: bytes, *, around: int = 0) -> Parsed:
 
 
 def _is_json(value: bytes) -> None:
-    """What is not even JSON is called that, whatever else is wrong with the record."""
+    """Raises ``Unreadable`` for a value that is not JSON: that comes before other errors of the record."""
     flaws = [flaw for flaw in _json(value).flaws if not flaw.is_json]
     if flaws:
         raise _no_json(flaws)
@@ -238,7 +236,7 @@ def _structured(value: bytes) -> tuple[dict[str, str], bytes, list[Flaw]]:
     parsed = read_as.value
     outside = [flaw for flaw in read_as.flaws if not flaw.path.startswith("data.")]
     if any(flaw.message == TWICE for flaw in outside):
-        # Two readers may each take another of the two values: nobody could say what was signed.
+        # Two readers may take different values, so it is unclear what was signed.
         raise Unreadable("not_cloudevent", "a key stands twice in one object: send each once")
     if outside:
         raise _no_json(outside)
@@ -260,7 +258,7 @@ def _structured(value: bytes) -> tuple[dict[str, str], bytes, list[Flaw]]:
 
 
 def _no_json(flaws: Iterable[Flaw]) -> Unreadable:
-    """A value with these flaws, and with no ids to answer under."""
+    """The error of a value with these flaws, and without ids to answer under."""
     if all(flaw.is_json for flaw in flaws):
         return Unreadable("schema", one_line(_errors(flaws)))
     return Unreadable("not_json", f"{_NOT_JSON} ({one_line(_errors(flaws))})")
@@ -304,7 +302,7 @@ def _incoming(
             errors = field_errors(error)
         else:
             clinic_id = str(getattr(data, "clinic_id", ""))
-            # A doctor's id may hold an IIN, and the subject stands in logs and traces.
+            # A doctor's id may contain an IIN, and the subject appears in logs and traces.
             subject = without_iins(data.subject)
             return Incoming(record, causation_id, event_type, subject, clinic_id, time, traceparent, data, value)
     readable = parsed.value if isinstance(parsed.value, dict) else {}
@@ -325,7 +323,7 @@ def _field(model: type[Event], name: str) -> TypeAdapter[Any]:
 
 
 def _readable_id(model: type[Event], readable: dict[str, Any], name: str) -> str | None:
-    """The id in a broken event, where it alone is sound."""
+    """The id in a broken event, if it is valid by itself."""
     try:
         return str(_field(model, name).validate_python(readable.get(name)))
     except ValidationError:

@@ -9,7 +9,7 @@ _NAMESPACE = UUID("6b0f7d1e-54a5-5e0a-9c39-2f3b6f1f7c11").bytes
 
 
 def _uuid5(name: str) -> str:
-    """The 32 hex digits of `uuid.uuid5`, without the object that it makes: ids are made several times a record."""
+    """The 32 hex digits of `uuid.uuid5`, without its object: several ids are made per record."""
     digest = hashlib.sha1(_NAMESPACE + name.encode(), usedforsecurity=False).hexdigest()
     variant = "89ab"[int(digest[16], 16) & 3]  # RFC 9562: the two highest bits are 10
     return f"{digest[:12]}5{digest[13:16]}{variant}{digest[17:32]}"
@@ -20,9 +20,9 @@ def _dashed(digits: str) -> str:
 
 
 def cause_id(source: str, event_id: str, event_type: str) -> str:
-    """The key under which an aggregate remembers an event it has heard: 32 hex digits.
+    """The causation id: the key under which an aggregate stores a processed event, 32 hex digits.
 
-    The type is in it, so that a publisher who uses one ``ce_id`` for a request and for its withdrawal loses neither.
+    It includes the type, so that a publisher who uses one ``ce_id`` for a request and its withdrawal loses neither.
     """
     return _uuid5(f"cause\n{source}\n{event_id}\n{event_type}")
 

@@ -1,7 +1,7 @@
-"""The one reading of JSON for all that comes in: what two readers could understand differently is a flaw with a path.
+"""Parses all incoming JSON: anything that two parsers could understand differently is a flaw with a path.
 
-The rules are those under which data have an RFC 8785 form (``homecall/gateways/signatures/canonical.py``), so what a
-service reads is what was signed. Whole numbers may have 64 bits here: only a signature needs them to fit a double.
+The rules are those under which data have an RFC 8785 form (``homecall/gateways/signatures/canonical.py``), so a service
+reads what was signed. Whole numbers may have 64 bits here: only a signature needs them to fit a double.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _BARE = "\udfff\ud800"
 _CUT = "9" * 64
 """Stands in a text where something was nested too deeply."""
 _COORDINATES = frozenset({"lat", "lon"})
-"""No number is a reason to refuse these: one that cannot be true counts as none (``standard/places.py``)."""
+"""These are never refused for their number: an impossible one counts as missing (``standard/places.py``)."""
 _LONGEST_PATH = 12
 _STRUCTURE = (b",", b":", b"[", b"{")
 _NOTHING: Any = object()
@@ -97,7 +97,7 @@ def parse(text: bytes, *, deepest: int = DEEPEST) -> Parsed:
 
 
 def parts_of(text: bytes) -> int:
-    """About how many fields and items a text has, or more: parsed, each takes many times its size."""
+    """An upper estimate of the fields and items of a text: parsed, each takes many times its size."""
     return sum(map(text.count, _STRUCTURE))
 
 

@@ -45,7 +45,7 @@ _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z", re.ASCII)
 _HH_MM = re.compile(r"([01]\d|2[0-3]):[0-5]\d\Z|24:00\Z", re.ASCII)
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
-# Blanks of all scripts, and the marks without a width that copied text brings along.
+# Blanks of all scripts, and zero-width marks, which copied text often contains.
 _VISIBLE = re.compile(r"[^\s\u00ad\u115f\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff]")
 _NOBODYS = "0" * 12
 
@@ -62,8 +62,8 @@ def _iin(value: str) -> str:
         raise PydanticCustomError(
             "iin_check", "fails the IIN's check digit: read it again from the document and send it again"
         )
-    # The check digit lets it pass, and it is what people type who have no IIN to hand. Other dates and centuries that
-    # cannot be are no proof: since 2013 the digits of a date are only a hint.
+    # Its check digit is right, and people without an IIN type it. Other impossible dates and centuries are no proof:
+    # since 2013 the digits of a date are only a hint.
     if value == _NOBODYS:
         raise PydanticCustomError("iin_nobodys", "is nobody's IIN: read the patient's own from the document")
     return value
@@ -128,7 +128,7 @@ def in_zone(value: datetime, zone: ZoneInfo | None = None) -> str:
     own = value.tzinfo
     if zone is None:
         zone = own if isinstance(own, ZoneInfo) else ZONE
-    # The zone's two hours of one name are equal to the cache, and are not the same.
+    # In UTC: the two hours of one name, when clocks go back, are equal to the cache but differ.
     return _in_zone(value if own is UTC else value.astimezone(UTC), zone)
 
 
@@ -140,7 +140,7 @@ def zoned(value: datetime, zone: ZoneInfo | None = None) -> datetime:
 
 @lru_cache(maxsize=4096)
 def _in_zone(value: datetime, zone: ZoneInfo) -> str:
-    # Kept, since a decision writes each of its moments several times: the state, the ruling, the event.
+    # Cached, since a decision writes each moment several times: in the state, the ruling, the event.
     return value.astimezone(zone).isoformat()
 
 
@@ -151,7 +151,7 @@ def _written(value: datetime, info: SerializationInfo) -> str:
 
 @cache
 def zone_names() -> frozenset[str]:
-    """Every zone that the IANA database knows, without the machine's own and the one that stands for none."""
+    """Every zone of the IANA database, without the machine's own and the placeholder for none."""
     return frozenset(available_timezones() - {"localtime", "Factory"})
 
 
@@ -208,7 +208,7 @@ _MOMENT: TypeAdapter[datetime] = TypeAdapter(Moment)
 
 
 def can_be_said(moment: datetime) -> bool:
-    """Whether an event can hold this time: a deadline after a time in the last minute of 2150 lies beyond."""
+    """Whether an event can contain this time: a deadline after the last minutes of 2150 cannot."""
     return 2000 <= moment.astimezone(ZONE).year <= 2150
 
 
@@ -305,7 +305,7 @@ _LONGEST_PHONE = 300
 
 
 def _phone_as_text(value: Any) -> Any:
-    """A phone as somebody wrote it, on one line: no spelling of it is a reason to refuse a sick child."""
+    """A phone as it was written, on one line: no spelling is a reason to refuse a sick child."""
     if isinstance(value, str):
         return " ".join(value.split())[:_LONGEST_PHONE].rstrip()
     if isinstance(value, list):
@@ -339,9 +339,9 @@ Ordinal = Annotated[int, Field(ge=1, le=GREATEST)]
 
 
 def _degrees(value: Any) -> Any:
-    """A coordinate, whatever was sent: the location is optional, and must not cost anybody a doctor.
+    """A coordinate, whatever was sent: the location is optional, and must cost nobody a doctor.
 
-    What is no number is infinite, which no place is: it was given, and is not believed.
+    Anything but a number becomes infinity, which is no place: it was given, and is not used.
     """
     if value is None:
         return None
@@ -366,7 +366,7 @@ Latitude = Annotated[
     WithJsonSchema({"type": "number", "minimum": -90, "maximum": 90}),
     Shape("Degrees north, WGS 84, as a decimal number.", 43.2401),
 ]
-"""The schema is for publishers: other values are taken too, and are not believed (``standard.places``)."""
+"""The schema is for publishers: other values are accepted too, and not used (``standard.places``)."""
 Longitude = Annotated[
     float,
     Field(allow_inf_nan=True),

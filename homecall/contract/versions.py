@@ -1,4 +1,4 @@
-"""Which of two records of one key is the newer: by ``revision``, or by the time of the event. Pure."""
+"""Which of two records of one key is newer: by ``revision``, or by the time of the event. Pure."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 class Version:
     """How new a record is.
 
-    Two records that both have a revision are ordered by it, and where it is the same by their times. Where one of them
-    has none, their times decide. The offset decides between two of one revision and time. ``highest`` is the highest
-    revision that its key has had: a record without a revision that came meanwhile lets no lower one in again.
+    Revisions decide if both records have one, then times, then offsets. ``highest`` is the highest revision that the
+    key has had: after a record without a revision, a lower revision is still older.
     """
 
     revision: int | None

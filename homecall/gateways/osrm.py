@@ -1,7 +1,7 @@
 """Travel times by road: OSRM's table service over HTTP, bounded in time and size.
 
-No answer is needed: without one the straight line serves. So whatever the server says that cannot be true counts as
-no answer, for the pair of places it is about; the others of the same answer count.
+An answer is optional: without one, the straight line is used. So an impossible travel time counts as missing for its
+pair of places; the others of the same answer are used.
 """
 
 from __future__ import annotations
@@ -184,7 +184,7 @@ def _named(code: Any) -> bool:
 
 
 def _all_near(snapped: Any, places: Sequence[Coordinates], otherwise: str) -> list[bool]:
-    """Which places the server has put on a road near them. A server may be told to leave them out of its answer."""
+    """Which places the server has put on a road near them. A server may be configured to leave these out."""
     if snapped is None:
         return [True] * len(places)
     if not isinstance(snapped, list) or len(snapped) != len(places):

@@ -1,4 +1,4 @@
-"""The kinds of failure that the pipeline tells apart."""
+"""The kinds of failure that the pipeline distinguishes."""
 
 from __future__ import annotations
 

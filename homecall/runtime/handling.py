@@ -1,4 +1,4 @@
-"""A batch is handled as a whole; where that fails, record by record, so that only the one at fault is given up."""
+"""Handles a batch as a whole; if that fails, record by record, so that only the faulty one becomes a dead letter."""
 
 from __future__ import annotations
 
@@ -89,9 +89,9 @@ class Handling:
                 await self._retry.pause(tried)
 
     async def _work_otherwise(self) -> bool:
-        """Whether the database works for what has nothing to do with the record at hand.
+        """Whether the database works apart from this record.
 
-        Where it does not, this waits until it does: then the record may not have been at fault, and is tried again.
+        If not, this waits until it does: then the record may not be faulty, and is retried.
         """
         if self._works is None:
             return True
@@ -105,6 +105,6 @@ class Handling:
 
 
 def about(event: Incoming) -> dict[str, str]:
-    """What a log line says of an event, to find it by elsewhere: its subject, and its trace where it has one."""
+    """The fields of a log line that identify an event: its subject, and its trace if it has one."""
     trace = trace_id(event.traceparent)
     return {"subject": event.subject} if trace is None else {"subject": event.subject, "trace": trace}

@@ -32,7 +32,7 @@ def _clean(value: Any) -> Any:
         return [_clean(item) for item in value]
     if value is None or isinstance(value, bool | int | float):
         return value
-    # What the renderer would write out by itself: bytes, records, errors.
+    # Objects that the renderer would convert itself: bytes, records, errors.
     return _clean(repr(value))
 
 
@@ -44,7 +44,7 @@ def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[s
 
 
 def _where(exc_info: tuple[type[BaseException], BaseException, TracebackType | None]) -> str:
-    """Where an error was raised, and of what kind. Not its own words: they may quote what was sent."""
+    """Where an error was raised, and its type. Not its message, which may quote data."""
     told: list[str] = []
     error: BaseException | None = exc_info[1]
     while error is not None:
@@ -73,8 +73,8 @@ def set_up_logs(level: str = "info", stream: Any = None) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
-    # Kafka's client tells every heartbeat of a rebalance; what matters of it is counted and logged by us.
-    # FastStream warns of topics that it is not to create, at every start.
+    # Kafka's client logs every heartbeat of a rebalance; we count and log what matters. FastStream warns at every start
+    # of topics that it does not create.
     logging.getLogger("homecall.subscription").setLevel(logging.ERROR)
     logging.getLogger("aiokafka").setLevel(logging.ERROR)
     structlog.configure(

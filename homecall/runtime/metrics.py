@@ -122,10 +122,10 @@ def record(measures: Iterable[Measure]) -> None:
 
 
 def _observe(took: Took) -> None:
-    """Observe a duration. The last guard: decisions measure nothing from times that cannot be true (R21).
+    """Observe a duration. A last check: decisions measure nothing from impossible times (R21).
 
-    Two machines' clocks may differ by a moment, which is no time at all. A longer negative duration, or one that is no
-    number, is left out and logged: counted as 0 it would make an impossible time a punctual one.
+    Two machines' clocks may differ slightly, which counts as 0. A longer negative duration, or one that is no number,
+    is left out and logged: counted as 0 it would make an impossible time a punctual one.
     """
     if not (math.isfinite(took.seconds) and took.seconds >= -_CLOCKS_DIFFER_SECONDS):
         log("metrics").warning("a duration cannot be true", stage=took.stage, channel=took.channel)
@@ -134,7 +134,7 @@ def _observe(took: Took) -> None:
 
 
 def start_at_zero(service: str, topics: Iterable[str]) -> None:
-    """Show a service's own counters from its start: of a series that begins with its first count, nobody sees it."""
+    """Show a service's counters from its start: the first increase of a new series would be invisible."""
     INFO.labels(service, version("homecall")).set(1)
     READY.labels(service).set(0)
     RETRIES.labels(service)

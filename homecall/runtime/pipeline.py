@@ -54,7 +54,7 @@ class Pipeline:
     full: int = 250
     """Records of a full batch."""
     failed: Callable[[Exception], None] = lambda _: None
-    """Is told what made a publication fail for good, which then nobody may be waiting for."""
+    """Called with the error of a publication that failed for good, since nobody may be waiting for it."""
     works: Callable[[], Awaitable[None]] | None = None
     """Raises ``Transient`` while the database does not work for anything: no record is given up meanwhile."""
 
@@ -111,7 +111,7 @@ class Pipeline:
             traced.end(batch_id)
             self._counts.add(batch, handled)
 
-        # What follows the publication may change what the next batch is decided by.
+        # The follow-ups of a publication may change the facts of the next batch.
         await self._overlap.start(subjects, publish, end, wait=bool(handled.after))
 
     def check(self, event: Incoming) -> None:
@@ -131,7 +131,7 @@ class Pipeline:
         events: list[Incoming] = []
         unreadable: list[tuple[Record, DeadReason, str]] = []
         with step("decode"):
-            # Between topics there is no order; within a batch the causes may as well come before what they cause.
+            # Between topics there is no order; within a batch, causes are put before their effects.
             for record in sorted(records, key=lambda each: _ORDER.get(each.topic, 0)):
                 try:
                     event = read(record)
@@ -162,7 +162,7 @@ class Pipeline:
             failpoint("batch.committed")
 
     async def finish(self, seconds: float) -> bool:
-        """Take no further batch, and wait for the one in hand. Whether it ended within so many seconds."""
+        """Take no further batch, and wait for the current one. Whether it ended within so many seconds."""
         self.stopping.set()
         try:
             async with asyncio.timeout(seconds), self._idle:
@@ -170,7 +170,7 @@ class Pipeline:
         except (TimeoutError, Stopped):
             return False
         except Exception:
-            return False  # it has been told of already
+            return False  # reported already
         return True
 
 

@@ -1,7 +1,7 @@
 """Retry until a dependency is available again, or the service stops.
 
-By hand, and no library: stamina and tenacity wait with a sleep that only cancelling ends, and what blocks since when,
-which readiness reports, would have to be kept beside them all the same.
+By hand rather than with stamina or tenacity: their sleep ends only by cancellation, and readiness reports what blocks
+and since when, which would have to be tracked separately.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Retry:
                     since, _ = self._blocked.get(this, (time.monotonic(), ""))
                     self._blocked[this] = since, str(error)
                     if tried in {1, 5} or tried % 20 == 0:
-                        # What must be finished fails for a reason of its own, which only the log can show.
+                        # Its cause is not an outage: only the log shows it.
                         why = error if isinstance(error, RetryForever) else None
                         self._log.warning(
                             "dependency unavailable, retrying", tried=tried, reason=str(error), exc_info=why
@@ -61,7 +61,7 @@ class Retry:
 
     @property
     def blocked_by(self) -> str:
-        """What the work that waits longest waits for; empty while nothing waits."""
+        """The error of the work that has waited longest; empty while nothing waits."""
         return min(self._blocked.values(), default=(0.0, ""))[1]
 
     async def pause(self, tried: int) -> None:

@@ -68,7 +68,7 @@ class Service:
     handler: Handler
     engines: Sequence[Engine[Any, Any]]
     low_priority: Collection[Topic] = ()
-    """Those of ``topics`` whose records nobody waits for: they are collected into larger batches."""
+    """Those of ``topics`` that nobody waits for: their records are collected into larger batches."""
     tables: Sequence[GlobalTable] = ()
     schema: Schema | None = None
     """The schema of its database: the service does not start on one that a newer release has changed."""
@@ -199,7 +199,7 @@ class Service:
     async def _close(self) -> None:
         await asyncio.gather(*self._tasks, *self._workers, return_exceptions=True)
         leaving = [self.subscription.stop()] if self._started else []
-        # Concurrently: one that hangs must not keep another from closing, and an open client keeps the process alive.
+        # Concurrently: one that hangs must not block the others, and an open client keeps the process alive.
         ends = await asyncio.gather(
             *leaving,
             self.producer.stop(),

@@ -9,13 +9,13 @@ import threading
 
 
 def begin_worker() -> None:
-    """Leave Ctrl-C to the service, which ends its workers itself, and end with it where it was killed."""
+    """Ignore Ctrl-C, since the service ends its workers itself, and end if the service was killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _end_with_parent() -> None:
-    """A worker whose service was killed would wait for ever: it holds both ends of its queue."""
+    """Without this, a worker whose service was killed would wait forever: it has both ends of its queue."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

@@ -77,7 +77,7 @@ class _Application:
     rules: RuleSet
     flags: tuple[str, ...]
     inputs: Mapping[str, object]
-    """What the ruling says was looked at, but for the days."""
+    """The inputs of the ruling, but for the days."""
 
     @property
     def day(self) -> ClinicDay:

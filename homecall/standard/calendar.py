@@ -59,7 +59,7 @@ def calendar_version() -> str:
 
 
 def decrees_missing(year: int) -> bool:
-    """Whether nobody has looked through the year's government resolutions yet: its swapped days are not known."""
+    """Whether the year's government resolutions have not been read yet, so that its swapped days are unknown."""
     return year not in packaged_decrees().years
 
 
@@ -187,7 +187,7 @@ def _at(day: date, clock: time, zone: ZoneInfo) -> datetime:
 
 
 def _within(start: datetime | None, moment: datetime, end: datetime | None) -> bool:
-    # In UTC: two local times of one zone would be compared by their clock faces, which repeat when the offset changes.
+    # In UTC: two local times of one zone would be compared by the clock, which repeats when the offset changes.
     return start is not None and end is not None and start <= moment.astimezone(UTC) < end
 
 

@@ -1,7 +1,7 @@
 """A ruling read back: the calendar as it was when it was made (R1, R8).
 
-Decrees come late and clinics change their hours. A ruling names the days that it looked at, with their hours, so that
-the same application is decided the same way years later.
+Decrees come late and clinics change their hours. A ruling contains the days it used, with their hours, so that the same
+application is decided the same way years later.
 """
 
 from __future__ import annotations

@@ -225,7 +225,7 @@ class RefusalGround(_Figure):
 
 
 class Words(_Strict):
-    """The same in the three languages in which people are told it."""
+    """The same text in three languages."""
 
     kk: Annotated[str, StringConstraints(min_length=1)]
     ru: Annotated[str, StringConstraints(min_length=1)]

@@ -11,10 +11,9 @@ from homecall.standard.rules import RuleSet
 
 @dataclass(frozen=True)
 class Ruling:
-    """The rule set, the clauses, the calendar's version and what the decision looked at.
+    """The rule set, the clauses, the calendar's version and the inputs of a decision.
 
-    ``inputs`` holds values of JSON only, in a fixed order, and no personal data: the same decision gives the same
-    bytes.
+    ``inputs`` has only JSON values, in a fixed order, and no personal data: the same decision gives the same bytes.
     """
 
     rule_set: str

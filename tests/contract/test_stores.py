@@ -64,9 +64,8 @@ def said(number: int, text: str) -> OutgoingRecord:
     event = RequestCancelled.model_validate(
         {"request_id": subject(number), "clinic_id": "samal-3", "at": NOW.isoformat(), "reason": text}
     )
-    return outgoing(
-        event, service="intake", causation_id="c" * 32, time=NOW.isoformat(), sibling=text, traceparent="00-x"
-    )
+    made = outgoing(event, service="intake", causation_id="c" * 32, time=NOW.isoformat(), sibling=text)
+    return replace(made, traceparent="00-x")
 
 
 def ids(*numbers: int) -> set[str]:

@@ -1,7 +1,7 @@
-"""A certification authority for development and tests: certificates like the national authority's, for anybody asked.
+"""A certification authority for development and tests: it issues certificates like the national authority's.
 
-Its name says what it is, and no real trust store holds it. To be fast it reuses keys: the authority has one pair, and
-all the people it certifies share another, each with a certificate of their own; only who holds the directory can sign.
+Its name says what it is, and no real trust store contains it. To be fast it reuses keys: the authority has one pair,
+and all people share another, each with their own certificate; only the owner of the directory can sign.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class DevAuthority:
         return self.certify(subject, purposes=(INDIVIDUAL,), valid=(since, until), ocsp=ocsp)
 
     def organisation(self, iin: str, bin_: str) -> x509.Certificate:
-        """The certificate for signing of somebody who acts for an organisation."""
+        """A certificate for signing, of a person who acts for an organisation."""
         subject = _name(
             (NameOID.COMMON_NAME, "ҮЛГІ АДАМ"),
             (NameOID.SERIAL_NUMBER, f"IIN{iin}"),

@@ -1,4 +1,4 @@
-"""Completion: pending aggregates get from another aggregate what they wait for, a number or a place."""
+"""Completion: a pending aggregate gets a number or a place from another aggregate."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Completion(Generic[S]):
     """(causation id, traceparent, events)"""
     measures: Sequence[Measure] = ()
     certain: bool = False
-    """Whether what is stored already would lead to the same bytes again in any replica."""
+    """Whether what is already stored leads to the same bytes in any replica."""
     unsettled: Collection[str] = ()
     """Ids of other aggregates (days) that changed with it and that the service has still to settle."""
 
@@ -39,7 +39,7 @@ class Completion(Generic[S]):
 class Completing(Deciding[S, F]):
     """The part of an engine that completes pending aggregates.
 
-    From here on a number may be given: whatever fails but the database is retried for ever, and never dead-lettered.
+    From here on a number may be given: any failure is retried forever, and never dead-lettered.
     """
 
     async def complete_pending(self, aggregates: Sequence[Aggregate[S]], now: datetime) -> dict[str, Completion[S]]:
@@ -55,8 +55,8 @@ class Completing(Deciding[S, F]):
     ) -> dict[str, list[str]]:
         """Complete what is pending among these. By id, the causation ids that this settled, in their order.
 
-        Events whose causation id is not ``in_hand`` (a timer's, or of one that had waited for its subject) go into the
-        outbox: no record would bring them back. ``result`` takes what is stored while its events are published.
+        Events whose causation id is not ``in_hand`` (a timer's, or a parked event's) go into the outbox: no record
+        would repeat them. ``result`` gets what is to be stored while its events are published.
         """
         with self._retried_forever():
             return await self._complete_all(self._pending(touched), touched, now, in_hand, result)
@@ -99,7 +99,7 @@ class Completing(Deciding[S, F]):
                 aggregate.enqueue(causation_id)
 
     async def _store(self, done: Sequence[Aggregate[S]], touched: dict[str, Aggregate[S]]) -> list[Aggregate[S]]:
-        """Store completions. Those that somebody else changed meanwhile and that are pending still, as they are now."""
+        """Store completions. Returns those that another write changed and that are still pending, as they are now."""
         if not done:
             return []
         with step("store"):

@@ -27,13 +27,13 @@ S = TypeVar("S")
 F = TypeVar("F")
 
 _GRACE_SECONDS = 15
-"""Real seconds after which a timer takes up a completion that a batch began and did not finish."""
+"""Real seconds after which a timer resumes a completion that a batch did not finish."""
 
 
 class Deciding(Generic[S, F]):
     """The part of an engine that decides in memory, and stores what changed.
 
-    Events that wait for their subject are kept encrypted; as they came where there is no ``vault``, which is for tests.
+    Events that wait for their subject are encrypted; without a ``vault``, as in tests, they are not.
     """
 
     def __init__(
@@ -53,23 +53,22 @@ class Deciding(Generic[S, F]):
         self.rules = rules or NoRules()
         self.reads = CachedReads[S]()
         self.published: PublishedEvents | None = None
-        """What was said of records that are handled again after a restore: it comes out as it was."""
+        """Set while records are handled again after a restore: their events come out as they were published."""
         self._grace = timedelta(seconds=_GRACE_SECONDS * clock.speed)
         self._log = log(service)
 
     # ------------------------------------------------------------ facts
 
     async def facts_for(self, batch: Sequence[Incoming], loaded: Mapping[str, Aggregate[S]]) -> F:
-        """What these events, and what had waited for their subjects, are decided by.
+        """The facts for deciding on these events, and on those that waited for their subjects.
 
-        ``loaded`` are the aggregates that were found, without those that do not exist yet. Called again for the events
-        of those that somebody else changed meanwhile.
+        ``loaded`` are the aggregates that exist. Called again for the events of those that were changed meanwhile.
         """
         del batch, loaded
         return cast(F, None)
 
     async def facts_for_due(self, found: dict[str, Aggregate[S]], now: datetime) -> F:
-        """What the timers of these are decided by. It adds to ``found`` what else they may change."""
+        """The facts for the timers of these aggregates. May add to ``found`` others that they change."""
         del now
         return await self.facts_for((), found)
 
@@ -153,14 +152,14 @@ class Deciding(Generic[S, F]):
     def unpark(self, scope: Scope[S, F], aggregate: Aggregate[S], under: str, now: datetime) -> None:
         """Decide on the events that waited for this aggregate.
 
-        Theirs are kept ``under`` the causation id that ended the wait, since that is what a replay brings again.
+        Their events are stored ``under`` the causation id that ended the wait, since a replay repeats that one.
         """
         waiting, aggregate.parked = aggregate.parked, []
         for kept in waiting:
             try:
                 event = read(self.parking.kept(aggregate.id, kept.causation_id, kept.record))
-            except (Unreadable, NoEvent) as error:  # its key is missing, or another release reads more strictly
-                # Its subject must not fail with it: it goes on waiting, and may be readable by the time it is over.
+            except (Unreadable, NoEvent) as error:  # its key is missing, or this release is stricter
+                # Its subject must not fail with it: it continues to wait, and may be readable later.
                 self._log.error("cannot decrypt parked event", subject=aggregate.id, reason=str(error))
                 aggregate.parked.append(kept)
                 continue
@@ -169,7 +168,7 @@ class Deciding(Generic[S, F]):
             if decision.park:
                 aggregate.parked.append(replace(kept, until=WHILE_HELD))
             elif decision.dead is not None:
-                # Due at once: the timer makes the dead letter, so that a crash between here and there loses nothing.
+                # Due at once: the timer makes the dead letter, so that a crash in between loses nothing.
                 aggregate.parked.append(replace(kept, until=now, dead=decision.dead))
             elif decision.state is not None:
                 self.apply(scope, aggregate, (event.causation_id, event.traceparent), decision, then, under)
@@ -180,27 +179,29 @@ class Deciding(Generic[S, F]):
     ) -> list[OutgoingRecord]:
         """The events of a decision as they go out, with ids derived from the causation id."""
         said = [
-            outgoing(
-                each.data,
-                service=self.service,
-                causation_id=causation_id,
-                time=each.time or in_zone(now),
-                sibling=each.sibling,
+            replace(
+                outgoing(
+                    each.data,
+                    service=self.service,
+                    causation_id=causation_id,
+                    time=each.time or in_zone(now),
+                    sibling=each.sibling,
+                    zone=self.rules.zone_of(each.data),
+                ),
                 traceparent=traceparent,
-                zone=self.rules.zone_of(each.data),
             )
             for each in says
         ]
         return said if self.published is None else [self.published.as_said(each) for each in said]
 
     def _then(self, subject: str, now: datetime) -> datetime:
-        """The moment of a decision: now, or, of what is decided again after a restore, when it was first."""
+        """The moment of a decision: now; after a restore, that of the first decision."""
         return now if self.published is None else self.published.told_at(subject, now)
 
     # ------------------------------------------------------------ store
 
     async def _save(self, changed: Sequence[Aggregate[S]]) -> set[str]:
-        """Store what changed, and count what was measured; the ids of those that somebody else had changed."""
+        """Store what changed, and count the measures; the ids of those that another write had changed."""
         lost = await self.store.save(changed)
         for each in changed:
             if each.id not in lost:

@@ -19,8 +19,7 @@ Stage = Literal["queue", "service", "intake", "scheduling", "answer", "entry", "
 def replace(state: S, **changes: Any) -> S:
     """A copy of a state with some fields changed: as `dataclasses.replace`, for dataclasses without slots.
 
-    That one runs the constructor, field by field; with a state of thirty fields and half a dozen steps to a decision it
-    was a fifth of what a decision costs.
+    That one runs the constructor field by field: with states of thirty fields it was a fifth of a decision's time.
     """
     unknown = changes.keys() - state.__dict__.keys()
     if unknown:
@@ -78,7 +77,7 @@ Measure = Took | Ended | Decided
 
 @dataclass(frozen=True, slots=True)
 class Dead:
-    """The event cannot take effect: it becomes a dead letter, and nothing changes."""
+    """The event becomes a dead letter, and nothing changes."""
 
     reason: DeadReason
     detail: str

@@ -1,7 +1,6 @@
-"""How large a document may become by the events about one subject: far from the 16 MiB at which a database refuses it.
+"""How large a document may grow by the events of one subject: far below the 16 MiB that a database refuses.
 
-What would go beyond becomes a dead letter, and what is there stays: the oldest counts. Sizes are in bytes, and a little
-on the safe side.
+An event beyond that becomes a dead letter; what is stored stays. Sizes are in bytes, slightly overestimated.
 """
 
 from __future__ import annotations
@@ -19,11 +18,11 @@ from homecall.runtime.mongo.repository import Repository
 MOST_FROM_OUTSIDE: Final = 512 * 1024
 """A document that has reached it takes no more events from outside."""
 MOST_OF_OURS: Final = 4 * 1024 * 1024
-"""Nor, beyond this, events of our own services: a visit that is moved thousands of times, say."""
+"""Nor, beyond this, events of our own services, as for a visit that is moved thousands of times."""
 MOST_PARKED, MOST_BYTES_PARKED = 100, 384 * 1024
 """So many events may wait for one subject."""
 _FEW: Final = 8
-"""Causes below which nothing is measured: nearly every subject has fewer."""
+"""With fewer causation ids, as nearly every subject, nothing is measured."""
 _OVERHEAD: Final = 300
 """Of a stored event besides its value: ids, names, times."""
 
@@ -31,7 +30,7 @@ _WAY_OUT: Final = "look for what sends them, and send the last one again under a
 
 
 def beyond(aggregate: Aggregate[Any], event: Incoming, decision: Decision[Any], store: Repository[Any]) -> Dead | None:
-    """What is said of an event whose decision would let the document of its subject grow beyond the limit."""
+    """The dead letter of an event that would make the document too large; None if it fits."""
     if len(aggregate.processed) + len(aggregate.fresh) < _FEW or decision.state is None:
         return None
     most = MOST_OF_OURS if TOPIC_OF_TYPE[event.type].ours else MOST_FROM_OUTSIDE
@@ -46,7 +45,7 @@ def beyond(aggregate: Aggregate[Any], event: Incoming, decision: Decision[Any], 
 
 
 def no_room_to_wait(aggregate: Aggregate[Any], event: Incoming) -> Dead | None:
-    """What is said of an event that would wait for its subject where too many wait already."""
+    """The dead letter of an event to be parked where too many are parked already; None if it fits."""
     waiting = sum(len(bson.encode(kept.record)) for kept in aggregate.parked)
     came = len(event.record.value or b"") + sum(len(value or b"") for _, value in event.record.headers) + _OVERHEAD
     if len(aggregate.parked) < MOST_PARKED and waiting + came <= MOST_BYTES_PARKED:

@@ -14,8 +14,8 @@ S = TypeVar("S")
 class Outbox(Generic[S]):
     """What one aggregate has to send in a batch: first what was in its outbox, then what was ``completed`` now.
 
-    Nothing of a subject may go out before what it said earlier and is not known to have been sent: a withdrawal before
-    the acceptance, say, which a timer or another process decided, and which a crash kept back.
+    Nothing of a subject may go out before its earlier events that are not known to be sent: a withdrawal before the
+    acceptance, for example, which a timer or another process decided and a crash held back.
     """
 
     def __init__(self, aggregate: Aggregate[S], completed: Sequence[str]) -> None:
@@ -37,7 +37,7 @@ class Outbox(Generic[S]):
     def _take(self, end: int) -> list[str]:
         now, self._order[:end] = self._order[:end], []
         self._earlier = max(0, self._earlier - end)
-        # What was completed with its record in hand is not in the outbox: it goes out in its turn.
+        # A completion of a record of this batch is not in the outbox: it goes out with that record.
         return [causation_id for causation_id in now if causation_id in self.aggregate.outbox]
 
     def _events(self, causation_ids: Sequence[str]) -> list[OutgoingRecord]:

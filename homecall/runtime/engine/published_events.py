@@ -20,7 +20,7 @@ from homecall.contract.ids import event_id
 from homecall.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
 
 _SLACK = timedelta(seconds=5)
-"""How far before its record's time an event may have been said: clocks of two machines, and portions of the replay."""
+"""How far before its record's time an event may have been published: clocks differ, and replays work in portions."""
 _NUMBERED = {"visit", "status.changed", "journal.entry", "complaint.status-changed"}
 """Kinds of which a subject has a first, a second and so on."""
 _OWN_TIMES = {"occurred_at", "at", "since"}
@@ -48,11 +48,11 @@ class PublishedEvents:
             "PRIMARY KEY (subject, kind, which)) WITHOUT ROWID"
         )
         self.as_told = Counter[str]()
-        """By type, what came out as it had been told."""
+        """By type, events that came out as they were published."""
         self.otherwise = Counter[str]()
-        """What came out otherwise: what was told stands all the same."""
+        """Events that would differ now: the published ones are kept."""
         self.new = Counter[str]()
-        """What had not been told."""
+        """Events that were not published before."""
 
     def close(self) -> None:
         self._db.close()
@@ -103,12 +103,12 @@ class PublishedEvents:
             yield json.loads(value)
 
     def waits(self, subject: str) -> bool:
-        """Whether something was told of a subject that has not come out again yet."""
+        """Whether an event of a subject has not come out again yet."""
         found = self._db.execute("SELECT 1 FROM said WHERE subject = ? AND seen = 0 LIMIT 1", (subject,)).fetchone()
         return found is not None
 
     def subjects(self, after: str, limit: int) -> list[str]:
-        """Whom something was told of, in their order, after one of them."""
+        """The subjects with events, in order, after one of them."""
         rows = self._db.execute(
             "SELECT DISTINCT subject FROM said WHERE subject > ? ORDER BY subject LIMIT ?", (after, limit)
         ).fetchall()
@@ -119,7 +119,7 @@ class PublishedEvents:
         self._db.execute(f"UPDATE said SET seen = 1 WHERE {_AT}", _place(event))
 
     def early(self, event: Incoming) -> bool:
-        """Whether an event was heard later than its time says: of its subject something else was told before.
+        """Whether a later record of its subject was handled before this event.
 
         Between topics there is no order: a service may have read the later of two records first.
         """
@@ -139,7 +139,7 @@ class PublishedEvents:
         return any(number < first for kind, first in caused.items() for number in open_ones.get(kind, ()))
 
     def told_at(self, subject: str, now: datetime) -> datetime:
-        """When what comes next of a subject was decided; ``now`` where nothing was told."""
+        """When the next event of a subject was decided; ``now`` if none was published."""
         rows = self._db.execute(
             "SELECT time FROM said WHERE subject = ? AND seen = 0 AND kind NOT LIKE 'deadline%'", (subject,)
         ).fetchall()
@@ -147,7 +147,7 @@ class PublishedEvents:
         return min((each for each in moments if each >= now - self.slack), default=now)
 
     def as_said(self, event: OutgoingRecord) -> OutgoingRecord:
-        """An event as it was told: its id, its time, its bytes. Unchanged if it was not."""
+        """An event as it was published: its id, time and bytes. Unchanged if it was not."""
         told = self.of(*_place(event))
         if told is None:
             self.new[event.type] += 1
@@ -158,12 +158,12 @@ class PublishedEvents:
         return told
 
     def event_of(self, record: Record) -> OutgoingRecord | None:
-        """The event of a record of ours, as it was told first."""
+        """The event of a record of ours, as it was published first."""
         event = self._ours(record)
         return None if event is None else self.of(*_place(event))
 
     def told(self, event: OutgoingRecord) -> bool:
-        """Whether this is what was told in its place, and has not come out yet; times of its own aside."""
+        """Whether this event was published, but for its own times, and has not come out yet."""
         row = self._db.execute(f"SELECT type, value FROM said WHERE {_AT} AND seen = 0", _place(event)).fetchone()
         if row is None or row[0] != event.type:
             return False
@@ -176,11 +176,11 @@ class PublishedEvents:
         return told is not None and told.id == event.id
 
     def silent(self) -> dict[str, int]:
-        """By type, what was told and has not come out again."""
+        """By type, how many published events have not come out again."""
         return dict(self._db.execute("SELECT type, COUNT(*) FROM said WHERE seen = 0 GROUP BY type").fetchall())
 
     def last_time(self) -> datetime | None:
-        """When the last of it was told, by the service's clock."""
+        """When the last event was published, by the service's clock."""
         times = (time for (time,) in self._db.execute("SELECT time FROM said WHERE kind NOT LIKE 'deadline%'"))
         last: datetime | None = None
         for each in times:
@@ -191,7 +191,7 @@ class PublishedEvents:
 
 
 def _place(event: OutgoingRecord) -> tuple[str, str, str]:
-    """What tells an event from all others: its subject, its kind, and which of these it is."""
+    """The key of an event: its subject, its kind, and which of these it is."""
     data = json.loads(event.value)
     if event.type.startswith("visit."):
         return event.subject, "visit", str(data["revision"])

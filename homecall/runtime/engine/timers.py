@@ -43,7 +43,7 @@ class Timers(Completing[S, F]):
     """The part of an engine that runs timers, and sends what is left in outboxes."""
 
     async def due(self, now: datetime, limit: int = 500) -> Due[S]:
-        """Decide and store what is due by ``now``; what it gives is to be sent, then handed to ``sent``."""
+        """Decide and store what is due by ``now``; the result is to be sent, then passed to ``sent``."""
         found = {each.id: each for each in await self.store.due(now, limit)}
         if not found:
             return Due(unsent=[], expired=[], dead=[], until=now, more=False)
@@ -72,13 +72,13 @@ class Timers(Completing[S, F]):
         return Due(unsent=unsent, expired=buried, dead=dead, until=now, more=full and failed < limit)
 
     def _pass(self, scope: Scope[S, F], aggregate: Aggregate[S]) -> bool:
-        """Decide on the timer of one aggregate. False where that failed: it is tried again with every tick."""
+        """Decide on the timer of one aggregate. False if that failed: it is retried with every tick."""
         if aggregate.state is None or self.domain.pending(aggregate.state):
             return True
         try:
             decision = self.domain.due(aggregate.state, scope.facts, scope.now)
         except Exception as error:
-            # It must not keep the others from their time.
+            # It must not delay the others.
             self._log.error("a timer failed", subject=aggregate.id, error=type(error).__name__, exc_info=error)
             return False
         timer = cause_id(f"/homecall/{self.service}", f"{aggregate.id} {aggregate.version}", "timer")
@@ -91,11 +91,11 @@ class Timers(Completing[S, F]):
         if decision.says:
             aggregate.enqueue(cause[0])
         else:
-            aggregate.fresh.pop(cause[0], None)  # no record brings a timer's cause again: nothing to remember
+            aggregate.fresh.pop(cause[0], None)  # no record repeats a timer: nothing to store
         return True
 
     def _fires(self, subject: str, causation_id: str, decision: Decision[S], now: datetime) -> bool:
-        """Whether a timer may take effect. After a restore: whether it did say this, or says nothing that is heard."""
+        """Whether a timer may take effect. After a restore: whether it published this before, or publishes nothing."""
         if self.published is None:
             return True
         if decision.state is not None and self.domain.pending(decision.state):
@@ -116,7 +116,7 @@ class Timers(Completing[S, F]):
         ]
 
     async def unsent(self, seconds: float = 10, limit: int = 500) -> Due[S]:
-        """What was put into an outbox more than so many real seconds ago and nobody is known to have sent."""
+        """What has been in an outbox for so many real seconds and is not known to be sent."""
         found = await self.store.unsent(datetime.now(UTC) - timedelta(seconds=seconds), limit)
         return Due(unsent=found, expired=[], dead=[], until=datetime.min.replace(tzinfo=UTC), more=False)
 

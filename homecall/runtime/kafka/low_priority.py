@@ -1,4 +1,4 @@
-"""Topics whose records nobody waits for are collected into larger batches.
+"""Topics that nobody waits for: their records are collected into larger batches.
 
 What it saves: intake's processor time at 50 requests/s fell from 7.6 to 6.4 ms per request (docs/performance.md).
 """

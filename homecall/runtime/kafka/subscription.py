@@ -191,7 +191,7 @@ class Subscription:
             async with asyncio.timeout(_ASK_SECONDS):
                 await self.lag.learn_committed(consumer, places)
         except Exception as error:
-            # Any error is an outage: it says nothing against the record in hand.
+            # Any error is an outage: the current record is not at fault.
             raise Transient("broker", error) from error
 
     async def start(self) -> None:

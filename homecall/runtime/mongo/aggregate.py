@@ -46,7 +46,7 @@ class Aggregate(Generic[S]):
     """The outbox: causation ids whose events are not known to be sent, in the order to send them. First those of timers
     and of other aggregates, which no record of the log would bring back; then those of records in flight."""
     places: dict[str, Place] = field(default_factory=dict)
-    """By causation id, where the records in hand stand."""
+    """By causation id, the places of the records of this batch."""
     fresh: dict[str, list[OutgoingRecord]] = field(default_factory=dict)
     """As ``processed``, but not stored yet."""
     measures: list[Measure] = field(default_factory=list)

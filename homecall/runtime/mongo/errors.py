@@ -1,7 +1,7 @@
-"""Whose fault a database error is: the document's, our settings', or nobody's, so that the command is retried.
+"""The cause of a database error: the document, our settings, or an outage, so that the command is retried.
 
-A document can cause few errors, and their codes are listed here. Every other error is an outage: a server that
-recovers, a shard without a primary or a proxy may answer with any code.
+The few errors that a document can cause are listed here by code. Every other error is an outage: a recovering server,
+a shard without a primary or a proxy may answer with any code.
 """
 
 from __future__ import annotations

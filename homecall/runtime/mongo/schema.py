@@ -1,8 +1,7 @@
-"""What a service's database is to have: its indexes, and the migrations that bring older documents up to date.
+"""The schema of a service's database: its indexes, and the migrations of documents that older releases stored.
 
-A migration gives fields to documents that were stored before there were such fields. It may be run twice, by two at
-once, and beside services of this release and the last; it goes on where it was broken off. What was run stands in the
-database itself, in the collection ``migrations``.
+A migration adds fields to older documents. It may run twice, concurrently, and beside services of this release and the
+last; it continues where it was interrupted. The collection ``migrations`` says which have been run.
 """
 
 from __future__ import annotations
@@ -24,11 +23,11 @@ MARKS: Final = "migrations"
 
 @dataclass(frozen=True)
 class Migration:
-    """Fields that documents of a collection are to have.
+    """Fields to be set in the documents of a collection.
 
-    ``derive`` looks at one document alone and gives field to value, None for one that it is to be without; what it
-    does not name is left as it is. Documents are read without ``without``, ``at_once`` together. A service waits for
-    one that is ``needed``; a release that does not know one that is ``breaking`` does not start.
+    ``derive`` maps one document to fields and values, None for a field to remove; others stay. Documents are read in
+    portions of ``at_once``, leaving out the fields ``without``. A service waits for one that is ``needed``; a release
+    that does not know one that is ``breaking`` does not start.
     """
 
     name: str
@@ -43,7 +42,7 @@ class Migration:
 
 @dataclass
 class Progress:
-    """How far a run has come: documents looked at and changed, ids of those that could not be read."""
+    """The progress of a run: documents read and changed, ids of unreadable ones."""
 
     looked: int = 0
     changed: int = 0
@@ -52,12 +51,12 @@ class Progress:
 
 @dataclass(frozen=True)
 class Standing:
-    """How a database stands to this release: migrations not finished, those that only a newer release knows."""
+    """A database compared with this release: unfinished migrations, and those that only a newer release knows."""
 
     missing: Sequence[Migration]
     newer: Sequence[str]
     breaking: Sequence[str]
-    """Those of the newer ones that this release must not meet."""
+    """Those of the newer ones that this release cannot work with."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ class Schema:
     # ------------------------------------------------------------ how it stands
 
     async def standing(self, *, read_only: bool = False) -> Standing:
-        """See what has been run; of a collection with nothing in it, whatever there is to run has been."""
+        """Find out what has been run. On an empty collection every migration counts as run."""
         marks = await self._marks()
         known = {each.name for each in self.migrations}
         missing = [each for each in self.migrations if "finished_at" not in marks.get(each.name, {})]
@@ -136,8 +135,8 @@ class Schema:
     ) -> AsyncGenerator[Progress, None]:
         """Carry a migration out, a portion at a time; after each, how far this run has come.
 
-        What is finished is not run, unless ``again``: for who had services of the last release running meanwhile.
-        ``dry`` counts, and writes nothing. It is finished only where every document could be read.
+        A finished one is not run, unless ``again``: for when services of the last release ran meanwhile. ``dry`` counts
+        and writes nothing. It is finished only if every document could be read.
         """
         mark = (await self._marks()).get(migration.name, {})
         if "finished_at" in mark and not again:
@@ -168,11 +167,11 @@ class Schema:
         versions, changes = _to_write(migration, docs, progress)
         progress.changed += len(changes)
         while changes and not dry:
-            # The version stays: a service that has this document in hand still wins, and writes these fields itself.
+            # The version stays: a service that is changing this document still wins, and writes these fields itself.
             operations = [UpdateOne({"_id": name, "v": versions[name]}, change) for name, change in changes.items()]
             if await migration.collection.write(operations) == len(operations):
                 return
-            # Somebody changed some of them meanwhile: they are looked at as they are now.
+            # Some were changed meanwhile: read them again.
             await asyncio.sleep(0)
             query = {"_id": {"$in": list(changes)}}
             again = await migration.collection.find(query, projection=_left_out(migration))
