@@ -1,7 +1,6 @@
-"""A call repeated after failures of a gateway, with exponential backoff and full jitter.
+"""How a gateway is called: its limits, and retries with exponential backoff and full jitter.
 
-By hand rather than with tenacity: if the breaker opens meanwhile, the failure before it is the one to report, and the
-rest is one line.
+By hand rather than with tenacity: if the breaker opens meanwhile, the failure before it is reported.
 """
 
 from __future__ import annotations

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -35,6 +34,7 @@ from pyhanko_certvalidator.revinfo.validate_ocsp import verify_ocsp_response
 
 from homecall.gateways.breaker import Breaker
 from homecall.gateways.http import TooLong, body_of, client
+from homecall.gateways.retry import Limits
 
 _MOST_BYTES = 64 * 1024
 _STRONG = frozenset({"sha256", "sha384", "sha512"})
@@ -43,16 +43,8 @@ _MOST_RESPONDERS = 2
 """Of the addresses that a certificate names, so many are tried."""
 
 
-@dataclass(frozen=True)
-class Limits:
-    """How a responder is called. Seconds are of real time."""
-
-    request_seconds: float = 4.0
-    """From connecting to the last byte."""
-    failures: int = 5
-    """Consecutive failures that open the circuit breaker."""
-    rest_seconds: float = 15.0
-    """How long it stays open."""
+LIMITS = Limits(request_seconds=4.0, failures=5)
+"""Of one responder; each is called once for a question."""
 
 
 class Unanswered(Exception):
@@ -67,7 +59,7 @@ class Ocsp:
     """Asks the responder at ``address``, or, without one, those that each certificate names. For one event loop."""
 
     def __init__(
-        self, address: str | None, limits: Limits = Limits(), *, clock: Callable[[], float] = time.monotonic
+        self, address: str | None, limits: Limits = LIMITS, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._address = address
         self._limits = limits

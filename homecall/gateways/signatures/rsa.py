@@ -13,6 +13,7 @@ import hashlib
 import itertools
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -193,9 +194,9 @@ _REVOKED = Refused("revocation", "has a certificate that was revoked by the time
 
 
 def _ocsp(setting: str, limits: dict[str, float]) -> Ocsp:
-    from homecall.gateways.signatures.ocsp import Limits, Ocsp  # brings an HTTP client: only where it is asked for
+    from homecall.gateways.signatures.ocsp import LIMITS, Ocsp  # imports an HTTP client
 
-    return Ocsp(None if setting == "certificate" else setting, Limits(**limits))  # type: ignore[arg-type]  # by name
+    return Ocsp(None if setting == "certificate" else setting, replace(LIMITS, **limits))  # type: ignore[arg-type]  # by name
 
 
 def _strong(cms: Opened) -> None:
