@@ -60,37 +60,29 @@ def report_of(act_at: datetime, clinic_id: str, request_id: str, ended_at: datet
 
 
 def act_of(
-    chance: random.Random,
-    moment: datetime,
-    event_type: str,
-    data: dict[str, Any],
-    *,
-    source: str,
-    structured: bool = False,
-    **told: Any,
+    chance: random.Random, moment: datetime, event_type: str, data: dict[str, Any], *, source: str, **told: Any
 ) -> Act:
-    """The record of an event; ``told`` is what an ``Act`` knows beside it: ``expected``, ``news`` and so on.
-
-    ``structured``: in CloudEvents' other mode, as some systems send it.
-    """
+    """The record of an event; ``told`` is what an ``Act`` knows beside it: ``expected``, ``news`` and so on."""
     record = record_of(event_type, data, source=source, time=moment.isoformat(), event_id=str(uuid_of(chance)))
-    value, headers = record.value, record.headers
-    if structured:
-        attributes = {name.removeprefix("ce_"): text.decode() for name, text in headers if name.startswith("ce_")}
-        value = json.dumps({**attributes, "data": data}, ensure_ascii=False).encode()
-        headers = (("content-type", STRUCTURED.encode()),)
     return Act(
         at=moment,
         topic=record.topic,
         key=record.key,
-        value=value,
-        headers=headers,
+        value=record.value,
+        headers=record.headers,
         type=event_type,
         clinic_id=data.get("clinic_id", ""),
         subject=data.get("complaint_id") or data.get("request_id", ""),
         channel=data.get("channel", ""),
         **told,
     )
+
+
+def structured(act: Act) -> Act:
+    """The same event in CloudEvents' other mode, as some systems send it."""
+    attributes = {name.removeprefix("ce_"): text.decode() for name, text in act.headers if name.startswith("ce_")}
+    value = json.dumps({**attributes, "data": data_of(act)}, ensure_ascii=False).encode()
+    return replace(act, value=value, headers=(("content-type", STRUCTURED.encode()),))
 
 
 def again(act: Act, moment: datetime) -> Act:

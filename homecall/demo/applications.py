@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
-from homecall.demo.acts import Act, act_of, uuid_of
+from homecall.demo.acts import Act, act_of, structured, uuid_of
 from homecall.demo.clinics import Clinics
 from homecall.demo.people import People
 from homecall.standard.acceptance import decide_acceptance
@@ -90,16 +90,10 @@ class Applications:
         self.expected[data["request_id"]] = expected
         self.patients[data["request_id"]] = patient
         self._check(expected, data, moment)
-        return act_of(
-            self.chance,
-            moment,
-            "request.submitted",
-            data,
-            source="/portal" if channel == "portal" else f"/clinics/{clinic_id}",
-            structured=channel == "portal",
-            expected=expected,
-            news=special.news,
-        )
+        source = "/portal" if channel == "portal" else f"/clinics/{clinic_id}"
+        told = {"expected": expected, "news": special.news}
+        act = act_of(self.chance, moment, "request.submitted", data, source=source, **told)
+        return structured(act) if channel == "portal" else act
 
     def _about(self, patient: Mapping[str, Any], moment: datetime, clinic_id: str, channel: str) -> dict[str, Any]:
         """Who is ill, where and of what."""

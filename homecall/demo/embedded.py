@@ -55,6 +55,7 @@ class Stack:
     mongo_url: str
 
 
+@dataclass(eq=False)
 class Child:
     """A process of ours that ends with us, whatever ends us.
 
@@ -63,40 +64,35 @@ class Child:
     first. What it prints goes to ``log``.
     """
 
-    def __init__(
-        self, name: str, command: Sequence[str], log: Path, ready: Callable[[], bool], patience: float = 60.0
-    ) -> None:
-        self.name = name
-        self.log = log
-        self._command = list(command)
-        self._ready = ready
-        self._patience = patience
-        self._process: subprocess.Popen[bytes] | None = None
+    name: str
+    command: Sequence[str]
+    log: Path
+    ready: Callable[[], bool]
+    patience: float = 60.0
+    process: subprocess.Popen[bytes] | None = None
 
     @property
     def pid(self) -> int:
         """The process id; raises RuntimeError when it does not run."""
-        if self._process is None:
+        if self.process is None:
             raise RuntimeError(f"{self.name} is not running: start it first")
-        return self._process.pid
+        return self.process.pid
 
     def start(self) -> None:
         """Start, and return once ``ready`` says so.
 
         Raises DidNotStartError when it ends before that, or after ``patience`` seconds.
         """
-        if self._process is not None:
+        if self.process is not None:
             raise RuntimeError(f"{self.name} is running already: stop it first")
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self._command, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            self.process = subprocess.Popen(
+                self.command, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
             )
-        if not until(
-            lambda: self._process is None or self._process.poll() is not None or self._ready(), self._patience
-        ):
-            self._fail(f"was not ready within {self._patience:.0f} s")
-        if self._process.poll() is not None:
-            self._fail(f"ended at once with code {self._process.returncode}")
+        if not until(lambda: self.process is None or self.process.poll() is not None or self.ready(), self.patience):
+            self._fail(f"was not ready within {self.patience:.0f} s")
+        if self.process.poll() is not None:
+            self._fail(f"ended at once with code {self.process.returncode}")
 
     def stop(self, patience: float = 15.0) -> None:
         """Ask it to end (SIGTERM) and wait; after ``patience`` seconds end it by force. Nothing if it does not run."""
@@ -117,7 +113,7 @@ class Child:
         os.killpg(self.pid, signal.SIGCONT)
 
     def _end(self, how: signal.Signals, patience: float) -> None:
-        process, self._process = self._process, None
+        process, self.process = self.process, None
         if process is None:
             return
         if process.poll() is None:  # not reaped yet, so the number is still its own

@@ -9,6 +9,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Literal, Protocol
 
@@ -143,76 +144,72 @@ def service_time(now: datetime) -> str:
 # ---------------------------------------------------------------- a terminal
 
 
+@dataclass(eq=False)
 class LiveScreen:
     """One frame that is drawn again and again."""
 
-    def __init__(self, live: Live, ledger: Ledger, total: int) -> None:
-        self._live = live
-        self._ledger = ledger
-        self._total = total
-        self._news: deque[str] = deque(maxlen=_NEWS_SHOWN)
-        self._answers: deque[Text] = deque(maxlen=_ANSWERS_SHOWN)
-        self._began = time.monotonic()
-        self._told = 0
+    live: Live
+    ledger: Ledger
+    total: int
+    news: deque[str] = field(default_factory=lambda: deque(maxlen=_NEWS_SHOWN))
+    answers: deque[Text] = field(default_factory=lambda: deque(maxlen=_ANSWERS_SHOWN))
+    began: float = field(default_factory=time.monotonic)
+    told: int = 0
 
     def show(self, now: datetime, doing: str = "") -> None:
-        self._live.update(self.frame(now, doing), refresh=True)
+        self.live.update(self.frame(now, doing), refresh=True)
 
     def tell(self, now: datetime, news: str) -> None:
-        self._news.append(f"{service_time(now)}  {news}")
+        self.news.append(f"{service_time(now)}  {news}")
 
     def answer(self, status: StatusChanged) -> None:
         if status.status in _TOLD:
-            self._told += 1
-            self._answers.append(answer_text(status, "ru" if self._told % 2 else "kk"))
+            self.told += 1
+            self.answers.append(answer_text(status, "ru" if self.told % 2 else "kk"))
 
     def frame(self, now: datetime, doing: str = "") -> RenderableType:
-        size = self._live.console.size
+        size = self.live.console.size
         small = size.width < _WIDE or size.height < _HIGH
-        answers = [self._answers[-1]] if small and self._answers else list(self._answers)
-        parts: list[RenderableType] = [self._head(now, doing), self._progress()]
+        answers = [self.answers[-1]] if small and self.answers else list(self.answers)
+        title = Text.assemble(("homecall demo", "bold"), ("  a clinic day, seven clinics", "dim"))
+        clock = Text.assemble((service_time(now), "bold cyan"), f"  {doing}" if doing else "")
+        bar = ProgressBar(total=max(1, self.total), completed=len(self.ledger.fates))
+        came = f"{_came(self.ledger, self.total)}, {time.monotonic() - self.began:.0f} s"
+        parts: list[RenderableType] = [_two(title, clock), _two(bar, came)]
         if small:
-            parts += [_line("in", _came_in(self._ledger)), _line("now", _where(self._ledger))]
-            parts += [_clocks(self._ledger, now)]
+            parts += [_line("in", _came_in(self.ledger)), _line("now", _where(self.ledger))]
+            parts += [_clocks(self.ledger, now)]
         else:
             columns = [
-                _counted("What came in", _came_in(self._ledger)),
-                _counted("Where it stands", _where(self._ledger)),
-                _clocks(self._ledger, now),
+                _counted("What came in", _came_in(self.ledger)),
+                _counted("Where it stands", _where(self.ledger)),
+                _clocks(self.ledger, now),
             ]
             parts.append(Columns(columns, padding=(0, 3)))
-        parts.append(_slowest(self._ledger, now, 2 if small else _SLOWEST_SHOWN))
+        parts.append(_slowest(self.ledger, now, 2 if small else _SLOWEST_SHOWN))
         told = Group(*answers) if answers else Text("none yet", style="dim")
-        title = "the last answers, as applicants read them"
-        parts.append(Panel(told, title=title, title_align="left", border_style="green"))
+        heading = "the last answers, as applicants read them"
+        parts.append(Panel(told, title=heading, title_align="left", border_style="green"))
         if not small:
-            parts.append(Text("\n".join(self._news), style="dim"))
+            parts.append(Text("\n".join(self.news), style="dim"))
         return Group(*parts)
 
-    def _head(self, now: datetime, doing: str) -> RenderableType:
-        head = Table.grid(expand=True)
-        head.add_column()
-        head.add_column(justify="right")
-        head.add_row(
-            Text.assemble(("homecall demo", "bold"), ("  a clinic day, seven clinics", "dim")),
-            Text.assemble((service_time(now), "bold cyan"), f"  {doing}" if doing else ""),
-        )
-        return head
 
-    def _progress(self) -> RenderableType:
-        bar = Table.grid(expand=True, padding=(0, 1))
-        bar.add_column(ratio=1)
-        bar.add_column(justify="right")
-        bar.add_row(
-            ProgressBar(total=max(1, self._total), completed=len(self._ledger.fates)),
-            f"{len(self._ledger.fates)} of {counted(self._total, 'request')} in, "
-            f"{time.monotonic() - self._began:.0f} s",
-        )
-        return bar
+def _two(left: RenderableType, right: RenderableType) -> RenderableType:
+    """A line with something at either end."""
+    line = Table.grid(expand=True, padding=(0, 1))
+    line.add_column(ratio=1)
+    line.add_column(justify="right")
+    line.add_row(left, right)
+    return line
 
 
 Counts = Sequence[tuple[str, int, str]]
 """What, how many, and in which style."""
+
+
+def _came(ledger: Ledger, total: int) -> str:
+    return f"{len(ledger.fates)} of {counted(total, 'request')} in"
 
 
 def _came_in(ledger: Ledger) -> Counts:
@@ -303,35 +300,33 @@ def answer_text(status: StatusChanged, language: Language) -> Text:
 # ---------------------------------------------------------------- no terminal
 
 
+@dataclass(eq=False)
 class PlainScreen:
     """A line every few seconds, and one for each piece of news."""
 
-    def __init__(self, console: Console, ledger: Ledger, total: int) -> None:
-        self._console = console
-        self._ledger = ledger
-        self._total = total
-        self._shown_at = time.monotonic()
-        self._last: StatusChanged | None = None
-        self._lines = 0
+    console: Console
+    ledger: Ledger
+    total: int
+    shown_at: float = field(default_factory=time.monotonic)
+    last: StatusChanged | None = None
+    lines: int = 0
 
     def show(self, now: datetime, doing: str = "") -> None:
-        if not doing and time.monotonic() - self._shown_at < _PLAIN_SECONDS:
+        if not doing and time.monotonic() - self.shown_at < _PLAIN_SECONDS:
             return
-        self._shown_at = time.monotonic()
-        counts = Counter(stands(fate) for fate in self._ledger.fates.values())
+        self.shown_at = time.monotonic()
+        counts = Counter(stands(fate) for fate in self.ledger.fates.values())
         parts = [f"{count} {name}" for name in _STANDS if (count := counts[name])]
-        self._say(
-            now, f"{len(self._ledger.fates)} of {counted(self._total, 'request')} in: {', '.join(parts) or 'none'}"
-        )
-        clocks = running(self._ledger, now)
+        self._say(now, f"{_came(self.ledger, self.total)}: {', '.join(parts) or 'none'}")
+        clocks = running(self.ledger, now)
         if clocks:
             _, fate, elapsed = clocks[0]
             limit = _LIMITS.get(fate.channel, 1800) // 60
             self._say(now, f"slowest open: {fate.clinic_id}, {fate.channel}, {minutes(elapsed)} of {limit} min")
-        if self._last is not None:
-            self._lines += 1
-            self._say(now, answer_text(self._last, "ru" if self._lines % 2 else "kk").plain)
-            self._last = None
+        if self.last is not None:
+            self.lines += 1
+            self._say(now, answer_text(self.last, "ru" if self.lines % 2 else "kk").plain)
+            self.last = None
         if doing:
             self._say(now, doing)
 
@@ -340,7 +335,7 @@ class PlainScreen:
 
     def answer(self, status: StatusChanged) -> None:
         if status.status in _TOLD:
-            self._last = status
+            self.last = status
 
     def _say(self, now: datetime, line: str) -> None:
-        self._console.print(f"{service_time(now)}  {line}", soft_wrap=True, markup=False)
+        self.console.print(f"{service_time(now)}  {line}", soft_wrap=True, markup=False)

@@ -11,6 +11,9 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len
+from rich.console import Console
+
 _GAP = "  "
 _INDENT = "    "
 _NARROWEST = 20
@@ -36,8 +39,6 @@ def print_table(
     header: bool = True,
 ) -> None:
     """Print rows; ``styles`` is rich's style of each, ``under`` what stands below each."""
-    from rich.console import Console
-
     if not rows:
         return
     width = terminal_width()
@@ -62,10 +63,8 @@ def lines_of(
     columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int | None
 ) -> tuple[str, list[list[str]]]:
     """The header, and the lines of each row; none is wider than ``width``. Without a width each row is one line."""
-    widths = [
-        max(_cells(column.name), *(_cells(row[place]) for row in rows)) if rows else _cells(column.name)
-        for place, column in enumerate(columns)
-    ]
+    texts = ([column.name, *(row[place] for row in rows)] for place, column in enumerate(columns))
+    widths = [max(map(cell_len, each)) for each in texts]
     kept = _fitting(columns, widths, width)
     folded = [place for place in range(len(columns)) if place not in kept]
     head = _line([column.name for column in columns], columns, kept, widths)
@@ -92,7 +91,7 @@ def _fitting(columns: Sequence[Column], widths: Sequence[int], width: int | None
 def _line(row: Sequence[str], columns: Sequence[Column], kept: Sequence[int], widths: Sequence[int]) -> str:
     cells = []
     for place in kept:
-        room = " " * (widths[place] - _cells(row[place]))
+        room = " " * (widths[place] - cell_len(row[place]))
         cells.append(room + row[place] if columns[place].right else row[place] + room)
     return _GAP.join(cells).rstrip()
 
@@ -103,7 +102,7 @@ def _packed(facts: Sequence[str], width: int | None) -> list[str]:
     current = ""
     for fact in facts:
         joined = f"{current}, {fact}" if current else _INDENT + fact
-        if current and width is not None and _cells(joined) + 1 > width:
+        if current and width is not None and cell_len(joined) + 1 > width:
             lines.append(current + ",")
             joined = _INDENT + fact
         current = joined
@@ -111,15 +110,6 @@ def _packed(facts: Sequence[str], width: int | None) -> list[str]:
 
 
 def _broken(line: str, width: int | None) -> list[str]:
-    if width is None or _cells(line) <= width:
+    if width is None or cell_len(line) <= width:
         return [line]
     return textwrap.wrap(line, width, subsequent_indent=_INDENT + "  ", break_on_hyphens=False) or [line]
-
-
-def _cells(text: str) -> int:
-    """How wide a text is on a screen."""
-    if text.isascii():
-        return len(text)
-    from rich.cells import cell_len
-
-    return cell_len(text)
