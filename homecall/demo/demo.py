@@ -1,11 +1,8 @@
 """``homecall demo``: a clinic day on the embedded broker and database, with the four services in this process.
 
-What comes through the portal is signed by a test authority that lives as long as the day, and its signatures are
-checked as in production.
-
 The day's clock runs a minute in a second and steps over hours in which nothing is due: only when all that was sent has
-had its first word, and never past an opening or the end of a clock that runs. In the end the services' stores are
-compared with one another, as ``homecall reconcile`` does.
+had its first word, and never past an opening or the end of a clock that runs. In the end the stores are compared, as
+``homecall reconcile`` does.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """What went in and what came out: the demo's own account, kept from the topics alone.
 
-It knows nothing of the services' stores: what reconciliation finds in them is told to it in the end, as findings of the
-kind ``drift``. Everything else that is wrong becomes a finding of one of three kinds: ``lost``
-(something that had to come did not, or something else came; or a number or a sequence has a gap), ``doubled``
-(something came twice, or two where one may be), ``unanswered`` (taken up, and no answer).
+Kinds of findings: ``lost`` (something that had to come did not, or something else came; or a number or a sequence has a
+gap), ``doubled`` (something came twice, or two where one may be), ``unanswered`` (taken up, and no answer), ``drift``
+(what reconciliation finds in the services' stores: it is told in the end).
 """
 
 from __future__ import annotations

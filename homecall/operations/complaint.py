@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from homecall.contract.topics import CLINICS, COMPLAINTS
+from homecall.documents.letters.letters import NotThere, receipt, reply, stage_of
 from homecall.operations.clinics import clinic_among
 from homecall.operations.complaints import are_linked, name_of
 from homecall.operations.databases import database_of
@@ -64,8 +65,6 @@ def document(
 
     ``stage`` 1 or 2: the newest that has such a document where it is left open. ``Failure`` where there is none.
     """
-    from homecall.documents.letters.letters import NotThere, receipt, reply, stage_of
-
     no_pdf_for_a_terminal(form, output)
     asked = settings()
     found = _asked_for(asked, complaint_id)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from homecall.gateways.signatures.canonical import NotCanonical, canonical
+from homecall.gateways.signatures.dev_authority import CRLS, TRUST_STORE, DevAuthority
 from homecall.operations.failure import Failure
 from homecall.operations.terminal import none_left, numbered_lines, print_bytes, print_error
-
-if TYPE_CHECKING:
-    from homecall.gateways.signatures.dev_authority import DevAuthority
 
 INIT = "init"
 
@@ -42,8 +41,6 @@ def signed_line(authority: DevAuthority, line: bytes, iin: str | None = None) ->
     Without ``iin`` the one who must sign does: the applicant, or else the patient; the complainant. Raises
     ``ValueError`` with what is wrong.
     """
-    from homecall.gateways.signatures.canonical import NotCanonical, canonical
-
     try:
         # The data themselves, and what stands around them, are held to the same strictness.
         canonical(line)
@@ -68,8 +65,6 @@ def _signer(data: dict[str, Any]) -> str | None:
 
 
 def _init(directory: Path) -> None:
-    from homecall.gateways.signatures.dev_authority import CRLS, TRUST_STORE, DevAuthority
-
     if (directory / TRUST_STORE).exists():
         _authority(directory)
         print("there already: nothing was changed")
@@ -85,8 +80,6 @@ def _init(directory: Path) -> None:
 
 
 def _authority(directory: Path) -> DevAuthority:
-    from homecall.gateways.signatures.dev_authority import DevAuthority
-
     try:
         return DevAuthority.load(directory)
     except OSError:

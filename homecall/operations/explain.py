@@ -1,12 +1,9 @@
 """``homecall explain``: the ruling on a request or a complaint, with no server.
 
-It asks the services' own decisions, as on the first record of an empty system in which one clinic is known, so that a
-ruling is the same here and there, to the byte. Not judged is what needs a server: duplicates (R11), identity, and the
-time of a Kafka record (R17). Signatures are where they can be without one: with ``HOMECALL_SIGNATURES=rsa`` and a trust
-store, by the lists of ``HOMECALL_CRLS`` if there are any.
-
-A line with a ``ruling`` made before is decided by the days that the ruling looked at. ``today`` is what today's
-calendar would decide, where that differs.
+It asks the services' own decisions, in an empty system that knows one clinic: a ruling is the same as theirs, to the
+byte. Not judged is what needs a server: duplicates (R11), identity, and the time of a Kafka record (R17). Signatures
+are, with ``HOMECALL_SIGNATURES=rsa`` and a trust store. A line with a ``ruling`` made before is decided by the days
+that the ruling looked at; ``today`` is what today's calendar would decide, where that differs.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """``homecall journal``: a clinic's register of calls for a day, to print and sign (C6.1).
 
-It needs nothing but Kafka: the register is what the newest entry of each call says. The topics are read whole, and not
-the clinic's partition alone: what a register leaves out is noticed by nobody, and after partitions were added, older
-entries stand elsewhere.
+It needs nothing but Kafka: the register is what the newest entry of each call says. The topics are read whole: after
+partitions were added, a clinic's older entries stand in another one.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """``homecall recover``: after a restore, what came since the backup is handled again, and comes out as it was told.
 
-The services are stopped. Each one's records are read from where its group stood at the backup, all topics together in
-the order of their times, by the service's own code, on a clock that stands where each record came. What the service
-said of them stands in its own topics: numbers, windows, statuses and times are taken from there, and not sent again.
-Then the group's offsets are set, and the services go on.
+The services are stopped. Each one's records are handled from where its group stood at the backup, in the order of their
+times, by the service's own code, on a clock that stands where each record came. What the service said of them is taken
+from its own topics, and not sent again. Then the group's offsets are set, and the services go on.
 """
 
 from __future__ import annotations
