@@ -10,7 +10,9 @@ PIP  := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # The project itself, from here; whatever it needs came with its hash from the lock file before.
 PROJECT := --no-index --no-deps --no-build-isolation --editable .
 # Most tests wait for servers more than they compute: three processes keep two cores busy. One file stays in one process.
-BESIDE ?= --numprocesses 3 --dist loadscope --no-loadscope-reorder
+BESIDE ?= --numprocesses 3 --dist loadfile --no-loadscope-reorder
+# Tests start hundreds of processes: they compile our modules once, also where the shell asks Python to keep nothing.
+unexport PYTHONDONTWRITEBYTECODE
 LOCKING := .stack/pip-tools
 COMPILE := $(LOCKING)/bin/pip-compile --quiet --no-config --no-header --generate-hashes --allow-unsafe --strip-extras \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options \
@@ -40,7 +42,8 @@ check: $(DEV) ## style, types, imports, lock files
 bench: $(DEV) ## the pipeline against the bare loop
 	@$(BIN)/python -m bench $(ARGS)
 
-faults: $(DEV) ## faults under load, judged from outside; ARGS="--list", ARGS="--seed 7 --scenario zombie --json"
+faults: $(DEV) ## faults under load, judged from outside, and long tests; ARGS="--list", ARGS="--seed 7 --scenario zombie --json"
+	$(if $(findstring --list,$(ARGS))$(findstring --scenario,$(ARGS)),,@$(BIN)/python -m pytest -m long >&2)
 	@$(BIN)/python -m tests.faults $(ARGS)
 
 simulate: $(DEV) ## seeded histories on a simulated Kafka and MongoDB; ARGS="--seeds 1000 --from 1 --json", ARGS="--replay 7"

@@ -5,17 +5,19 @@ from __future__ import annotations
 import contextlib
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
 from pymongo import MongoClient
-from xdist.scheduler import LoadScopeScheduling
 
 from tests.infrastructure import stack, turns
 
-# The longest files first, so that no process is left with one of them at the end.
+# The longest first, so that no process is left with one of them at the end.
 _LONGEST_FIRST = ("faults", "integration", "deploy", "contract", "supply", "unit")
+_BEFORE_SIMULATION = 6
+"""Files that begin before the simulation, which is the longest: it must not keep a test waiting that is to be alone."""
 
 # A property is judged by what it gives, not by how busy the machine is.
 hypothesis.settings.register_profile("homecall", deadline=None)
@@ -37,24 +39,22 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     tests = stack.ROOT / "tests"
+    alone = [item for item in items if item.get_closest_marker("alone") is not None]
+    with_one_alone = {item.path for item in alone}
 
-    def place(item: pytest.Item) -> int:
-        room = item.path.relative_to(tests).parts[0] if item.path.is_relative_to(tests) else ""
-        return _LONGEST_FIRST.index(room) if room in _LONGEST_FIRST else len(_LONGEST_FIRST)
+    def room(path: Path) -> str:
+        return path.relative_to(tests).parts[0] if path.is_relative_to(tests) else ""
 
-    items.sort(key=place)
+    def place(path: Path) -> tuple[bool, int]:
+        name = room(path)
+        after = _LONGEST_FIRST.index(name) if name in _LONGEST_FIRST else len(_LONGEST_FIRST)
+        return path not in with_one_alone, after
 
-
-class _ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist's schedulers ship no types
-    """A file of tests stays in one process, for its servers. So do all faults: while one runs, it is alone."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        return "tests/faults" if file.startswith("tests/faults/") else file
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFile:
-    return _ByFile(config, log)
+    files = sorted({item.path: None for item in items}, key=place)
+    simulated = [path for path in files if room(path) == "simulation"]
+    others = [path for path in files if path not in simulated]
+    order = [*others[:_BEFORE_SIMULATION], *simulated, *others[_BEFORE_SIMULATION:]]
+    items.sort(key=lambda item: (order.index(item.path), item not in alone))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -1,4 +1,4 @@
-"""The short, fixed-seed part of ``make faults``: a pass over the steps that matter most, and a defect to be caught."""
+"""A short, fixed-seed part of ``make faults``: a pass over the steps that matter most, and a defect to be caught."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ def run(name: str, scenario: Scenario, *, control: bool = False) -> Report:
     return report
 
 
+@pytest.mark.long
 @pytest.mark.alone
 @pytest.mark.timeout(400)
 def test_killed_around_the_store_and_the_acknowledgement_nothing_is_lost_or_doubled() -> None:
@@ -26,6 +27,7 @@ def test_killed_around_the_store_and_the_acknowledgement_nothing_is_lost_or_doub
     assert sum(report.kills.values()) >= 15
 
 
+@pytest.mark.long
 @pytest.mark.alone
 @pytest.mark.timeout(300)
 def test_a_replica_that_overwrites_what_it_has_not_read_is_caught() -> None:

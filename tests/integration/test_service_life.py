@@ -211,6 +211,7 @@ def rss_mib(process: Process) -> float:
     return int(found[1]) / 1024
 
 
+@pytest.mark.long
 @pytest.mark.alone
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the memory in use from /proc")
 def test_memory_after_twenty_thousand_messages(new_world: NewWorld, figure: Callable[[str], None]) -> None:
