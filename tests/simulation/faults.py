@@ -19,6 +19,9 @@ KINDS: Final = (
     "poison",  # somebody publishes what cannot be read
     "again",  # somebody publishes an earlier record once more
     "step_down",  # no majority of the database has what is written for a while, and its primary may step down then
+    "abort",  # somebody's transaction is aborted
+    "compact",  # the broker compacts what topics are compacted
+    "expire",  # the broker deletes what everybody has read
     "errors",  # a share of requests to servers fails from now on
 )
 

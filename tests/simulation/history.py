@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from homecall.contract.topics import SERVICES
+from homecall.contract.topics import SERVICES, TOPICS
 from homecall.operations.serve import build
 from tests.faults import plan as plans
 from tests.faults.ledger import Message
@@ -34,6 +34,10 @@ _BEFORE = timedelta(seconds=60)
 """So long before the clinics' opening the history begins."""
 _FAULTS_UNTIL = 25.0
 _PATIENCE = 200.0
+_TRANSACTION_SECONDS = 1.5
+"""The longest of somebody else's."""
+_COMPACTED_AFTER = 8.0
+"""So old is what is compacted: by then each service has stored what it must not lose."""
 _SETTLES = 6.0
 _POISON = ((b"no json", "request.submitted"), (b"{}", "clinic.published"), (b'{"a":1}', "visit.reported"))
 
@@ -79,6 +83,9 @@ class History:
         self._mutant = mutant
         self._poison: set[str] = set()
         """The ids of records that must become dead letters."""
+        self._aborted: set[str] = set()
+        """The ids of records that nobody may read."""
+        self._transactions = random.Random(f"transactions {seed}")
 
     def play(self) -> Result:
         """Play it to its end, and judge it."""
@@ -171,6 +178,7 @@ class History:
         for found in (
             promised(heard),
             not_buried(heard, self._poison),
+            {"aborted": sorted({each.id for each in heard if each.dead} & self._aborted)},
             one_open_request(heard, ledger.sent),
             {"stale": out_of_order(heard)},
             ledger.judge_messages(heard, self._messages(), self.world.sms.times()),
@@ -217,7 +225,15 @@ class History:
 
     def _publish(self, event: tuple[str, Any]) -> None:
         topic, key, value, headers = self.crowd.record(*event)
-        self.world.kafka.append(topic, key, value, headers, self.crowd.partition(topic, key))
+        partition = self.crowd.partition(topic, key)
+        if self.seed % 4 == 0 and self._transactions.random() < 0.3:
+            # A clinic's system that writes in transactions: others see it all at once, later.
+            transaction = self.world.kafka.begin()
+            transaction.append(topic, key, value, headers, partition)
+            seconds = self._transactions.random() * _TRANSACTION_SECONDS
+            self.loop.call_later(seconds, lambda: transaction.end(committed=True))
+        else:
+            self.world.kafka.append(topic, key, value, headers, partition)
 
     async def _expel(self) -> None:
         while True:
@@ -280,10 +296,38 @@ class History:
                 topic, key, _, headers = self.crowd.record(event_type, {"clinic_id": "clinic-00"})
                 self._poison.add(str(fault.at))
                 world.kafka.append(topic, key, value, [*headers[:1], ("ce_id", str(fault.at).encode()), *headers[2:]])
+            case "abort":
+                self._abort(f"aborted at {fault.at}", fault.amount)
+            case "compact":
+                self._compact(fault.amount)
+            case "expire":
+                for each in (topic for topic in TOPICS if not topic.compacted):
+                    world.kafka.expire(each.name)
             case "again":
                 inputs = [each for each in world.kafka.history if dict(each.headers).get("ce_source") == b"/simulation"]
                 each = inputs[int(fault.amount * len(inputs))]
                 world.kafka.append(each.topic, each.key, each.value, each.headers)
+
+    def _abort(self, ce_id: str, amount: float) -> None:
+        """Somebody's transaction that is aborted after a while: it held what would be dead letters."""
+        self._aborted.add(ce_id)
+        transaction = self.world.kafka.begin()
+        for value, event_type in _POISON:
+            topic, key, _, headers = self.crowd.record(event_type, {"clinic_id": "clinic-00"})
+            transaction.append(topic, key, value, [*headers[:1], ("ce_id", ce_id.encode()), *headers[2:]])
+        self.loop.call_later(amount * _TRANSACTION_SECONDS, lambda: transaction.end(committed=False))
+
+    def _compact(self, amount: float) -> None:
+        """Compact, and publish some clinics again as they are, so that there is something to compact."""
+        kafka = self.world.kafka
+        for topic in TOPICS:
+            if topic.compacted:
+                gone = kafka.compact(topic.name, _COMPACTED_AFTER * SPEED, tombstones=amount < 0.5)
+                # Where a newer record of its key came before it was read, nobody is to hear of it.
+                self._poison -= {dict(each.headers)["ce_id"].decode() for each in gone}
+        for each in self.crowd.plan.clinics:
+            if self._transactions.random() < amount:
+                kafka.append(*self.crowd.record("clinic.published", each))
 
 
 async def _told(receive: Any, report: Any, headers: dict[str, str]) -> None:

@@ -1,15 +1,20 @@
-"""A Kafka as the services see it: topics, keys, groups with generations, commits that fail, acknowledgements lost."""
+"""A Kafka as the services see it, with what its clients make of it.
+
+Topics, keys, groups with generations, commits that fail, acknowledgements lost; transactions, whose markers and aborted
+records leave gaps among the offsets; compaction and retention. Consumers read what is committed.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import random
 import zlib
+from bisect import bisect_left
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Final
 
 from aiokafka import TopicPartition
 from aiokafka.errors import (
@@ -19,15 +24,16 @@ from aiokafka.errors import (
     KafkaConnectionError,
     OutOfOrderSequenceNumber,
     ProducerClosed,
-    UnknownMemberIdError,
 )
 from aiokafka.structs import OffsetAndMetadata
 
-from homecall.contract.topics import BY_NAME, TOPICS
+from homecall.contract.topics import TOPICS
+from homecall.runtime.kafka import fetching
 from tests.simulation.loop import NODE, Node
 from tests.simulation.servers import Network
 
 SERVER = "kafka"
+_OF_THE_CONTRACT: Final = {topic.name: topic.partitions for topic in TOPICS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +49,145 @@ class Stored:
     timestamp: int
 
 
+class Log:
+    """A partition: records by their offsets, between which may be others that nobody reads."""
+
+    def __init__(self) -> None:
+        self.records: list[Stored] = []
+        """Those that are there, without aborted ones."""
+        self._offsets: list[int] = []
+        self.start = 0
+        """The offset from which on records are kept."""
+        self.end = 0
+        self.last_batch = 0
+        """The offset after the last batch that is there: compaction may have removed those before the end."""
+        self._open: dict[Transaction, int] = {}
+        """Transactions that are not ended, by the offset of their first record here."""
+
+    @property
+    def stable(self) -> int:
+        """The offset up to which all is committed or aborted: nothing is read beyond."""
+        return min(self._open.values(), default=self.end)
+
+    def append(self, record: Stored, transaction: Transaction | None) -> None:
+        self.records.append(record)
+        self._offsets.append(record.offset)
+        self.end = self.last_batch = record.offset + 1
+        if transaction is not None:
+            self._open.setdefault(transaction, record.offset)
+
+    def conclude(self, transaction: Transaction, written: Iterable[Stored], *, committed: bool) -> None:
+        """Append the marker that ends a transaction; what it wrote is gone where it was aborted."""
+        del self._open[transaction]
+        if not committed:
+            gone = {each.offset for each in written}
+            self._keep([each for each in self.records if each.offset not in gone])
+        self.end += 1
+        self.last_batch = self.end
+
+    def read(self, at: int, most: int) -> tuple[list[Stored], int]:
+        """Up to so many committed records from an offset on, and the offset to go on from."""
+        first = bisect_left(self._offsets, at)
+        until = bisect_left(self._offsets, self.stable, first)
+        found = self.records[first : min(until, first + most)]
+        if first + len(found) < until:
+            return found, found[-1].offset + 1
+        after = found[-1].offset + 1 if found else at
+        return found, max(after, min(self.stable, self.last_batch))
+
+    def compact(self, before: int, *, tombstones: bool = False) -> list[Stored]:
+        """Of the records below an offset leave the newest of each key, without ``tombstones``; those removed."""
+        until = bisect_left(self._offsets, min(before, self.stable))
+        newest = {each.key: each.offset for each in self.records[:until]}
+        gone = [
+            each
+            for each in self.records[:until]
+            if newest[each.key] > each.offset or (tombstones and each.value is None)
+        ]
+        removed = {each.offset for each in gone}
+        self._keep([each for each in self.records if each.offset not in removed])
+        if before >= self.end and not self._open:
+            self.last_batch = max(self.start, self._offsets[-1] + 1 if self._offsets else 0)
+        return gone
+
+    def delete_before(self, offset: int) -> None:
+        """Remove what is before an offset, as retention does."""
+        self.start = max(self.start, min(offset, self.stable))
+        self._keep(self.records[bisect_left(self._offsets, self.start) :])
+        self.last_batch = max(self.last_batch, self.start)
+
+    def _keep(self, records: list[Stored]) -> None:
+        self.records = records
+        self._offsets = [each.offset for each in records]
+
+
+class Transaction:
+    """What a transactional producer writes together; it becomes visible when it is committed, or never."""
+
+    def __init__(self, kafka: Kafka) -> None:
+        self._kafka = kafka
+        self._written: dict[TopicPartition, list[Stored]] = {}
+
+    def append(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Iterable[tuple[str, bytes | None]] = (),
+        partition: int | None = None,
+    ) -> None:
+        record = self._kafka.append(topic, key, value, headers, partition, transaction=self)
+        self._written.setdefault(TopicPartition(topic, record.partition), []).append(record)
+
+    def end(self, *, committed: bool) -> None:
+        """Commit or abort it."""
+        for place, written in self._written.items():
+            self._kafka.logs[place].conclude(self, written, committed=committed)
+            if committed:
+                self._kafka.history += written
+        self._written = {}
+        self._kafka.tell()
+
+
+class _Position:
+    """aiokafka's state of a partition that a consumer holds, as far as our code looks at it."""
+
+    has_valid_position = True
+
+    def __init__(self, position: int) -> None:
+        self.position = position
+        self.highwater: int | None = None
+        self.lso: int | None = None
+        self.timestamp: int | None = None
+        """Of the last answer, in milliseconds."""
+
+
+class _Assignment:
+    """aiokafka's assignment: the partitions that a consumer holds."""
+
+    def __init__(self, positions: Mapping[TopicPartition, int]) -> None:
+        self.positions = {place: _Position(at) for place, at in positions.items()}
+        self.assignment = self
+
+    def state_value(self, place: TopicPartition) -> _Position | None:
+        return self.positions.get(place)
+
+
 class Group:
     """A consumer group: members, generation, who holds what, and what is committed."""
 
     def __init__(self, kafka: Kafka) -> None:
         self._kafka = kafka
         self.generation = 0
+        self.topics: set[str] = set()
+        """What members have ever subscribed to."""
         self.members: dict[int, Consumer] = {}
         self.committed: dict[TopicPartition, int] = {}
         self.assigned: dict[int, set[TopicPartition]] = {}
 
     def join(self, member: Consumer) -> None:
         self.members[member.number] = member
+        self.topics.update(member.topics)
         self.rebalance()
 
     def leave(self, member: Consumer) -> None:
@@ -70,7 +203,7 @@ class Group:
         topics = sorted({topic for each in self.members.values() for topic in each.topics})
         for topic in topics:
             among = [number for number in numbers if topic in self.members[number].topics]
-            partitions = BY_NAME[topic].partitions
+            partitions = self._kafka.topics[topic]
             each, more = divmod(partitions, len(among))
             first = 0
             for place, number in enumerate(among):
@@ -82,12 +215,20 @@ class Group:
 class Kafka:
     """The broker. ``session_seconds`` after a member's last sign of life it is put out of its group."""
 
-    def __init__(self, network: Network, rng: random.Random, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        network: Network,
+        rng: random.Random,
+        now: Callable[[], float],
+        topics: Mapping[str, int] = _OF_THE_CONTRACT,
+    ) -> None:
         self.network = network
         self.rng = rng
         self._now = now
-        self.logs: dict[TopicPartition, list[Stored]] = {
-            TopicPartition(topic.name, number): [] for topic in TOPICS for number in range(topic.partitions)
+        self.topics = topics
+        """By name, how many partitions each has."""
+        self.logs: dict[TopicPartition, Log] = {
+            TopicPartition(topic, number): Log() for topic, count in topics.items() for number in range(count)
         }
         self.groups: dict[str, Group] = defaultdict(lambda: Group(self))
         self.session_seconds = 6.0
@@ -95,7 +236,7 @@ class Kafka:
         self.gives_up = 0.3
         """The share of failed sends after which a producer gives its batch up."""
         self.history: list[Stored] = []
-        """All records in the order in which they were appended."""
+        """All records that were ever to be read, in the order in which they came to be."""
         self._numbers = 0
         self._news: dict[asyncio.Event, None] = {}
 
@@ -111,18 +252,45 @@ class Kafka:
         headers: Iterable[tuple[str, bytes | None]],
         partition: int | None = None,
         timestamp: float | None = None,
+        transaction: Transaction | None = None,
     ) -> Stored:
         """Append a record; its time is the broker's clock's (seconds since 1970) unless given."""
         if partition is None:
-            partition = zlib.crc32(key or b"") % BY_NAME[topic].partitions
+            partition = zlib.crc32(key or b"") % self.topics[topic]
         log = self.logs[TopicPartition(topic, partition)]
         at = round((self._now() if timestamp is None else timestamp) * 1000)
-        record = Stored(topic, partition, len(log), key, value, tuple(headers), at)
-        log.append(record)
-        self.history.append(record)
+        record = Stored(topic, partition, log.end, key, value, tuple(headers), at)
+        log.append(record, transaction)
+        if transaction is None:
+            self.history.append(record)
+            self.tell()
+        return record
+
+    def begin(self) -> Transaction:
+        """A transaction of somebody who publishes."""
+        return Transaction(self)
+
+    def compact(self, topic: str, seconds: float, *, tombstones: bool) -> list[Stored]:
+        """Compact a topic but for its records of the last ``seconds`` of the broker's clock; the records removed."""
+        since = (self._now() - seconds) * 1000
+        gone = []
+        for place, log in self.logs.items():
+            if place.topic == topic:
+                before = next((each.offset for each in log.records if each.timestamp > since), log.end)
+                gone += log.compact(before, tombstones=tombstones)
+        return gone
+
+    def expire(self, topic: str) -> None:
+        """Remove what every group has passed, as retention does after long."""
+        groups = [each for each in self.groups.values() if topic in each.topics]
+        for place, log in self.logs.items():
+            if place.topic == topic:
+                log.delete_before(min((each.committed.get(place, 0) for each in groups), default=log.end))
+
+    def tell(self) -> None:
+        """Wake consumers that wait for records."""
         for each in self._news:
             each.set()
-        return record
 
     def hear_of_news(self, event: asyncio.Event) -> None:
         self._news[event] = None
@@ -152,7 +320,7 @@ class Consumer:
         self.node: Node | None = NODE.get()
         self.topics: tuple[str, ...] = ()
         self._listener: Any = None
-        self._positions: dict[TopicPartition, int] = {}
+        self._subscription = SimpleNamespace(subscription=_Assignment({}))
         self._paused: set[TopicPartition] = set()
         self._generation = -1
         self._stopped = False
@@ -160,9 +328,16 @@ class Consumer:
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._client = self
-        self._subscription = SimpleNamespace(subscription=None)
         self._coordinator = self if group_id else None
         self._max_records: int | None = None
+
+    @property
+    def _positions(self) -> dict[TopicPartition, _Position]:
+        found: dict[TopicPartition, _Position] = self._subscription.subscription.positions
+        return found
+
+    def _take(self, starts: Mapping[TopicPartition, int]) -> None:
+        self._subscription.subscription = _Assignment(starts)
 
     # ------------------------------------------------------------ life
 
@@ -205,7 +380,7 @@ class Consumer:
                 starts = await self._committed_of(assigned, committed)
                 if starts is None:
                     continue
-                self._positions = starts
+                self._take(starts)
                 self._paused &= set(starts)
                 self._generation = generation
                 await self._listener.on_partitions_assigned(set(starts))
@@ -217,7 +392,7 @@ class Consumer:
     ) -> dict[TopicPartition, int] | None:
         try:
             found: dict[TopicPartition, int] = await self._kafka.ask(
-                lambda: {each: committed.get(each, 0) for each in places}
+                lambda: {each: committed.get(each, self._kafka.logs[each].start) for each in places}
             )
         except Exception:
             return None
@@ -234,21 +409,22 @@ class Consumer:
     # ------------------------------------------------------------ reading
 
     def assign(self, places: Iterable[TopicPartition]) -> None:
-        self._positions = dict.fromkeys(places, 0)
+        self._take(dict.fromkeys(places, 0))
 
     def assignment(self) -> set[TopicPartition]:
         return set(self._positions)
 
     async def seek_to_beginning(self) -> None:
-        self._positions = dict.fromkeys(self._positions, 0)
+        for place, each in self._positions.items():
+            each.position = self._kafka.logs[place].start
 
     def seek(self, place: TopicPartition, offset: int) -> None:
-        self._positions[place] = offset
+        self._positions[place].position = offset
 
     async def position(self, place: TopicPartition) -> int:
         if place not in self._positions:
             raise IllegalStateError(f"{place} is not assigned")
-        return self._positions[place]
+        return self._positions[place].position
 
     def pause(self, *places: TopicPartition) -> None:
         self._paused |= set(places)
@@ -287,36 +463,52 @@ class Consumer:
             return {}
         if self._kafka.network.is_away(SERVER):
             return {}
-        waiting = [
-            place
-            for place, at in self._positions.items()
-            if place not in self._paused and (not among or place in among) and len(self._kafka.logs[place]) > at
+        held = [
+            (place, self._kafka.logs[place], state)
+            for place, state in self._positions.items()
+            if place not in self._paused and (not among or place in among)
         ]
-        waiting.sort()
-        rng.shuffle(waiting)
-        left = rng.choice((1, 2, 5, 20, most or 500))
+        held = [each for each in held if self._is_behind(*each)]
+        held.sort(key=lambda each: each[0])
+        rng.shuffle(held)
+        left = min(rng.choice((1, 2, 5, 20, 500)), most or 500)
         found: dict[TopicPartition, list[Stored]] = {}
-        for place in waiting:
-            at = self._positions[place]
-            records = self._kafka.logs[place][at : at + left]
-            found[place] = records
-            self._positions[place] = at + len(records)
-            left -= len(records)
-            if left <= 0:
-                break
+        for place, log, state in held:
+            records, state.position = log.read(state.position, left)
+            state.highwater, state.lso = log.end, log.stable
+            if records:
+                found[place] = records
+                fetching._handed_out[state] = records[-1].offset + 1
+                left -= len(records)
+                if left <= 0:
+                    break
+        if not found:
+            # An answer without any data tells that nothing is left to read; see ``fetching.Silences``.
+            now = round(asyncio.get_running_loop().time() * 1000) + 1
+            for state in self._positions.values():
+                state.timestamp = now
         return found
+
+    @staticmethod
+    def _is_behind(_place: TopicPartition, log: Log, state: _Position) -> bool:
+        """Whether there is something to fetch. A position that is no longer there is set to the earliest that is."""
+        if not log.start <= state.position <= log.end:
+            state.position = log.start
+        state.highwater, state.lso = log.end, log.stable
+        return log.stable > state.position
 
     # ------------------------------------------------------------ offsets
 
     async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
         group = self._group
         assert group is not None
+        for place in offsets:
+            if place not in self._positions:
+                raise IllegalStateError(f"Partition {place} is not assigned")
         generation = self._generation
 
         def commit() -> None:
-            if self.number not in group.members:
-                raise UnknownMemberIdError
-            if generation != group.generation:
+            if self.number not in group.members or generation != group.generation:
                 raise CommitFailedError
             group.committed.update(offsets)
 
@@ -341,17 +533,19 @@ class Consumer:
     async def end_offsets(self, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         wanted = list(places)
         found: dict[TopicPartition, int] = await self._kafka.ask(
-            lambda: {each: len(self._kafka.logs[each]) for each in wanted}
+            lambda: {each: self._kafka.logs[each].stable for each in wanted}
         )
         return found
 
     async def beginning_offsets(self, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         wanted = list(places)
-        found: dict[TopicPartition, int] = await self._kafka.ask(lambda: dict.fromkeys(wanted, 0))
+        found: dict[TopicPartition, int] = await self._kafka.ask(
+            lambda: {each: self._kafka.logs[each].start for each in wanted}
+        )
         return found
 
     def partitions_for_topic(self, topic: str) -> set[int]:
-        return set(range(BY_NAME[topic].partitions))
+        return set(range(self._kafka.topics[topic]))
 
 
 @dataclass
@@ -409,7 +603,7 @@ class Producer:
 
     async def fetch_all_metadata(self) -> Any:
         await self._kafka.ask(lambda: None)
-        return SimpleNamespace(topics=lambda: {topic.name for topic in TOPICS})
+        return SimpleNamespace(topics=lambda: set(self._kafka.topics))
 
     async def partitions_for(self, topic: str) -> set[int]:
         while topic not in self._known:
@@ -417,18 +611,19 @@ class Producer:
                 await self._kafka.ask(lambda: self._known.add(topic))
             except Exception:
                 await asyncio.sleep(0.1)
-        return set(range(BY_NAME[topic].partitions))
+        return set(range(self._kafka.topics[topic]))
 
     async def send(
         self, topic: str, value: bytes | None = None, *, key: bytes | None = None, headers: Any = ()
     ) -> asyncio.Future[None]:
         loop = asyncio.get_running_loop()
+        assert key is not None or value is not None, "Need at least one: key or value"
         if self._node is not None and self._node.dead:
             await loop.create_future()
         if self._stopped:
             raise ProducerClosed
         await self.partitions_for(topic)
-        place = TopicPartition(topic, zlib.crc32(key or b"") % BY_NAME[topic].partitions)
+        place = TopicPartition(topic, zlib.crc32(key or b"") % self._kafka.topics[topic])
         queue = self._queues[place]
         if not queue or len(queue[-1].records) >= queue[-1].room:
             queue.append(_Batch(self._kafka.rng.choice((1, 3, 1000, 1000, 1000, 1000))))
