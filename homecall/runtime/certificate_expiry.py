@@ -19,8 +19,6 @@ from homecall.runtime import metrics
 from homecall.runtime.certificates import CERTIFICATES, LISTS, Kept, certificates_in, files_in, list_in
 from homecall.runtime.settings import Settings
 
-KINDS: Final = ("trust", "crl", "broker_ca", "database_ca", "client_cert", "database_cert")
-
 
 class Valid(NamedTuple):
     """A name, and from when and until when it is valid."""
@@ -40,7 +38,7 @@ class Source:
     _kept: Kept[list[Valid]] = field(init=False)
 
     def __post_init__(self) -> None:
-        read = _READERS[self.kind]
+        read = READERS[self.kind]
         self._kept = Kept(lambda path: list(read(path)))
 
     def look(self) -> tuple[list[Valid], int]:
@@ -135,7 +133,7 @@ def _own(path: Path) -> Iterator[Valid]:
     yield Valid(path.name, first.not_valid_before_utc, first.not_valid_after_utc)
 
 
-_READERS: Final[dict[str, Callable[[Path], Iterator[Valid]]]] = {
+READERS: Final[dict[str, Callable[[Path], Iterator[Valid]]]] = {
     "trust": _authorities,
     "crl": _lists,
     "broker_ca": _bundle,

@@ -14,6 +14,7 @@ LISTS: Final = frozenset({".crl", ".pem", ".der"})
 """How the names of their files end."""
 
 T = TypeVar("T")
+E = TypeVar("E", bound=x509.ExtensionType)
 
 
 def files_in(directory: Path, suffixes: frozenset[str]) -> list[Path]:
@@ -35,12 +36,18 @@ def list_in(content: bytes) -> x509.CertificateRevocationList:
     return load(content)
 
 
+def extension_of(found: x509.Certificate | x509.RevokedCertificate, kind: type[E]) -> E | None:
+    """The extension of this kind; None if there is none."""
+    try:
+        return found.extensions.get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return None
+
+
 def is_authority(certificate: x509.Certificate) -> bool:
     """Whether the certificate may certify others."""
-    try:
-        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except x509.ExtensionNotFound:
-        return False
+    constraints = extension_of(certificate, x509.BasicConstraints)
+    return constraints is not None and constraints.ca
 
 
 class Kept(Generic[T]):

@@ -124,7 +124,7 @@ async def run(
         loop.add_signal_handler(number, stop.set)
     server = _Server(uvicorn.Config(application(services), log_config=None, lifespan="off", access_log=False))
     serving = asyncio.create_task(server.serve([listening]))
-    starting = asyncio.ensure_future(_start(services))
+    starting = asyncio.gather(*(service.start() for service in services))
     stopped = asyncio.create_task(stop.wait())
     first: list[asyncio.Future[Any]] = [starting, stopped, serving]
     try:
@@ -146,7 +146,3 @@ async def run(
         stopped.cancel()
         server.should_exit = True
         await asyncio.gather(serving, starting, return_exceptions=True)
-
-
-async def _start(services: Sequence[Service]) -> None:
-    await asyncio.gather(*(service.start() for service in services))

@@ -24,7 +24,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtensionOID
 
-from homecall.runtime.certificates import LISTS, Kept, files_in, is_authority, list_in
+from homecall.runtime.certificates import LISTS, Kept, extension_of, files_in, is_authority, list_in
 
 STRONG = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 
@@ -58,11 +58,8 @@ class RevocationList:
         if entry is None or _reason(entry) == x509.ReasonFlags.remove_from_crl:
             return False
         since = entry.revocation_date_utc
-        try:
-            stolen = entry.extensions.get_extension_for_class(x509.InvalidityDate).value.invalidity_date_utc
-        except x509.ExtensionNotFound:
-            stolen = since
-        return min(since, stolen) <= at
+        stolen = extension_of(entry, x509.InvalidityDate)
+        return (since if stolen is None else min(since, stolen.invalidity_date_utc)) <= at
 
     def clears(self, certificate: x509.Certificate, at: datetime) -> frozenset[x509.ReasonFlags]:
         """For which reasons a certificate that it does not name was not revoked at that time; none: it cannot tell.
@@ -119,10 +116,7 @@ def _pointed_to(certificate: x509.Certificate, names: set[x509.GeneralName]) -> 
     """For which reasons a certificate refers to the list of one of these names; none where it does not."""
     if x509.DirectoryName(certificate.issuer) in names:
         return EVERY_REASON  # without any reference that is where its list is
-    try:
-        points = certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
-    except x509.ExtensionNotFound:
-        return frozenset()
+    points = extension_of(certificate, x509.CRLDistributionPoints) or ()
     found: frozenset[x509.ReasonFlags] = frozenset()
     for each in points:
         # With a cRLIssuer the list there is another authority's, an indirect one.
@@ -143,17 +137,13 @@ def _signed_by(crl: x509.CertificateRevocationList, issuer: x509.Certificate) ->
 
 
 def _may_sign_lists(issuer: x509.Certificate) -> bool:
-    try:
-        return issuer.extensions.get_extension_for_class(x509.KeyUsage).value.crl_sign
-    except x509.ExtensionNotFound:
-        return True
+    usage = extension_of(issuer, x509.KeyUsage)
+    return usage is None or usage.crl_sign
 
 
 def _reason(entry: x509.RevokedCertificate) -> x509.ReasonFlags | None:
-    try:
-        return entry.extensions.get_extension_for_class(x509.CRLReason).value.reason
-    except x509.ExtensionNotFound:
-        return None
+    reason = extension_of(entry, x509.CRLReason)
+    return None if reason is None else reason.reason
 
 
 def read_list(content: bytes) -> RevocationList | None:

@@ -35,6 +35,7 @@ from homecall.gateways.signatures.canonical import NotCanonical, canonical
 from homecall.gateways.signatures.cms import Opened, Refused, opened
 from homecall.gateways.signatures.port import Invalid, Signed, Unavailable, Valid, Verdict
 from homecall.gateways.signatures.revocation import RevocationLists
+from homecall.runtime.certificates import extension_of
 
 if TYPE_CHECKING:
     from homecall.gateways.signatures.ocsp import Ocsp
@@ -221,13 +222,13 @@ def _strong(cms: Opened) -> None:
 
 def _for_signing(certificate: x509.Certificate) -> None:
     # A certificate for signing in has digitalSignature too; only one for documents has nonRepudiation.
-    usage = _extension(certificate, x509.KeyUsage)
+    usage = extension_of(certificate, x509.KeyUsage)
     if usage is None or not usage.content_commitment:
         raise Refused("usage", "has a certificate that is not for signing documents: use the signing key, not AUTH")
 
 
 def _individual(certificate: x509.Certificate) -> None:
-    purposes = _extension(certificate, x509.ExtendedKeyUsage) or ()
+    purposes = extension_of(certificate, x509.ExtendedKeyUsage) or ()
     organisation = any(each.dotted_string == ORGANISATION for each in purposes) or any(
         each.dotted_string.startswith(ORGANISATION + ".") for each in purposes
     )
@@ -241,10 +242,3 @@ def _theirs(certificate: x509.Certificate, iin: str) -> None:
     found = _IIN.match(str(numbers[0].value)) if len(numbers) == 1 else None
     if found is None or found.group(1) != iin:
         raise Refused("iin", "is another person's: the applicant must sign, or the representative who applies (R15)")
-
-
-def _extension(certificate: x509.Certificate, kind: type[x509.ExtensionType]) -> Any:
-    try:
-        return certificate.extensions.get_extension_for_class(kind).value
-    except x509.ExtensionNotFound:
-        return None

@@ -17,15 +17,7 @@ from homecall.runtime.mongo.recent import Recent
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page as stored: the last number given, and the number of each subject."""
-
-    count: int
-    numbers: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class _Written:
-    """A page as one write left it: ``token`` belongs to that write alone."""
+    """A page as one write left it: the last number given, the number of each subject, and the write's own ``token``."""
 
     version: int
     token: str
@@ -42,7 +34,7 @@ class Sequences:
 
     def __init__(self, collection: MongoCollection, *, keep: int = 50_000) -> None:
         self._collection = collection
-        self._recent = Recent[_Written](keep, lambda page: len(page.numbers))
+        self._recent = Recent[Page](keep, lambda page: len(page.numbers))
 
     async def allocate(self, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
         """The number of each (page, subject); new subjects of a page are numbered in this order."""
@@ -58,7 +50,7 @@ class Sequences:
     async def look(self, pages: Collection[str]) -> dict[str, Page]:
         """Those of these pages that exist, in one query."""
         found = await self._collection.find({"_id": {"$in": list(pages)}}) if pages else []
-        return {doc["_id"]: Page(int(doc["count"]), dict(doc.get("numbers") or {})) for doc in found}
+        return {doc["_id"]: _page(doc) for doc in found}
 
     async def names(self) -> list[str]:
         """The name of every page that exists."""
@@ -85,7 +77,7 @@ class Sequences:
             count = max([*numbers.values(), *(number for name, number in known.items() if name not in untold)])
             token = uuid4().hex
             if old is None:
-                operations.append(_insert(page, _Written(1, token, count, new)))
+                operations.append(_insert(page, Page(1, token, count, new)))
                 continue
             change = _change(token, count, new)
             if untold:
@@ -95,7 +87,7 @@ class Sequences:
         await self._collection.write(operations)
         return put
 
-    async def _number(self, subjects: Mapping[str, Sequence[str]]) -> dict[str, _Written]:
+    async def _number(self, subjects: Mapping[str, Sequence[str]]) -> dict[str, Page]:
         """Number the subjects of these pages in one bulk write; the pages whose write won."""
         before = await self._read(subjects)
         failpoint("page.read")
@@ -117,28 +109,32 @@ class Sequences:
             self._recent.put(page, each)
         return after
 
-    async def _read(self, names: Collection[str]) -> dict[str, _Written]:
+    async def _read(self, names: Collection[str]) -> dict[str, Page]:
         """These pages, from the cache where they are in it; one query for the others."""
         pages = {name: page for name in names if (page := self._recent.get(name)) is not None}
         unknown = sorted(set(names) - pages.keys())
         for doc in await self._collection.find({"_id": {"$in": unknown}}) if unknown else []:
-            pages[doc["_id"]] = _Written(doc["v"], doc["w"], int(doc["count"]), dict(doc.get("numbers") or {}))
+            pages[doc["_id"]] = _page(doc)
         return pages
 
 
-def _numbered(before: _Written | None, subjects: Iterable[str], token: str) -> _Written:
+def _page(doc: Mapping[str, Any]) -> Page:
+    return Page(doc["v"], doc["w"], int(doc["count"]), dict(doc.get("numbers") or {}))
+
+
+def _numbered(before: Page | None, subjects: Iterable[str], token: str) -> Page:
     """The page with a number for each subject; as it was where all have one."""
-    old = before or _Written(0, "", 0, {})
+    old = before or Page(0, "", 0, {})
     numbers = dict(old.numbers)
     count = old.count
     for subject in subjects:
         if subject not in numbers:
             count += 1
             numbers[subject] = count
-    return old if len(numbers) == len(old.numbers) and before else _Written(old.version + 1, token, count, numbers)
+    return old if len(numbers) == len(old.numbers) and before else Page(old.version + 1, token, count, numbers)
 
 
-def _write(page: str, before: _Written | None, after: _Written) -> InsertOne[Any] | UpdateOne:
+def _write(page: str, before: Page | None, after: Page) -> InsertOne[Any] | UpdateOne:
     if before is None:
         return _insert(page, after)
     new = dict(islice(after.numbers.items(), len(before.numbers), None))
@@ -146,7 +142,7 @@ def _write(page: str, before: _Written | None, after: _Written) -> InsertOne[Any
     return UpdateOne(as_read, _change(after.token, after.count, new))
 
 
-def _insert(page: str, written: _Written) -> InsertOne[Any]:
+def _insert(page: str, written: Page) -> InsertOne[Any]:
     found = {"v": written.version, "w": written.token, "count": written.count, "numbers": written.numbers}
     return InsertOne({"_id": page, **found})
 

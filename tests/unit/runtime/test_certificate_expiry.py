@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from homecall.runtime import metrics
-from homecall.runtime.certificate_expiry import KINDS, Expiry, Source
+from homecall.runtime.certificate_expiry import READERS, Expiry, Source
 from homecall.runtime.settings import Settings
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
@@ -106,8 +106,8 @@ def test_every_file_that_the_settings_name_is_shown(settings: Settings, tmp_path
         ("database_ca", "mongo.crt"): timedelta(days=40),
         ("database_cert", "mine.pem"): timedelta(days=3),
     }
-    assert {kind for kind, _ in shown()} == set(KINDS)
-    assert unreadable() == dict.fromkeys(KINDS, 0.0)
+    assert {kind for kind, _ in shown()} == set(READERS)
+    assert unreadable() == dict.fromkeys(READERS, 0.0)
 
 
 @pytest.mark.parametrize(
