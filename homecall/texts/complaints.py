@@ -1,7 +1,7 @@
 """What people are told about a complaint, in Kazakh, Russian and English (C10.2 to C10.8, C11).
 
-Pure: a text depends on the status and the facts alone. Officials are named in the nominative. Nothing of the
-complainant's stands in a text, and no free text of a complaint, its answer or its refusal.
+Pure: a text depends only on the status and the facts. Officials are named in the nominative. A text contains no
+personal data of the complainant, and no free text of a complaint, its answer or its refusal.
 
 Long because it is data: the sentences of every status stand together, so that a translator reads them in one place.
 """
@@ -23,14 +23,14 @@ QUALITY_AUTHORITY_DAYS: Final = 15
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComplaintFacts:
-    """What a text may tell. What is absent is left out of the text, never guessed.
+    """What a text may contain. Missing facts are left out of the text, never guessed.
 
-    ``term_days`` is the term of the stage in working days. ``answer_by`` is how the answer is to go, and once it is
-    answered, how it went; ``answer_asked`` is how it was asked for, where it cannot go so. ``answer_place`` is told
-    only of an answer that is handed over: with one sent by post it may be somebody's home. With ``by_system``,
-    ``received_by`` is the officer on duty for what nobody received by hand. ``linked``: another complaint of the same
-    person about the same call is there. ``refusal_code`` `invalid_complaint` comes with ``refusal_fields`` (dotted
-    paths); a refusal to consider the complaint has no code, and its grounds stand in the event's ``refusal``.
+    ``term_days`` is the term of the stage in working days. ``answer_by`` is how the answer is or was given;
+    ``answer_asked`` is the way that was asked for, if that is not possible. ``answer_place`` is shown only for an
+    answer handed over: for one sent by post it may be a home address. With ``by_system``, ``received_by`` is the
+    officer on duty for complaints that the system accepts. ``linked``: there is another complaint of the same person
+    about the same call. ``refusal_code`` `invalid_complaint` comes with ``refusal_fields`` (dotted paths); a refusal to
+    consider the complaint has no code, and its grounds are in the event's ``refusal``.
     """
 
     stage: ComplaintStage = "clinic"
@@ -229,7 +229,7 @@ _CANNOT_GO_SO: Final[Mapping[str, Text]] = {
         "The complaint did not come through the portal, so the answer cannot appear in a personal cabinet.",
     ),
 }
-"""A notice that the answer goes another way than was asked for."""
+"""Why the answer is given in another way than was asked for."""
 
 
 def _place(facts: ComplaintFacts) -> Text | None:
@@ -254,7 +254,7 @@ _LINKED: Final = Text(
 
 
 def _registered(facts: ComplaintFacts) -> list[Text | None]:
-    """What C10.2 asks for: number and date, who received it, when and where the answer is given."""
+    """As C10.2 requires: number and date, who received it, when and where the answer is given."""
     return [
         _REGISTERED.fill(number=_number(facts)),
         None if facts.registered_on is None else _REGISTERED_ON.fill(on=day(facts.registered_on)),
@@ -329,7 +329,7 @@ _IF_YOU_STILL_DISAGREE: Final = Text(
 
 
 def _if_you_disagree(facts: ComplaintFacts) -> Text:
-    """How to go on, to whom, and that the court is open (C10.7, C10.8, C11)."""
+    """Where to complain next, and that one may go to court (C10.7, C10.8, C11)."""
     return _IF_YOU_STILL_DISAGREE if facts.stage == "quality_authority" else _IF_YOU_DISAGREE
 
 

@@ -1,6 +1,6 @@
 """The words of the register's page in Kazakh, Russian and English: headings, codes, and the parts of an address. Pure.
 
-A code that has no words here stands on the page as it is: a rule set may bring new ones (R12).
+A code without words here is printed as it is: a rule set may add new ones (R12).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What is said in Kazakh, Russian and English: one text in three languages, dates, times, counted words. Pure.
+"""Texts in Kazakh, Russian and English: one text in three languages, dates, times, counted words. Pure.
 
-The rules of plural and the names of months and weekdays are Babel's; they are read once, and days are cached, so that a
-text costs microseconds.
+Plural rules and the names of months and weekdays are Babel's; they are read once, and days are cached, so a text costs
+microseconds.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -38,8 +38,8 @@ class Text:
     def fill(self, **values: "str | int | Text") -> "Text":
         """Put values into ``{named}`` places; of a `Text`, each language takes its own.
 
-        Braces in values stay as they are. A full stop that a value brings to the end of the sentence is not doubled.
-        Names from outside are to be made `plain` first.
+        Braces in values stay as they are. A full stop at the end of both value and sentence is not doubled. Make names
+        from outside `plain` first.
         """
         return Text(
             _filled(self.kk, {key: value.kk if isinstance(value, Text) else value for key, value in values.items()}),
@@ -54,7 +54,7 @@ def _filled(template: str, values: Mapping[str, str | int]) -> str:
 
 
 def plain(value: str | None) -> str:
-    """What came from outside, on one line with single spaces; empty when there is nothing to say."""
+    """A text from outside on one line with single spaces; empty if there is none."""
     return "" if value is None else " ".join(value.split())
 
 

@@ -1,8 +1,8 @@
-"""What a patient is told by SMS, in Kazakh, Russian or English: as short as it can be. Pure.
+"""SMS to patients in Kazakh, Russian or English: as short as possible. Pure.
 
 A message in Cyrillic has 70 characters, a longer one 67 in each of its parts, and each part costs. So the day, the
-hours and what is to be done come first, and what does not fit into two parts (three with the call to ring 103) is left
-out. A text contains no personal data of the patient.
+hours and what to do come first, and what does not fit into two parts (three with the advice to call 103) is left out.
+A text contains no personal data of the patient.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What people are told about a call, in Kazakh, Russian and English (C6.1, C6.2, R3, R13).
 
-Pure: a text depends on the status and the facts alone. Names, numbers and times stand where no case ending falls on
-them. Nothing of the patient's stands in a text: neither name, nor IIN, nor address, nor complaint.
+Pure: a text depends only on the status and the facts. Names, numbers and times are placed where they need no case
+ending. A text contains no personal data of the patient: no name, IIN, address or complaint.
 
 Long because it is data: the sentences of every status stand together, so that a translator reads them in one place.
 """
@@ -35,17 +35,16 @@ from homecall.texts.language import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusFacts:
-    """What a text may tell. What is absent is left out of the text, never guessed.
+    """What a text may contain. Missing facts are left out of the text, never guessed.
 
-    ``clinic_name`` is `language.name(kk, ru)`. Moments have an offset and are told by the clinic's clock. ``minutes``
-    are the whole ones that remain until ``due_at``; with none left, no term is promised. ``deferred_again`` is R16: on
-    the day named before the clinic turned out closed, or, with ``opens_later``, opens later. ``refusal_fields`` are
-    dotted paths. ``late``: the answer, or what is told instead of one, comes after its time; then, and with every
-    refusal, people are told how to complain. ``ministry`` and ``directory`` are the addresses for that, as the rule set
-    has them.
+    ``clinic_name`` is `language.name(kk, ru)`. Moments have an offset and are written in the clinic's zone. ``minutes``
+    are whole minutes until ``due_at``; with none left, no time is promised. ``deferred_again`` is R16: on the day named
+    before, the clinic is closed or, with ``opens_later``, opens later. ``refusal_fields`` are dotted paths. ``late``:
+    the answer comes after its deadline; then, and with every refusal, the text says how to complain. ``ministry`` and
+    ``directory`` are the addresses for that, from the rule set.
 
-    A ``reschedule_reason``, ``refusal_code``, ``outcome`` or ``doctor_specialty`` that has no wording here gives the
-    general sentence: free text is never repeated, since it is in one language and may tell of persons.
+    A ``reschedule_reason``, ``refusal_code``, ``outcome`` or ``doctor_specialty`` without a wording here gives the
+    general sentence: free text is never repeated, since it is in one language and may contain personal data.
     """
 
     emergency: bool = False
@@ -79,7 +78,7 @@ class StatusFacts:
 
 
 def status_text(status: RequestStatus, facts: StatusFacts) -> Text:
-    """The text of `status.changed`, about 300 characters at most in each language; where to complain comes on top.
+    """The text of `status.changed`, about 300 characters per language, plus where to complain.
 
     In an emergency it first says to call 103 now (R13). Raises ValueError for a moment that has no offset.
     """
@@ -87,7 +86,7 @@ def status_text(status: RequestStatus, facts: StatusFacts) -> Text:
 
 
 def oral_answer(status: RequestStatus, facts: StatusFacts) -> Text:
-    """What the registrar says at the desk or on the phone, and what the register keeps of it (C6.1).
+    """What the registrar says at the desk or on the phone, as the register records it (C6.1).
 
     In an emergency it first says to call 103 now (R13). Raises ValueError for a moment that has no offset.
     """
@@ -183,7 +182,7 @@ _NUMBER_IN_BRACKETS: Final = Text(" (журналдағы нөмірі – {numb
 
 
 def _number(facts: StatusFacts) -> Text:
-    """The number of the register in brackets, to follow a word; or nothing."""
+    """The register number in brackets, to follow a word; or nothing."""
     return NOTHING if facts.register_number is None else _NUMBER_IN_BRACKETS.fill(number=facts.register_number)
 
 
