@@ -128,9 +128,6 @@ def _code(text: str) -> str:
     return f"`{text}`"
 
 
-# ---------------------------------------------------------------- topics and events
-
-
 def _topics() -> Iterator[str]:
     yield "## Topics\n"
     yield (
@@ -180,9 +177,6 @@ def _first_line(doc: str | None) -> str:
     return (doc or "").strip().split("\n\n")[0].replace("\n", " ").replace("``", "`").replace("`frm`", "`from`")
 
 
-# ---------------------------------------------------------------- settings
-
-
 def _settings() -> Iterator[str]:
     yield "## Settings\n"
     yield (
@@ -214,9 +208,6 @@ def _values(field: Any) -> str:
     return f" ({low}{bounds['le']})"
 
 
-# ---------------------------------------------------------------- metrics
-
-
 def _metrics() -> Iterator[str]:
     yield "## Metrics\n"
     yield (
@@ -241,9 +232,6 @@ def _told(metric: MetricWrapperBase) -> str:
         return f"{metric._documentation}."
     buckets = ", ".join(f"{bound:g}" for bound in metric._upper_bounds if bound != float("inf"))
     return f"{metric._documentation}. Buckets: {buckets}."
-
-
-# ---------------------------------------------------------------- codes
 
 
 def _codes() -> Iterator[str]:

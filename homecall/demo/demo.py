@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TextIO
@@ -105,7 +105,7 @@ def run(requests: int, seed: int, *, as_json: bool) -> None:
     show_summary(console, summary, ledger)
     show_findings(console, findings)
     if as_json:
-        print(json.dumps(summary.as_dict()), flush=True)
+        print(json.dumps(asdict(summary)), flush=True)
     if findings:
         raise Failure(f"demo: {counted(len(findings), 'finding')}, listed above; {where}", code=1)
 

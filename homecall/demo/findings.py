@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
@@ -54,9 +54,6 @@ class Summary:
     seconds: float
     drift: int = 0
     """Differences between the services' stores."""
-
-    def as_dict(self) -> dict[str, int | float | None]:
-        return asdict(self)
 
 
 def unkept(windows: Iterable[Window]) -> Iterable[Finding]:

@@ -123,9 +123,6 @@ def _is_uuid(text: str) -> bool:
         return False
 
 
-# ---------------------------------------------------------------- the clinic and its day
-
-
 def _clinic(wanted: Wanted) -> dict[str, Any]:
     data: dict[str, Any] = {
         "clinic_id": wanted.clinic_id,
@@ -182,9 +179,6 @@ def _unavailable(wanted: Wanted) -> dict[str, Any]:
     }
 
 
-# ---------------------------------------------------------------- a request, and what becomes of it
-
-
 def _person(request_id: str) -> dict[str, Any]:
     """A patient for a request: the same for the same id, and mostly another for another, since one has one call."""
     # Not for secrets: what must come out is the same person again.
@@ -217,9 +211,6 @@ def _request(wanted: Wanted) -> dict[str, Any]:
         "reasons": [chosen.choice(_REASONS)],
         **({"signature": _UNSIGNED} if wanted.channel == "portal" else {}),
     }
-
-
-# ---------------------------------------------------------------- a complaint, and what becomes of it
 
 
 def _complaint(wanted: Wanted) -> dict[str, Any]:

@@ -242,9 +242,6 @@ def _known(clinic: bytes) -> Clinics:
     return clinics
 
 
-# ---------------------------------------------------------------- the two kinds of answer
-
-
 def _request(asked: _Asked) -> dict[str, Any]:
     event, then = asked.event, asked.then
     checks = replace(checks_of(event, asked.verdict), minor=then.minor)
