@@ -100,11 +100,13 @@ def _dispatched(day: ClinicDay, *, again: bool) -> Result:
     promised: dict[str, Booking] = {}
     waiting: list[Call] = []
     drops = list(day.drops)
+    gone: dict[str, datetime] = {}
     for number, call in enumerate(day.calls):
         now = call.accepted_at
         while drops and drops[0][1] <= now:
             doctor_id, since = drops.pop(0)
-            plan.take_unavailable(doctor_id, since)
+            gone[doctor_id] = since
+            plan = DayPlan(day.roster, plan.bookings.values(), gone, plan.dispatch)
             repair(plan, calls.__getitem__, since)
         started = time.thread_time()
         booked = place(plan, call, now)

@@ -35,7 +35,7 @@ class Clinics:
             del self._calendars[key]
 
     def hear(self, event: Incoming) -> None:
-        """Hold the clinic that an event publishes, if it is one that does."""
+        """Take a clinic from its event."""
         if isinstance(event.data, ClinicPublished):
             self.take(event.data)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -20,39 +21,32 @@ from services.intake.domain.facts import BadSignature, Checks
 from services.intake.domain.facts import Identity as IdentityAnswer
 
 
+@dataclass
 class ExternalChecks:
     """Both gateways, asked once per batch and at the same time. Neither ever raises; each has a timeout."""
 
-    def __init__(
-        self,
-        verifier: Verifier,
-        identity: Identity | None,
-        *,
-        wait_seconds: float,
-        judge_record_time: bool = False,
-        zone_of: Callable[[str], ZoneInfo] = lambda _clinic_id: ZONE,
-    ) -> None:
-        self._zone_of = zone_of
-        self._verifier = verifier
-        self._judge_record_time = judge_record_time
-        self._identity = identity
-        self._wait = wait_seconds
+    verifier: Verifier
+    identity: Identity | None
+    _: KW_ONLY
+    wait_seconds: float
+    judge_record_time: bool = False
+    zone_of: Callable[[str], ZoneInfo] = lambda _: ZONE
+
+    def __post_init__(self) -> None:
         self._last_batch: Mapping[str, Checks] = {}
 
     async def start(self) -> None:
-        """Get the verifier ready."""
-        await self._verifier.start()
+        await self.verifier.start()
 
     async def close(self) -> None:
-        """Give up what is under way."""
-        await self._verifier.close()
-        if self._identity is not None:
-            await self._identity.close()
+        await self.verifier.close()
+        if self.identity is not None:
+            await self.identity.close()
 
     def asks_about(self, event: Incoming) -> bool:
-        """Whether somebody is asked before this request is decided: then it had better be a new one."""
+        """Whether a gateway is asked before this request is decided."""
         unsigned = isinstance(event.data, RequestSubmitted) and event.data.channel != "portal"
-        return self._identity is not None or not (unsigned or isinstance(self._verifier, Unchecked))
+        return self.identity is not None or not (unsigned or isinstance(self.verifier, Unchecked))
 
     async def check_batch(self, events: Sequence[Incoming]) -> Mapping[str, Checks]:
         """As ``check``; for a batch that is handled again, nobody is asked twice."""
@@ -65,7 +59,7 @@ class ExternalChecks:
         """The answers about each request, by its causation id."""
         verdicts, results = await asyncio.gather(self._signatures(events), self._identities(events))
         return {
-            key: checks_of(each, verdicts.get(key), results.get(key), self._zone_of(each.clinic_id))
+            key: checks_of(each, verdicts.get(key), results.get(key), self.zone_of(each.clinic_id))
             for key, each in {each.causation_id: each for each in events}.items()
         }
 
@@ -76,10 +70,10 @@ class ExternalChecks:
     async def _signatures(self, events: Sequence[Incoming]) -> dict[str, Verdict]:
         signed: dict[str, Signed] = {}
         for event in events:
-            heard_at = event.record.recorded_at if self._judge_record_time else None
+            heard_at = event.record.recorded_at if self.judge_record_time else None
             if (asked := signed_of(event, heard_at)) is not None:
                 signed[event.causation_id] = asked
-        verdicts = await self._verifier.verify(list(signed.values())) if signed else []
+        verdicts = await self.verifier.verify(list(signed.values())) if signed else []
         away = [verdict.reason for verdict in verdicts if isinstance(verdict, Unavailable) and not verdict.for_good]
         if away:
             log(topics.INTAKE).warning("signatures cannot be checked", held=len(away), reason=away[0])
@@ -91,13 +85,13 @@ class ExternalChecks:
         )
 
     async def _look_up(self, iins: Mapping[str, str]) -> dict[str, Result]:
-        if self._identity is None or not iins:
+        if self.identity is None or not iins:
             return {}
-        return dict(zip(iins, await self._identity.look_up(list(iins.values()), within=self._wait), strict=True))
+        return dict(zip(iins, await self.identity.look_up(list(iins.values()), within=self.wait_seconds), strict=True))
 
 
 def signed_of(event: Incoming, heard_at: datetime | None = None) -> Signed | None:
-    """A request from the portal with its signature, and whose it must be (C9.2, R15); None where nobody signs."""
+    """A request from the portal with its signature and the IIN of its signer (C9.2, R15); None if nobody signs."""
     data = event.data
     if not isinstance(data, RequestSubmitted) or data.channel != "portal" or data.signature is None:
         return None
@@ -116,7 +110,7 @@ def _identity(result: Result | None) -> IdentityAnswer:
 
 
 def checks_of(event: Incoming, verdict: Verdict | None, result: Result | None = None, zone: ZoneInfo = ZONE) -> Checks:
-    """What a decision takes from what was said of a request."""
+    """The answers about a request, as a decision takes them."""
     signature: BadSignature | Literal["away", "never"] | None = None
     if isinstance(verdict, Invalid):
         signature = BadSignature(verdict.check, verdict.path, verdict.message)
@@ -130,9 +124,4 @@ def checks_of(event: Incoming, verdict: Verdict | None, result: Result | None = 
             on = event.data.submitted_at.astimezone(zone).date()
             here = result.attachment
             attached = here is not None and here.clinic_id == event.clinic_id and here.holds_on(on)
-    return Checks(
-        signature=signature,
-        identity=_identity(result),
-        birth_date=birth_date,
-        attached=attached,
-    )
+    return Checks(signature, _identity(result), birth_date, attached)

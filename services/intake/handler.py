@@ -16,6 +16,7 @@ from homecall.runtime.encryption import Vault
 from homecall.runtime.engine.completion import Completion
 from homecall.runtime.engine.decision import Decision
 from homecall.runtime.engine.engine import Engine
+from homecall.runtime.engine.protocols import Domain
 from homecall.runtime.kafka.global_table import GlobalTable
 from homecall.runtime.mongo.aggregate import Aggregate
 from homecall.standard.clinic_events import ClinicEvents
@@ -53,17 +54,14 @@ class BatchFacts:
         return self.checks.get(event.causation_id, UNCHECKED if signed else UNASKED)
 
 
-class Intake:
+class Intake(Domain[RequestState, BatchFacts]):
     """The decisions of ``domain``, bound to the clinics and the rules."""
 
     def __init__(self, rule_sets: RuleSets, clinics: Clinics, vault: Vault, *, judge_record_time: bool) -> None:
+        self.rule_sets = rule_sets
         self.clinics = clinics
-        self._rules = rule_sets
         self.personal = PersonalData(vault)
-        self._judge_record_time = judge_record_time
-
-    def target(self, event: Incoming) -> str | None:
-        return event.subject
+        self.judge_record_time = judge_record_time
 
     def takes_broken(self, event: Incoming) -> bool:
         return event.type == RequestSubmitted.TYPE
@@ -85,9 +83,9 @@ class Intake:
     ) -> Decision[RequestState]:
         claim = self.personal.claim(event)
         facts = Facts(
-            rule_sets=self._rules,
+            rule_sets=self.rule_sets,
             clinics=self.clinics,
-            record_time=event.record.recorded_at if self._judge_record_time else None,
+            record_time=event.record.recorded_at if self.judge_record_time else None,
             checks=batch.checks_of(event),
             claim=claim,
             holder=batch.holders.of(claim),
@@ -101,7 +99,7 @@ class Intake:
         if is_due(state.ask_again_at, now):
             return identity.asked_again(state, facts.asked.get(state.request_id, "away"), now)
         if state.status == "deferred":
-            return opening.decide(state, self._rules, self.clinics, now)
+            return opening.decide(state, self.rule_sets, self.clinics, now)
         return Decision()
 
     def _held_again(self, state: RequestState, facts: BatchFacts, now: datetime) -> Decision[RequestState]:
@@ -109,7 +107,7 @@ class Intake:
         if event is None or facts.checks_of(event).signature == "away":
             assert state.submitted_at is not None
             # Its day has rules: they were found when it was held.
-            rules = self._rules.nearest(local_date(state.submitted_at, self.clinics.zone(state.clinic_id)))
+            rules = self.rule_sets.nearest(local_date(state.submitted_at, self.clinics.zone(state.clinic_id)))
             return held.still_held(state, now, rules)
         decided = self._submitted(None, event, facts, now)
         # Its events belong to the event that asked for them, however long it was held up.
@@ -137,10 +135,7 @@ class IntakeEngine(Engine[RequestState, BatchFacts]):
         self._clinics = clinics
 
     def likely_new(self, firsts: Mapping[str, Incoming]) -> Collection[str]:
-        """A request that is submitted, but where the batch has two of one patient: there one looks at the other.
-
-        Nor one that a gateway is asked about, which is not done for a repetition.
-        """
+        """New requests, unless the batch has two of one patient, or a gateway would be asked about a repetition."""
         claims = {target: claim for target, event in firsts.items() if (claim := self._personal.claim(event))}
         often = Counter(claims.values())
         return [
@@ -164,11 +159,13 @@ class IntakeEngine(Engine[RequestState, BatchFacts]):
         if any(event.type == RequestSubmitted.TYPE and self._known.get(event.clinic_id) is None for event in batch):
             # Between topics there is no order: the clinic may have been published a moment ago.
             await self._clinics.catch_up()
+        # A request of which only a withdrawal was heard has no state.
+        decided = {key for key, each in loaded.items() if each.state is not None}
         new = [
             event
             for event in batch
-            if not _is_known(loaded.get(event.subject))
-            and isinstance(event.data, RequestSubmitted)
+            if isinstance(event.data, RequestSubmitted)
+            and event.subject not in decided
             and self._known.get(event.clinic_id) is not None
         ]
         return BatchFacts(await self._external.check_batch(new), _holders(loaded))
@@ -206,20 +203,17 @@ class IntakeEngine(Engine[RequestState, BatchFacts]):
         states = [each.state for each in aggregates if each.state is not None]
         pages = {state.request_id: page_of(state) for state in states}
         numbers = await self._intake_store.pages.allocate([(page, request_id) for request_id, page in pages.items()])
-        completed = {}
-        for state in states:
-            numbered, said = with_number(state, numbers[pages[state.request_id], state.request_id])
-            # What has a time of its own is the same bytes at any later hour.
-            certain = all(event.time for _, says in said for event in says)
-            completions = [(*cause, says) for cause, says in said]
-            completed[state.request_id] = Completion(numbered, completions, certain=certain)
-        return completed
+        return {
+            state.request_id: _completion(state, numbers[pages[state.request_id], state.request_id]) for state in states
+        }
+
+
+def _completion(state: RequestState, number: int) -> Completion[RequestState]:
+    numbered, said = with_number(state, number)
+    # What has a time of its own is the same bytes at any later hour.
+    certain = all(event.time for _, says in said for event in says)
+    return Completion(numbered, [(*cause, says) for cause, says in said], certain=certain)
 
 
 def _holders(loaded: Mapping[str, Aggregate[RequestState]]) -> Holders:
     return Holders(each.state for each in loaded.values())
-
-
-def _is_known(aggregate: Aggregate[RequestState] | None) -> bool:
-    """Whether a request is known: not one of which only a withdrawal was heard."""
-    return aggregate is not None and aggregate.state is not None

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from datetime import date
 from typing import Any
 
 from pymongo import InsertOne
 
 from homecall.runtime.encryption import Vault
 from homecall.runtime.mongo.aggregate import Aggregate
+from homecall.runtime.mongo.by_day import ByDay
 from homecall.runtime.mongo.client import Database
 from homecall.runtime.mongo.moments import millis
-from homecall.runtime.mongo.repository import Repository
 from homecall.runtime.mongo.schema import Migration, Schema
 from homecall.runtime.mongo.sequence import Sequences
 from services.intake.domain.retention import over_on
@@ -41,7 +40,7 @@ class IntakeStore:
     """Requests by ``request_id``; register pages by clinic and day."""
 
     def __init__(self, database: Database) -> None:
-        self.requests: Repository[RequestState] = Repository(
+        self.requests: ByDay[RequestState] = ByDay(
             database.collection("requests"),
             RequestState,
             timer_at=timer_at,
@@ -49,6 +48,7 @@ class IntakeStore:
             indexes=[("claim", True), (("day", "clinic"), False), ("held", False)],
             over_on=over_on,
             sealed=_sealed,
+            personal=["request", "ruling", "kept", "unconfirmed", "cancel_reason"],
         )
         self.pages = Sequences(database.collection("register_pages"))
         self._buried = database.collection("buried_clinic_records")
@@ -73,29 +73,6 @@ class IntakeStore:
     async def bury(self, places: Collection[str]) -> None:
         """Remember that these have their dead letter."""
         await self._buried.write([InsertOne({"_id": place}) for place in places])
-
-    # -------------------------------------------------------- to be compared with other stores
-
-    async def clinics_on(self, day: date) -> dict[str, int]:
-        """The clinics with requests of that day, and how many each has."""
-        rows = await self.requests.group({"day": day.toordinal()}, "clinic", "v")
-        return {clinic_id: number for clinic_id, number, _ in rows}
-
-    async def days(self, first: date, last: date) -> set[date]:
-        """The days, among these, that have requests."""
-        rows = await self.requests.group({"day": {"$gte": first.toordinal(), "$lte": last.toordinal()}}, "day", "v")
-        return {date.fromordinal(day) for day, _, _ in rows}
-
-    async def on(self, day: date, clinics: Collection[str]) -> list[Aggregate[RequestState]]:
-        """The requests of these clinics' day, to look at, without anything personal."""
-        return await self._look({"day": day.toordinal(), "clinic": {"$in": list(clinics)}})
-
-    async def of(self, ids: Collection[str]) -> list[Aggregate[RequestState]]:
-        """The same for requests by their ids."""
-        return await self._look({"_id": {"$in": list(ids)}}) if ids else []
-
-    async def _look(self, query: Mapping[str, Any]) -> list[Aggregate[RequestState]]:
-        return await self.requests.look(query, ["request", "ruling", "kept", "unconfirmed", "cancel_reason"])
 
 
 def schema(database: Database) -> Schema:

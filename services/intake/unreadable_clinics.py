@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from homecall.contract import topics
@@ -12,26 +13,26 @@ from homecall.runtime.kafka.producer import Producer
 from services.intake.store import IntakeStore
 
 
+@dataclass(frozen=True)
 class UnreadableClinics:
     """The unreadable records that the table of clinics has met."""
 
-    def __init__(self, clinics: GlobalTable, store: IntakeStore, producer: Producer) -> None:
-        self._clinics = clinics
-        self._store = store
-        self._producer = producer
+    clinics: GlobalTable
+    store: IntakeStore
+    producer: Producer
 
     async def bury(self, _: datetime) -> None:
         """Publish a dead letter for each that has none yet. One whose publication was cut off is published again."""
-        heard = list(self._clinics.bad)
+        heard = list(self.clinics.bad)
         bad = {f"{record.partition}-{record.offset}": (record, reason, why) for record, reason, why in heard}
-        new = await self._store.not_buried(bad) if bad else set()
+        new = await self.store.not_buried(bad) if bad else set()
         letters = [(*letter, topics.INTAKE) for place, letter in bad.items() if place in new]
-        await self._producer.send([], letters)
+        await self.producer.send([], letters)
         if letters:
             failpoint("letter.published")
-        await self._store.bury(new)
+        await self.store.bury(new)
         # Others may have come meanwhile: they wait for the next tick.
-        del self._clinics.bad[: len(heard)]
+        del self.clinics.bad[: len(heard)]
         for record, reason, _why, _service in letters:
             metrics.EVENTS.labels(record.topic, "unreadable", "dead").inc()
             metrics.DEAD_LETTERS.labels(record.topic, reason).inc()

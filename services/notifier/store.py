@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from pymongo import InsertOne, UpdateOne
 
 from homecall.gateways.sms.port import Reported
 from homecall.runtime.mongo.aggregate import Aggregate
+from homecall.runtime.mongo.by_day import ByDay
 from homecall.runtime.mongo.client import Database
 from homecall.runtime.mongo.moments import millis
 from homecall.runtime.mongo.repository import Repository
@@ -29,7 +30,7 @@ _REMEMBERED = 250
 """Calls that are kept in memory as they were stored, with what was said of them: some 20 KB each."""
 
 
-class Calls(Repository[Call]):
+class Calls(ByDay[Call]):
     """Calls by ``request_id``."""
 
     def __init__(self, database: Database) -> None:
@@ -47,6 +48,7 @@ class Calls(Repository[Call]):
             over_on=over_on,
             # Of nearly every call a second event follows the first at once: its visit.
             remember=_REMEMBERED,
+            personal=["person", "reader", "notices", "oral_answer", "answered_by", "clocks", "early"],
         )
 
     async def open(self, deadline: str, now: datetime) -> list[tuple[str, int, int | None]]:
@@ -66,26 +68,6 @@ class Calls(Repository[Call]):
             found[channel, waits_for] = count
         return found
 
-    # -------------------------------------------------------- to be compared with other stores
-
-    async def clinics_on(self, day: date) -> dict[str, int]:
-        """The clinics with calls in the register of that day, and how many each has."""
-        rows = await self.group({"day": day.toordinal()}, "clinic", "v")
-        return {clinic_id: number for clinic_id, number, _ in rows}
-
-    async def days(self, first: date, last: date) -> set[date]:
-        """The days, among these, whose register has calls."""
-        rows = await self.group({"day": {"$gte": first.toordinal(), "$lte": last.toordinal()}}, "day", "v")
-        return {date.fromordinal(day) for day, _, _ in rows}
-
-    async def on(self, day: date, clinics: Collection[str]) -> list[Aggregate[Call]]:
-        """The calls in these clinics' register of the day, to look at, without anything personal."""
-        return await self.look({"day": day.toordinal(), "clinic": {"$in": list(clinics)}}, _NOT_LOOKED_AT)
-
-    async def of(self, ids: Collection[str]) -> list[Aggregate[Call]]:
-        """The same for calls by their requests' ids."""
-        return await self.look({"_id": {"$in": list(ids)}}, _NOT_LOOKED_AT) if ids else []
-
     # -------------------------------------------------------- to be told by SMS
 
     async def to_notify(self, limit: int) -> list[Aggregate[Call]]:
@@ -97,9 +79,6 @@ class Calls(Repository[Call]):
         await self.collection.write(
             [UpdateOne({"_id": each.id, "v": each.version}, {"$unset": {"notices_at": ""}}) for each in calls]
         )
-
-
-_NOT_LOOKED_AT: Final = ("person", "reader", "notices", "oral_answer", "answered_by", "clocks", "early")
 
 
 class Mailings(Repository[Mailing]):

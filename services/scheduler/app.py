@@ -36,7 +36,6 @@ def build(settings: Settings, clock: Clock) -> Service:
     producer = Producer(settings, f"homecall-{topics.SCHEDULER}")
     known = Clinics()
     store = SchedulerStore(database, lambda clinic_id: dispatch_of(known.get(clinic_id)), settings.bookings_held)
-
     last_known_good = LastKnownGood(database.collection("clinics"))
     clinics = GlobalTable(settings, topics.SCHEDULER, topics.CLINICS, known.hear, last_known_good)
     router = osrm_from(settings)

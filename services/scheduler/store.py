@@ -14,10 +14,10 @@ from pymongo import InsertOne, UpdateOne
 
 from homecall.contract.events import RosterPublished
 from homecall.runtime.mongo.aggregate import Aggregate
+from homecall.runtime.mongo.by_day import ByDay
 from homecall.runtime.mongo.client import Database, Index, MongoCollection
 from homecall.runtime.mongo.codec import Codec
 from homecall.runtime.mongo.moments import millis, moment_of
-from homecall.runtime.mongo.repository import Repository
 from homecall.runtime.mongo.schema import Migration, Schema
 from services.scheduler.domain.bookings import BookedVisit
 from services.scheduler.domain.clinic_day import Absence, ClinicDay, Mark
@@ -164,7 +164,7 @@ class SchedulerStore:
         dispatch: Callable[[str], Dispatch] = lambda _: Dispatch(),
         bookings_held: int = _BOOKINGS_HELD,
     ) -> None:
-        self.calls: Repository[CallState] = Repository(
+        self.calls: ByDay[CallState] = ByDay(
             database.collection("calls"),
             CallState,
             timer_at=timer_at,
@@ -176,6 +176,7 @@ class SchedulerStore:
                 (("day", "clinic"), False),
             ],
             over_on=over_on,
+            personal=["cancel_reason"],
         )
         self._days: MongoCollection = database.collection("days")
         self._dispatch = dispatch
@@ -289,26 +290,6 @@ class SchedulerStore:
         """Calls without a place, by cause."""
         rows = await self.calls.group({"unplaced": {"$exists": True}}, "unplaced", "v")
         return {cause: number for cause, number, _ in rows}
-
-    # -------------------------------------------------------- to be compared with other stores
-
-    async def clinics_on(self, day: date) -> dict[str, int]:
-        """The clinics with calls that are to be placed on that day, or were, and how many each has."""
-        rows = await self.calls.group({"day": day.toordinal()}, "clinic", "v")
-        return {clinic_id: number for clinic_id, number, _ in rows}
-
-    async def days(self, first: date, last: date) -> set[date]:
-        """The days, among these, that have calls."""
-        rows = await self.calls.group({"day": {"$gte": first.toordinal(), "$lte": last.toordinal()}}, "day", "v")
-        return {date.fromordinal(day) for day, _, _ in rows}
-
-    async def on(self, day: date, clinics: Collection[str]) -> list[Aggregate[CallState]]:
-        """The calls of these clinics' day, to look at, without anything personal."""
-        return await self.calls.look({"day": day.toordinal(), "clinic": {"$in": list(clinics)}}, ["cancel_reason"])
-
-    async def of(self, ids: Collection[str]) -> list[Aggregate[CallState]]:
-        """The same for calls by their requests' ids."""
-        return await self.calls.look({"_id": {"$in": list(ids)}}, ["cancel_reason"]) if ids else []
 
     async def bookings_on(self, keys: Collection[str]) -> dict[str, ClinicDay]:
         """Those of these clinics' days that exist, to look at, without their rosters."""

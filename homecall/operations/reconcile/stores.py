@@ -67,11 +67,11 @@ class Stores:
         pages = _by_day(await self.intake.pages.names(), asked)
         booked = _by_day(await self.scheduler.day_keys(), asked)
         days = {*pages, *booked}
-        for store in (self.intake, self.notifier, self.scheduler):
+        for store in (self.intake.requests, self.notifier, self.scheduler.calls):
             days |= await store.days(asked.first, asked.last)
         for day in sorted(days):
             known = dict.fromkeys(pages.get(day, set()) | booked.get(day, set()), 0)
-            for store in (self.intake, self.notifier, self.scheduler):
+            for store in (self.intake.requests, self.notifier, self.scheduler.calls):
                 for clinic_id, number in (await store.clinics_on(day)).items():
                     known[clinic_id] = max(known.get(clinic_id, 0), number)
             if asked.clinic_id is not None:
@@ -93,11 +93,11 @@ class Stores:
         facts = Facts()
         keys = [day_key(clinic_id, day.isoformat()) for clinic_id in clinics]
         # What is caused is read before its cause: what we then find has its cause with it.
-        facts.told = {each.id: each for each in await self.notifier.on(day, clinics)}
+        facts.told = await self.notifier.on(day, clinics)
         facts.days = await self.scheduler.bookings_on(keys)
-        facts.calls = {each.id: each for each in await self.scheduler.on(day, clinics)}
+        facts.calls = await self.scheduler.calls.on(day, clinics)
         facts.pages = await self.intake.pages.look(keys)
-        facts.requests = {each.id: each for each in await self.intake.on(day, clinics)}
+        facts.requests = await self.intake.requests.on(day, clinics)
         kept: dict[str, Iterable[str]] = {NOTIFIER: facts.told, SCHEDULER: facts.calls, INTAKE: facts.requests}
         facts.here = {(service, request_id) for service, ids in kept.items() for request_id in ids}
         await self._complete(facts, set(keys))
@@ -108,9 +108,9 @@ class Stores:
         ids = {*facts.requests, *facts.calls, *facts.told}
         ids |= {each for page in facts.pages.values() for each in page.numbers}
         ids |= {each for day in facts.days.values() for each in day.bookings}
-        facts.told |= {each.id: each for each in await self.notifier.of(ids - facts.told.keys())}
-        facts.calls |= {each.id: each for each in await self.scheduler.of(ids - facts.calls.keys())}
-        facts.requests |= {each.id: each for each in await self.intake.of(ids - facts.requests.keys())}
+        facts.told |= await self.notifier.of(ids - facts.told.keys())
+        facts.calls |= await self.scheduler.calls.of(ids - facts.calls.keys())
+        facts.requests |= await self.intake.requests.of(ids - facts.requests.keys())
         moved_to = {day_key(each.state.clinic_id, each.state.day) for each in facts.calls.values() if each.state}
         if moved_to - asked:
             facts.days |= await self.scheduler.bookings_on(moved_to - asked)

@@ -28,6 +28,7 @@ class Domain(Protocol[S, F_contra]):
 
     def target(self, event: Incoming) -> str | None:
         """The id of the aggregate that an event is about; None when it is of no concern here."""
+        return event.subject
 
     def takes_broken(self, event: Incoming) -> bool:
         """Whether an event that breaks its schema is answered by a decision rather than by a dead letter."""

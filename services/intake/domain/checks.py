@@ -41,9 +41,8 @@ def first_refusal(checks: tuple[Check, ...], application: Application, facts: Fa
 # ---- what is asked for, and the signature
 
 
-def reasons_are_known(application: Application, facts: Facts) -> Refusal | None:
+def reasons_are_known(application: Application, _: Facts) -> Refusal | None:
     """Every reason is one of the rule set's codes."""
-    del facts
     rules = application.rules
     unknown = [
         FieldError(
@@ -56,18 +55,16 @@ def reasons_are_known(application: Application, facts: Facts) -> Refusal | None:
     return Refusal("invalid_request", unknown) if unknown else None
 
 
-def patient_is_born(application: Application, facts: Facts) -> Refusal | None:
+def patient_is_born(application: Application, _: Facts) -> Refusal | None:
     """The birth date does not lie after the application."""
-    del facts
     birth_date = application.data.patient.birth_date
     if birth_date is None or birth_date <= application.asked_on:
         return None
     return wrong_field("invalid_request", "patient.birth_date", "lies after the application: correct it")
 
 
-def signature_is_sound(application: Application, facts: Facts) -> Refusal | None:
+def signature_is_sound(_: Application, facts: Facts) -> Refusal | None:
     """C9.2, R15."""
-    del application
     bad = facts.checks.signature
     if not isinstance(bad, BadSignature):
         return None
@@ -87,9 +84,8 @@ def signature_can_be_checked(application: Application, facts: Facts) -> Refusal 
 # ---- who the patient is
 
 
-def patient_is_registered(application: Application, facts: Facts) -> Refusal | None:
+def patient_is_registered(_: Application, facts: Facts) -> Refusal | None:
     """C9.3."""
-    del application
     if facts.checks.identity != "not_found":
         return None
     message = "is not in the state register of persons: read it again"

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from types import MappingProxyType
 
 from services.scheduler.domain.bookings import Booking
 from services.scheduler.domain.dispatch import Dispatch
@@ -28,7 +27,7 @@ _DAY = 86_400
 class DayPlan:
     """One clinic's day: the roster, the bookings in their routes, and who is unavailable from when.
 
-    Times are aware datetimes (ValueError otherwise).
+    Only the methods here change its attributes. Times are aware datetimes (ValueError otherwise).
     """
 
     def __init__(
@@ -39,91 +38,58 @@ class DayPlan:
         dispatch: Dispatch | None = None,
         routed: Mapping[tuple[str, str], int] | None = None,
     ) -> None:
-        self.dispatch = dispatch or Dispatch()
-        self._routed = dict(routed or {})
+        self.roster = roster
+        self.doctors = {doctor.doctor_id: doctor for doctor in roster.doctors} if roster else {}
+        self.bookings = {booking.request_id: booking for booking in bookings}
         self.unavailable = {doctor_id: seconds_of(since) for doctor_id, since in (unavailable or {}).items()}
         """Since when each doctor is unavailable, in seconds since 1970."""
-        self._bookings: dict[str, Booking] = {}
-        self._roster: Roster | None = None
-        self._doctors: dict[str, Doctor] = {}
-        self._routes: dict[str, Route] = {}
-        self._touched: set[str] = set()
-        by_doctor: dict[str, list[Stop]] = {}
-        for booking in bookings:
-            self._bookings[booking.request_id] = booking
-            by_doctor.setdefault(booking.doctor_id, []).append(stop_of(booking))
-        self._build_routes(roster, by_doctor)
-
-    def _build_routes(self, roster: Roster | None, stops: Mapping[str, Sequence[Stop]]) -> None:
-        """Make the routes of a roster with these stops; doctors who left the roster keep theirs."""
-        self._roster = roster
-        self._doctors = {doctor.doctor_id: doctor for doctor in roster.doctors} if roster else {}
+        self.dispatch = rules = dispatch or Dispatch()
+        self._routed = dict(routed or {})
         flat = (roster.travel_minutes if roster else 10) * 60
-        rules = self.dispatch
         farthest = _longest_drive(roster) if roster else _DAY
         self.travel = Travel(flat, rules.road_factor, rules.speed_kmh, rules.table, self._routed, farthest)
-        self._routes = {}
-        for doctor_id in [*self._doctors, *(each for each in stops if each not in self._doctors)]:
-            doctor = self._doctors.get(doctor_id)
-            lat, lon = (doctor.start if doctor and doctor.start else None) or (None, None)
-            self._routes[doctor_id] = Route(
-                Location.of(start_key(doctor_id), lat, lon),
-                seconds_of(doctor.shift_from) if doctor else 0,
-                self._until(doctor) if doctor else 0,
-                self.travel,
-                sorted(stops.get(doctor_id, ()), key=lambda stop: (stop.planned, stop.request_id)),
-                rules.buffer * 60,
-            )
+        stops: dict[str, list[Stop]] = {doctor_id: [] for doctor_id in self.doctors}
+        for booking in self.bookings.values():
+            stops.setdefault(booking.doctor_id, []).append(stop_of(booking))
+        self.routes = {doctor_id: self._route(doctor_id, each) for doctor_id, each in stops.items()}
+        """By doctor; also of those who left the roster with visits."""
+        self._touched: set[str] = set()
 
-    def _rebuild_routes(self) -> None:
-        self._build_routes(self._roster, {each: route.stops for each, route in self._routes.items() if route.stops})
-
-    def _until(self, doctor: Doctor) -> int:
-        until = seconds_of(doctor.shift_to)
-        return min(until, self.unavailable.get(doctor.doctor_id, until))
+    def _route(self, doctor_id: str, stops: Iterable[Stop]) -> Route:
+        doctor = self.doctors.get(doctor_id)
+        lat, lon = (doctor.start if doctor else None) or (None, None)
+        until = seconds_of(doctor.shift_to) if doctor else 0
+        return Route(
+            Location.of(start_key(doctor_id), lat, lon),
+            seconds_of(doctor.shift_from) if doctor else 0,
+            min(until, self.unavailable.get(doctor_id, until)),
+            self.travel,
+            sorted(stops, key=lambda stop: (stop.planned, stop.request_id)),
+            self.dispatch.buffer * 60,
+        )
 
     # ------------------------------------------------------------ what is there
 
     @property
-    def roster(self) -> Roster | None:
-        """The roster in force."""
-        return self._roster
-
-    @property
     def visit_seconds(self) -> int:
         """How long a visit takes. Only where there is a roster."""
-        assert self._roster is not None
-        return self._roster.visit_minutes * 60
-
-    @property
-    def bookings(self) -> Mapping[str, Booking]:
-        """The bookings by request, read-only."""
-        return MappingProxyType(self._bookings)
-
-    @property
-    def routes(self) -> Mapping[str, Route]:
-        """The routes by doctor, read-only; also of doctors who left the roster with visits."""
-        return MappingProxyType(self._routes)
-
-    @property
-    def doctors(self) -> Mapping[str, Doctor]:
-        """The roster's doctors by id, read-only."""
-        return MappingProxyType(self._doctors)
+        assert self.roster is not None
+        return self.roster.visit_minutes * 60
 
     def suitable_doctors(self, is_child: bool) -> list[Doctor]:
         """The roster's doctors who may visit such a patient."""
         specialties = suitable(is_child)
-        return [doctor for doctor in self._doctors.values() if doctor.specialty in specialties]
+        return [doctor for doctor in self.doctors.values() if doctor.specialty in specialties]
 
     def take_touched(self) -> set[str]:
         """The bookings that were made, or whose times changed, since the last call."""
         touched, self._touched = self._touched, set()
-        return {request_id for request_id in touched if request_id in self._bookings}
+        return {request_id for request_id in touched if request_id in self.bookings}
 
     def locations(self) -> list[Location]:
         """Every place of the day: the doctors' starts and the visits."""
-        return [route.start for route in self._routes.values()] + [
-            stop.location for route in self._routes.values() for stop in route.stops
+        return [route.start for route in self.routes.values()] + [
+            stop.location for route in self.routes.values() for stop in route.stops
         ]
 
     def out_of_reach(self, location: Location, others: Sequence[Location] = ()) -> bool:
@@ -135,10 +101,10 @@ class DayPlan:
         """
         if not location.known:
             return False
-        starts = [route.start for route in self._routes.values() if route.start.known]
+        starts = [route.start for route in self.routes.values() if route.start.known]
         if not all(self.travel.too_far(each, location) for each in starts):
             return False
-        visits = [stop.location for route in self._routes.values() for stop in route.stops]
+        visits = [stop.location for route in self.routes.values() for stop in route.stops]
         known = [each for each in (*visits, *others) if each.known and each.key != location.key]
         far = sum(self.travel.too_far(each, location) for each in known)
         near = len(known) - far
@@ -148,32 +114,21 @@ class DayPlan:
 
     # ------------------------------------------------------------ what changes it
 
-    def take_roster(self, roster: Roster) -> None:
-        """Put a roster in force, whatever its revision. Bookings survive; ``repair`` says which no longer hold."""
-        self._build_routes(roster, {each: route.stops for each, route in self._routes.items() if route.stops})
-
-    def take_unavailable(self, doctor_id: str, since: datetime) -> None:
-        """The doctor is unavailable from ``since`` to the day's end. Replaces what was known of the doctor before."""
-        self.unavailable[doctor_id] = seconds_of(since)
-        self._rebuild_routes()
-
     def take_routed(self, seconds: Mapping[tuple[str, str], int]) -> None:
         """Take a router's travel times between pairs of places, before the call that they are about is placed."""
         self._routed.update(seconds)
-        if not self.travel.routed:
-            self._rebuild_routes()
 
     def enter(self, booking: Booking, position: int, at: int) -> None:
         """Put a booking into its doctor's route, before the stop at ``position``."""
-        self._bookings[booking.request_id] = booking
+        self.bookings[booking.request_id] = booking
         self._touched.add(booking.request_id)
-        self._follow(self._routes[booking.doctor_id].insert(stop_of(booking), position, at))
+        self._follow(self.routes[booking.doctor_id].insert(stop_of(booking), position, at))
 
     def free(self, request_id: str, now: datetime) -> Booking | None:
         """Give the request's place back; the booking that went, or None where there was none."""
-        booking = self._bookings.pop(request_id, None)
+        booking = self.bookings.pop(request_id, None)
         if booking is not None:
-            route = self._routes[booking.doctor_id]
+            route = self.routes[booking.doctor_id]
             at = seconds_of(now)
             route.advance(at)
             self._follow(route.remove(request_id, at))
@@ -184,10 +139,10 @@ class DayPlan:
 
         A report later than planned pushes nobody: reports are often written long after the visit.
         """
-        booking = self._bookings.get(request_id)
+        booking = self.bookings.get(request_id)
         if booking is None:
             return False
-        route = self._routes[booking.doctor_id]
+        route = self.routes[booking.doctor_id]
         moment = seconds_of(now)
         route.advance(moment)
         changed = route.over(request_id, min(seconds_of(at), moment), moment)
@@ -196,13 +151,13 @@ class DayPlan:
 
     def begun(self, request_id: str, now: datetime) -> bool:
         """Whether the doctor has set out for the visit by ``now``."""
-        booking = self._bookings[request_id]
-        stop = next(each for each in self._routes[booking.doctor_id].stops if each.request_id == request_id)
+        booking = self.bookings[request_id]
+        stop = next(each for each in self.routes[booking.doctor_id].stops if each.request_id == request_id)
         return stop.planned - stop.leg <= seconds_of(now)
 
     def advance(self, at: int) -> None:
         """Plan all open visits again as of that moment, each route in its order."""
-        for route in self._routes.values():
+        for route in self.routes.values():
             route.advance(at)
             self._follow(route.reorder(route.open, at))
 
@@ -215,23 +170,23 @@ class DayPlan:
         changed: list[str] = []
         for doctor_id, order in ordered.items():
             for stop in order:
-                booking = self._bookings[stop.request_id]
+                booking = self.bookings[stop.request_id]
                 if booking.doctor_id != doctor_id:
-                    basis = basis_of(self._doctors[doctor_id], stop.location.district_id, booking.is_child)
+                    basis = basis_of(self.doctors[doctor_id], stop.location.district_id, booking.is_child)
                     why = {**(booking.why or {}), "basis": basis, "by": "less travel"}
-                    self._bookings[stop.request_id] = replace(booking, doctor_id=doctor_id, basis=basis, why=why)
+                    self.bookings[stop.request_id] = replace(booking, doctor_id=doctor_id, basis=basis, why=why)
                     self._touched.add(stop.request_id)
                     changed.append(stop.request_id)
         for doctor_id, order in ordered.items():
-            self._follow(self._routes[doctor_id].reorder(order, at))
+            self._follow(self.routes[doctor_id].reorder(order, at))
         return changed
 
     def _follow(self, stops: Iterable[Stop]) -> None:
         """Give the bookings the planned times of their stops."""
         for stop in stops:
-            booking = self._bookings[stop.request_id]
+            booking = self.bookings[stop.request_id]
             zone = booking.arrives_from.tzinfo
-            self._bookings[stop.request_id] = replace(
+            self.bookings[stop.request_id] = replace(
                 booking, planned_at=moment_of(stop.planned, zone), ends_at=moment_of(stop.ends, zone)
             )
             self._touched.add(stop.request_id)

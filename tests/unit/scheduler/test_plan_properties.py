@@ -134,11 +134,11 @@ class Ledger:
                 self.day.over(request_id, self.now, self.now)
                 self.settle()
             case Roster():
-                self.day.take_roster(happening)
+                self.day = DayPlan(happening, self.day.bookings.values(), self.gone, self.day.dispatch)
                 self.settle()
             case (str(doctor_id), datetime() as since):
                 self.gone[doctor_id] = since
-                self.day.take_unavailable(doctor_id, since)
+                self.day = DayPlan(self.day.roster, self.day.bookings.values(), self.gone, self.day.dispatch)
                 self.settle()
             case Random():
                 self.plan_again(happening)
