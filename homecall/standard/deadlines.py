@@ -1,6 +1,6 @@
 """The five clocks: queue, service, answer, visit and complaint (C4.1 to C4.4, C10.4, C10.8, R13), and R18."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Final, Literal
@@ -123,6 +123,18 @@ def next_notice(clock: Clock) -> tuple[Notice, datetime] | None:
             return "missed", clock.due_at
         case "missed":
             return None
+
+
+def next_notice_at(clock: Clock) -> datetime | None:
+    """When something is to be said of a deadline next; None when all has been said."""
+    notice = next_notice(clock)
+    return notice and notice[1]
+
+
+def earliest(moments: Iterable[datetime | None]) -> datetime | None:
+    """The first of those moments that are set. Compared in UTC: two of one zone are compared by their clocks."""
+    found = [each for each in moments if each is not None]
+    return min(found, key=lambda each: each.astimezone(UTC), default=None)
 
 
 def deadline_event(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import get_args
 
 from homecall.contract import topics
@@ -57,11 +58,11 @@ def build(settings: Settings, clock: Clock) -> Service:
         tables=[clinics],
         ticks=[clinics.keep],
         schema=schema(database),
-        prepare=[calls.prepare, *([outbox.prepare] if outbox else [])],
+        prepare=[calls.prepare, *([outbox.stores.mailings.prepare] if outbox else [])],
         workers=[outbox.work] if outbox else [],
         receives={PATH: Reports(outbox, profile_from(settings), secret).receive} if outbox and secret else {},
-        close=[outbox.close] if outbox else [],
-        gauges=gauges.Gauges(calls, outbox).refresh,
+        close=[outbox.gateway.close] if outbox else [],
+        gauges=partial(gauges.refresh, calls, outbox),
     )
 
 

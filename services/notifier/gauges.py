@@ -23,19 +23,12 @@ def show_from_the_start() -> None:
     metrics.expect_stages({"scheduling": WATCHED["answer"], "answer": WATCHED["answer"], "service": WATCHED["service"]})
 
 
-class Gauges:
-    """Refreshed from the stores; the same on every replica."""
-
-    def __init__(self, calls: Calls, outbox: Outbox | None) -> None:
-        self._calls = calls
-        self._outbox = outbox
-
-    async def refresh(self, now: datetime) -> None:
-        """Read the stores once and set every gauge."""
-        for deadline, channels in WATCHED.items():
-            refresh_open(deadline, await self._calls.open(deadline, now), channels, now)
-        near = await self._calls.near_limit(now)
-        for channel, waits_for in itertools.product(WATCHED["answer"], get_args(Waits)):
-            OPEN_NEAR_LIMIT.labels("answer", channel, waits_for).set(near.get((channel, waits_for), 0))
-        if self._outbox is not None:
-            await self._outbox.gauges()
+async def refresh(calls: Calls, outbox: Outbox | None, now: datetime) -> None:
+    """Read the stores once and set every gauge: the same on every replica."""
+    for deadline, channels in WATCHED.items():
+        refresh_open(deadline, await calls.open(deadline, now), channels, now)
+    near = await calls.near_limit(now)
+    for channel, waits_for in itertools.product(WATCHED["answer"], get_args(Waits)):
+        OPEN_NEAR_LIMIT.labels("answer", channel, waits_for).set(near.get((channel, waits_for), 0))
+    if outbox is not None:
+        await outbox.gauges()

@@ -49,7 +49,7 @@ OPT_OUT: Final = "sms"
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """Where it all is kept."""
+    """The stores of calls, of messages, of the gateway's ids, and of numbers that are not to be written to."""
 
     calls: Calls
     mailings: Mailings
@@ -57,36 +57,23 @@ class Stores:
     opt_outs: OptOuts
 
 
+@dataclass
 class Outbox:
     """One per process; any number of replicas beside each other."""
 
-    def __init__(
-        self,
-        stores: Stores,
-        gateway: Gateway,
-        policy: Policy,
-        vault: Vault,
-        clock: Clock,
-        draw: Callable[[], float] = random.random,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._stores = stores
-        self._gateway = gateway
-        self.policy = policy
-        self._vault = vault
-        self._clock = clock
-        self._draw = draw
-        self._monotonic = monotonic
-        self._lease = timedelta(seconds=(gateway.longest_seconds + _MARGIN_SECONDS) * clock.speed)
-        self._log = log("notifier")
+    stores: Stores
+    gateway: Gateway
+    policy: Policy
+    vault: Vault
+    clock: Clock
+    draw: Callable[[], float] = random.random
+    """The jitter of pauses, 0 to 1."""
+    monotonic: Callable[[], float] = time.monotonic
 
-    async def prepare(self) -> None:
-        """Create the indexes that are missing."""
-        await self._stores.mailings.prepare()
-
-    async def close(self) -> None:
-        """Give up the connections to the gateway."""
-        await self._gateway.close()
+    @property
+    def lease(self) -> timedelta:
+        """How long a message may be ``sending`` without an outcome."""
+        return timedelta(seconds=(self.gateway.longest_seconds + _MARGIN_SECONDS) * self.clock.speed)
 
     async def work(self, _now: datetime, stopping: asyncio.Event) -> None:
         """Take up what is new and send what is due, until there is nothing left to do now."""
@@ -102,7 +89,7 @@ class Outbox:
 
         A crash at any line leaves the call's mark, and the notices are taken up again, to no effect.
         """
-        calls = await self._stores.calls.to_notify(_AT_ONCE)
+        calls = await self.stores.calls.to_notify(_AT_ONCE)
         if not calls:
             return False
         waiting = {each.id: each.state for each in calls if each.state is not None}
@@ -112,22 +99,22 @@ class Outbox:
                 mailing or Mailing(request_id, waiting[request_id].clinic_id), waiting[request_id].notices, self.policy
             ),
         )
-        await self._stores.calls.notified(calls)
+        await self.stores.calls.notified(calls)
         return len(calls) == _AT_ONCE
 
     async def send(self) -> bool:
         """Send what is due; whether there may be more."""
-        room = self._gateway.room()
+        room = self.gateway.room()
         may_begin = self._lease_from_now()
-        now = self._clock.now()
-        due = await self._stores.mailings.due(now, _AT_ONCE) if room else []
+        now = self.clock.now()
+        due = await self.stores.mailings.due(now, _AT_ONCE) if room else []
         if not due:
             return False
         recipients = await self._recipients([each.id for each in due])
         before = {each.id: each.state for each in due if each.state is not None}
         planned = self._plan(due, recipients, room, now)
         changed = [each for each in due if each.changed]
-        lost = await self._stores.mailings.save(changed)
+        lost = await self.stores.mailings.save(changed)
         self._count(changed, lost, before)
         # Only the replica that has stored ``sending`` sends: the one that lost leaves it to the other.
         planned = {key: each for key, each in planned.items() if key not in lost}
@@ -138,11 +125,11 @@ class Outbox:
 
     async def _recipients(self, request_ids: Collection[str]) -> dict[str, Recipient]:
         """The recipients of those calls that are known."""
-        found = await self._stores.calls.load(request_ids)
+        found = await self.stores.calls.load(request_ids)
         calls = {key: each.state for key, each in found.items() if each.state is not None}
         numbers = {key: mobile_number(call.reader.phones or ()) for key, call in calls.items()}
-        hashes = {key: self._vault.index(OPT_OUT, number) for key, number in numbers.items() if number}
-        stopped = await self._stores.opt_outs.among(set(hashes.values()))
+        hashes = {key: self.vault.index(OPT_OUT, number) for key, number in numbers.items() if number}
+        stopped = await self.stores.opt_outs.among(set(hashes.values()))
         return {
             key: Recipient(
                 last_sequence=call.sequence,
@@ -161,7 +148,7 @@ class Outbox:
         for each in due:
             if each.state is None:
                 continue
-            lease = self._lease if len(planned) < room else None
+            lease = self.lease if len(planned) < room else None
             mailing, to_send = next_step(each.state, recipients.get(each.id) or Recipient(), now, self.policy, lease)
             if to_send is not None:
                 planned[each.id] = to_send
@@ -177,7 +164,7 @@ class Outbox:
                 Sms(each.number, each.text, messages.reference(key, each.attempt.sequence), may_begin)
                 for key, each in planned.items()
             ]
-            verdicts = await self._gateway.send(sms)
+            verdicts = await self.gateway.send(sms)
         return {key: (each.attempt, verdict) for (key, each), verdict in zip(planned.items(), verdicts, strict=True)}
 
     def _lease_from_now(self) -> Callable[[], bool]:
@@ -186,19 +173,19 @@ class Outbox:
         It ends before the lease does, by the margin that other replicas' clocks may differ by. Held against a clock
         that nobody sets, and against the clock that leases are stored by, which goes on while a machine is suspended.
         """
-        longest, began = self._gateway.longest_seconds, self._monotonic()
-        until = self._clock.now() + timedelta(seconds=longest * self._clock.speed)
-        return lambda: self._monotonic() - began < longest and self._clock.now() < until
+        longest, began = self.gateway.longest_seconds, self.monotonic()
+        until = self.clock.now() + timedelta(seconds=longest * self.clock.speed)
+        return lambda: self.monotonic() - began < longest and self.clock.now() < until
 
     async def report(self, reports: Sequence[Report]) -> dict[str, int]:
         """Take delivery reports: repeated, out of order, or ahead of what they are about. How many became what."""
-        now = self._clock.now()
-        by_id = await self._stores.receipts.named({each.id for each in reports if each.id is not None})
+        now = self.clock.now()
+        by_id = await self.stores.receipts.named({each.id for each in reports if each.id is not None})
         early = {each.id: each.said for each in reports if each.id is not None and _place(each, by_id) is None}
         if early:
-            await self._stores.receipts.early(early, now)
+            await self.stores.receipts.early(early, now)
             # The gateway's answer may have been stored meanwhile: of the two, one sees the other.
-            by_id |= await self._stores.receipts.named(early)
+            by_id |= await self.stores.receipts.named(early)
         told: dict[str, list[tuple[int, Report]]] = {}
         for each in reports:
             place = _place(each, by_id)
@@ -217,8 +204,8 @@ class Outbox:
 
     async def gauges(self) -> None:
         """What waits, and how long the oldest could have gone."""
-        count, since = await self._stores.mailings.waiting()
-        age = 0.0 if since is None else (self._clock.now() - moment_of(since)).total_seconds()
+        count, since = await self.stores.mailings.waiting()
+        age = 0.0 if since is None else (self.clock.now() - moment_of(since)).total_seconds()
         SMS_WAITING.set(count)
         SMS_OLDEST_WAITING_SECONDS.set(max(0.0, age))
 
@@ -233,21 +220,21 @@ class Outbox:
             except Transient as error:
                 tried += 1
                 if tried in {1, 5} or tried % 20 == 0:
-                    self._log.warning("outcomes of messages wait", tried=tried, reason=str(error))
+                    log("notifier").warning("outcomes of messages wait", tried=tried, reason=str(error))
                 await asyncio.sleep(min(5.0, 0.2 * 2 ** min(tried, 5)) * random.uniform(0.5, 1))
             else:
                 return
 
     async def _store(self, outcomes: Mapping[str, Outcome]) -> None:
-        now = self._clock.now()
+        now = self.clock.now()
         # First the gateway's ids: should this process die here, a report still finds its message.
         taken = {
             verdict.id: (key, attempt.sequence)
             for key, (attempt, verdict) in outcomes.items()
             if isinstance(verdict, Taken)
         }
-        reported = await self._stores.receipts.name(taken, now) if taken else {}
-        jitter = {key: self._draw() for key in outcomes}
+        reported = await self.stores.receipts.name(taken, now) if taken else {}
+        jitter = {key: self.draw() for key in outcomes}
 
         def conclude(request_id: str, mailing: Mailing | None) -> Mailing | None:
             if mailing is None:
@@ -262,7 +249,7 @@ class Outbox:
         """Change mailings by compare-and-set, again for those that somebody else changed first; who was changed."""
         open_, all_changed = set(request_ids), set[str]()
         while open_:
-            found = await self._stores.mailings.load(open_)
+            found = await self.stores.mailings.load(open_)
             aggregates = [found.get(key) or Aggregate[Mailing](key) for key in sorted(open_)]
             before = {each.id: each.state for each in aggregates}
             for each in aggregates:
@@ -270,7 +257,7 @@ class Outbox:
                 each.changed = changed != each.state and (changed is None or bool(changed.messages))
                 each.state = changed
             to_save = [each for each in aggregates if each.changed]
-            open_ = await self._stores.mailings.save(to_save)
+            open_ = await self.stores.mailings.save(to_save)
             self._count(to_save, open_, before)
             all_changed |= {each.id for each in to_save} - open_
         return all_changed

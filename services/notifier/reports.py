@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 from base64 import b64decode
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from homecall.gateways.sms.profile import Profile
@@ -16,6 +17,7 @@ PATH: Final = "/sms/reports"
 """Where the gateway posts them."""
 
 
+@dataclass(frozen=True)
 class Reports:
     """What the gateway posts to ``/sms/reports``: checked for the shared secret, read, and handed to the outbox.
 
@@ -23,24 +25,22 @@ class Reports:
     what is no report; 503, from the server, when it cannot be stored now.
     """
 
-    def __init__(self, outbox: Outbox, profile: Profile, secret: str) -> None:
-        self._outbox = outbox
-        self._profile = profile
-        self._secret = secret.encode()
-        self._log = log("notifier")
+    outbox: Outbox
+    profile: Profile
+    secret: str
 
     async def receive(self, body: bytes, headers: Mapping[str, str]) -> tuple[int, str]:
-        """Take what was posted."""
-        if not hmac.compare_digest(_shown(headers.get("authorization", "")), self._secret):
+        """Take what was posted; the HTTP status and a line of text."""
+        if not hmac.compare_digest(_shown(headers.get("authorization", "")), self.secret.encode()):
             SMS_REPORTS.labels("refused").inc()
             return 401, "show the secret as Authorization: Bearer, or as the password of Basic"
         try:
-            reports = self._profile.reports(body)
+            reports = self.profile.reports(body)
         except ValueError:
             SMS_REPORTS.labels("refused").inc()
-            self._log.warning("a delivery report cannot be read", bytes=len(body))
+            log("notifier").warning("a delivery report cannot be read", bytes=len(body))
             return 400, "a report is a JSON object, or a list of them, as the profile has it"
-        for result, number in (await self._outbox.report(reports)).items():
+        for result, number in (await self.outbox.report(reports)).items():
             SMS_REPORTS.labels(result).inc(number)
         return 200, "taken"
 

@@ -69,24 +69,24 @@ class DayChanges:
         return max(enough, key=lambda key: (enough[key], key)) if enough else None
 
 
+@dataclass
 class Planner:
     """Plans one day at a time with ``improver``; the days are free meanwhile. ``lock`` is held to change a day."""
 
-    def __init__(
-        self, store: SchedulerStore, changes: DayChanges, settle: Settle, lock: asyncio.Lock, improver: Improver
-    ) -> None:
-        self._store = store
-        self._changes = changes
-        self._settle = settle
-        self._lock = lock
-        self._improver = improver
+    store: SchedulerStore
+    changes: DayChanges
+    settle: Settle
+    lock: asyncio.Lock
+    improver: Improver
+
+    def __post_init__(self) -> None:
         self._part = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, clock: Clock, send: Send) -> None:
         """Begin to plan the day that is most worth it, if any. Returns at once: timers and batches go on meanwhile."""
-        self._improver.tidy()
-        if not self._tasks and self._improver.ready and (key := self._changes.worth_planning()) is not None:
+        self.improver.tidy()
+        if not self._tasks and self.improver.ready and (key := self.changes.worth_planning()) is not None:
             task = asyncio.create_task(self._plan(key, clock, send), name="plan again")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -96,7 +96,7 @@ class Planner:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._improver.close()
+        await self.improver.close()
 
     async def _plan(self, key: str, clock: Clock, send: Send) -> None:
         try:
@@ -108,37 +108,37 @@ class Planner:
 
     async def plan(self, key: str, clock: Clock, send: Send) -> str:
         """Plan the rest of a day again; how that ended."""
-        self._changes.forget(key)
+        self.changes.forget(key)
         self._part += 1
-        async with self._lock:
-            day = (await self._store.load_days([key]))[key]
+        async with self.lock:
+            day = (await self.store.load_days([key]))[key]
             # A doctor who sets out before the plan is there has set out.
-            by_then = clock.now() + timedelta(seconds=(self._improver.seconds + 1) * clock.speed)
+            by_then = clock.now() + timedelta(seconds=(self.improver.seconds + 1) * clock.speed)
             problem = problem_of(day.plan, by_then, part=self._part) if day.dirty is None else None
-            await self._store.save_days([day])
+            await self.store.save_days([day])
         if problem is None:
             return "nothing"
-        routes = await self._improver.improve(problem)
+        routes = await self.improver.improve(problem)
         if routes is None:
             return "failed"
-        async with self._lock:
+        async with self.lock:
             return await self._apply(key, problem, routes, clock, send)
 
     async def _apply(
         self, key: str, problem: Problem, routes: Sequence[Sequence[int]], clock: Clock, send: Send
     ) -> str:
-        day = (await self._store.load_days([key]))[key]
+        day = (await self.store.load_days([key]))[key]
         changed = day.apply_if_better(problem, routes, clock.now()) if day.dirty is None else None
         if changed:
             mark = Mark(cause_id("/homecall/scheduler", f"{key} {day.version}", "planned again"), "less_travel")
             for request_id in changed:
                 day.tell(request_id, mark)
             day.mark_dirty(*mark)
-        lost = await self._store.save_days([day])
+        lost = await self.store.save_days([day])
         if changed is None or lost:
             return "not taken"
         if changed:
-            settled = await self._settle({key}, clock.now())
+            settled = await self.settle({key}, clock.now())
             await send(settled.events)
             await settled.finish()
         return "taken"

@@ -46,23 +46,23 @@ class Settled:
         failpoint("settle.cleaned")
 
 
+@dataclass
 class Settler:
     """Settles days. The caller sees to it that nothing else changes them meanwhile in this process."""
 
-    def __init__(self, store: SchedulerStore, say: Say) -> None:
-        self._store = store
-        self._say = say
+    store: SchedulerStore
+    say: Say
 
     async def settle(self, keys: Collection[str], now: datetime) -> Settled:
         """Place again what no longer holds, and the waiting calls; tell those whose place changed."""
         settlings = await self.replan(keys, now)
         calls = await self._tell(settlings, now)
         failpoint("settle.told")
-        return Settled(self._store, settlings, calls)
+        return Settled(self.store, settlings, calls)
 
     async def tick(self, now: datetime) -> AsyncIterator[Settled]:
         """Settle the days that a crash, or a timer, left marked; where that fails, each by itself."""
-        keys = await self._store.dirty_days()
+        keys = await self.store.dirty_days()
         together = [set(keys)] if keys else []
         while together:
             days = together.pop()
@@ -84,16 +84,16 @@ class Settler:
         settled: list[Settling] = []
         open_keys = set(keys)
         while open_keys:
-            days = await self._store.load_days(open_keys)
+            days = await self.store.load_days(open_keys)
             waiting: dict[str, list[CallState]] = {}
-            for each in await self._store.waiting(open_keys):
+            for each in await self.store.waiting(open_keys):
                 if each.state is not None and not each.state.pending:
                     waiting.setdefault(key_of(each.state), []).append(each.state)
             settlings = {key: Settling(day) for key, day in days.items()}
             for key, settling in settlings.items():
                 settling.replan(waiting.get(key, []), now)
             failpoint("settle.read")
-            open_keys = await self._store.save_days(list(days.values()), hold=False)
+            open_keys = await self.store.save_days(list(days.values()), hold=False)
             failpoint("settle.written")
             settled += [settling for key, settling in settlings.items() if key not in open_keys]
         return settled
@@ -104,11 +104,11 @@ class Settler:
         told: list[Aggregate[CallState]] = []
         open_ids = set(moved)
         while open_ids:
-            calls = await self._store.calls.load(open_ids)
+            calls = await self.store.calls.load(open_ids)
             for request_id, call in calls.items():
                 if call.state is not None:
                     self._tell_one(call, call.state, moved[request_id], now)
-            open_ids = await self._store.calls.save([each for each in calls.values() if each.changed])
+            open_ids = await self.store.calls.save([each for each in calls.values() if each.changed])
             told.extend(each for each in calls.values() if each.id not in open_ids and each.outbox)
         return told
 
@@ -120,5 +120,5 @@ class Settler:
         call.changed = True
         if says:
             causation_id = settling.mark_of(call.id).causation_id
-            call.add(causation_id, self._say(causation_id, settling.day.trace, says, now))
+            call.add(causation_id, self.say(causation_id, settling.day.trace, says, now))
             call.enqueue(causation_id)

@@ -5,6 +5,7 @@ Kept free of any driver, so that a domain may import it.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
@@ -101,3 +102,7 @@ class Decision(Generic[S]):
     causation_id: tuple[str, str | None] | None = None
     unpark: bool = False
     others: Mapping[str, S] | None = None
+
+    def after(self, says: Sequence[OutgoingEvent], measures: Sequence[Measure]) -> Decision[S]:
+        """This decision, with what was said and measured before it."""
+        return dataclasses.replace(self, says=[*says, *self.says], measures=[*measures, *self.measures])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import datetime, timedelta
 
 from homecall.contract.ids import cause_id
@@ -59,9 +60,7 @@ def still_held(state: RequestState, now: datetime, rules: RuleSet) -> Decision[R
     if until <= now:
         refused = refuse(state, unchecked(UNCHECKED_IN_TIME, rules, written(until)), rules, time=written(until))
         cause = cause_id("/homecall/intake", state.request_id, "unchecked")
-        return Decision(
-            refused.state, [*says, *refused.says], [*measures, *refused.measures], causation_id=(cause, None)
-        )
+        return dataclasses.replace(refused.after(says, measures), causation_id=(cause, None))
     if state.try_again_at is None or is_due(state.try_again_at, now):
         longest = _LONGEST_WAIT if now < due_at else _LONGEST_WAIT_LATE
         wait = min(_FIRST_TRY * 2 ** min(state.tries + 1, 10), longest)

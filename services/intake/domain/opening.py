@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import datetime, timedelta
 
 from homecall.contract.ids import cause_id
@@ -10,7 +11,7 @@ from homecall.runtime.engine.decision import Decision, replace
 from homecall.standard.acceptance import Accepted, Deferred, FirstRuling, take_up
 from homecall.standard.calendar import ClinicCalendar, NeverOpenError
 from homecall.standard.clinics import Clinics
-from homecall.standard.deadlines import answer_clock, next_notice
+from homecall.standard.deadlines import answer_clock, earliest, next_notice_at
 from homecall.standard.rules import NotCoveredError, RuleSet, RuleSets
 from services.intake.domain.acceptance import accept, defer
 from services.intake.domain.deadlines import answer_awaited, with_clock
@@ -81,13 +82,9 @@ def _no_opening(
     if until <= now and state.look_again_at is not None:
         refused = _refuse_closed(state, rules, in_zone(until))
         cause = cause_id("/homecall/intake", state.request_id, "closed for good")
-        return Decision(
-            refused.state, [*says, *refused.says], [*measures, *refused.measures], causation_id=(cause, None)
-        )
-    moments = [now + _LOOK_AGAIN]
-    if (notice := next_notice(answer_deadline(state))) is not None:
-        moments.append(notice[1])
-    return Decision(replace(state, look_again_at=min(moments).astimezone(ZONE)), says, measures)
+        return dataclasses.replace(refused.after(says, measures), causation_id=(cause, None))
+    look_again_at = earliest([now + _LOOK_AGAIN, next_notice_at(answer_deadline(state))]) or now
+    return Decision(replace(state, look_again_at=look_again_at.astimezone(ZONE)), says, measures)
 
 
 def _refuse_closed(state: RequestState, rules: RuleSet, time: str) -> Decision[RequestState]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timezone
 from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from homecall.contract.types import ZONE, in_zone
-from homecall.standard.deadlines import Clock, next_notice
+from homecall.standard.deadlines import Clock, earliest, next_notice_at
 
 Status = Literal["held", "deferred", "accepted", "refused", "cancelled", "closed"]
 Stage = Literal["", "running", "approaching", "missed"]
@@ -79,8 +78,7 @@ def timer_at(state: RequestState) -> datetime | None:
         moments.append(state.look_again_at or state.opens_at)
     if state.status == "held":
         moments.append(state.try_again_at)
-        if state.due_at is not None and (notice := next_notice(answer_deadline(state))) is not None:
-            moments.append(notice[1])
+        moments.append(None if state.due_at is None else next_notice_at(answer_deadline(state)))
     return earliest(moments)
 
 
@@ -103,12 +101,6 @@ def answer_deadline(state: RequestState) -> Clock:
 def is_due(moment: datetime | None, now: datetime) -> bool:
     """Whether that moment is set and has come."""
     return moment is not None and moment <= now
-
-
-def earliest(moments: Iterable[datetime | None]) -> datetime | None:
-    """The first of those moments that are set. Compared in UTC: two of one zone are compared by their clocks."""
-    found = [each for each in moments if each is not None]
-    return min(found, key=lambda each: each.astimezone(UTC), default=None)
 
 
 def awaits_number(state: RequestState) -> bool:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from homecall.contract.envelope import Incoming
 from homecall.contract.events import RequestWithdrawn
 from homecall.contract.iins import without_iins
 from homecall.runtime.engine.decision import Dead, Decision, replace
+from homecall.standard.deadlines import earliest
 from homecall.standard.stated_times import before_request
 from services.intake.domain import events
-from services.intake.domain.state import Cause, RequestState, awaits_number, earliest
+from services.intake.domain.state import Cause, RequestState, awaits_number
 
 
 def decide(state: RequestState | None, event: Incoming) -> Decision[RequestState]:
@@ -24,7 +23,8 @@ def decide(state: RequestState | None, event: Incoming) -> Decision[RequestState
     if state.status in {"refused", "closed"}:
         why = "was refused" if state.status == "refused" else "has had its visit"
         return Decision(dead=Dead("invalid_transition", f"the request {why}: there is nothing left to withdraw"))
-    asked_at = _asked_at(state)
+    # As stated, or as its record has it where the sender's clock was ahead (R17).
+    asked_at = earliest([state.submitted_at, state.clock_started_at])
     if asked_at is not None and data.at < asked_at:
         return Decision(dead=Dead("invalid_transition", before_request(data.TYPE, asked_at)))
     state = replace(
@@ -42,8 +42,3 @@ def decide(state: RequestState | None, event: Incoming) -> Decision[RequestState
     )
     # Where the number is still to come, the withdrawal is published after the acceptance: see ``numbers``.
     return Decision(state) if awaits_number(state) else Decision(state, [events.cancelled(state)])
-
-
-def _asked_at(state: RequestState) -> datetime | None:
-    """When the request was made: as stated, or as its record has it where the sender's clock was ahead (R17)."""
-    return earliest([state.submitted_at, state.clock_started_at])

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from homecall.contract.events import DeadlineName, RequestEvent
 from homecall.standard.calendar import ClinicCalendar
-from homecall.standard.deadlines import Clock, near_at, next_notice, service_clock
+from homecall.standard.deadlines import Clock, earliest, near_at, next_notice_at, service_clock
 from homecall.standard.rules import RuleSet
 from homecall.standard.stated_times import SERVICE_TIME_IMPLAUSIBLE, implausible_times
 from services.notifier.domain.state import Call
@@ -52,9 +52,7 @@ def running(call: Call) -> list[Clock]:
 
 def timer_at(call: Call) -> datetime | None:
     """When a deadline of this call next has something to say."""
-    notices = [next_notice(each) for each in running(call)]
-    # Compared in UTC: two moments of one zone would be compared by their clocks.
-    return min((notice[1] for notice in notices if notice), key=lambda each: each.astimezone(UTC), default=None)
+    return earliest(map(next_notice_at, running(call)))
 
 
 def open_since(call: Call, deadline: DeadlineName) -> datetime | None:

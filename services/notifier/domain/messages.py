@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from cattrs import override
 
 from homecall.contract.types import ZONE, zoned
+from homecall.standard.deadlines import earliest
 from services.notifier.domain.policy import JUST_ASKED, Policy
 from services.notifier.domain.state import MOST_NOTICES, SmsNotice
 
@@ -93,18 +94,12 @@ def timer_at(mailing: Mailing) -> datetime | None:
     """When something is next to be done: nothing new is begun while the outcome of what is under way is open."""
     under_way = [each.next_at for each in mailing.messages if each.state == "sending"]
     waiting = [each.next_at for each in mailing.messages if each.state == "created"]
-    return min(under_way or waiting, key=_in_utc, default=None)
+    return earliest(under_way or waiting)
 
 
 def waiting_since(mailing: Mailing) -> datetime | None:
     """Since when the oldest message that is not with the gateway could have gone, or may go."""
-    open_ = [each.may_go_at for each in mailing.messages if each.state in {"created", "sending"}]
-    return min(open_, key=_in_utc, default=None)
-
-
-def _in_utc(moment: datetime) -> datetime:
-    """To compare by: two moments of one zone are compared by their clocks otherwise."""
-    return moment.astimezone(UTC)
+    return earliest(each.may_go_at for each in mailing.messages if each.state in {"created", "sending"})
 
 
 def taken_up(mailing: Mailing, notices: Sequence[SmsNotice], policy: Policy) -> Mailing:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo
 
@@ -11,7 +11,7 @@ from cattrs import override
 
 from homecall.contract.events import DeadlineApproaching, DeadlineMissed, DeadlineName, RequestStatus
 from homecall.runtime.mongo.codec import EMPTY_IF_NONE
-from homecall.standard.deadlines import Clock, Notice
+from homecall.standard.deadlines import Clock, Notice, earliest
 
 UNKNOWN_CHANNEL: Final = "unknown"
 """The channel of a refused request that named none that could be read."""
@@ -199,8 +199,7 @@ class Call:
     @property
     def asked_at(self) -> datetime | None:
         """When the request was made, as far as that is known: no answer was given before (R21)."""
-        known = filter(None, (self.reader.asked_at, self.clock_started_at))
-        return min(known, key=lambda each: each.astimezone(UTC), default=None)
+        return earliest([self.reader.asked_at, self.clock_started_at])
 
     @property
     def stage(self) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from cattrs import override
 
-from homecall.standard.deadlines import Clock, next_notice
+from homecall.standard.deadlines import Clock, earliest, next_notice_at
 from services.scheduler.domain.bookings import Call, UnplacedCause, Urgency
 from services.scheduler.domain.roster import Basis, NamedDoctor
 
@@ -123,13 +123,12 @@ def visit_deadline(state: CallState) -> Clock | None:
 
 def timer_at(state: CallState) -> datetime | None:
     """The next of: the visit's deadline coming near, its being missed, the day of a waiting call being over."""
-    moments: list[datetime] = []
-    if state.status in {"waiting", "booked"}:
-        if (clock := visit_deadline(state)) and (notice := next_notice(clock)):
-            moments.append(notice[1])
-        if state.status == "waiting" and state.day_over_at is not None:
-            moments.append(state.day_over_at)
-    return min(moments, default=None)
+    if state.status not in {"waiting", "booked"}:
+        return None
+    clock = visit_deadline(state)
+    return earliest(
+        [next_notice_at(clock) if clock else None, state.day_over_at if state.status == "waiting" else None]
+    )
 
 
 def is_pending(state: CallState) -> bool:

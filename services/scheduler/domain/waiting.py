@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from importlib import resources
-from typing import Any
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.scheduler.domain.bookings import Call
 
-_ASKS = {"red_flag": bool, "urgency": str, "age_below": int, "age_above": int}
+_STRICT = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
-class WaitingOrderError(Exception):
-    """The order cannot be read: one line with the place and the way out."""
-
-
-@dataclass(frozen=True, slots=True)
-class First:
+class First(BaseModel):
     """A line of the order: who comes before all others, where everything that is asked holds."""
+
+    model_config = _STRICT
 
     name: str
     red_flag: bool | None = None
     urgency: str | None = None
     age_below: int | None = None
     age_above: int | None = None
+
+    @model_validator(mode="after")
+    def _asks_something(self) -> First:
+        if self.model_fields_set == {"name"}:
+            raise ValueError("asks nothing: add a condition")
+        return self
 
     def holds(self, *, red_flag: bool, urgency: str, age_years: int | None) -> bool:
         """Whether the call is one of these."""
@@ -37,16 +41,17 @@ class First:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingOrder:
+class WaitingOrder(BaseModel):
     """The lines of the order, the weightiest first."""
 
-    lines: tuple[First, ...]
+    model_config = _STRICT
+
+    first: Annotated[list[First], Field(min_length=1)]
 
     def rank(self, *, red_flag: bool, urgency: str, age_years: int | None) -> int:
         """The call's rank, the lowest first: an earlier line outweighs all later ones together."""
         rank = 0
-        for line in self.lines:
+        for line in self.first:
             rank = rank * 2 + (not line.holds(red_flag=red_flag, urgency=urgency, age_years=age_years))
         return rank
 
@@ -57,28 +62,8 @@ def order_of_waiting(calls: Iterable[Call]) -> list[Call]:
 
 
 def read_waiting_order(text: str) -> WaitingOrder:
-    """The order in a TOML text. Raises ``WaitingOrderError``."""
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise WaitingOrderError(f"waiting.toml: {error}: correct it as TOML") from None
-    lines = raw.get("first")
-    if not isinstance(lines, list) or not lines:
-        raise WaitingOrderError("waiting.toml: first: must be one or more [[first]] tables")
-    return WaitingOrder(tuple(_line(number, each) for number, each in enumerate(lines)))
-
-
-def _line(number: int, raw: Any) -> First:
-    where = f"waiting.toml: first.{number}"
-    if not isinstance(raw, dict) or not isinstance(raw.get("name"), str):
-        raise WaitingOrderError(f"{where}: name is missing: give the line one")
-    asked = {key: value for key, value in raw.items() if key != "name"}
-    if not asked:
-        raise WaitingOrderError(f"{where}: asks nothing: give it one of {', '.join(_ASKS)}")
-    for key, value in asked.items():
-        if key not in _ASKS or type(value) is not _ASKS[key]:
-            raise WaitingOrderError(f"{where}.{key}: must be one of {', '.join(_ASKS)}, with a value of its kind")
-    return First(raw["name"], **asked)
+    """The order in a TOML text. Raises ValueError, which names the field."""
+    return WaitingOrder.model_validate(tomllib.loads(text))
 
 
 def packaged_waiting_order() -> WaitingOrder:
