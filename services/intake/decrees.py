@@ -18,7 +18,6 @@ class DecreeWatch:
         self._year: int | None = None
 
     async def look(self, now: datetime) -> None:
-        """Set the metric, and log a warning once for each year."""
         this_year = now.astimezone(ZONE).year
         if this_year == self._year:
             return

@@ -110,7 +110,6 @@ def _identity(result: Result | None) -> IdentityAnswer:
 
 
 def checks_of(event: Incoming, verdict: Verdict | None, result: Result | None = None, zone: ZoneInfo = ZONE) -> Checks:
-    """The answers about a request, as a decision takes them."""
     signature: BadSignature | Literal["away", "never"] | None = None
     if isinstance(verdict, Invalid):
         signature = BadSignature(verdict.check, verdict.path, verdict.message)

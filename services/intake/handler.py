@@ -171,7 +171,6 @@ class IntakeEngine(Engine[RequestState, BatchFacts]):
         return BatchFacts(await self._external.check_batch(new), _holders(loaded))
 
     def facts_after(self, facts: BatchFacts, before: RequestState | None, after: RequestState) -> BatchFacts:
-        """A request may have given up its claim, or taken one (R11)."""
         facts.holders.changed(before, after)
         return facts
 

@@ -32,7 +32,6 @@ OLDEST_HELD_SECONDS = Gauge(
 
 
 def expect_all() -> None:
-    """Show at zero what has not happened yet."""
     metrics.expect_outcomes(counted_by(topics.INTAKE))
     metrics.expect_stages({"queue": QUEUED, "intake": CHANNELS})
     metrics.expect_decisions("request", CHANNELS, get_args(RefusalCode), taken=("accepted", "deferred"))

@@ -54,7 +54,6 @@ class IntakeStore:
         self._buried = database.collection("buried_clinic_records")
 
     async def prepare(self) -> None:
-        """Create the indexes; safe to run again."""
         await self.requests.prepare()
 
     async def holding(self, claims: Collection[str]) -> list[Aggregate[RequestState]]:
@@ -71,12 +70,10 @@ class IntakeStore:
         return set(places) - {doc["_id"] for doc in found}
 
     async def bury(self, places: Collection[str]) -> None:
-        """Remember that these have their dead letter."""
         await self._buried.write([InsertOne({"_id": place}) for place in places])
 
 
 def schema(database: Database) -> Schema:
-    """What intake's database is to have."""
     requests = IntakeStore(database).requests
     collection, indexes = requests.schema
     by_day = "requests are found by their day and clinic, and held ones by their channel"

@@ -16,7 +16,6 @@ from services.notifier.store import WATCHED, Calls
 
 
 def show_from_the_start() -> None:
-    """Show what has not been counted yet as 0."""
     metrics.expect_outcomes(WATCHED)
     for reason in ("no_outcome", *get_args(UnknownReason)):
         SMS.labels("unknown", reason)

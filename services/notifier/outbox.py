@@ -77,12 +77,10 @@ class Outbox:
 
     async def work(self, _now: datetime, stopping: asyncio.Event) -> None:
         """Take up what is new and send what is due, until there is nothing left to do now."""
-        for _ in range(_MOST_ROUNDS):
-            if stopping.is_set() or not await self.take_up():
-                break
-        for _ in range(_MOST_ROUNDS):
-            if stopping.is_set() or not await self.send():
-                break
+        for step in (self.take_up, self.send):
+            for _ in range(_MOST_ROUNDS):
+                if stopping.is_set() or not await step():
+                    break
 
     async def take_up(self) -> bool:
         """Make messages of the notices of calls; whether there may be more of them.
@@ -124,7 +122,6 @@ class Outbox:
         return bool(changed) and (len(due) == _AT_ONCE or len(planned) == room)
 
     async def _recipients(self, request_ids: Collection[str]) -> dict[str, Recipient]:
-        """The recipients of those calls that are known."""
         found = await self.stores.calls.load(request_ids)
         calls = {key: each.state for key, each in found.items() if each.state is not None}
         numbers = {key: mobile_number(call.reader.phones or ()) for key, call in calls.items()}
@@ -228,11 +225,8 @@ class Outbox:
     async def _store(self, outcomes: Mapping[str, Outcome]) -> None:
         now = self.clock.now()
         # First the gateway's ids: should this process die here, a report still finds its message.
-        taken = {
-            verdict.id: (key, attempt.sequence)
-            for key, (attempt, verdict) in outcomes.items()
-            if isinstance(verdict, Taken)
-        }
+        given = outcomes.items()
+        taken = {each.id: (key, attempt.sequence) for key, (attempt, each) in given if isinstance(each, Taken)}
         reported = await self.stores.receipts.name(taken, now) if taken else {}
         jitter = {key: self.draw() for key in outcomes}
 

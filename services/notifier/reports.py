@@ -46,7 +46,6 @@ class Reports:
 
 
 def _shown(authorization: str) -> bytes:
-    """The secret that was shown; empty where there is none."""
     kind, _, value = authorization.partition(" ")
     value = value.strip()
     if kind.lower() == "bearer":

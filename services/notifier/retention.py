@@ -52,7 +52,6 @@ def _of_person(person: Person) -> Person:
 
 
 def said(event_type: str, data: Mapping[str, Any]) -> dict[str, Any]:
-    """What remains of an event that the notifier said."""
     return _remaining(data) if event_type == JournalEntry.TYPE else dict(data)
 
 

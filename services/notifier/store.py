@@ -62,11 +62,7 @@ class Calls(ByDay[Call]):
         """How many open answers have used half of their time and not all of it, by channel and what they wait for."""
         near = {"answer_half_at": {"$lte": millis(now)}, "answer_due_at": {"$gt": millis(now)}}
         rows = await self.group(near, "answer_waits", "answer_half_at")
-        found: dict[tuple[str, str], int] = {}
-        for told, count, _ in rows:
-            channel, _, waits_for = told.partition(" ")
-            found[channel, waits_for] = count
-        return found
+        return {(told.partition(" ")[0], told.partition(" ")[2]): count for told, count, _ in rows}
 
     # -------------------------------------------------------- to be told by SMS
 
@@ -125,7 +121,6 @@ class Receipts:
         return {doc["_id"]: doc["said"] for doc in found if "said" in doc}
 
     async def named(self, gateway_ids: Collection[str]) -> dict[str, tuple[str, int]]:
-        """The (request, sequence) of those gateway's ids that are known."""
         found = await self._collection.find({"_id": {"$in": list(gateway_ids)}}) if gateway_ids else []
         return {doc["_id"]: (doc["request_id"], doc["sequence"]) for doc in found if "request_id" in doc}
 
@@ -162,7 +157,6 @@ class OptOuts:
         self._collection = database.collection("sms_opt_outs")
 
     async def among(self, hashes: Collection[str]) -> set[str]:
-        """Those of these that are not to be written to."""
         found = await self._collection.find({"_id": {"$in": list(hashes)}}) if hashes else []
         return {doc["_id"] for doc in found if doc["stopped"]}
 
@@ -174,7 +168,6 @@ class OptOuts:
 
 
 def schema(database: Database) -> Schema:
-    """What the notifier's database is to have."""
     calls = Calls(database)
     collection, indexes = calls.schema
     by_day = "calls are found by their day and clinic, and by the clocks that run"

@@ -22,7 +22,6 @@ class Gauges:
         self._by_clinic = ClinicGauges(store) if by_clinic else None
 
     async def refresh(self, now: datetime) -> None:
-        """Read them from the store."""
         refresh_open("visit", await self._store.open_visits(), counted_by("scheduler")["visit"], now)
         unplaced = await self._store.unplaced()
         for cause in ("no_roster", "no_capacity"):
@@ -45,7 +44,6 @@ class ClinicGauges:
         self._next = 0.0
 
     async def refresh(self, now: datetime) -> None:
-        """Read the day again if a minute has passed."""
         if time.monotonic() < self._next:
             return
         loads = await self._store.loads(now.astimezone(ZONE).date())

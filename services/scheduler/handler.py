@@ -19,8 +19,10 @@ from homecall.runtime.engine.batch import BatchResult
 from homecall.runtime.engine.completion import Completion
 from homecall.runtime.engine.decision import Dead, Decision
 from homecall.runtime.engine.engine import Engine
+from homecall.runtime.engine.protocols import Domain
 from homecall.runtime.engine.timers import Due
 from homecall.runtime.failpoint import failpoint
+from homecall.runtime.kafka.global_table import GlobalTable
 from homecall.runtime.mongo.aggregate import Aggregate
 from homecall.standard.clinic_events import ClinicEvents
 from homecall.standard.places import implausible
@@ -43,8 +45,8 @@ _TOO_MANY_UNAVAILABLE = Dead(
 _ROSTER_TYPES = {RosterPublished.TYPE, DoctorUnavailable.TYPE}
 
 
-class CallDecisions:
-    """What the engine decides on calls: which event leads to which decision."""
+class CallDecisions(Domain[CallState, Facts]):
+    """Which event about a call leads to which decision."""
 
     def target(self, event: Incoming) -> str | None:
         if event.type.startswith("request.") and not isinstance(event.data, RequestAccepted | RequestCancelled):
@@ -52,9 +54,6 @@ class CallDecisions:
         if isinstance(event.data, RequestCancelled) and event.data.register_number is None:
             return None  # withdrawn before its opening: it never came here
         return event.subject
-
-    def takes_broken(self, _: Incoming) -> bool:
-        return False
 
     def pending(self, state: CallState) -> bool:
         return is_pending(state)
@@ -77,18 +76,11 @@ class Router(Protocol):
         """Seconds to each of the others and back, by its key; those that are not known are absent."""
 
 
-class ClinicsTopic(Protocol):
-    """The topic of clinics, read to its end at the start."""
-
-    async def catch_up(self) -> None:
-        """Read it to its present end once more."""
-
-
 @dataclass(frozen=True)
 class Outside:
     """What the scheduler asks outside: the topic of clinics, a router, the keys that seal."""
 
-    clinics: ClinicsTopic
+    clinics: GlobalTable
     router: Router | None = None
     vault: Vault | None = None
 
@@ -131,7 +123,6 @@ class SchedulerEngine(Engine[CallState, Facts]):
             return handled
 
     def _needs_clinic(self, event: Incoming) -> bool:
-        """Whether an event is about a clinic that is not known yet."""
         needs = isinstance(event.data, RequestAccepted | DoctorUnavailable)
         return needs and self._facts.clinics.get(event.clinic_id) is None
 
@@ -140,7 +131,6 @@ class SchedulerEngine(Engine[CallState, Facts]):
         return self._facts
 
     async def settle(self, keys: Collection[str], now: datetime) -> Settled:
-        """Settle days; the lock is held."""
         return await self.settler.settle(keys, now)
 
     async def due(self, now: datetime, limit: int = 500) -> Due[CallState]:
@@ -160,7 +150,8 @@ class SchedulerEngine(Engine[CallState, Facts]):
             if isinstance(event.data, RosterPublished | DoctorUnavailable):
                 taken[index] = event.data
                 handled.results[index] = "handled"
-                self._warn_of_starts(event.data)
+                if isinstance(event.data, RosterPublished):
+                    self._warn_of_starts(event.data)
             else:
                 handled.dead.append((event, Dead("schema", one_line(event.errors))))
                 handled.results[index] = "dead"
@@ -187,16 +178,11 @@ class SchedulerEngine(Engine[CallState, Facts]):
         since = datetime.combine(data.date, data.frm, self._facts.clinics.zone(data.clinic_id))
         return day.take_unavailable(data.doctor_id, since, event.causation_id, event.traceparent)
 
-    def _warn_of_starts(self, data: RosterPublished | DoctorUnavailable) -> None:
-        if not isinstance(data, RosterPublished):
-            return
-        starts = [each.start for each in data.doctors if each.start is not None]
+    def _warn_of_starts(self, roster: RosterPublished) -> None:
+        starts = [each.start for each in roster.doctors if each.start is not None]
         if doctors := sum(implausible(each.lat, each.lon) for each in starts):
             self._log.warning(
-                "a roster's starts cannot be true",
-                clinic_id=data.clinic_id,
-                date=data.date.isoformat(),
-                doctors=doctors,
+                "a roster's starts cannot be true", clinic_id=roster.clinic_id, date=str(roster.date), doctors=doctors
             )
 
     # ------------------------------------------------------------ places for single calls

@@ -44,7 +44,6 @@ class Improver:
 
     @property
     def ready(self) -> bool:
-        """Whether a problem would be solved now."""
         return self.seconds > 0 and not self._closed and time.monotonic() >= self._rests_until
 
     async def improve(self, problem: Problem) -> Routes | None:
@@ -76,7 +75,6 @@ class Improver:
             self._end()
 
     async def close(self) -> None:
-        """End the process at once."""
         self._closed = True
         self._end()
 

@@ -55,7 +55,6 @@ class DayChanges:
             del self._days[next(iter(self._days))]
 
     def forget(self, key: str) -> None:
-        """The day is being planned."""
         self._days.pop(key, None)
 
     def worth_planning(self) -> str | None:
@@ -92,7 +91,6 @@ class Planner:
             task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
-        """End what is being planned, and the process."""
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

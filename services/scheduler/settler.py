@@ -30,7 +30,6 @@ class Settled:
 
     @property
     def events(self) -> list[OutgoingRecord]:
-        """The events to send."""
         return [event for each in self.calls for event in each.outbox_events()]
 
     async def finish(self) -> None:
@@ -99,7 +98,6 @@ class Settler:
         return settled
 
     async def _tell(self, settlings: Sequence[Settling], now: datetime) -> list[Aggregate[CallState]]:
-        """Store with each moved call what it says."""
         moved = {request_id: each for each in settlings for request_id in each.day.moved}
         told: list[Aggregate[CallState]] = []
         open_ids = set(moved)

@@ -184,7 +184,6 @@ class SchedulerStore:
         self._kept: OrderedDict[str, ClinicDay] = OrderedDict()
 
     async def prepare(self) -> None:
-        """Create the indexes; safe to run again."""
         await self.calls.prepare()
         await self._days.ensure_indexes(_DAY_INDEXES)
 
@@ -287,7 +286,6 @@ class SchedulerStore:
         return found
 
     async def unplaced(self) -> dict[str, int]:
-        """Calls without a place, by cause."""
         rows = await self.calls.group({"unplaced": {"$exists": True}}, "unplaced", "v")
         return {cause: number for cause, number, _ in rows}
 
@@ -297,12 +295,10 @@ class SchedulerStore:
         return {doc["_id"]: _from_document(doc, self._dispatch(doc["clinic_id"])) for doc in found}
 
     async def day_keys(self) -> list[str]:
-        """Every clinic's day that exists: its key alone."""
         return [doc["_id"] for doc in await self._days.find({}, projection={"v": 1})]
 
 
 def schema(database: Database) -> Schema:
-    """What the scheduler's database is to have."""
     store = SchedulerStore(database)
     (calls, of_calls), (days, of_days) = store.calls.schema, store.day_schema
     by_day = "calls are found by their day and clinic, and by what they wait for"

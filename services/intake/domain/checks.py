@@ -34,7 +34,6 @@ Check = Callable[[Application, Facts], Refusal | None]
 
 
 def first_refusal(checks: tuple[Check, ...], application: Application, facts: Facts) -> Refusal | None:
-    """What the first check that fails says."""
     return next((found for check in checks if (found := check(application, facts)) is not None), None)
 
 
@@ -56,7 +55,6 @@ def reasons_are_known(application: Application, _: Facts) -> Refusal | None:
 
 
 def patient_is_born(application: Application, _: Facts) -> Refusal | None:
-    """The birth date does not lie after the application."""
     birth_date = application.data.patient.birth_date
     if birth_date is None or birth_date <= application.asked_on:
         return None

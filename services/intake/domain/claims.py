@@ -26,7 +26,6 @@ class Holders:
         self._by_claim = {each.claim: each for each in states if each and each.claim}
 
     def of(self, claim: str | None) -> RequestState | None:
-        """The request that holds this claim."""
         return None if claim is None else self._by_claim.get(claim)
 
     def changed(self, before: RequestState | None, after: RequestState) -> None:

@@ -36,7 +36,6 @@ def queue_ended(
 
 
 def with_clock(state: RequestState, clock: Clock) -> RequestState:
-    """The state with the answer's deadline running."""
     return replace(
         state,
         clock_started_at=clock.started_at,

@@ -27,7 +27,6 @@ _TRIED_AT_LEAST = timedelta(minutes=15)
 def hold(
     state: RequestState, clock_starts_at: datetime, rules: RuleSet, calendar: ClinicCalendar, now: datetime
 ) -> RequestState:
-    """Hold a request until its signature can be checked."""
     clock = answer_clock(channel=state.channel, clock_starts_at=clock_starts_at, rules=rules, calendar=calendar)
     return replace(
         with_clock(state, clock),

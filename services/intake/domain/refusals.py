@@ -39,7 +39,6 @@ class Refusal:
 
 
 def wrong_field(code: RefusalCode, path: str, message: str, *clauses: str) -> Refusal:
-    """A refusal for one field of the request."""
     return Refusal(code, [FieldError(path=path, message=message)], clauses)
 
 

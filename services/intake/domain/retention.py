@@ -49,7 +49,6 @@ def remains(state: RequestState) -> RequestState:
 
 
 def said(event_type: str, data: Mapping[str, Any]) -> dict[str, Any]:
-    """What remains of an event that intake said."""
     return _remaining(data, _SAID) if event_type.startswith("request.") else dict(data)
 
 

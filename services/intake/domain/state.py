@@ -99,7 +99,6 @@ def answer_deadline(state: RequestState) -> Clock:
 
 
 def is_due(moment: datetime | None, now: datetime) -> bool:
-    """Whether that moment is set and has come."""
     return moment is not None and moment <= now
 
 
@@ -118,7 +117,6 @@ def day_of(state: RequestState) -> date | None:
 
 
 def local_date(moment: datetime, zone: ZoneInfo) -> date:
-    """The date of a moment in a clinic's zone."""
     return moment.astimezone(zone).date()
 
 

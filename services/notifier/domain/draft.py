@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from homecall.contract.events import DeadlineApproaching, DeadlineMissed, DeadlineName, RequestStatus
+from homecall.contract.events import DeadlineName, RequestStatus
 from homecall.contract.types import ZONE, in_zone, zoned
 from homecall.runtime.engine.decision import Decision, Ended, Measure, OutgoingEvent, Stage, Took, replace
 from homecall.standard.calendar import ClinicCalendar
@@ -20,11 +19,10 @@ from services.notifier.domain.deadlines import seconds
 from services.notifier.domain.facts import Facts, clinic_facts
 from services.notifier.domain.policy import of_use_until
 from services.notifier.domain.register import journal_entry
-from services.notifier.domain.state import MOST_NOTICES, Call, Deadline, SmsNotice
+from services.notifier.domain.state import MOST_NOTICES, NOTICE_TYPES, Call, Deadline, SmsNotice
 from services.notifier.domain.statuses import status_event, text_facts, visit_told
 
 _SPOKEN: Final = frozenset({"desk", "phone"})
-_TYPES: Final[Mapping[Notice, str]] = {"approaching": DeadlineApproaching.TYPE, "missed": DeadlineMissed.TYPE}
 
 
 class Draft:
@@ -43,7 +41,6 @@ class Draft:
         self._measures: list[Measure] = []
 
     def decision(self) -> Decision[Call]:
-        """What the steps come to."""
         if self.call == self._before:
             return Decision()
         return Decision(self.call, self._says, self._measures)
@@ -60,11 +57,9 @@ class Draft:
         return rules, self.facts.clinics.calendar(self.call.clinic_id, rules)
 
     def change(self, **fields: Any) -> None:
-        """Change fields of the call."""
         self.call = replace(self.call, **fields)
 
     def measure(self, measure: Measure) -> None:
-        """Count something once the decision is stored."""
         self._measures.append(measure)
 
     def measure_spoken(self, stage: Literal["entry", "oral_answer"], at: datetime) -> None:
@@ -122,7 +117,6 @@ class Draft:
         self._says.append(OutgoingEvent(entry, sibling=str(entry.revision), time=in_zone(self.at)))
 
     def flag(self, flag: str) -> None:
-        """Add a flag to the register's line."""
         person = self.call.person
         flags = person.flags or []
         if flag not in flags:
@@ -135,7 +129,6 @@ class Draft:
     # ------------------------------------------------------------ deadlines
 
     def start(self, clock: Clock | None) -> None:
-        """Start a deadline."""
         if clock is None:
             return
         before = self.call.clocks.get(clock.deadline)
@@ -181,7 +174,7 @@ class Draft:
         clock = deadline.clock(name, call.channel)
         event = deadline_event(notice, clock, subject_id=call.request_id, clinic_id=call.clinic_id, stage=call.stage)
         self._says.append(OutgoingEvent(event, sibling=name, time=clock.notice_at(notice).isoformat()))
-        self._set(name, dataclasses.replace(deadline, said=_TYPES[notice]))
+        self._set(name, dataclasses.replace(deadline, said=NOTICE_TYPES[notice]))
         if notice == "missed":
             self.measure(Ended(name, call.channel, "missed"))
 

@@ -38,8 +38,6 @@ _LAST: Final = override(omit_if_default=True)
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message about one status."""
-
     sequence: int
     status: str
     state: State
@@ -172,7 +170,6 @@ def given_up(mailing: Mailing, now: datetime) -> Mailing:
 
 
 def next_message(mailing: Mailing, now: datetime) -> Message | None:
-    """The message that is due, if there is one."""
     if any(each.state == "sending" for each in mailing.messages):
         return None
     due = [each for each in mailing.messages if each.state == "created" and each.next_at <= now]
@@ -198,7 +195,6 @@ def why_not(
 
 
 def dropped(mailing: Mailing, sequence: int, reason: str, now: datetime) -> Mailing:
-    """It is not sent."""
     return _one(mailing, sequence, lambda each: _became(each, "failed", now, reason))
 
 
@@ -222,7 +218,6 @@ def sending(mailing: Mailing, sequence: int, now: datetime, lease: timedelta) ->
 
 
 def attempt_of(mailing: Mailing, sequence: int) -> Attempt:
-    """The last attempt at a message."""
     return next(Attempt(sequence, each.attempt) for each in mailing.messages if each.sequence == sequence)
 
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from datetime import UTC, timedelta
 from typing import Any, Final
 
 from homecall.contract.events import (
-    DeadlineApproaching,
-    DeadlineMissed,
     RequestAccepted,
     RequestCancelled,
     RequestDeferred,
@@ -21,9 +18,8 @@ from homecall.contract.events import (
 from homecall.contract.types import zoned
 from services.notifier.domain.deadlines import answer_clock, service_clock_of
 from services.notifier.domain.draft import Draft
-from services.notifier.domain.state import UNKNOWN_CHANNEL, FieldToCorrect, Person, Reader, Refused, Staff
+from services.notifier.domain.state import NOTICE_TYPES, UNKNOWN_CHANNEL, FieldToCorrect, Person, Reader, Refused, Staff
 
-_SAID: Final[Mapping[str, str]] = {"missed": DeadlineMissed.TYPE, "approaching": DeadlineApproaching.TYPE}
 _IDENTITY_FLAGS: Final = frozenset({"identity_unconfirmed", "identity_not_found"})
 
 
@@ -71,7 +67,7 @@ def hold(draft: Draft, data: RequestHeld) -> None:
         return
     channel = data.channel or UNKNOWN_CHANNEL
     before = draft.call.clocks.get("answer")
-    said = _SAID.get(data.deadline, before.said if before else "")
+    said = (before.said if before else "") if data.deadline == "running" else NOTICE_TYPES[data.deadline]
     draft.change(channel=channel)
     rules, calendar = draft.law(data.submitted_at or data.clock_started_at)
     draft.start(answer_clock(channel, data.clock_started_at, data.due_at, rules, calendar))

@@ -20,14 +20,13 @@ MOST_NOTICES: Final = 50
 FINISHED: Final = frozenset({"completed", "not_completed"})
 WITH_VISIT: Final = frozenset({"scheduled", "rescheduled", *FINISHED})
 
-_NOTICES: Final[dict[str, Notice]] = {DeadlineApproaching.TYPE: "approaching", DeadlineMissed.TYPE: "missed"}
+NOTICE_TYPES: Final[dict[Notice, str]] = {"approaching": DeadlineApproaching.TYPE, "missed": DeadlineMissed.TYPE}
+_NOTICES: Final[dict[str, Notice]] = {event_type: notice for notice, event_type in NOTICE_TYPES.items()}
 _OMIT: Final = override(omit_if_default=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Staff:
-    """A member of the clinic's staff."""
-
     id: str
     full_name: str
 
@@ -60,8 +59,6 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class FieldToCorrect:
-    """A field that led to a refusal."""
-
     path: str
     message: str
 
@@ -78,8 +75,6 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Doctor:
-    """The doctor of a visit."""
-
     doctor_id: str
     full_name: str
     specialty: str
@@ -97,8 +92,6 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """A deadline that runs."""
-
     started_at: datetime
     due_at: datetime
     approaching_at: datetime
@@ -109,7 +102,6 @@ class Deadline:
     """Intake has not decided yet, and watches it itself."""
 
     def clock(self, name: DeadlineName, channel: str) -> Clock:
-        """The deadline as the law judges it."""
         return Clock(
             name,
             channel,
@@ -211,7 +203,6 @@ class Call:
         return "unplaced" if self.unplaced else "registered"
 
     def missed(self, name: DeadlineName) -> bool:
-        """Whether it was said that a deadline was missed."""
         return name in self.clocks and self.clocks[name].said == DeadlineMissed.TYPE
 
 

@@ -16,7 +16,6 @@ from services.notifier.domain.state import WITH_VISIT, Call, Refused, Visit
 
 
 def visit_told(call: Call, status: RequestStatus) -> Visit | None:
-    """The visit that a status names."""
     return call.visit if status in WITH_VISIT else None
 
 
@@ -51,7 +50,6 @@ def text_facts(
 def status_event(
     call: Call, status: RequestStatus, at: datetime, facts: StatusFacts, *, on_time: bool | None
 ) -> StatusChanged:
-    """The event that says the status which the call has come to."""
     visit = visit_told(call, status)
     return StatusChanged(
         request_id=call.request_id,

@@ -59,7 +59,6 @@ class Call:
 
     @property
     def location(self) -> Location:
-        """Where the patient is."""
         return Location.of(self.request_id, self.lat, self.lon, self.district_id)
 
     @property
@@ -114,7 +113,6 @@ class BookedVisit:
 
     @property
     def has_coordinates(self) -> bool:
-        """Whether it says where a patient lives."""
         return self.lat is not None or self.lon is not None or self.implausible is not None
 
 
@@ -149,7 +147,6 @@ def booking_of(request_id: str, visit: BookedVisit, travel: timedelta) -> Bookin
 
 
 def call_of(request_id: str, visit: BookedVisit) -> Call:
-    """A booked call, as the plan takes it."""
     return Call(request_id, **{name: getattr(visit, name) for name in _OF_CALL})
 
 

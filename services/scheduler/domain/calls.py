@@ -132,7 +132,6 @@ def first_day_left(calendar: ClinicCalendar, day: date, now: datetime) -> date:
 
 
 def cancelled(state: CallState | None, event: Incoming) -> Decision[CallState]:
-    """Give the place of a withdrawn request back."""
     data = event.data
     assert isinstance(data, RequestCancelled)
     if state is None:

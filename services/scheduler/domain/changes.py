@@ -20,5 +20,4 @@ class Changes:
         return bool(self.fields or self.entries)
 
     def touches(self, *names: str) -> bool:
-        """Whether any of these fields has changed."""
         return any(name in self.fields for name in names) or any(name in names for name, _ in self.entries)

@@ -89,13 +89,11 @@ class ClinicDay:
         return bool(self.changes)
 
     def stored(self) -> None:
-        """What changed is in the store."""
         self.version += 1
         self.changes = Changes()
 
     @property
     def unplaced_cause(self) -> UnplacedCause:
-        """Why a call has no place in this day."""
         return "no_roster" if self.roster is None else "no_capacity"
 
     # -------------------------------------------------------- roster
@@ -221,7 +219,6 @@ class ClinicDay:
         self._plan = None
 
     def free(self, request_id: str, now: datetime) -> bool:
-        """Give a place back; whether there was one."""
         if request_id not in self.bookings:
             return False
         # The plan is made with the booking in it, if it has to be made.

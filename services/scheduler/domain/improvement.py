@@ -48,7 +48,6 @@ class Problem:
     routes: tuple[tuple[int, ...], ...]
 
     def seconds(self, one: int, other: int) -> int:
-        """Travel time from one location to another."""
         return self.travel.seconds(self.locations[one], self.locations[other])
 
 

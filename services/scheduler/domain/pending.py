@@ -16,7 +16,6 @@ Said = tuple[str, str | None, Sequence[OutgoingEvent]]
 
 
 def find_place(state: CallState, day: ClinicDay, now: datetime) -> BookedVisit | Unplaced:
-    """The place that the call has in the day, or a new one."""
     return day.place(call_of(state), now) or Unplaced(day.unplaced_cause)
 
 

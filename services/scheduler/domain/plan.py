@@ -77,7 +77,6 @@ class DayPlan:
         return self.roster.visit_minutes * 60
 
     def suitable_doctors(self, is_child: bool) -> list[Doctor]:
-        """The roster's doctors who may visit such a patient."""
         specialties = suitable(is_child)
         return [doctor for doctor in self.doctors.values() if doctor.specialty in specialties]
 
@@ -182,7 +181,6 @@ class DayPlan:
         return changed
 
     def _follow(self, stops: Iterable[Stop]) -> None:
-        """Give the bookings the planned times of their stops."""
         for stop in stops:
             booking = self.bookings[stop.request_id]
             zone = booking.arrives_from.tzinfo
@@ -198,7 +196,6 @@ def start_key(doctor_id: str) -> str:
 
 
 def stop_of(booking: Booking) -> Stop:
-    """A booking as a stop of a route."""
     planned, ends = seconds_of(booking.planned_at), seconds_of(booking.ends_at)
     return Stop(
         request_id=booking.request_id,

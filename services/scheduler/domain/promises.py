@@ -14,8 +14,6 @@ from services.scheduler.domain.state import CallState, Promise
 
 @dataclass(frozen=True)
 class Unplaced:
-    """No place in the day, and why."""
-
     cause: UnplacedCause
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from services.scheduler.domain.bookings import Booking, Call
@@ -163,19 +164,18 @@ def _attempt(plan: DayPlan, again: Sequence[_Displaced], at: int) -> _Attempt:
 def _keeping(plan: DayPlan, booking: Booking, call: Call, attempt: _Attempt) -> tuple[Booking, Insertion] | None:
     """The cheapest place with the same window, and the booking there."""
     opens, closes = seconds_of(booking.arrives_from), seconds_of(booking.latest_at or booking.arrives_to)
-    best: tuple[float, str, Insertion] | None = None
-    for doctor, route, fixed in _with_room(plan, call, attempt.routes):
-        for each in route.insertions(call.location, plan.visit_seconds, max(opens, attempt.at), closes, attempt.at):
-            option = (each.extra + fixed, doctor.doctor_id, each)
-            if best is None or option[:2] < best[:2]:
-                best = option
-    if best is None:
+    options = [
+        (each.extra + fixed, doctor.doctor_id, each)
+        for doctor, route, fixed in _with_room(plan, call, attempt.routes)
+        for each in route.insertions(call.location, plan.visit_seconds, max(opens, attempt.at), closes, attempt.at)
+    ]
+    if not options:
         return None
-    _, doctor_id, insertion = best
-    kept = replace(booking, **_rebooked(plan, call, doctor_id, insertion, "window kept"))
+    _, doctor_id, insertion = min(options, key=itemgetter(0, 1))
     zone = plan.doctors[doctor_id].shift_from.tzinfo
     kept = replace(
-        kept,
+        booking,
+        **_rebooked(plan, call, doctor_id, insertion, "window kept"),
         arrives_from=moment_of(opens, zone),
         arrives_to=moment_of(seconds_of(booking.arrives_to), zone),
     )
@@ -186,16 +186,14 @@ def _moving(plan: DayPlan, booking: Booking, call: Call, attempt: _Attempt) -> t
     """The place whose window is moved by the least, the booking there, and by how many seconds it is moved."""
     at, service = attempt.at, plan.visit_seconds
     opens, closes = seconds_of(booking.arrives_from), seconds_of(booking.arrives_to)
-    best: tuple[float, float, str, Insertion] | None = None
-    for doctor, route, fixed in _with_room(plan, call, attempt.routes):
-        for each in route.insertions(call.location, service, grid_up(at), route.until, at):
-            by = max(each.arrives - closes, opens - each.bound, 0)
-            option = (by, each.extra + fixed, doctor.doctor_id, each)
-            if best is None or option[:3] < best[:3]:
-                best = option
-    if best is None:
+    options = [
+        (max(each.arrives - closes, opens - each.bound, 0), each.extra + fixed, doctor.doctor_id, each)
+        for doctor, route, fixed in _with_room(plan, call, attempt.routes)
+        for each in route.insertions(call.location, service, grid_up(at), route.until, at)
+    ]
+    if not options:
         return None
-    _, _, doctor_id, insertion = best
+    _, _, doctor_id, insertion = min(options, key=itemgetter(0, 1, 2))
     if insertion.arrives > closes:
         new_from = opens + grid_up(insertion.arrives - closes)
     else:
@@ -238,10 +236,5 @@ def _rebooked(plan: DayPlan, call: Call, doctor_id: str, insertion: Insertion, b
         "ends_at": moment_of(insertion.arrives + plan.visit_seconds, zone),
         "basis": basis,
         "location": call.location,
-        "why": {
-            "basis": basis,
-            "by": by,
-            "extra_travel_minutes": round(insertion.extra / 60, 1),
-            "over": [],
-        },
+        "why": {"basis": basis, "by": by, "extra_travel_minutes": round(insertion.extra / 60, 1), "over": []},
     }

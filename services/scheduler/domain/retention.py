@@ -27,11 +27,9 @@ def over_on(state: CallState) -> date | None:
 
 
 def remains(state: CallState) -> CallState:
-    """The call without personal data."""
     call = dataclasses.replace(state.call, lat=None, lon=None)
     return replace(state, cancel_reason=None if state.cancel_reason is None else "", call=call)
 
 
 def said(event_type: str, data: Mapping[str, Any]) -> dict[str, Any]:
-    """What remains of an event that the scheduler said."""
     return {**data, "reason": ""} if event_type == VisitCancelled.TYPE else dict(data)

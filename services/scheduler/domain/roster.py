@@ -20,8 +20,6 @@ _FOR_ADULT: dict[str, int] = {"gp": 0, "therapist": 0}
 
 @dataclass(frozen=True)
 class NamedDoctor:
-    """A doctor as patients are told of them."""
-
     doctor_id: str
     full_name: str
     specialty: Specialty
@@ -44,7 +42,6 @@ class Doctor:
 
     @property
     def named(self) -> NamedDoctor:
-        """As patients are told of them."""
         return NamedDoctor(self.doctor_id, self.full_name, self.specialty)
 
 

@@ -80,7 +80,6 @@ class Route:
 
     @property
     def open(self) -> list[Stop]:
-        """The stops that have not begun."""
         return self.stops[self.begun :]
 
     def free_from(self, now: int) -> int:
@@ -88,7 +87,6 @@ class Route:
         return max(self.stops[self.begun - 1].ends if self.begun else self.begins, self.begins, now)
 
     def free_at(self) -> Location:
-        """From where the doctor then sets out."""
         return self.stops[self.begun - 1].location if self.begun else self.start
 
     # ------------------------------------------------------------ one visit more, one less
@@ -203,7 +201,6 @@ class Route:
         self._update_latest()
 
     def copy(self) -> Route:
-        """The same route with stops of its own."""
         copied = Route(
             self.start, self.begins, self.until, self.travel, [replace(stop) for stop in self.stops], self.buffer
         )

@@ -29,8 +29,6 @@ from services.scheduler.domain.waiting import order_of_waiting
 
 
 class State(StrEnum):
-    """Where the settling of a day stands."""
-
     CLEAN = "clean"
     MARKED = "marked"
     REPLANNED = "replanned"
@@ -72,7 +70,6 @@ class Settling:
             day.mark_dirty(mark.causation_id, mark.reason)
 
     def mark_of(self, request_id: str) -> Mark:
-        """Why a call's place changed."""
         causation_id, reason = self.day.moved[request_id]
         # An earlier release may have left the cause empty, and no document can have a field of no name.
         return Mark(causation_id or request_id, reason)
@@ -88,7 +85,6 @@ class Settling:
         return told(call, place, now=now, reason=mark.reason)
 
     def published(self) -> None:
-        """The events were acknowledged."""
         self._go(State.PUBLISHED)
 
     def clear(self) -> None:

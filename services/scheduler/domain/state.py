@@ -96,13 +96,11 @@ def day_key(clinic_id: str, day: date | str) -> str:
 
 
 def day_of(key: str) -> tuple[str, date]:
-    """The clinic and the date of a day's id."""
     clinic_id, _, day = key.rpartition("|")
     return clinic_id, date.fromisoformat(day)
 
 
 def key_of(state: CallState) -> str:
-    """The id of the day that a call is to be placed on."""
     return day_key(state.clinic_id, state.day)
 
 
@@ -132,10 +130,8 @@ def timer_at(state: CallState) -> datetime | None:
 
 
 def is_pending(state: CallState) -> bool:
-    """Whether the call waits for something to be done in its day."""
     return bool(state.pending)
 
 
 def call_of(state: CallState) -> Call:
-    """The call as a plan takes it."""
     return Call(request_id=state.request_id, accepted_at=state.accepted_at, **vars(state.call))

@@ -29,7 +29,6 @@ class Location:
 
     @property
     def known(self) -> bool:
-        """Whether it has coordinates."""
         return self.lat is not None and self.lon is not None
 
     @classmethod
@@ -60,7 +59,6 @@ class Travel:
         return None if self.routed or self.table or location.known else self.flat_seconds
 
     def seconds(self, one: Location, other: Location) -> int:
-        """From one to the other."""
         if self.routed:
             routed = self.routed.get((one.key, other.key))
             if routed is not None:

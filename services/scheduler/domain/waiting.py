@@ -32,7 +32,6 @@ class First(BaseModel):
         return self
 
     def holds(self, *, red_flag: bool, urgency: str, age_years: int | None) -> bool:
-        """Whether the call is one of these."""
         return (
             (self.red_flag is None or self.red_flag == red_flag)
             and (self.urgency is None or self.urgency == urgency)
@@ -67,5 +66,4 @@ def read_waiting_order(text: str) -> WaitingOrder:
 
 
 def packaged_waiting_order() -> WaitingOrder:
-    """The order as it is packaged."""
     return read_waiting_order(resources.files("services.scheduler").joinpath("data/waiting.toml").read_text("utf-8"))

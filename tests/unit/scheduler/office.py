@@ -190,7 +190,8 @@ class Office:
         """What went out, in order, whatever happened afterwards."""
         self.store = SchedulerStore(database or self.memory.as_database)
         self.clinics = clinics or known(clinic())
-        outside = Outside(NoTable(), router)
+        table: Any = NoTable()
+        outside = Outside(table, router)
         self.engine = SchedulerEngine(self.store, facts_of(self.clinics), outside, SystemClock())
 
     async def handle(self, *batch: Incoming, now: str = "Fri 2026-11-20 10:00") -> BatchResult:
