@@ -167,8 +167,8 @@ class Outbox:
     def _lease_from_now(self) -> Callable[[], bool]:
         """Whether a message that is marked from now on may still be begun.
 
-        It ends before the lease does, by the margin that other replicas' clocks may differ by. Held against a clock
-        that nobody sets, and against the clock that leases are stored by, which goes on while a machine is suspended.
+        It ends before the lease does, by the margin that clocks of replicas may differ by. Measured by the monotonic
+        clock, and by the clock of the leases, which goes on while a machine is suspended.
         """
         longest, began = self.gateway.longest_seconds, self.monotonic()
         until = self.clock.now() + timedelta(seconds=longest * self.clock.speed)

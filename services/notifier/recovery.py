@@ -10,10 +10,7 @@ _AT_ONCE = 500
 
 
 async def forget_notices(database: Database) -> int:
-    """Take back every message that is not known to have been sent; from how many calls.
-
-    It may have gone out after the backup: as with a gateway that does not answer, it is not sent again.
-    """
+    """Take back every message that may have gone out after the backup: it is not sent again. From how many calls."""
     calls, mailings = Calls(database), Mailings(database)
     forgotten = 0
     waiting = {each.id for each in await mailings.find({"waiting_since": {"$exists": True}})}

@@ -1,7 +1,4 @@
-"""What remains of a call when its personal data are erased, and from which day on they may be. Pure.
-
-Statuses name no patient and stay as they are; of the register's lines the patient goes.
-"""
+"""What remains of a call when its personal data are erased, and from which day on they may be. Pure."""
 
 from __future__ import annotations
 
@@ -52,12 +49,10 @@ def _of_person(person: Person) -> Person:
 
 
 def said(event_type: str, data: Mapping[str, Any]) -> dict[str, Any]:
-    return _remaining(data) if event_type == JournalEntry.TYPE else dict(data)
-
-
-def _remaining(line: Mapping[str, Any]) -> dict[str, Any]:
+    if event_type != JournalEntry.TYPE:
+        return dict(data)
     found: dict[str, Any] = {}
-    for name, value in line.items():
+    for name, value in data.items():
         if name in _LINE:
             found[name] = value
         elif name == "patient_name":

@@ -195,8 +195,7 @@ class SchedulerStore:
     async def load_days(self, keys: Collection[str], *, cached: bool = False) -> dict[str, ClinicDay]:
         """The days of these keys, in one query; new ones for those that do not exist.
 
-        With ``cached`` those in memory are not read again: only the write that changes them shows whether they are
-        still current.
+        With ``cached`` those in memory are not read again: each is validated by its own versioned write.
         """
         held: dict[str, ClinicDay] = {}
         for key in keys:
@@ -253,10 +252,7 @@ class SchedulerStore:
         ]
 
     async def forget_places(self, last_day: date, at_once: int = 50) -> int:
-        """Erase the coordinates of patients' homes from the days up to that one; from how many days.
-
-        By compare-and-set: what a service changes meanwhile is found again.
-        """
+        """Erase the coordinates of patients' homes from the days up to that one; from how many days."""
         erased = 0
         while docs := await self._days.find({"places": {"$lte": last_day.isoformat()}}, limit=at_once):
             days = [_from_document(doc, self._dispatch(doc["clinic_id"])) for doc in docs]

@@ -1,8 +1,4 @@
-"""The checks of an application in the order of the law: the request, its signature, the patient, the right to a call.
-
-What can be read, the clinic and the hours (R1) come before; see ``submission``. The other requests of the same patient
-(R11) come last, since they depend on another event.
-"""
+"""The checks of an application in the order of the law; those that come before are in ``submission``."""
 
 from __future__ import annotations
 

@@ -37,19 +37,14 @@ def hold(
 
 
 def _held_until(state: RequestState, due_at: datetime, rules: RuleSet, now: datetime) -> datetime:
-    """When a held request is refused (R24): by its own time, so that a replay says the same, but not before its answer
-    is due, nor unless it has been tried for a while.
-    """
+    """When a held request is refused (R24): not before its answer is due, nor unless it has been tried for a while."""
     assert state.submitted_at is not None
     limit = (state.submitted_at + timedelta(seconds=rules.held.seconds)).astimezone(ZONE)
     return max(limit, due_at, now + _TRIED_AT_LEAST)
 
 
 def still_held(state: RequestState, now: datetime, rules: RuleSet) -> Decision[RequestState]:
-    """The signature still cannot be checked: try later, and publish the stage of the answer's deadline once.
-
-    When it has been held for as long as the rules allow, it is refused (R24).
-    """
+    """The signature still cannot be checked: try later, or refuse it once held as long as the rules allow (R24)."""
     assert state.due_at is not None
     due_at = state.due_at
     state, says, measures = answer_awaited(state, "signature", now)

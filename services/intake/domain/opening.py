@@ -72,8 +72,8 @@ def _no_opening(
 ) -> Decision[RequestState]:
     """The clinic has no opening left, or is not known any more: look again later.
 
-    The time that was promised runs meanwhile, since somebody has to call the patient (R16). After thirty days the
-    request is refused, with the way out: only what has ended is erased.
+    The promised deadline runs meanwhile, since somebody has to call the patient (R16). After thirty days the request is
+    refused: only what has ended is erased.
     """
     clock = answer_clock(channel=state.channel, clock_starts_at=opens_at, rules=rules, calendar=calendar)
     state, says, measures = answer_awaited(with_clock(state, clock), "opening", now)

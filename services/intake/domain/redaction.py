@@ -107,10 +107,7 @@ def _readable(model: type[BaseModel], values: Mapping[str, Any], prefix: str) ->
 
 
 def _hidden(value: Any, iins: Sequence[str], documents: Sequence[str], name: str = "") -> Any:
-    """Free text may hold an IIN, or a document's number, that somebody typed there; it goes no further.
-
-    Hidden are the request's own, which an unsound check digit does not protect, and what else can be an IIN.
-    """
+    """The value without the request's own IINs and document numbers, and what else can be an IIN."""
     if isinstance(value, str):
         if len(value) < _SHORTEST_NUMBER or name in _TIMES:
             return value

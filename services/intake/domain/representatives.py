@@ -1,8 +1,4 @@
-"""Who may apply for the patient: a representative by power of attorney, a minor's parent or guardian (C9.1, R15).
-
-Whether the patient is a minor is decided by the state register's birth date where it answered, and by the applicant's
-word where it did not (R23), on the day of the application.
-"""
+"""Who may apply for the patient: a representative by power of attorney, a minor's parent or guardian (C9.1, R15)."""
 
 from __future__ import annotations
 
@@ -33,7 +29,7 @@ class Minority:
 
 
 def minority(data: RequestSubmitted, checks: Checks, asked_on: date) -> Minority:
-    """Whether the patient is a minor on the day of the application (R23)."""
+    """By the state register's birth date where it answered, else by the applicant's, on that day (R23)."""
     if checks.birth_date is not None:
         return Minority(is_child(checks.birth_date, asked_on), by_register=True)
     if checks.minor is not None:
@@ -49,8 +45,7 @@ def needs_minority(data: RequestSubmitted) -> bool:
 def wrong_authority(data: RequestSubmitted, patient: Minority, asked_on: date) -> list[FieldError]:
     """What is wrong with the applicant's right to act for the patient; nothing where the patient applies.
 
-    A patient who is named as the applicant too needs no power of attorney: one that is stated is not looked at. As
-    parent or guardian the same IIN is a mistake or worse, and is refused.
+    A patient who is also named as applicant needs no power of attorney, and cannot be their own parent or guardian.
     """
     applicant = data.applicant
     if applicant is None:

@@ -1,7 +1,4 @@
-"""What remains of a request when its personal data are erased, and from which day on they may be.
-
-What stays is listed, so that a field of a later release goes unless somebody decides that it stays.
-"""
+"""What remains of a request when its personal data are erased, and from which day on they may be."""
 
 from __future__ import annotations
 
@@ -12,6 +9,7 @@ from typing import Any
 from homecall.runtime.engine.decision import replace
 from services.intake.domain.state import RequestState, awaits_number
 
+# Listed is what stays: a field of a later release is erased unless somebody decides otherwise.
 _FACTS = frozenset(
     {"request_id", "clinic_id", "channel", "queued_at", "service_started_at", "submitted_at", "reasons", "registrar"}
     | {"urgency", "red_flags", "flags"}

@@ -1,8 +1,4 @@
-"""Decide on ``request.submitted``: accept, defer, hold or refuse.
-
-The order is that of certainty: what can be read, the rules of the day, the clinic, the hours (R1), then the checks of
-``checks``.
-"""
+"""Decide on ``request.submitted``: the rules of the day, the clinic, the hours (R1), then the checks of ``checks``."""
 
 from __future__ import annotations
 

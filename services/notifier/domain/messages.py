@@ -101,10 +101,7 @@ def waiting_since(mailing: Mailing) -> datetime | None:
 
 
 def taken_up(mailing: Mailing, notices: Sequence[SmsNotice], policy: Policy) -> Mailing:
-    """The mailing with a message for each notice that has none yet; whatever waited before the last is overtaken.
-
-    Taking up the same notices again changes nothing, so that it may be done any number of times.
-    """
+    """The mailing with a message for each notice that has none yet; what waited before the last is overtaken."""
     known = {each.sequence for each in mailing.messages}
     new = [_created(each, policy) for each in notices if each.sequence not in known]
     if not new:
@@ -248,10 +245,7 @@ def refused(mailing: Mailing, attempt: Attempt, code: str, now: datetime, pause:
 
 
 def untried(mailing: Mailing, attempt: Attempt, reason: str, now: datetime, pause: Pause) -> Mailing:
-    """The gateway was not asked: it waits, for as long as it is of use. A pause only where there is no way to it.
-
-    While the gateway is left in peace nothing is begun anyway, and what had no room goes with the next round.
-    """
+    """The gateway was not asked: it waits, with a pause only where the gateway cannot be reached."""
 
     def wait(message: Message) -> Message:
         if not _open(message, attempt):
@@ -272,10 +266,7 @@ def unknown(mailing: Mailing, sequence: int, reason: str, now: datetime) -> Mail
 
 
 def reported(mailing: Mailing, sequence: int, said: State, gateway_id: str | None, now: datetime) -> Mailing:
-    """What a delivery report says: also of what is under way or unknown, repeated, or out of order.
-
-    A message never goes back: what was delivered stays so, whatever comes late.
-    """
+    """What a delivery report says, also a late or repeated one: a message never goes back to an earlier state."""
 
     def heard(message: Message) -> Message:
         if gateway_id is not None and message.gateway_id is None:

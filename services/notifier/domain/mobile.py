@@ -1,7 +1,4 @@
-"""The mobile phones of Kazakhstan among those that people gave. Pure.
-
-The library is imported where it is first needed: it takes a while, and without SMS nobody needs it.
-"""
+"""The mobile phones of Kazakhstan among those that people gave. Pure."""
 
 from __future__ import annotations
 
@@ -15,6 +12,7 @@ def mobile_number(written: Iterable[str]) -> str | None:
 
     Each text may hold several. A message to a fixed line reaches nobody, and one abroad is not ours to pay for.
     """
+    # Imported here: it takes a while, and without SMS it is not needed.
     from phonenumbers import PhoneNumberFormat, PhoneNumberType, format_number, number_type, region_code_for_number
 
     for number in (found for each in written for found in numbers_in(each)):

@@ -60,9 +60,7 @@ def defer(draft: Draft, data: RequestDeferred) -> None:
 
 
 def hold(draft: Draft, data: RequestHeld) -> None:
-    """Intake cannot decide yet. It watches the answer's deadline, and says and counts its notices; here the answer is
-    kept among those that are open, and the patient is told when it is missed.
-    """
+    """Intake cannot decide yet, and watches the answer's deadline itself; the patient is told when it is missed."""
     if draft.call.missed("answer"):
         return
     channel = data.channel or UNKNOWN_CHANNEL

@@ -1,7 +1,4 @@
-"""What becomes of an accepted call: its day, its report or withdrawal, its deadline. Pure.
-
-What it is told of its place is in ``promises``.
-"""
+"""What becomes of an accepted call: its day, its report or withdrawal, its deadline. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from typing import NamedTuple
 
 from homecall.contract.envelope import Incoming
 from homecall.contract.events import RequestAccepted, RequestCancelled, VisitClosed, VisitReported
-from homecall.contract.ids import cause_id, visit_id
+from homecall.contract.ids import cause_id
 from homecall.contract.types import ZONE, in_zone
 from homecall.runtime.engine.decision import Dead, Decision, Ended, Measure, OutgoingEvent, replace
 from homecall.standard.calendar import ClinicCalendar, NeverOpenError, after
@@ -23,6 +20,7 @@ from homecall.standard.places import LOCATION_IMPLAUSIBLE, located
 from homecall.standard.rules import NotCoveredError, RuleSet, RuleSets
 from homecall.standard.stated_times import before_request
 from services.scheduler.domain.districts import district_of
+from services.scheduler.domain.promises import visit_event
 from services.scheduler.domain.state import CallFacts, CallState, Errand, Pending, visit_deadline
 from services.scheduler.domain.waiting import WaitingOrder
 
@@ -162,24 +160,13 @@ def reported(state: CallState | None, event: Incoming) -> Decision[CallState]:
             # The timer had no time to say so, and a closed visit has none.
             says.append(_notice(state, clock, "missed"))
             state = replace(state, missed_said=True)
-    revision = state.revision + 1
-    closed = VisitClosed(
-        request_id=state.request_id,
-        clinic_id=state.clinic_id,
-        visit_id=visit_id(state.request_id),
-        revision=revision,
-        outcome=data.outcome,
-        at=data.at,
-    )
-    says.append(OutgoingEvent(closed, sibling=str(revision)))
+    says.append(visit_event(VisitClosed, state, outcome=data.outcome, at=data.at))
     pending = state.pending
     if state.booking is not None and data.at < state.booking.arrives_to:
         # The doctor may go on earlier than planned, or need not come at all: the day has to know.
         pending = _with_errand(state, event, "over")
-    closed_state = replace(
-        state, status="closed", outcome=data.outcome, revision=revision, reported_at=data.at, pending=pending
-    )
-    return Decision(closed_state, says, measures)
+    state = replace(state, status="closed", outcome=data.outcome, revision=state.revision + 1)
+    return Decision(replace(state, reported_at=data.at, pending=pending), says, measures)
 
 
 def _objection(state: CallState, data: VisitReported) -> str | None:

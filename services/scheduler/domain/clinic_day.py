@@ -1,7 +1,6 @@
-"""A clinic's day: its roster, who dropped out of it, the bookings, and which calls are still to be told. Pure.
+"""A clinic's day: its roster, who dropped out, the bookings, which calls are still to be told. Pure.
 
-One day is one document, so no place is given twice. The store turns it into documents; which parts it has to write is
-in ``changes``.
+One day is one document, so no place is given twice.
 """
 
 from __future__ import annotations
@@ -229,13 +228,10 @@ class ClinicDay:
         return True
 
     def over(self, request_id: str, outcome: str, at: datetime, now: datetime) -> bool:
-        """The clinic has reported the visit; whether that made room.
-
-        A patient who is in hospital, or wants no visit, before the doctor has set out is not visited. Any other visit
-        was made, and counts.
-        """
+        """The clinic has reported the visit; whether that made room."""
         if request_id not in self.bookings:
             return False
+        # Nobody set out for a patient who was in hospital, or wanted no visit. Any other visit was made, and counts.
         if outcome in {"hospitalised", "declined"} and not self.plan.begun(request_id, min(at, now)):
             return self.free(request_id, now)
         changed = self.plan.over(request_id, at, now)
@@ -341,10 +337,7 @@ class ClinicDay:
             self.changes.entries.setdefault((name, key), entries.pop(key))
 
     def load(self) -> dict[str, int]:
-        """How full the day is: visits placed, visits that the doctors can make, doctors by how full their day is.
-
-        Stored beside the bookings, so that a clinic's load is read without them.
-        """
+        """How full the day is: visits placed, visits that the doctors can make, doctors by how full their day is."""
         held = Counter(visit.doctor.doctor_id for visit in self.bookings.values())
         gone = {doctor_id for doctor_id, _ in self.unavailable}
         found = {"placed": len(self.bookings), "capacity": 0, "light": 0, "busy": 0, "full": 0}

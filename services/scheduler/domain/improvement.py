@@ -1,7 +1,6 @@
 """Planning the rest of a day again: what a solver is asked, and what of its answer is applied. Pure.
 
-The solver may be anything that orders visits in routes. Its answer is never trusted: it is checked by the plan's own
-rules before a visit moves. What it may not touch is not in the problem: visits that have begun, and windows.
+Its answer is not trusted: the plan's own rules check it. Visits that have begun, and windows, are not in the problem.
 """
 
 from __future__ import annotations

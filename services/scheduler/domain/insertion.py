@@ -1,7 +1,4 @@
-"""A place for a new call: which doctor, where in the route, and the window that is promised.
-
-The call goes at once into the best route of a suitable doctor. No window begins in the past (R14).
-"""
+"""A place for a new call: which doctor, where in the route, and the promised window, never in the past (R14)."""
 
 from __future__ import annotations
 

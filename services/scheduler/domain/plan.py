@@ -95,8 +95,7 @@ class DayPlan:
         """Whether coordinates are too far from the day's places, and from these other visits, to be true.
 
         Near a doctor's start they are true. Far from all starts they are not, unless most visits, and two at least, are
-        near them: then the starts are wrong. Without starts most visits decide, of two or more: with one alone, either
-        could be the wrong one.
+        near them: then the starts are wrong. Without starts most visits decide, of two or more.
         """
         if not location.known:
             return False
@@ -134,10 +133,7 @@ class DayPlan:
         return booking
 
     def over(self, request_id: str, at: datetime, now: datetime) -> bool:
-        """The visit was over at ``at``. Earlier than planned, the next may begin earlier; whether anything changed.
-
-        A report later than planned pushes nobody: reports are often written long after the visit.
-        """
+        """The visit was over at ``at``, which only counts if earlier than planned; whether anything changed."""
         booking = self.bookings.get(request_id)
         if booking is None:
             return False

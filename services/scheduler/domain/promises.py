@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 from homecall.contract.events import VisitCancelled, VisitRescheduled, VisitScheduled, VisitUnplaced
 from homecall.contract.ids import visit_id
+from homecall.contract.types import Event
 from homecall.runtime.engine.decision import OutgoingEvent, replace
 from services.scheduler.domain.bookings import BookedVisit, UnplacedCause
 from services.scheduler.domain.state import CallState, Promise
@@ -15,6 +17,18 @@ from services.scheduler.domain.state import CallState, Promise
 @dataclass(frozen=True)
 class Unplaced:
     cause: UnplacedCause
+
+
+def visit_event(model: type[Event], state: CallState, *, promised: bool = True, **fields: Any) -> OutgoingEvent:
+    """The next event about a call's visit, which has an id once it was ``promised``."""
+    revision = state.revision + 1
+    ids = {
+        "request_id": state.request_id,
+        "clinic_id": state.clinic_id,
+        "visit_id": visit_id(state.request_id) if promised else None,
+        "revision": revision,
+    }
+    return OutgoingEvent(model.model_validate(ids | fields), sibling=str(revision))
 
 
 def told(
@@ -35,28 +49,23 @@ def _placed(state: CallState, place: BookedVisit, reason: str) -> tuple[CallStat
     promise = Promise(place.arrives_from, place.arrives_to, place.doctor, place.basis, state.day)
     if state.booking is not None and state.status == "booked" and _same_promise(state.booking, promise):
         return state, []
-    revision = state.revision + 1
-    model = VisitRescheduled if state.promised else VisitScheduled
-    event = model.model_validate(
-        {
-            "request_id": state.request_id,
-            "clinic_id": state.clinic_id,
-            "visit_id": visit_id(state.request_id),
-            "revision": revision,
-            "visit_date": state.day,
-            "arrives_from": promise.arrives_from,
-            "arrives_to": promise.arrives_to,
-            "doctor": asdict(promise.doctor),
-            "basis": promise.basis,
-            "reason": reason if state.promised else None,
-            "why": place.why,
-            "flags": place.flags,
-        }
+    event = visit_event(
+        VisitRescheduled if state.promised else VisitScheduled,
+        state,
+        visit_date=state.day,
+        arrives_from=promise.arrives_from,
+        arrives_to=promise.arrives_to,
+        doctor=asdict(promise.doctor),
+        basis=promise.basis,
+        reason=reason if state.promised else None,
+        why=place.why,
+        flags=place.flags,
     )
+    next_revision = state.revision + 1
     booked = replace(
-        state, status="booked", booking=promise, revision=revision, promised=True, cause=None, unplaced_since=None
+        state, status="booked", booking=promise, revision=next_revision, promised=True, cause=None, unplaced_since=None
     )
-    return booked, [OutgoingEvent(event, sibling=str(revision))]
+    return booked, [event]
 
 
 def _same_promise(one: Promise, other: Promise) -> bool:
@@ -67,27 +76,13 @@ def _same_promise(one: Promise, other: Promise) -> bool:
 def _unplaced(state: CallState, cause: UnplacedCause, now: datetime) -> tuple[CallState, list[OutgoingEvent]]:
     if state.status == "waiting" and state.unplaced_since is not None:
         return replace(state, cause=cause), []
+    event = visit_event(VisitUnplaced, state, promised=state.promised, cause=cause, since=now)
     revision = state.revision + 1
     waiting = replace(state, status="waiting", booking=None, revision=revision, cause=cause, unplaced_since=now)
-    event = VisitUnplaced(
-        request_id=state.request_id,
-        clinic_id=state.clinic_id,
-        visit_id=visit_id(state.request_id) if state.promised else None,
-        revision=revision,
-        cause=cause,
-        since=now,
-    )
-    return waiting, [OutgoingEvent(event, sibling=str(revision))]
+    return waiting, [event]
 
 
 def given_back(state: CallState) -> tuple[CallState, list[OutgoingEvent]]:
     """What a withdrawn call is told once its place is free."""
-    revision = state.revision + 1
-    event = VisitCancelled(
-        request_id=state.request_id,
-        clinic_id=state.clinic_id,
-        visit_id=visit_id(state.request_id) if state.promised else None,
-        revision=revision,
-        reason=state.cancel_reason or "",
-    )
-    return replace(state, booking=None, revision=revision), [OutgoingEvent(event, sibling=str(revision))]
+    event = visit_event(VisitCancelled, state, promised=state.promised, reason=state.cancel_reason or "")
+    return replace(state, booking=None, revision=state.revision + 1), [event]

@@ -78,9 +78,8 @@ def _may_visit(doctor: Doctor, booking: Booking) -> bool:
 def repair(plan: DayPlan, call_of: Callable[[str], Call], now: datetime) -> list[Booking]:
     """Take out the bookings that no longer hold, and place them again with as few changed promises as possible.
 
-    First as many windows as possible are kept, with any doctor; then the sum of what the others are moved by is kept
-    small; a call with no place at all is left without. ``call_of`` gives the call of a request. Returns the bookings
-    that were taken out, as they were.
+    First as many windows as possible are kept, then the others are moved by as little as possible; a call with no place
+    is left without. Returns the bookings that were taken out, as they were.
     """
     if plan.roster is None:
         return []
@@ -102,19 +101,21 @@ def repair(plan: DayPlan, call_of: Callable[[str], Call], now: datetime) -> list
     return gone
 
 
-def _by_end(each: _Displaced) -> Any:
-    return each[0].arrives_to, each[1].rank, each[0].request_id
-
-
 def _by_priority(each: _Displaced) -> Any:
     return each[1].priority
 
 
-def _by_room(each: _Displaced) -> Any:
-    return not each[1].is_child, each[0].arrives_to - each[0].arrives_from, each[0].arrives_to, each[0].request_id
-
-
-_ORDERS: tuple[Callable[[_Displaced], Any], ...] = (_by_end, _by_priority, _by_room)
+_ORDERS: tuple[Callable[[_Displaced], Any], ...] = (
+    lambda each: (each[0].arrives_to, each[1].rank, each[0].request_id),
+    _by_priority,
+    lambda each: (
+        not each[1].is_child,
+        each[0].arrives_to - each[0].arrives_from,
+        each[0].arrives_to,
+        each[0].request_id,
+    ),
+)
+"""Orders in which displaced visits are placed again; the best attempt counts."""
 
 
 @dataclass

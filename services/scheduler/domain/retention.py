@@ -1,7 +1,6 @@
 """What remains of a call when its personal data are erased, and from which day on they may be. Pure.
 
-The scheduler holds no names but doctors': what a patient said on withdrawing, and where a patient lives, is all there
-is. The days hold the coordinates too: see ``SchedulerStore.forget_places``.
+The days hold the coordinates of homes too: see ``SchedulerStore.forget_places``.
 """
 
 from __future__ import annotations
