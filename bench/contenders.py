@@ -132,7 +132,7 @@ def _dispatched(day: ClinicDay, *, again: bool) -> Result:
         result.changed += (first.arrives_from, first.arrives_to) != (booking.arrives_from, booking.arrives_to)
         result.other_doctor += first.doctor_id != booking.doctor_id
     result.unplaced += len(waiting)
-    result.travel_seconds = sum(route.driven for route in plan.routes.values())
+    result.travel_seconds = sum(stop.leg for route in plan.routes.values() for stop in route.stops)
     return result
 
 

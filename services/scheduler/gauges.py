@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from homecall.contract.types import ZONE
@@ -13,56 +14,46 @@ from homecall.standard.deadlines import counted_by
 from services.scheduler.metrics import CLINIC_CALLS, CLINIC_CAPACITY, CLINIC_DOCTORS, UNPLACED
 from services.scheduler.store import SchedulerStore
 
+_MOST_CLINICS = 500
+"""Clinics with series of their own; with more, those with the fewest calls are one, ``_other``."""
+_EVERY_SECONDS = 60.0
+"""Between two readings of the clinics' day."""
 
+
+@dataclass
 class Gauges:
-    """All gauges; those by clinic only where the operator asks for them."""
+    """All gauges, read from the store; those by clinic only where the operator asks for them."""
 
-    def __init__(self, store: SchedulerStore, *, by_clinic: bool) -> None:
-        self._store = store
-        self._by_clinic = ClinicGauges(store) if by_clinic else None
+    store: SchedulerStore
+    by_clinic: bool
+    _next: float = 0.0
 
     async def refresh(self, now: datetime) -> None:
-        refresh_open("visit", await self._store.open_visits(), counted_by("scheduler")["visit"], now)
-        unplaced = await self._store.unplaced()
+        refresh_open("visit", await self.store.open_visits(), counted_by("scheduler")["visit"], now)
+        unplaced = await self.store.unplaced()
         for cause in ("no_roster", "no_capacity"):
             UNPLACED.labels(cause).set(unplaced.get(cause, 0))
-        if self._by_clinic is not None:
-            await self._by_clinic.refresh(now)
+        if self.by_clinic and time.monotonic() >= self._next:
+            loads = await self.store.loads(now.astimezone(ZONE).date())
+            if loads:  # a day that has just begun shows its first clinic at once
+                self._next = time.monotonic() + _EVERY_SECONDS
+            _show_clinics(loads)
 
 
-class ClinicGauges:
-    """The region's view: each clinic's day, read from the store once a minute.
-
-    At most ``MOST`` clinics have series of their own; with more, those with the fewest calls are one, ``_other``.
-    """
-
-    MOST = 500
-    EVERY_SECONDS = 60.0
-
-    def __init__(self, store: SchedulerStore) -> None:
-        self._store = store
-        self._next = 0.0
-
-    async def refresh(self, now: datetime) -> None:
-        if time.monotonic() < self._next:
-            return
-        loads = await self._store.loads(now.astimezone(ZONE).date())
-        if loads:  # a day that has just begun shows its first clinic at once
-            self._next = time.monotonic() + self.EVERY_SECONDS
-        # Yesterday's clinics, and those that have become part of the others, must not stay as they were.
-        for gauge in (CLINIC_CALLS, CLINIC_CAPACITY, CLINIC_DOCTORS):
-            gauge.clear()
-        ranked = sorted(loads.items(), key=lambda each: (-_calls(each[1]), each[0]))
-        shown = dict(ranked[: self.MOST])
-        rest = Counter[str]()
-        for _, load in ranked[self.MOST :]:
-            rest.update(load)
-        for clinic_id, found in [*shown.items(), *([("_other", rest)] if rest else [])]:
-            for state in ("placed", "waiting"):
-                CLINIC_CALLS.labels(clinic_id, state).set(found.get(state, 0))
-            CLINIC_CAPACITY.labels(clinic_id).set(found.get("capacity", 0))
-            for load_name in ("light", "busy", "full"):
-                CLINIC_DOCTORS.labels(clinic_id, load_name).set(found.get(load_name, 0))
+def _show_clinics(loads: Mapping[str, Mapping[str, int]]) -> None:
+    # Yesterday's clinics, and those that have become part of the others, must not stay as they were.
+    for gauge in (CLINIC_CALLS, CLINIC_CAPACITY, CLINIC_DOCTORS):
+        gauge.clear()
+    ranked = sorted(loads.items(), key=lambda each: (-_calls(each[1]), each[0]))
+    rest = Counter[str]()
+    for _, load in ranked[_MOST_CLINICS:]:
+        rest.update(load)
+    for clinic_id, found in [*ranked[:_MOST_CLINICS], *([("_other", rest)] if rest else [])]:
+        for state in ("placed", "waiting"):
+            CLINIC_CALLS.labels(clinic_id, state).set(found.get(state, 0))
+        CLINIC_CAPACITY.labels(clinic_id).set(found.get("capacity", 0))
+        for load_name in ("light", "busy", "full"):
+            CLINIC_DOCTORS.labels(clinic_id, load_name).set(found.get(load_name, 0))
 
 
 def _calls(load: Mapping[str, int]) -> int:

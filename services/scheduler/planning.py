@@ -29,28 +29,19 @@ Send = Callable[[list[OutgoingRecord]], Awaitable[None]]
 Settle = Callable[[Collection[str], datetime], Awaitable[Settled]]
 
 
-@dataclass
-class _Changed:
-    """How often a day has changed since it was last planned, and when last (monotonic, real seconds)."""
-
-    count: int = 0
-    last: float = 0.0
-
-
 class DayChanges:
     """The days that have changed since they were last planned again."""
 
     def __init__(self, most: int = _MOST_DAYS) -> None:
         self._most = most
-        self._days: dict[str, _Changed] = {}
+        self._days: dict[str, tuple[int, float]] = {}
+        """How often each has changed, and when last (monotonic, real seconds)."""
 
     def note(self, days: Iterable[ClinicDay]) -> None:
         """Remember those of these days that changed."""
         for day in days:
             if day.changed:
-                changed = self._days.setdefault(day.key, _Changed())
-                changed.count += 1
-                changed.last = time.monotonic()
+                self._days[day.key] = (self._days.get(day.key, (0, 0))[0] + 1, time.monotonic())
         while len(self._days) > self._most:
             del self._days[next(iter(self._days))]
 
@@ -61,9 +52,9 @@ class DayChanges:
         """The day that has changed most, once that is enough, or some time ago."""
         now = time.monotonic()
         enough = {
-            key: changed.count
-            for key, changed in self._days.items()
-            if changed.count >= _CHANGES_ENOUGH or now - changed.last > _QUIET_SECONDS
+            key: count
+            for key, (count, last) in self._days.items()
+            if count >= _CHANGES_ENOUGH or now - last > _QUIET_SECONDS
         }
         return max(enough, key=lambda key: (enough[key], key)) if enough else None
 

@@ -186,11 +186,6 @@ class Route:
                 left.append(stop)
         return kept, left
 
-    @property
-    def driven(self) -> int:
-        """The travel of the whole day so far planned, in seconds."""
-        return sum(stop.leg for stop in self.stops)
-
     # ------------------------------------------------------------ bookkeeping
 
     def _relink(self, position: int = 0) -> None:

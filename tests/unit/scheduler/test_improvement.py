@@ -60,7 +60,7 @@ def test_a_better_order_keeps_every_window() -> None:
     assert {each: (b.arrives_from, b.arrives_to) for each, b in day.bookings.items()} == before
     assert displaced(day, now) == []
     if took is not None:
-        assert sum(route.driven for route in day.routes.values()) < cost(problem, problem.routes)
+        assert sum(stop.leg for route in day.routes.values() for stop in route.stops) < cost(problem, problem.routes)
 
 
 def test_another_doctor_must_save_more_than_the_weight() -> None:
