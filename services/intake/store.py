@@ -89,17 +89,17 @@ def schema(database: Database) -> Schema:
 
 
 def _but_claim(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """A claim is given and taken with the request's state, by the replica that decides on it, and by no other."""
+    """A migration leaves the claim alone: only the replica that decides on a request changes it."""
     return {name: value for name, value in fields.items() if name != "claim"}
 
 
 def sealed_place(request_id: str, name: str) -> str:
-    """Where a sealed field stands: sealed for there, it opens nowhere else."""
+    """The place that a sealed field is bound to: it cannot be decrypted anywhere else."""
     return f"requests/{request_id}/{name}"
 
 
 def resealed(state: RequestState, vault: Vault) -> RequestState:
-    """The request with all that is sealed in it under the current key. Raises ``Unreadable``."""
+    """The request with its sealed fields encrypted under the current key. Raises ``Unreadable``."""
     kept = state.kept and vault.reseal(state.kept, sealed_place(state.request_id, "kept"))
     unconfirmed = state.unconfirmed and vault.reseal(state.unconfirmed, sealed_place(state.request_id, "unconfirmed"))
     return replace(state, kept=kept, unconfirmed=unconfirmed)

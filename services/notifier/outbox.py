@@ -37,9 +37,9 @@ from services.notifier.store import Calls, Mailings, OptOuts, Receipts
 _AT_ONCE: Final = 200
 """Documents in one query."""
 _MARGIN_SECONDS: Final = 10.0
-"""What a lease has on top of the longest call: for the database on both sides of it."""
+"""Added to the longest gateway call for the lease: time for the database writes before and after."""
 _MOST_ROUNDS: Final = 500
-"""In one go; then the service looks up."""
+"""Most rounds in one tick."""
 
 Outcome = tuple[Attempt, Verdict]
 """What the gateway said of an attempt."""

@@ -20,7 +20,7 @@ _ENDED = frozenset({"refused", "withdrawn", *FINISHED})
 
 
 def over_on(call: Call) -> date | None:
-    """The day of the visit, or of the register; of a call that has ended any, since its last change counts as well.
+    """The day of the visit, or of the register; the first of all days once a call has ended: its last change counts.
 
     None while intake has not decided, and where nothing is left to be erased.
     """

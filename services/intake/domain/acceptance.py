@@ -16,16 +16,9 @@ def accept(
     state: RequestState, verdict: Accepted, accepted_at: datetime, cause: Cause, measures: Sequence[Measure] = ()
 ) -> Decision[RequestState]:
     """Accept a request. It is published once it has its register number: see ``numbers``."""
+    state = _decided(state, verdict)
     state = replace(
-        state,
-        status="accepted",
-        ruling=with_patient_of(state.ruling, verdict.ruling.as_dict()),
-        register_date=verdict.visit_date,
-        visit_date=verdict.visit_date,
-        accepted_at=accepted_at,
-        clock_started_at=verdict.clock_starts_at,
-        due_at=verdict.due_at,
-        pending=[cause],
+        state, status="accepted", register_date=verdict.visit_date, accepted_at=accepted_at, pending=[cause]
     )
     seconds = (accepted_at - verdict.clock_starts_at).total_seconds()
     return Decision(state, measures=[*measures, Took(state.channel, "intake", seconds)])
@@ -35,13 +28,15 @@ def defer(
     state: RequestState, verdict: Deferred, *, time: str = "", measures: Sequence[Measure] = ()
 ) -> Decision[RequestState]:
     """Promise an opening: the answer's time starts there. ``time`` is that of the event."""
-    state = replace(
+    state = replace(_decided(state, verdict), status="deferred", opens_at=verdict.opens_at)
+    return Decision(state, [events.deferred(state, time)], measures)
+
+
+def _decided(state: RequestState, verdict: Accepted | Deferred) -> RequestState:
+    return replace(
         state,
-        status="deferred",
         ruling=with_patient_of(state.ruling, verdict.ruling.as_dict()),
         visit_date=verdict.visit_date,
         clock_started_at=verdict.clock_starts_at,
         due_at=verdict.due_at,
-        opens_at=verdict.opens_at,
     )
-    return Decision(state, [events.deferred(state, time)], measures)

@@ -21,15 +21,15 @@ _LEFT_OUT: Any = {
 }
 _LEFT_OUT_PATHS = {"identity_document", "signature", "patient.iin", "applicant.iin", "applicant.authority.number"}
 _NO_TEXT = {"request_id", "clinic_id", "channel", "queued_at", "service_started_at", "submitted_at"}
-"""Fields whose form leaves no room for a number that somebody typed there, once they are valid."""
+"""Fields whose format cannot contain a typed-in number."""
 _WHOLE_PATHS = {"registrar"}
-"""Parts that our events have whole or not at all."""
+"""Objects that our events contain complete or not at all."""
 _SHORTEST_NUMBER = 6
-"""A document's number of fewer characters stands in too many texts that are no number."""
+"""Shorter document numbers are not hidden: they match too much other text."""
 _TIMES = frozenset({"queued_at", "service_started_at", "submitted_at", "birth_date", "valid_until"})
-"""Nothing can be typed into these: a power of attorney of the number 2026-11 is no reason to break a date."""
+"""Never searched: a power of attorney with the number 2026-11 must not break a date."""
 _CODES = frozenset({"request_id", "clinic_id", "channel", "kind", "sex", "language", "reasons"})
-"""Nor a document's number into these."""
+"""Not searched for document numbers."""
 
 
 def redacted(request: RequestSubmitted) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def redacted_as_far_as_readable(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _closed_up(text: str) -> str:
-    """A number without the spaces and hyphens that people put between its digits."""
+    """A number without spaces and hyphens."""
     return "".join(text.split()).replace("-", "")
 
 

@@ -21,7 +21,7 @@ _SAID = _FACTS | {
 
 
 def over_on(state: RequestState) -> date | None:
-    """The day of the visit; of a refused or withdrawn request any, since its last change counts as well.
+    """The day of the visit; the first of all days for a refused or withdrawn request: its last change counts as well.
 
     None while it is open, and where nothing is left to be erased.
     """

@@ -28,7 +28,7 @@ from services.intake.domain.unreadable import refuse_unreadable
 
 
 def decide(state: RequestState | None, event: Incoming, facts: Facts, now: datetime) -> Decision[RequestState]:
-    """Decide on ``request.submitted``, by the time of the application and by no clock of ours (R1)."""
+    """Decide by the time of the application, not by our clock (R1)."""
     if state is not None:
         # The same request_id is the same request, whatever event brings it (R11).
         return Decision()

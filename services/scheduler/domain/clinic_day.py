@@ -38,6 +38,9 @@ MOST_UNAVAILABLE = 1_000
 """Doctors of one day that may have dropped out: as many as a roster has at most."""
 
 
+_OF_PLAN = ("arrives_from", "arrives_to", "planned_at", "ends_at", "latest_at", "basis")
+
+
 class Mark(NamedTuple):
     """Why a day has to be settled, or why a call's place changed: the event that caused it, and a reason code."""
 
@@ -308,13 +311,8 @@ class ClinicDay:
         visit = self.bookings.get(booking.request_id)
         same_doctor = visit is not None and visit.doctor.doctor_id == booking.doctor_id
         return {
-            "arrives_from": booking.arrives_from,
-            "arrives_to": booking.arrives_to,
-            "planned_at": booking.planned_at,
-            "ends_at": booking.ends_at,
-            "latest_at": booking.latest_at,
+            **{name: getattr(booking, name) for name in _OF_PLAN},
             "doctor": visit.doctor if visit and same_doctor else self.plan.doctors[booking.doctor_id].named,
-            "basis": booking.basis,
             "why": dict(booking.why) if booking.why is not None else None,
         }
 

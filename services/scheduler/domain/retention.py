@@ -16,7 +16,7 @@ from services.scheduler.domain.state import CallState, is_pending
 
 
 def over_on(state: CallState) -> date | None:
-    """The call's day; of a withdrawn or closed one any, since its last change counts as well.
+    """The call's day; the first of all days for a withdrawn or closed one: its last change counts as well.
 
     None while something is to be done in its day, and where nothing is left to be erased.
     """
