@@ -168,7 +168,7 @@ class IntakeEngine(Engine[RequestState, BatchFacts]):
             and event.subject not in decided
             and self._known.get(event.clinic_id) is not None
         ]
-        return BatchFacts(await self._external.check_batch(new), _holders(loaded))
+        return BatchFacts(await self._external.check_batch(new), Holders(each.state for each in loaded.values()))
 
     def facts_after(self, facts: BatchFacts, before: RequestState | None, after: RequestState) -> BatchFacts:
         facts.holders.changed(before, after)
@@ -189,7 +189,9 @@ class IntakeEngine(Engine[RequestState, BatchFacts]):
         unconfirmed = [state for state in states if is_due(state.ask_again_at, now)]
         iins = {state.request_id: iin for state in unconfirmed if (iin := self._personal.unconfirmed_iin(state))}
         asked = await self._external.ask(iins)
-        return BatchFacts(checks, _holders(found), {event.subject: event for event in events}, asked)
+        return BatchFacts(
+            checks, Holders(each.state for each in found.values()), {event.subject: event for event in events}, asked
+        )
 
     def _claims(self, events: Iterable[Incoming]) -> set[str]:
         return {claim for event in events if (claim := self._personal.claim(event))}
@@ -212,7 +214,3 @@ def _completion(state: RequestState, number: int) -> Completion[RequestState]:
     # What has a time of its own is the same bytes at any later hour.
     certain = all(event.time for _, says in said for event in says)
     return Completion(numbered, [(*cause, says) for cause, says in said], certain=certain)
-
-
-def _holders(loaded: Mapping[str, Aggregate[RequestState]]) -> Holders:
-    return Holders(each.state for each in loaded.values())

@@ -13,7 +13,7 @@ from homecall.runtime.mongo.aggregate import Aggregate
 from homecall.runtime.mongo.by_day import ByDay
 from homecall.runtime.mongo.client import Database
 from homecall.runtime.mongo.moments import millis
-from homecall.runtime.mongo.schema import Migration, Schema
+from homecall.runtime.mongo.schema import Schema
 from homecall.runtime.mongo.sequence import Sequences
 from services.intake.domain.retention import over_on
 from services.intake.domain.state import RequestState, awaits_number, day_of, timer_at
@@ -75,22 +75,16 @@ class IntakeStore:
 
 def schema(database: Database) -> Schema:
     requests = IntakeStore(database).requests
-    collection, indexes = requests.schema
-    by_day = "requests are found by their day and clinic, and held ones by their channel"
-    over = "requests are known to be over, so that homecall erase finds them"
+
+    def derived(doc: Mapping[str, Any]) -> dict[str, Any]:
+        # Only the replica that decides on a request changes its claim.
+        return {name: value for name, value in requests.derived(doc).items() if name != "claim"}
+
     return Schema(
         database,
-        [(collection, indexes)],
-        [
-            Migration("0001-requests-by-day", by_day, collection, lambda doc: _but_claim(requests.derived(doc))),
-            Migration("0002-requests-over", over, collection, requests.derived_over),
-        ],
+        [requests.schema],
+        requests.migrations("requests", "held ones by their channel", derived),
     )
-
-
-def _but_claim(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """A migration leaves the claim alone: only the replica that decides on a request changes it."""
-    return {name: value for name, value in fields.items() if name != "claim"}
 
 
 def sealed_place(request_id: str, name: str) -> str:

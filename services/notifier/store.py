@@ -14,7 +14,7 @@ from homecall.runtime.mongo.by_day import ByDay
 from homecall.runtime.mongo.client import Database
 from homecall.runtime.mongo.moments import millis
 from homecall.runtime.mongo.repository import Repository
-from homecall.runtime.mongo.schema import Migration, Schema
+from homecall.runtime.mongo.schema import Schema
 from homecall.standard.deadlines import counted_by
 from services.notifier.domain import messages
 from services.notifier.domain.deadlines import answer_waits, open_since, timer_at
@@ -169,17 +169,8 @@ class OptOuts:
 
 def schema(database: Database) -> Schema:
     calls = Calls(database)
-    collection, indexes = calls.schema
-    by_day = "calls are found by their day and clinic, and by the clocks that run"
-    over = "calls are known to be over, so that homecall erase finds them"
-    return Schema(
-        database,
-        [(collection, indexes), Mailings(database).schema],
-        [
-            Migration("0001-calls-by-day", by_day, collection, calls.derived),
-            Migration("0002-calls-over", over, collection, calls.derived_over),
-        ],
-    )
+    migrations = calls.migrations("calls", "by the clocks that run")
+    return Schema(database, [calls.schema, Mailings(database).schema], migrations)
 
 
 def _since(deadline: str) -> str:

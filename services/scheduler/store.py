@@ -296,20 +296,12 @@ class SchedulerStore:
 
 def schema(database: Database) -> Schema:
     store = SchedulerStore(database)
-    (calls, of_calls), (days, of_days) = store.calls.schema, store.day_schema
-    by_day = "calls are found by their day and clinic, and by what they wait for"
-    over = "calls are known to be over, so that homecall erase finds them"
     load = "days say how full they are, and whether they hold the places of patients' homes"
-    return Schema(
-        database,
-        [(calls, of_calls), (days, of_days)],
-        [
-            Migration("0001-calls-by-day", by_day, calls, store.calls.derived),
-            Migration("0002-calls-over", over, calls, store.calls.derived_over),
-            # A day may be a megabyte.
-            Migration("0003-days-load", load, days, _day_derived, without=("moved",), at_once=20),
-        ],
-    )
+    days, indexes = store.day_schema
+    # A day may be a megabyte.
+    of_days = Migration("0003-days-load", load, days, _day_derived, without=("moved",), at_once=20)
+    of_calls = store.calls.migrations("calls", "by what they wait for")
+    return Schema(database, [store.calls.schema, (days, indexes)], [*of_calls, of_days])
 
 
 def _day_derived(doc: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, TypeVar
 
 from homecall.runtime.mongo.aggregate import Aggregate
 from homecall.runtime.mongo.repository import Repository
+from homecall.runtime.mongo.schema import Migration
 
 S = TypeVar("S")
+Derive = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
 @dataclass(eq=False)
@@ -19,6 +21,15 @@ class ByDay(Repository[S]):
 
     personal: Sequence[str] = ()
     """Fields of the state, all with defaults, that are left out where it is only compared."""
+
+    def migrations(self, kind: str, also_by: str, derive: Derive | None = None) -> list[Migration]:
+        """The two that give older documents their indexed fields, and the day on which they are over."""
+        found = f"{kind} are found by their day and clinic, and {also_by}"
+        over = f"{kind} are known to be over, so that homecall erase finds them"
+        return [
+            Migration(f"0001-{kind}-by-day", found, self.collection, derive or self.derived),
+            Migration(f"0002-{kind}-over", over, self.collection, self.derived_over),
+        ]
 
     async def days(self, first: date, last: date) -> set[date]:
         """The days from first to last that have documents."""
