@@ -1,8 +1,8 @@
 """``make bench-schedule``: five ways to plan the same made-up clinic days, side by side.
 
 First free slot; the least loaded (before there were routes); insertion; insertion with planning again; and the whole
-day known in advance, which nobody can have: the bound. With ``--kind all`` every kind of day; ``--write`` puts the
-table and the plot into ``docs/``.
+day known in advance, which nobody can have: the bound. With ``--kind all`` every kind of day; ``--write`` puts a
+summary and the plot into ``docs/``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from bench.clinic_days import KINDS, Kind, clinic_day
@@ -39,19 +39,20 @@ def contest(seed: int, days: int, kind: Kind) -> dict[str, Result]:
 
 def table(kind: Kind, results: Mapping[str, Result]) -> str:
     """The columns, as Markdown."""
-    first = next(iter(results.values())).figures()
     lines = [
-        f"### {kind.replace('_', ' ').capitalize()} days: {first['placed'] + first['unplaced']} calls",
+        f"### {kind.replace('_', ' ').capitalize()} days",
         "",
-        "| plan | placed | travel | mean wait | 95 % wait | kept | other doctor | ms |",
-        "|---|---|---|---|---|---|---|---|",
+        "| plan | placed | unplaced | travel, min | mean wait, min | 95 % wait, min | promises kept | changed"
+        " | other doctor | ms a decision, p99 |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name, result in results.items():
         f = result.figures()
         lines.append(
-            f"| {_TITLES[name]} | {f['placed']} | {f['travel_minutes']:.0f}"
-            f" | {f['wait_mean_minutes']:.0f} | {f['wait_p95_minutes']:.0f} | {f['promises_kept']}"
-            f" | {result.other_doctor} | {f['decision_ms_p99']:.1f} |"
+            f"| {_TITLES[name]} | {f['placed']} | {f['unplaced']} | {f['travel_minutes']:.0f}"
+            f" | {f['wait_mean_minutes']:.0f}"
+            f" | {f['wait_p95_minutes']:.0f} | {f['promises_kept']} | {f['promises_changed']} | {result.other_doctor}"
+            f" | {f['decision_ms_p99']:.1f} |"
         )
     return "\n".join([*lines, ""])
 
@@ -60,10 +61,34 @@ def ratios(results: Mapping[str, Result]) -> str:
     """What is asked of planning again, in one line."""
     again, first, bound = (results[name] for name in ("replanned", "first_free", "bound"))
     return (
-        f"Planned again places {again.placed / max(1, bound.placed):.1%} of the bound; travels"
-        f" {again.travel_seconds / max(1, first.travel_seconds):.2f} of first free slot,"
-        f" {again.travel_seconds / max(1, bound.travel_seconds):.2f} of the bound.\n"
+        f"Planned again: {again.placed / max(1, bound.placed):.1%} of what the bound places; travel"
+        f" {again.travel_seconds / max(1, first.travel_seconds):.2f} of first free slot's and"
+        f" {again.travel_seconds / max(1, bound.travel_seconds):.2f} times the bound's.\n"
     )
+
+
+_SHOWN: Mapping[str, Callable[[Mapping[str, float]], str]] = {
+    "visits: promises kept of calls placed": lambda of: f"{of['promises_kept']}/{of['placed']}",
+    "travel, minutes": lambda of: f"{of['travel_minutes']:.0f}",
+    "mean wait, minutes": lambda of: f"{of['wait_mean_minutes']:.0f}",
+}
+
+
+def summary(found: Mapping[Kind, Mapping[str, Result]]) -> str:
+    """What docs/schedule.md shows: a table for each of three figures, the kinds of day side by side."""
+    lines = []
+    for title, shown in _SHOWN.items():
+        lines += [_row(title, *(kind.replace("_", " ") for kind in found)), "|---" * (1 + len(found)) + "|"]
+        lines += [
+            _row(words, *(shown(results[name].figures()) for results in found.values()))
+            for name, words in _TITLES.items()
+        ]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def plot(found: Mapping[Kind, Mapping[str, Result]], path: Path) -> None:
@@ -111,7 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         before, _, rest = page.read_text().partition(begin)
         after = rest.partition(end)[2]
         head = f'`make bench-schedule ARGS="--seed {asked.seed} --days {asked.days} --kind {asked.kind} --write"`'
-        page.write_text(f"{before}{begin}\n\n{head}\n\n{text}\n{end}{after}")
+        page.write_text(f"{before}{begin}\n\n{head}\n\n{summary(found)}\n{end}{after}")
         plot(found, DOCS / "schedule.svg")
     if asked.json:
         print(json.dumps({name: result.figures() for name, result in next(iter(found.values())).items()}))
