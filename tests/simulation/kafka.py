@@ -67,7 +67,7 @@ class Log:
     @property
     def stable(self) -> int:
         """The offset up to which all is committed or aborted: nothing is read beyond."""
-        return min(self._open.values(), default=self.end)
+        return min(self._open.values()) if self._open else self.end
 
     def append(self, record: Stored, transaction: Transaction | None) -> None:
         self.records.append(record)
@@ -463,12 +463,16 @@ class Consumer:
             return {}
         if self._kafka.network.is_away(SERVER):
             return {}
-        held = [
-            (place, self._kafka.logs[place], state)
-            for place, state in self._positions.items()
-            if place not in self._paused and (not among or place in among)
-        ]
-        held = [each for each in held if self._is_behind(*each)]
+        held = []
+        for place, state in self._positions.items():
+            if place in self._paused or (among and place not in among):
+                continue
+            log = self._kafka.logs[place]
+            if not log.start <= state.position <= log.end:
+                state.position = log.start  # what it would read is no longer there
+            state.highwater, state.lso = log.end, log.stable
+            if state.lso > state.position:
+                held.append((place, log, state))
         held.sort(key=lambda each: each[0])
         rng.shuffle(held)
         left = min(rng.choice((1, 2, 5, 20, 500)), most or 500)
@@ -488,14 +492,6 @@ class Consumer:
             for state in self._positions.values():
                 state.timestamp = now
         return found
-
-    @staticmethod
-    def _is_behind(_place: TopicPartition, log: Log, state: _Position) -> bool:
-        """Whether there is something to fetch. A position that is no longer there is set to the earliest that is."""
-        if not log.start <= state.position <= log.end:
-            state.position = log.start
-        state.highwater, state.lso = log.end, log.stable
-        return log.stable > state.position
 
     # ------------------------------------------------------------ offsets
 
