@@ -300,7 +300,9 @@ class History:
                 self._abort(f"aborted at {fault.at}", fault.amount)
             case "compact":
                 self._compact(fault.amount)
-            case "expire":
+            case "expire" if len(world.kafka.groups) == len(SERVICES) and all(
+                each.topics for each in world.kafka.groups.values()
+            ):  # not what a service is still to read for the first time
                 for each in (topic for topic in TOPICS if not topic.compacted):
                     world.kafka.expire(each.name)
             case "again":
