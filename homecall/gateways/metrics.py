@@ -11,5 +11,5 @@ SMS_GATEWAY_SECONDS = Histogram(
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60),
 )
 SMS_GATEWAY_RESTING = Gauge(
-    "homecall_sms_gateway_resting", "1 while this replica leaves the SMS gateway in peace, since it did not answer"
+    "homecall_sms_gateway_resting", "1 while this replica tries the SMS gateway with one message only"
 )

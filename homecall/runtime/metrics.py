@@ -56,7 +56,7 @@ STEP_SECONDS = Histogram(
 )
 # Beyond the contract: what an operator needs to see that has no other sign.
 RETRIES = Counter(
-    "homecall_retries_total", "Batches tried again while the database or the broker was away", ["service"]
+    "homecall_retries_total", "Batches tried again while the database or the broker was unavailable", ["service"]
 )
 DECISIONS = Counter(
     "homecall_decisions_total",

@@ -24,5 +24,5 @@ RECONCILE_AT = Gauge(
     registry=RECONCILE,
 )
 RECONCILE_FAILURES = Counter(
-    "homecall_reconcile_failures_total", "Runs that broke off since a database was away", registry=RECONCILE
+    "homecall_reconcile_failures_total", "Runs that broke off since a database was unavailable", registry=RECONCILE
 )
