@@ -140,11 +140,11 @@ def _topics() -> Iterator[str]:
             _code(topic.key) if topic.key else "as it came",
             _all(topic.writers),
             _all(topic.readers),
-            " ".join([topic.about, *_marks(topic)]),
+            " ".join(_marks(topic)),
         )
         for topic in TOPICS
     ]
-    yield from _table(("topic", "key", "written by", "read by", "what it carries"), rows)
+    yield from _table(("topic", "key", "written by", "read by", "note"), rows)
 
 
 def _all(names: tuple[str, ...]) -> str:
@@ -152,6 +152,8 @@ def _all(names: tuple[str, ...]) -> str:
 
 
 def _marks(topic: Topic) -> Iterator[str]:
+    if not topic.types:
+        yield topic.about
     if topic.compacted:
         yield "Compacted, read whole by every replica."
     if topic.personal_ids:
