@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from homecall.contract.topics import BY_NAME, TOPIC_OF_TYPE, TYPE_PREFIX
+from tests.factories import iin
 from tests.faults import plan as plans
 from tests.infrastructure.reader import Heard
 
@@ -25,9 +26,24 @@ class Crowd:
         self._seed = seed
         clinics = max(2, requests // 20)
         self.plan = plans.make(seed, requests, clinics=clinics, complaints=max(1, requests // 10))
+        self._odd(random.Random(f"odd {seed}"))
         self.events = sorted(self.plan.events, key=lambda each: stated_at(each[1]))
         self._rng = random.Random(f"crowd {seed}")
         self._answered: set[str] = set()
+
+    def _odd(self, rng: random.Random) -> None:
+        """Some of the requests are refused whatever else holds of them."""
+        for data in {id(each): each for kind, each in self.plan.events if kind == "request.submitted"}.values():
+            match rng.randrange(60):
+                case 0:
+                    data["reasons"] = ["no reason of the standard"]
+                case 1 if data["request_id"] not in self.plan.ledger.withdrawn:
+                    # To a clinic that nobody has heard of.
+                    data["clinic_id"] = f"unknown-{data['clinic_id'][-2:]}"
+                case 2:
+                    authority = {"kind": "power_of_attorney", "valid_until": "2026-11-01"}
+                    who = {"iin": iin(9_000 + rng.randrange(999)), "full_name": "Өкіл", "authority": authority}
+                    data["applicant"] = who
 
     def without(self, left_out: frozenset[str]) -> None:
         """Leave requests and complaints out, by their ids: for a shorter history that fails as the whole one does."""

@@ -12,12 +12,14 @@ from homecall.runtime.failpoint import PLACES
 KINDS: Final = (
     "kill",  # a process ends at one of its next awaits
     "kill_at_place",  # a process ends at a failpoint
+    "kill_group",  # all processes of a service end at once
     "stand_still",  # a process does nothing for a while, and goes on as if nothing had been
     "away",  # the broker or the database does not answer for a while
     "restart",  # a process is stopped in order and started again, as in a rolling update
     "skew",  # a process's clock jumps
     "poison",  # somebody publishes what cannot be read
     "again",  # somebody publishes an earlier record once more
+    "late",  # for a while what clinics and the portal send is held up on its way, and comes together
     "step_down",  # no majority of the database has what is written for a while, and its primary may step down then
     "abort",  # somebody's transaction is aborted
     "compact",  # the broker compacts what topics are compacted
@@ -61,6 +63,10 @@ def _one(rng: random.Random, at: float, kind: str, name: str) -> Fault:
             return Fault(at, kind, name, rng.randrange(200))
         case "kill_at_place":
             return Fault(at, kind, name, 0, rng.choice(PLACES))
+        case "kill_group":
+            return Fault(at, kind, name.rpartition("-")[0], 0)
+        case "late":
+            return Fault(at, kind, "portal", rng.uniform(0.5, 5.0))
         case "stand_still":
             return Fault(at, kind, name, rng.uniform(0.3, 12.0))
         case "away":

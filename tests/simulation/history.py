@@ -22,7 +22,15 @@ from tests.faults.ledger import Message
 from tests.infrastructure.reader import Heard
 from tests.simulation.crowd import Crowd, stated_at
 from tests.simulation.faults import Fault, draw
-from tests.simulation.judge import not_buried, one_open_request, out_of_order, promised
+from tests.simulation.judge import (
+    but_withdrawn_unchecked,
+    differences,
+    not_buried,
+    one_open_request,
+    out_of_order,
+    promised,
+    withdrew_what_was_refused,
+)
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.sms import SECRET
 from tests.simulation.world import Process, World, instead
@@ -81,6 +89,8 @@ class History:
         self.world = World(self.loop, seed, plans.OPENING - _BEFORE, SPEED)
         self._heard: list[Heard] = []
         self._mutant = mutant
+        self._late_until = 0.0
+        self._held_up: list[tuple[str, Any]] = []
         self._poison: set[str] = set()
         """The ids of records that must become dead letters."""
         self._aborted: set[str] = set()
@@ -113,7 +123,7 @@ class History:
             events=len(world.kafka.history),
             crashes=world.kills,
             rebalances=world.kafka.rebalances,
-            reached=world.places | _words(heard),
+            reached=world.places | _words(heard) | world.gateways.ways | {f"fault {each.kind}" for each in self.faults},
             lines=[*world.notes],
             digest=_digest(heard),
         )
@@ -143,7 +153,7 @@ class History:
         await asyncio.sleep(_SETTLES)
         for task in watching:
             task.cancel()
-        return self._judge()
+        return self._judge() | await differences(world.settings)
 
     def heard(self) -> list[Heard]:
         """All records, as the ledger reads them."""
@@ -172,9 +182,11 @@ class History:
 
     def _judge(self) -> dict[str, list[str]]:
         ledger, heard = self.crowd.plan.ledger, self.heard()
-        findings = ledger.judge(heard)
+        findings = ledger.judge([each for each in heard if not withdrew_what_was_refused(each)])
         if self._poison or any(each.kind == "again" for each in self.faults):
             findings.pop("dead", None)
+        if self.world.gateways.checks_signatures and "lost" in findings:
+            findings["lost"] = but_withdrawn_unchecked(findings["lost"], heard)
         for found in (
             promised(heard),
             not_buried(heard, self._poison),
@@ -224,6 +236,9 @@ class History:
             read = len(heard)
 
     def _publish(self, event: tuple[str, Any]) -> None:
+        if self.loop.time() < self._late_until:
+            self._held_up.append(event)
+            return
         topic, key, value, headers = self.crowd.record(*event)
         partition = self.crowd.partition(topic, key)
         if self.seed % 4 == 0 and self._transactions.random() < 0.3:
@@ -234,6 +249,11 @@ class History:
             self.loop.call_later(seconds, lambda: transaction.end(committed=True))
         else:
             self.world.kafka.append(topic, key, value, headers, partition)
+
+    def _let_go(self) -> None:
+        held_up, self._held_up = self._held_up, []
+        for event in held_up:
+            self._publish(event)
 
     async def _expel(self) -> None:
         while True:
@@ -278,6 +298,10 @@ class History:
                 node.dies_in = int(fault.amount)
             case "kill_at_place" if node is not None:
                 world.dies_at[node] = fault.place
+            case "kill_group":
+                for each in world.processes:
+                    if each.service == fault.who and each.alive is not None:
+                        each.alive.kill()
             case "stand_still" if node is not None and not node.stands_still:
                 node.stands_still = True
                 self.loop.call_later(fault.amount, self.loop.go_on, node)
@@ -305,6 +329,9 @@ class History:
             ):  # not what a service is still to read for the first time
                 for each in (topic for topic in TOPICS if not topic.compacted):
                     world.kafka.expire(each.name)
+            case "late":
+                self._late_until = max(self._late_until, self.loop.time() + fault.amount)
+                self.loop.call_at(self._late_until, self._let_go)
             case "again":
                 inputs = [each for each in world.kafka.history if dict(each.headers).get("ce_source") == b"/simulation"]
                 each = inputs[int(fault.amount * len(inputs))]

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Any, Final
 
+from homecall.operations.reconcile.stores import Asked, Stores
+from homecall.runtime.settings import Settings
 from tests.infrastructure.reader import Heard
 
 _ONCE: Final = ("deadline.approaching", "deadline.missed")
@@ -58,6 +61,21 @@ def out_of_order(heard: Iterable[Heard]) -> list[str]:
     return list(found)
 
 
+def but_withdrawn_unchecked(found: Iterable[str], heard: Iterable[Heard]) -> list[str]:
+    """What is lost, without the requests that were withdrawn before anybody could check their signature."""
+    cancelled = [each.data["request_id"] for each in heard if each.type == "request.cancelled" and not each.dead]
+    return [
+        each
+        for each in found
+        if "never decided on" not in each or not any(request_id in each for request_id in cancelled)
+    ]
+
+
+def withdrew_what_was_refused(each: Heard) -> bool:
+    """Whether it is the dead letter of a withdrawal that came after the refusal: there is nothing wrong with that."""
+    return each.dead and "nothing left to withdraw" in each.headers.get("homecall-dead-detail", "")
+
+
 def not_buried(heard: Iterable[Heard], poison: set[str]) -> dict[str, list[str]]:
     """Records that cannot be read, by their ids, and of which no dead letter tells."""
     buried = {each.id for each in heard if each.dead}
@@ -81,3 +99,10 @@ def one_open_request(heard: Iterable[Heard], sent: Mapping[str, Mapping[str, Any
             f"{sorted(open_)} are of one patient" for found in accepted.values() if len(open_ := found - ended) > 1
         ]
     }
+
+
+async def differences(settings: Settings) -> dict[str, list[str]]:
+    """What ``homecall reconcile`` finds between the stores, once nothing is on its way."""
+    stores = Stores(settings)
+    asked = Asked(None, date(2026, 11, 1), date.max, settle_seconds=0)
+    return {"drift": [each.line async for judged in stores.judged(asked) for each in judged.differences]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -16,6 +17,7 @@ from homecall.contract.envelope import OutgoingRecord, Record
 from homecall.runtime.engine.deciding import Deciding
 from homecall.runtime.engine.outbox import Outbox
 from homecall.runtime.engine.timers import Due, Timers
+from homecall.runtime.kafka.lag import Lag
 from homecall.runtime.kafka.producer import Producer
 from homecall.runtime.mongo import client
 from homecall.runtime.mongo.aggregate import Aggregate
@@ -23,9 +25,13 @@ from homecall.runtime.mongo.client import MongoCollection
 from homecall.runtime.mongo.repository import Repository
 from homecall.runtime.pipeline import Commit, Pipeline
 from homecall.runtime.service import Service
+from services.intake import store as intake_store
 from services.intake.handler import IntakeEngine
+from services.notifier import outbox as notifier_outbox
 from services.notifier.domain import messages
+from services.notifier.domain.draft import Draft
 from services.notifier.domain.policy import Policy
+from services.scheduler.store import SchedulerStore
 
 
 @contextlib.contextmanager
@@ -226,6 +232,94 @@ def reads_from_secondaries() -> AbstractContextManager[None]:
     return _instead(client, "CONCERNS", {**client.CONCERNS, "readPreference": "secondary"})
 
 
+def sms_without_last_check() -> AbstractContextManager[None]:
+    """A message is given to the gateway however long ago it was marked."""
+
+    def however_long_ago(_: notifier_outbox.Outbox) -> Callable[[], bool]:
+        return lambda: True
+
+    return _instead(notifier_outbox.Outbox, "_lease_from_now", however_long_ago)
+
+
+def sms_sent_before_acknowledgement() -> AbstractContextManager[None]:
+    """A message counts as sent though the gateway has not said that it took it."""
+
+    def sent(mailing: Any, sequence: int, _reason: str, now: datetime) -> Any:
+        return messages.taken(mailing, sequence, f"none-{sequence}", now)
+
+    return _instead(messages, "unknown", sent)
+
+
+def timer_fires_twice() -> AbstractContextManager[None]:
+    """That a deadline was said to be near or missed is not stored with it."""
+    return _instead(Draft, "_set", lambda *_: None)
+
+
+def claim_freed_early() -> AbstractContextManager[None]:
+    """A request gives up the claim on its patient once it is accepted, and not when its visit is over."""
+    sound = intake_store._indexed
+
+    def indexed(state: Any) -> dict[str, Any]:
+        return sound(state) | ({"claim": None} if state.status == "accepted" else {})
+
+    return _instead(intake_store, "_indexed", indexed)
+
+
+def page_kept_after_lost_race() -> AbstractContextManager[None]:
+    """A register page whose write lost to another replica counts as written, with the numbers that it was to have."""
+    sound = MongoCollection.write
+
+    async def write(self: MongoCollection, operations: Sequence[InsertOne[Any] | UpdateOne]) -> int | None:
+        written = await sound(self, operations)
+        return len(operations) if self.name == "register_pages" else written
+
+    return _instead(MongoCollection, "write", write)
+
+
+def stale_cached_day() -> AbstractContextManager[None]:
+    """A clinic's day whose write lost to another replica counts as stored, and stays in memory."""
+    sound = SchedulerStore.save_days
+
+    async def save_days(self: SchedulerStore, days: Sequence[Any], **more: Any) -> set[str]:
+        for lost in await sound(self, days, **more):
+            self._hold(next(each for each in days if each.key == lost))
+        return set()
+
+    return _instead(SchedulerStore, "save_days", save_days)
+
+
+def commit_past_dead_letter() -> AbstractContextManager[None]:
+    """Offsets are committed while dead letters are still on their way."""
+    sound = Producer.send
+
+    async def send(self: Producer, events: Sequence[OutgoingRecord], dead: Any = ()) -> None:
+        async def later() -> None:
+            await asyncio.sleep(0.5)
+            with contextlib.suppress(Exception):
+                await sound(self, (), dead)
+
+        if dead:
+            _kept.append(asyncio.get_running_loop().create_task(later()))
+        await sound(self, events)
+
+    return _instead(Producer, "send", send)
+
+
+def sent_before_acknowledgement() -> AbstractContextManager[None]:
+    """What a record led to counts as sent once it is stored."""
+    return _instead(Service, "_passed", lambda *_: sys.maxsize)
+
+
+def anothers_events_counted_as_sent() -> AbstractContextManager[None]:
+    """The same of records in partitions that another replica holds."""
+    sound = Lag.committed_to
+
+    def committed_to(self: Lag, place: tuple[str, int]) -> int:
+        return sound(self, place) if place in self._held else sys.maxsize
+
+    return _instead(Lag, "committed_to", committed_to)
+
+
 MUTANTS: Final[Mapping[str, Callable[[], AbstractContextManager[None]]]] = {
     each.__name__: each
     for each in (
@@ -248,6 +342,15 @@ MUTANTS: Final[Mapping[str, Callable[[], AbstractContextManager[None]]]] = {
         reads_local,
         writes_to_one,
         reads_from_secondaries,
+        sms_without_last_check,
+        sms_sent_before_acknowledgement,
+        timer_fires_twice,
+        claim_freed_early,
+        page_kept_after_lost_race,
+        stale_cached_day,
+        commit_past_dead_letter,
+        sent_before_acknowledgement,
+        anothers_events_counted_as_sent,
     )
 }
 """By name."""

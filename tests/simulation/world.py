@@ -8,6 +8,7 @@ import inspect
 import logging
 import os
 import random
+import ssl
 import sys
 import time
 import traceback
@@ -27,6 +28,7 @@ from homecall.operations.serve import build
 from homecall.runtime import failpoint as failpoints
 from homecall.runtime.clock import SystemClock
 from homecall.runtime.settings import Settings, load_settings
+from tests.simulation.gateways import Gateways, Signatures
 from tests.simulation.kafka import Kafka
 from tests.simulation.loop import NODE, Node, SimulatedLoop
 from tests.simulation.mongo import Mongo
@@ -139,6 +141,7 @@ class World:
         self.kafka = Kafka(self.network, rng, lambda: self.clock.now().timestamp())
         self.mongo = Mongo(self.network, rng)
         self.sms = SmsGateway(self.network, rng)
+        self.gateways = Gateways(self.network, rng, seed, self.sms)
         self.settings: Settings = load_settings(
             _env_file=None,
             env="development",
@@ -152,6 +155,7 @@ class World:
             sms_statuses=",".join(get_args(RequestStatus)),
             sms_report_secret=SECRET,
             log_level="error",
+            **self.gateways.settings,
         )
         self.processes: list[Process] = []
         self.dies_at: dict[Node, str | None] = {}
@@ -261,7 +265,11 @@ def instead(world: World, seed: int) -> Iterator[None]:
                 put(module, name, pinned)
             elif id(value) in replaced:
                 put(module, name, replaced[id(value)])
-    put(httpx, "AsyncHTTPTransport", world.sms.transport)
+    put(httpx, "AsyncHTTPTransport", world.gateways.transport)
+    put(ssl, "create_default_context", lambda *_, **__: None)  # read from the disk for each client
+    if world.gateways.checks_signatures:
+        for app in ("services.intake.app", "services.complaints.app"):
+            put(sys.modules[app], "verifier_from", lambda _: Signatures(world.gateways))
     put(aiokafka, "AIOKafkaConsumer", world.kafka.consumer)
     chance = random.Random(f"chance {seed}")
     put(os, "urandom", chance.randbytes)
