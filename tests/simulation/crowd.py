@@ -22,17 +22,23 @@ Event = tuple[str, Mapping[str, Any]]
 class Crowd:
     """A Monday's morning in a few clinics: the plan of the fault tests, and what clinics do with the answers."""
 
-    def __init__(self, seed: int, requests: int) -> None:
+    def __init__(self, seed: int, requests: int, plan: plans.Plan | None = None) -> None:
         self._seed = seed
         clinics = max(2, requests // 20)
-        self.plan = plans.make(seed, requests, clinics=clinics, complaints=max(1, requests // 10))
-        self._odd(random.Random(f"odd {seed}"))
+        self.plan = plan or plans.make(seed, requests, clinics=clinics, complaints=max(1, requests // 10))
+        if plan is None:
+            self._odd(random.Random(f"odd {seed}"))
         self.events = sorted(self.plan.events, key=lambda each: stated_at(each[1]))
         self._rng = random.Random(f"crowd {seed}")
         self._answered: set[str] = set()
 
     def _odd(self, rng: random.Random) -> None:
-        """Some of the requests are refused whatever else holds of them."""
+        """Some of the requests are refused whatever else holds of them, and some doctors drop out."""
+        for clinic in self.plan.clinics[: rng.randrange(3)]:
+            at = plans.OPENING + timedelta(seconds=rng.uniform(120, 240))
+            about = {"clinic_id": clinic["clinic_id"], "date": at.date().isoformat(), "at": at.isoformat()}
+            gone = {"doctor_id": f"doctor-{rng.randrange(1, 4)}", "from": f"{at:%H:%M}", "reason": "sick leave"}
+            self.plan.events.append(("doctor.unavailable", about | gone))
         for data in {id(each): each for kind, each in self.plan.events if kind == "request.submitted"}.values():
             match rng.randrange(60):
                 case 0:
@@ -105,8 +111,8 @@ class Crowd:
 
 
 def subject_of(data: Mapping[str, Any]) -> str:
-    """The request or complaint that an event is about."""
-    return str(data.get("request_id") or data["complaint_id"])
+    """The request or complaint that an event is about, or the doctor."""
+    return str(data.get("request_id") or data.get("complaint_id") or data["doctor_id"])
 
 
 def stated_at(data: Mapping[str, Any]) -> datetime:

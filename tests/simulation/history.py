@@ -33,6 +33,7 @@ from tests.simulation.judge import (
 )
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.sms import SECRET
+from tests.simulation.sometimes import noted
 from tests.simulation.world import Process, World, instead
 
 SPEED = 30.0
@@ -80,10 +81,14 @@ class History:
         faults: Sequence[Fault] | None = None,
         left_out: frozenset[str] = frozenset(),
         mutant: Callable[[], AbstractContextManager[None]] = nullcontext,
+        crowd: Crowd | None = None,
+        until: float = _FAULTS_UNTIL,
     ) -> None:
         self.seed = seed
         self.loop = SimulatedLoop(random.Random(f"order {seed}"))
-        self.crowd = Crowd(seed, requests)
+        self._until = until
+        """Seconds of the loop for which faults go on at least."""
+        self.crowd = crowd or Crowd(seed, requests)
         self.crowd.without(left_out)
         self.faults = draw(seed, _FAULTS_UNTIL, REPLICAS) if faults is None else faults
         self.world = World(self.loop, seed, plans.OPENING - _BEFORE, SPEED)
@@ -102,7 +107,7 @@ class History:
         began = time.perf_counter()
         for name in SERVICES:  # what is imported only when it is built must be there to be replaced in
             build(name, self.world.settings, self.world.clock).database.close()
-        with instead(self.world, self.seed), self._mutant():
+        with instead(self.world, self.seed), noted(self.world.places), self._mutant():
             asyncio.set_event_loop(self.loop)
             try:
                 findings = self.loop.run_until_complete(self._all())
@@ -148,12 +153,13 @@ class History:
         world.note("faults end")
         ends = self.loop.time() + _PATIENCE
         # Polled in the loop's own time, which jumps.
-        while self.loop.time() < ends and (self._unfinished() or self._messages_wait()):  # noqa: ASYNC110
+        while self.loop.time() < ends and (self._unfinished() or self._messages_wait() or world.kafka.behind()):  # noqa: ASYNC110
             await asyncio.sleep(1)  # of the loop's own time, which jumps
         await asyncio.sleep(_SETTLES)
         for task in watching:
             task.cancel()
-        return self._judge() | await differences(world.settings)
+        behind = {"behind": world.kafka.behind()}
+        return self._judge() | behind | await differences(world.settings)
 
     def heard(self) -> list[Heard]:
         """All records, as the ledger reads them."""
@@ -287,7 +293,7 @@ class History:
             await asyncio.sleep(max(0.0, fault.at - self.loop.time()))
             self.world.note(f"fault: {fault}")
             self._make(fault)
-        await asyncio.sleep(max(0.0, _FAULTS_UNTIL - self.loop.time()))
+        await asyncio.sleep(max(0.0, self._until - self.loop.time()))
 
     def _make(self, fault: Fault) -> None:
         world = self.world

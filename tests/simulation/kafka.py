@@ -292,6 +292,17 @@ class Kafka:
         for each in self._news:
             each.set()
 
+    def behind(self) -> list[str]:
+        """The groups that have not committed all that their topics hold, and where."""
+        return [
+            f"{name} {place.topic} {place.partition}"
+            for name, group in self.groups.items()
+            for place, log in self.logs.items()
+            if log
+            and group.committed.get(place, 0) < len(log)
+            and any(place.topic in each.topics for each in group.members.values())
+        ]
+
     def hear_of_news(self, event: asyncio.Event) -> None:
         self._news[event] = None
 

@@ -51,7 +51,7 @@ def test_no_seed_finds_anything() -> None:
     # The histories had something to survive.
     assert summary["crashes"] > SEEDS
     assert summary["rebalances"] > SEEDS
-    assert summary["places_not_reached"] == []
+    assert summary["not_reached"] == []
 
 
 @pytest.mark.parametrize("seed", ["7", "11"])
