@@ -298,8 +298,7 @@ class Kafka:
             f"{name} {place.topic} {place.partition}"
             for name, group in self.groups.items()
             for place, log in self.logs.items()
-            if log
-            and group.committed.get(place, 0) < len(log)
+            if log.read(group.committed.get(place, 0), 1)[0]
             and any(place.topic in each.topics for each in group.members.values())
         ]
 
