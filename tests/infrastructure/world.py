@@ -83,15 +83,17 @@ class World:
         ready: bool = True,
         command: Sequence[str] = ("homecall.cli.main",),
         failpoints: Mapping[str, str] = MappingProxyType({}),
+        forked: bool = True,
     ) -> list[Process]:
         """Start services, one process each; ``command`` is the module that is run, with its first arguments.
 
-        ``failpoints`` has by service what its processes do at a step, until they are started again.
+        ``failpoints`` has by service what its processes do at a step, until they are started again. Where the start
+        or the memory is measured, they are not ``forked``.
         """
         started = []
         for name in names:
             log = self.directory / f"{name}-{len(self.processes)}.log"
-            process = Process(name, self.env, log, free_port(), command, failpoints.get(name, ""))
+            process = Process(name, self.env, log, free_port(), command, failpoints.get(name, ""), forked=forked)
             process.start()
             self.processes.append(process)
             started.append(process)

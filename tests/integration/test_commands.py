@@ -31,6 +31,7 @@ from homecall.runtime.kafka.producer import Producer
 from homecall.runtime.settings import load_settings
 from tests.contract.goldens import compact, examples, headers
 from tests.infrastructure import stack
+from tests.infrastructure.forked import homecall as run
 
 CLINIC = examples("valid", ("clinic.published",))[0].data
 DESK, PHONE = (example.data for example in examples("valid", ("request.submitted",))[:2])
@@ -54,7 +55,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Homecall:
-    """The command, run as its user does, in a process of its own."""
+    """The command in a process of its own."""
 
     bootstrap: str
     more: Mapping[str, str] = field(default_factory=dict)
@@ -66,14 +67,7 @@ class Homecall:
 
     def __call__(self, *arguments: str, lines: Sequence[Any] = ()) -> Done:
         text = b"\n".join(line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines)
-        done = subprocess.run(
-            [sys.executable, "-m", "homecall.cli.main", *arguments],
-            input=text,
-            capture_output=True,
-            env=self.env,
-            timeout=60,
-            check=False,
-        )
+        done = run(*arguments, env=self.env, stdin=text)
         return Done(done.returncode, done.stdout.decode().splitlines(), done.stderr.decode())
 
     def started(self, *arguments: str, **more: Any) -> subprocess.Popen[bytes]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +14,7 @@ import pytest
 from pypdf import PdfReader
 
 from tests.factories import MONDAY, a_clinic, iin
+from tests.infrastructure.forked import homecall as run
 from tests.infrastructure.world import World
 from tests.integration.conftest import NewWorld
 
@@ -104,13 +103,7 @@ def world(new_world: NewWorld) -> Iterator[World]:
 
 def homecall(world: World, *arguments: str) -> tuple[int, bytes, str]:
     """A command as its user runs it: its exit code, its output, and what it said besides."""
-    done = subprocess.run(
-        [sys.executable, "-m", "homecall.cli.main", *arguments],
-        capture_output=True,
-        env=world.env,
-        timeout=60,
-        check=False,
-    )
+    done = run(*arguments, env=world.env)
     return done.returncode, done.stdout, done.stderr.decode()
 
 

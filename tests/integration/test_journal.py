@@ -6,8 +6,6 @@ import asyncio
 import csv
 import io
 import os
-import subprocess
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +21,7 @@ from homecall.operations.kafka import Message, send
 from homecall.runtime.settings import load_settings
 from tests.contract.goldens import examples
 from tests.infrastructure import stack
+from tests.infrastructure.forked import homecall as run
 
 CLINIC = ClinicPublished.model_validate(examples("valid", ("clinic.published",))[0].data)
 FIRST, AT_THE_DAY_S_END, REFUSED = (
@@ -43,13 +42,7 @@ class Done:
 def homecall(bootstrap: str, *arguments: str) -> Done:
     """The command, as its user runs it: with the address of a broker, and nothing else."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("HOMECALL_")}
-    done = subprocess.run(
-        [sys.executable, "-m", "homecall.cli.main", *arguments],
-        capture_output=True,
-        env=env | {"HOMECALL_KAFKA_BOOTSTRAP": bootstrap},
-        timeout=60,
-        check=False,
-    )
+    done = run(*arguments, env=env | {"HOMECALL_KAFKA_BOOTSTRAP": bootstrap})
     return Done(done.returncode, done.stdout, done.stderr.decode())
 
 

@@ -17,6 +17,7 @@ from homecall.contract.topics import INTAKE_EVENTS, SCHEDULE_EVENTS
 from homecall.demo.ports import free_port
 from tests.factories import MONDAY, a_clinic, a_doctor, a_request, a_roster
 from tests.infrastructure import stack
+from tests.infrastructure.forked import homecall
 from tests.infrastructure.world import World
 from tests.integration.conftest import NewWorld
 
@@ -25,8 +26,7 @@ CLINIC, DAY = "clinic-1", MONDAY.date().isoformat()
 
 def reconciled(world: World, *options: str) -> tuple[int, dict[str, Any], str]:
     """The command in a process of its own: exit code, the object, and what it said besides."""
-    command = [sys.executable, "-m", "homecall.cli.main", "reconcile", CLINIC, DAY, "--json", *options]
-    done = subprocess.run(command, capture_output=True, env=world.env, timeout=60, check=False)
+    done = homecall("reconcile", CLINIC, DAY, "--json", *options, env=world.env)
     return done.returncode, json.loads(done.stdout or "{}"), done.stderr.decode()
 
 

@@ -4,8 +4,6 @@ by ``homecall reconcile``, and document by document."""
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +16,7 @@ from pymongo import MongoClient
 from homecall.operations.backup import COLLECTIONS
 from tests.factories import MONDAY, a_clinic, a_complaint, a_doctor, a_request, a_roster
 from tests.faults.ledger import Ledger
+from tests.infrastructure.forked import homecall as run
 from tests.infrastructure.world import World
 from tests.integration.conftest import NewWorld
 
@@ -30,8 +29,7 @@ Stored = dict[str, dict[str, Any]]
 
 def homecall(world: World, *arguments: str) -> tuple[int, Any]:
     """A command in a process of its own: exit code, and the object that it printed."""
-    command = [sys.executable, "-m", "homecall.cli.main", *arguments, "--json"]
-    done = subprocess.run(command, capture_output=True, env=world.env, timeout=120, check=False)
+    done = run(*arguments, "--json", env=world.env, timeout=120)
     assert done.stdout, done.stderr.decode()[-3000:]
     return done.returncode, json.loads(done.stdout)
 

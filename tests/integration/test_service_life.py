@@ -20,6 +20,7 @@ from homecall.contract.topics import SERVICES, TOPICS
 from homecall.demo.ports import free_port
 from tests.factories import MONDAY, a_clinic, a_doctor, a_request, a_roster
 from tests.infrastructure import stack
+from tests.infrastructure.forked import homecall
 from tests.infrastructure.process import Process
 from tests.infrastructure.sms_gateway import SmsGateway
 from tests.infrastructure.world import World, a_world, contract_configs, contract_topics
@@ -68,7 +69,7 @@ def test_a_service_is_ready_soon_and_says_how_it_is(world: World, service: str, 
     taken: list[float] = []
     # The best of three: on a machine that is busy with other work, one start says little.
     while len(taken) < 3 and min(taken, default=START_SECONDS) >= START_SECONDS:
-        (process,) = world.start(service, ready=False)
+        (process,) = world.start(service, ready=False, forked=False)
         taken.append(process.wait_ready())
         assert process.get("/livez") == (200, f"{service}: alive\n")
         assert process.get("/readyz") == (200, f"{service}: ready\n")
@@ -131,17 +132,10 @@ def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(
     world: World, service: str, wrong: dict[str, str | None], named: str
 ) -> None:
     env = world.env | {"HOMECALL_HTTP_PORT": str(free_port())} | wrong
-    done = subprocess.run(
-        [sys.executable, "-m", "homecall.cli.main", "serve", service],
-        env={name: value for name, value in env.items() if value is not None},
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-    )
+    done = homecall("serve", service, env={name: value for name, value in env.items() if value is not None})
     assert done.returncode != 0
-    lines = (done.stdout + done.stderr).splitlines()
-    assert len(lines) == 1, done.stderr[-2000:]
+    lines = (done.stdout + done.stderr).decode().splitlines()
+    assert len(lines) == 1, done.stderr.decode()[-2000:]
     assert named in lines[0]
 
 
@@ -231,7 +225,7 @@ def test_memory_after_twenty_thousand_messages(new_world: NewWorld, figure: Call
             world.publish("request.submitted", *sent)
         held: dict[str, float] = {}
         for service in SERVICES:
-            (process,) = world.start(service)
+            (process,) = world.start(service, forked=False)
             at_start = rss_mib(process)
             world.wait(lambda process=process: events(process) >= MESSAGES, f"{service} to handle {MESSAGES:,}", 60)
             if service == "notifier":
