@@ -179,7 +179,7 @@ def test_c9_2_rsa_each_signature_is_judged_for_what_it_is(
             for process in world.processes:
                 if process.running:
                     process.stop()
-            (intake,) = world.start("intake", ready=False)
+            (intake,) = world.start("intake", ready=False, forked=False)
             taken.append(intake.wait_ready())
         world.publish("request.submitted", *(data for data, _ in expected))
         wanted = {data["request_id"]: outcome for data, outcome in expected}
