@@ -23,6 +23,7 @@ _CLOCKS_DIFFER_SECONDS = 120.0
 LAG_LABELS = ("service", "topic", "partition")
 
 # The statutory times: 600 s at the clinic (C4.1 to C4.3), 1800 s through the portal (C4.4); both are bucket edges.
+# From which start each stage is measured: services/notifier/domain/processing_seconds.py.
 PROCESSING_SECONDS = Histogram(
     "homecall_processing_seconds",
     "Seconds a stage took; answer is the statutory time, from the start of the clock to the result; entry and "

@@ -13,14 +13,14 @@ from typing import Any
 from prometheus_client import Gauge
 
 from homecall.contract.envelope import Record
-from homecall.contract.topics import Topic, read_by, written_by
+from homecall.contract.topics import Topic
 from homecall.runtime import metrics
 from homecall.runtime.certificate_expiry import Expiry
 from homecall.runtime.clock import Clock
 from homecall.runtime.engine.engine import Engine
 from homecall.runtime.engine.timers import Due
 from homecall.runtime.failpoint import failpoint
-from homecall.runtime.failures import Awaited, Refused, Stopped, TooManyDeadLetters, Transient
+from homecall.runtime.failures import Stopped, TooManyDeadLetters, Transient
 from homecall.runtime.handling import Handler
 from homecall.runtime.kafka.errors import place
 from homecall.runtime.kafka.global_table import GlobalTable
@@ -33,7 +33,8 @@ from homecall.runtime.mongo.moments import moment_of
 from homecall.runtime.mongo.probe import Probe
 from homecall.runtime.mongo.schema import Schema
 from homecall.runtime.pipeline import Commit, Pipeline
-from homecall.runtime.settings import Settings, SettingsError
+from homecall.runtime.settings import Settings
+from homecall.runtime.startup import Startup
 from homecall.runtime.tracing import tracing
 
 Receiver = Callable[[bytes, Mapping[str, str]], Awaitable[tuple[int, str]]]
@@ -109,8 +110,7 @@ class Service:
         self._log = log(self.name)
         self._last_tick = time.monotonic()
         self._started = False
-        self._awaits = ""
-        self._lacks = ""
+        self._startup = Startup(self.name, self.database, self.producer, self.schema)
         self._broker_place = place(self.settings.kafka_bootstrap)
         self._waiting: dict[str, str] = {}
         """What timers and workers wait for now."""
@@ -126,9 +126,9 @@ class Service:
         """
         self.failed = asyncio.get_running_loop().create_future()
         tables = (table.start for table in self.tables)
-        for step in (self._look_at_schema, *self.prepare, self.producer.start, self._look_at_topics, *tables):
-            await self.pipeline.retry(partial(self._accepted, step))
-        await self.pipeline.retry(partial(self._accepted, self.subscription.start))
+        look = self._startup.look_at_schema, self._startup.look_at_topics
+        steps = (look[0], *self.prepare, self.producer.start, look[1], *tables, self.subscription.start)
+        await self._startup.run(self.pipeline.retry, steps)
         self._tasks = [
             self._every("timers", TICK_SECONDS, self._tick, "timers"),
             self._every("gauges", GAUGE_SECONDS, self._gauge),
@@ -143,42 +143,6 @@ class Service:
         self._started = True
         metrics.LAST_COMMIT.labels(self.name).set(time.time())
         self._log.info("started", topics=[topic.name for topic in self.topics])
-
-    async def _accepted(self, step: Callable[[], Awaitable[None]]) -> None:
-        """Run a step of the start. No record can be at fault here: every error of the database is retried."""
-        try:
-            await step()
-        except Refused as error:
-            raise SettingsError(str(error)) from None
-        except Exception as error:
-            raise self.database.unavailable(error) from error
-
-    async def _look_at_schema(self) -> None:
-        if self.schema is None:
-            return
-        try:
-            found = await self.schema.admit()
-        except Awaited as error:
-            self._awaits = str(error)
-            raise
-        self._awaits = ""
-        if found.newer:
-            self._log.warning("the database is of a newer release", migrations=list(found.newer))
-        if found.missing:
-            missing = [each.name for each in found.missing]
-            self._lacks = f"; the database lacks {', '.join(missing)}: run homecall migrate"
-            self._log.warning("migrations have not been run: run homecall migrate", migrations=missing)
-
-    async def _look_at_topics(self) -> None:
-        """Wait until the topics exist: one that a broker creates implicitly would have the broker's own settings."""
-        missing = await self.producer.missing({each.name for each in (*read_by(self.name), *written_by(self.name))})
-        self._awaits = ""
-        if missing:
-            self._awaits = (
-                f"{missing[0]} is not there, or this user may not see it: run homecall topics create, or give the "
-                "user what homecall access lists"
-            )
-            raise Awaited(self._awaits)
 
     async def stop(self) -> None:
         """Finish and commit the batch, leave the group; within 10 s, even if a connection does not close."""
@@ -320,8 +284,8 @@ class Service:
     async def ready(self) -> tuple[bool, str]:
         """Readiness: partitions assigned, database working, producer healthy."""
         if not self._started:
-            if self._awaits:
-                return False, f"starting: {self._awaits}"
+            if self._startup.awaits:
+                return False, f"starting: {self._startup.awaits}"
             waits_for = self.pipeline.retry.blocked_by
             return False, f"starting: {waits_for}" if waits_for else "starting"
         if self.pipeline.stopping.is_set():
@@ -341,7 +305,7 @@ class Service:
         if self._waiting:
             return False, f"timers wait: {next(iter(self._waiting.values()))}"
         noted = "".join(f"; {note}" for each in self.notes if (note := each()))
-        return True, f"ready{self._lacks}{noted}"
+        return True, f"ready{self._startup.lacks}{noted}"
 
 
 def refresh_open(

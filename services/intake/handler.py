@@ -26,11 +26,11 @@ from homecall.standard.stated_times import Tolerance
 from services.intake.domain import held, identity, opening, submission, visits, withdrawal
 from services.intake.domain.claims import Holders
 from services.intake.domain.facts import UNASKED, UNCHECKED, Checks, Facts, Identity
-from services.intake.domain.numbers import with_number
 from services.intake.domain.state import RequestState, awaits_number, is_due, local_date
 from services.intake.external_checks import ExternalChecks
 from services.intake.personal_data import PersonalData
-from services.intake.store import IntakeStore, page_of
+from services.intake.register_numbers import numbered
+from services.intake.store import IntakeStore
 
 
 @dataclass(frozen=True)
@@ -199,18 +199,7 @@ class IntakeEngine(Engine[RequestState, BatchFacts]):
     async def complete_pending(
         self, aggregates: Sequence[Aggregate[RequestState]], now: datetime
     ) -> dict[str, Completion[RequestState]]:
-        """Give register numbers, in the order of the batch: one query and one write for all."""
+        """Give register numbers, in the order of the batch."""
         del now
         states = [each.state for each in aggregates if each.state is not None]
-        pages = {state.request_id: page_of(state) for state in states}
-        numbers = await self._intake_store.pages.allocate([(page, request_id) for request_id, page in pages.items()])
-        return {
-            state.request_id: _completion(state, numbers[pages[state.request_id], state.request_id]) for state in states
-        }
-
-
-def _completion(state: RequestState, number: int) -> Completion[RequestState]:
-    numbered, said = with_number(state, number)
-    # What has a time of its own is the same bytes at any later hour.
-    certain = all(event.time for _, says in said for event in says)
-    return Completion(numbered, [(*cause, says) for cause, says in said], certain=certain)
+        return await numbered(self._intake_store.pages, states)

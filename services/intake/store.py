@@ -16,7 +16,7 @@ from homecall.runtime.mongo.moments import millis
 from homecall.runtime.mongo.schema import Schema
 from homecall.runtime.mongo.sequence import Sequences
 from services.intake.domain.retention import over_on
-from services.intake.domain.state import RequestState, awaits_number, day_of, timer_at
+from services.intake.domain.state import RequestState, day_of, timer_at
 
 
 def _indexed(state: RequestState) -> dict[str, Any]:
@@ -97,9 +97,3 @@ def resealed(state: RequestState, vault: Vault) -> RequestState:
     kept = state.kept and vault.reseal(state.kept, sealed_place(state.request_id, "kept"))
     unconfirmed = state.unconfirmed and vault.reseal(state.unconfirmed, sealed_place(state.request_id, "unconfirmed"))
     return replace(state, kept=kept, unconfirmed=unconfirmed)
-
-
-def page_of(state: RequestState) -> str:
-    """The register page that numbers a request: its clinic's day."""
-    assert awaits_number(state)
-    return f"{state.clinic_id}|{state.register_date}"

@@ -22,7 +22,7 @@ from homecall.standard.rules import load_rule_sets
 from homecall.standard.stated_times import tolerance_by
 from services.notifier import gauges
 from services.notifier.domain.facts import Facts
-from services.notifier.domain.policy import policy_of
+from services.notifier.domain.quiet_hours import policy_of
 from services.notifier.handler import NotifierEngine
 from services.notifier.outbox import Outbox, Stores
 from services.notifier.reports import PATH, Reports

@@ -29,7 +29,7 @@ from homecall.runtime.mongo.moments import moment_of
 from services.notifier.domain import messages
 from services.notifier.domain.messages import Attempt, Mailing, Pause
 from services.notifier.domain.mobile import mobile_number
-from services.notifier.domain.policy import Policy
+from services.notifier.domain.quiet_hours import Policy
 from services.notifier.domain.sending import Recipient, ToSend, next_step
 from services.notifier.metrics import SMS, SMS_OLDEST_WAITING_SECONDS, SMS_WAITING
 from services.notifier.store import Calls, Mailings, OptOuts, Receipts

@@ -29,7 +29,7 @@ from homecall.runtime.mongo.moments import millis, moment_of
 from homecall.runtime.mongo.sequence import Sequences
 from services.notifier.domain.facts import Facts
 from services.notifier.domain.messages import Mailing, taken_up
-from services.notifier.domain.policy import Policy
+from services.notifier.domain.quiet_hours import Policy
 from services.notifier.domain.state import Call as LineOfRegister
 from services.notifier.domain.state import SmsNotice
 from services.notifier.handler import NotifierEngine

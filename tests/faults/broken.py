@@ -21,7 +21,7 @@ from homecall.runtime.pipeline import Commit, Pipeline
 from services.intake.domain import submission
 from services.intake.domain.facts import Facts
 from services.notifier.domain import messages
-from services.notifier.domain.policy import Policy
+from services.notifier.domain.quiet_hours import Policy
 from services.notifier.outbox import Outbox
 
 

@@ -30,7 +30,7 @@ from services.intake.handler import IntakeEngine
 from services.notifier import outbox as notifier_outbox
 from services.notifier.domain import messages
 from services.notifier.domain.draft import Draft
-from services.notifier.domain.policy import Policy
+from services.notifier.domain.quiet_hours import Policy
 from services.scheduler.store import SchedulerStore
 
 

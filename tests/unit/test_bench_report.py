@@ -55,9 +55,9 @@ def test_the_table_holds_the_peak_against_what_a_core_carries() -> None:
 
 
 def test_the_table_says_how_busy_the_machine_was() -> None:
-    (line,) = [each for each in report.table(RAW) if "how busy the whole machine" in each]
+    (line,) = [each for each in report.table(RAW) if "busy" in each]
     assert "90% (80% to 97%) and 50% (40% to 50%); their own: 21.0 (20.0 to 22.0) and 9.0 (9.0 to 9.2) ms" in line
-    assert not any("how busy" in each for each in report.table({}))
+    assert not any("busy" in each for each in report.table({}))
 
 
 def test_a_percentile_is_one_of_the_values() -> None:

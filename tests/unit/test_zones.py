@@ -24,7 +24,7 @@ from homecall.standard.calendar import ClinicCalendar
 from homecall.standard.clinics import calendar_of
 from homecall.standard.rules import load_rule_sets
 from services.notifier.domain.messages import Mailing, taken_up
-from services.notifier.domain.policy import Policy
+from services.notifier.domain.quiet_hours import Policy
 from services.notifier.domain.state import Call
 from services.scheduler.domain.clinic_day import ClinicDay
 from services.scheduler.domain.dispatch import dispatch_of

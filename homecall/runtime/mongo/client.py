@@ -45,6 +45,7 @@ class Database:
                 retryWrites=False,
                 retryReads=False,
                 tz_aware=True,
+                # How long a try waits for a server: the start tries again, see `homecall.runtime.startup`.
                 serverSelectionTimeoutMS=5_000,
                 connectTimeoutMS=5_000,
                 socketTimeoutMS=30_000,

@@ -15,7 +15,7 @@ from services.intake.domain.state import Cause, RequestState
 def accept(
     state: RequestState, verdict: Accepted, accepted_at: datetime, cause: Cause, measures: Sequence[Measure] = ()
 ) -> Decision[RequestState]:
-    """Accept a request. It is published once it has its register number: see ``numbers``."""
+    """Accept a request. It is published once it has its register number: see ``numbered``."""
     state = _decided(state, verdict)
     state = replace(
         state, status="accepted", register_date=verdict.visit_date, accepted_at=accepted_at, pending=[cause]

@@ -40,5 +40,5 @@ def decide(state: RequestState | None, event: Incoming) -> Decision[RequestState
         cancelled_at=data.at,
         cancel_reason=without_iins(data.reason),
     )
-    # Where the number is still to come, the withdrawal is published after the acceptance: see ``numbers``.
+    # Where the number is still to come, the withdrawal is published after the acceptance: see ``numbered``.
     return Decision(state) if awaits_number(state) else Decision(state, [events.cancelled(state)])

@@ -8,16 +8,16 @@ from typing import Any, Final, Literal
 
 from homecall.contract.events import DeadlineName, RequestStatus
 from homecall.contract.types import ZONE, in_zone, zoned
-from homecall.runtime.engine.decision import Decision, Ended, Measure, OutgoingEvent, Stage, Took, replace
+from homecall.runtime.engine.decision import Decision, Ended, Measure, OutgoingEvent, replace
 from homecall.standard.calendar import ClinicCalendar
 from homecall.standard.deadlines import Clock, Notice, deadline_event
 from homecall.standard.rules import NotCoveredError, RuleSet
 from homecall.standard.stated_times import SERVICE_TIME_IMPLAUSIBLE
 from homecall.texts.sms import sms_text
 from homecall.texts.statuses import StatusFacts, oral_answer
-from services.notifier.domain.deadlines import seconds
+from services.notifier.domain import processing_seconds
 from services.notifier.domain.facts import Facts, clinic_facts
-from services.notifier.domain.policy import of_use_until
+from services.notifier.domain.quiet_hours import of_use_until
 from services.notifier.domain.register import journal_entry
 from services.notifier.domain.state import MOST_NOTICES, NOTICE_TYPES, Call, Deadline, SmsNotice
 from services.notifier.domain.statuses import status_event, text_facts, visit_told
@@ -64,9 +64,9 @@ class Draft:
 
     def measure_spoken(self, stage: Literal["entry", "oral_answer"], at: datetime) -> None:
         """Measure one of the two ends that an answer by desk and phone has (C6.1), whichever of them counts there."""
-        started_at = self.call.clock_started_at
-        if self.call.channel in _SPOKEN and started_at is not None:
-            self.measure(Took(self.call.channel, stage, max(0.0, seconds(started_at, at))))
+        took = processing_seconds.spoken(self.call, stage, at)
+        if self.call.channel in _SPOKEN and took is not None:
+            self.measure(took)
 
     # ------------------------------------------------------------ statuses and the register
 
@@ -157,9 +157,7 @@ class Draft:
                 self.measure(Ended(name, self.call.channel, "met"))
             elif not missed:
                 self.say_deadline(name, "missed")
-            stage: Stage = "service" if name == "service" else "answer"
-            # What was deferred may be answered before its opening: that took no time of the answer's.
-            self.measure(Took(self.call.channel, stage, max(0.0, seconds(deadline.started_at, at))))
+            self.measure(processing_seconds.statutory(self.call, name, deadline, at))
             if name == "answer":
                 self.change(on_time=not late)
         self.change(clocks={})

@@ -16,9 +16,9 @@ from zoneinfo import ZoneInfo
 
 from cattrs import override
 
-from homecall.contract.types import ZONE, zoned
+from homecall.contract.types import zoned
 from homecall.standard.deadlines import earliest
-from services.notifier.domain.policy import JUST_ASKED, Policy
+from services.notifier.domain.quiet_hours import Policy
 from services.notifier.domain.state import MOST_NOTICES, SmsNotice
 
 State = Literal["created", "sending", "sent", "delivered", "failed", "unknown"]
@@ -140,17 +140,10 @@ def _created(notice: SmsNotice, policy: Policy) -> Message:
 
 
 def _not_in_quiet_hours(message: Message, at: datetime, policy: Policy) -> datetime:
-    """The first moment from ``at`` on at which it may go.
-
-    Quiet hours hold up nothing that is urgent (call 103 now), nothing that a person who has just applied waits for, and
-    nothing that would come too late after them, as a visit before their end.
-    """
-    until = policy.quiet_until(at, message.zone or ZONE)
-    if until is None or message.urgent or message.needed_by <= until:
-        return at
-    if message.asked_at is not None and at - message.asked_at <= JUST_ASKED:
-        return at
-    return until
+    """The first moment from ``at`` on at which it may go."""
+    return policy.may_go_at(
+        at, zone=message.zone, urgent=message.urgent, needed_by=message.needed_by, asked_at=message.asked_at
+    )
 
 
 # ---------------------------------------------------------------- the way of a message

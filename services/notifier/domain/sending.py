@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from services.notifier.domain import messages
 from services.notifier.domain.messages import Attempt, Mailing
-from services.notifier.domain.policy import Policy
+from services.notifier.domain.quiet_hours import Policy
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from homecall.contract.events import AnswerGiven, VisitClosed, VisitRescheduled, VisitScheduled
 from homecall.contract.iins import without_iins
 from homecall.contract.types import zoned
-from homecall.runtime.engine.decision import Took
 from homecall.standard.stated_times import ANSWER_TIME_IMPLAUSIBLE
-from services.notifier.domain.deadlines import seconds
+from services.notifier.domain import processing_seconds
 from services.notifier.domain.draft import Draft
 from services.notifier.domain.state import Doctor, Staff, Visit
 
@@ -16,8 +15,9 @@ def schedule(draft: Draft, data: VisitScheduled) -> None:
     """The visit has a day, a time and a doctor: mostly that is the answer."""
     call = draft.call
     first = not call.visit_told
-    if first and call.accepted_at is not None:
-        draft.measure(Took(call.channel, "scheduling", seconds(call.accepted_at, draft.at)))
+    took = processing_seconds.scheduling(call, draft.at)
+    if first and took is not None:
+        draft.measure(took)
         draft.measure_spoken("entry", draft.at)
     if not call.answer_confirmed:
         draft.end(draft.at)

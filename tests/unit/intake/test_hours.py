@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from homecall.runtime.engine.decision import Decided, Took
-from services.intake.domain.numbers import with_number
+from services.intake.domain.numbered import with_number
 from tests.unit.intake.office import clinic, decide, known, refusal, submitted
 from tests.unit.standard.local_times import at
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homecall.contract.envelope import Incoming, Unreadable
-from services.intake.domain.numbers import with_number
+from services.intake.domain.numbered import with_number
 from tests.unit.intake.office import DINARA, PAVEL, SERIK, decide, incoming, request, submitted
 
 _spaced = st.builds(

@@ -14,7 +14,7 @@ from homecall.contract.events import RequestStatus
 from services.notifier.domain import messages
 from services.notifier.domain.messages import MOST_TRIES, Attempt, Mailing, Pause, State
 from services.notifier.domain.mobile import mobile_number
-from services.notifier.domain.policy import Policy, policy_of
+from services.notifier.domain.quiet_hours import Policy, policy_of
 from services.notifier.domain.state import SmsNotice
 from tests.unit.notifier.calls import (
     REQUEST,

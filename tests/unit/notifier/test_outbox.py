@@ -19,7 +19,7 @@ from homecall.runtime.encryption import KeyRing, Vault
 from homecall.runtime.failures import Transient
 from homecall.runtime.mongo.aggregate import Aggregate
 from services.notifier.domain.messages import reference
-from services.notifier.domain.policy import Policy
+from services.notifier.domain.quiet_hours import Policy
 from services.notifier.domain.state import Call
 from services.notifier.outbox import OPT_OUT, Outbox, Stores
 from services.notifier.reports import Reports

@@ -25,7 +25,7 @@ from homecall.standard.clinics import Clinics
 from homecall.standard.rules import load_rule_sets
 from services.intake.domain import submission
 from services.intake.domain.facts import Facts
-from services.intake.domain.numbers import with_number
+from services.intake.domain.numbered import with_number
 from tests.contract.goldens import examples, headers
 from tests.unit.standard.local_times import at
 

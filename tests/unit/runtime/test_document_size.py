@@ -25,7 +25,7 @@ from services.complaints.domain import numbers as incoming_numbers
 from services.complaints.handler import Timelines
 from services.complaints.store import ComplaintStore
 from services.notifier.domain.messages import Mailing, taken_up
-from services.notifier.domain.policy import Policy
+from services.notifier.domain.quiet_hours import Policy
 from services.notifier.domain.state import MOST_NOTICES
 from services.notifier.handler import NotifierEngine
 from services.notifier.store import Calls

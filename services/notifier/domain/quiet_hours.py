@@ -1,4 +1,4 @@
-"""Which statuses are told by SMS, and when messages wait for the end of the quiet hours."""
+"""When messages wait for the end of the quiet hours, and which statuses are told by SMS at all."""
 
 from __future__ import annotations
 
@@ -23,6 +23,21 @@ class Policy:
     """From when to when, by the clinics' clock, messages wait that can."""
     settle: timedelta = timedelta(0)
     """How long ``registered`` waits for the answer to replace it: mostly that comes within seconds."""
+
+    def may_go_at(
+        self, at: datetime, *, zone: ZoneInfo | None, urgent: bool, needed_by: datetime, asked_at: datetime | None
+    ) -> datetime:
+        """The first moment from ``at`` on at which a message may go.
+
+        Quiet hours hold up nothing that is urgent (call 103 now), nothing that a person who has just applied waits
+        for, and nothing that would come too late after them, as a visit before their end.
+        """
+        until = self.quiet_until(at, zone or ZONE)
+        if until is None or urgent or needed_by <= until:
+            return at
+        if asked_at is not None and at - asked_at <= JUST_ASKED:
+            return at
+        return until
 
     def quiet_until(self, at: datetime, zone: ZoneInfo = ZONE) -> datetime | None:
         """When the quiet hours in which ``at`` falls by the zone's clock are over; None where it falls in none."""
