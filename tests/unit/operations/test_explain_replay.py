@@ -15,6 +15,7 @@ from homecall.gateways.signatures.port import Unavailable
 from homecall.operations.explain import answers
 from homecall.operations.life import Known, life, ruled_today
 from homecall.standard import calendar as calendar_module
+from homecall.standard import rulings
 from homecall.standard.calendar import StateDay
 from homecall.standard.rules import load_rule_sets
 from services.intake.store import IntakeStore
@@ -84,7 +85,7 @@ def test_a_holiday_that_came_later_is_said(monkeypatch: pytest.MonkeyPatch) -> N
     was = explained("request.submitted", data, {})
     day_off = {on("Fri 2026-11-20"): StateDay("holiday", "Day of mourning")}
     monkeypatch.setattr(calendar_module, "state_days", lambda _year, _week: day_off)
-    monkeypatch.setattr(calendar_module, "_version", lambda: "holidays 9.9, decrees 0123456789ab")
+    monkeypatch.setattr(rulings, "calendar_version", lambda: "holidays 9.9, decrees 0123456789ab")
     explain_clinic = {"region": "another, so that its calendar is made again"}
     again = explained("request.submitted", data, explain_clinic, was["ruling"])
     assert (again["decision"], again["ruling"]["calendar"]) == ("accepted", was["ruling"]["calendar"])
