@@ -66,7 +66,7 @@ KINDS: Final[Mapping[DeadlineName, Kind]] = {
         clause_where={"quality_authority": "C10.8"},
     ),
 }
-"""The kinds of deadlines. A new one is added here and in `homecall.contract.events.deadlines`."""
+"""The kinds of deadlines. A new one begins in `homecall.contract.events.deadlines`, and is added here."""
 
 
 def clause_of(name: DeadlineName, where: str | None) -> str:

@@ -47,7 +47,7 @@ class DeadlineEvent(Event):
     )
     started_at: Moment = Field(description="When the limit began to run.", examples=["2026-11-23T08:00:00+05:00"])
     due_at: Moment = Field(
-        description="When the limit ends. A result at this moment or later is late.",
+        description="When the limit ends. A result at this moment is in time, a later one is late.",
         examples=["2026-11-23T08:30:00+05:00"],
     )
     limit_seconds: Count = Field(

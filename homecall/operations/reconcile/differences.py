@@ -1,4 +1,7 @@
-"""What ``homecall reconcile`` may find, each kind with its way out, and what it reads to find it. Pure."""
+"""What ``homecall reconcile`` may find, each kind with its way out, and what it reads to find it. Pure.
+
+What counts as a difference is decided in ``comparison``.
+"""
 
 from __future__ import annotations
 

@@ -15,8 +15,8 @@ from typing import Final
 from pymongo.errors import PyMongoError
 
 from homecall.contract.topics import INTAKE, NOTIFIER, SCHEDULER
+from homecall.operations.reconcile.comparison import judge
 from homecall.operations.reconcile.differences import Facts, Judged
-from homecall.operations.reconcile.rules import judge
 from homecall.runtime.mongo.client import Database
 from homecall.runtime.mongo.errors import outage, place_of
 from homecall.runtime.settings import Settings
