@@ -156,6 +156,9 @@ class History:
         while self.loop.time() < ends and (self._unfinished() or self._messages_wait() or world.kafka.behind()):  # noqa: ASYNC110
             await asyncio.sleep(1)  # of the loop's own time, which jumps
         await asyncio.sleep(_SETTLES)
+        # What came meanwhile, as a late answer of the register of persons, is to be taken up as well.
+        while self.loop.time() < ends and world.kafka.behind():  # noqa: ASYNC110
+            await asyncio.sleep(0.2)  # of the loop's own time
         for task in watching:
             task.cancel()
         behind = {"behind": world.kafka.behind()}

@@ -23,6 +23,7 @@ _NOT: Final = {
     "engine Domain.": "a protocol",
     "engine EventRules.": "a protocol",
     "engine NoRules.": "for services whose events need no rules, of which there is none",
+    "engine Decision.after": "a held or deferred request that is refused in the end: a clinic that never opens again",
     "engine Completing.complete_pending": "overridden wherever a state may be pending",
     "engine Engine.likely_new": "overridden by each service but intake and complaints",
     "engine Deciding.facts_for": "overridden by each service that needs facts",

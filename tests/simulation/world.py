@@ -279,6 +279,7 @@ def instead(world: World, seed: int) -> Iterator[None]:
     put(time, "monotonic", loop.time)
     put(time, "perf_counter", loop.time)
     put(time, "time", lambda: clock.now().timestamp())
+    put(time, "time_ns", lambda: int(clock.now().timestamp() * 1e9))
     put(failpoints, "_armed", _Reached(world))
     state = random.getstate()
     random.seed(seed)
