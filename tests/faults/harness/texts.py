@@ -173,7 +173,9 @@ def _withdraw(system: Arena, request_ids: set[str]) -> None:
     }
     for request_id in sorted(request_ids & sent[RequestSubmitted.TYPE].keys() - over):
         about = {"request_id": request_id, "clinic_id": sent[RequestSubmitted.TYPE][request_id]["clinic_id"]}
-        said = {"status": "scheduled", "occurred_at": "", **about}
+        now = system.world.now().isoformat()
+        channel = sent[RequestSubmitted.TYPE][request_id]["channel"]
+        said = {"status": "scheduled", "channel": channel, "occurred_at": now, "due_at": now, **about}
         scheduled = Heard("", 0, 0, request_id, {"ce_type": f"{TYPE_PREFIX}status.changed"}, json.dumps(said).encode())
         if VisitReported.TYPE not in dict(system.plan.follow_up(scheduled)):
             at = system.world.now().isoformat()
