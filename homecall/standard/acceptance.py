@@ -98,7 +98,7 @@ def held_against_record(
     if ahead > timedelta(seconds=allowed):
         raise ClockAheadError(
             f"submitted_at is {ahead.total_seconds():.1f} s later than the record that carries it, and at most "
-            f"{allowed} s are borne with (R17): set the publisher's clock"
+            f"{allowed} s are allowed (R17): set the publisher's clock"
         )
     return (record_time, (CLOCK_AHEAD,)) if ahead > timedelta(0) else (submitted_at, ())
 
