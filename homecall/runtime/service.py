@@ -126,8 +126,14 @@ class Service:
         """
         self.failed = asyncio.get_running_loop().create_future()
         tables = (table.start for table in self.tables)
-        look = self._startup.look_at_schema, self._startup.look_at_topics
-        steps = (look[0], *self.prepare, self.producer.start, look[1], *tables, self.subscription.start)
+        steps = [
+            self._startup.look_at_schema,
+            *self.prepare,
+            self.producer.start,
+            self._startup.look_at_topics,
+            *tables,
+            self.subscription.start,
+        ]
         await self._startup.run(self.pipeline.retry, steps)
         self._tasks = [
             self._every("timers", TICK_SECONDS, self._tick, "timers"),

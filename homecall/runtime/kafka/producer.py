@@ -160,6 +160,7 @@ class Producer:
         futures: list[Any] = []
         try:
             for number, turn in enumerate(_turns(messages) or [[]]):
+                futures = []  # those of the turns before are acknowledged
                 for event, headers in turn:
                     key = event.key.encode()
                     futures.append(await producer.send(event.topic, event.value, key=key, headers=headers))
