@@ -122,6 +122,19 @@ def test_what_no_seed_decides_is_seen(reach: Callable[[], object]) -> None:
     assert found
 
 
+def test_what_the_garbage_collector_tells_others_is_none_of_a_history() -> None:
+    found: list[str] = []
+    listener: Callable[..., object] = lambda *_: time.perf_counter()  # noqa: E731  # as Hypothesis has one
+    gc.callbacks.append(listener)
+    try:
+        with watched(found):
+            gc.collect()
+        assert found == []
+        assert listener in gc.callbacks
+    finally:
+        gc.callbacks.remove(listener)
+
+
 @pytest.mark.timeout(600)
 def test_the_judges_find_built_in_defects() -> None:
     done = simulate("--seeds", "0", "--json", "--mutants", *EASY)
