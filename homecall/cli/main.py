@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from homecall.cli import contract, documents, permissions, records, serving, stores, trials
+from homecall.cli import contract, desk, documents, permissions, records, serving, stores, trials
 
 app = typer.Typer(
     name="homecall",
@@ -50,6 +50,7 @@ app.add_typer(records.dead_letters, name="dead-letters")
 app.add_typer(permissions.keys, name="keys")
 app.add_typer(permissions.sms, name="sms")
 app.add_typer(permissions.senders, name="senders")
+app.add_typer(desk.desk, name="desk")
 
 
 def _version(asked: bool) -> None:

@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 
 import typer
 
-ServiceName = Literal["intake", "scheduler", "notifier", "complaints", "all"]
+ServiceName = Literal["intake", "scheduler", "notifier", "complaints", "desk", "all"]
 
 
 def serve(
-    service: Annotated[ServiceName, typer.Argument(help="the service to run, or all four in one process")],
+    service: Annotated[ServiceName, typer.Argument(help="the service to run, or all five in one process")],
 ) -> None:
     """Run a service until SIGTERM; settings come from the environment or a .env file."""
     from homecall.operations.serve import serve as run
@@ -23,6 +23,7 @@ def demo(
     requests: Annotated[int, typer.Option(min=0, help="how many requests the day brings")] = 300,
     seed: Annotated[int, typer.Option(help="the same seed brings the same day")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="end with one line of JSON")] = False,
+    stay: Annotated[bool, typer.Option("--stay", help="leave the desk open in the browser until Ctrl-C")] = False,
 ) -> None:
     """Play a clinic day on a broker and a database of its own; exit 1 if anything was lost, doubled or unanswered.
 
@@ -30,7 +31,7 @@ def demo(
     """
     from homecall.demo.demo import run
 
-    run(requests, seed, as_json=as_json)
+    run(requests, seed, as_json=as_json, stay=stay)
 
 
 def up(

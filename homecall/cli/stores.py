@@ -23,7 +23,7 @@ def reconcile(
     every: Annotated[
         float | None, typer.Option(min=1, help="go on, and compare every so many seconds: for Prometheus")
     ] = None,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="where /metrics is, with --every")] = 8105,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="where /metrics is, with --every")] = 8106,
     textfile: Annotated[Path | None, typer.Option(help="write the metrics there: for the node exporter")] = None,
 ) -> None:
     """Compare requests, register, statuses and bookings, day by day; exit 1 and a line for each difference.

@@ -16,7 +16,10 @@ LARGEST_VALUE = 5 * 1024 * 1024
 """What a record's value may have once it is unpacked: the broker sees only its compressed size."""
 
 INTAKE, SCHEDULER, NOTIFIER, COMPLAINTS = "intake", "scheduler", "notifier", "complaints"
-SERVICES = (INTAKE, SCHEDULER, NOTIFIER, COMPLAINTS)
+DESK = "desk"
+SERVICES = (INTAKE, SCHEDULER, NOTIFIER, COMPLAINTS, DESK)
+DECIDING = (INTAKE, SCHEDULER, NOTIFIER, COMPLAINTS)
+"""Those that decide what the law decides. The desk shows it, and speaks for people."""
 
 
 @dataclass(frozen=True)
@@ -75,16 +78,16 @@ ROSTERS = Topic(
     "homecall.rosters.v1",
     "clinic_id",
     ("roster.published", "doctor.unavailable"),
-    writers=("clinic",),
-    readers=(SCHEDULER,),
+    writers=("clinic", DESK),
+    readers=(SCHEDULER, DESK),
     about="The doctors of a clinic's day, and who drops out of it.",
 )
 REQUESTS = Topic(
     "homecall.requests.v1",
     "clinic_id",
     ("request.submitted", "request.withdrawn"),
-    writers=("clinic", "portal"),
-    readers=(INTAKE,),
+    writers=("clinic", "portal", DESK),
+    readers=(INTAKE, DESK),
     about="Applications for a doctor's visit, and their withdrawal.",
     personal_ids=True,
 )
@@ -92,16 +95,16 @@ VISITS = Topic(
     "homecall.visits.v1",
     "clinic_id",
     ("visit.reported",),
-    writers=("clinic",),
-    readers=(SCHEDULER,),
+    writers=("clinic", DESK),
+    readers=(SCHEDULER, DESK),
     about="How the visits ended.",
 )
 ANSWERS = Topic(
     "homecall.answers.v1",
     "clinic_id",
     ("answer.given",),
-    writers=("clinic",),
-    readers=(NOTIFIER, COMPLAINTS),
+    writers=("clinic", DESK),
+    readers=(NOTIFIER, COMPLAINTS, DESK),
     about="When the oral answer was given at the desk or on the phone.",
 )
 COMPLAINTS_IN = Topic(
@@ -115,8 +118,8 @@ COMPLAINTS_IN = Topic(
         "complaint.refused",
         "complaint.escalated",
     ),
-    writers=("clinic", "portal"),
-    readers=(COMPLAINTS,),
+    writers=("clinic", "portal", DESK),
+    readers=(COMPLAINTS, DESK),
     about="Complaints, and what their addressee does with them.",
     personal_ids=True,
 )
@@ -132,7 +135,7 @@ INTAKE_EVENTS = Topic(
         "request.identity-checked",
     ),
     writers=(INTAKE,),
-    readers=(SCHEDULER, NOTIFIER, COMPLAINTS),
+    readers=(SCHEDULER, NOTIFIER, COMPLAINTS, DESK),
     about="What intake decided on each request.",
 )
 SCHEDULE_EVENTS = Topic(
@@ -140,15 +143,15 @@ SCHEDULE_EVENTS = Topic(
     "clinic_id",
     ("visit.scheduled", "visit.rescheduled", "visit.unplaced", "visit.cancelled", "visit.closed"),
     writers=(SCHEDULER,),
-    readers=(NOTIFIER, COMPLAINTS, INTAKE),
+    readers=(NOTIFIER, COMPLAINTS, INTAKE, DESK),
     about="Where each accepted call stands in the doctors' days.",
 )
 DEADLINE_EVENTS = Topic(
     "homecall.deadline-events.v1",
     "clinic_id",
     ("deadline.approaching", "deadline.missed"),
-    writers=SERVICES,
-    readers=(COMPLAINTS, "operators"),
+    writers=DECIDING,
+    readers=(COMPLAINTS, DESK, "operators"),
     about="Statutory times that are running out or have run out.",
 )
 STATUS = Topic(
@@ -156,7 +159,7 @@ STATUS = Topic(
     "request_id",
     ("status.changed",),
     writers=(NOTIFIER,),
-    readers=("portal", "contact centre", COMPLAINTS),
+    readers=("portal", "contact centre", COMPLAINTS, DESK),
     about="The status of each request, for the cabinet and the contact centre.",
 )
 JOURNAL = Topic(
@@ -164,7 +167,7 @@ JOURNAL = Topic(
     "clinic_id",
     ("journal.entry",),
     writers=(NOTIFIER,),
-    readers=("clinic",),
+    readers=("clinic", DESK),
     about="The clinic's register of calls, line by line.",
 )
 COMPLAINT_STATUS = Topic(
@@ -172,14 +175,14 @@ COMPLAINT_STATUS = Topic(
     "complaint_id",
     ("complaint.status-changed",),
     writers=(COMPLAINTS,),
-    readers=("portal", "contact centre"),
+    readers=("portal", "contact centre", DESK),
     about="How each complaint moves.",
 )
 DEAD_LETTERS = Topic(
     "homecall.dead-letters.v1",
     "",
     (),
-    writers=SERVICES,
+    writers=DECIDING,
     readers=("operators",),
     about="Records that could not be handled, as they came, with the reason in headers.",
     personal_ids=True,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from homecall.contract.events import ClinicPublished
+from homecall.contract.events import ClinicPublished, RosterPublished
 from homecall.demo.acts import DAY, SATURDAY, STARTS_AT, TUESDAY, Act, act_of, again, at, data_of, uuid_of
 from homecall.demo.applications import FLAWS, ORDINARY, Applications, Signatures, Special
 from homecall.demo.broken import broken_records
@@ -49,6 +49,14 @@ class Plan:
     expected: Mapping[str, str]
     withdrawn: frozenset[str]
     clinics: Mapping[str, ClinicPublished]
+
+    def doctor_of(self, clinic_id: str) -> tuple[str, str]:
+        """Id and name of a doctor in the clinic's first roster."""
+        for act in self.acts:
+            if act.type == RosterPublished.TYPE and act.clinic_id == clinic_id and not act.dead:
+                doctor = RosterPublished.model_validate_json(act.value).doctors[0]
+                return doctor.doctor_id, doctor.full_name
+        return "gp-01", "gp-01"
 
 
 def make_plan(requests: int, seed: int, signatures: Signatures) -> Plan:

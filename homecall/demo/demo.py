@@ -1,4 +1,4 @@
-"""``homecall demo``: a clinic day on the embedded broker and database, with the four services in this process.
+"""``homecall demo``: a clinic day on the embedded broker and database, with the services in this process.
 
 The day's clock runs a minute in a second and steps over hours in which nothing is due: only when all that was sent has
 had its first word, and never past an opening or the end of a clock that runs. In the end the stores are compared, as
@@ -13,6 +13,7 @@ import heapq
 import io
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -30,6 +31,7 @@ from homecall.contract.events import StatusChanged, VisitScheduled
 from homecall.contract.topics import SERVICES, TOPICS
 from homecall.contract.types import ZONE, Event
 from homecall.demo.acts import ENDS_AT, STARTS_AT, Act, report_of
+from homecall.demo.browser import CLINIC, Browser, browsed
 from homecall.demo.clinic_day import Plan, make_plan
 from homecall.demo.embedded import DidNotStartError, NotInstalledError, Stack, embedded_stack
 from homecall.demo.ledger import HEARD, Ledger
@@ -72,8 +74,11 @@ _REPORT_WITHIN = timedelta(minutes=55)
 """Within which doctors hand in how their visits ended; the last one is over an hour before closing."""
 
 
-def run(requests: int, seed: int, *, as_json: bool) -> None:
-    """Play the day and show it; ``Failure`` with code 1 when anything was lost, doubled, unanswered, or differs."""
+def run(requests: int, seed: int, *, as_json: bool, stay: bool = False) -> None:
+    """Play the day and show it; ``Failure`` with code 1 when anything was lost, doubled, unanswered, or differs.
+
+    ``stay`` leaves the finished day open in the browser until Ctrl-C.
+    """
     began = time.perf_counter()
     for stream in (sys.stdout, sys.stderr):
         # A terminal that knows no Kazakh letters is to lose the letters, not the day.
@@ -88,8 +93,8 @@ def run(requests: int, seed: int, *, as_json: bool) -> None:
     keep_log = False
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as log:
-            ledger = _whole_day(requests, seed, console, log)
-        summary, findings = ledger.summary(time.perf_counter() - began), ledger.findings()
+            ledger, seconds = _whole_day(requests, seed, console, log, began, stay=stay)
+        summary, findings = ledger.summary(seconds), ledger.findings()
         keep_log = bool(findings)
     except (NotInstalledError, DidNotStartError) as error:
         raise Failure(f"demo: {error}") from None
@@ -110,7 +115,10 @@ def run(requests: int, seed: int, *, as_json: bool) -> None:
         raise Failure(f"demo: {counted(len(findings), 'finding')}, listed above; {where}", code=1)
 
 
-def _whole_day(requests: int, seed: int, console: Console, log: TextIO) -> Ledger:
+def _whole_day(
+    requests: int, seed: int, console: Console, log: TextIO, began: float, *, stay: bool
+) -> tuple[Ledger, float]:
+    """The ledger of the day, and how many real seconds it took without the stay."""
     set_up_logs("warning", log)
     # A database that is still writing its last page may add a file while we remove the others.
     with tempfile.TemporaryDirectory(prefix="homecall-demo-", ignore_cleanup_errors=True) as name:
@@ -120,7 +128,10 @@ def _whole_day(requests: int, seed: int, console: Console, log: TextIO) -> Ledge
         console.print("Starting a broker and a database of the demo's own, on 127.0.0.1 …")
         with embedded_stack(Path(name) / "stack", {topic.name: topic.partitions for topic in TOPICS}) as stack:
             console.print(f"Starting {', '.join(SERVICES[:-1])} and {SERVICES[-1]} …")
-            return asyncio.run(_play(plan, stack, demo_settings(stack, signed_by), console))
+            browser = Browser.prepared(Path(name), plan.doctor_of(CLINIC))
+            settings = demo_settings(stack, signed_by, browser)
+            console.print("Watch the day at the desk in a browser, signed in as", *browser.lines(), sep="\n")
+            return asyncio.run(_play(plan, stack, settings, console, browser, began, stay=stay))
 
 
 class AuthoritySignatures:
@@ -137,7 +148,7 @@ class AuthoritySignatures:
         return self._authority.sign_bytes(canonical(json.dumps(data).encode()), certificate)
 
 
-def demo_settings(stack: Stack, authority: Path) -> Settings:
+def demo_settings(stack: Stack, authority: Path, browser: Browser | None = None) -> Settings:
     """The services' settings, the same everywhere: what the environment says is for the other commands."""
     return Settings.model_construct(
         env="development",
@@ -148,15 +159,20 @@ def demo_settings(stack: Stack, authority: Path) -> Settings:
         mongo_url=stack.mongo_url,
         mongo_prefix="demo",
         log_level="warning",
+        desk_users_file=browser.users if browser else None,
+        desk_secret_file=browser.secret if browser else None,
+        desk_demo=True,
     )
 
 
-async def _play(plan: Plan, stack: Stack, settings: Settings, console: Console) -> Ledger:
+async def _play(
+    plan: Plan, stack: Stack, settings: Settings, console: Console, browser: Browser, began: float, *, stay: bool
+) -> tuple[Ledger, float]:
     clock = SteppedClock(STARTS_AT - _HEAD_START, _SPEED)
     ledger = Ledger(key for key, clinic in plan.clinics.items() if clinic.oral_confirmation)
     # Clinics and the portal, with the client that theirs are offered.
     outside = Homecall(stack.bootstrap, source="/demo")
-    async with _serving(settings, clock) as services, outside:
+    async with _serving(settings, clock) as services, browsed(browser, services), outside:
         clock.step_to(STARTS_AT)
         with screen_for(console, ledger, total=len(plan.expected)) as screen:
             day = _Day(plan, ledger, clock, services, outside, screen)
@@ -164,7 +180,18 @@ async def _play(plan: Plan, stack: Stack, settings: Settings, console: Console) 
                 await day.play()
             for each in await _reconciled(settings):
                 ledger.drifted(each.line)
-    return ledger
+        seconds = time.perf_counter() - began
+        if stay:
+            console.print(f"The day stays open at {browser.address}; Ctrl-C ends it.")
+            await _until_interrupted()
+    return ledger, seconds
+
+
+async def _until_interrupted() -> None:
+    stop = asyncio.Event()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(each, stop.set)
+    await stop.wait()
 
 
 async def _reconciled(settings: Settings) -> Sequence[Difference]:

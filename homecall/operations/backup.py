@@ -1,4 +1,4 @@
-"""``homecall backup`` and ``homecall restore``: the four databases in one sealed file, taken beside running services.
+"""``homecall backup`` and ``homecall restore``: all databases in one sealed file, taken beside running services.
 
 A file is a row of BSON documents. The first says what it is; each that follows is a portion of documents, compressed,
 sealed for its place in the row under the current key of ``HOMECALL_KEYS_FILE``; the last, sealed as well, counts them,
@@ -25,7 +25,7 @@ from typing import Any, BinaryIO, Final
 import bson
 from bson.raw_bson import RawBSONDocument
 
-from homecall.contract.topics import COMPLAINTS, INTAKE, NOTIFIER, SCHEDULER
+from homecall.contract.topics import COMPLAINTS, DESK, INTAKE, NOTIFIER, SCHEDULER
 from homecall.operations.databases import database_of
 from homecall.operations.failure import Failure, advised
 from homecall.operations.kafka import committed_offsets
@@ -48,6 +48,8 @@ COLLECTIONS: Final[Mapping[str, Sequence[str]]] = {
     SCHEDULER: ("calls", "days", "clinics", "migrations"),
     NOTIFIER: ("requests", "messages", "receipts", "sms_opt_outs", "clinics", "migrations"),
     COMPLAINTS: ("complaints", "pages", "calls", "clinics", "migrations"),
+    # The view as well: what is older than the topics keep could not be made again.
+    DESK: ("actions", "calls", "complaints", "rosters", "logins", "clinics", "migrations"),
 }
 
 

@@ -8,12 +8,13 @@ from typing import Any, Final
 
 from homecall.contract.envelope import Unreadable, read
 from homecall.contract.events import ClinicPublished
-from homecall.contract.topics import COMPLAINTS, INTAKE, NOTIFIER, SCHEDULER
+from homecall.contract.topics import COMPLAINTS, DESK, INTAKE, NOTIFIER, SCHEDULER
 from homecall.runtime.mongo.client import Database
 from homecall.runtime.mongo.last_known_good import LastKnownGood
 from homecall.runtime.mongo.repository import Repository
 from homecall.runtime.settings import Settings
 from services.complaints.store import ComplaintStore
+from services.desk.store import Calls as DeskCalls
 from services.intake.store import IntakeStore
 from services.notifier.store import Calls
 from services.scheduler.store import SchedulerStore
@@ -23,6 +24,7 @@ REPOSITORIES: Final[Mapping[str, Callable[[Database], Repository[Any]]]] = {
     SCHEDULER: lambda database: SchedulerStore(database).calls,
     NOTIFIER: Calls,
     COMPLAINTS: lambda database: ComplaintStore(database).complaints,
+    DESK: DeskCalls,
 }
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import typer
 
 from homecall.contract.envelope import OutgoingRecord
-from homecall.contract.topics import COMPLAINTS, INTAKE, NOTIFIER, RETENTION_DAYS, SCHEDULER
+from homecall.contract.topics import COMPLAINTS, DESK, INTAKE, NOTIFIER, RETENTION_DAYS, SCHEDULER
 from homecall.contract.types import ZONE
 from homecall.operations.databases import REPOSITORIES, database_of
 from homecall.operations.failure import Failure, advised
@@ -27,6 +27,8 @@ from homecall.runtime.mongo.client import Database
 from homecall.runtime.mongo.repository import Repository
 from homecall.runtime.settings import Settings
 from services.complaints.domain import retention as complaints
+from services.desk.domain import retention as desk
+from services.desk.store import Complaints as DeskComplaints
 from services.intake.domain import retention as intake
 from services.notifier import retention as notifier
 from services.scheduler.domain import retention as scheduler
@@ -46,6 +48,17 @@ class Erasure:
     """Erases what stands elsewhere in the service's database up to a day; how many documents."""
 
 
+async def _desk_complaints(database: Database, last_day: date) -> int:
+    erasure = Erasure("complaints", desk.complaint_remains, _says_nothing)
+    erased, _ = await erase_from(DeskComplaints(database), erasure, last_day)
+    return erased
+
+
+def _says_nothing(event_type: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
+    del event_type
+    return data
+
+
 ERASURES: Mapping[str, Erasure] = {
     INTAKE: Erasure("requests", intake.remains, intake.said),
     SCHEDULER: Erasure(
@@ -53,6 +66,7 @@ ERASURES: Mapping[str, Erasure] = {
     ),
     NOTIFIER: Erasure("calls", notifier.remains, notifier.said),
     COMPLAINTS: Erasure("complaints", complaints.remains, complaints.said),
+    DESK: Erasure("calls", desk.call_remains, _says_nothing, _desk_complaints),
 }
 
 

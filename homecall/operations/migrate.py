@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import asdict, dataclass, field
 from typing import Final
 
-from homecall.contract.topics import COMPLAINTS, INTAKE, NOTIFIER, SCHEDULER
+from homecall.contract.topics import COMPLAINTS, DESK, INTAKE, NOTIFIER, SCHEDULER
 from homecall.operations.databases import database_of
 from homecall.operations.failure import Failure, advised
 from homecall.operations.terminal import json_line, print_bytes, print_error, settings
@@ -16,6 +16,7 @@ from homecall.runtime.mongo.client import Database
 from homecall.runtime.mongo.schema import Migration, Schema, names_of
 from homecall.runtime.settings import Settings
 from services.complaints.store import schema as complaints
+from services.desk.store import schema as desk
 from services.intake.store import schema as intake
 from services.notifier.store import schema as notifier
 from services.scheduler.store import schema as scheduler
@@ -25,6 +26,7 @@ SCHEMAS: Final[Mapping[str, Callable[[Database], Schema]]] = {
     SCHEDULER: scheduler,
     NOTIFIER: notifier,
     COMPLAINTS: complaints,
+    DESK: desk,
 }
 _TOLD_EVERY = 20_000
 """Documents after which a long run says how far it has come."""

@@ -60,7 +60,7 @@ def _end_all_the_same() -> None:
 
 
 def serve(name: str) -> None:
-    """Run a service, or all four in one process, until SIGTERM."""
+    """Run a service, or all five in one process, until SIGTERM."""
     _few_heaps()
     try:
         settings = load_settings()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -22,19 +22,27 @@ from homecall.runtime.logs import log
 from homecall.runtime.service import Receiver, Service
 from homecall.runtime.settings import SettingsError
 
+_FORWARDED = "x-forwarded-for"
+"""A proxy in front puts this header: what it lets through comes from outside, and is not told how we are."""
 _MOST_BYTES = 256 * 1024
 
 
 def application(services: Sequence[Service]) -> Starlette:
     """The ASGI application."""
 
-    async def metrics(_: Request) -> Response:
+    async def metrics(request: Request) -> Response:
+        if _FORWARDED in request.headers:
+            return _text(404, "there is no such address")
         return Response(generate_latest(), headers={"content-type": CONTENT_TYPE_LATEST})
 
-    async def livez(_: Request) -> Response:
+    async def livez(request: Request) -> Response:
+        if _FORWARDED in request.headers:
+            return _text(404, "there is no such address")
         return _health([(service.name, *service.alive()) for service in services])
 
-    async def readyz(_: Request) -> Response:
+    async def readyz(request: Request) -> Response:
+        if _FORWARDED in request.headers:
+            return _text(404, "there is no such address")
         return _health([(service.name, *await service.ready()) for service in services])
 
     app = Starlette(
@@ -47,8 +55,11 @@ def application(services: Sequence[Service]) -> Starlette:
                 for service in services
                 for path, receiver in service.receives.items()
             ),
+            *(route for service in services for route in service.routes),
         ],
-        exception_handlers={HTTPException: _no_such},
+        exception_handlers={
+            HTTPException: next((service.no_such for service in services if service.no_such), None) or _no_such
+        },
     )
     app.router.redirect_slashes = False
     return app
@@ -110,6 +121,18 @@ def listen(host: str, port: int) -> socket.socket:
     return listening
 
 
+@asynccontextmanager
+async def serving(services: Sequence[Service], listening: socket.socket) -> AsyncIterator[asyncio.Task[None]]:
+    """Serve the HTTP of these services at ``listening`` as long as the block runs; gives the task that does it."""
+    server = _Server(uvicorn.Config(application(services), log_config=None, lifespan="off", access_log=False))
+    task = asyncio.create_task(server.serve([listening]))
+    try:
+        yield task
+    finally:
+        server.should_exit = True
+        await asyncio.gather(task, return_exceptions=True)
+
+
 async def run(
     services: Sequence[Service], listening: socket.socket, *, ending: Callable[[], None] = lambda: None
 ) -> None:
@@ -122,17 +145,22 @@ async def run(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    server = _Server(uvicorn.Config(application(services), log_config=None, lifespan="off", access_log=False))
-    serving = asyncio.create_task(server.serve([listening]))
-    starting = asyncio.gather(*(service.start() for service in services))
+    async with serving(services, listening) as answering:
+        await _run(services, stop, answering, ending)
+
+
+async def _run(
+    services: Sequence[Service], stop: asyncio.Event, answering: asyncio.Task[None], ending: Callable[[], None]
+) -> None:
+    starting = asyncio.ensure_future(_start(services))
     stopped = asyncio.create_task(stop.wait())
-    first: list[asyncio.Future[Any]] = [starting, stopped, serving]
+    first: list[asyncio.Future[Any]] = [starting, stopped, answering]
     try:
         await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
         if starting.done() and not stop.is_set():
             await starting
             failures = [service.failed for service in services]
-            waiting: list[asyncio.Future[Any]] = [stopped, serving, *failures]
+            waiting: list[asyncio.Future[Any]] = [stopped, answering, *failures]
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             for failure in failures:
                 if failure.done():
@@ -144,5 +172,8 @@ async def run(
         starting.cancel()
         await asyncio.gather(*(service.stop() for service in services), return_exceptions=True)
         stopped.cancel()
-        server.should_exit = True
-        await asyncio.gather(serving, starting, return_exceptions=True)
+        await asyncio.gather(starting, return_exceptions=True)
+
+
+async def _start(services: Sequence[Service]) -> None:
+    await asyncio.gather(*(service.start() for service in services))

@@ -11,6 +11,9 @@ from functools import partial
 from typing import Any
 
 from prometheus_client import Gauge
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
 
 from homecall.contract.envelope import Record
 from homecall.contract.topics import Topic
@@ -82,6 +85,12 @@ class Service:
     gauges: Callable[[datetime], Awaitable[None]] | None = None
     notes: Sequence[Callable[[], str]] = ()
     """Each returns a problem outside the service, or an empty text: readiness repeats it, and stays ready."""
+    buries: bool = True
+    """Whether what it cannot read becomes a dead letter. False where every topic is another service's first."""
+    routes: Sequence[BaseRoute] = ()
+    """What it answers over HTTP beside its health and metrics."""
+    no_such: Callable[[Request, Exception], Awaitable[Response]] | None = None
+    """Its answer where there is no such address."""
     failed: asyncio.Future[None] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -100,6 +109,7 @@ class Service:
             full=self.settings.batch_max,
             failed=self._fail,
             works=self._probe.check,
+            buries=self.buries,
         )
         self.subscription = Subscription(self.settings, self.name, self.topics, self._on_batch, self.low_priority)
         for engine in self.engines:

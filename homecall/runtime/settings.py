@@ -20,11 +20,11 @@ from homecall.runtime.clock import clock_from
 from homecall.runtime.failpoint import check as check_failpoint
 from homecall.runtime.kafka.senders import BadSenders, read_senders
 
-PORTS = {"intake": 8101, "scheduler": 8102, "notifier": 8103, "complaints": 8104, "all": 8100}
+PORTS = {"intake": 8101, "scheduler": 8102, "notifier": 8103, "complaints": 8104, "desk": 8105, "all": 8100}
 _HOST_AND_PORT = re.compile(r"\s*[^\s,]+:(\d{1,5})\s*\Z")
 _FILES = (
     *("kafka_ca_file", "kafka_cert_file", "kafka_key_file", "keys_file"),
-    *("sms_password_file", "sms_profile", "sms_report_secret_file"),
+    *("sms_password_file", "sms_profile", "sms_report_secret_file", "desk_secret_file"),
 )
 
 
@@ -135,6 +135,17 @@ class Settings(BaseSettings):
     )
     osrm_url: str | None = Field(None, description="an OSRM server for travel by road")
     osrm_seconds: float = Field(0.3, gt=0, le=5, description="how long a promise waits for OSRM")
+    desk_users_file: Path | None = Field(
+        None, description="who may sign in at the desk: JSON, which homecall desk user add writes"
+    )
+    desk_secret_file: Path | None = Field(
+        None, description="a file with the secret of the desk's sessions, the same for all replicas"
+    )
+    desk_tiles_url: str | None = Field(
+        None, description="a tile server for the desk's maps, as in https://tiles.example/{z}/{x}/{y}.png"
+    )
+    desk_url: str | None = Field(None, description="the desk's own address, as browsers have it")
+    desk_demo: bool = Field(False, description="links that sign in at the desk; development only")
     clock: str | None = Field(None, description="an accelerated clock; development only")
     failpoint: str | None = Field(None, description="where a fault test ends or holds the process; development only")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from zoneinfo import ZoneInfo
 
 from homecall.contract.envelope import Incoming
@@ -42,6 +43,10 @@ class Clinics:
     def get(self, clinic_id: str) -> ClinicPublished | None:
         """The clinic of that id, if it is known."""
         return self._clinics.get(clinic_id)
+
+    def ids(self) -> Collection[str]:
+        """The ids of all that are known."""
+        return self._clinics.keys()
 
     def zone(self, clinic_id: str) -> ZoneInfo:
         """The clinic's zone (R20); the default one of a clinic that is not known."""

@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
 
-from homecall.contract.topics import SCHEDULE_EVENTS, SCHEDULER, SERVICES, TOPICS, read_by
+from homecall.contract.topics import DECIDING, DESK, SCHEDULE_EVENTS, SCHEDULER, TOPICS, read_by
 from homecall.operations.backup import Reader
 from homecall.operations.failure import Failure
 from homecall.operations.kafka import commit_offsets, committed_offsets, members_of
@@ -43,7 +43,9 @@ def recover(backup: Path | None, service: str, *, as_json: bool) -> None:
         starts = None if backup is None else Reader(backup, Vault.from_settings(asked)).whole().offsets
         if backup is not None and not starts:
             raise Failure(f"{backup}: does not say where the groups stood: recover without it, from the beginning")
-        names = SERVICES if service == "all" else (service,)
+        if service == DESK:
+            raise Failure("the desk decides nothing: homecall desk rebuild makes its view again")
+        names = DECIDING if service == "all" else (service,)
         found = asyncio.run(_all(asked, names, starts))
     except (SettingsError, TooNew, Awaited) as error:
         raise Failure(str(error)) from None

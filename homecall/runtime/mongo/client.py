@@ -183,6 +183,11 @@ class MongoCollection:
                 return
             after = found[-1]["_id"]
 
+    async def delete_all(self) -> None:
+        """Delete every document; the indexes stay."""
+        self._database.commands += 1
+        await self._database.attempt(self._raw.delete_many({}))
+
     async def insert_all(self, docs: Sequence[RawBSONDocument]) -> None:
         """Insert documents as they are."""
         self._database.commands += 1

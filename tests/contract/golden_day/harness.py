@@ -40,7 +40,7 @@ from pymongo import MongoClient
 from homecall.contract.envelope import DeadReason, Record
 from homecall.contract.events import DeadlineName
 from homecall.contract.events.shared import ComplaintStatus, Outcome, RefusalCode, RequestStatus
-from homecall.contract.topics import BY_NAME, SERVICES, TOPIC_OF_TYPE, TOPICS
+from homecall.contract.topics import BY_NAME, DECIDING, TOPIC_OF_TYPE, TOPICS
 from homecall.demo import clinic_day
 from homecall.gateways.signatures.port import Invalid, Signed, Unavailable, Unchecked, Valid, Verdict
 from homecall.operations.serve import build
@@ -375,7 +375,7 @@ class Player:
         left = list(self._day.inputs)
         try:
             self.clock.set_to(self._day.moments[0])
-            for name in SERVICES:  # what is imported only when it is built must be there to be replaced in
+            for name in DECIDING:  # what is imported only when it is built must be there to be replaced in
                 build(name, self._settings(), self.clock).database.close()
             with _instead(self.broker), _quiet():
                 await self._start()
@@ -414,7 +414,7 @@ class Player:
         )
 
     async def _start(self) -> None:
-        self._services = [build(name, self._settings(), self.clock) for name in SERVICES]
+        self._services = [build(name, self._settings(), self.clock) for name in DECIDING]
         for service in self._services:
             await service.schema.admit()
             for prepare in service.prepare:

@@ -39,7 +39,7 @@ def test_a_service_reads_and_writes_what_the_table_says(service: str) -> None:
 def test_who_may_read_iins_is_a_short_list() -> None:
     personal = {topic.name for topic in TOPICS if topic.personal_ids}
     readers = {name for name in USERS if topics(name, "Read") & personal}
-    assert readers == {"homecall-intake", "homecall-complaints", "operators"}
+    assert readers == {"homecall-intake", "homecall-complaints", "homecall-desk", "operators"}
     assert topics("operators", "Read") & personal == {DEAD_LETTERS.name}
 
 

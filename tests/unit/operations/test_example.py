@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from homecall.cli.main import app
 from homecall.contract.events import ClinicPublished, RequestSubmitted, RosterPublished
-from homecall.contract.topics import SERVICES, TOPIC_OF_TYPE, TOPICS
+from homecall.contract.topics import DECIDING, TOPIC_OF_TYPE, TOPICS
 from homecall.contract.types import ZONE
 from homecall.operations.example import KINDS, Wanted
 from homecall.operations.failure import Failure
@@ -83,7 +83,7 @@ def test_at_any_moment_the_patient_is_nobody_and_every_kind_is_as_the_contract_h
 
 
 def test_there_is_an_example_of_all_that_comes_in() -> None:
-    incoming = {each for topic in TOPICS if not set(topic.writers) & set(SERVICES) for each in topic.types}
+    incoming = {each for topic in TOPICS if not set(topic.writers) & set(DECIDING) for each in topic.types}
     assert {kind.type for kind in KINDS.values()} == incoming
 
 

@@ -1,0 +1,1 @@
+"""The desk: what a clinic's people work with in a browser."""

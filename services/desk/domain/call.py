@@ -1,0 +1,185 @@
+"""A call as the desk keeps it, from what it hears of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Final, Literal, TypeVar
+
+from homecall.contract.events import (
+    AnswerGiven,
+    DeadlineApproaching,
+    DeadlineMissed,
+    DeadlineName,
+    JournalEntry,
+    RequestAccepted,
+    RequestCancelled,
+    RequestDeferred,
+    RequestEvent,
+    RequestHeld,
+    RequestIdentityChecked,
+    RequestRefused,
+    RequestSubmitted,
+    RequestWithdrawn,
+    StatusChanged,
+    VisitCancelled,
+    VisitClosed,
+    VisitEvent,
+    VisitReported,
+    VisitScheduled,
+    VisitUnplaced,
+)
+from homecall.contract.types import Event
+from homecall.runtime.engine.decision import replace
+from services.desk.domain.kept import Kept, Step, of, with_event, with_step
+
+Kind = Literal[
+    "decision", "cancelled", "identity", "withdrawn", "visit", "place", "closed", "report", "answer", "status"
+]
+"""The kinds of events of which one each is kept. ``place`` is the last visit that had a time, ``visit`` what was said
+last of it; deadlines are kept by their names."""
+E = TypeVar("E", bound=Event)
+
+MOST_LINES: Final = 30
+"""Revisions of a register's line that are kept: of more, the first and the last."""
+_DECISIONS: Final = {RequestHeld.TYPE: 0, RequestDeferred.TYPE: 1, RequestAccepted.TYPE: 2, RequestRefused.TYPE: 2}
+_WITHOUT: Final[dict[str, Any]] = {"persons": True}
+"""Of what is kept: keyed hashes that tell a person nothing."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of a clinic by its ``request_id``."""
+
+    request_id: str
+    clinic_id: str
+    iin: str | None = None
+    """What stands for the patient's IIN: a keyed index. The IIN itself is not kept."""
+    kept: dict[Kind, Kept] = field(default_factory=dict)
+    deadlines: dict[DeadlineName, Kept] = field(default_factory=dict)
+    lines: list[Kept] = field(default_factory=list)
+    """The register's line in all its revisions: the page says when it was entered, answered and moved."""
+    history: list[Step] = field(default_factory=list)
+
+    def of(self, kind: Kind, model: type[E]) -> E | None:
+        """The event that holds of a kind; None while none was heard, or where it is of another type."""
+        return of(self.kept, kind, model)
+
+    def missed(self, deadline: DeadlineName) -> bool:
+        """Whether this deadline was missed."""
+        return of(self.deadlines, deadline, DeadlineMissed) is not None
+
+    @property
+    def decision(self) -> RequestEvent | None:
+        """What intake decided, or why it has not yet."""
+        return self.of("decision", RequestEvent)
+
+    @property
+    def place(self) -> VisitScheduled | None:
+        """The day, time and doctor that hold; None where there are none, or no more."""
+        if isinstance(self.of("visit", VisitEvent), VisitUnplaced | VisitCancelled):
+            return None
+        return self.of("place", VisitScheduled)
+
+    @property
+    def status(self) -> StatusChanged | None:
+        """What the applicant was last told."""
+        return self.of("status", StatusChanged)
+
+    @property
+    def line(self) -> JournalEntry | None:
+        """The line of the register as it now stands."""
+        return JournalEntry.model_validate(self.lines[-1].data) if self.lines else None
+
+    @property
+    def answered(self) -> AnswerGiven | None:
+        """The oral answer, once it was given."""
+        return self.of("answer", AnswerGiven)
+
+    @property
+    def register_date(self) -> date | None:
+        """The day on whose board the call stands: of the register, of the opening, or of the application."""
+        decision, line = self.decision, self.line
+        if isinstance(decision, RequestAccepted):
+            return decision.register_date
+        if line is not None:
+            return line.register_date
+        if isinstance(decision, RequestDeferred):
+            return decision.opens_at.date()
+        return decision.submitted_at.date() if decision and decision.submitted_at else None
+
+
+def hear(call: Call, event: Event, at: datetime, iin: str | None = None) -> Call:
+    """The call with one more event, which happened ``at``. ``iin`` is the index of the patient's IIN, where it has one.
+
+    An event of another clinic than the call's changes nothing: it is none of this call.
+    """
+    if getattr(event, "clinic_id", call.clinic_id) != call.clinic_id:
+        return call
+    if isinstance(event, RequestSubmitted):
+        return call if call.iin is not None or iin is None else replace(call, iin=iin)
+    if isinstance(event, DeadlineApproaching | DeadlineMissed):
+        kept = with_event(call.deadlines, event.deadline, int(isinstance(event, DeadlineMissed)), event, at)
+        return replace(call, deadlines=kept, history=with_step(call.history, _step(event, at)))
+    if isinstance(event, JournalEntry):
+        return replace(call, lines=_with_line(call.lines, event, at), history=with_step(call.history, _step(event, at)))
+    found = _kind_and_order(event)
+    if found is None:
+        return call
+    kind, order = found
+    kinds = with_event(call.kept, kind, order, event, at, _WITHOUT)
+    if isinstance(event, VisitScheduled):
+        kinds = with_event(kinds, "place", order, event, at)
+    return replace(call, kept=kinds, history=with_step(call.history, _step(event, at)))
+
+
+def _kind_and_order(event: Event) -> tuple[Kind, int] | None:
+    match event:
+        case RequestCancelled():
+            return "cancelled", 1
+        case RequestEvent():
+            return "decision", _DECISIONS.get(event.TYPE, 0)
+        case RequestIdentityChecked():
+            return "identity", 1
+        case RequestWithdrawn():
+            return "withdrawn", 1
+        case VisitClosed():
+            return "closed", event.revision
+        case VisitEvent():
+            return "visit", event.revision
+        case VisitReported():
+            return "report", 1
+        case AnswerGiven():
+            return "answer", 1
+        case StatusChanged():
+            return "status", event.sequence
+        case _:
+            return None
+
+
+def _with_line(lines: list[Kept], entry: JournalEntry, at: datetime) -> list[Kept]:
+    if any(each.order == entry.revision for each in lines):
+        return lines
+    data = entry.model_dump(mode="json", by_alias=True, exclude_none=True)
+    every = sorted([*lines, Kept(entry.TYPE, entry.revision, at, data)], key=lambda each: each.order)
+    return every if len(every) <= MOST_LINES else [every[0], *every[1 - MOST_LINES :]]
+
+
+def _step(event: Event, at: datetime) -> Step:
+    detail, by = "", ""
+    match event:
+        case StatusChanged():
+            detail = event.status
+        case RequestRefused():
+            detail = event.code
+        case VisitScheduled():
+            detail, by = event.doctor.full_name, event.reason or ""
+        case VisitUnplaced():
+            detail = event.cause
+        case VisitClosed() | VisitReported():
+            detail = event.outcome
+        case AnswerGiven():
+            by = event.given_by.full_name
+        case DeadlineApproaching() | DeadlineMissed():
+            detail = event.deadline
+    return Step(at, event.TYPE, detail, by)

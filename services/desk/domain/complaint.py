@@ -1,0 +1,116 @@
+"""A complaint as the desk keeps it, from what it hears of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, Literal, Self, TypeVar
+
+from pydantic import model_validator
+
+from homecall.contract.events import (
+    ComplaintAnswered,
+    ComplaintAssigned,
+    ComplaintEscalated,
+    ComplaintExecuted,
+    ComplaintRefused,
+    ComplaintStatusChanged,
+    ComplaintSubmitted,
+    DeadlineApproaching,
+    DeadlineMissed,
+)
+from homecall.contract.types import Event
+from homecall.runtime.engine.decision import replace
+from services.desk.domain.kept import Kept, Step, of, with_event, with_step
+
+Kind = Literal["submitted", "assigned", "executed", "answered", "refused", "escalated", "status", "deadline"]
+E = TypeVar("E", bound=Event)
+
+_KINDS: Final[dict[type[Event], Kind]] = {
+    ComplaintSubmitted: "submitted",
+    ComplaintAssigned: "assigned",
+    ComplaintExecuted: "executed",
+    ComplaintAnswered: "answered",
+    ComplaintRefused: "refused",
+    ComplaintEscalated: "escalated",
+}
+_LAST_HOLDS: Final = {"assigned", "executed", "answered", "refused", "escalated"}
+_WITHOUT: Final[dict[str, Any]] = {"signature": True, "complainant": {"iin": True}}
+_OVER: Final = frozenset({"answered", "refused"})
+
+
+class _Shown(ComplaintSubmitted):
+    """A complaint that was checked when it came, and is kept without its signature."""
+
+    @model_validator(mode="after")
+    def _what_the_channel_asks_for(self) -> Self:
+        return self
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """A complaint about a clinic by its ``complaint_id``."""
+
+    complaint_id: str
+    clinic_id: str
+    kept: dict[Kind, Kept] = field(default_factory=dict)
+    history: list[Step] = field(default_factory=list)
+
+    def of(self, kind: Kind, model: type[E]) -> E | None:
+        """The event that holds of a kind; None while none was heard, or where it is of another type."""
+        return of(self.kept, kind, model)
+
+    @property
+    def submitted(self) -> ComplaintSubmitted | None:
+        """The complaint as it came in, without the complainant's IIN and signature."""
+        kept = self.kept.get("submitted")
+        return None if kept is None else _Shown.model_validate(kept.data)
+
+    @property
+    def status(self) -> ComplaintStatusChanged | None:
+        """Where it stands, as the complainant was last told."""
+        return self.of("status", ComplaintStatusChanged)
+
+    @property
+    def over(self) -> bool:
+        """Whether it was answered or refused in its present stage."""
+        status = self.status
+        return status is not None and status.status in _OVER
+
+    @property
+    def missed(self) -> bool:
+        """Whether its term was missed."""
+        return self.of("deadline", DeadlineMissed) is not None
+
+
+def hear(complaint: Complaint, event: Event, at: datetime) -> Complaint:
+    """The complaint with one more event, which happened ``at``; one of another clinic changes nothing."""
+    if getattr(event, "clinic_id", complaint.clinic_id) != complaint.clinic_id:
+        return complaint
+    kind, order = _kind_and_order(event, at)
+    if kind is None:
+        return complaint
+    kept = with_event(complaint.kept, kind, order, event, at, _WITHOUT if kind == "submitted" else None)
+    return replace(complaint, kept=kept, history=with_step(complaint.history, _step(event, at)))
+
+
+def _kind_and_order(event: Event, at: datetime) -> tuple[Kind | None, int]:
+    if isinstance(event, ComplaintStatusChanged):
+        return "status", event.sequence
+    if isinstance(event, DeadlineApproaching | DeadlineMissed):
+        return "deadline", int(isinstance(event, DeadlineMissed))
+    kind = _KINDS.get(type(event))
+    # Each stage has an executor, measures and an answer of its own: the last holds.
+    return kind, int(at.timestamp() * 1000) if kind in _LAST_HOLDS else 1
+
+
+def _step(event: Event, at: datetime) -> Step:
+    match event:
+        case ComplaintStatusChanged():
+            return Step(at, event.TYPE, event.status)
+        case ComplaintAssigned():
+            return Step(at, event.TYPE, event.executor.full_name, event.assigned_by.full_name)
+        case ComplaintAnswered():
+            return Step(at, event.TYPE, event.decision)
+        case _:
+            return Step(at, event.TYPE)

@@ -1,0 +1,371 @@
+"""From a form to the event that it means. What is wrong is said by the form's own field names, all at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime, time
+from typing import Any, Final, TypeVar
+from zoneinfo import ZoneInfo
+
+from pydantic import ValidationError
+
+from homecall.contract.events import (
+    AnswerGiven,
+    ComplaintAnswered,
+    ComplaintAssigned,
+    ComplaintExecuted,
+    ComplaintRefused,
+    ComplaintSubmitted,
+    DoctorUnavailable,
+    RequestSubmitted,
+    RequestWithdrawn,
+    RosterPublished,
+    VisitReported,
+)
+from homecall.contract.types import Event, in_zone
+from services.desk.domain.roles import User
+
+Form = Mapping[str, Sequence[str]]
+"""The texts of a form by field; several for a field that was sent several times."""
+E = TypeVar("E", bound=Event)
+T = TypeVar("T")
+
+_SPACES: Final = re.compile(r"\s+")
+_DOTTED_DATE: Final = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})\Z", re.ASCII)
+_CLOCK: Final = re.compile(r"(\d{1,2})[:.](\d{2})\Z", re.ASCII)
+
+_FIELD_OF: Final[Mapping[str, str]] = {
+    "patient.iin": "iin",
+    "patient.full_name": "full_name",
+    "patient.birth_date": "birth_date",
+    "patient.sex": "sex",
+    "patient.phone": "phone",
+    "patient.language": "language",
+    "address.text": "address",
+    "address.district_id": "district_id",
+    "address.lat": "lat",
+    "address.lon": "lon",
+    "address.entrance": "entrance",
+    "address.floor": "floor",
+    "address.flat": "flat",
+    "address.intercom": "intercom",
+    "identity_document": "document_number",
+    "identity_document.kind": "document_kind",
+    "identity_document.number": "document_number",
+    "applicant.iin": "applicant_iin",
+    "applicant.full_name": "applicant_full_name",
+    "applicant.phone": "applicant_phone",
+    "applicant.authority": "applicant_authority_kind",
+    "applicant.authority.kind": "applicant_authority_kind",
+    "applicant.authority.number": "applicant_authority_number",
+    "applicant.authority.valid_until": "applicant_authority_valid_until",
+    "complainant.full_name": "full_name",
+    "complainant.iin": "iin",
+    "complainant.phone": "phone",
+    "complainant.postal_address": "postal_address",
+    "complainant.language": "language",
+}
+"""By path in the event, the field of the form; others have the same name in both."""
+
+
+class WrongForm(Exception):
+    """What is wrong with a form: by its field, the kind of the error (a pydantic error type, or one of ours)."""
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        super().__init__(", ".join(f"{name}: {kind}" for name, kind in fields.items()))
+        self.fields = dict(fields)
+
+
+def submitted(form: Form, user: User, now: datetime, zone: ZoneInfo) -> RequestSubmitted:
+    """A call as it was typed; ``now`` is the server's time, which is when it was made. Raises ``WrongForm``."""
+    reader = _Reader(form, zone, now)
+    lat, lon = reader.number("lat"), reader.number("lon")
+    patient = {
+        "iin": reader.digits("iin"),
+        "full_name": reader.text("full_name"),
+        "birth_date": reader.day("birth_date"),
+        "sex": reader.text("sex"),
+        "phone": reader.text("phone"),
+        "language": reader.text("language") or "ru",
+    }
+    document = {"kind": reader.text("document_kind"), "number": reader.text("document_number")}
+    applicant = {
+        "iin": reader.digits("applicant_iin"),
+        "full_name": reader.text("applicant_full_name"),
+        "phone": reader.text("applicant_phone"),
+    }
+    authority = {
+        "kind": reader.text("applicant_authority_kind"),
+        "number": reader.text("applicant_authority_number"),
+        "valid_until": reader.day("applicant_authority_valid_until"),
+    }
+    address = {name: reader.text(name) for name in ("district_id", "entrance", "floor", "flat", "intercom")}
+    return reader.event(
+        RequestSubmitted,
+        {
+            "request_id": reader.text("request_id"),
+            "clinic_id": user.clinic_id,
+            "channel": reader.text("channel") if reader.text("channel") != "portal" else "",
+            "queued_at": reader.moment("queued_at"),
+            "submitted_at": in_zone(now, zone),
+            "patient": patient,
+            "applicant": {**applicant, "authority": authority} if any(applicant.values()) else None,
+            "identity_document": document if document["number"] else None,
+            "address": {"text": reader.text("address"), "lat": lat, "lon": lon, **address},
+            "reasons": [code for code in form.get("reasons", ()) if code],
+            "note": reader.text("note", lines=True),
+            "temperature_c": reader.number("temperature_c"),
+            "registrar": _staff(user),
+        },
+    )
+
+
+def answered(request_id: str, user: User, now: datetime, zone: ZoneInfo) -> AnswerGiven:
+    """The oral answer was given (C6.1)."""
+    return AnswerGiven.model_validate(
+        {
+            "request_id": request_id,
+            "clinic_id": user.clinic_id,
+            "at": in_zone(now, zone),
+            "given_by": _staff(user),
+        }
+    )
+
+
+def withdrawn(request_id: str, form: Form, user: User, now: datetime, zone: ZoneInfo) -> RequestWithdrawn:
+    """The applicant takes the call back. Raises ``WrongForm``."""
+    reader = _Reader(form, zone, now)
+    data = {"request_id": request_id, "clinic_id": user.clinic_id, "at": in_zone(now, zone)}
+    return reader.event(RequestWithdrawn, {**data, "reason": reader.text("reason")})
+
+
+def reported(request_id: str, form: Form, user: User, now: datetime, zone: ZoneInfo) -> VisitReported:
+    """How the visit ended. Raises ``WrongForm``."""
+    reader = _Reader(form, zone, now)
+    data = {"request_id": request_id, "clinic_id": user.clinic_id, "at": in_zone(now, zone)}
+    return reader.event(
+        VisitReported, {**data, "outcome": reader.text("outcome"), "note": reader.text("note", lines=True)}
+    )
+
+
+def unavailable(on: date, form: Form, user: User, now: datetime, zone: ZoneInfo) -> DoctorUnavailable:
+    """A doctor stops at a time of that day. Raises ``WrongForm``."""
+    reader = _Reader(form, zone, now)
+    return reader.event(
+        DoctorUnavailable,
+        {
+            "clinic_id": user.clinic_id,
+            "date": on.isoformat(),
+            "doctor_id": reader.text("doctor_id"),
+            "from": reader.clock("from"),
+            "reason": reader.text("reason"),
+        },
+    )
+
+
+DOCTOR_FIELDS: Final = ("doctor_id", "full_name", "specialty", "districts", "shift_from", "shift_to", "max_visits")
+"""The fields of a line of a roster's form, each sent once a line and in the order of the lines."""
+
+
+def roster(on: date, form: Form, user: User, now: datetime, zone: ZoneInfo) -> RosterPublished:
+    """The roster of a day; its revision is one above what the form was drawn from. Raises ``WrongForm``.
+
+    A line with neither id nor name is an empty one. ``on_duty`` names the ids of the doctors on duty.
+    """
+    reader = _Reader(form, zone, now)
+    on_duty = set(form.get("on_duty", ()))
+    doctors: list[dict[str, Any]] = []
+    lines: list[int] = []
+    for line in range(len(form.get("doctor_id", ()))):
+        each = {name: reader.text(name, line) for name in DOCTOR_FIELDS}
+        if not (each["doctor_id"] or each["full_name"]):
+            continue
+        lines.append(line)
+        doctors.append(
+            {
+                "doctor_id": each["doctor_id"],
+                "full_name": each["full_name"],
+                "specialty": each["specialty"],
+                "districts": [part for part in re.split(r"[\s,;]+", each["districts"] or "") if part],
+                "shift": {"from": reader.clock("shift_from", line), "to": reader.clock("shift_to", line)},
+                "max_visits": reader.whole("max_visits", line),
+                "on_duty": each["doctor_id"] in on_duty,
+            }
+        )
+    data: dict[str, Any] = {
+        "clinic_id": user.clinic_id,
+        "date": on.isoformat(),
+        "revision": (reader.whole("revision") or 0) + 1,
+        "doctors": doctors,
+        "visit_minutes": reader.whole("visit_minutes"),
+        "travel_minutes": reader.whole("travel_minutes"),
+    }
+    found = reader.event(RosterPublished, data, where=lambda path: _in_roster(path, lines))
+    if not doctors:
+        raise WrongForm({"doctor_id": "missing"})
+    return found
+
+
+def _in_roster(path: str, lines: Sequence[int]) -> str:
+    """The field of the roster's form, with its line: ``full_name.2``."""
+    parts = path.split(".")
+    if parts[0] != "doctors" or len(parts) < 3:
+        return path
+    name = f"shift_{parts[3]}" if parts[2] == "shift" and len(parts) > 3 else parts[2]
+    return f"{name}.{lines[int(parts[1])]}"
+
+
+def complaint(form: Form, user: User, now: datetime, zone: ZoneInfo, position: str) -> ComplaintSubmitted:
+    """A complaint that came by post or in person; ``position`` is that of who takes it in. Raises ``WrongForm``."""
+    reader = _Reader(form, zone, now)
+    return reader.event(
+        ComplaintSubmitted,
+        {
+            "complaint_id": reader.text("complaint_id"),
+            "addressed_to": reader.text("addressed_to") or "clinic",
+            "clinic_id": user.clinic_id,
+            "request_id": reader.text("request_id"),
+            "channel": reader.text("channel") if reader.text("channel") != "portal" else "",
+            "submitted_at": in_zone(now, zone),
+            "complainant": {
+                "full_name": reader.text("full_name"),
+                "iin": reader.digits("iin"),
+                "phone": reader.text("phone"),
+                "postal_address": reader.text("postal_address"),
+                "language": reader.text("language") or "ru",
+            },
+            "text": reader.text("text", lines=True),
+            "received_by": {"full_name": user.full_name, "position": position},
+            "answer_by": reader.text("answer_by"),
+            "answer_place": reader.text("answer_place"),
+        },
+    )
+
+
+def complaint_step(
+    model: type[E], complaint_id: str, form: Form, user: User, now: datetime, zone: ZoneInfo, position: str = ""
+) -> E:
+    """A step in the life of a complaint (C10.3 to C10.6). Raises ``WrongForm``."""
+    reader = _Reader(form, zone, now)
+    data: dict[str, Any] = {"complaint_id": complaint_id, "clinic_id": user.clinic_id, "at": in_zone(now, zone)}
+    if model is ComplaintAssigned:
+        data["executor"] = {
+            "full_name": reader.text("executor_full_name"),
+            "position": reader.text("executor_position"),
+        }
+        data["assigned_by"] = {"full_name": user.full_name, "position": position}
+    elif model is ComplaintExecuted:
+        data["measures"] = reader.text("measures", lines=True)
+    elif model is ComplaintAnswered:
+        data |= {name: reader.text(name, lines=name == "text") for name in ("text", "decision", "sent_by")}
+    elif model is ComplaintRefused:
+        data["grounds"] = reader.text("grounds", lines=True)
+    return reader.event(model, data, where=lambda path: path.replace("executor.", "executor_"))
+
+
+def _staff(user: User) -> dict[str, str]:
+    return {"id": user.name, "full_name": user.full_name}
+
+
+class _Reader:
+    """Reads the fields of a form, and remembers what is wrong with them."""
+
+    def __init__(self, form: Form, zone: ZoneInfo, now: datetime) -> None:
+        self._form = form
+        self._zone = zone
+        self._now = now
+        self._wrong: dict[str, str] = {}
+
+    def text(self, name: str, line: int = 0, *, lines: bool = False) -> str | None:
+        """The text of a field without blanks at its ends, on one line unless ``lines``; None where it is empty."""
+        values = self._form.get(name, ())
+        value = values[line].strip() if line < len(values) else ""
+        return (value if lines else _SPACES.sub(" ", value)) or None
+
+    def digits(self, name: str) -> str | None:
+        value = self.text(name)
+        return None if value is None else re.sub(r"[\s-]", "", value)
+
+    def number(self, name: str) -> float | None:
+        value = self.text(name)
+        return None if value is None else self._tried(name, "float_parsing", lambda: float(value.replace(",", ".")))
+
+    def whole(self, name: str, line: int = 0) -> int | None:
+        value = self.text(name, line)
+        where = name if name in ("revision", "visit_minutes", "travel_minutes") else f"{name}.{line}"
+        return None if value is None else self._tried(where, "int_parsing", lambda: int(value))
+
+    def day(self, name: str) -> str | None:
+        """A date, ``YYYY-MM-DD`` or ``DD.MM.YYYY``."""
+        value = self.text(name)
+        if value is None:
+            return None
+        dotted = _DOTTED_DATE.match(value)
+        if dotted:
+            day, month, year = map(int, dotted.groups())
+            return self._tried(name, "date_parsing", lambda: date(year, month, day).isoformat())
+        return self._tried(name, "date_parsing", lambda: date.fromisoformat(value).isoformat())
+
+    def clock(self, name: str, line: int = 0) -> str | None:
+        """A local time, ``H:MM`` or ``HH:MM``, as ``HH:MM``."""
+        value = self.text(name, line)
+        found = None if value is None else _CLOCK.match(value)
+        return value if found is None else f"{int(found[1]):02}:{found[2]}"
+
+    def moment(self, name: str) -> str | None:
+        """A time of today, ``HH:MM``, or of a day, ``YYYY-MM-DDTHH:MM``, by the clinic's clock."""
+        value = self.text(name)
+        if value is None:
+            return None
+        found = _CLOCK.match(value)
+
+        def read() -> str:
+            if found is not None:
+                today = self._now.astimezone(self._zone).date()
+                return in_zone(datetime.combine(today, time(int(found[1]), int(found[2])), self._zone), self._zone)
+            at = datetime.fromisoformat(value)
+            return in_zone(at if at.tzinfo else at.replace(tzinfo=self._zone), self._zone)
+
+        return self._tried(name, "time_form", read)
+
+    def _tried(self, name: str, kind: str, read: Callable[[], T]) -> T | None:
+        try:
+            return read()
+        except ValueError:
+            self._wrong[name] = kind
+            return None
+
+    def event(self, model: type[E], data: dict[str, Any], where: Callable[[str], str] = lambda path: path) -> E:
+        """The event of these data. Raises ``WrongForm`` with all that is wrong."""
+        wrong: dict[str, str] = {}
+        try:
+            found = model.model_validate(_without_nothing(data))
+        except ValidationError as error:
+            for each in error.errors(include_url=False, include_input=False, include_context=False):
+                path = ".".join(str(part) for part in each["loc"] if part != model.TYPE)
+                kind = each["type"]
+                if kind.startswith("at:"):
+                    path, kind = ".".join(filter(None, (path, kind[3:]))), "missing"
+                wrong.setdefault(_field(where(path)), kind)
+        wrong |= self._wrong
+        if wrong:
+            raise WrongForm(wrong)
+        return found
+
+
+def _field(path: str) -> str:
+    if path in _FIELD_OF:
+        return _FIELD_OF[path]
+    if path.startswith("reasons."):
+        return "reasons"
+    return path
+
+
+def _without_nothing(data: Any) -> Any:
+    """Without the fields that have no value: an event has none for what was not said."""
+    if isinstance(data, dict):
+        return {name: _without_nothing(value) for name, value in data.items() if value is not None}
+    if isinstance(data, list):
+        return [_without_nothing(value) for value in data]
+    return data

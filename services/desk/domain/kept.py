@@ -1,0 +1,69 @@
+"""What the desk keeps of what it hears: of each kind of event the one that holds, and a line of history for each.
+
+The desk hears every topic, in any order and again. An event of a kind replaces one of a lower order and nothing else,
+so what is kept is the same whatever came first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, TypeVar, cast
+
+from homecall.contract.events import MODELS
+from homecall.contract.types import Event
+
+E = TypeVar("E", bound=Event)
+K = TypeVar("K", bound=str)
+
+MOST_STEPS: Final = 200
+"""Lines of a history that are kept: of more, the first and the last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The event that holds of its kind, as it came. Of two the one of the higher order holds; of equals the earlier."""
+
+    type: str
+    order: int
+    at: datetime
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A line of a history: what was heard, when it happened, what tells it from others of its type, and who did it."""
+
+    at: datetime
+    type: str
+    detail: str = ""
+    by: str = ""
+
+
+def of(kept: Mapping[K, Kept], kind: K, model: type[E]) -> E | None:
+    """The event that holds of a kind; None while none was heard, or where it is of another type."""
+    found = kept.get(kind)
+    if found is None or not issubclass(MODELS[found.type], model):
+        return None
+    return cast(E, MODELS[found.type].model_validate(found.data))
+
+
+def with_event(
+    kept: dict[K, Kept], kind: K, order: int, event: Event, at: datetime, without: dict[str, Any] | None = None
+) -> dict[K, Kept]:
+    """``kept`` with this event, where it holds. ``without`` names what is left out of it, as pydantic's ``exclude``."""
+    before = kept.get(kind)
+    if before is not None and (before.order, -before.at.timestamp()) >= (order, -at.timestamp()):
+        return kept
+    data = event.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=without)
+    return {**kept, kind: Kept(event.TYPE, order, at, data)}
+
+
+def with_step(history: list[Step], step: Step) -> list[Step]:
+    """The history with one more line, in the order of time."""
+    if step in history:
+        return history
+    lines = sorted([*history, step], key=lambda each: (each.at, each.type, each.detail))
+    half = MOST_STEPS // 2
+    return lines if len(lines) <= MOST_STEPS else [*lines[:half], *lines[-half:]]

@@ -1,0 +1,304 @@
+"""Where calls, complaints, rosters and what people did are kept. The only file here that touches Mongo."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, Final
+
+from pymongo import InsertOne, UpdateOne
+
+from homecall.contract.envelope import OutgoingRecord
+from homecall.contract.events import RequestEvent
+from homecall.runtime.encryption import Vault
+from homecall.runtime.mongo.aggregate import Aggregate, event_from_doc, event_to_doc
+from homecall.runtime.mongo.client import Database
+from homecall.runtime.mongo.moments import millis, moment_of
+from homecall.runtime.mongo.repository import Repository
+from homecall.runtime.mongo.schema import Schema
+from services.desk.domain import retention
+from services.desk.domain.call import Call
+from services.desk.domain.complaint import Complaint
+from services.desk.domain.roster import Roster
+from services.desk.domain.search import phone_digits
+
+_CACHED: Final = 500
+"""Aggregates that are cached as they were stored: of a new call some ten events follow each other at once."""
+
+
+def _no_timer(_: object) -> None:
+    return None
+
+
+class Calls(Repository[Call]):
+    """Calls by ``request_id``."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(
+            database.collection("calls"),
+            Call,
+            timer_at=_no_timer,
+            indexed=_call_fields,
+            indexes=[
+                (("clinic", "day"), False),
+                (("clinic", "visit_day"), False),
+                ("changed_at", False),
+                ("iin", False),
+                ("phones", False),
+            ],
+            over_on=retention.call_over_on,
+            remember=_CACHED,
+        )
+
+    async def versions(self, clinic_id: str, on: date) -> dict[str, int]:
+        """The calls in the clinic's register of a day, and those to be visited on it: their versions by id."""
+        found: dict[str, int] = {}
+        for name in ("day", "visit_day"):
+            query = {"clinic": clinic_id, name: on.toordinal()}
+            found |= {doc["_id"]: doc["v"] for doc in await self.collection.find(query, projection={"v": 1})}
+        return found
+
+    async def of_person(self, iin: str, limit: int = 10) -> list[Aggregate[Call]]:
+        """The calls for the patient with this index of an IIN."""
+        return await self.find({"iin": iin}, limit=limit)
+
+    async def by_phone(self, digits: str, limit: int = 50) -> list[Aggregate[Call]]:
+        """The calls with this phone, the patient's or the applicant's."""
+        return await self.find({"phones": digits}, limit=limit)
+
+
+def _call_fields(call: Call) -> dict[str, Any]:
+    day, place = call.register_date, call.place
+    return {
+        "clinic": call.clinic_id,
+        "day": None if day is None else day.toordinal(),
+        "visit_day": None if place is None else place.visit_date.toordinal(),
+        "iin": call.iin,
+        "phones": _phones(call.decision) or None,
+    }
+
+
+def _phones(decision: RequestEvent | None) -> list[str]:
+    """The phones of a call in the form in which they are searched."""
+    if decision is None:
+        return []
+    people = (decision.patient, decision.applicant)
+    found = [phone_digits(each.phone) for each in people if each is not None and each.phone]
+    return sorted({digits for digits in found if digits})
+
+
+class Complaints(Repository[Complaint]):
+    """Complaints by ``complaint_id``."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(
+            database.collection("complaints"),
+            Complaint,
+            timer_at=_no_timer,
+            indexed=_complaint_fields,
+            indexes=[
+                (("clinic", "open"), False),
+                ("number", False),
+                ("phones", False),
+                ("request", False),
+                ("changed_at", False),
+            ],
+            over_on=retention.complaint_over_on,
+        )
+
+    async def of_clinic(self, clinic_id: str, *, open_ones: bool, limit: int = 500) -> list[Aggregate[Complaint]]:
+        """The clinic's complaints that wait for an answer, or those that have one."""
+        return await self.find({"clinic": clinic_id, "open": open_ones}, limit=limit)
+
+
+def _complaint_fields(complaint: Complaint) -> dict[str, Any]:
+    status, submitted = complaint.status, complaint.submitted
+    phone = phone_digits(submitted.complainant.phone or "") if submitted else ""
+    return {
+        "clinic": complaint.clinic_id,
+        "open": not complaint.over,
+        "number": status.incoming_number if status else None,
+        "phones": [phone] if phone else None,
+        "request": submitted.request_id if submitted else None,
+    }
+
+
+class Rosters(Repository[Roster]):
+    """Rosters by clinic and day."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(
+            database.collection("rosters"),
+            Roster,
+            timer_at=_no_timer,
+            indexed=lambda roster: {"clinic": roster.clinic_id, "day": roster.on.toordinal()},
+            indexes=[(("clinic", "day"), False), ("changed_at", False)],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What a person did: it becomes one event. ``id`` tells it from others: the same again is the same action."""
+
+    id: str
+    clinic_id: str
+    user: str
+    subject: str
+    event: OutgoingRecord
+    at: datetime
+
+
+class Actions:
+    """What people did at the desk, and its event until it was sent. The event is sealed: it may hold an IIN."""
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._collection = database.collection("actions")
+        self._vault = vault
+
+    async def prepare(self) -> None:
+        """Create the indexes; safe to run again."""
+        await self._collection.ensure_indexes(self.schema[1])
+
+    @property
+    def schema(self) -> tuple[Any, list[tuple[str | Sequence[str], bool]]]:
+        """The collection and its indexes."""
+        return self._collection, [("unsent", False), (("clinic", "unsent"), False), ("subject", False)]
+
+    async def add(self, action: Action) -> bool:
+        """Keep an action before it is sent. False where it is known: nothing is to be done again."""
+        event = event_to_doc(action.event)
+        event["value"] = self._vault.seal(action.event.value, _about(action.id))
+        doc = {
+            "_id": action.id,
+            "clinic": action.clinic_id,
+            "user": action.user,
+            "subject": action.subject,
+            "type": action.event.type,
+            "at": millis(action.at),
+            # In the order in which they are to go out: of one process, whose real clock does not go back in it.
+            "unsent": millis(datetime.now(UTC)),
+            "event": event,
+        }
+        return await self._collection.write([InsertOne(doc)]) is not None
+
+    async def unsent(self, *, before: datetime | None = None, limit: int = 500) -> list[Action]:
+        """The actions that are not known to be sent, the oldest first."""
+        query = {"unsent": {"$lte": millis(before)}} if before else {"unsent": {"$exists": True}}
+        return [self._action(doc) for doc in await self._collection.find(query, limit=limit, sort="unsent")]
+
+    async def unsent_of(self, clinic_id: str) -> list[Action]:
+        """The clinic's actions that are not known to be sent."""
+        query = {"clinic": clinic_id, "unsent": {"$exists": True}}
+        return [self._action(doc) for doc in await self._collection.find(query, limit=2_000, sort="unsent")]
+
+    async def count_unsent(self) -> tuple[int, datetime | None]:
+        """How many actions are not known to be sent, and when the oldest was done."""
+        rows = await self._collection.group({"unsent": {"$exists": True}}, "type", "unsent")
+        oldest = min((since for _, _, since in rows), default=None)
+        return sum(count for _, count, _ in rows), None if oldest is None else moment_of(oldest)
+
+    async def of_subject(self, subject: str) -> list[tuple[str, str, datetime, bool]]:
+        """What was done about a subject: (type, user, when, sent)."""
+        return [
+            (doc["type"], doc["user"], moment_of(doc["at"]), "unsent" not in doc)
+            for doc in await self._collection.find({"subject": subject})
+        ]
+
+    async def sent(self, ids: Collection[str]) -> None:
+        """Their events were acknowledged: that they were done stays, the events go."""
+        gone = {"$unset": {"unsent": "", "event": ""}}
+        await self._collection.write([UpdateOne({"_id": each}, gone) for each in ids])
+
+    def _action(self, doc: Mapping[str, Any]) -> Action:
+        value = self._vault.open(doc["event"]["value"], _about(doc["_id"]))
+        event = event_from_doc({**doc["event"], "value": value.decode()})
+        return Action(doc["_id"], doc["clinic"], doc["user"], doc["subject"], event, moment_of(doc["at"]))
+
+
+def _about(action_id: str) -> str:
+    return f"actions/{action_id}/event"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A document that changed: which it is, whose, and when it was stored (milliseconds of the real clock)."""
+
+    kind: str
+    id: str
+    clinic_id: str
+    version: int
+    at: int
+
+
+class Stores:
+    """All that the desk keeps."""
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self.calls = Calls(database)
+        self.complaints = Complaints(database)
+        self.rosters = Rosters(database)
+        self.actions = Actions(database, vault)
+        self.locks = Locks(database)
+
+    async def prepare(self) -> None:
+        """Create the indexes; safe to run again."""
+        for each in (self.calls, self.complaints, self.rosters, self.actions, self.locks):
+            await each.prepare()
+
+    async def clear_view(self) -> None:
+        """Forget what was heard; what people did and is not sent stays."""
+        for each in (self.calls, self.complaints, self.rosters):
+            await each.collection.delete_all()
+
+    async def changed_since(self, at: int, limit: int = 2_000) -> list[Change]:
+        """What changed at or after a moment (milliseconds), the oldest first."""
+        found: list[Change] = []
+        for kind, store in (("call", self.calls), ("complaint", self.complaints), ("roster", self.rosters)):
+            docs = await store.collection.find(
+                {"changed_at": {"$gte": at}},
+                limit=limit,
+                sort="changed_at",
+                projection={"clinic": 1, "v": 1, "changed_at": 1},
+            )
+            found += [Change(kind, doc["_id"], doc.get("clinic", ""), doc["v"], doc["changed_at"]) for doc in docs]
+        return sorted(found, key=lambda each: each.at)
+
+
+class Locks:
+    """Failed logins by name: five in a row lock the name for five minutes."""
+
+    FAILURES: Final = 5
+    SECONDS: Final = 300
+
+    def __init__(self, database: Database) -> None:
+        self._collection = database.collection("logins")
+
+    async def prepare(self) -> None:
+        """No index but that of the names."""
+
+    async def locked_until(self, name: str, now: datetime) -> datetime | None:
+        """Until when the name is locked; None where it is not."""
+        found = await self._collection.find({"_id": name})
+        until = moment_of(found[0]["until"]) if found and "until" in found[0] else None
+        return until if until is not None and until > now else None
+
+    async def failed(self, name: str, now: datetime) -> None:
+        """Count a failed login."""
+        if await self._collection.write([InsertOne({"_id": name, "failures": 1})]) is not None:
+            return
+        await self._collection.write([UpdateOne({"_id": name}, {"$inc": {"failures": 1}})])
+        found = await self._collection.find({"_id": name})
+        if found and found[0]["failures"] >= self.FAILURES:
+            until = millis(now) + self.SECONDS * 1000
+            await self._collection.write([UpdateOne({"_id": name}, {"$set": {"failures": 0, "until": until}})])
+
+    async def succeeded(self, name: str) -> None:
+        """Forget the failures of a name."""
+        await self._collection.write([UpdateOne({"_id": name}, {"$set": {"failures": 0}})])
+
+
+def schema(database: Database) -> Schema:
+    """The desk's collections and their indexes. Nothing is migrated: the view can be made again from the topics."""
+    stores = (Calls(database), Complaints(database), Rosters(database))
+    return Schema(database, [store.schema for store in stores])

@@ -1,0 +1,331 @@
+"""The board, the form of a new call, and the page of a call with what is done about it."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+from uuid import uuid4
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from homecall.contract.envelope import outgoing
+from homecall.contract.events import RequestAccepted, RequestEvent, RequestRefused, RequestSubmitted
+from homecall.contract.ids import cause_id
+from homecall.contract.topics import DESK
+from homecall.contract.types import Event, in_zone
+from homecall.runtime.failures import Transient
+from homecall.standard.patient import iin_hint
+from services.desk.boards import Boards
+from services.desk.domain import forms
+from services.desk.domain.board import Row, order
+from services.desk.domain.call import Call
+from services.desk.domain.forms import WrongForm
+from services.desk.domain.search import finds
+from services.desk.handler import PATIENT
+from services.desk.store import Action
+from services.desk.web.site import Form, Page, Refuse, Site, Visitor, html, wants_part
+
+UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+_MOST_IDS: Final = 300
+
+
+# -------------------------------------------------------------------------------------------------------- the board
+
+
+async def board(site: Site, request: Request, visitor: Visitor, form: Form) -> Response:
+    """The day's calls, what needs doing first."""
+    del form
+    on = day_asked(request.query_params.get("date", ""), visitor.today)
+    clinic_id = clinic_asked(site, request, visitor)
+    rows = await _boards(site).rows(clinic_id, on, visitor.now) if clinic_id else []
+    asked = request.query_params.get("q", "")
+    shown = [row for row in rows if not asked or finds(asked, row.search)]
+    counts = {
+        "open": sum(not row.over for row in rows),
+        "late": sum(order(row, visitor.now)[0] == 0 for row in rows),
+        "all": len(rows),
+    }
+    template = "board_rows.html" if wants_part(request) else "board.html"
+    return html(
+        site,
+        visitor,
+        template,
+        rows=shown,
+        on=on,
+        today=visitor.today,
+        before=on - timedelta(days=1),
+        after=on + timedelta(days=1),
+        clinic_id=clinic_id,
+        clinics=sorted(site.clinics.ids()) if visitor.user.clinic_id is None else [],
+        counts=counts,
+        q=asked,
+        order=lambda row: "{}:{:.0f}:{}".format(*_sortable(row, visitor.now)),
+    )
+
+
+def _sortable(row: Row, now: datetime) -> tuple[int, float, int]:
+    group, due, number = order(row, now)
+    return group, min(due, 9e12), number
+
+
+async def rows(site: Site, request: Request, visitor: Visitor, form: Form) -> Response:
+    """The rows of some calls, for the board that is on the screen; rights are checked here, at the fetch."""
+    del form
+    ids = [each for each in request.query_params.get("ids", "").split(",") if UUID.match(each)][:_MOST_IDS]
+    on = day_asked(request.query_params.get("date", ""), visitor.today)
+    found = await _boards(site).of(visitor.user.clinic_id, ids)
+    here = [row for row in found if on in (row.on, row.visits_on)]
+    return html(
+        site,
+        visitor,
+        "board_rows.html",
+        rows=here,
+        on=on,
+        order=lambda row: "{}:{:.0f}:{}".format(*_sortable(row, visitor.now)),
+    )
+
+
+def _boards(site: Site) -> Boards:
+    found: Boards = site.cache.setdefault("boards", Boards(site.stores))
+    return found
+
+
+def day_asked(text: str, today: date) -> date:
+    """The date of an address; today where there is none. Raises ``Refuse``."""
+    if not text:
+        return today
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise Refuse(404, "no_such_date") from None
+
+
+def clinic_asked(site: Site, request: Request, visitor: Visitor) -> str:
+    """The user's own clinic; of those who look at all, the one asked for, or the first."""
+    if visitor.user.clinic_id is not None:
+        return visitor.user.clinic_id
+    asked = request.query_params.get("clinic_id", "")
+    known = sorted(site.clinics.ids())
+    return asked if asked in known else known[0] if known else ""
+
+
+# ------------------------------------------------------------------------------------------------------ a new call
+
+
+async def new(site: Site, request: Request, visitor: Visitor, form: Form) -> Response:
+    """The form of a new call. ``request_id`` is made here: however often it is sent, it is one call."""
+    del form
+    return _form_page(
+        site, visitor, {"request_id": [str(uuid4())], "channel": [request.query_params.get("channel", "phone")]}
+    )
+
+
+def _form_page(
+    site: Site, visitor: Visitor, values: Form, wrong: dict[str, str] | None = None, status: int = 200
+) -> Response:
+    clinic = site.clinics.get(visitor.clinic_id)
+    rules = site.rule_sets.on(visitor.today)
+    return html(
+        site,
+        visitor,
+        "new_call.html",
+        status=status,
+        values=values,
+        value=lambda name: (values.get(name) or [""])[0],
+        wrong=wrong or {},
+        away=status == 503,
+        red_flags=list(rules.red_flags.codes),
+        reasons=list(rules.reasons.codes),
+        districts=[each.district_id for each in clinic.districts] if clinic else [],
+    )
+
+
+async def create(site: Site, request: Request, visitor: Visitor, form: Form) -> Response:
+    """Take up a call as it was typed. Sent again, it leads to the same call."""
+    del request
+    try:
+        event = forms.submitted(form, visitor.user, visitor.now, visitor.zone)
+    except WrongForm as error:
+        return _form_page(site, visitor, form, error.fields, 422)
+    try:
+        await do(site, visitor, event, action_id=event.request_id)
+    except Transient:
+        return _form_page(site, visitor, form, status=503)
+    return RedirectResponse(f"/calls/{event.request_id}", 303)
+
+
+async def patient(site: Site, request: Request, visitor: Visitor, form: Form) -> Response:
+    """What is known of an IIN: birth date and sex by its digits, and the patient's earlier calls at this clinic.
+
+    A POST, so that the IIN stands in no address and no log.
+    """
+    del request
+    iin = re.sub(r"\D", "", (form.get("iin") or [""])[0])
+    if len(iin) != 12:
+        raise Refuse(422, "iin_digits")
+    hint = iin_hint(iin)
+    born = hint.birth_date if hint else None
+    found: dict[str, Any] = {
+        "birth_date": born.strftime("%d.%m.%Y") if born else None,
+        "sex": hint.sex if hint else None,
+        "calls": [],
+    }
+    earlier = await site.stores.calls.of_person(site.vault.index(PATIENT, iin))
+    mine = [each.state for each in earlier if each.state and each.state.clinic_id == visitor.clinic_id]
+    mine.sort(key=lambda call: (call.register_date or date.min).isoformat(), reverse=True)
+    for call in mine[:10]:
+        decision = call.decision
+        if decision is None:
+            continue
+        if "full_name" not in found and decision.patient is not None:
+            found |= {
+                "full_name": decision.patient.full_name,
+                "phone": decision.patient.phone,
+                "language": decision.patient.language,
+            }
+        if "address" not in found and decision.address is not None:
+            found["address"] = decision.address.model_dump(exclude_none=True)
+        found["calls"].append(_earlier(site, visitor, call, decision))
+    return JSONResponse(found)
+
+
+def _earlier(site: Site, visitor: Visitor, call: Call, decision: RequestEvent) -> dict[str, Any]:
+    text = site.render("earlier.html", visitor, visitor.language, call=call, decision=decision)
+    return {"request_id": call.request_id, "html": text}
+
+
+# ------------------------------------------------------------------------------------------------- what people do
+
+
+async def do(site: Site, visitor: Visitor, event: Event, *, action_id: str) -> bool:
+    """Store what was done, and send it. False where it was done before. Raises ``Transient`` without a database.
+
+    Where the broker is away it goes out later, in its order: nobody waits for that here.
+    """
+    causation_id = cause_id("/homecall/desk", action_id, event.TYPE)
+    record = outgoing(event, service=DESK, causation_id=causation_id, time=in_zone(visitor.now), zone=visitor.zone)
+    action = Action(causation_id, visitor.clinic_id, visitor.user.name, event.subject, record, visitor.now)
+    new_one = await site.outbox.put(action)
+    site.live.changed()
+    site.outbox.hurry()
+    return new_one
+
+
+async def call_of(site: Site, visitor: Visitor, request_id: str) -> tuple[Call | None, list[Action]]:
+    """The call, and what was done about it and is not sent. Raises ``Refuse`` where it is none of the user's."""
+    if not UUID.match(request_id):
+        raise Refuse(404, "no_such_call")
+    loaded = await site.stores.calls.load([request_id])
+    call = loaded[request_id].state if request_id in loaded else None
+    clinic_id = call.clinic_id if call else visitor.clinic_id
+    unsent = [each for each in await site.stores.actions.unsent_of(clinic_id) if each.subject == request_id]
+    known = call is not None or bool(unsent) or bool(await site.stores.actions.of_subject(request_id))
+    if not known or not visitor.user.sees(clinic_id):
+        raise Refuse(404, "no_such_call")
+    return call, unsent
+
+
+async def call(site: Site, request: Request, visitor: Visitor, form: Form) -> Response:
+    """The page of a call: the answer to read aloud, what may be done, the history, and why."""
+    del form
+    request_id = request.path_params["request_id"]
+    found, unsent = await call_of(site, visitor, request_id)
+    decision = found.decision if found else None
+    existing = await _existing(site, visitor, decision)
+    typed = next((each for each in unsent if each.event.type == RequestSubmitted.TYPE), None)
+    template = "call_part.html" if wants_part(request) else "call.html"
+    row = (await _boards(site).of(None, [request_id]))[0] if found else None
+    return html(
+        site,
+        visitor,
+        template,
+        request_id=request_id,
+        call=found,
+        row=row,
+        decision=decision,
+        accepted=decision if isinstance(decision, RequestAccepted) else None,
+        refused=decision if isinstance(decision, RequestRefused) else None,
+        place=found.place if found else None,
+        told=found.status if found else None,
+        answered=found.answered if found else None,
+        existing=existing,
+        unsent=[each.event.type for each in unsent],
+        done={kind for kind, *_ in await site.stores.actions.of_subject(request_id)},
+        typed=RequestSubmitted.model_validate_json(typed.event.value) if typed else None,
+        caller_language=_caller_language(decision),
+        action=uuid4().hex,
+    )
+
+
+async def _existing(site: Site, visitor: Visitor, decision: RequestEvent | None) -> Call | None:
+    """The open call with which a refused one collides, where the user may see it."""
+    existing = decision.existing_request_id if isinstance(decision, RequestRefused) else None
+    if existing is None:
+        return None
+    found = (await site.stores.calls.load([existing])).get(existing)
+    return found.state if found is not None and found.state and visitor.user.sees(found.state.clinic_id) else None
+
+
+def _caller_language(decision: RequestEvent | None) -> str:
+    patient = decision.patient if decision else None
+    return (patient.language if patient else None) or "ru"
+
+
+async def answered(site: Site, request: Request, visitor: Visitor, form: Form) -> Response:
+    """The answer was read aloud (C6.1); of several times the first counts."""
+    del form
+    request_id = request.path_params["request_id"]
+    await _mine(site, visitor, request_id)
+    event = forms.answered(request_id, visitor.user, visitor.now, visitor.zone)
+    await do(site, visitor, event, action_id=f"{request_id} answered")
+    return RedirectResponse(f"/calls/{request_id}", 303)
+
+
+async def withdraw(site: Site, request: Request, visitor: Visitor, form: Form) -> Response:
+    """The applicant takes the call back."""
+    request_id = request.path_params["request_id"]
+    await _mine(site, visitor, request_id)
+    event = _from_form(lambda: forms.withdrawn(request_id, form, visitor.user, visitor.now, visitor.zone))
+    await do(site, visitor, event, action_id=f"{request_id} withdrawn")
+    return RedirectResponse(f"/calls/{request_id}", 303)
+
+
+async def visit(site: Site, request: Request, visitor: Visitor, form: Form) -> Response:
+    """How the visit ended. A doctor reports the own visits only."""
+    request_id = request.path_params["request_id"]
+    found = await _mine(site, visitor, request_id)
+    place = found.place if found else None
+    if visitor.user.role == "doctor" and (place is None or place.doctor.doctor_id != visitor.user.doctor_id):
+        raise Refuse(404, "no_such_call")
+    event = _from_form(lambda: forms.reported(request_id, form, visitor.user, visitor.now, visitor.zone))
+    await do(site, visitor, event, action_id=f"{request_id} visit {event.outcome}")
+    return RedirectResponse("/today" if visitor.user.role == "doctor" else f"/calls/{request_id}", 303)
+
+
+def _from_form(read: Any) -> Any:
+    try:
+        return read()
+    except WrongForm as error:
+        raise Refuse(422, "field_missing", fields=", ".join(error.fields)) from None
+
+
+async def _mine(site: Site, visitor: Visitor, request_id: str) -> Call | None:
+    found, _ = await call_of(site, visitor, request_id)
+    if found is not None and found.clinic_id != visitor.clinic_id:
+        raise Refuse(404, "no_such_call")
+    return found
+
+
+PAGES: Final = (
+    Page("/board", "board", "see_calls", board),
+    Page("/board/rows", "board rows", "see_calls", rows),
+    Page("/calls/new", "new call", "take_calls", new),
+    Page("/calls/new", "new call", "take_calls", create, "POST"),
+    Page("/calls/new/patient", "patient", "take_calls", patient, "POST"),
+    Page("/calls/{request_id}", "call", "see_calls", call),
+    Page("/calls/{request_id}/answered", "answered", "answer", answered, "POST"),
+    Page("/calls/{request_id}/withdraw", "withdraw", "withdraw", withdraw, "POST"),
+    Page("/calls/{request_id}/visit", "visit", "report_visit", visit, "POST"),
+)

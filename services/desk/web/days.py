@@ -1,0 +1,299 @@
+"""Rosters, routes, the doctor's own day, and who drops out of it."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from typing import Final
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from homecall.contract.events import RosterDoctor, RosterPublished, VisitScheduled
+from homecall.contract.events.shared import Interval
+from homecall.documents.routes.plan import RADIUS, drawn
+from homecall.documents.routes.routes import DayRoutes, Route, Stop, Who
+from homecall.runtime.failures import Transient
+from homecall.standard.places import located
+from homecall.texts.language import name
+from services.desk.domain import forms
+from services.desk.domain.board import Row, row_of
+from services.desk.domain.call import Call
+from services.desk.domain.forms import WrongForm
+from services.desk.domain.roster import Roster, key
+from services.desk.web.calls import day_asked, do
+from services.desk.web.site import Form, Page, Refuse, Site, Visitor, html
+
+_WIDTH: Final = 640.0
+_HEIGHT: Final = 320.0
+
+
+# --------------------------------------------------------------------------------------------------------- rosters
+
+
+async def roster(site: Site, request: Request, visitor: Visitor, form: Form) -> Response:
+    """The roster of a day, to be changed; a day without one begins with the last one that there was."""
+    del form
+    on = day_asked(request.path_params["date"], visitor.today)
+    return await _roster_page(site, visitor, on)
+
+
+async def _roster_page(
+    site: Site,
+    visitor: Visitor,
+    on: date,
+    wrong: dict[str, str] | None = None,
+    typed: Form | None = None,
+    status: int = 200,
+) -> Response:
+    found = await _roster(site, visitor.clinic_id, on)
+    published = found.published if found else None
+    like = published or await _last_before(site, visitor.clinic_id, on)
+    clinic = site.clinics.get(visitor.clinic_id)
+    return html(
+        site,
+        visitor,
+        "roster.html",
+        status=status,
+        on=on,
+        before=on - timedelta(days=1),
+        after=on + timedelta(days=1),
+        published=published,
+        lines=_typed_lines(typed) if typed else _lines(like),
+        revision=(typed or {}).get("revision", [str(published.revision if published else -1)])[0],
+        visit_minutes=(typed or {}).get("visit_minutes", [str(like.visit_minutes if like else 20)])[0],
+        travel_minutes=(typed or {}).get("travel_minutes", [str(like.travel_minutes if like else 10)])[0],
+        absences=found.absences if found else (),
+        districts=[each.district_id for each in clinic.districts] if clinic else [],
+        moved=await _moved(site, visitor, on),
+        wrong=wrong or {},
+    )
+
+
+def _lines(found: RosterPublished | None) -> list[dict[str, str]]:
+    doctors: list[RosterDoctor] = found.doctors if found else []
+    return [
+        {
+            "doctor_id": each.doctor_id,
+            "full_name": each.full_name,
+            "specialty": each.specialty,
+            "districts": " ".join(each.districts),
+            "shift_from": each.shift.frm.strftime("%H:%M"),
+            "shift_to": "24:00" if each.shift.to == time.max else each.shift.to.strftime("%H:%M"),
+            "max_visits": str(each.max_visits),
+            "on_duty": "1" if each.on_duty else "",
+        }
+        for each in doctors
+    ]
+
+
+def _typed_lines(form: Form) -> list[dict[str, str]]:
+    on_duty = set(form.get("on_duty", ()))
+    lines = [
+        {field: _nth(form, field, line) for field in forms.DOCTOR_FIELDS}
+        for line in range(len(form.get("doctor_id", ())))
+    ]
+    return [{**line, "on_duty": "1" if line["doctor_id"] in on_duty else ""} for line in lines]
+
+
+def _nth(form: Form, field: str, line: int) -> str:
+    values = form.get(field, [])
+    return values[line] if line < len(values) else ""
+
+
+async def _roster(site: Site, clinic_id: str, on: date) -> Roster | None:
+    found = (await site.stores.rosters.load([key(clinic_id, on)])).get(key(clinic_id, on))
+    return found.state if found else None
+
+
+async def _last_before(site: Site, clinic_id: str, on: date) -> RosterPublished | None:
+    days = [on - timedelta(days=each) for each in (7, 1, 2, 3, 4, 5, 6)]
+    found = await site.stores.rosters.load([key(clinic_id, each) for each in days])
+    for each in days:
+        kept = found.get(key(clinic_id, each))
+        if kept is not None and kept.state is not None and kept.state.published is not None:
+            return kept.state.published
+    return None
+
+
+async def write_roster(site: Site, request: Request, visitor: Visitor, form: Form) -> Response:
+    """Publish the roster as it was typed, one revision above the one that the form was drawn from."""
+    on = day_asked(request.path_params["date"], visitor.today)
+    try:
+        event = forms.roster(on, form, visitor.user, visitor.now, visitor.zone)
+    except WrongForm as error:
+        return await _roster_page(site, visitor, on, error.fields, form, 422)
+    found = await _roster(site, visitor.clinic_id, on)
+    if found is not None and found.revision >= event.revision:
+        return await _roster_page(site, visitor, on, {"revision": "roster_changed"}, form, 409)
+    try:
+        await do(site, visitor, event, action_id=f"{visitor.clinic_id} {on} roster {event.revision}")
+    except Transient:
+        return await _roster_page(site, visitor, on, {"revision": "database_away"}, form, 503)
+    return RedirectResponse(f"/rosters/{on.isoformat()}?sent=1", 303)
+
+
+async def unavailable(site: Site, request: Request, visitor: Visitor, form: Form) -> Response:
+    """A doctor makes no more visits that day: the scheduler moves them, and the page lists whom to phone."""
+    on = day_asked(request.path_params["date"], visitor.today)
+    try:
+        event = forms.unavailable(on, form, visitor.user, visitor.now, visitor.zone)
+    except WrongForm as error:
+        return await _roster_page(site, visitor, on, error.fields, None, 422)
+    await do(site, visitor, event, action_id=f"{visitor.clinic_id} {on} {event.doctor_id} {event.frm} {uuid4().hex}")
+    return RedirectResponse(f"/rosters/{on.isoformat()}#moved", 303)
+
+
+async def _moved(site: Site, visitor: Visitor, on: date) -> list[tuple[Row, VisitScheduled]]:
+    """Who was moved on that day since a doctor dropped out: the row, and the visit as it now stands."""
+    calls = await _visits(site, visitor.clinic_id, on)
+    found = [(row_of(call), call.place) for call in calls]
+    return [(row, place) for row, place in found if place is not None and place.reason]
+
+
+# ---------------------------------------------------------------------------------------------------------- routes
+
+
+async def routes(site: Site, request: Request, visitor: Visitor, form: Form) -> Response:
+    """The doctors' visits of a day: on a timeline, on a map, and as lists to print."""
+    del form
+    text, _, kind = request.path_params["date"].partition(".")
+    on = day_asked(text, visitor.today)
+    day = await day_routes(site, visitor, on)
+    if kind == "pdf":
+        from homecall.documents.routes import as_pdf
+
+        return Response(as_pdf.write(day, visitor.language), media_type="application/pdf")
+    if kind:
+        raise Refuse(404, "no_such_page")
+    return html(
+        site,
+        visitor,
+        "routes.html",
+        on=on,
+        before=on - timedelta(days=1),
+        after=on + timedelta(days=1),
+        day=day,
+        plans={route.doctor_id: drawn(route, _WIDTH, _HEIGHT) for route in day.routes},
+        width=_WIDTH,
+        height=_HEIGHT,
+        radius=RADIUS,
+        hours=list(range(7, 22)),
+        minutes=lambda at: (at.hour - 7) * 60 + at.minute,
+    )
+
+
+async def day_routes(site: Site, visitor: Visitor, on: date) -> DayRoutes:
+    """The day's visits by doctor, in the order of their windows: what the desk has heard of them."""
+    zone, clinic = visitor.zone, site.clinics.get(visitor.clinic_id)
+    found = await _roster(site, visitor.clinic_id, on)
+    calls = await _visits(site, visitor.clinic_id, on)
+    published = found.published if found else None
+    by_doctor: dict[str, list[Call]] = {each.doctor_id: [] for each in (published.doctors if published else [])}
+    for call in calls:
+        if call.place is not None and "cancelled" not in call.kept:
+            by_doctor.setdefault(call.place.doctor.doctor_id, []).append(call)
+    away = {each.doctor_id: _at(on, time.fromisoformat(each.since), zone) for each in (found.absences if found else ())}
+    known = {each.doctor_id: each for each in (published.doctors if published else [])}
+    lists = [
+        _route(doctor_id, found_calls, known.get(doctor_id), away.get(doctor_id), on, zone)
+        for doctor_id, found_calls in by_doctor.items()
+    ]
+    waiting = [call for call in await _on(site, visitor.clinic_id, on) if row_of(call).standing == "unplaced"]
+    return DayRoutes(
+        visitor.clinic_id,
+        name(clinic.name.kk, clinic.name.ru) if clinic else None,
+        on,
+        tuple(lists),
+        tuple(_who(call) for call in waiting),
+    )
+
+
+def _route(
+    doctor_id: str, calls: list[Call], doctor: RosterDoctor | None, away: datetime | None, on: date, zone: ZoneInfo
+) -> Route:
+    calls = sorted(calls, key=lambda call: call.place.arrives_from if call.place else datetime.max.replace(tzinfo=zone))
+    place = calls[0].place if calls else None
+    start = located(doctor.start.lat, doctor.start.lon) if doctor and doctor.start else None
+    return Route(
+        doctor_id=doctor_id,
+        full_name=doctor.full_name if doctor else place.doctor.full_name if place else doctor_id,
+        specialty=doctor.specialty if doctor else place.doctor.specialty if place else "",
+        shift=_shift(doctor.shift, on, zone) if doctor else None,
+        start=start,
+        away_from=away,
+        stops=tuple(_stop(number, call, zone) for number, call in enumerate(calls, start=1)),
+    )
+
+
+def _shift(shift: Interval, on: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    return _at(on, shift.frm, zone), _at(on, shift.to, zone)
+
+
+def _at(on: date, clock: time, zone: ZoneInfo) -> datetime:
+    return datetime.combine(on, clock, zone)
+
+
+def _stop(number: int, call: Call, zone: ZoneInfo) -> Stop:
+    place, row, who = call.place, row_of(call), _who(call)
+    assert place is not None
+    begins = place.arrives_from.astimezone(zone)
+    return Stop(
+        order=number,
+        who=who,
+        planned_at=begins,
+        arrives_from=begins,
+        arrives_to=place.arrives_to.astimezone(zone),
+        urgent=row.urgent,
+        spot=located(who.address.lat, who.address.lon) if who.address else None,
+        outcome=row.outcome or None,
+    )
+
+
+def _who(call: Call) -> Who:
+    row, decision = row_of(call), call.decision
+    patient = decision.patient if decision else None
+    return Who(
+        request_id=call.request_id,
+        patient=row.patient,
+        phone=row.phone,
+        age=patient.age_years if patient else None,
+        address=decision.address if decision else None,
+        reasons=tuple(row.reasons),
+        note=(decision.note if decision else None) or "",
+        temperature_c=decision.temperature_c if decision else None,
+        register_number=row.number,
+    )
+
+
+async def _visits(site: Site, clinic_id: str, on: date) -> list[Call]:
+    found = await site.stores.calls.find({"clinic": clinic_id, "visit_day": on.toordinal()})
+    return [each.state for each in found if each.state is not None]
+
+
+async def _on(site: Site, clinic_id: str, on: date) -> list[Call]:
+    found = await site.stores.calls.find({"clinic": clinic_id, "day": on.toordinal()})
+    return [each.state for each in found if each.state is not None]
+
+
+# ------------------------------------------------------------------------------------------------ the doctor's day
+
+
+async def today(site: Site, request: Request, visitor: Visitor, form: Form) -> Response:
+    """The doctor's own visits of today, the next one first: to call, to find, and to report."""
+    del request, form
+    calls = await _visits(site, visitor.clinic_id, visitor.today)
+    mine = [call for call in calls if call.place and call.place.doctor.doctor_id == visitor.user.doctor_id]
+    shown = [(row_of(call), call.decision, call.place) for call in mine if "cancelled" not in call.kept]
+    shown.sort(key=lambda each: (each[0].over, each[2].arrives_from if each[2] else visitor.now))
+    return html(site, visitor, "today.html", visits=shown, on=visitor.today)
+
+
+PAGES: Final = (
+    Page("/rosters/{date}", "roster", "write_rosters", roster),
+    Page("/rosters/{date}", "roster", "write_rosters", write_roster, "POST"),
+    Page("/rosters/{date}/unavailable", "unavailable", "write_rosters", unavailable, "POST"),
+    Page("/routes/{date}", "routes", "see_routes", routes),
+    Page("/today", "today", "see_own_list", today),
+)

@@ -1,0 +1,102 @@
+"""Server-sent events: what changed, by kind and id. The page fetches what it shows, so that rights are asked there."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from services.desk.domain.roles import ALL_CLINICS
+from services.desk.live import Listener, now_ms
+from services.desk.store import Change
+from services.desk.web.site import Form, Page, Site, Visitor, visitor_of
+
+HEARTBEAT_SECONDS: Final = 15.0
+CATCH_UP_MS: Final = 24 * 3600 * 1000
+"""How long ago a browser may have heard last and still catch up change by change; later it draws its page again."""
+_RETRY_MS: Final = 2_000
+_CHECK_SECONDS: Final = 60.0
+
+
+async def events(site: Site, request: Request, visitor: Visitor, form: Form) -> Response:
+    """What changes at the user's clinic from now on, and since ``Last-Event-ID`` where the browser names one."""
+    del form
+    since = request.headers.get("last-event-id") or request.query_params.get("since", "")
+    return StreamingResponse(
+        _stream(site, request, visitor, int(since) if since.isdigit() else None),
+        media_type="text/event-stream",
+        headers={"X-Accel-Buffering": "no"},
+    )
+
+
+async def changes(site: Site, request: Request, visitor: Visitor, form: Form) -> Response:
+    """What has changed since a page was drawn: between that and its stream something may have happened."""
+    del form
+    since = request.query_params.get("since", "")
+    clinic_id = None if visitor.user.role in ALL_CLINICS else visitor.clinic_id
+    found = await site.live.catch_up(int(since) if since.isdigit() else now_ms())
+    mine = [each for each in found if clinic_id in (None, each.clinic_id)]
+    return JSONResponse({"changes": [{"kind": each.kind, "id": each.id} for each in mine]})
+
+
+async def _stream(site: Site, request: Request, visitor: Visitor, since: int | None) -> AsyncIterator[str]:
+    clinic_id = None if visitor.user.role in ALL_CLINICS else visitor.clinic_id
+    with site.live.listening(clinic_id) as listener:
+        yield f"retry: {_RETRY_MS}\n\n"
+        yield _message("hello", {"now": int(site.clock.now().timestamp() * 1000)}, now_ms())
+        if since is not None:
+            if now_ms() - since > CATCH_UP_MS:
+                yield _message("reload", {}, now_ms())
+            else:
+                missed = await site.live.catch_up(since)
+                if mine := [each for each in missed if clinic_id in (None, each.clinic_id)]:
+                    yield _changes(mine)
+        checked = now_ms()
+        while not site.live.stopping.is_set():
+            await _wait(listener, site.live.stopping)
+            if now_ms() - checked > _CHECK_SECONDS * 1000:
+                if visitor_of(site, request) is None:  # the session is over, or the user is no more
+                    yield _message("signed-out", {}, now_ms())
+                    return
+                checked = now_ms()
+            if listener.overrun:
+                listener.overrun = False
+                yield _message("reload", {}, now_ms())
+            changes = listener.take()
+            if changes:
+                yield _changes(changes)
+            else:
+                yield _message(
+                    "beat", {"now": int(site.clock.now().timestamp() * 1000), "live": site.live.connected}, now_ms()
+                )
+
+
+async def _wait(listener: Listener, stopping: asyncio.Event) -> None:
+    waiting = [asyncio.ensure_future(each.wait()) for each in (listener.ready, stopping)]
+    try:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HEARTBEAT_SECONDS):
+                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for each in waiting:
+            each.cancel()
+
+
+def _changes(changes: list[Change]) -> str:
+    data = [{"kind": each.kind, "id": each.id} for each in changes]
+    return _message("changed", {"changes": data}, changes[-1].at)
+
+
+def _message(event: str, data: object, at: int) -> str:
+    return f"id: {at}\nevent: {event}\ndata: {json.dumps(data)}\n\n"
+
+
+PAGES: Final = (
+    Page("/events", "events", None, events),
+    Page("/changes", "changes", None, changes),
+)

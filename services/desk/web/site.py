@@ -1,0 +1,278 @@
+"""What every page has in common: who asks, in which language, what is refused, and how an answer is made."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Final, cast
+from urllib.parse import parse_qs
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from homecall.contract.types import ZONE
+from homecall.runtime.clock import Clock
+from homecall.runtime.encryption import Vault
+from homecall.runtime.failures import Transient
+from homecall.runtime.logs import log
+from homecall.standard.clinics import Clinics
+from homecall.standard.rules import RuleSets
+from homecall.texts.documents import PageLanguage
+from services.desk import metrics
+from services.desk.domain.roles import Right, User
+from services.desk.live import Live, now_ms
+from services.desk.outbox import Outbox
+from services.desk.sessions import COOKIE, SHIFT, Session, Sessions
+from services.desk.store import Stores
+from services.desk.users import Users
+from services.desk.web import words
+
+LANGUAGE_COOKIE: Final = "homecall_language"
+LARGEST_FORM: Final = 256 * 1024
+_HERE: Final = Path(__file__).parent
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'{tiles}; connect-src 'self'; "
+    "font-src 'self'; manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+
+
+@dataclass
+class Site:
+    """What the pages are made from."""
+
+    stores: Stores
+    outbox: Outbox
+    live: Live
+    users: Users
+    sessions: Sessions
+    clinics: Clinics
+    rule_sets: RuleSets
+    clock: Clock
+    vault: Vault
+    tiles: str | None = None
+    """The address of a tile server, with {z}, {x} and {y}; None: maps have no background."""
+    demo: bool = False
+    """Whether links sign in: in the demo only."""
+    cache: dict[str, Any] = field(default_factory=dict)
+    """What pages keep between requests: see each."""
+
+    def __post_init__(self) -> None:
+        self._templates = Environment(
+            loader=FileSystemLoader(_HERE / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.filters.update(words.FILTERS)
+        tiles = "" if self.tiles is None else f" {'/'.join(self.tiles.split('/')[:3])}"
+        self.policy = _POLICY.format(tiles=tiles)
+
+    def render(self, template: str, visitor: Visitor | None, language: PageLanguage, **values: Any) -> str:
+        """A template as text."""
+        words_of = words.Words(language)
+        template_of = self._templates.get_template(template)
+        return template_of.render(
+            t=words_of.say,
+            coded=words_of.coded,
+            lang=language,
+            visitor=visitor,
+            user=visitor.user if visitor else None,
+            csrf=self.sessions.form_token(visitor.session) if visitor else "",
+            now_ms=int(self.clock.now().timestamp() * 1000),
+            drawn_ms=now_ms(),
+            demo=self.demo,
+            **values,
+        )
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who asks for a page."""
+
+    user: User
+    session: Session
+    language: PageLanguage
+    zone: ZoneInfo
+    now: datetime
+
+    @property
+    def today(self) -> date:
+        """The day by the clinic's clock."""
+        return self.now.astimezone(self.zone).date()
+
+    @property
+    def clinic_id(self) -> str:
+        """The user's clinic; empty for who looks at all."""
+        return self.user.clinic_id or ""
+
+
+class Refuse(Exception):
+    """An answer other than the page: a status and what to say."""
+
+    def __init__(self, status: int, key: str, **values: str) -> None:
+        super().__init__(key)
+        self.status = status
+        self.key = key
+        self.values = values
+
+
+Form = dict[str, list[str]]
+Handler = Callable[[Site, Request, Visitor, Form], Awaitable[Response]]
+
+
+@dataclass(frozen=True)
+class Page:
+    """An address. ``right``: what the user must have the right to; None: to be signed in is enough."""
+
+    path: str
+    name: str
+    right: Right | None
+    handler: Handler
+    method: str = "GET"
+
+
+def page_of(site: Site, page: Page) -> Callable[[Request], Awaitable[Response]]:
+    """The endpoint of a page: session, rights and form token first, then the page, and every error as a page too."""
+
+    async def endpoint(request: Request) -> Response:
+        started = time.perf_counter()
+        response = await _answer(site, page, request)
+        metrics.PAGE_SECONDS.labels(page.name).observe(time.perf_counter() - started)
+        if response.status_code >= 500:
+            metrics.ERRORS.labels(page.name).inc()
+        return guarded(site, response)
+
+    return endpoint
+
+
+async def _answer(site: Site, page: Page, request: Request) -> Response:
+    visitor = visitor_of(site, request)
+    if visitor is None:
+        return sign_in_first(site, request)
+    try:
+        form = await _admitted(site, page, request, visitor)
+        return await page.handler(site, request, visitor, form)
+    except Refuse as refusal:
+        return error_page(site, request, visitor, refusal.status, refusal.key, **refusal.values)
+    except Transient as error:
+        log("desk").warning("dependency unavailable, page not answered", page=page.name, reason=str(error))
+        return error_page(site, request, visitor, 503, "database_away")
+    except ClientDisconnect:
+        return Response(status_code=400)
+    except Exception as error:
+        log("desk").error("page failed", page=page.name, error=type(error).__name__, exc_info=error)
+        return error_page(site, request, visitor, 500, "our_fault")
+
+
+async def _admitted(site: Site, page: Page, request: Request, visitor: Visitor) -> Form:
+    """The fields that were sent. Raises ``Refuse`` where the user may not, or the form is none of this session."""
+    if page.right is not None and not visitor.user.may(page.right):
+        raise Refuse(403, "not_your_role")
+    if page.method != "POST":
+        return {}
+    form = await form_of(request)
+    check_form(site, visitor.session, request, form)
+    return form
+
+
+def visitor_of(site: Site, request: Request) -> Visitor | None:
+    """Who asks, by the session's cookie; None where nobody is signed in, or the user is no more among the users."""
+    now = site.clock.now()
+    session = site.sessions.read(request.cookies.get(COOKIE, ""), datetime.now().astimezone())
+    user = None if session is None else site.users.get(session.name)
+    if session is None or user is None:
+        return None
+    zone = site.clinics.zone(user.clinic_id) if user.clinic_id else ZONE
+    return Visitor(user, session, language_of(request), zone, now)
+
+
+def language_of(request: Request) -> PageLanguage:
+    """The language that the browser's user chose; Russian else."""
+    chosen = request.cookies.get(LANGUAGE_COOKIE, "ru")
+    return cast(PageLanguage, chosen if chosen in ("kk", "ru", "en") else "ru")
+
+
+async def form_of(request: Request) -> Form:
+    """The fields of a form. Raises ``Refuse`` where it is too large, or of another kind."""
+    kind = request.headers.get("content-type", "").split(";")[0].strip()
+    if kind not in ("application/x-www-form-urlencoded", ""):
+        raise Refuse(415, "form_of_another_kind")
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > LARGEST_FORM:
+            raise Refuse(413, "form_too_large")
+    try:
+        return parse_qs(body.decode(), keep_blank_values=True, max_num_fields=5_000)
+    except (ValueError, UnicodeDecodeError):
+        raise Refuse(400, "form_unreadable") from None
+
+
+def check_form(site: Site, session: Session, request: Request, form: Form) -> None:
+    """Raises ``Refuse`` for a form that was not drawn in this session, or that another site sends."""
+    if not same_site(request) or not site.sessions.is_form_token(session, (form.get("csrf") or [""])[0]):
+        raise Refuse(403, "form_of_another_session")
+
+
+def same_site(request: Request) -> bool:
+    """Whether a request comes from our own pages, as far as the browser says."""
+    return request.headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
+
+
+def sign_in_first(site: Site, request: Request) -> Response:
+    """Where nobody is signed in: to the login, and from there back to a page that was asked for."""
+    if wants_part(request):
+        return guarded(site, Response(status_code=401))
+    back = request.url.path if request.method == "GET" else ""
+    query = f"?{request.url.query}" if request.method == "GET" and request.url.query else ""
+    target = f"/login?next={back}{query}" if back and back != "/" else "/login"
+    return guarded(site, RedirectResponse(target, 303))
+
+
+def wants_part(request: Request) -> bool:
+    """Whether a script asks, which takes a part of a page or a status rather than a page."""
+    return "x-part" in request.headers
+
+
+def error_page(site: Site, request: Request, visitor: Visitor | None, status: int, key: str, **values: str) -> Response:
+    """A page that says what is wrong, and what to do."""
+    language = visitor.language if visitor else language_of(request)
+    if wants_part(request):
+        return HTMLResponse(words.Words(language).say(key, **values), status)
+    text = site.render("error.html", visitor, language, status=status, message=words.Words(language).say(key, **values))
+    return HTMLResponse(text, status)
+
+
+def html(site: Site, visitor: Visitor, template: str, *, status: int = 200, **values: Any) -> Response:
+    """A page for this visitor."""
+    return HTMLResponse(site.render(template, visitor, visitor.language, **values), status)
+
+
+_GUARDS: Final[Mapping[str, str]] = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(self)",
+}
+
+
+def guarded(site: Site, response: Response) -> Response:
+    """The response with the headers that keep what is in it to this browser and this site."""
+    response.headers.setdefault("Content-Security-Policy", site.policy)
+    response.headers.setdefault("Cache-Control", "no-store")
+    for name, value in _GUARDS.items():
+        response.headers[name] = value
+    return response
+
+
+def set_session(response: Response, cookie: str) -> None:
+    """Give the browser the cookie of a session."""
+    response.set_cookie(
+        COOKIE, cookie, max_age=int(SHIFT.total_seconds()), path="/", secure=True, httponly=True, samesite="lax"
+    )

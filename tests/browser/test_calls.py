@@ -1,0 +1,242 @@
+"""A call at the desk, as a registrar makes it: by keys, sent once, live, and kept whatever happens."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.browser.conftest import LiveDesk, story
+
+IIN = "850715100000"
+_KEYS_A_SECOND = 5
+
+
+class Keyboard:
+    """Counts the keys that a person presses."""
+
+    def __init__(self, page: Any) -> None:
+        self._page = page
+        self.pressed = 0
+
+    def type(self, text: str) -> None:
+        self.pressed += len(text)
+        self._page.keyboard.type(text)
+
+    def press(self, key: str, times: int = 1) -> None:
+        for _ in range(times):
+            self.pressed += 1
+            self._page.keyboard.press(key)
+
+
+def submissions(desk: LiveDesk) -> list[str]:
+    return [event.subject for event in desk.broker.sent if event.type == "request.submitted"]
+
+
+def fill(page: Any, **over: str) -> str:
+    """Fill in the form; the id of the call."""
+    for name, value in ({"iin": IIN, "full_name": "Оспанбеков Сәбит", "address": "Абай, 27"} | over).items():
+        page.fill(f"[name={name}]", value)
+    page.check("[name=reasons][value=fever_above_38]")
+    found: str = page.input_value("[name=request_id]")
+    return found
+
+
+def test_1_and_2_a_call_by_keys_alone_to_the_spoken_answer(desk: LiveDesk, tab: Callable[..., Any]) -> None:
+    page = tab("registrar", "/board")
+    keys = Keyboard(page)
+    keys.press("n")
+    page.wait_for_url("**/calls/new")
+    keys.type(IIN)
+    page.locator("[name=birth_date]").and_(page.locator("[value]")).wait_for()
+    keys.press("Enter")
+    keys.type("Оспанбеков Сәбит")
+    keys.press("Enter", 5)
+    assert page.evaluate("document.activeElement.name") == "address"
+    keys.type("Абай, 27")
+    keys.press("Enter", 6)
+    assert page.evaluate("document.activeElement.id") == "reasons_filter"
+    keys.type("темп")
+    keys.press("Enter")
+    keys.press("F8")
+    page.wait_for_url("**/calls/*-*")
+    started = time.monotonic()
+    page.locator("#to-read", has_text="Врач придёт.").wait_for()
+    assert time.monotonic() - started < 1
+    assert "C4.1" in page.inner_text("#answer .term")
+    keys.press("F9")
+    page.locator("#answer .done").wait_for()
+    assert keys.pressed / _KEYS_A_SECOND < 30, f"{keys.pressed} keys"
+    assert [event.type for event in desk.broker.sent] == ["request.submitted", "answer.given"]
+
+
+def test_1_a_wrong_field_is_named_and_gets_the_focus(desk: LiveDesk, tab: Callable[..., Any]) -> None:
+    page = tab("registrar", "/calls/new")
+    fill(page, iin="850715100001")
+    page.keyboard.press("F8")
+    page.locator("#iin[aria-invalid]").wait_for()
+    assert page.evaluate("document.activeElement.id") == "iin"
+    assert page.input_value("[name=full_name]") == "Оспанбеков Сәбит"
+    page.fill("[name=iin]", IIN)
+    page.keyboard.press("F8")
+    page.wait_for_url("**/calls/*-*")
+    assert len(submissions(desk)) == 1
+
+
+@pytest.mark.parametrize("way", ["double click", "Enter held down", "F8 held down"])
+def test_3_sent_once(desk: LiveDesk, tab: Callable[..., Any], way: str) -> None:
+    page = tab("registrar", "/calls/new")
+    call = fill(page)
+    if way == "double click":
+        page.dblclick("#send")
+    elif way == "Enter held down":
+        page.focus("#send")
+        for _ in range(10):
+            page.keyboard.down("Enter")
+    else:
+        for _ in range(10):
+            page.keyboard.down("F8")
+    page.wait_for_url("**/calls/*-*")
+    page.locator("#to-read").wait_for()
+    assert submissions(desk) == [call]
+
+
+def test_3_two_tabs_with_one_form_make_one_call(desk: LiveDesk, tab: Callable[..., Any]) -> None:
+    page = tab("registrar", "/calls/new")
+    call = fill(page)
+    other = page.context.new_page()
+    other.goto(desk.address + "/calls/new")
+    assert other.input_value("[name=request_id]") == call, "the draft is the same call"
+    page.keyboard.press("F8")
+    other.keyboard.press("F8")
+    page.wait_for_url("**/calls/*-*")
+    other.wait_for_url("**/calls/*-*")
+    assert submissions(desk) == [call]
+
+
+def test_4_what_is_done_while_the_broker_is_away_is_sent_once_and_in_order(
+    desk: LiveDesk, tab: Callable[..., Any]
+) -> None:
+    desk.broker.away = True
+    page = tab("registrar", "/calls/new")
+    calls = []
+    for _ in range(3):
+        calls.append(fill(page))
+        page.keyboard.press("F8")
+        page.wait_for_url("**/calls/*-*")
+        page.locator(".unsent").first.wait_for()
+        page.goto(desk.address + "/calls/new")
+    page.goto(desk.address + "/board")
+    assert page.locator('tr[data-status="unsent"]').count() == 3
+    desk.broker.away = False
+    page.locator('tr[data-status="to_answer"]').nth(2).wait_for()
+    assert submissions(desk) == calls
+
+
+def test_4_the_database_away_loses_nothing_that_was_typed(desk: LiveDesk, tab: Callable[..., Any]) -> None:
+    page = tab("registrar", "/calls/new")
+    call = fill(page, note="Ескертпе")
+    desk.database_away = True
+    page.keyboard.press("F8")
+    page.locator("#form-state:visible").wait_for()
+    assert page.input_value("[name=note]") == "Ескертпе"
+    desk.database_away = False
+    page.wait_for_url("**/calls/*-*", timeout=15_000)
+    assert submissions(desk) == [call]
+
+
+@pytest.mark.parametrize("way", ["reload", "closed tab", "ended session"])
+def test_1_a_form_is_there_again(desk: LiveDesk, tab: Callable[..., Any], way: str) -> None:
+    page = tab("registrar", "/calls/new")
+    call = fill(page, note="Ескертпе")
+    if way == "reload":
+        page.reload()
+    elif way == "closed tab":
+        context = page.context
+        page.close()
+        page = context.new_page()
+        page.goto(desk.address + "/calls/new")
+    else:
+        page.context.clear_cookies()
+        page.keyboard.press("F8")
+        page.wait_for_url("**/login*")
+        page.context.add_cookies([desk.cookie("registrar")])
+        page.goto(desk.address + "/calls/new")
+    assert page.input_value("[name=note]") == "Ескертпе"
+    assert page.input_value("[name=request_id]") == call
+    assert page.is_checked("[name=reasons][value=fever_above_38]")
+    page.keyboard.press("F8")
+    page.wait_for_url("**/calls/*-*")
+    assert submissions(desk) == [call]
+    page.goto(desk.address + "/calls/new")
+    assert page.input_value("[name=full_name]") == "", "what was sent is not there again"
+
+
+def test_5_two_browsers_see_each_others_calls(tab: Callable[..., Any]) -> None:
+    one, other = tab("registrar", "/calls/new"), tab("head", "/board")
+    elsewhere = tab("stranger", "/board")
+    other.fill("#q", "н")
+    call = fill(one)
+    one.keyboard.press("F8")
+    one.wait_for_url("**/calls/*-*")
+    started = time.monotonic()
+    other.locator(f'tr[data-request-id="{call}"]').wait_for(state="attached")
+    assert time.monotonic() - started < 1
+    assert other.input_value("#q") == "н"
+    assert other.evaluate("document.activeElement.id") == "q", "the focus stays where it was"
+    assert elsewhere.locator("tr[data-request-id]").count() == 0
+
+
+def test_5_one_connection_for_six_tabs(desk: LiveDesk, tab: Callable[..., Any]) -> None:
+    page = tab("registrar", "/board")
+    others = [page.context.new_page() for _ in range(5)]
+    for each in others:
+        each.goto(desk.address + "/board")
+    page.wait_for_timeout(500)
+    assert desk.live.count == 1
+    call = "5f0c1d2e-7a1b-4c3d-8e9f-0a1b2c3d4e5f"
+    desk.wait(desk.hear(*story(call, 1, desk.clock.at)))
+    for each in (page, *others):
+        each.locator(f'tr[data-request-id="{call}"]').wait_for()
+
+
+def test_5_a_browser_that_was_away_catches_up(desk: LiveDesk, tab: Callable[..., Any]) -> None:
+    page = tab("registrar", "/board")
+    page.wait_for_timeout(300)
+    page.context.set_offline(True)
+    call = "5f0c1d2e-7a1b-4c3d-8e9f-0a1b2c3d4e5f"
+    desk.wait(desk.hear(*story(call, 1, desk.clock.at)))
+    page.context.set_offline(False)
+    page.locator(f'tr[data-request-id="{call}"]').wait_for(timeout=15_000)
+
+
+def test_6_a_row_cries_out_when_its_term_is_near_and_when_it_is_over(desk: LiveDesk, tab: Callable[..., Any]) -> None:
+    late, near, fresh = (f"5f0c1d2e-7a1b-4c3d-8e9f-0a1b2c3d4e0{number}" for number in range(3))
+    now = desk.clock.at
+    desk.wait(desk.hear(*story(fresh, 3, now)))
+    desk.wait(desk.hear(*story(near, 2, now - timedelta(minutes=8, seconds=30))))
+    desk.wait(desk.hear(*story(late, 1, now - timedelta(minutes=11))))
+    page = tab("registrar", "/board")
+    page.locator(f'tr[data-request-id="{late}"][data-term="over"]').wait_for()
+    rows = page.locator("#board tbody tr").evaluate_all("rows => rows.map(row => row.dataset.requestId)")
+    assert rows == [late, near, fresh]
+    assert "истёк" in page.inner_text(f'tr[data-request-id="{late}"] .term')
+    assert page.get_attribute(f'tr[data-request-id="{near}"]', "data-term") == "near"
+
+
+def test_8_a_duplicate_leads_to_the_open_call(desk: LiveDesk, tab: Callable[..., Any]) -> None:
+    first, second = (f"5f0c1d2e-7a1b-4c3d-8e9f-0a1b2c3d4e0{number}" for number in range(2))
+    desk.wait(desk.hear(*story(first, 7, desk.clock.at)))
+    (_, decision), *_ = story(second, 8, desk.clock.at)
+    refused = {
+        name: value
+        for name, value in decision.items()
+        if name not in ("register_date", "register_number", "accepted_at", "clock_started_at", "visit_date")
+    }
+    desk.wait(desk.hear(("request.refused", refused | {"code": "duplicate", "existing_request_id": first})))
+    page = tab("registrar", f"/calls/{second}")
+    page.click(f'#answer a[href="/calls/{first}"]')
+    page.wait_for_url(f"**/calls/{first}")

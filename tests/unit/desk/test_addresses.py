@@ -1,0 +1,151 @@
+"""A role and a clinic at each address (desk 13): all addresses by all roles, and what is another clinic's."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.desk.domain.roles import RIGHTS, Role
+from services.desk.users import ROLES
+from services.desk.web.pages import PAGES
+from services.desk.web.site import Page
+from tests.unit.desk.reception import ELSEWHERE, Reception, a_form, the_call
+
+MINE, THEIRS = "5f0c1d2e-7a1b-4c3d-8e9f-0a1b2c3d4e5f", "6f0c1d2e-7a1b-4c3d-8e9f-0a1b2c3d4e5f"
+_STREAM = "/events"
+
+
+def _name(page: Page) -> str:
+    return f"{page.method} {page.path}"
+
+
+def address(page: Page) -> str:
+    return (
+        page.path.replace("{request_id}", MINE)
+        .replace("{complaint_id}", MINE)
+        .replace("{date}", "2026-11-23")
+        .replace("{step}", "assign")
+    )
+
+
+@pytest.fixture
+async def reception() -> Reception:
+    reception = Reception()
+    await reception.hear(*the_call(MINE), *the_call(THEIRS, clinic_id=ELSEWHERE))
+    return reception
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.path != _STREAM], ids=lambda page: f"{page.method} {page.path}"
+)
+async def test_each_role_at_each_address(reception: Reception, page: Page, role: Role) -> None:
+    browser = reception.browser(role)
+    answer = (await browser.get(address(page))) if page.method == "GET" else (await browser.post(address(page), {}))
+    allowed = page.right is None or page.right in RIGHTS[role]
+    assert (answer.status_code == 403) is not allowed, answer.text[:300]
+    assert answer.status_code < 500
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+async def test_nobody_is_led_to_the_login(reception: Reception, page: Page) -> None:
+    browser = reception.browser(None)
+    answer = (
+        (await browser.get(address(page)))
+        if page.method == "GET"
+        else (await browser.post(address(page), {}, csrf="x"))
+    )
+    assert answer.status_code == 303
+    assert answer.headers["location"].startswith("/login")
+
+
+@pytest.mark.parametrize("role", ["registrar", "dispatcher", "complaints_officer", "head"])
+async def test_another_clinics_call_is_not_there(reception: Reception, role: Role) -> None:
+    browser = reception.browser(role)
+    assert (await browser.get(f"/calls/{MINE}")).status_code == 200
+    assert (await browser.get(f"/calls/{THEIRS}")).status_code == 404
+    assert THEIRS not in (await browser.get("/board")).text
+    assert THEIRS not in (await browser.get(f"/board/rows?ids={THEIRS}")).text
+    assert f'data-request-id="{THEIRS}"' not in (await browser.get(f"/find?q={THEIRS}")).text
+    assert THEIRS not in (await browser.get(f"/board?clinic_id={ELSEWHERE}")).text
+
+
+async def test_nothing_is_done_about_another_clinics_call(reception: Reception) -> None:
+    for step, fields in (("answered", {}), ("withdraw", {"reason": "x"}), ("visit", {"outcome": "served"})):
+        assert (await reception.browser("head").post(f"/calls/{THEIRS}/{step}", fields)).status_code == 404
+    assert reception.broker.sent == []
+
+
+async def test_the_contact_centre_sees_all_and_changes_nothing(reception: Reception) -> None:
+    browser = reception.browser("contact_centre")
+    assert (await browser.get(f"/calls/{THEIRS}")).status_code == 200
+    assert (await browser.post(f"/calls/{MINE}/withdraw", {"reason": "x"})).status_code == 403
+
+
+async def test_a_doctor_reports_the_own_visits_only(reception: Reception) -> None:
+    assert (await reception.browser("doctor").post(f"/calls/{MINE}/visit", {"outcome": "served"})).status_code == 303
+    reception.users._entries = {name: entry for name, entry in reception.users._entries.items() if name != "doctor"}
+    assert (await reception.browser("doctor").get("/today")).headers["location"].startswith("/login"), (
+        "a removed user is out"
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7*7 }}", "javascript:alert(1)"]
+)
+async def test_a_script_in_a_field_is_shown_and_never_run(reception: Reception, text: str) -> None:
+    (kind, decision), *_ = the_call(MINE)
+    person = {"full_name": text, "phone": text[:30], "language": "ru"}
+    await reception.hear(
+        (kind, decision | {"patient": person, "address": {"text": text}, "note": text, "request_id": THEIRS[:-1] + "a"})
+    )
+    browser = reception.browser("registrar")
+    for page in ("/board", f"/calls/{THEIRS[:-1]}a", f"/find?q={THEIRS[:-1]}a"):
+        found = (await browser.get(page)).text
+        assert "<script>alert" not in found
+        assert "<img src=x" not in found
+        assert ">49<" not in found
+    form = (await browser.post("/calls/new", a_form(iin="", full_name=text, note=text, address=text))).text
+    assert "<script>alert" not in form
+    assert "<img src=x" not in form
+
+
+async def test_a_form_of_another_session_or_site_is_refused(reception: Reception) -> None:
+    browser, other = reception.browser("registrar"), reception.browser("registrar")
+    assert (await browser.post("/calls/new", a_form(), csrf="")).status_code == 403
+    assert (await browser.post("/calls/new", a_form(), csrf=(await other.token()))).status_code == 403
+    assert (await browser.post("/calls/new", a_form(), **{"sec-fetch-site": "cross-site"})).status_code == 403
+    assert reception.broker.sent == []
+
+
+async def test_an_oversized_form_and_one_of_another_kind_are_refused(reception: Reception) -> None:
+    browser = reception.browser("registrar")
+    assert (await browser.post("/calls/new", a_form(note="x" * 300_000))).status_code == 413
+    assert (await browser.client.post("/calls/new", json={"a": 1})).status_code == 415
+
+
+@pytest.mark.parametrize("target", ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)"])
+async def test_the_login_leads_nowhere_else(reception: Reception, target: str) -> None:
+    answer = await reception.browser("registrar").client.get("/login", params={"next": target})
+    assert answer.headers["location"] == "/"
+
+
+@pytest.mark.parametrize(
+    "path", ["/static/../app.py", "/static/..%2fusers.py", "/calls/..%2f..%2fetc", "/register/2026-11-23.exe"]
+)
+async def test_path_tricks_find_nothing(reception: Reception, path: str) -> None:
+    assert (await reception.browser("head").get(path)).status_code in (404, 403)
+
+
+async def test_every_answer_keeps_scripts_frames_and_caches_out(reception: Reception) -> None:
+    for name, path in (
+        (None, "/login"),
+        ("registrar", "/board"),
+        ("registrar", "/calls/new"),
+        ("registrar", "/health"),
+    ):
+        answer = await reception.browser(name).get(path)
+        policy = answer.headers["content-security-policy"]
+        assert "script-src 'self'" in policy
+        assert "unsafe" not in policy
+        assert "frame-ancestors 'none'" in policy
+        assert answer.headers["cache-control"] == "no-store"
