@@ -24,7 +24,7 @@ PORTS = {"intake": 8101, "scheduler": 8102, "notifier": 8103, "complaints": 8104
 _HOST_AND_PORT = re.compile(r"\s*[^\s,]+:(\d{1,5})\s*\Z")
 _FILES = (
     *("kafka_ca_file", "kafka_cert_file", "kafka_key_file", "keys_file"),
-    *("sms_password_file", "sms_profile", "sms_report_secret_file", "desk_secret_file"),
+    *("sms_password_file", "sms_profile", "sms_report_secret_file"),
 )
 
 
@@ -140,6 +140,11 @@ class Settings(BaseSettings):
     )
     desk_secret_file: Path | None = Field(
         None, description="a file with the secret of the desk's sessions, the same for all replicas"
+    )
+    desk_sender: str = Field("desk", description="the name under which the desk signs what people do, with a key")
+    desk_sender_key_file: Path | None = Field(
+        None,
+        description="the desk's private key, from homecall senders new; needed with senders_file",
     )
     desk_tiles_url: str | None = Field(
         None, description="a tile server for the desk's maps, as in https://tiles.example/{z}/{x}/{y}.png"

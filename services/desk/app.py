@@ -24,6 +24,7 @@ from services.desk.handler import Desk
 from services.desk.live import Live
 from services.desk.outbox import Outbox
 from services.desk.sessions import Sessions
+from services.desk.signing import signer_from
 from services.desk.store import Stores, schema
 from services.desk.users import BadUsers, Users
 from services.desk.web.pages import no_such_page, routes
@@ -35,7 +36,7 @@ def build(settings: Settings, clock: Clock) -> Service:
     vault = Vault.from_settings(settings)
     database = Database(settings.mongo_url, f"{settings.mongo_prefix}_{topics.DESK}")
     stores = Stores(database, vault)
-    producer = Producer(settings, f"homecall-{topics.DESK}")
+    producer = Producer(settings, f"homecall-{topics.DESK}", also=signer_from(settings))
     outbox = Outbox(stores.actions, producer)
     live = Live(stores)
     known = Clinics()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -26,7 +26,12 @@ _STOP_SECONDS = 10.0
 class Producer:
     """Sends events and dead letters. Its client is replaced after a failure: a broken sequence stays broken."""
 
-    def __init__(self, settings: Settings, client_id: str) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        client_id: str,
+        also: Callable[[OutgoingRecord], Sequence[tuple[str, bytes]]] | None = None,
+    ) -> None:
         self._options = {
             **connection(settings),
             "client_id": client_id,
@@ -38,6 +43,8 @@ class Producer:
             "max_request_size": DEAD_LETTERS.max_message_bytes,
             "request_timeout_ms": 15_000,
         }
+        self._also = also or (lambda _: ())
+        """Headers of a record beside those of its event: a signature."""
         self._bootstrap = settings.kafka_bootstrap
         self._producer: Any = None
         self._stopped = False
@@ -142,7 +149,7 @@ class Producer:
         """
         if not events and not dead:
             return
-        messages = [(event, event.headers()) for event in events]
+        messages = [(event, [*event.headers(), *self._also(event)]) for event in events]
         producer = await self._connected()
         try:
             await asked(self._deliver(producer, messages, dead), self._bootstrap)
