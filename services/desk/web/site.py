@@ -80,6 +80,7 @@ class Site:
         return template_of.render(
             t=words_of.say,
             coded=words_of.coded,
+            clause=words_of.clause,
             lang=language,
             visitor=visitor,
             user=visitor.user if visitor else None,

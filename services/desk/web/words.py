@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any, Final
 
-from homecall.texts import desk
+from homecall.texts import clauses, desk
 from homecall.texts import documents as printed
 from homecall.texts.documents import PageLanguage, coded, said
 from homecall.texts.language import Text, clock, day
@@ -38,6 +38,10 @@ class Words:
     def say(self, key: str, **values: str | int) -> str:
         """A text of the desk by its key, with values in its places."""
         return said(desk.WORDS[key].fill(**values) if values else desk.WORDS[key], self.language)
+
+    def clause(self, name: str) -> str:
+        """What a clause of the standard, or a reading of ours, says."""
+        return said(clauses.clause(name), self.language)
 
     def coded(self, table: str, code: str) -> str:
         """A code in words; one that has none as it is, and of errors "check it"."""
