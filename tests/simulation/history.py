@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from homecall.contract.topics import SERVICES, TOPICS
+from homecall.contract.topics import TOPICS
 from homecall.operations.serve import build
 from tests.faults import plan as plans
 from tests.faults.ledger import Message
 from tests.infrastructure.reader import Heard
 from tests.simulation.crowd import Crowd, stated_at
-from tests.simulation.faults import Fault, draw
+from tests.simulation.faults import Fault, draw, services_of
 from tests.simulation.judge import (
     but_withdrawn_unchecked,
     differences,
@@ -90,6 +90,7 @@ class History:
         """Seconds of the loop for which faults go on at least."""
         self.crowd = crowd or Crowd(seed, requests)
         self.crowd.without(left_out)
+        self.services = services_of(seed)
         self.faults = draw(seed, _FAULTS_UNTIL, REPLICAS) if faults is None else faults
         self.world = World(self.loop, seed, plans.OPENING - _BEFORE, SPEED)
         self._heard: list[Heard] = []
@@ -105,7 +106,7 @@ class History:
     def play(self) -> Result:
         """Play it to its end, and judge it."""
         began = time.perf_counter()
-        for name in SERVICES:  # what is imported only when it is built must be there to be replaced in
+        for name in self.services:  # what is imported only when it is built must be there to be replaced in
             build(name, self.world.settings, self.world.clock).database.close()
         with instead(self.world, self.seed), noted(self.world.places), self._mutant():
             asyncio.set_event_loop(self.loop)
@@ -144,7 +145,7 @@ class History:
             *(("roster.published", each) for each in self.crowd.plan.rosters),
         ]:
             world.kafka.append(*self.crowd.record(event_type, each))
-        world.processes = [Process(world, name, number) for name in SERVICES for number in range(1, REPLICAS + 1)]
+        world.processes = [Process(world, name, number) for name in self.services for number in range(1, REPLICAS + 1)]
         for process in world.processes:
             process.start()
         watching = [self.loop.create_task(each) for each in (self._expel(), self._answer(), self._report())]
@@ -333,7 +334,7 @@ class History:
                 self._abort(f"aborted at {fault.at}", fault.amount)
             case "compact":
                 self._compact(fault.amount)
-            case "expire" if len(world.kafka.groups) == len(SERVICES) and all(
+            case "expire" if len(world.kafka.groups) == len(self.services) and all(
                 each.topics for each in world.kafka.groups.values()
             ):  # not what a service is still to read for the first time
                 for each in (topic for topic in TOPICS if not topic.compacted):
