@@ -47,6 +47,10 @@ PLACES = (
     "letter.published",
     # A text message: stored as ``sending``, and not yet given to the gateway.
     "sms.marked",
+    # What a person did at the desk: stored, acknowledged by the broker, marked as sent.
+    "desk.stored",
+    "desk.sent",
+    "desk.marked",
 )
 """Every place, by its name in ``HOMECALL_FAILPOINT``."""
 

@@ -82,7 +82,7 @@ def build(settings: Settings, clock: Clock) -> Service:
         handler=desk,
         engines=desk.engines,
         tables=[clinics],
-        ticks=[outbox.send_left, look_at_users, clinics.keep],
+        ticks=[look_at_users, clinics.keep],
         workers=[outbox.work, live.work],
         schema=schema(database),
         prepare=[stores.prepare],

@@ -15,7 +15,7 @@ from homecall.contract.events import ClinicPublished, RequestSubmitted, RosterPu
 from homecall.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
 from homecall.runtime.failpoint import PLACES
 from tests.factories import MONDAY, a_request
-from tests.faults.harness import kills, replays, scenarios, texts
+from tests.faults.harness import desk, kills, replays, scenarios, texts
 from tests.faults.harness.feed import AT_ONCE, Plan
 from tests.faults.harness.growth import Sample, growth
 from tests.faults.harness.history import COUNTED, History, late
@@ -210,7 +210,7 @@ def test_a_steady_plan_has_few_clinics_at_a_time_and_all_in_the_end() -> None:
 
 def test_every_failpoint_is_on_some_services_way() -> None:
     killed_at = {place for places in kills.PLACES_OF.values() for place in places}
-    assert killed_at | set(texts.PLACES) == set(PLACES)
+    assert killed_at | set(texts.PLACES) | set(desk.PLACES) == set(PLACES)
 
 
 def test_a_control_is_told_from_a_scenario_in_the_summary() -> None:

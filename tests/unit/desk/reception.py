@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import count
-from typing import Any, cast
+from typing import Any
 
 from httpx import ASGITransport, AsyncClient, Response
 from starlette.applications import Starlette
@@ -18,7 +19,6 @@ from homecall.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
 from homecall.runtime.clock import Clock
 from homecall.runtime.encryption import Vault
 from homecall.runtime.failures import Transient
-from homecall.runtime.kafka.producer import Producer
 from homecall.runtime.settings import Settings
 from homecall.standard.clinics import Clinics
 from homecall.standard.rules import load_rule_sets
@@ -40,15 +40,32 @@ _numbers = count(1)
 
 
 class Broker:
-    """What was sent, in order. ``away``: nothing is taken."""
+    """What was sent, in order. ``away``: nothing is taken.
+
+    ``poison``: subjects whose events it takes in no company and never, with this error.
+    """
 
     def __init__(self) -> None:
         self.sent: list[OutgoingRecord] = []
         self.away = False
+        self.poison: dict[str, Exception] = {}
+        self.heard_at = time.monotonic()
 
-    async def send(self, events: Sequence[OutgoingRecord]) -> None:
+    @property
+    def healthy(self) -> bool:
+        return not self.away
+
+    async def look(self, patience: float) -> None:
+        del patience
         if self.away:
             raise Transient("broker", ConnectionError(), "127.0.0.1:9092")
+        self.heard_at = time.monotonic()
+
+    async def send(self, events: Sequence[OutgoingRecord]) -> None:
+        await self.look(1)
+        for event in events:
+            if event.subject in self.poison:
+                raise self.poison[event.subject]
         self.sent += events
 
 
@@ -73,7 +90,7 @@ class Reception:
         self.stores = Stores(self.database.as_database, self.vault)
         self.broker = Broker()
         self.clock = StoppedClock(MONDAY)
-        self.outbox = Outbox(self.stores.actions, cast(Producer, self.broker))
+        self.outbox = Outbox(self.stores.actions, self.broker)
         self.live = Live(self.stores)
         known = Clinics()
         for clinic_id in (HERE, ELSEWHERE):

@@ -7,7 +7,6 @@ import json
 import pytest
 
 from homecall.runtime.failures import Transient
-from services.desk.outbox import Outbox
 from tests.unit.desk.reception import Reception, a_form, the_call
 
 ID = a_form()["request_id"]
@@ -45,18 +44,6 @@ async def test_what_is_done_while_the_broker_is_away_is_sent_later_in_order(rece
     await reception.outbox.send()
     assert [event.subject for event in reception.broker.sent] == ids
     assert (await reception.stores.actions.count_unsent())[0] == 0
-
-
-async def test_another_process_sends_what_an_ended_one_left(reception: Reception) -> None:
-    (await reception.browser("registrar").post("/calls/new", a_form()))
-    # The process ends here: what it had in mind is gone, what it stored is not.
-    other = Outbox(reception.stores.actions, reception.outbox._producer)
-    for doc in reception.database.collection("actions").docs.values():
-        doc["unsent"] -= 11_000
-    await other.send_left(reception.clock.now())
-    assert [event.subject for event in reception.broker.sent] == [ID]
-    await other.send_left(reception.clock.now())
-    assert len(reception.broker.sent) == 1
 
 
 async def test_an_iin_waits_sealed_and_goes_with_the_sending(reception: Reception) -> None:
