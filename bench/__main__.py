@@ -17,7 +17,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bench import desk as the_desk
 from bench import growth, report
+from bench.desk import DeskSize
 from bench.stage import CHAIN, HOP, TWO_REPLICAS, USUAL, Measured, Stage, a_stage
 from homecall.contract.topics import SERVICES
 from tests.infrastructure import stack
@@ -39,11 +41,12 @@ class Size:
     latency_seconds: float
     ladder: tuple[int, ...]
     heap: str
+    desk: DeskSize
 
 
-FULL = Size("full", 5, 10_000, 1_000, 3, 40, (10_000, 100_000, 1_000_000), "16g")
-QUICK = Size("quick", 2, 5_000, 300, 1, 12, (10_000, 30_000, 100_000), "4g")
-TINY = Size("tiny", 1, 300, 30, 1, 1, (300, 500), "768m")
+FULL = Size("full", 5, 10_000, 1_000, 3, 40, (10_000, 100_000, 1_000_000), "16g", DeskSize(1_500, 1_500, 50, 30))
+QUICK = Size("quick", 2, 5_000, 300, 1, 12, (10_000, 30_000, 100_000), "4g", DeskSize(1_500, 1_500, 50, 10))
+TINY = Size("tiny", 1, 300, 30, 1, 1, (300, 500), "768m", DeskSize(20, 30, 10, 1))
 """Says nothing about speed: for the test that the benchmark runs."""
 
 
@@ -133,6 +136,11 @@ def footprint(stage: Stage, size: Size) -> dict[str, Any]:
     return {"startup_s": started, "idle_rss_mib": idle}
 
 
+def desk(stage: Stage, size: Size) -> dict[str, Any]:
+    """Browsers that listen, events that change calls, and pages asked for meanwhile, at one process of the desk."""
+    return {"desk": the_desk.measure(stage, size.desk)}
+
+
 PARTS: dict[str, Callable[[Stage, Size], dict[str, Any]]] = {
     "hop": hop,
     "chain": chain,
@@ -141,6 +149,7 @@ PARTS: dict[str, Callable[[Stage, Size], dict[str, Any]]] = {
     "footprint": footprint,
     "growth": grown,
     "replicas": replicas,
+    "desk": desk,
 }
 
 

@@ -36,7 +36,53 @@ def figures(raw: dict[str, Any]) -> dict[str, Any]:
             **_largest([ours["rss_mib"] for _, ours in raw.get("chain", [])]),
         },
         "startup_s": {name: _median(each) for name, each in raw.get("startup_s", {}).items()},
+        "desk": [_desk_figures(each) for each in raw.get("desk", [])],
     }
+
+
+def _desk_figures(found: dict[str, Any]) -> dict[str, Any]:
+    """Of one layout: milliseconds, MiB, and the share of a core."""
+    told = {f"delivery_p{percent}_ms": round(percentile(found["delivered"], percent)) for percent in (50, 99)}
+    pages = {
+        f"p{percent}_ms": {name: round(percentile(times, percent), 1) for name, times in found["pages"].items()}
+        for percent in (50, 95)
+    }
+    return {
+        "layout": found["layout"],
+        "heard": found["heard"],
+        "expected": found["expected"],
+        **told,
+        "pages": pages,
+        "rows_p95_ms": round(percentile(found["fetched"], 95)) if found["fetched"] else None,
+        "rss_mib": round(found["rss_mib"]),
+        "core": round(found["share"], 2),
+    }
+
+
+def desk_lines(measured: Sequence[dict[str, Any]]) -> list[str]:
+    """The figures of each layout in a line, as they come."""
+    return [f"{what}: {figures_of}" for what, figures_of, _ in _desk_rows(measured)]
+
+
+def _desk_rows(measured: Sequence[dict[str, Any]]) -> list[tuple[str, str, str]]:
+    rows = []
+    for found in measured:
+        told, size = _desk_figures(found), found["size"]
+        pages = "; ".join(
+            f"{name} {middle:.0f} and {told['pages']['p95_ms'][name]:.0f}"
+            for name, middle in told["pages"]["p50_ms"].items()
+        )
+        fetched = f", rows after a change p95 {told['rows_p95_ms']} ms" if told["rows_p95_ms"] is not None else ""
+        rows.append(
+            (
+                f"desk, {size['browsers']:,} browsers and {size['per_second']} events/s: {told['layout']}",
+                f"delivery p50 {told['delivery_p50_ms']}, p99 {told['delivery_p99_ms']} ms "
+                f"({told['heard']:,} of {told['expected']:,}); pages p50 and p95: {pages} ms{fetched}; "
+                f"{told['rss_mib']} MiB; {told['core']:.0%} of a core",
+                f"delivery p99 1,000 ms; pages p95 100 ms with {size['calls']:,} calls; 150 MiB",
+            )
+        )
+    return rows
 
 
 def _ratios(rounds: list[Any] | None) -> list[float]:
@@ -133,6 +179,7 @@ def table(raw: dict[str, Any]) -> list[str]:
                 f"the country's peak, {PEAK_PER_SECOND:.1f}/s, takes {share:.1%} of a core",
             )
         )
+    rows += _desk_rows(raw.get("desk", []))
     lines = ["| what | measured | target |", "|---|---|---|"]
     return [*lines, *(f"| {what} | {measured} | {target} |" for what, measured, target in rows)]
 

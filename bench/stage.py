@@ -74,6 +74,7 @@ class Running:
     pid: int
     stop: Any
     startup_s: float = 0.0
+    port: int = 0
 
     @property
     def cpu(self) -> float:
@@ -135,16 +136,16 @@ class Stage:
 
     def open(self, first: int = 0) -> None:
         """Publish the clinics, with their rosters, whose patients make the requests from number ``first`` on."""
-        producer = self._producer()
+        producer = self.producer()
         doctors = [a_doctor(f"doctor-{number}", on_duty=number == 0) for number in range(DOCTORS)]
         for name in _clinics(first):
-            _produce(producer, "clinic.published", a_clinic(name))
-            _produce(producer, "roster.published", a_roster(name, MONDAY.date(), doctors))
+            produce(producer, "clinic.published", a_clinic(name))
+            produce(producer, "roster.published", a_roster(name, MONDAY.date(), doctors))
         producer.flush(30)
 
     def publish(self, requests: int, *, first: int = 0, per_second: float | None = None) -> None:
         """Publish requests: all at once, or so many a second."""
-        producer = self._producer()
+        producer = self.producer()
         clinics = _clinics(first)
         began = time.perf_counter()
         for number in range(requests):
@@ -153,11 +154,12 @@ class Stage:
             at = MONDAY + timedelta(milliseconds=number)
             patient = {"iin": _iin(first + number), "full_name": f"Науқас {number}", "language": "kk"}
             data = a_request(clinics[number % CLINICS], first + number, at, patient=patient)
-            _produce(producer, "request.submitted", data)
+            produce(producer, "request.submitted", data)
             producer.poll(0)
         assert producer.flush(60) == 0, "the broker did not take all requests"
 
-    def _producer(self) -> Producer:
+    def producer(self) -> Producer:
+        """Publishes to the stage's broker."""
         return Producer({"bootstrap.servers": self.kafka, "partitioner": "murmur2_random", "linger.ms": 1})
 
     @contextlib.contextmanager
@@ -188,10 +190,11 @@ class Stage:
             **(extra or {}),
         }
         log = self.directory / f"{part}-{uuid.uuid4().hex[:6]}.log"
-        process = Process(part, env, log, stack.free_port())
+        port = stack.free_port()
+        process = Process(part, env, log, port)
         process.start()
         seconds = process.wait_ready()
-        return Running(part, process.pid, process.stop, seconds)
+        return Running(part, process.pid, process.stop, seconds, port)
 
     def _start_loop(self, part: str) -> Running:
         module = ["bench.usual"] if part == "usual" else ["bench.bare", part.removeprefix("bare ")]
@@ -318,7 +321,8 @@ def _iin(number: int) -> str:
     raise AssertionError("of ten numbers in a row some have a check digit")
 
 
-def _produce(producer: Producer, event_type: str, data: Mapping[str, Any]) -> None:
+def produce(producer: Producer, event_type: str, data: Mapping[str, Any]) -> None:
+    """Publish an event to its topic, with what was published before as far as the client holds it."""
     topic = TOPIC_OF_TYPE[event_type]
     value = json.dumps(data, ensure_ascii=False).encode()
     headers = {

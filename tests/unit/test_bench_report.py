@@ -26,6 +26,19 @@ RAW: dict[str, Any] = {
     "growth": [[1_000, [900.0, 1000.0, 1100.0]], [100_000, [950.0]]],
     "startup_s": {"intake": [2.0, 1.0, 1.5], "complaints": [1.2]},
     "idle_rss_mib": {"intake": 80.0, "complaints": 85.2},
+    "desk": [
+        {
+            "layout": "one clinic",
+            "expected": 1000,
+            "heard": 999,
+            "delivered": [float(ms) for ms in range(100)],
+            "pages": {"/board": [20.0, 40.0], "/calls/new": [3.0]},
+            "fetched": [],
+            "rss_mib": 120.4,
+            "share": 0.756,
+            "size": {"browsers": 1500, "calls": 1500, "per_second": 50, "seconds": 30},
+        }
+    ],
 }
 
 
@@ -40,6 +53,22 @@ def test_the_line_of_json_has_medians_and_the_names_that_were_asked_for() -> Non
         "cpu_ms_per_request": 1.5,
         "rss_mib": {"intake": 102, "complaints": 85, "scheduler": 102, "notifier": 102},
         "startup_s": {"intake": 1.5, "complaints": 1.2},
+        "desk": [
+            {
+                "layout": "one clinic",
+                "heard": 999,
+                "expected": 1000,
+                "delivery_p50_ms": 50,
+                "delivery_p99_ms": 99,
+                "pages": {
+                    "p50_ms": {"/board": 40.0, "/calls/new": 3.0},
+                    "p95_ms": {"/board": 40.0, "/calls/new": 3.0},
+                },
+                "rows_p95_ms": None,
+                "rss_mib": 120,
+                "core": 0.76,
+            }
+        ],
     }
 
 
@@ -62,3 +91,10 @@ def test_the_table_says_how_busy_the_machine_was() -> None:
 
 def test_a_percentile_is_one_of_the_values() -> None:
     assert [report.percentile([3.0, 1.0, 2.0], percent) for percent in (0, 50, 99, 100)] == [1.0, 2.0, 3.0, 3.0]
+
+
+def test_the_table_holds_the_desk_against_its_limits() -> None:
+    (line,) = [each for each in report.table(RAW) if "desk" in each]
+    assert "1,500 browsers and 50 events/s: one clinic | delivery p50 50, p99 99 ms (999 of 1,000)" in line
+    assert "/board 40 and 40; /calls/new 3 and 3 ms; 120 MiB; 76% of a core" in line
+    assert not any("desk" in each for each in report.table({}))
