@@ -19,13 +19,14 @@ from homecall.operations.reconcile import metrics as of_reconcile
 from homecall.runtime import metrics as of_all
 from homecall.runtime.settings import PORTS, Settings
 from services.complaints import metrics as of_complaints
+from services.desk import metrics as of_desk
 from services.intake import metrics as of_intake
 from services.notifier import metrics as of_notifier
 from services.scheduler import metrics as of_scheduler
 
 METRICS: Final[Sequence[MetricWrapperBase]] = [
     metric
-    for module in (of_all, of_intake, of_scheduler, of_notifier, of_complaints, of_gateways, of_reconcile)
+    for module in (of_all, of_intake, of_scheduler, of_notifier, of_complaints, of_desk, of_gateways, of_reconcile)
     for metric in vars(module).values()
     if isinstance(metric, MetricWrapperBase)
 ]

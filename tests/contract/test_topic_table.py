@@ -5,7 +5,8 @@ import pytest
 from homecall.contract.events import MODELS
 from homecall.contract.topics import BY_NAME, DEAD_LETTERS, TOPIC_OF_TYPE, TOPICS, find, read_by
 
-ALL = {"intake", "scheduler", "notifier", "complaints"}
+DECIDING = {"intake", "scheduler", "notifier", "complaints"}
+ALL = DECIDING | {"desk"}
 REQUEST_EVENTS = (
     "request.accepted request.deferred request.refused request.cancelled request.held request.identity-checked"
 )
@@ -15,18 +16,30 @@ COMPLAINT_COMMANDS = (
 )
 TABLE: list[tuple[str, str, set[str], set[str], str]] = [
     ("clinics", "clinic_id", {"clinic", "region"}, ALL, "clinic.published"),
-    ("rosters", "clinic_id", {"clinic"}, {"scheduler"}, "roster.published doctor.unavailable"),
-    ("requests", "clinic_id", {"clinic", "portal"}, {"intake"}, "request.submitted request.withdrawn"),
-    ("visits", "clinic_id", {"clinic"}, {"scheduler"}, "visit.reported"),
-    ("answers", "clinic_id", {"clinic"}, {"notifier", "complaints"}, "answer.given"),
-    ("complaints", "complaint_id", {"clinic", "portal"}, {"complaints"}, COMPLAINT_COMMANDS),
-    ("intake-events", "clinic_id", {"intake"}, {"scheduler", "notifier", "complaints"}, REQUEST_EVENTS),
-    ("schedule-events", "clinic_id", {"scheduler"}, {"notifier", "complaints", "intake"}, VISIT_EVENTS),
-    ("deadline-events", "clinic_id", ALL, {"complaints", "operators"}, "deadline.approaching deadline.missed"),
-    ("status", "request_id", {"notifier"}, {"portal", "contact centre", "complaints"}, "status.changed"),
-    ("journal", "clinic_id", {"notifier"}, {"clinic"}, "journal.entry"),
-    ("complaint-status", "complaint_id", {"complaints"}, {"portal", "contact centre"}, "complaint.status-changed"),
-    ("dead-letters", "", ALL, {"operators"}, ""),
+    ("rosters", "clinic_id", {"clinic", "desk"}, {"scheduler", "desk"}, "roster.published doctor.unavailable"),
+    ("requests", "clinic_id", {"clinic", "portal", "desk"}, {"intake", "desk"}, "request.submitted request.withdrawn"),
+    ("visits", "clinic_id", {"clinic", "desk"}, {"scheduler", "desk"}, "visit.reported"),
+    ("answers", "clinic_id", {"clinic", "desk"}, {"notifier", "complaints", "desk"}, "answer.given"),
+    ("complaints", "complaint_id", {"clinic", "portal", "desk"}, {"complaints", "desk"}, COMPLAINT_COMMANDS),
+    ("intake-events", "clinic_id", {"intake"}, {"scheduler", "notifier", "complaints", "desk"}, REQUEST_EVENTS),
+    ("schedule-events", "clinic_id", {"scheduler"}, {"notifier", "complaints", "intake", "desk"}, VISIT_EVENTS),
+    (
+        "deadline-events",
+        "clinic_id",
+        DECIDING,
+        {"complaints", "desk", "operators"},
+        "deadline.approaching deadline.missed",
+    ),
+    ("status", "request_id", {"notifier"}, {"portal", "contact centre", "complaints", "desk"}, "status.changed"),
+    ("journal", "clinic_id", {"notifier"}, {"clinic", "desk"}, "journal.entry"),
+    (
+        "complaint-status",
+        "complaint_id",
+        {"complaints"},
+        {"portal", "contact centre", "desk"},
+        "complaint.status-changed",
+    ),
+    ("dead-letters", "", DECIDING, {"operators"}, ""),
 ]
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from homecall.contract.topics import SERVICES
 from homecall.runtime.service import GAUGE_SECONDS
 from tests.deploy.debian import program
 from tests.infrastructure.stack import ROOT
@@ -24,7 +25,9 @@ DEPLOY = ROOT / "deploy"
 RULES = [DEPLOY / "prometheus" / f"homecall.{name}.yml" for name in ("rules", "alerts")]
 HEARD_CLINIC, HEARD_PORTAL = 7 * 60, 21 * 60
 STEP = 15
-READY = {f'homecall_ready{{service="{name}",instance="{name}"}}' for name in ("intake", "scheduler", "notifier")}
+ANSWERING = ("intake", "scheduler", "notifier", "desk")
+"""The services without which a caller hears no answer."""
+READY = {f'homecall_ready{{service="{name}",instance="{name}"}}' for name in SERVICES}
 """What shows that a service is there: in each case, unless it is what goes."""
 
 
@@ -105,16 +108,17 @@ CASES: dict[str, tuple[dict[str, Shown], int]] = {
     "portal, only its age is known": ({AGE % "portal": grows_from()}, HEARD_PORTAL),
     **{
         f"{name} is gone": ({f'homecall_ready{{service="{name}",instance="{name}"}}': until(0, 1)}, HEARD_CLINIC)
-        for name in ("intake", "scheduler", "notifier")
+        for name in ANSWERING
     },
     **{
         f"{name} is not ready": (
             {f'homecall_ready{{service="{name}",instance="{name}"}}': lambda now: float(now < 15 + GAUGE_SECONDS)},
             HEARD_CLINIC,
         )
-        for name in ("intake", "scheduler", "notifier")
+        for name in ANSWERING
     },
-    **{f"{name} lags": ({LAG % name: grows_from()}, HEARD_CLINIC) for name in ("intake", "scheduler", "notifier")},
+    **{f"{name} lags": ({LAG % name: grows_from()}, HEARD_CLINIC) for name in ANSWERING},
+    "the desk does not send": ({'homecall_desk_oldest_unsent_seconds{instance="d"}': grows_from()}, HEARD_CLINIC),
     "a replica stands still": (
         {
             'homecall_last_commit_timestamp_seconds{service="intake",instance="i"}': lambda _: 0.0,
@@ -135,7 +139,7 @@ CASES: dict[str, tuple[dict[str, Shown], int]] = {
 
 def case(series: dict[str, Shown], at: int) -> dict[str, Any]:
     """A promtool file: does a page fire so many seconds after the request?"""
-    there: dict[str, Shown] = {name: lambda _: 1.0 for name in READY | {'homecall_ready{service="complaints"}'}}
+    there: dict[str, Shown] = dict.fromkeys(READY, lambda _: 1.0)
     samples = {
         # A scrape that fails marks what it had shown as stale.
         name: " ".join("stale" if (value := shown(now)) is None else f"{value:g}" for now in range(0, at + STEP, STEP))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Sequence
 from datetime import date, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from homecall.contract.envelope import Incoming, read
-from homecall.contract.topics import COMPLAINTS, INTAKE, NOTIFIER, ROSTERS, SCHEDULER, SERVICES, read_by
+from homecall.contract.topics import COMPLAINTS, DESK, INTAKE, NOTIFIER, ROSTERS, SCHEDULER, SERVICES, read_by
 from homecall.contract.types import ZONE
 from homecall.runtime.clock import SystemClock
 from homecall.runtime.encryption import KeyRing, Vault
@@ -22,6 +23,9 @@ from homecall.standard.rules import load_rule_sets
 from services.complaints.domain.call_timeline import CallTimeline
 from services.complaints.domain.state import ComplaintState
 from services.complaints.handler import Complaints, Timelines
+from services.desk.domain.call import Call as ShownCall
+from services.desk.domain.complaint import Complaint as ShownComplaint
+from services.desk.handler import Desk
 from services.intake.domain.state import RequestState
 from services.intake.handler import Intake
 from services.notifier.domain.state import Call
@@ -58,11 +62,22 @@ def domain_of(service: str, event_type: str) -> tuple[Any, Callable[[str], Any]]
         return CallDecisions(), call
     if service == NOTIFIER:
         return Notifier(), lambda subject: Call(subject, OWNER, "phone", status="registered")
+    if service == DESK:
+        return of_the_desk(event_type)
     assert service == COMPLAINTS
     if event_type.startswith("complaint."):
         complaints = Complaints(Clinics(), RULES, judge_record_time=False, vault=VAULT)
         return complaints, lambda subject: ComplaintState(subject, OWNER, "registered")
     return Timelines(), lambda subject: CallTimeline(subject, OWNER)
+
+
+def of_the_desk(event_type: str) -> tuple[Any, Callable[[str], Any]]:
+    """The desk's view of calls or of complaints."""
+    stores: Any = SimpleNamespace(calls=None, complaints=None, rosters=None)
+    desk = Desk(stores, VAULT, SystemClock(), lambda: None)
+    if event_type.startswith("complaint."):
+        return desk.complaints.domain, lambda subject: ShownComplaint(subject, OWNER)
+    return desk.calls.domain, lambda subject: ShownCall(subject, OWNER)
 
 
 class OneSubject:
@@ -96,11 +111,15 @@ async def test_an_event_of_another_clinic_changes_nothing(service: str, event_ty
     event = another_clinics(event_type)
     aggregate: Aggregate[Any] = Aggregate(event.subject, state=subject(event.subject))
     store: Any = OneSubject(aggregate)
-    handled = await Engine(service, store, domain, SystemClock(), rules=ClinicEvents()).handle([event], NOW)
+    rules = None if service == DESK else ClinicEvents()
+    handled = await Engine(service, store, domain, SystemClock(), rules=rules).handle([event], NOW)
     assert aggregate.state == subject(event.subject)
     assert handled.events == []
     if domain.target(event) is None:
         assert handled.dead == []  # of no concern to this service, whoever sends it
+        return
+    if service == DESK:
+        assert handled.dead == []  # a dead letter of the service that decides
         return
     ((_, death),) = handled.dead
     assert death.reason == "invalid_transition"

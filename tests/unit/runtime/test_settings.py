@@ -41,7 +41,7 @@ def test_the_contracts_defaults() -> None:
 
 @pytest.mark.parametrize(
     ("service", "port"),
-    [("intake", 8101), ("scheduler", 8102), ("notifier", 8103), ("complaints", 8104), ("all", 8100)],
+    [("intake", 8101), ("scheduler", 8102), ("notifier", 8103), ("complaints", 8104), ("desk", 8105), ("all", 8100)],
 )
 def test_each_service_has_its_port_unless_one_is_set(service: str, port: int) -> None:
     assert load_settings().port(service) == PORTS[service] == port

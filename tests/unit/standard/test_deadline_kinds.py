@@ -1,4 +1,4 @@
-"""A new kind of deadline is added in two places: the contract's names and the law's table. Nothing else lists them."""
+"""A new kind of deadline is added in three places: the contract's names, the law's table, the words at the desk."""
 
 import ast
 from collections.abc import Iterator
@@ -12,16 +12,17 @@ import services
 from homecall.contract.events import DeadlineApproaching, DeadlineMissed, DeadlineName
 from homecall.contract.events.deadlines import DEADLINE_MEANINGS
 from homecall.standard.deadlines import KINDS
+from homecall.texts.desk import DEADLINES
 
 NAMES = frozenset(get_args(DeadlineName))
-PLACES = {"homecall/contract/events/deadlines.py", "homecall/standard/deadlines.py"}
+PLACES = {"homecall/contract/events/deadlines.py", "homecall/standard/deadlines.py", "homecall/texts/desk.py"}
 
 
-def test_the_two_places_know_the_same_kinds() -> None:
-    assert set(KINDS) == set(DEADLINE_MEANINGS) == NAMES
+def test_the_three_places_know_the_same_kinds() -> None:
+    assert set(KINDS) == set(DEADLINE_MEANINGS) == set(DEADLINES) == NAMES
 
 
-def test_no_third_place_lists_the_kinds() -> None:
+def test_no_other_place_lists_the_kinds() -> None:
     found = {
         f"{path}:{line}"
         for root in (homecall, services)
@@ -56,7 +57,7 @@ def test_the_events_of_a_deadline_are_built_in_one_place() -> None:
         'if name == "queue":\n    pass\nelif name == "visit":\n    pass',
     ],
 )
-def test_a_third_place_would_be_found(code: str) -> None:
+def test_another_place_would_be_found(code: str) -> None:
     assert list(_lists_of_kinds(code))
 
 
