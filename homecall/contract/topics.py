@@ -94,10 +94,10 @@ REQUESTS = Topic(
 VISITS = Topic(
     "homecall.visits.v1",
     "clinic_id",
-    ("visit.reported",),
+    ("visit.reported", "visit.assigned", "visit.released"),
     writers=("clinic", DESK),
     readers=(SCHEDULER, DESK),
-    about="How the visits ended.",
+    about="How the visits ended, and which were placed by hand.",
 )
 ANSWERS = Topic(
     "homecall.answers.v1",
@@ -141,7 +141,14 @@ INTAKE_EVENTS = Topic(
 SCHEDULE_EVENTS = Topic(
     "homecall.schedule-events.v1",
     "clinic_id",
-    ("visit.scheduled", "visit.rescheduled", "visit.unplaced", "visit.cancelled", "visit.closed"),
+    (
+        "visit.scheduled",
+        "visit.rescheduled",
+        "visit.unplaced",
+        "visit.assignment-refused",
+        "visit.cancelled",
+        "visit.closed",
+    ),
     writers=(SCHEDULER,),
     readers=(NOTIFIER, COMPLAINTS, INTAKE, DESK),
     about="Where each accepted call stands in the doctors' days.",

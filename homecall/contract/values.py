@@ -118,6 +118,17 @@ MEANINGS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
             "specialty": "the right specialty for the patient",
             "least_loaded": "the doctor with the most room",
             "duty": "the doctor on duty",
+            "dispatcher": "a dispatcher of the clinic chose the doctor",
+        },
+    ),
+    "AssignmentRefusal": (
+        "Why a visit could not be placed by hand.",
+        {
+            "unknown_doctor": "the day's roster has no such doctor who may visit this patient",
+            "outside_shift": "the time is over, or outside the doctor's shift",
+            "no_room": "the doctor has as many visits as the roster allows",
+            "breaks_promise": "the doctor would come too late, there or to another patient",
+            "closed": "the call is over, or its doctor is on the way",
         },
     ),
     "UnplacedCause": (

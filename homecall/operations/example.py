@@ -260,6 +260,8 @@ KINDS: Final[dict[str, Kind]] = {
     "request": Kind("request.submitted", _request),
     "withdrawal": _to_call("request.withdrawn", reason="the patient feels better"),
     "visit": _to_call("visit.reported", outcome="served"),
+    "assignment": _to_call("visit.assigned", doctor_id="gp-2", reason="knows the family", assigned_by=_REGISTRAR),
+    "release": _to_call("visit.released", released_by=_REGISTRAR),
     "answer": _to_call("answer.given", given_by=_REGISTRAR),
     "complaint": Kind("complaint.submitted", _complaint),
     "assigned": _to_complaint("complaint.assigned", executor=_EXECUTOR, assigned_by=_HEAD),

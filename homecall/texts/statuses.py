@@ -326,6 +326,11 @@ _RESCHEDULE_REASONS: Final[Mapping[str, Text]] = {
         "Причина: на прежнее время не оказалось свободного врача.",
         "Reason: no doctor was free at the earlier time.",
     ),
+    "assigned": Text(
+        "Себебі: емхана диспетчері уақытты немесе дәрігерді өзгертті.",
+        "Причина: диспетчер поликлиники изменил время или врача.",
+        "Reason: the clinic's dispatcher has changed the time or the doctor.",
+    ),
     "clinic_closed": Text(
         "Себебі: бұрын белгіленген күні емхана жұмыс істемейді.",
         "Причина: в назначенный ранее день поликлиника не работает.",

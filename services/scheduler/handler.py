@@ -28,7 +28,7 @@ from homecall.standard.clinic_events import ClinicEvents
 from homecall.standard.places import implausible
 from homecall.standard.stated_times import Tolerance
 from services.scheduler.domain.bookings import Coordinates
-from services.scheduler.domain.calls import Facts, accepted, cancelled, due, reported
+from services.scheduler.domain.calls import Facts, accepted, assigned, cancelled, due, released, reported
 from services.scheduler.domain.clinic_day import MOST_UNAVAILABLE, ClinicDay
 from services.scheduler.domain.doctor_ids import with_aliases
 from services.scheduler.domain.pending import Said, carry_out
@@ -63,6 +63,10 @@ class CallDecisions(Domain[CallState, Facts]):
             return accepted(state, event, facts, now)
         if event.type == "request.cancelled":
             return cancelled(state, event)
+        if event.type == "visit.assigned":
+            return assigned(state, event)
+        if event.type == "visit.released":
+            return released(state, event)
         return reported(state, event)
 
     def due(self, state: CallState, facts: Facts, now: datetime) -> Decision[CallState]:
@@ -228,7 +232,7 @@ class SchedulerEngine(Engine[CallState, Facts]):
             (day, call)
             for state in states
             if (day := days.get(key_of(state))) is not None
-            and any(each.errand == "place" for each in state.pending)
+            and any(each.errand in {"place", "assign"} for each in state.pending)
             and day.wants_travel_times(call := call_of(state))
         ]
         answers = await asyncio.gather(

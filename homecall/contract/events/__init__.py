@@ -61,7 +61,9 @@ from homecall.contract.events.requests import (
 )
 from homecall.contract.events.rosters import DoctorUnavailable, Place, RosterDoctor, RosterPublished
 from homecall.contract.events.schedule_events import (
+    NearestPlace,
     OtherDoctor,
+    VisitAssignmentRefused,
     VisitCancelled,
     VisitChoice,
     VisitClosed,
@@ -73,6 +75,7 @@ from homecall.contract.events.schedule_events import (
 )
 from homecall.contract.events.shared import (
     AnswerBy,
+    AssignmentRefusal,
     Basis,
     Channel,
     ComplaintStage,
@@ -91,7 +94,7 @@ from homecall.contract.events.shared import (
     Weekday,
 )
 from homecall.contract.events.status import Refusal, StatusChanged, VisitTimes
-from homecall.contract.events.visits import VisitReported
+from homecall.contract.events.visits import VisitAssigned, VisitReleased, VisitReported
 from homecall.contract.types import Event
 
 MODELS: dict[str, type[Event]] = {
@@ -103,6 +106,8 @@ MODELS: dict[str, type[Event]] = {
         RequestSubmitted,
         RequestWithdrawn,
         VisitReported,
+        VisitAssigned,
+        VisitReleased,
         AnswerGiven,
         ComplaintSubmitted,
         ComplaintAssigned,
@@ -119,6 +124,7 @@ MODELS: dict[str, type[Event]] = {
         VisitScheduled,
         VisitRescheduled,
         VisitUnplaced,
+        VisitAssignmentRefused,
         VisitCancelled,
         VisitClosed,
         DeadlineApproaching,

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from homecall.contract.events.shared import Basis, Outcome, Specialty
+from homecall.contract.events.shared import AssignmentRefusal, Basis, Outcome, Specialty
 from homecall.contract.types import ClinicId, Day, Event, Moment, Ordinal, Part, Uuid, Whole
 
 
@@ -45,7 +45,9 @@ class VisitChoice(Part):
     """
 
     by: str = Field(
-        description="What counted: `least travel`, or `earliest arrival` for an urgent call. More may come.",
+        description=(
+            "What counted: `least travel`, `earliest arrival` for an urgent call, or `dispatcher`. More may come."
+        ),
         examples=["least travel"],
     )
     basis: Basis = Field(description="On what basis the doctor was chosen.")
@@ -66,6 +68,19 @@ class VisitChoice(Part):
     over: list[OtherDoctor] = Field(
         default_factory=list,
         description="The next best doctors, best first, with what the visit would have cost there.",
+    )
+    assigned_by: str | None = Field(
+        default=None, description="Who placed the visit by hand.", examples=["Тұрсынова Әсел Маратқызы"]
+    )
+    reason: str | None = Field(
+        default=None,
+        description="Why it was placed by hand, as `visit.assigned` says.",
+        examples=["speaks sign language"],
+    )
+    assignment: str | None = Field(
+        default=None,
+        description="The `visit.assigned` by which it was placed: what `ce_causationid` says of it.",
+        examples=["5b0c7a44-2f0e-5c1a-8f0b-3d8e2a7c9b10"],
     )
 
 
@@ -143,6 +158,32 @@ class VisitUnplaced(VisitEvent):
         ),
     )
     since: Moment = Field(description="Since when the visit has had no place.", examples=["2026-11-23T09:14:06+05:00"])
+
+
+class NearestPlace(Part):
+    """A place that the visit could have: `visit.assigned` with it would be taken as things stand."""
+
+    doctor_id: str = Field(description="The doctor who could come.", examples=["gp-02"])
+    arrives_from: Moment = Field(description="Start of the window.", examples=["2026-11-23T14:30:00+05:00"])
+    arrives_to: Moment = Field(description="End of the window.", examples=["2026-11-23T16:30:00+05:00"])
+
+
+class VisitAssignmentRefused(VisitEvent):
+    """A visit could not be placed as a dispatcher wanted. It stays where it was."""
+
+    TYPE: ClassVar[str] = "visit.assignment-refused"
+
+    cause: AssignmentRefusal = Field(
+        description=(
+            "Why not. `unknown_doctor`: the day's roster has no such doctor who may visit this patient. "
+            "`outside_shift`: the time is over, or outside the doctor's shift. `no_room`: the doctor has as many "
+            "visits as the roster allows. `breaks_promise`: the doctor would come too late there, or to a patient who "
+            "was promised a time. `closed`: the call is over, or its doctor is on the way."
+        ),
+    )
+    nearest: NearestPlace | None = Field(
+        default=None, description="The nearest place that would do; absent where there is none that day."
+    )
 
 
 class VisitCancelled(VisitEvent):

@@ -13,7 +13,8 @@ Channel = Literal["desk", "phone", "portal"]
 Language = Literal["kk", "ru", "en"]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Specialty = Literal["gp", "therapist", "paediatrician"]
-Basis = Literal["district", "specialty", "least_loaded", "duty"]
+Basis = Literal["district", "specialty", "least_loaded", "duty", "dispatcher"]
+AssignmentRefusal = Literal["unknown_doctor", "outside_shift", "no_room", "breaks_promise", "closed"]
 Outcome = Literal["served", "not_at_home", "false_call", "hospitalised", "declined"]
 RefusalCode = Literal[
     "invalid_request",

@@ -16,6 +16,7 @@ from homecall.contract.events import (
     RequestHeld,
     RequestIdentityChecked,
     RequestRefused,
+    VisitAssignmentRefused,
     VisitClosed,
     VisitEvent,
     VisitScheduled,
@@ -74,6 +75,8 @@ def _hear(draft: Draft, data: Event | None) -> None:
             _hear_request(draft, data)
         case AnswerGiven() if call.undecided and any(each.type == data.TYPE for each in call.early):
             pass  # of several answers the first counts
+        case VisitAssignmentRefused():
+            pass  # the dispatcher is told; the visit stays as it was said
         case VisitEvent() | AnswerGiven() | RequestIdentityChecked() if call.undecided:
             kept = EarlyEvent(data.TYPE, data.model_dump(mode="json", by_alias=True, exclude_none=True))
             draft.change(early=[*call.early, kept][-_MOST_EARLY:])

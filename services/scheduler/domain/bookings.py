@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from cattrs import override
 
@@ -15,6 +15,8 @@ from services.scheduler.domain.travel import Location
 
 Urgency = Literal["urgent", "same_day"]
 UnplacedCause = Literal["no_roster", "no_capacity"]
+BY_HAND: Final = "dispatcher"
+"""The basis of a visit that a dispatcher placed: no plan gives it to another doctor while this one can come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,11 @@ class Booking:
     location: Location | None = None
     latest_at: datetime | None = None
     why: Mapping[str, Any] | None = None
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether a dispatcher placed the visit, and has not released it."""
+        return self.basis == BY_HAND
 
 
 @dataclass(frozen=True, slots=True)

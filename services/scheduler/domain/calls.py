@@ -8,7 +8,13 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from homecall.contract.envelope import Incoming
-from homecall.contract.events import RequestAccepted, RequestCancelled, VisitClosed, VisitReported
+from homecall.contract.events import (
+    RequestAccepted,
+    RequestCancelled,
+    VisitAssigned,
+    VisitClosed,
+    VisitReported,
+)
 from homecall.contract.ids import cause_id
 from homecall.contract.types import ZONE, in_zone
 from homecall.runtime.engine.decision import Dead, Decision, Ended, Measure, OutgoingEvent, replace
@@ -21,7 +27,7 @@ from homecall.standard.rules import NotCoveredError, RuleSet, RuleSets
 from homecall.standard.stated_times import before_request
 from services.scheduler.domain.districts import district_of
 from services.scheduler.domain.promises import visit_event
-from services.scheduler.domain.state import CallFacts, CallState, Errand, Pending, visit_deadline
+from services.scheduler.domain.state import Assignment, CallFacts, CallState, Errand, Pending, visit_deadline
 from services.scheduler.domain.waiting import WaitingOrder
 
 _LOOK_AGAIN = timedelta(minutes=10)
@@ -167,6 +173,28 @@ def reported(state: CallState | None, event: Incoming) -> Decision[CallState]:
         pending = _with_errand(state, event, "over")
     state = replace(state, status="closed", outcome=data.outcome, revision=state.revision + 1)
     return Decision(replace(state, reported_at=data.at, pending=pending), says, measures)
+
+
+def assigned(state: CallState | None, event: Incoming) -> Decision[CallState]:
+    """A dispatcher wants the visit elsewhere: the day decides whether it can be."""
+    data = event.data
+    assert isinstance(data, VisitAssigned)
+    if state is None:
+        return Decision(park=True)
+    if state.asked_at is not None and data.at < state.asked_at:
+        return Decision(dead=Dead("invalid_transition", before_request(data.TYPE, state.asked_at)))
+    wanted = Assignment(data.doctor_id, data.arrives_from, data.reason, data.assigned_by.full_name)
+    assignments = {**state.assignments, event.causation_id: wanted}
+    return Decision(replace(state, assignments=assignments, pending=_with_errand(state, event, "assign")))
+
+
+def released(state: CallState | None, event: Incoming) -> Decision[CallState]:
+    """A visit that was placed by hand may be planned like any other again."""
+    if state is None:
+        return Decision(park=True)
+    if state.status in {"cancelled", "closed"}:
+        return Decision()
+    return Decision(replace(state, pending=_with_errand(state, event, "release")))
 
 
 def _objection(state: CallState, data: VisitReported) -> str | None:

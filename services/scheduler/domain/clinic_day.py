@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from homecall.contract.events import RosterPublished
 from homecall.standard.places import straight_km
+from services.scheduler.domain.assignment import Impossible, assign, released
 from services.scheduler.domain.bookings import (
     BookedVisit,
     Booking,
@@ -30,7 +31,7 @@ from services.scheduler.domain.insertion import place
 from services.scheduler.domain.plan import DayPlan
 from services.scheduler.domain.repair import repair
 from services.scheduler.domain.roster import roster_of
-from services.scheduler.domain.state import Promise, day_key
+from services.scheduler.domain.state import Assignment, Promise, day_key
 from services.scheduler.domain.travel import Leg, Location, pairs_of
 
 Date = date
@@ -173,15 +174,44 @@ class ClinicDay:
     def place(self, call: Call, now: datetime) -> BookedVisit | None:
         """A place for the call: the one it has, or a new one. None when the day has none."""
         if call.request_id not in self.bookings:
-            out_of_reach = self.out_of_reach(call)
-            believed = replace(call, lat=None, lon=None) if out_of_reach else call
+            believed = self._believed(call)
             if not isinstance(place(self.plan, believed, now), Booking):
                 return None
-            self._keep({call.request_id: believed})
-            if out_of_reach and call.lat is not None and call.lon is not None:
-                visit = replace(self.bookings[call.request_id], implausible=(call.lat, call.lon))
-                self._put_visit(call.request_id, visit)
+            self._keep_call(call, believed)
         return self.bookings[call.request_id]
+
+    def assign(self, call: Call, wanted: Assignment, assignment_id: str, now: datetime) -> BookedVisit | Impossible:
+        """Place the call by hand; where that was done before a crash, the place that it has."""
+        standing = self.bookings.get(call.request_id)
+        if standing is None or (standing.why or {}).get("assignment") != assignment_id:
+            believed = self._believed(call)
+            found = assign(self.plan, believed, wanted, assignment_id, now)
+            if isinstance(found, Impossible):
+                return found
+            self._keep_call(call, believed)
+        return self.bookings[call.request_id]
+
+    def release(self, request_id: str) -> BookedVisit | None:
+        """Let a visit that was placed by hand be planned like any other; None where there is no such visit."""
+        booking = released(self.plan, request_id)
+        if booking is None:
+            return None
+        self.plan.put(booking)
+        self._keep({})
+        return self.bookings[request_id]
+
+    def _believed(self, call: Call) -> Call:
+        """The call without coordinates that cannot be true. A call with a place was judged when it got it."""
+        standing = self.bookings.get(call.request_id)
+        doubted = self.out_of_reach(call) if standing is None else standing.implausible is not None
+        return replace(call, lat=None, lon=None) if doubted else call
+
+    def _keep_call(self, call: Call, believed: Call) -> None:
+        """Write down the call's new place."""
+        self._keep({call.request_id: believed})
+        if believed is not call and call.lat is not None and call.lon is not None:
+            visit = replace(self.bookings[call.request_id], implausible=(call.lat, call.lon))
+            self._put_visit(call.request_id, visit)
 
     def out_of_reach(self, call: Call) -> bool:
         """Whether a call's coordinates are too far from most places of the day to be true."""

@@ -115,6 +115,8 @@ def _centre(locations: Sequence[Location]) -> tuple[float, float] | None:
 def _extra(plan: DayPlan, doctor_id: str, stop: Stop) -> int:
     doctor, booking = plan.doctors[doctor_id], plan.bookings[stop.request_id]
     rules = plan.dispatch
+    if booking.by_hand and booking.doctor_id != doctor_id:
+        return FORBIDDEN
     minutes = 0.0
     if booking.is_child is not None:
         specialties = suitable(booking.is_child)

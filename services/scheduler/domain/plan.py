@@ -132,6 +132,11 @@ class DayPlan:
             self._follow(route.remove(request_id, at))
         return booking
 
+    def put(self, booking: Booking) -> None:
+        """Put a booking in place of the one that stands there with the same doctor and times."""
+        self.bookings[booking.request_id] = booking
+        self._touched.add(booking.request_id)
+
     def over(self, request_id: str, at: datetime, now: datetime) -> bool:
         """The visit was over at ``at``, which only counts if earlier than planned; whether anything changed."""
         booking = self.bookings.get(request_id)

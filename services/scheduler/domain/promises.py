@@ -6,10 +6,17 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from homecall.contract.events import VisitCancelled, VisitRescheduled, VisitScheduled, VisitUnplaced
+from homecall.contract.events import (
+    VisitAssignmentRefused,
+    VisitCancelled,
+    VisitRescheduled,
+    VisitScheduled,
+    VisitUnplaced,
+)
 from homecall.contract.ids import visit_id
 from homecall.contract.types import Event
 from homecall.runtime.engine.decision import OutgoingEvent, replace
+from services.scheduler.domain.assignment import Impossible
 from services.scheduler.domain.bookings import BookedVisit, UnplacedCause
 from services.scheduler.domain.state import CallState, Promise
 
@@ -48,7 +55,8 @@ def told(
 def _placed(state: CallState, place: BookedVisit, reason: str) -> tuple[CallState, list[OutgoingEvent]]:
     promise = Promise(place.arrives_from, place.arrives_to, place.doctor, place.basis, state.day)
     if state.booking is not None and state.status == "booked" and _same_promise(state.booking, promise):
-        return state, []
+        # Only on what grounds may differ: nobody is told.
+        return (state if state.booking == promise else replace(state, booking=promise)), []
     event = visit_event(
         VisitRescheduled if state.promised else VisitScheduled,
         state,
@@ -80,6 +88,18 @@ def _unplaced(state: CallState, cause: UnplacedCause, now: datetime) -> tuple[Ca
     revision = state.revision + 1
     waiting = replace(state, status="waiting", booking=None, revision=revision, cause=cause, unplaced_since=now)
     return waiting, [event]
+
+
+def assignment_refused(state: CallState, why: Impossible) -> tuple[CallState, list[OutgoingEvent]]:
+    """What a dispatcher is told whose choice cannot be; the visit stays where it was."""
+    event = visit_event(
+        VisitAssignmentRefused,
+        state,
+        promised=state.promised,
+        cause=why.cause,
+        nearest=None if why.nearest is None else asdict(why.nearest),
+    )
+    return replace(state, revision=state.revision + 1), [event]
 
 
 def given_back(state: CallState) -> tuple[CallState, list[OutgoingEvent]]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
-from services.scheduler.domain.bookings import Booking, Call
+from services.scheduler.domain.bookings import BY_HAND, Booking, Call
 from services.scheduler.domain.insertion import reluctance, window
 from services.scheduler.domain.moments import grid_up, moment_of, seconds_of
 from services.scheduler.domain.plan import DayPlan, stop_of
@@ -166,17 +166,18 @@ def _keeping(plan: DayPlan, booking: Booking, call: Call, attempt: _Attempt) -> 
     """The cheapest place with the same window, and the booking there."""
     opens, closes = seconds_of(booking.arrives_from), seconds_of(booking.latest_at or booking.arrives_to)
     options = [
-        (each.extra + fixed, doctor.doctor_id, each)
+        # Where a dispatcher chose the doctor, others are asked only if that one cannot come.
+        (booking.by_hand and doctor.doctor_id != booking.doctor_id, each.extra + fixed, doctor.doctor_id, each)
         for doctor, route, fixed in _with_room(plan, call, attempt.routes)
         for each in route.insertions(call.location, plan.visit_seconds, max(opens, attempt.at), closes, attempt.at)
     ]
     if not options:
         return None
-    _, doctor_id, insertion = min(options, key=itemgetter(0, 1))
+    *_, doctor_id, insertion = min(options, key=itemgetter(0, 1, 2))
     zone = plan.doctors[doctor_id].shift_from.tzinfo
     kept = replace(
         booking,
-        **_rebooked(plan, call, doctor_id, insertion, "window kept"),
+        **_rebooked(plan, call, (booking, doctor_id), insertion, "window kept"),
         arrives_from=moment_of(opens, zone),
         arrives_to=moment_of(seconds_of(booking.arrives_to), zone),
     )
@@ -210,7 +211,7 @@ def _moving(plan: DayPlan, booking: Booking, call: Call, attempt: _Attempt) -> t
     latest = moment_of(min(new_to, insertion.arrives + plan.dispatch.urgent_within * 60), zone)
     moved = replace(
         booking,
-        **_rebooked(plan, call, doctor_id, insertion, "least change"),
+        **_rebooked(plan, call, (booking, doctor_id), insertion, "least change"),
         arrives_from=moment_of(new_from, zone),
         arrives_to=moment_of(new_to, zone),
         latest_at=latest if call.urgency == "urgent" else None,
@@ -227,15 +228,19 @@ def _with_room(plan: DayPlan, call: Call, routes: Mapping[str, Route]) -> Iterat
             yield doctor, route, 60 * reluctance(plan.dispatch, doctor, call) + duty
 
 
-def _rebooked(plan: DayPlan, call: Call, doctor_id: str, insertion: Insertion, by: str) -> dict[str, Any]:
-    """What of a booking is new at another place, but for its window."""
+def _rebooked(plan: DayPlan, call: Call, moved: tuple[Booking, str], insertion: Insertion, by: str) -> dict[str, Any]:
+    """What of a booking is new at another place, or with another doctor, but for its window."""
+    booking, doctor_id = moved
     doctor = plan.doctors[doctor_id]
     zone, basis = doctor.shift_from.tzinfo, basis_of(doctor, call.district_id, call.is_child)
+    why: dict[str, Any] = {"by": by, "extra_travel_minutes": round(insertion.extra / 60, 1), "over": []}
+    if booking.by_hand and doctor_id == booking.doctor_id:
+        basis, why = BY_HAND, {**(booking.why or {})}
     return {
         "doctor_id": doctor_id,
         "planned_at": moment_of(insertion.arrives, zone),
         "ends_at": moment_of(insertion.arrives + plan.visit_seconds, zone),
         "basis": basis,
         "location": call.location,
-        "why": {"basis": basis, "by": by, "extra_travel_minutes": round(insertion.extra / 60, 1), "over": []},
+        "why": {"basis": basis, **why},
     }

@@ -11,7 +11,7 @@ from homecall.contract.events import RosterPublished
 from homecall.standard.places import located
 
 Specialty = Literal["gp", "therapist", "paediatrician"]
-Basis = Literal["district", "specialty", "least_loaded", "duty"]
+Basis = Literal["district", "specialty", "least_loaded", "duty", "dispatcher"]
 
 # The preferred first. A therapist never visits a child, nor a paediatrician an adult.
 _FOR_CHILD: dict[str, int] = {"paediatrician": 0, "gp": 1}

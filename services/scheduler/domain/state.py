@@ -12,8 +12,9 @@ from homecall.standard.deadlines import Clock, earliest, next_notice_at
 from services.scheduler.domain.bookings import Call, UnplacedCause, Urgency
 from services.scheduler.domain.roster import Basis, NamedDoctor
 
-Errand = Literal["place", "free", "over"]
-"""What a call has to do in its day: find a place, give it back, say that the visit is over."""
+Errand = Literal["place", "free", "over", "assign", "release"]
+"""What a call has to do in its day: find a place, give it back, say that the visit is over, be placed by hand, be
+planned like any other again."""
 
 
 class Pending(NamedTuple):
@@ -46,6 +47,16 @@ class Promise:
     doctor: NamedDoctor
     basis: Basis
     day: date
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """Where a dispatcher wants a visit. ``arrives_from`` None: at the time that was promised, or the first there is."""
+
+    doctor_id: str
+    arrives_from: datetime | None
+    reason: str
+    assigned_by: str
 
 
 _DAY_OR_EMPTY = override(
@@ -88,6 +99,8 @@ class CallState:
     cancel_reason: str | None = None
     outcome: str | None = None
     reported_at: datetime | None = None
+    assignments: Annotated[dict[str, Assignment], override(omit_if_default=True)] = field(default_factory=dict)
+    """What the errands "assign" are about, by their causation ids."""
 
 
 def day_key(clinic_id: str, day: date | str) -> str:

@@ -119,6 +119,26 @@ def reported(when: str, number: int = 1, outcome: str = "served", clinic_id: str
     )
 
 
+def assigned(
+    doctor_id: str, number: int = 1, *, frm: str | None = None, when: str = "Fri 2026-11-20 10:00", **over: Any
+) -> Incoming:
+    """A dispatcher wants the visit with this doctor, and from that time where one is given."""
+    data: dict[str, Any] = {
+        "request_id": request_id(number),
+        "clinic_id": CLINIC,
+        "at": at(when).isoformat(),
+        "doctor_id": doctor_id,
+        "reason": "knows the family",
+        "assigned_by": {"id": "disp-1", "full_name": "Диспетчер Сынақ"},
+    }
+    return incoming("visit.assigned", data | ({"arrives_from": at(frm).isoformat()} if frm else {}) | over)
+
+
+def released(number: int = 1, when: str = "Fri 2026-11-20 10:00") -> Incoming:
+    data = {"request_id": request_id(number), "clinic_id": CLINIC, "at": at(when).isoformat()}
+    return incoming("visit.released", data | {"released_by": {"id": "disp-1", "full_name": "Диспетчер Сынақ"}})
+
+
 def doctor(doctor_id: str = "a", **over: Any) -> dict[str, Any]:
     """A gp of the district, there from 9 to 12."""
     return {
