@@ -58,6 +58,18 @@ WORDS: Final[Mapping[str, Text]] = {
         "В системе произошла ошибка. Повторите; если не пройдёт, сообщите администратору.",
         "Something failed here. Try again; if it stays, tell the operator.",
     ),
+    "done_otherwise": Text(
+        "Бұл бұрын басқаша жасалған, біріншісі күшінде қалады. Енгізілгені жіберілген жоқ: шақыру бетін қараңыз.",
+        "Это уже сделано раньше и по-другому: действует первое. Введённое сейчас не отправлено, посмотрите карточку.",
+        "This was done before, and otherwise: the first stands. What you typed was not sent: look at the page of it.",
+    ),
+    "sent_before": Text(
+        "Бұл формадан шақыру бұрын жіберілген, қазір онда басқа деректер тұр.",
+        "Из этой формы вызов уже отправлен, сейчас в ней другие данные.",
+        "A call was already sent from this form, and the form now says something else.",
+    ),
+    "sent_before_open": Text("Жіберілген шақыруды ашу", "Открыть отправленный вызов", "Open the call that was sent"),
+    "send_as_new": Text("Жаңа шақыру ретінде жіберу", "Отправить как новый вызов", "Send as a new call"),
     "no_such_page": Text("Мұндай бет жоқ.", "Такой страницы нет.", "There is no such page."),
     "no_such_date": Text(
         "Мұндай күн жоқ: 2026-11-23 түрінде жазыңыз.",
@@ -155,7 +167,18 @@ WORDS: Final[Mapping[str, Text]] = {
         "База данных недоступна: вызов ещё не отправлен. Введённое сохранено на этой странице, отправьте снова.",
         "The database is unavailable: the call is not sent yet. What was typed is kept on this page: send it again.",
     ),
+    "draft_restored": Text(
+        "Осы браузерде терілген, бірақ жіберілмеген деректер қалпына келтірілді.",
+        "Восстановлено то, что набрали в этом браузере и не отправили.",
+        "Restored: what was typed in this browser and was not sent.",
+    ),
     "earlier_calls": Text("Бұрынғы шақырулар", "Прежние вызовы", "Earlier calls"),
+    "no_earlier_calls": Text(
+        "Бұл пациенттің мұнда бұрынғы шақыруы жоқ.",
+        "Прежних вызовов этого пациента здесь нет.",
+        "This patient has no earlier calls here.",
+    ),
+    "open_call": Text("ашық", "открыт", "open"),
     # A call ---------------------------------------------------------------------------------------------------------
     "call": Text("Шақыру", "Вызов", "Call"),
     "answer_to_read": Text("Оқып беретін жауап", "Ответ, прочитать вслух", "Answer to read aloud"),
@@ -342,6 +365,11 @@ ERRORS: Final[Mapping[str, Text]] = {
         "кестені басқа адам өзгертті: бетті қайта ашыңыз",
         "график изменил кто-то другой: откройте страницу заново",
         "somebody else has changed the roster: open the page again",
+    ),
+    "sent_before": Text(
+        "бұл формадан басқа мәтін бұрын жіберілген: осыны жаңасы ретінде жіберу үшін тағы бір рет жіберіңіз",
+        "из этой формы уже отправлен другой текст: чтобы отправить этот как новый, отправьте ещё раз",
+        "another text was sent from this form before: to send this one as a new one, send again",
     ),
     "database_away": Text("дерекқор қолжетімсіз", "база данных недоступна", "the database is unavailable"),
 }

@@ -151,6 +151,8 @@ class Action:
     at: datetime
     refused: str = ""
     """Why the broker can never take its event; empty for one that is to be sent."""
+    content: str = ""
+    """A keyed index of what it says, by which the same again is told from something else under the same id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +211,7 @@ class Actions:
             "at": millis(action.at),
             "holder": holder,
             "event": event,
+            "content": action.content,
         }
         while True:
             before = await self._collection.find(
@@ -232,6 +235,7 @@ class Actions:
             if known is None and await self._collection.find({"_id": action.id}, projection={"order": 1}):
                 return False
 
+<<<<<<< HEAD
     async def waiting(self, limit: int = 5_000) -> list[Waiting]:
         """The actions that are not known to be sent, in their order."""
         fields = {"clinic": 1, "subject": 1, "unsent": 1, "holder": 1}
@@ -253,6 +257,17 @@ class Actions:
                 log("desk").error("cannot decrypt action", action=doc["_id"], reason=str(error))
                 sealed.append(_waiting(doc))
         return found, sealed
+=======
+    async def content_of(self, action_id: str) -> str:
+        """The index of what an action says; empty where it is not known."""
+        found = await self._collection.find({"_id": action_id}, projection={"content": 1})
+        return str(found[0].get("content", "")) if found else ""
+
+    async def unsent(self, *, before: datetime | None = None, limit: int = 500) -> list[Action]:
+        """The actions that are not known to be sent, the oldest first."""
+        query = {"unsent": {"$lte": millis(before)}} if before else {"unsent": {"$exists": True}}
+        return [self._action(doc) for doc in await self._collection.find(query, limit=limit, sort="unsent")]
+>>>>>>> 702cb30 (Tell another patient under a sent form's id from the same form, and keep each tab's draft)
 
     async def unsent_of(self, clinic_id: str) -> list[Action]:
         """The clinic's actions that are not known to be sent, those that were refused behind the others."""

@@ -25,13 +25,44 @@ T = TypeVar("T")
 CHROMIUM = os.environ.get("HOMECALL_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 
 
-class LiveDesk(Reception):
-    """A desk that browsers can reach, on a loop in a thread of its own. Calls that it sends are answered as they come.
-
-    ``answers`` False: nothing comes back, as if the other services stood still.
-    """
+class Server:
+    """One address and one loop in a thread for all tests of a process; which desk answers there is set by each."""
 
     def __init__(self) -> None:
+        self.desk: LiveDesk | None = None
+        self.loop = asyncio.new_event_loop()
+        self._listening = listen("127.0.0.1", 0)
+        self.address = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+        config = uvicorn.Config(self._app, log_level="critical", lifespan="off", interface="asgi3")
+        self._server = uvicorn.Server(config)
+        serving = self._server.serve([self._listening])
+        self._thread = threading.Thread(target=self.loop.run_until_complete, args=[serving], daemon=True)
+        self._thread.start()
+
+    async def _app(self, scope: Any, receive: Any, send: Any) -> None:
+        assert self.desk is not None
+        await self.desk.app(scope, receive, send)
+
+    def wait(self, work: Awaitable[T]) -> T:
+        """The result of something that runs on the loop."""
+
+        async def run() -> T:
+            return await work
+
+        return asyncio.run_coroutine_threadsafe(run(), self.loop).result(20)
+
+    def end(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(10)
+
+
+class LiveDesk(Reception):
+    """A desk that browsers can reach. Calls that it sends are answered as they come.
+
+    ``answers`` False: nothing comes back, as if the other services stood still. ``database_away``: no write is taken.
+    """
+
+    def __init__(self, server: Server) -> None:
         super().__init__()
         self.clock.at = datetime.now(ZONE)
         self.answers = True
@@ -40,45 +71,46 @@ class LiveDesk(Reception):
             self.database.collection(name).before_write = self._look
         self.numbers = 0
         self.stopping = asyncio.Event()
-        self._loop = asyncio.new_event_loop()
-        self._listening = listen("127.0.0.1", 0)
-        self.address = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
-        self._thread = threading.Thread(target=self._loop.run_until_complete, args=[self._run()], daemon=True)
-        self._server = uvicorn.Server(uvicorn.Config(self.app, log_level="critical", lifespan="off"))
+        self.address = server.address
+        self._server = server
+        self._tasks: list[asyncio.Task[None]] = []
 
     def _look(self) -> None:
         if self.database_away:
             raise Transient("database", ConnectionError(), "127.0.0.1:27017")
 
     def start(self) -> None:
-        self._thread.start()
+        self._server.desk = self
+        self.wait(self._start())
+
+    async def _start(self) -> None:
+        works = self.live.work(self.clock.now(), self.stopping), self._work()
+        self._tasks = [asyncio.create_task(each) for each in works]
 
     def end(self) -> None:
-        self._loop.call_soon_threadsafe(self.stopping.set)
-        self._server.should_exit = True
-        self._thread.join(10)
+        self.wait(self._end())
+
+    async def _end(self) -> None:
+        self.stopping.set()
+        await asyncio.gather(*self._tasks)
 
     def wait(self, work: Awaitable[T]) -> T:
         """The result of something that runs on the desk's loop."""
+        return self._server.wait(work)
 
-        async def run() -> T:
-            return await work
+    def heard(self, *events: tuple[str, dict[str, Any]]) -> None:
+        """Take events up as they come from Kafka."""
+        self.wait(self.hear(*events))
 
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(20)
+    @property
+    def today(self) -> str:
+        """The clinic's day as addresses have it."""
+        return self.clock.now().astimezone(ZONE).date().isoformat()
 
     def cookie(self, name: str) -> dict[str, Any]:
         """The cookie of a session of this user."""
         value = self.site.sessions.new(name, datetime.now().astimezone())
         return {"name": COOKIE, "value": value, "url": self.address, "httpOnly": True, "sameSite": "Lax"}
-
-    async def _run(self) -> None:
-        tasks = [
-            asyncio.create_task(self.live.work(self.clock.now(), self.stopping)),
-            asyncio.create_task(self._work()),
-        ]
-        await self._server.serve([self._listening])
-        self.stopping.set()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _work(self) -> None:
         """Send what is stored, and answer it."""
@@ -91,7 +123,8 @@ class LiveDesk(Reception):
                 answered += 1
                 if event.type == "request.submitted":
                     self.numbers += 1
-                    await self.hear(*story(event.subject, self.numbers, self.clock.at))
+                    submitted = (event.type, json.loads(event.value))
+                    await self.hear(submitted, *story(event.subject, self.numbers, self.clock.at))
                 else:
                     await self.hear((event.type, json.loads(event.value)))
             await asyncio.sleep(0.02)
@@ -113,15 +146,22 @@ def story(request_id: str, number: int, now: datetime) -> list[tuple[str, dict[s
     return [(kind, decision | later), (visit, planned | times), told, (line, entry | {"register_date": today})]
 
 
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    server = Server()
+    yield server
+    server.end()
+
+
 @pytest.fixture
-def desk() -> Iterator[LiveDesk]:
-    desk = LiveDesk()
+def desk(server: Server) -> Iterator[LiveDesk]:
+    desk = LiveDesk(server)
     desk.start()
     yield desk
     desk.end()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine: install Debian's chromium, or name one in HOMECALL_TEST_CHROMIUM")

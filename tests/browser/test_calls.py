@@ -11,7 +11,7 @@ import pytest
 
 from tests.browser.conftest import LiveDesk, story
 
-IIN = "850715100000"
+IIN, OTHER_IIN = "850715100000", "850715200007"
 _KEYS_A_SECOND = 5
 
 
@@ -109,12 +109,50 @@ def test_3_two_tabs_with_one_form_make_one_call(desk: LiveDesk, tab: Callable[..
     call = fill(page)
     other = page.context.new_page()
     other.goto(desk.address + "/calls/new")
-    assert other.input_value("[name=request_id]") == call, "the draft is the same call"
+    assert other.input_value("[name=request_id]") == call, "a new tab shows what the other one holds: the same call"
     page.keyboard.press("F8")
     other.keyboard.press("F8")
     page.wait_for_url("**/calls/*-*")
     other.wait_for_url("**/calls/*-*")
     assert submissions(desk) == [call]
+
+
+def test_3_another_patient_typed_over_another_tabs_draft_is_a_call_of_its_own(
+    desk: LiveDesk, tab: Callable[..., Any]
+) -> None:
+    page = tab("registrar", "/calls/new")
+    call = fill(page, note="Ескертпе")
+    other = page.context.new_page()
+    other.goto(desk.address + "/calls/new")
+    other.fill("[name=iin]", OTHER_IIN)
+    other.wait_for_function("document.forms.call.elements.note.value === ''")
+    assert other.input_value("[name=full_name]") == "", "nothing of the first patient is left"
+    second = fill(other, iin=OTHER_IIN, full_name="Ақышева Дана")
+    assert second != call
+    for each in (other, page):
+        each.keyboard.press("F8")
+        each.wait_for_url("**/calls/*-*")
+    assert submissions(desk) == [second, call]
+
+
+def test_3_another_patient_under_an_id_that_was_sent_is_sent_by_one_more_key(
+    desk: LiveDesk, tab: Callable[..., Any]
+) -> None:
+    page = tab("registrar", "/calls/new")
+    call = fill(page)
+    other = page.context.new_page()
+    other.goto(desk.address + "/calls/new")
+    page.keyboard.press("F8")
+    page.wait_for_url("**/calls/*-*")
+    other.fill("[name=full_name]", "Ақышева Дана")
+    other.fill("[name=note]", "Ескертпе")
+    other.keyboard.press("F8")
+    other.locator(f'#summary a[href="/calls/{call}"]').wait_for()
+    assert other.input_value("[name=note]") == "Ескертпе", "nothing typed is lost"
+    other.keyboard.press("F8")
+    other.wait_for_url("**/calls/*-*")
+    assert len(submissions(desk)) == 2
+    assert len(set(submissions(desk))) == 2
 
 
 def test_4_what_is_done_while_the_broker_is_away_is_sent_once_and_in_order(

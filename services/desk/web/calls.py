@@ -1,34 +1,32 @@
-"""The board, the form of a new call, and the page of a call with what is done about it."""
+"""The board, and the page of a call with what is done about it."""
 
 from __future__ import annotations
 
 import re
 from datetime import date, datetime, timedelta
 from typing import Any, Final
-from uuid import uuid4
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from homecall.contract.envelope import outgoing
 from homecall.contract.events import RequestAccepted, RequestEvent, RequestRefused, RequestSubmitted
 from homecall.contract.ids import cause_id
 from homecall.contract.topics import DESK
 from homecall.contract.types import Event, in_zone
-from homecall.runtime.failures import Transient
-from homecall.standard.patient import iin_hint
 from services.desk.boards import Boards
 from services.desk.domain import forms
 from services.desk.domain.board import Row, order
 from services.desk.domain.call import Call
 from services.desk.domain.forms import WrongForm
 from services.desk.domain.search import finds
-from services.desk.handler import PATIENT
 from services.desk.store import Action
 from services.desk.web.site import Form, Page, Refuse, Site, Visitor, html, wants_part
 
 UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 _MOST_IDS: Final = 300
+CONTENT: Final = "desk action"
+"""The kind of the index that tells whether two actions say the same; what they say is not kept once it was sent."""
 
 
 # -------------------------------------------------------------------------------------------------------- the board
@@ -111,103 +109,34 @@ def clinic_asked(site: Site, request: Request, visitor: Visitor) -> str:
     return asked if asked in known else known[0] if known else ""
 
 
-# ------------------------------------------------------------------------------------------------------ a new call
-
-
-async def new(site: Site, request: Request, visitor: Visitor, form: Form) -> Response:
-    """The form of a new call. ``request_id`` is made here: however often it is sent, it is one call."""
-    del form
-    return _form_page(
-        site, visitor, {"request_id": [str(uuid4())], "channel": [request.query_params.get("channel", "phone")]}
-    )
-
-
-def _form_page(
-    site: Site, visitor: Visitor, values: Form, wrong: dict[str, str] | None = None, status: int = 200
-) -> Response:
-    clinic = site.clinics.get(visitor.clinic_id)
-    rules = site.rule_sets.on(visitor.today)
-    return html(
-        site,
-        visitor,
-        "new_call.html",
-        status=status,
-        values=values,
-        value=lambda name: (values.get(name) or [""])[0],
-        wrong=wrong or {},
-        away=status == 503,
-        red_flags=list(rules.red_flags.codes),
-        reasons=list(rules.reasons.codes),
-        districts=[each.district_id for each in clinic.districts] if clinic else [],
-    )
-
-
-async def create(site: Site, request: Request, visitor: Visitor, form: Form) -> Response:
-    """Take up a call as it was typed. Sent again, it leads to the same call."""
-    del request
-    try:
-        event = forms.submitted(form, visitor.user, visitor.now, visitor.zone)
-    except WrongForm as error:
-        return _form_page(site, visitor, form, error.fields, 422)
-    try:
-        await do(site, visitor, event, action_id=event.request_id)
-    except Transient:
-        return _form_page(site, visitor, form, status=503)
-    return RedirectResponse(f"/calls/{event.request_id}", 303)
-
-
-async def patient(site: Site, request: Request, visitor: Visitor, form: Form) -> Response:
-    """What is known of an IIN: birth date and sex by its digits, and the patient's earlier calls at this clinic.
-
-    A POST, so that the IIN stands in no address and no log.
-    """
-    del request
-    iin = re.sub(r"\D", "", (form.get("iin") or [""])[0])
-    if len(iin) != 12:
-        raise Refuse(422, "iin_digits")
-    hint = iin_hint(iin)
-    born = hint.birth_date if hint else None
-    found: dict[str, Any] = {
-        "birth_date": born.strftime("%d.%m.%Y") if born else None,
-        "sex": hint.sex if hint else None,
-        "calls": [],
-    }
-    earlier = await site.stores.calls.of_person(site.vault.index(PATIENT, iin))
-    mine = [each.state for each in earlier if each.state and each.state.clinic_id == visitor.clinic_id]
-    mine.sort(key=lambda call: (call.register_date or date.min).isoformat(), reverse=True)
-    for call in mine[:10]:
-        decision = call.decision
-        if decision is None:
-            continue
-        if "full_name" not in found and decision.patient is not None:
-            found |= {
-                "full_name": decision.patient.full_name,
-                "phone": decision.patient.phone,
-                "language": decision.patient.language,
-            }
-        if "address" not in found and decision.address is not None:
-            found["address"] = decision.address.model_dump(exclude_none=True)
-        found["calls"].append(_earlier(site, visitor, call, decision))
-    return JSONResponse(found)
-
-
-def _earlier(site: Site, visitor: Visitor, call: Call, decision: RequestEvent) -> dict[str, Any]:
-    text = site.render("earlier.html", visitor, visitor.language, call=call, decision=decision)
-    return {"request_id": call.request_id, "html": text}
-
-
 # ------------------------------------------------------------------------------------------------- what people do
 
 
-async def do(site: Site, visitor: Visitor, event: Event, *, action_id: str) -> bool:
-    """Store what was done, and send it. False where it was done before. Raises ``Transient`` without a database.
+class DoneOtherwise(Refuse):
+    """Something else was done under the same id before, and stands: what came now was not taken."""
 
-    Where the broker is away it goes out later, in its order: nobody waits for that here.
+    def __init__(self) -> None:
+        super().__init__(409, "done_otherwise")
+
+
+_BY_WHOM_AND_WHEN: Final = frozenset({"at", "submitted_at", "registrar", "given_by", "received_by", "assigned_by"})
+"""Fields of an event that differ when one form is sent twice: all else is what was typed."""
+
+
+async def do(site: Site, visitor: Visitor, event: Event, *, action_id: str) -> bool:
+    """Store what was done, and send it. False where the same was done before.
+
+    Raises ``DoneOtherwise`` where something else was done under this id, and ``Transient`` without a database. Where
+    the broker is away it goes out later, in its order: nobody waits for that here.
     """
     causation_id = cause_id("/homecall/desk", action_id, event.TYPE)
     record = outgoing(event, service=DESK, causation_id=causation_id, time=in_zone(visitor.now), zone=visitor.zone)
-    action = Action(causation_id, visitor.clinic_id, visitor.user.name, event.subject, record, visitor.now)
+    typed = event.model_dump_json(by_alias=True, exclude_none=True, exclude=set(_BY_WHOM_AND_WHEN))
+    content = site.vault.index(CONTENT, typed)
+    action = Action(causation_id, visitor.clinic_id, visitor.user.name, event.subject, record, visitor.now, content)
     new_one = await site.outbox.put(action)
+    if not new_one and await site.stores.actions.content_of(causation_id) not in ("", content):
+        raise DoneOtherwise
     site.live.changed()
     site.outbox.hurry()
     return new_one
@@ -255,7 +184,6 @@ async def call(site: Site, request: Request, visitor: Visitor, form: Form) -> Re
         done={kind for kind, *_ in await site.stores.actions.of_subject(request_id)},
         typed=RequestSubmitted.model_validate_json(typed.event.value) if typed else None,
         caller_language=_caller_language(decision),
-        action=uuid4().hex,
     )
 
 
@@ -300,7 +228,8 @@ async def visit(site: Site, request: Request, visitor: Visitor, form: Form) -> R
     if visitor.user.role == "doctor" and (place is None or place.doctor.doctor_id != visitor.user.doctor_id):
         raise Refuse(404, "no_such_call")
     event = _from_form(lambda: forms.reported(request_id, form, visitor.user, visitor.now, visitor.zone))
-    await do(site, visitor, event, action_id=f"{request_id} visit {event.outcome}")
+    # One report for a visit: the scheduler lets the first one stand.
+    await do(site, visitor, event, action_id=f"{request_id} visit")
     return RedirectResponse("/today" if visitor.user.role == "doctor" else f"/calls/{request_id}", 303)
 
 
@@ -321,9 +250,6 @@ async def _mine(site: Site, visitor: Visitor, request_id: str) -> Call | None:
 PAGES: Final = (
     Page("/board", "board", "see_calls", board),
     Page("/board/rows", "board rows", "see_calls", rows),
-    Page("/calls/new", "new call", "take_calls", new),
-    Page("/calls/new", "new call", "take_calls", create, "POST"),
-    Page("/calls/new/patient", "patient", "take_calls", patient, "POST"),
     Page("/calls/{request_id}", "call", "see_calls", call),
     Page("/calls/{request_id}/answered", "answered", "answer", answered, "POST"),
     Page("/calls/{request_id}/withdraw", "withdraw", "withdraw", withdraw, "POST"),

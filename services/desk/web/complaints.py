@@ -23,7 +23,7 @@ from services.desk.domain import forms
 from services.desk.domain.complaint import Complaint
 from services.desk.domain.forms import WrongForm
 from services.desk.store import Action
-from services.desk.web.calls import UUID, do
+from services.desk.web.calls import UUID, DoneOtherwise, do
 from services.desk.web.site import Form, Page, Refuse, Site, Visitor, html, wants_part
 from services.desk.web.words import Words
 
@@ -96,6 +96,8 @@ async def create(site: Site, request: Request, visitor: Visitor, form: Form) -> 
         await do(site, visitor, event, action_id=event.complaint_id)
     except WrongForm as error:
         return _form(site, visitor, form, error.fields, 422)
+    except DoneOtherwise:
+        return _form(site, visitor, {**form, "complaint_id": [str(uuid4())]}, {"text": "sent_before"}, 409)
     except Transient:
         return _form(site, visitor, form, status=503)
     return RedirectResponse(f"/complaints/{event.complaint_id}", 303)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
 from typing import Final
-from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
@@ -22,7 +21,7 @@ from services.desk.domain.board import Row, row_of
 from services.desk.domain.call import Call
 from services.desk.domain.forms import WrongForm
 from services.desk.domain.roster import Roster, key
-from services.desk.web.calls import day_asked, do
+from services.desk.web.calls import DoneOtherwise, day_asked, do
 from services.desk.web.site import Form, Page, Refuse, Site, Visitor, html
 
 _WIDTH: Final = 640.0
@@ -129,6 +128,8 @@ async def write_roster(site: Site, request: Request, visitor: Visitor, form: For
         return await _roster_page(site, visitor, on, {"revision": "roster_changed"}, form, 409)
     try:
         await do(site, visitor, event, action_id=f"{visitor.clinic_id} {on} roster {event.revision}")
+    except DoneOtherwise:
+        return await _roster_page(site, visitor, on, {"revision": "roster_changed"}, form, 409)
     except Transient:
         return await _roster_page(site, visitor, on, {"revision": "database_away"}, form, 503)
     return RedirectResponse(f"/rosters/{on.isoformat()}?sent=1", 303)
@@ -141,7 +142,10 @@ async def unavailable(site: Site, request: Request, visitor: Visitor, form: Form
         event = forms.unavailable(on, form, visitor.user, visitor.now, visitor.zone)
     except WrongForm as error:
         return await _roster_page(site, visitor, on, error.fields, None, 422)
-    await do(site, visitor, event, action_id=f"{visitor.clinic_id} {on} {event.doctor_id} {event.frm} {uuid4().hex}")
+    found = await _roster(site, visitor.clinic_id, on)
+    # Of one roster a doctor drops out at one time once; a later roster may have them back.
+    revision = found.revision if found else -1
+    await do(site, visitor, event, action_id=f"{visitor.clinic_id} {on} {event.doctor_id} {event.frm} {revision}")
     return RedirectResponse(f"/rosters/{on.isoformat()}#moved", 303)
 
 

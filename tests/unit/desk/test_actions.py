@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -82,3 +83,58 @@ async def test_a_patients_earlier_call_fills_the_form(reception: Reception) -> N
         "calls"
     ] == []
     assert "850715100000" not in repr(reception.database.collection("calls").docs)
+
+
+async def test_another_patient_under_an_id_that_was_sent_is_never_dropped(reception: Reception) -> None:
+    browser = reception.browser("registrar")
+    await browser.post("/calls/new", a_form())
+    await reception.outbox.send()
+    other = a_form(iin="850715200007", full_name="Ақышева Дана", note="Ескертпе")
+    answer = await browser.post("/calls/new", other)
+    assert answer.status_code == 409
+    assert f'href="/calls/{ID}"' in answer.text, "it says which call was made from this form"
+    assert "Ақышева Дана" in answer.text
+    assert "Ескертпе" in answer.text, "nothing typed is lost"
+    (fresh,) = re.findall(r'name="request_id" value="([^"]+)"', answer.text)
+    assert fresh != ID
+    assert (await browser.post("/calls/new", other | {"request_id": fresh})).status_code == 303
+    assert (await browser.post("/calls/new", a_form())).status_code == 303, "the first form still leads to its call"
+    await reception.outbox.send()
+    assert [event.subject for event in reception.broker.sent] == [ID, fresh]
+
+
+async def test_what_a_form_said_is_not_kept_once_it_was_sent(reception: Reception) -> None:
+    await reception.browser("registrar").post("/calls/new", a_form())
+    (doc,) = reception.database.collection("actions").docs.values()
+    assert re.fullmatch("[0-9a-f]{64}", doc["content"]), "a keyed index, by which nothing can be read"
+
+
+async def test_one_report_of_a_visit_stands_and_another_is_refused_aloud(reception: Reception) -> None:
+    await reception.hear(*the_call(ID))
+    browser = reception.browser("head")
+    for _ in range(2):
+        assert (await browser.post(f"/calls/{ID}/visit", {"outcome": "served"})).status_code == 303
+    for other in ({"outcome": "not_at_home"}, {"outcome": "served", "note": "Қызуы түсті"}):
+        assert (await browser.post(f"/calls/{ID}/visit", other)).status_code == 409
+    await reception.outbox.send()
+    assert [event.type for event in reception.broker.sent] == ["visit.reported"]
+
+
+async def test_a_roster_of_another_dispatcher_is_not_taken_for_the_same(reception: Reception) -> None:
+    line = {"full_name": "Дәрігер Бірінші", "specialty": "gp", "shift_from": "8:00", "shift_to": "14:00"}
+    form = {"doctor_id": "gp-1", "max_visits": "12", "revision": "0", "visit_minutes": "20", "travel_minutes": "10"}
+    one, other = reception.browser("dispatcher"), reception.browser("head")
+    for _ in range(2):
+        assert (await one.post("/rosters/2026-11-23", form | line)).status_code == 303
+    answer = await other.post("/rosters/2026-11-23", form | line | {"shift_to": "18:00"})
+    assert answer.status_code == 409
+    assert "18:00" in answer.text, "what was typed stands there still"
+
+
+async def test_a_doctor_drops_out_once_however_often_it_is_pressed(reception: Reception) -> None:
+    browser = reception.browser("dispatcher")
+    form = {"doctor_id": "gp-1", "from": "11:00", "reason": "Ауырып қалды"}
+    for _ in range(3):
+        assert (await browser.post("/rosters/2026-11-23/unavailable", form)).status_code == 303
+    await reception.outbox.send()
+    assert [event.type for event in reception.broker.sent] == ["doctor.unavailable"]

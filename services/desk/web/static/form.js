@@ -1,66 +1,42 @@
 // A form: what is typed is kept until it was taken, is sent once, and what is wrong is said at the field.
 import { NOT_SENT, SENDING } from "./clock.js";
+import { clear, forget, forgetAll, keep, leave, restore } from "./drafts.js";
 
-const user = document.querySelector('meta[name="homecall-user"]')?.content ?? "";
+const PATIENT = ["birth_date", "sex", "full_name", "phone", "address", "district_id", "entrance", "floor", "flat", "intercom", "lat", "lon"];
+const RETRY_MS = 5000;
+const digits = (text) => text.replace(/\D/g, "");
 
-function draftName(form) {
-  return `homecall-draft ${user} ${form.dataset.draft} ${location.pathname}`;
-}
-
-function keep(form) {
-  const values = {};
-  for (const [name, value] of new FormData(form)) {
-    if (name !== "csrf") (values[name] ??= []).push(value);
-  }
-  localStorage.setItem(draftName(form), JSON.stringify(values));
-}
-
-function restore(form) {
-  const text = localStorage.getItem(draftName(form));
-  if (!text || form.querySelector("[aria-invalid]")) return;
-  const values = JSON.parse(text);
-  for (const field of form.elements) {
-    if (!field.name || field.name === "csrf" || !(field.name in values)) {
-      if (field.type === "checkbox" && field.name) field.checked = false;
-      continue;
-    }
-    if (field.type === "checkbox") field.checked = values[field.name].includes(field.value);
-    else field.value = values[field.name][0];
-  }
-}
-
-function forget(form) {
-  localStorage.removeItem(draftName(form));
-}
-
-function patientFacts(form) {
+// What is known of an IIN fills what nobody has typed; of another IIN it is replaced.
+function patientFacts(form, filled, restored) {
   const iin = form.elements.iin;
+  const aside = document.getElementById("earlier");
+  if (!iin || !aside) return;
   let asked = "";
-  iin?.addEventListener("input", async () => {
-    const digits = iin.value.replace(/\D/g, "");
-    if (digits.length !== 12 || digits === asked) return;
-    asked = digits;
-    const body = new URLSearchParams({ csrf: form.elements.csrf.value, iin: digits });
+  const fill = (name, value) => {
+    const field = form.elements[name];
+    if (!field || (field.value && field.value !== filled.get(name))) return;
+    field.value = value ?? "";
+    if (value) filled.set(name, field.value);
+    else filled.delete(name);
+  };
+  const ask = async () => {
+    const typed = digits(iin.value);
+    if (typed.length !== 12 || typed === asked) return;
+    asked = typed;
+    if (restored && typed !== digits(restored.iin) && restored.fork()) document.getElementById("restored").hidden = true;
+    const body = new URLSearchParams({ csrf: form.elements.csrf.value, iin: typed });
     const answer = await fetch("/calls/new/patient", { method: "POST", body, headers: { "X-Part": "1" } }).catch(() => null);
-    if (!answer?.ok || asked !== digits) return;
+    if (!answer?.ok || asked !== typed) return;
     const facts = await answer.json();
-    const fill = (name, value) => {
-      const field = form.elements[name];
-      if (field && value && !field.value) field.value = value;
-    };
-    for (const name of ["birth_date", "sex", "full_name", "phone"]) fill(name, facts[name]);
+    const { text, ...address } = facts.address ?? {};
+    const values = { ...facts, ...address, address: text };
+    for (const name of PATIENT) fill(name, values[name]);
     if (facts.language && !form.dataset.languageChosen) form.elements.language.value = facts.language;
-    for (const [name, value] of Object.entries(facts.address ?? {})) fill(name === "text" ? "address" : name, value);
-    const aside = document.getElementById("earlier");
-    aside.replaceChildren(
-      ...facts.calls.map((each) => {
-        const line = document.createElement("p");
-        line.innerHTML = each.html;
-        return line;
-      }),
-    );
-    keep(form);
-  });
+    aside.innerHTML = facts.html;
+    keep(form, filled);
+  };
+  iin.addEventListener("input", ask);
+  ask();
 }
 
 function reasons(form) {
@@ -94,33 +70,37 @@ function reasons(form) {
 function enterMovesOn(form) {
   form.addEventListener("keydown", (event) => {
     const field = event.target;
-    if (event.key !== "Enter" || event.defaultPrevented || field.tagName === "BUTTON" || field.tagName === "TEXTAREA" || field.tagName === "SUMMARY") return;
+    if (event.key !== "Enter" || event.defaultPrevented || ["BUTTON", "TEXTAREA", "SUMMARY", "A"].includes(field.tagName)) return;
     event.preventDefault();
-    const fields = [...form.elements].filter((each) => each.type !== "hidden" && each.tagName !== "FIELDSET" && each.offsetParent !== null && !(each.type === "checkbox"));
-    fields[fields.indexOf(field) + 1]?.focus();
+    const fields = [...form.elements].filter((each) => each.type !== "hidden" && each.tagName !== "FIELDSET" && each.offsetParent !== null && each.type !== "checkbox");
+    const after = fields.filter((each) => field.compareDocumentPosition(each) & Node.DOCUMENT_POSITION_FOLLOWING);
+    after[0]?.focus();
   });
 }
 
-function sendOnce(form) {
+function sendOnce(form, filled) {
   const state = document.getElementById("form-state");
+  const button = document.getElementById("send");
+  const label = button.innerHTML;
   let sending = false;
+  const toLogin = () => location.assign(`/login?next=${encodeURIComponent(location.pathname)}`); // the draft is there after it
+  const ready = () => {
+    sending = false;
+    button.innerHTML = label;
+    button.removeAttribute("aria-disabled");
+  };
   const send = async () => {
     if (sending) return;
     sending = true;
-    keep(form);
-    const button = document.getElementById("send");
-    const label = button.innerHTML;
+    keep(form, filled);
     button.setAttribute("aria-disabled", "true");
     button.textContent = SENDING;
     try {
       const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)), redirect: "follow" });
-      if (answer.ok && answer.redirected && !new URL(answer.url).pathname.startsWith("/login")) {
+      if (answer.redirected && new URL(answer.url).pathname.startsWith("/login")) return toLogin();
+      if (answer.ok && answer.redirected) {
         forget(form);
         location.assign(answer.url);
-        return;
-      }
-      if (answer.redirected) {
-        location.assign(`/login?next=${encodeURIComponent(location.pathname)}`); // the draft is there after it
         return;
       }
       if (answer.status === 403) return await renew();
@@ -129,27 +109,31 @@ function sendOnce(form) {
     } catch {
       state.textContent = NOT_SENT;
       state.hidden = false;
-      sending = false;
-      button.innerHTML = label;
-      button.removeAttribute("aria-disabled");
-      setTimeout(send, 5000);
+      ready();
+      setTimeout(send, RETRY_MS);
     }
   };
   // The session is another than the form's: the page gives the token of the present one.
   const renew = async () => {
     const page = await fetch(location.href);
     const fresh = new DOMParser().parseFromString(await page.text(), "text/html").querySelector("input[name=csrf]");
-    if (!fresh || page.redirected) {
-      location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
-      return;
-    }
+    if (!fresh || page.redirected) return toLogin();
     form.elements.csrf.value = fresh.value;
     sending = false;
     await send();
   };
+  // The form comes back with what is wrong; as a new call it has a new id, and the draft goes with it.
   const show = (text) => {
     const fresh = new DOMParser().parseFromString(text, "text/html");
-    document.getElementById("main").replaceWith(fresh.getElementById("main"));
+    const main = fresh.getElementById("main");
+    if (!main?.querySelector("form[data-draft]")) {
+      state.textContent = main?.textContent ?? text;
+      state.hidden = false;
+      ready();
+      return;
+    }
+    forget(form);
+    document.getElementById("main").replaceWith(main);
     startForm();
     const wrong = document.querySelector("form [aria-invalid], form .invalid input");
     (wrong ?? document.getElementById("summary"))?.focus();
@@ -163,24 +147,29 @@ function sendOnce(form) {
 
 export let sendForm = null;
 
-export function startForm() {
-  for (const form of document.querySelectorAll("form[data-draft]")) {
-    restore(form);
-    form.addEventListener("input", () => keep(form));
-    form.addEventListener("change", () => keep(form));
-    form.elements.language?.addEventListener("change", () => {
-      form.dataset.languageChosen = "1";
-    });
-    patientFacts(form);
-    reasons(form);
-    enterMovesOn(form);
-    sendForm = sendOnce(form);
-    document.getElementById("clear")?.addEventListener("click", () => {
-      forget(form);
-      location.assign(location.pathname);
-    });
-  }
-  document.getElementById("logout")?.addEventListener("submit", () => {
-    for (const name of Object.keys(localStorage)) if (name.startsWith(`homecall-draft ${user} `)) localStorage.removeItem(name);
+function start(form) {
+  const returned = "returned" in form.dataset || form.querySelector("[aria-invalid]") !== null;
+  const restored = returned ? null : restore(form);
+  const filled = restored?.filled ?? new Map();
+  if (returned) keep(form, filled);
+  const note = document.getElementById("restored");
+  if (note) note.hidden = restored === null;
+  for (const type of ["input", "change"]) form.addEventListener(type, () => keep(form, filled));
+  form.elements.language?.addEventListener("change", () => {
+    form.dataset.languageChosen = "1";
   });
+  patientFacts(form, filled, restored);
+  reasons(form);
+  enterMovesOn(form);
+  sendForm = sendOnce(form, filled);
+  document.getElementById("clear")?.addEventListener("click", () => {
+    clear(form);
+    location.assign(location.pathname);
+  });
+  window.addEventListener("pagehide", () => leave(form));
+}
+
+export function startForm() {
+  for (const form of document.querySelectorAll("form[data-draft]")) start(form);
+  document.getElementById("logout")?.addEventListener("submit", forgetAll);
 }
