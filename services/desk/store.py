@@ -1,4 +1,4 @@
-"""Where calls, complaints, rosters and what people did are kept. The only file here that touches Mongo."""
+"""Where calls, complaints, rosters and what people did are kept. Logins: see locks."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from services.desk.domain.call import Call
 from services.desk.domain.complaint import Complaint
 from services.desk.domain.roster import Roster
 from services.desk.domain.search import phone_digits
+from services.desk.locks import Locks
 
 _CACHED: Final = 500
 """Aggregates that are cached as they were stored: of a new call some ten events follow each other at once."""
@@ -235,7 +236,11 @@ class Actions:
             if known is None and await self._collection.find({"_id": action.id}, projection={"order": 1}):
                 return False
 
-<<<<<<< HEAD
+    async def content_of(self, action_id: str) -> str:
+        """The index of what an action says; empty where it is not known."""
+        found = await self._collection.find({"_id": action_id}, projection={"content": 1})
+        return str(found[0].get("content", "")) if found else ""
+
     async def waiting(self, limit: int = 5_000) -> list[Waiting]:
         """The actions that are not known to be sent, in their order."""
         fields = {"clinic": 1, "subject": 1, "unsent": 1, "holder": 1}
@@ -257,17 +262,6 @@ class Actions:
                 log("desk").error("cannot decrypt action", action=doc["_id"], reason=str(error))
                 sealed.append(_waiting(doc))
         return found, sealed
-=======
-    async def content_of(self, action_id: str) -> str:
-        """The index of what an action says; empty where it is not known."""
-        found = await self._collection.find({"_id": action_id}, projection={"content": 1})
-        return str(found[0].get("content", "")) if found else ""
-
-    async def unsent(self, *, before: datetime | None = None, limit: int = 500) -> list[Action]:
-        """The actions that are not known to be sent, the oldest first."""
-        query = {"unsent": {"$lte": millis(before)}} if before else {"unsent": {"$exists": True}}
-        return [self._action(doc) for doc in await self._collection.find(query, limit=limit, sort="unsent")]
->>>>>>> 702cb30 (Tell another patient under a sent form's id from the same form, and keep each tab's draft)
 
     async def unsent_of(self, clinic_id: str) -> list[Action]:
         """The clinic's actions that are not known to be sent, those that were refused behind the others."""
@@ -369,39 +363,6 @@ class Stores:
             )
             found += [Change(kind, doc["_id"], doc.get("clinic", ""), doc["v"], doc["changed_at"]) for doc in docs]
         return sorted(found, key=lambda each: each.at)
-
-
-class Locks:
-    """Failed logins by name: five in a row lock the name for five minutes."""
-
-    FAILURES: Final = 5
-    SECONDS: Final = 300
-
-    def __init__(self, database: Database) -> None:
-        self._collection = database.collection("logins")
-
-    async def prepare(self) -> None:
-        """No index but that of the names."""
-
-    async def locked_until(self, name: str, now: datetime) -> datetime | None:
-        """Until when the name is locked; None where it is not."""
-        found = await self._collection.find({"_id": name})
-        until = moment_of(found[0]["until"]) if found and "until" in found[0] else None
-        return until if until is not None and until > now else None
-
-    async def failed(self, name: str, now: datetime) -> None:
-        """Count a failed login."""
-        if await self._collection.write([InsertOne({"_id": name, "failures": 1})]) is not None:
-            return
-        await self._collection.write([UpdateOne({"_id": name}, {"$inc": {"failures": 1}})])
-        found = await self._collection.find({"_id": name})
-        if found and found[0]["failures"] >= self.FAILURES:
-            until = millis(now) + self.SECONDS * 1000
-            await self._collection.write([UpdateOne({"_id": name}, {"$set": {"failures": 0, "until": until}})])
-
-    async def succeeded(self, name: str) -> None:
-        """Forget the failures of a name."""
-        await self._collection.write([UpdateOne({"_id": name}, {"$set": {"failures": 0}})])
 
 
 def schema(database: Database) -> Schema:

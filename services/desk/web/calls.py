@@ -133,7 +133,9 @@ async def do(site: Site, visitor: Visitor, event: Event, *, action_id: str) -> b
     record = outgoing(event, service=DESK, causation_id=causation_id, time=in_zone(visitor.now), zone=visitor.zone)
     typed = event.model_dump_json(by_alias=True, exclude_none=True, exclude=set(_BY_WHOM_AND_WHEN))
     content = site.vault.index(CONTENT, typed)
-    action = Action(causation_id, visitor.clinic_id, visitor.user.name, event.subject, record, visitor.now, content)
+    action = Action(
+        causation_id, visitor.clinic_id, visitor.user.name, event.subject, record, visitor.now, content=content
+    )
     new_one = await site.outbox.put(action)
     if not new_one and await site.stores.actions.content_of(causation_id) not in ("", content):
         raise DoneOtherwise
