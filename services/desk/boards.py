@@ -27,20 +27,27 @@ class Boards:
         versions = await self._stores.calls.versions(clinic_id, on)
         found = await self._at(versions)
         rows = [row for row in found if on in (row.on, row.visits_on)]
-        unsent = await self._stores.actions.unsent_of(clinic_id)
         known = {row.request_id for row in rows}
-        for action in unsent:
-            if action.event.type == RequestSubmitted.TYPE and action.subject not in known:
-                row = unsent_row(action)
-                if row.on == on:
-                    rows.append(row)
+        rows += [row for row in await self._unsent(clinic_id) if row.on == on and row.request_id not in known]
         return sorted(rows, key=lambda row: order(row, now))
 
     async def of(self, clinic_id: str | None, ids: Collection[str]) -> list[Row]:
-        """The rows of these calls, as far as they are the clinic's; all where it is None."""
+        """The rows of these calls, as far as they are the clinic's, with those not sent yet; all that are known where
+        it is None."""
         loaded = await self._stores.calls.load(ids)
         rows = [self._keep(each.id, each.version, row_of(each.state)) for each in loaded.values() if each.state]
-        return [row for row in rows if clinic_id is None or row.clinic_id == clinic_id]
+        if clinic_id is None:
+            return rows
+        found = [row for row in rows if row.clinic_id == clinic_id]
+        missing = set(ids) - {row.request_id for row in rows}
+        if missing:
+            found += [row for row in await self._unsent(clinic_id) if row.request_id in missing]
+        return found
+
+    async def _unsent(self, clinic_id: str) -> list[Row]:
+        """The rows of calls that were typed here, and that nobody else has heard of yet."""
+        unsent = await self._stores.actions.unsent_of(clinic_id)
+        return [unsent_row(action) for action in unsent if action.event.type == RequestSubmitted.TYPE]
 
     async def _at(self, versions: dict[str, int]) -> list[Row]:
         missing = [key for key, version in versions.items() if self._rows.get(key, (-1, None))[0] < version]

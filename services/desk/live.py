@@ -59,7 +59,8 @@ class Live:
         self._listeners: set[Listener] = set()
         self._wake = asyncio.Event()
         self._since = 0
-        self._told: dict[tuple[str, str], int] = {}
+        self._told: dict[tuple[str, str, bool], int] = {}
+        """The newest version that was told, by kind, id, and whether it is of what is not sent yet."""
         self.connected = True
         """Whether the last poll could read the database."""
 
@@ -115,7 +116,7 @@ class Live:
     async def _poll(self) -> None:
         started = now_ms()
         for change in await self._stores.changed_since(self._since - _BEHIND_MS):
-            name = (change.kind, change.id)
+            name = (change.kind, change.id, change.unsent)
             if self._told.get(name, 0) >= change.version:
                 continue
             self._told[name] = change.version

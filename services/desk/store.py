@@ -34,6 +34,11 @@ def _no_timer(_: object) -> None:
     return None
 
 
+def _first_version() -> int:
+    """Of a document that is made again by a rebuild, a higher one than any before had."""
+    return millis(datetime.now(UTC))
+
+
 class Calls(Repository[Call]):
     """Calls by ``request_id``."""
 
@@ -42,6 +47,7 @@ class Calls(Repository[Call]):
             database.collection("calls"),
             Call,
             timer_at=_no_timer,
+            first_version=_first_version,
             indexed=_call_fields,
             indexes=[
                 (("clinic", "day"), False),
@@ -99,6 +105,7 @@ class Complaints(Repository[Complaint]):
             database.collection("complaints"),
             Complaint,
             timer_at=_no_timer,
+            first_version=_first_version,
             indexed=_complaint_fields,
             indexes=[
                 (("clinic", "open"), False),
@@ -135,6 +142,7 @@ class Rosters(Repository[Roster]):
             database.collection("rosters"),
             Roster,
             timer_at=_no_timer,
+            first_version=_first_version,
             indexed=lambda roster: {"clinic": roster.clinic_id, "day": roster.on.toordinal()},
             indexes=[(("clinic", "day"), False), ("changed_at", False)],
         )
@@ -249,6 +257,15 @@ class Actions:
         )
         return [_waiting(doc) for doc in found]
 
+    async def done_since(self, at: int, limit: int) -> list[Change]:
+        """What was done at or after a moment (milliseconds) and is not known to be sent, as changes of its subjects."""
+        fields = {"clinic": 1, "subject": 1, "unsent": 1, "type": 1}
+        found = await self._collection.find({"unsent": {"$gte": at}}, limit=limit, sort="unsent", projection=fields)
+        return [
+            Change(_kind_of(doc["type"]), doc["subject"], doc["clinic"], doc["unsent"], doc["unsent"], True)
+            for doc in found
+        ]
+
     async def unsent(self, ids: Collection[str]) -> tuple[list[Action], list[Waiting]]:
         """Those of these actions that are still not known to be sent, in their order, and those that cannot be
         decrypted here."""
@@ -312,6 +329,12 @@ class Actions:
         )
 
 
+def _kind_of(event_type: str) -> str:
+    """The kind of the document that an event of this type is about."""
+    about = event_type.partition(".")[0]
+    return {"complaint": "complaint", "roster": "roster", "doctor": "roster"}.get(about, "call")
+
+
 def _waiting(doc: Mapping[str, Any]) -> Waiting:
     return Waiting(doc["_id"], doc["clinic"], doc["subject"], doc["unsent"], doc["holder"])
 
@@ -322,13 +345,17 @@ def _about(action_id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A document that changed: which it is, whose, and when it was stored (milliseconds of the real clock)."""
+    """A document that changed: which it is, whose, and when it was stored (milliseconds of the real clock).
+
+    ``unsent``: what changed is that something was done about it here, which nobody else has heard of yet.
+    """
 
     kind: str
     id: str
     clinic_id: str
     version: int
     at: int
+    unsent: bool = False
 
 
 class Stores:
@@ -362,6 +389,7 @@ class Stores:
                 projection={"clinic": 1, "v": 1, "changed_at": 1},
             )
             found += [Change(kind, doc["_id"], doc.get("clinic", ""), doc["v"], doc["changed_at"]) for doc in docs]
+        found += await self.actions.done_since(at, limit)
         return sorted(found, key=lambda each: each.at)
 
 

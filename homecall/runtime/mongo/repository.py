@@ -39,6 +39,9 @@ class Repository(Generic[S]):
     """The encrypted parts of a state."""
     remember: int = 0
     """How many aggregates are cached as they were last stored."""
+    first_version: Callable[[], int] = lambda: 1
+    """The version of a document that is inserted. Where documents are deleted and made again, one that no earlier
+    document of the id had: what was cached of that one must not pass for the new one."""
     passed: Callable[[str, int], int] | None = None
     """By topic and partition, the offset below which the events of all records are known to be sent. Events stored for
     a later record are sent by the replica that loads them. None for a repository that sends nothing."""
@@ -157,12 +160,12 @@ class Repository(Generic[S]):
         """
         if not aggregates:
             return set()
-        token = uuid4().hex
-        operations = [self._operation(each, token, timers=timers) for each in aggregates]
+        token, first = uuid4().hex, self.first_version()
+        operations = [self._operation(each, token, first, timers=timers) for each in aggregates]
         lost = await self._write(operations, [each.id for each in aggregates], token)
         for each in aggregates:
             if each.id not in lost:
-                each.version += 1
+                each.version = each.version + 1 if each.version else first
                 each.processed.update(each.fresh)
                 each.fresh = {}
                 each.changed = False
@@ -199,7 +202,7 @@ class Repository(Generic[S]):
 
     # ------------------------------------------------------------ documents
 
-    def _operation(self, each: Aggregate[S], token: str, *, timers: bool) -> InsertOne[Any] | UpdateOne:
+    def _operation(self, each: Aggregate[S], token: str, first: int, *, timers: bool) -> InsertOne[Any] | UpdateOne:
         now = datetime.now(UTC)
         fields = {"w": token, "changed_at": millis(now)} | self._state_fields(each, now)
         if timers:
@@ -219,7 +222,7 @@ class Repository(Generic[S]):
         parked = [parked_to_doc(kept) for kept in each.parked]
         events = {cause: [event_to_doc(event) for event in events] for cause, events in each.fresh.items()}
         if each.version == 0:
-            return InsertOne({"_id": each.id, "v": 1, **put, "p": parked, "o": events})
+            return InsertOne({"_id": each.id, "v": first, **put, "p": parked, "o": events})
         put |= {"p": parked} | {f"o.{cause}": found for cause, found in events.items()}
         change: dict[str, Any] = {"$set": put, "$inc": {"v": 1}}
         if gone := {name: "" for name, value in fields.items() if value is None}:

@@ -97,6 +97,10 @@ class MemoryCollection:
             self.after_write()
         return None if duplicates else written
 
+    async def delete_all(self) -> None:
+        self._database.commands += 1
+        self.docs.clear()
+
     async def group(self, match: Mapping[str, Any], by: str, oldest: str) -> list[tuple[str, int, Any]]:
         self._database.commands += 1
         groups: dict[str, list[Any]] = {}
