@@ -204,6 +204,21 @@ WORDS: Final[Mapping[str, Text]] = {
     "why_withdrawn": Text("Себебі", "Причина отзыва", "Why"),
     "report_visit": Text("Нәтижесін жазу", "Записать исход", "Report the outcome"),
     "outcome": Text("Нәтижесі", "Исход", "Outcome"),
+    "assign_visit": Text("Дәрігерді қолмен тағайындау", "Назначить врача вручную", "Choose the doctor by hand"),
+    "arrives_from": Text("Келу уақыты", "Прийти с", "Arrives from"),
+    "arrives_from_hint": Text(
+        "Бос қалса: айтылған уақыт сақталады",
+        "Пусто: обещанное время остаётся, если врач успевает",
+        "Empty: the promised time stays if the doctor can keep it",
+    ),
+    "placed_by_hand": Text("Қолмен тағайындаған: {who}", "Назначил вручную: {who}", "Placed by hand by {who}"),
+    "not_placed_by_hand": Text(
+        "Қолмен тағайындау мүмкін болмады:", "Вручную назначить нельзя:", "It could not be placed by hand:"
+    ),
+    "nearest_place": Text("Ең жақын мүмкін уақыт", "Ближайшее возможное", "The nearest that would do"),
+    "release_visit": Text(
+        "Жоспарлауға қайтару", "Вернуть в общее планирование", "Let it be planned like any other again"
+    ),
     "why": Text("Неге солай?", "Почему так?", "Why?"),
     "ruling_by": Text(
         "{rule_set} ережелері бойынша шешілді:", "Решено по правилам {rule_set}:", "Decided by the rules {rule_set}:"
@@ -314,6 +329,31 @@ WORDS: Final[Mapping[str, Text]] = {
 }
 """The desk's own words, by what they are for."""
 
+ASSIGNMENT_REFUSALS: Final[Mapping[str, Text]] = {
+    "unknown_doctor": Text(
+        "кестеде бұл науқасқа бара алатын мұндай дәрігер жоқ",
+        "в графике нет такого врача для этого пациента",
+        "the roster has no such doctor for this patient",
+    ),
+    "outside_shift": Text(
+        "бұл уақыт өтіп кеткен немесе дәрігердің жұмыс уақытынан тыс",
+        "это время прошло или вне смены врача",
+        "that time is over, or outside the doctor's shift",
+    ),
+    "no_room": Text("дәрігердің барлық орны толған", "у врача больше нет мест", "the doctor has no room left"),
+    "breaks_promise": Text(
+        "дәрігер осы немесе басқа науқасқа уәде етілген уақытта жете алмайды",
+        "врач не успеет к этому или другому пациенту в обещанное время",
+        "the doctor would be late here or at another patient's",
+    ),
+    "closed": Text(
+        "шақыру аяқталған немесе дәрігер жолға шықты",
+        "вызов завершён или врач уже в пути",
+        "the call is over, or the doctor is on the way",
+    ),
+}
+"""Why a visit could not be placed by hand."""
+
 STANDINGS: Final[Mapping[str, Text]] = {
     "unsent": Text("әлі жіберілмеді", "ещё не отправлен", "not sent yet"),
     "undecided": Text("шешілуде", "решается", "being decided"),
@@ -386,6 +426,11 @@ STEPS: Final[Mapping[str, Text]] = {
     "visit.scheduled": Text("уақыты мен дәрігері белгіленді", "назначены время и врач", "visit scheduled"),
     "visit.rescheduled": Text("ауыстырылды", "перенесён", "visit rescheduled"),
     "visit.unplaced": Text("орын табылмады", "нет места", "no place"),
+    "visit.assigned": Text("диспетчер дәрігерді таңдады", "диспетчер выбрал врача", "a dispatcher chose the doctor"),
+    "visit.released": Text("жоспарлауға қайтарылды", "возвращён в планирование", "released to be planned again"),
+    "visit.assignment-refused": Text(
+        "қолмен тағайындау мүмкін болмады", "вручную назначить нельзя", "could not be placed by hand"
+    ),
     "visit.cancelled": Text("бару тоқтатылды", "визит отменён", "visit cancelled"),
     "visit.closed": Text("бару аяқталды", "визит завершён", "visit closed"),
     "visit.reported": Text("нәтижесі жазылды", "исход записан", "outcome reported"),

@@ -22,7 +22,9 @@ from homecall.contract.events import (
     RequestWithdrawn,
     RosterPublished,
     StatusChanged,
+    VisitAssigned,
     VisitEvent,
+    VisitReleased,
     VisitReported,
 )
 from homecall.contract.events.complaints import ComplaintCommand
@@ -50,6 +52,8 @@ OF_CALLS: Final = (
     | RequestIdentityChecked
     | VisitEvent
     | VisitReported
+    | VisitAssigned
+    | VisitReleased
     | AnswerGiven
     | StatusChanged
     | JournalEntry

@@ -22,9 +22,12 @@ from homecall.contract.events import (
     RequestSubmitted,
     RequestWithdrawn,
     StatusChanged,
+    VisitAssigned,
+    VisitAssignmentRefused,
     VisitCancelled,
     VisitClosed,
     VisitEvent,
+    VisitReleased,
     VisitReported,
     VisitScheduled,
     VisitUnplaced,
@@ -34,10 +37,21 @@ from homecall.runtime.engine.decision import replace
 from services.desk.domain.kept import Kept, Step, of, with_event, with_step
 
 Kind = Literal[
-    "decision", "cancelled", "identity", "withdrawn", "visit", "place", "closed", "report", "answer", "status"
+    "decision",
+    "cancelled",
+    "identity",
+    "withdrawn",
+    "visit",
+    "place",
+    "by_hand",
+    "assignment_refused",
+    "closed",
+    "report",
+    "answer",
+    "status",
 ]
 """The kinds of events of which one each is kept. ``place`` is the last visit that had a time, ``visit`` what was said
-last of it; deadlines are kept by their names."""
+last of it, ``by_hand`` what a dispatcher wanted last; deadlines are kept by their names."""
 E = TypeVar("E", bound=Event)
 
 MOST_LINES: Final = 30
@@ -45,6 +59,14 @@ MOST_LINES: Final = 30
 _DECISIONS: Final = {RequestHeld.TYPE: 0, RequestDeferred.TYPE: 1, RequestAccepted.TYPE: 2, RequestRefused.TYPE: 2}
 _WITHOUT: Final[dict[str, Any]] = {"persons": True}
 """Of what is kept: keyed hashes that tell a person nothing."""
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """Who placed a visit by hand, and why."""
+
+    who: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -80,6 +102,31 @@ class Call:
         if isinstance(self.of("visit", VisitEvent), VisitUnplaced | VisitCancelled):
             return None
         return self.of("place", VisitScheduled)
+
+    @property
+    def by_hand(self) -> ByHand | None:
+        """Who placed the visit by hand, and why; None where nobody did, or it was released or moved since."""
+        place, last = self.place, self.of("by_hand", VisitAssigned)
+        if place is None or self.of("by_hand", VisitReleased) is not None:
+            return None
+        if place.basis == "dispatcher" and place.why is not None:
+            return ByHand(place.why.assigned_by or "", place.why.reason or "")
+        # A visit that was only fixed where it stands: of that the scheduler says nothing.
+        if last is None or self.assignment_refused is not None or last.doctor_id != place.doctor.doctor_id:
+            return None
+        return ByHand(last.assigned_by.full_name, last.reason)
+
+    @property
+    def assignment_refused(self) -> VisitAssignmentRefused | None:
+        """The scheduler's answer to the dispatcher's last choice, where it could not be; not once the visit moved."""
+        refused, visit = self.of("assignment_refused", VisitAssignmentRefused), self.of("visit", VisitEvent)
+        return refused if refused is not None and (visit is None or visit.revision < refused.revision) else None
+
+    @property
+    def day_of_visit(self) -> date | None:
+        """The day on which intake wants the visit; None while that is not decided."""
+        decision = self.decision
+        return decision.visit_date if isinstance(decision, RequestAccepted) else None
 
     @property
     def status(self) -> StatusChanged | None:
@@ -145,6 +192,10 @@ def _kind_and_order(event: Event) -> tuple[Kind, int] | None:
             return "withdrawn", 1
         case VisitClosed():
             return "closed", event.revision
+        case VisitAssigned() | VisitReleased():
+            return "by_hand", int(event.at.timestamp() * 1000)
+        case VisitAssignmentRefused():
+            return "assignment_refused", event.revision
         case VisitEvent():
             return "visit", event.revision
         case VisitReported():
@@ -175,6 +226,12 @@ def _step(event: Event, at: datetime) -> Step:
         case VisitScheduled():
             detail, by = event.doctor.full_name, event.reason or ""
         case VisitUnplaced():
+            detail = event.cause
+        case VisitAssigned():
+            detail, by = event.reason, event.assigned_by.full_name
+        case VisitReleased():
+            by = event.released_by.full_name
+        case VisitAssignmentRefused():
             detail = event.cause
         case VisitClosed() | VisitReported():
             detail = event.outcome

@@ -21,6 +21,8 @@ from homecall.contract.events import (
     RequestSubmitted,
     RequestWithdrawn,
     RosterPublished,
+    VisitAssigned,
+    VisitReleased,
     VisitReported,
 )
 from homecall.contract.types import Event, in_zone
@@ -147,6 +149,31 @@ def reported(request_id: str, form: Form, user: User, now: datetime, zone: ZoneI
     return reader.event(
         VisitReported, {**data, "outcome": reader.text("outcome"), "note": reader.text("note", lines=True)}
     )
+
+
+def assigned(
+    request_id: str, form: Form, user: User, now: datetime, zone: ZoneInfo, *, on: date | None = None
+) -> VisitAssigned:
+    """A dispatcher's choice of doctor and time; a clock time is of the visit's day ``on``. Raises ``WrongForm``."""
+    reader = _Reader(form, zone, now)
+    return reader.event(
+        VisitAssigned,
+        {
+            "request_id": request_id,
+            "clinic_id": user.clinic_id,
+            "at": in_zone(now, zone),
+            "doctor_id": reader.text("doctor_id"),
+            "arrives_from": reader.moment("arrives_from", on),
+            "reason": reader.text("reason"),
+            "assigned_by": _staff(user),
+        },
+    )
+
+
+def released(request_id: str, user: User, now: datetime, zone: ZoneInfo) -> VisitReleased:
+    """The visit may be planned like any other again."""
+    data = {"request_id": request_id, "clinic_id": user.clinic_id, "at": in_zone(now, zone)}
+    return VisitReleased.model_validate(data | {"released_by": _staff(user)})
 
 
 def unavailable(on: date, form: Form, user: User, now: datetime, zone: ZoneInfo) -> DoctorUnavailable:
@@ -313,8 +340,8 @@ class _Reader:
         found = None if value is None else _CLOCK.match(value)
         return value if found is None else f"{int(found[1]):02}:{found[2]}"
 
-    def moment(self, name: str) -> str | None:
-        """A time of today, ``HH:MM``, or of a day, ``YYYY-MM-DDTHH:MM``, by the clinic's clock."""
+    def moment(self, name: str, on: date | None = None) -> str | None:
+        """A time of today or of ``on``, ``HH:MM``, or of a day, ``YYYY-MM-DDTHH:MM``, by the clinic's clock."""
         value = self.text(name)
         if value is None:
             return None
@@ -322,8 +349,8 @@ class _Reader:
 
         def read() -> str:
             if found is not None:
-                today = self._now.astimezone(self._zone).date()
-                return in_zone(datetime.combine(today, time(int(found[1]), int(found[2])), self._zone), self._zone)
+                day = on or self._now.astimezone(self._zone).date()
+                return in_zone(datetime.combine(day, time(int(found[1]), int(found[2])), self._zone), self._zone)
             at = datetime.fromisoformat(value)
             return in_zone(at if at.tzinfo else at.replace(tzinfo=self._zone), self._zone)
 

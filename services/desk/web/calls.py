@@ -21,6 +21,7 @@ from services.desk.domain.call import Call
 from services.desk.domain.forms import WrongForm
 from services.desk.domain.search import finds
 from services.desk.store import Action
+from services.desk.web.assigning import assigning
 from services.desk.web.site import Form, Page, Refuse, Site, Visitor, html, wants_part
 
 UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
@@ -182,6 +183,7 @@ async def call(site: Site, request: Request, visitor: Visitor, form: Form) -> Re
         told=found.status if found else None,
         answered=found.answered if found else None,
         existing=existing,
+        assigning=await assigning(site, visitor, found),
         unsent=[each.event.type for each in unsent],
         done={kind for kind, *_ in await site.stores.actions.of_subject(request_id)},
         typed=RequestSubmitted.model_validate_json(typed.event.value) if typed else None,

@@ -12,13 +12,14 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from services.desk.web import calls, complaints, days, entry, events, find, new_call, register
+from services.desk.web import assign, calls, complaints, days, entry, events, find, new_call, register
 from services.desk.web.site import Page, Site, error_page, guarded, page_of, visitor_of
 
 PAGES: Final[tuple[Page, ...]] = (
     *entry.PAGES,
     *new_call.PAGES,
     *calls.PAGES,
+    *assign.PAGES,
     *register.PAGES,
     *days.PAGES,
     *complaints.PAGES,

@@ -17,6 +17,7 @@ _TABLES: Final[Mapping[str, Mapping[str, Text]]] = {
     "flag": printed.FLAG_WORDS,
     "refusal": printed.REFUSALS,
     "channel": printed.CHANNELS,
+    "assignment": desk.ASSIGNMENT_REFUSALS,
     "specialty": printed.SPECIALTIES,
     "standing": desk.STANDINGS,
     "role": desk.ROLES,

@@ -1,0 +1,54 @@
+"""What the page of a call needs for a dispatcher's choice: the doctors of the day, and what became of the last one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from uuid import uuid4
+
+from homecall.contract.events import NearestPlace, RosterDoctor, VisitAssignmentRefused
+from services.desk.domain.call import ByHand, Call
+from services.desk.domain.roster import key
+from services.desk.web.site import Site, Visitor
+
+
+@dataclass(frozen=True)
+class Assigning:
+    """What is shown. ``by_hand`` is the choice that holds; ``refused`` the last one, where it could not be.
+
+    ``action`` is the id of the choice that is made with what is drawn: sent however often, it is one.
+    """
+
+    doctors: tuple[RosterDoctor, ...] = ()
+    by_hand: ByHand | None = None
+    refused: VisitAssignmentRefused | None = None
+    action: str = field(default_factory=lambda: uuid4().hex)
+
+    @property
+    def nearest(self) -> NearestPlace | None:
+        """The nearest place that would have done."""
+        return None if self.refused is None else self.refused.nearest
+
+    def name(self, doctor_id: str) -> str:
+        """A doctor's name by the day's roster; the id where it has none."""
+        return next((each.full_name for each in self.doctors if each.doctor_id == doctor_id), doctor_id)
+
+
+async def assigning(site: Site, visitor: Visitor, call: Call | None) -> Assigning:
+    """What is shown of placing this call by hand, with one query for the day's roster."""
+    if call is None:
+        return Assigning()
+    doctors: tuple[RosterDoctor, ...] = ()
+    on = visit_day(call)
+    if on is not None and visitor.user.may("assign_visit"):
+        name = key(call.clinic_id, on)
+        kept = (await site.stores.rosters.load([name])).get(name)
+        roster = kept.state.published if kept is not None and kept.state is not None else None
+        doctors = tuple(roster.doctors) if roster is not None else ()
+    return Assigning(doctors, call.by_hand, call.assignment_refused)
+
+
+def visit_day(call: Call) -> date | None:
+    """The day of the visit: the one that was told, else the one it is looked for on."""
+    place = call.place
+    return place.visit_date if place is not None else call.day_of_visit

@@ -1,0 +1,127 @@
+"""A dispatcher places a visit by hand: the form, what the page says of it, and what the scheduler answered."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.factories import MONDAY
+from tests.unit.desk.reception import HERE, Reception, the_call
+
+ID = "5f0c1d2e-7a1b-4c3d-8e9f-0a1b2c3d4e5f"
+CHOICE = {"doctor_id": "gp-2", "arrives_from": "14:00", "reason": "speaks sign language", "action": "one"}
+ROSTER = {
+    "clinic_id": HERE,
+    "date": MONDAY.date().isoformat(),
+    "revision": 1,
+    "doctors": [
+        {
+            "doctor_id": doctor_id,
+            "full_name": f"Дәрігер {doctor_id}",
+            "specialty": "gp",
+            "shift": {"from": "08:00", "to": "18:00"},
+            "max_visits": 16,
+        }
+        for doctor_id in ("gp-1", "gp-2")
+    ],
+}
+
+
+@pytest.fixture
+async def reception() -> Reception:
+    reception = Reception()
+    await reception.hear(*the_call(ID), ("roster.published", ROSTER))
+    return reception
+
+
+def visit_event(**over: Any) -> dict[str, Any]:
+    return {
+        "request_id": ID,
+        "clinic_id": HERE,
+        "visit_id": "a7e6f2bd-60e9-50b7-8757-572098c0f6d1",
+        "revision": 2,
+    } | over
+
+
+async def sent(reception: Reception) -> list[dict[str, Any]]:
+    await reception.outbox.send()
+    return [json.loads(event.value) for event in reception.broker.sent]
+
+
+async def test_the_form_names_the_days_doctors_and_sends_one_event_however_often_it_comes(reception: Reception) -> None:
+    browser = reception.browser("dispatcher")
+    page = (await browser.get(f"/calls/{ID}")).text
+    assert 'name="doctor_id"' in page
+    assert "Дәрігер gp-2" in page
+    for _ in range(3):
+        assert (await browser.post(f"/calls/{ID}/assign", CHOICE)).status_code == 303
+    (data,) = await sent(reception)
+    assert data["assigned_by"] == {"id": "dispatcher", "full_name": "dispatcher Аты"}
+    assert (data["doctor_id"], data["arrives_from"]) == ("gp-2", MONDAY.replace(hour=14, minute=0).isoformat())
+
+
+async def test_another_choice_is_another_event(reception: Reception) -> None:
+    browser = reception.browser("dispatcher")
+    await browser.post(f"/calls/{ID}/assign", CHOICE)
+    await browser.post(f"/calls/{ID}/assign", CHOICE | {"doctor_id": "gp-1", "action": "two"})
+    assert [data["doctor_id"] for data in await sent(reception)] == ["gp-2", "gp-1"]
+
+
+@pytest.mark.parametrize("missing", ["doctor_id", "reason"])
+async def test_a_choice_without_doctor_or_reason_is_refused(reception: Reception, missing: str) -> None:
+    fields = {name: text for name, text in CHOICE.items() if name != missing}
+    answer = await reception.browser("dispatcher").post(f"/calls/{ID}/assign", fields)
+    assert answer.status_code == 422
+    assert await sent(reception) == []
+
+
+async def test_a_wrong_time_is_refused(reception: Reception) -> None:
+    answer = await reception.browser("dispatcher").post(f"/calls/{ID}/assign", CHOICE | {"arrives_from": "25:99"})
+    assert answer.status_code == 422
+
+
+async def test_who_placed_it_is_shown_until_it_is_released(reception: Reception) -> None:
+    why = {
+        "by": "dispatcher",
+        "basis": "dispatcher",
+        "assigned_by": "Диспетчер Сынақ",
+        "reason": "knows the family",
+    }
+    (_, moved) = next(each for each in the_call(ID) if each[0] == "visit.scheduled")
+    await reception.hear(
+        ("visit.rescheduled", moved | {"revision": 2, "basis": "dispatcher", "why": why, "reason": "assigned"})
+    )
+    browser = reception.browser("dispatcher")
+    page = (await browser.get(f"/calls/{ID}")).text
+    assert "Диспетчер Сынақ" in page
+    assert "knows the family" in page
+    assert (await browser.post(f"/calls/{ID}/release")).status_code == 303
+    (data,) = await sent(reception)
+    assert data["released_by"]["id"] == "dispatcher"
+    await reception.hear(("visit.released", data))
+    assert f"/calls/{ID}/release" not in (await browser.get(f"/calls/{ID}")).text
+
+
+async def test_a_refusal_says_why_and_offers_the_nearest_that_would_do(reception: Reception) -> None:
+    nearest = {
+        "doctor_id": "gp-2",
+        "arrives_from": MONDAY.replace(hour=15).isoformat(),
+        "arrives_to": MONDAY.replace(hour=17).isoformat(),
+    }
+    await reception.hear(("visit.assignment-refused", visit_event(cause="breaks_promise", nearest=nearest)))
+    page = (await reception.browser("dispatcher").get(f"/calls/{ID}")).text
+    assert "не успеет" in page
+    assert f'value="{nearest["arrives_from"]}"' in page
+    assert "11:00–13:00" in page, "the visit stands where it was"
+    # It is gone once the visit has moved.
+    (_, moved) = next(each for each in the_call(ID) if each[0] == "visit.scheduled")
+    await reception.hear(("visit.rescheduled", moved | {"revision": 3}))
+    assert "не успеет" not in (await reception.browser("dispatcher").get(f"/calls/{ID}")).text
+
+
+async def test_a_registrar_may_not_choose(reception: Reception) -> None:
+    browser = reception.browser("registrar")
+    assert (await browser.post(f"/calls/{ID}/assign", CHOICE)).status_code == 403
+    assert "/assign" not in (await browser.get(f"/calls/{ID}")).text
