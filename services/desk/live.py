@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
-from collections import deque
-from collections.abc import Iterator
+from collections import defaultdict, deque
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -17,36 +17,60 @@ from services.desk.store import Change, Stores
 
 POLL_SECONDS: Final = 0.25
 """How soon a browser hears of what another process has stored."""
-_BEHIND_MS: Final = 5_000
+BEHIND_MS: Final = 5_000
 """How far the clocks of processes may be apart: so far back each poll looks."""
+_REST_SECONDS: Final = 0.02
+_REST_A_BROWSER: Final = 0.0003
+"""How long a poll waits after the one before, and how much longer for each browser that was told something then.
+
+A message costs 0.05 to 0.1 ms of processor time, and the rows that its browser fetches for it as much again: so changes
+that follow each other go out together, and telling takes a part of the time only.
+"""
+_LONGEST_REST: Final = 0.4
 _MOST_WAITING: Final = 500
-"""Changes that wait for one browser: one that takes no more is told to draw its page again."""
+"""Messages that wait for one browser: one that takes no more is told to draw its page again."""
 
 
-@dataclass(eq=False)
 class Listener:
     """A browser that is connected. ``clinic_id`` None: all clinics."""
 
-    clinic_id: str | None
-    queue: deque[Change] = field(default_factory=deque)
-    ready: asyncio.Event = field(default_factory=asyncio.Event)
-    overrun: bool = False
+    def __init__(self, clinic_id: str | None) -> None:
+        self.clinic_id = clinic_id
+        self.overrun = False
+        self._queue: deque[str] = deque()
+        self._waiter: asyncio.Future[None] | None = None
 
-    def tell(self, change: Change) -> None:
-        """Queue a change of the browser's clinic."""
-        if self.clinic_id is not None and change.clinic_id != self.clinic_id:
-            return
-        if len(self.queue) >= _MOST_WAITING:
-            self.queue.clear()
+    def tell(self, message: str) -> None:
+        """Queue a message for the browser."""
+        if len(self._queue) >= _MOST_WAITING:
+            self._queue.clear()
             self.overrun = True
-        self.queue.append(change)
-        self.ready.set()
+        self._queue.append(message)
+        self.wake()
 
-    def take(self) -> list[Change]:
-        """What has been queued; the queue is empty then."""
-        found, self.queue = list(self.queue), deque()
-        self.ready.clear()
+    def wake(self) -> None:
+        """End the wait for a message."""
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def take(self) -> str:
+        """The messages that have been queued, one behind the other; the queue is empty then."""
+        found = "".join(self._queue)
+        self._queue.clear()
         return found
+
+    async def wait(self, seconds: float) -> None:
+        """Wait for a message, or until woken, but so long at most. No task is made for it: 1,500 wait at a time."""
+        if self._queue:
+            return
+        loop = asyncio.get_running_loop()
+        self._waiter = loop.create_future()
+        timer = loop.call_later(seconds, self.wake)
+        try:
+            await self._waiter
+        finally:
+            timer.cancel()
+            self._waiter = None
 
 
 class Live:
@@ -60,7 +84,7 @@ class Live:
         self._wake = asyncio.Event()
         self._since = 0
         self._told: dict[tuple[str, str, bool], int] = {}
-        """The newest version that was told, by kind, id, and whether it is of what is not sent yet."""
+        """The version that was told last, by kind, id, and whether it is of what is not sent yet."""
         self.connected = True
         """Whether the last poll could read the database."""
 
@@ -87,7 +111,7 @@ class Live:
 
     async def catch_up(self, since: int) -> list[Change]:
         """What changed since a moment (milliseconds), for a browser that comes back."""
-        return await self._stores.changed_since(since - _BEHIND_MS)
+        return await self._stores.changed_since(since - BEHIND_MS)
 
     async def work(self, now: datetime, stopping: asyncio.Event) -> None:
         """As a worker of the service: look for changes until it stops, and end all streams then."""
@@ -102,29 +126,57 @@ class Live:
                 self._since = now_ms()
                 continue
             try:
-                await self._poll()
+                told = await self._poll()
                 self.connected = True
             except Transient:
                 self.connected = False
+                continue
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.stopping.wait(), min(_LONGEST_REST, _REST_SECONDS + told * _REST_A_BROWSER))
         await ending
 
     async def _end_with(self, stopping: asyncio.Event) -> None:
         await stopping.wait()
         self.stopping.set()
         self._wake.set()
+        for listener in self._listeners:
+            listener.wake()
 
-    async def _poll(self) -> None:
+    async def _poll(self) -> int:
+        """Tell what has changed; how many browsers were told something."""
         started = now_ms()
-        for change in await self._stores.changed_since(self._since - _BEHIND_MS):
+        new: list[Change] = []
+        for change in await self._stores.changed_since(self._since - BEHIND_MS):
             name = (change.kind, change.id, change.unsent)
-            if self._told.get(name, 0) >= change.version:
-                continue
-            self._told[name] = change.version
-            for listener in self._listeners:
-                listener.tell(change)
+            if self._told.get(name, 0) < change.version:
+                self._told[name] = change.version
+                new.append(change)
         self._since = started
         if len(self._told) > 50_000:
             self._told = dict(list(self._told.items())[-10_000:])
+        return self._tell(new) if new else 0
+
+    def _tell(self, changes: Sequence[Change]) -> int:
+        """Each clinic's changes in one message, which is written once for all its browsers."""
+        of_clinic: dict[str, list[Change]] = defaultdict(list)
+        for change in changes:
+            of_clinic[change.clinic_id].append(change)
+        messages: dict[str | None, str] = {clinic_id: changed(some) for clinic_id, some in of_clinic.items()}
+        messages[None] = changed(changes)
+        told = [listener for listener in self._listeners if listener.clinic_id in messages]
+        for listener in told:
+            listener.tell(messages[listener.clinic_id])
+        return len(told)
+
+
+def changed(changes: Sequence[Change]) -> str:
+    """The message that says what changed, by kind and id."""
+    return message("changed", {"changes": [{"kind": each.kind, "id": each.id} for each in changes]}, changes[-1].at)
+
+
+def message(event: str, data: object, at: int) -> str:
+    """A server-sent event. A browser that comes back names ``at`` (milliseconds), and hears what it has missed."""
+    return f"id: {at}\nevent: {event}\ndata: {json.dumps(data)}\n\n"
 
 
 def now_ms() -> int:

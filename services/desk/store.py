@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from pymongo import InsertOne, UpdateOne
@@ -59,14 +59,6 @@ class Calls(Repository[Call]):
             over_on=retention.call_over_on,
             remember=_CACHED,
         )
-
-    async def versions(self, clinic_id: str, on: date) -> dict[str, int]:
-        """The calls in the clinic's register of a day, and those to be visited on it: their versions by id."""
-        found: dict[str, int] = {}
-        for name in ("day", "visit_day"):
-            query = {"clinic": clinic_id, name: on.toordinal()}
-            found |= {doc["_id"]: doc["v"] for doc in await self.collection.find(query, projection={"v": 1})}
-        return found
 
     async def of_person(self, iin: str, limit: int = 10) -> list[Aggregate[Call]]:
         """The calls for the patient with this index of an IIN."""

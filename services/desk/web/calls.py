@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any, Final
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from homecall.contract.envelope import outgoing
 from homecall.contract.events import RequestAccepted, RequestEvent, RequestRefused, RequestSubmitted
@@ -16,12 +16,13 @@ from homecall.contract.topics import DESK
 from homecall.contract.types import Event, in_zone
 from services.desk.boards import Boards
 from services.desk.domain import forms
-from services.desk.domain.board import Row, order
+from services.desk.domain.board import order
 from services.desk.domain.call import Call
 from services.desk.domain.forms import WrongForm
 from services.desk.domain.search import finds
 from services.desk.store import Action
 from services.desk.web.assigning import assigning
+from services.desk.web.drawn import DrawnRows
 from services.desk.web.site import Form, Page, Refuse, Site, Visitor, html, wants_part
 
 UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
@@ -46,12 +47,14 @@ async def board(site: Site, request: Request, visitor: Visitor, form: Form) -> R
         "late": sum(order(row, visitor.now)[0] == 0 for row in rows),
         "all": len(rows),
     }
-    template = "board_rows.html" if wants_part(request) else "board.html"
+    drawn = await _drawn(site).text(shown, on, visitor.language, visitor.now)
+    if wants_part(request):
+        return HTMLResponse(drawn)
     return html(
         site,
         visitor,
-        template,
-        rows=shown,
+        "board.html",
+        drawn=drawn,
         on=on,
         today=visitor.today,
         before=on - timedelta(days=1),
@@ -60,13 +63,7 @@ async def board(site: Site, request: Request, visitor: Visitor, form: Form) -> R
         clinics=sorted(site.clinics.ids()) if visitor.user.clinic_id is None else [],
         counts=counts,
         q=asked,
-        order=lambda row: "{}:{:.0f}:{}".format(*_sortable(row, visitor.now)),
     )
-
-
-def _sortable(row: Row, now: datetime) -> tuple[int, float, int]:
-    group, due, number = order(row, now)
-    return group, min(due, 9e12), number
 
 
 async def rows(site: Site, request: Request, visitor: Visitor, form: Form) -> Response:
@@ -76,14 +73,12 @@ async def rows(site: Site, request: Request, visitor: Visitor, form: Form) -> Re
     on = day_asked(request.query_params.get("date", ""), visitor.today)
     found = await _boards(site).of(visitor.user.clinic_id, ids)
     here = [row for row in found if on in (row.on, row.visits_on)]
-    return html(
-        site,
-        visitor,
-        "board_rows.html",
-        rows=here,
-        on=on,
-        order=lambda row: "{}:{:.0f}:{}".format(*_sortable(row, visitor.now)),
-    )
+    return HTMLResponse(await _drawn(site).text(here, on, visitor.language, visitor.now))
+
+
+def _drawn(site: Site) -> DrawnRows:
+    found: DrawnRows = site.cache.setdefault("drawn", DrawnRows(site))
+    return found
 
 
 def _boards(site: Site) -> Boards:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from services.desk.domain.roles import ALL_CLINICS
-from services.desk.live import Listener, now_ms
-from services.desk.store import Change
+from services.desk.live import changed, message, now_ms
 from services.desk.web.site import Form, Page, Site, Visitor, visitor_of
 
 HEARTBEAT_SECONDS: Final = 15.0
@@ -47,53 +43,30 @@ async def changes(site: Site, request: Request, visitor: Visitor, form: Form) ->
 async def _stream(site: Site, request: Request, visitor: Visitor, since: int | None) -> AsyncIterator[str]:
     clinic_id = None if visitor.user.role in ALL_CLINICS else visitor.clinic_id
     with site.live.listening(clinic_id) as listener:
-        yield f"retry: {_RETRY_MS}\n\n"
-        yield _message("hello", {"now": int(site.clock.now().timestamp() * 1000)}, now_ms())
+        yield f"retry: {_RETRY_MS}\n\n" + message("hello", {"now": _clock_ms(site)}, now_ms())
         if since is not None:
             if now_ms() - since > CATCH_UP_MS:
-                yield _message("reload", {}, now_ms())
+                yield message("reload", {}, now_ms())
             else:
                 missed = await site.live.catch_up(since)
                 if mine := [each for each in missed if clinic_id in (None, each.clinic_id)]:
-                    yield _changes(mine)
+                    yield changed(mine)
         checked = now_ms()
         while not site.live.stopping.is_set():
-            await _wait(listener, site.live.stopping)
+            await listener.wait(HEARTBEAT_SECONDS)
             if now_ms() - checked > _CHECK_SECONDS * 1000:
                 if visitor_of(site, request) is None:  # the session is over, or the user is no more
-                    yield _message("signed-out", {}, now_ms())
+                    yield message("signed-out", {}, now_ms())
                     return
                 checked = now_ms()
             if listener.overrun:
                 listener.overrun = False
-                yield _message("reload", {}, now_ms())
-            changes = listener.take()
-            if changes:
-                yield _changes(changes)
-            else:
-                yield _message(
-                    "beat", {"now": int(site.clock.now().timestamp() * 1000), "live": site.live.connected}, now_ms()
-                )
+                yield message("reload", {}, now_ms())
+            yield listener.take() or message("beat", {"now": _clock_ms(site), "live": site.live.connected}, now_ms())
 
 
-async def _wait(listener: Listener, stopping: asyncio.Event) -> None:
-    waiting = [asyncio.ensure_future(each.wait()) for each in (listener.ready, stopping)]
-    try:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(HEARTBEAT_SECONDS):
-                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for each in waiting:
-            each.cancel()
-
-
-def _changes(changes: list[Change]) -> str:
-    data = [{"kind": each.kind, "id": each.id} for each in changes]
-    return _message("changed", {"changes": data}, changes[-1].at)
-
-
-def _message(event: str, data: object, at: int) -> str:
-    return f"id: {at}\nevent: {event}\ndata: {json.dumps(data)}\n\n"
+def _clock_ms(site: Site) -> int:
+    return int(site.clock.now().timestamp() * 1000)
 
 
 PAGES: Final = (

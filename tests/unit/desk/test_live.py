@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,7 +27,13 @@ async def told(live: Live, doing: Any, clinic_id: str | None = HERE) -> list[tup
     with live.listening(clinic_id) as listener:
         await doing
         await live._poll()
-        return [(each.kind, each.id) for each in listener.take()]
+        return [(each["kind"], each["id"]) for each in _changes(listener.take())]
+
+
+def _changes(messages: str) -> list[dict[str, str]]:
+    """What the messages of a stream name."""
+    data = [line.removeprefix("data: ") for line in messages.splitlines() if line.startswith("data: ")]
+    return [each for one in data for each in json.loads(one)["changes"]]
 
 
 async def test_a_change_is_told_once_and_to_its_clinic_alone(reception: Reception) -> None:

