@@ -150,6 +150,12 @@ class Settings(BaseSettings):
         None, description="a tile server for the desk's maps, as in https://tiles.example/{z}/{x}/{y}.png"
     )
     desk_url: str | None = Field(None, description="the desk's own address, as browsers have it")
+    desk_proxies: int = Field(
+        0,
+        ge=0,
+        le=5,
+        description="how many proxies of yours stand in front of the desk, so that it knows who tries passwords",
+    )
     desk_demo: bool = Field(False, description="links that sign in at the desk; development only")
     clock: str | None = Field(None, description="an accelerated clock; development only")
     failpoint: str | None = Field(None, description="where a fault test ends or holds the process; development only")

@@ -42,6 +42,11 @@ WORDS: Final[Mapping[str, Text]] = {
         "Форма слишком большая: сократите текст.",
         "The form is too large: shorten the text.",
     ),
+    "form_too_slow": Text(
+        "Форма тым баяу келді: байланысты тексеріп, қайта жіберіңіз.",
+        "Форма шла слишком долго: проверьте связь и отправьте снова.",
+        "The form took too long to arrive: check the connection and send it again.",
+    ),
     "form_unreadable": Text("Форма оқылмайды.", "Форма не читается.", "The form cannot be read."),
     "form_of_another_session": Text(
         "Форма басқа сеанста ашылған. Бетті жаңартып, қайта жіберіңіз: енгізілгені сақталады.",

@@ -59,6 +59,7 @@ def build(settings: Settings, clock: Clock) -> Service:
         vault=vault,
         tiles=settings.desk_tiles_url,
         demo=settings.desk_demo,
+        proxies=settings.desk_proxies,
     )
     desk = Desk(stores, vault, clock, live.changed)
 

@@ -290,11 +290,12 @@ class Actions:
         oldest = min((since for _, _, since in rows), default=None)
         return sum(count for _, count, _ in rows), None if oldest is None else moment_of(oldest)
 
-    async def of_subject(self, subject: str) -> list[tuple[str, str, datetime, bool]]:
-        """What was done about a subject: (type, user, when, sent)."""
+    async def of_subject(self, subject: str, clinic_id: str | None) -> list[tuple[str, str, datetime, bool]]:
+        """What this clinic's people did about a subject: (type, user, when, sent); None: any clinic's."""
+        query = {"subject": subject} if clinic_id is None else {"subject": subject, "clinic": clinic_id}
         return [
             (doc["type"], doc["user"], moment_of(doc["at"]), "unsent" not in doc and "refused" not in doc)
-            for doc in await self._collection.find({"subject": subject})
+            for doc in await self._collection.find(query)
         ]
 
     async def sent(self, ids: Collection[str]) -> None:
@@ -358,7 +359,7 @@ class Stores:
         self.complaints = Complaints(database)
         self.rosters = Rosters(database)
         self.actions = Actions(database, vault)
-        self.locks = Locks(database)
+        self.locks = Locks(database, vault)
 
     async def prepare(self) -> None:
         """Create the indexes; safe to run again."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -78,7 +79,7 @@ class Users:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._changed = 0.0
+        self._changed: tuple[int, ...] = ()
         self._entries: Mapping[str, Entry] = {}
         self.problem = ""
         """What is wrong with the file now; empty where nothing is."""
@@ -95,9 +96,10 @@ class Users:
             return
         try:
             if not self._path.exists():
-                self._entries, self._changed = {}, 0.0
+                self._entries, self._changed = {}, ()
                 return
-            changed = self._path.stat().st_mtime
+            stat = self._path.stat()
+            changed = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
             if changed == self._changed:
                 return
             self._entries = read_users(decoded(self._path.read_bytes()))
@@ -120,10 +122,15 @@ class Users:
 
     def check(self, name: str, password: str) -> User | None:
         """The user with this name and password; takes some 50 ms, also for names that are not there."""
+        nobodys = self._nobodys  # made before either is checked, so that the first unknown name takes no longer
         entry = self._entries.get(name)
         try:
-            self._hasher.verify(entry.hash if entry else self._nobodys, password)
-        except (VerificationError, InvalidHashError):
+            self._hasher.verify(entry.hash if entry else nobodys, password)
+        except InvalidHashError:
+            with suppress(VerificationError):
+                self._hasher.verify(nobodys, password)
+            return None
+        except VerificationError:
             return None
         return entry.user if entry else None
 

@@ -148,7 +148,11 @@ async def call_of(site: Site, visitor: Visitor, request_id: str) -> tuple[Call |
     call = loaded[request_id].state if request_id in loaded else None
     clinic_id = call.clinic_id if call else visitor.clinic_id
     unsent = [each for each in await site.stores.actions.unsent_of(clinic_id) if each.subject == request_id]
-    known = call is not None or bool(unsent) or bool(await site.stores.actions.of_subject(request_id))
+    known = (
+        call is not None
+        or bool(unsent)
+        or bool(await site.stores.actions.of_subject(request_id, visitor.user.clinic_id))
+    )
     if not known or not visitor.user.sees(clinic_id):
         raise Refuse(404, "no_such_call")
     return call, unsent
@@ -180,7 +184,7 @@ async def call(site: Site, request: Request, visitor: Visitor, form: Form) -> Re
         existing=existing,
         assigning=await assigning(site, visitor, found),
         unsent=[each.event.type for each in unsent],
-        done={kind for kind, *_ in await site.stores.actions.of_subject(request_id)},
+        done={kind for kind, *_ in await site.stores.actions.of_subject(request_id, visitor.user.clinic_id)},
         typed=RequestSubmitted.model_validate_json(typed.event.value) if typed else None,
         caller_language=_caller_language(decision),
     )

@@ -167,7 +167,11 @@ async def _complaint(site: Site, visitor: Visitor, complaint_id: str) -> tuple[C
     found = loaded.state if loaded else None
     clinic_id = found.clinic_id if found else visitor.clinic_id
     unsent = [each for each in await site.stores.actions.unsent_of(clinic_id) if each.subject == complaint_id]
-    known = found is not None or bool(unsent) or bool(await site.stores.actions.of_subject(complaint_id))
+    known = (
+        found is not None
+        or bool(unsent)
+        or bool(await site.stores.actions.of_subject(complaint_id, visitor.user.clinic_id))
+    )
     if not known or not visitor.user.sees(clinic_id):
         raise Refuse(404, "no_such_complaint")
     return found, unsent

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from services.desk.web import assign, calls, complaints, days, entry, events, find, new_call, register
+from services.desk.web import assign, calls, complaints, days, entry, events, find, login, new_call, register
 from services.desk.web.site import Page, Site, error_page, guarded, page_of, visitor_of
 
 PAGES: Final[tuple[Page, ...]] = (
@@ -45,8 +45,8 @@ def routes(site: Site) -> list[BaseRoute]:
     """What the desk answers."""
     return [
         Mount("/static", _Static(directory=_STATIC)),
-        Route("/login", partial(entry.login, site), methods=["GET", "POST"]),
-        *([Route("/demo/{name}", partial(entry.demo_login, site))] if site.demo else []),
+        Route("/login", partial(login.login, site), methods=["GET", "POST"]),
+        *([Route("/demo/{name}", partial(login.demo_login, site))] if site.demo else []),
         *(Route(page.path, page_of(site, page), methods=[page.method]) for page in PAGES),
     ]
 

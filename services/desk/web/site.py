@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, cast
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -34,11 +36,28 @@ from services.desk.web import words
 
 LANGUAGE_COOKIE: Final = "homecall_language"
 LARGEST_FORM: Final = 256 * 1024
+MOST_FIELDS: Final = 2_000
+FORM_SECONDS: Final = 20.0
+"""How long a browser may take to send a form: a connection that trickles is given up."""
 _HERE: Final = Path(__file__).parent
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'{tiles}; connect-src 'self'; "
     "font-src 'self'; manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
+
+
+@cache
+def _templates() -> Environment:
+    """The templates, compiled once for a process."""
+    found = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters.update(words.FILTERS)
+    return found
 
 
 @dataclass
@@ -58,18 +77,13 @@ class Site:
     """The address of a tile server, with {z}, {x} and {y}; None: maps have no background."""
     demo: bool = False
     """Whether links sign in: in the demo only."""
+    proxies: int = 0
+    """How many proxies of the operator stand in front: each adds the address it was asked from to a header."""
     cache: dict[str, Any] = field(default_factory=dict)
     """What pages keep between requests: see each."""
 
     def __post_init__(self) -> None:
-        self._templates = Environment(
-            loader=FileSystemLoader(_HERE / "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._templates.filters.update(words.FILTERS)
+        self._templates = _templates()
         tiles = "" if self.tiles is None else f" {'/'.join(self.tiles.split('/')[:3])}"
         self.policy = _POLICY.format(tiles=tiles)
 
@@ -204,15 +218,25 @@ async def form_of(request: Request) -> Form:
     kind = request.headers.get("content-type", "").split(";")[0].strip()
     if kind not in ("application/x-www-form-urlencoded", ""):
         raise Refuse(415, "form_of_another_kind")
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > LARGEST_FORM:
-            raise Refuse(413, "form_too_large")
     try:
-        return parse_qs(body.decode(), keep_blank_values=True, max_num_fields=5_000)
+        async with asyncio.timeout(FORM_SECONDS):
+            body = await _body(request)
+    except TimeoutError:
+        raise Refuse(408, "form_too_slow") from None
+    try:
+        return parse_qs(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
     except (ValueError, UnicodeDecodeError):
         raise Refuse(400, "form_unreadable") from None
+
+
+async def _body(request: Request) -> bytes:
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > LARGEST_FORM:
+            raise Refuse(413, "form_too_large")
+        parts.append(part)
+    return b"".join(parts)
 
 
 def check_form(site: Site, session: Session, request: Request, form: Form) -> None:
@@ -222,17 +246,25 @@ def check_form(site: Site, session: Session, request: Request, form: Form) -> No
 
 
 def same_site(request: Request) -> bool:
-    """Whether a request comes from our own pages, as far as the browser says."""
-    return request.headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
+    """Whether a request comes from our own pages, as far as the browser says.
+
+    All browsers of today say it in ``Sec-Fetch-Site``, which no page can set; an older one in ``Origin``.
+    """
+    said = request.headers.get("sec-fetch-site")
+    if said is not None:
+        return said in ("same-origin", "none")
+    origin = request.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == request.headers.get("host", "")
 
 
 def sign_in_first(site: Site, request: Request) -> Response:
     """Where nobody is signed in: to the login, and from there back to a page that was asked for."""
     if wants_part(request):
         return guarded(site, Response(status_code=401))
-    back = request.url.path if request.method == "GET" else ""
-    query = f"?{request.url.query}" if request.method == "GET" and request.url.query else ""
-    target = f"/login?next={back}{query}" if back and back != "/" else "/login"
+    # Not with what was searched for: a phone or a name would stand in one more address.
+    query = urlencode([(name, value) for name, value in request.query_params.multi_items() if name != "q"])
+    back = request.scope["path"] + (f"?{query}" if query else "") if request.method == "GET" else "/"
+    target = "/login" if back == "/" else f"/login?next={quote(back, safe='/')}"
     return guarded(site, RedirectResponse(target, 303))
 
 

@@ -112,6 +112,7 @@ class Reception:
         )
         self.desk = Desk(self.stores, self.vault, self.clock, self.live.changed)
         self.app = Starlette(routes=routes(self.site))
+        self.app.router.redirect_slashes = False
 
     def browser(self, name: Role | str | None) -> Browser:
         """A browser in which this user is signed in; None: nobody."""
