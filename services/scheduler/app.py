@@ -25,6 +25,7 @@ from services.scheduler.domain.waiting import packaged_waiting_order
 from services.scheduler.gauges import Gauges
 from services.scheduler.handler import Outside, SchedulerEngine
 from services.scheduler.improver import Improver
+from services.scheduler.offering import Offering
 from services.scheduler.planning import Planner
 from services.scheduler.store import SchedulerStore, schema
 
@@ -69,6 +70,7 @@ def build(settings: Settings, clock: Clock) -> Service:
         prepare=[store.prepare],
         ticks=[settle, clinics.keep, plan],
         close=[planner.close, *([] if router is None else [router.close])],
+        routes=[Offering(store, facts, clock).route],
         gauges=Gauges(store, by_clinic=settings.clinic_metrics).refresh,
         notes=[] if router is None else [router.note],
     )

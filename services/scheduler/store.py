@@ -214,6 +214,13 @@ class SchedulerStore:
             found.setdefault(key, held.get(key) or ClinicDay(clinic_id, day, dispatch=self._dispatch(clinic_id)))
         return found
 
+    async def look_at_day(self, key: str) -> ClinicDay:
+        """A day to be looked at, and not changed: as it is in memory, else as it is stored. May be a little old."""
+        kept = self._kept.get(key)
+        if kept is not None:
+            return kept
+        return (await self.load_days([key]))[key]
+
     def _hold(self, day: ClinicDay) -> None:
         self._kept[day.key] = day
         self._kept.move_to_end(day.key)

@@ -85,6 +85,7 @@ from homecall.contract.events.shared import (
     Language,
     Official,
     Outcome,
+    PreferredWindow,
     RefusalCode,
     RequestStatus,
     Signature,

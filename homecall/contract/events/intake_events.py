@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from homecall.contract.events.shared import Channel, FieldError, Language, RefusalCode, StaffMember
+from homecall.contract.events.shared import Channel, FieldError, Language, PreferredWindow, RefusalCode, StaffMember
 from homecall.contract.types import AnyDay, ClinicId, Count, Day, Event, Moment, Ordinal, Part, Uuid
 
 
@@ -169,6 +169,9 @@ class RequestEvent(Event):
     )
     temperature_c: float | None = Field(
         default=None, description="Body temperature in degrees Celsius, as the applicant stated it.", examples=[38.7]
+    )
+    preferred_window: PreferredWindow | None = Field(
+        default=None, description="When the doctor would best arrive, by the clinic's clock on the day of the visit."
     )
     registrar: StaffMember | None = Field(default=None, description="The staff member who took the call.")
     urgency: Literal["urgent", "same_day"] | None = Field(

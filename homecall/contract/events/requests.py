@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
-from homecall.contract.events.shared import Channel, Language, Signature, StaffMember, when_channel_is
+from homecall.contract.events.shared import Channel, Language, PreferredWindow, Signature, StaffMember, when_channel_is
 from homecall.contract.iins import without_iins
 from homecall.contract.types import (
     AnyDay,
@@ -247,6 +247,13 @@ class RequestSubmitted(Event):
     )
     temperature_c: Annotated[float, Field(ge=25, le=45, allow_inf_nan=False)] | None = Field(
         default=None, description="Body temperature in degrees Celsius, as the applicant states it.", examples=[38.7]
+    )
+    preferred_window: PreferredWindow | None = Field(
+        default=None,
+        description=(
+            "When the doctor would best arrive, by the clinic's clock on the day of the visit. It is kept where it can "
+            "be; where not, the visit has the flag `preferred_window_not_kept`."
+        ),
     )
     registrar: StaffMember | None = Field(
         default=None,

@@ -135,7 +135,8 @@ class VisitScheduled(VisitEvent):
         default_factory=list,
         description=(
             "What was noticed in planning: `location_implausible`, the coordinates are too far away to be reached in a "
-            "shift, and the visit is planned without them."
+            "shift, and the visit is planned without them; `preferred_window_not_kept`, the doctor comes at another "
+            "time than the applicant would have liked. More may come; ignore unknown ones."
         ),
         examples=[[]],
     )

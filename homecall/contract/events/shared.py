@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from homecall.contract.types import ClockTime, Id, Name, Part
@@ -87,6 +88,21 @@ class Interval(Part):
         if self.frm >= self.to:
             raise PydanticCustomError("interval_order", ENDS_TOO_EARLY)
         return self
+
+
+class PreferredWindow(Interval):
+    """When the doctor would best arrive, by the clinic's clock on the day of the visit.
+
+    A moment, as the scheduler's offers name their windows, is taken by its own clock time.
+    """
+
+    @field_validator("frm", "to", mode="before")
+    @classmethod
+    def _clock_of_a_moment(cls, value: Any) -> Any:
+        try:
+            return datetime.fromisoformat(value).strftime("%H:%M") if "T" in value else value
+        except (TypeError, ValueError):
+            return value
 
 
 class Official(Part):

@@ -22,7 +22,7 @@ _LEFT_OUT: Any = {
 _LEFT_OUT_PATHS = {"identity_document", "signature", "patient.iin", "applicant.iin", "applicant.authority.number"}
 _NO_TEXT = {"request_id", "clinic_id", "channel", "queued_at", "service_started_at", "submitted_at"}
 """Fields whose format cannot contain a typed-in number."""
-_WHOLE_PATHS = {"registrar"}
+_WHOLE_PATHS = {"registrar", "preferred_window"}
 """Objects that our events contain complete or not at all."""
 _SHORTEST_NUMBER = 6
 """Shorter document numbers are not hidden: they match too much other text."""
@@ -94,8 +94,7 @@ def _readable(model: type[BaseModel], values: Mapping[str, Any], prefix: str) ->
             continue
         part = _part(info.annotation)
         if part is not None:
-            inner = _readable(part, value, f"{path}.") if isinstance(value, Mapping) else {}
-            if inner and (path not in _WHOLE_PATHS or inner.keys() == part.model_fields.keys()):
+            if inner := _readable_part(part, value, path):
                 found[name] = inner
             continue
         adapter = _adapter(model, name)
@@ -104,6 +103,18 @@ def _readable(model: type[BaseModel], values: Mapping[str, Any], prefix: str) ->
         except ValidationError:
             continue
     return found
+
+
+def _readable_part(part: type[BaseModel], value: Any, path: str) -> dict[str, Any]:
+    """What can be read of a part; empty where nothing can, or not all of one that says nothing in pieces."""
+    if not isinstance(value, Mapping):
+        return {}
+    if path not in _WHOLE_PATHS:
+        return _readable(part, value, f"{path}.")
+    try:
+        return part.model_validate(value).model_dump(mode="json", by_alias=True, exclude_none=True)
+    except ValidationError:
+        return {}
 
 
 def _hidden(value: Any, iins: Sequence[str], documents: Sequence[str], name: str = "") -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from cattrs import override
 
@@ -15,8 +15,21 @@ from services.scheduler.domain.travel import Location
 
 Urgency = Literal["urgent", "same_day"]
 UnplacedCause = Literal["no_roster", "no_capacity"]
+PREFERENCE_NOT_KEPT: Final = "preferred_window_not_kept"
 BY_HAND: Final = "dispatcher"
 """The basis of a visit that a dispatcher placed: no plan gives it to another doctor while this one can come."""
+
+
+class Preferred(NamedTuple):
+    """When the applicant would like the doctor to arrive: minutes since the day's midnight, by the clinic's clock."""
+
+    frm: int
+    to: int
+
+    def holds(self, arrives_from: datetime, arrives_to: datetime) -> bool:
+        """Whether a promised window lies in it."""
+        begins = arrives_from.hour * 60 + arrives_from.minute
+        return self.frm <= begins and begins + (arrives_to - arrives_from) / timedelta(minutes=1) <= self.to
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +76,7 @@ class Call:
     lat: float | None = None
     lon: float | None = None
     rank: int = 0
+    preferred: Preferred | None = None
 
     @property
     def location(self) -> Location:
@@ -112,11 +126,13 @@ class BookedVisit:
     lat: Annotated[float | None, override(omit_if_default=True)] = None
     lon: Annotated[float | None, override(omit_if_default=True)] = None
     implausible: Annotated[Coordinates | None, override(omit_if_default=True)] = None
+    preferred: Annotated[Preferred | None, override(omit_if_default=True)] = None
 
     @property
     def flags(self) -> list[str]:
         """What was noticed in planning, as the visit's events say it."""
-        return [LOCATION_IMPLAUSIBLE] if self.implausible else []
+        missed = self.preferred is not None and not self.preferred.holds(self.arrives_from, self.arrives_to)
+        return [LOCATION_IMPLAUSIBLE] * bool(self.implausible) + [PREFERENCE_NOT_KEPT] * missed
 
     @property
     def has_coordinates(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 
 from homecall.contract.envelope import Incoming
@@ -25,6 +25,7 @@ from homecall.standard.patient import ADULT_AGE
 from homecall.standard.places import LOCATION_IMPLAUSIBLE, located
 from homecall.standard.rules import NotCoveredError, RuleSet, RuleSets
 from homecall.standard.stated_times import before_request
+from services.scheduler.domain.bookings import Preferred
 from services.scheduler.domain.districts import district_of
 from services.scheduler.domain.promises import visit_event
 from services.scheduler.domain.state import Assignment, CallFacts, CallState, Errand, Pending, visit_deadline
@@ -107,7 +108,16 @@ def _call_facts(data: RequestAccepted, facts: Facts) -> CallFacts:
     urgency, red_flag = data.urgency or "same_day", bool(data.red_flags)
     lat, lon = _coordinates(data) or (None, None)
     rank = facts.order.rank(red_flag=red_flag, urgency=urgency, age_years=age)
-    return CallFacts(is_child, district, urgency, red_flag, rank, lat, lon)
+    return CallFacts(is_child, district, urgency, red_flag, rank, lat, lon, _preferred(data))
+
+
+def _preferred(data: RequestAccepted) -> Preferred | None:
+    wanted = data.preferred_window
+    if wanted is None:
+        return None
+    # The end of a day is kept as its last microsecond.
+    ends = 24 * 60 if wanted.to == time.max else wanted.to.hour * 60 + wanted.to.minute
+    return Preferred(wanted.frm.hour * 60 + wanted.frm.minute, ends)
 
 
 def _coordinates(data: RequestAccepted) -> tuple[float, float] | None:

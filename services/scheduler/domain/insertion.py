@@ -15,6 +15,8 @@ from services.scheduler.domain.roster import Doctor, basis_of, is_overflow, suit
 from services.scheduler.domain.route import Insertion, Route
 
 _ALTERNATIVES = 3
+Windows = tuple[tuple[int, int | None], ...]
+"""When a window opens, and how wide it is: seconds; None: to the end of the shift."""
 
 
 class _Option(NamedTuple):
@@ -38,19 +40,53 @@ def place(plan: DayPlan, call: Call, now: datetime) -> Booking | NoPlace:
         return booked
     if plan.roster is None:
         return NoPlace("no_roster")
-    at = seconds_of(now)
+    found = _found(plan, call, seconds_of(now))
+    if found is None:
+        return NoPlace("no_capacity")
+    plan.enter(*found, seconds_of(now))
+    return plan.bookings[call.request_id]
+
+
+def what_if(plan: DayPlan, call: Call, now: datetime, only: tuple[int, int] | None = None) -> Booking | None:
+    """What a new call would be promised now, or in one window alone (when it opens and its width, seconds).
+
+    None where there is no place. Nothing is booked.
+    """
+    found = None if plan.roster is None else _found(plan, call, seconds_of(now), only)
+    return None if found is None else found[0]
+
+
+def _found(plan: DayPlan, call: Call, at: int, only: tuple[int, int] | None = None) -> tuple[Booking, int] | None:
     soonest = grid_up(at)
     opens = soonest if call.urgency == "urgent" else grid_up(at + plan.dispatch.lead * 60)
+    # A window that opens at the same time for all lets the next calls nearby be served together with this one.
+    # Only where nobody can come within it does it open later; and at the end of the day, earlier.
+    usual: Windows = ((opens, plan.dispatch.window * 60), (opens, None), (soonest, None))
+    for windows in (_preferred(plan, call, soonest), usual) if only is None else ((only,),):
+        for doctors in _in_turn(plan, call):
+            for earliest, width in windows:
+                options = sorted(_options(plan, doctors, call, at, (earliest, width)))
+                if options:
+                    return _promised(plan, call, options, at, earliest)
+    return None
+
+
+def _in_turn(plan: DayPlan, call: Call) -> Iterator[list[Doctor]]:
+    """Who may visit the patient: those who are asked first, then those on duty, who take what these cannot."""
     asked = plan.suitable_doctors(call.is_child)
     for on_duty in (False, True):
-        doctors = [doctor for doctor in asked if is_overflow(doctor, call.district_id) == on_duty]
-        # A window that opens at the same time for all lets the next calls nearby be served together with this one.
-        # Only where nobody can come within it does it open later; and at the end of the day, earlier.
-        for earliest, width in ((opens, plan.dispatch.window * 60), (opens, None), (soonest, None)):
-            options = sorted(_options(plan, doctors, call, at, (earliest, width)))
-            if options:
-                return _promise(plan, call, options, at, earliest)
-    return NoPlace("no_capacity")
+        yield [doctor for doctor in asked if is_overflow(doctor, call.district_id) == on_duty]
+
+
+def _preferred(plan: DayPlan, call: Call, soonest: int) -> Windows:
+    """The window that the applicant would like, as far as it is not over."""
+    if call.preferred is None or not plan.doctors:
+        return ()
+    day = next(iter(plan.doctors.values())).shift_from
+    midnight = seconds_of(day.replace(hour=0, minute=0))
+    opens, closes = (midnight + minutes * 60 for minutes in call.preferred)
+    opens = max(opens, soonest)
+    return ((opens, closes - opens),) if opens < closes else ()
 
 
 def _options(
@@ -85,11 +121,16 @@ def reluctance(rules: Dispatch, doctor: Doctor, call: Call) -> float:
     return weight + rules.specialty_weight * suitable(call.is_child)[doctor.specialty]
 
 
-def _promise(plan: DayPlan, call: Call, options: Sequence[_Option], at: int, earliest: int) -> Booking:
+def _promised(plan: DayPlan, call: Call, options: Sequence[_Option], at: int, earliest: int) -> tuple[Booking, int]:
+    """The booking that the best option comes to, and its position in the doctor's route."""
     best, service = options[0], plan.visit_seconds
     doctor, route = plan.doctors[best.doctor_id], plan.routes[best.doctor_id]
     opens = _opens(plan.dispatch, call, best, route, earliest)
     opens, closes = window(plan.dispatch, opens, route.until - service, max(at, route.begins))
+    for wanted, width in _preferred(plan, call, earliest):
+        if width is not None and wanted <= best.arrives <= wanted + width:
+            # What fits is promised within what was asked for.
+            opens, closes = max(opens, wanted), min(closes, wanted + width)
     urgent = call.urgency == "urgent"
     latest = min(closes, best.arrives + plan.dispatch.urgent_within * 60) if urgent else closes
     zone = doctor.shift_from.tzinfo
@@ -107,8 +148,7 @@ def _promise(plan: DayPlan, call: Call, options: Sequence[_Option], at: int, ear
         latest_at=moment_of(latest, zone) if latest != closes else None,
         why=_why(plan, call, options, at),
     )
-    plan.enter(booking, best.insertion.position, at)
-    return plan.bookings[call.request_id]
+    return booking, best.insertion.position
 
 
 def _opens(rules: Dispatch, call: Call, best: _Option, route: Route, earliest: int) -> int:

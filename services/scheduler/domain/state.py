@@ -9,7 +9,7 @@ from typing import Annotated, Literal, NamedTuple
 from cattrs import override
 
 from homecall.standard.deadlines import Clock, earliest, next_notice_at
-from services.scheduler.domain.bookings import Call, UnplacedCause, Urgency
+from services.scheduler.domain.bookings import Call, Preferred, UnplacedCause, Urgency
 from services.scheduler.domain.roster import Basis, NamedDoctor
 
 Errand = Literal["place", "free", "over", "assign", "release"]
@@ -36,6 +36,7 @@ class CallFacts:
     rank: int = 0
     lat: Annotated[float | None, override(omit_if_default=True)] = None
     lon: Annotated[float | None, override(omit_if_default=True)] = None
+    preferred: Annotated[Preferred | None, override(omit_if_default=True)] = None
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,11 @@ from tests.unit.intake.office import SERIK, submitted
         ({"submitted_at": 1763622000}, {}),
         ({"temperature_c": 38.5}, {"temperature_c": 38.5}),
         ({"temperature_c": 385}, {}),
+        (
+            {"preferred_window": {"from": "2026-11-23T14:00:00+05:00", "to": "16:00"}},
+            {"preferred_window": {"from": "14:00", "to": "16:00"}},
+        ),
+        ({"preferred_window": {"from": "16:00", "to": "14:00"}}, {}),
         ({"patient": "Серік"}, {}),
         ({"patient": {"iin": SERIK}}, {}),
         ({"patient": {"iin": 1, "sex": "male", "language": "de"}}, {"patient": {"sex": "male"}}),

@@ -1,0 +1,108 @@
+"""Windows to choose from before a call is made, and the one that an applicant would like."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+from httpx import ASGITransport, AsyncClient, Response
+from starlette.applications import Starlette
+
+from homecall.runtime.clock import Clock
+from homecall.runtime.failures import Transient
+from services.scheduler.offering import Offering
+from tests.unit.scheduler.office import CLINIC, Office, accepted, doctor, facts_of, roster
+from tests.unit.standard.local_times import at
+
+TEN = "Fri 2026-11-20 10:00"
+NOON = {"from": "09:00", "to": "18:00"}
+
+
+class Stopped(Clock):
+    speed = 1.0
+
+    def now(self) -> datetime:
+        return at(TEN)
+
+
+async def ask(office: Office, *, headers: dict[str, str] | None = None, **asked: str) -> Response:
+    offering = Offering(office.store, facts_of(office.clinics), Stopped())
+    transport = ASGITransport(Starlette(routes=[offering.route]))
+    async with AsyncClient(transport=transport, base_url="http://scheduler") as browser:
+        return await browser.get("/offers", params={"clinic_id": CLINIC} | asked, headers=headers or {})
+
+
+async def test_the_first_offer_is_what_the_call_would_get() -> None:
+    office = Office()
+    await office.hear(roster(doctor("a", shift=NOON), doctor("b", shift=NOON, districts=[])), accepted(number=1))
+    found = (await ask(office, district_id="d1")).json()["offers"]
+    assert 2 <= len(found) <= 3
+    times = [each["arrives_from"] for each in found]
+    assert times == sorted(times)
+    ((_, _, visit),) = await office.hear(accepted(number=2))
+    assert (found[0]["arrives_from"], found[0]["doctor"]) == (visit["arrives_from"], visit["doctor"])
+
+
+async def test_nothing_is_stored_and_nothing_changes() -> None:
+    office = Office()
+    await office.hear(roster(doctor("a", shift=NOON)), accepted(number=1))
+    before = office.memory.collection("days").docs
+    stored = repr(before)
+    await ask(office, district_id="d1", child="true", urgent="true")
+    assert repr(office.memory.collection("days").docs) == stored
+
+
+async def test_each_offer_that_is_asked_for_is_kept() -> None:
+    office = Office()
+    await office.hear(roster(doctor("a", shift=NOON)))
+    for place, offer in enumerate((await ask(office, district_id="d1")).json()["offers"]):
+        wanted = {"from": offer["arrives_from"], "to": offer["arrives_to"]}
+        told = await office.hear(accepted(number=place + 1, preferred_window=wanted))
+        assert (told[0][2]["arrives_from"], told[0][2]["flags"]) == (offer["arrives_from"], [])
+
+
+async def test_a_window_that_cannot_be_kept_is_said_to_be_not_kept() -> None:
+    office = Office()
+    await office.hear(roster(doctor("a")))
+    ((event_type, _, data),) = await office.hear(accepted(preferred_window={"from": "15:00", "to": "17:00"}))
+    assert (event_type, data["flags"]) == ("visit.scheduled", ["preferred_window_not_kept"])
+
+
+@pytest.mark.parametrize("window", [("14:00", "16:00"), ("14:00", "15:00"), ("09:00", "12:00"), ("16:00", "24:00")])
+async def test_a_window_that_the_applicant_would_like_is_promised(window: tuple[str, str]) -> None:
+    office = Office()
+    await office.hear(roster(doctor("a", shift=NOON)))
+    frm, to = window
+    ((_, _, data),) = await office.hear(accepted(preferred_window={"from": frm, "to": to}))
+    assert data["flags"] == []
+    begins, ends = data["arrives_from"][11:16], data["arrives_to"][11:16]
+    assert frm <= begins < ends <= to
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [({"clinic_id": "nobody"}, "clinic_id"), ({"lat": "north"}, "lat"), ({"child": "perhaps"}, "child")],
+)
+async def test_a_question_that_cannot_be_read_names_its_field(asked: dict[str, str], field: str) -> None:
+    answer = await ask(Office(), **asked)
+    assert answer.status_code == 422
+    assert [each["path"] for each in answer.json()["fields"]] == [field]
+
+
+async def test_without_a_roster_there_are_no_offers() -> None:
+    assert (await ask(Office())).json() == {"offers": []}
+
+
+async def test_a_proxy_does_not_let_it_out() -> None:
+    assert (await ask(Office(), headers={"x-forwarded-for": "203.0.113.9"})).status_code == 404
+
+
+async def test_without_a_database_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    office = Office()
+
+    async def away(_: str) -> Any:
+        raise Transient("mongo", ConnectionError(), "127.0.0.1")
+
+    monkeypatch.setattr(office.store, "look_at_day", away)
+    assert (await ask(office)).status_code == 503
