@@ -27,6 +27,7 @@ from homecall.runtime.mongo.client import Database
 from homecall.runtime.mongo.repository import Repository
 from homecall.runtime.settings import Settings
 from services.complaints.domain import retention as complaints
+from services.desk.actions import forget_actions
 from services.desk.domain import retention as desk
 from services.desk.store import Complaints as DeskComplaints
 from services.intake.domain import retention as intake
@@ -48,10 +49,10 @@ class Erasure:
     """Erases what stands elsewhere in the service's database up to a day; how many documents."""
 
 
-async def _desk_complaints(database: Database, last_day: date) -> int:
+async def _at_the_desk(database: Database, last_day: date) -> int:
     erasure = Erasure("complaints", desk.complaint_remains, _says_nothing)
     erased, _ = await erase_from(DeskComplaints(database), erasure, last_day)
-    return erased
+    return erased + await forget_actions(database, last_day)
 
 
 def _says_nothing(event_type: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -66,7 +67,7 @@ ERASURES: Mapping[str, Erasure] = {
     ),
     NOTIFIER: Erasure("calls", notifier.remains, notifier.said),
     COMPLAINTS: Erasure("complaints", complaints.remains, complaints.said),
-    DESK: Erasure("calls", desk.call_remains, _says_nothing, _desk_complaints),
+    DESK: Erasure("calls", desk.call_remains, _says_nothing, _at_the_desk),
 }
 
 

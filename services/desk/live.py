@@ -48,6 +48,12 @@ class Listener:
         self._queue.append(message)
         self.wake()
 
+    def draw_again(self) -> None:
+        """Tell the browser to draw its page again: more has changed than is named one by one."""
+        self._queue.clear()
+        self.overrun = True
+        self.wake()
+
     def wake(self) -> None:
         """End the wait for a message."""
         if self._waiter is not None and not self._waiter.done():
@@ -83,6 +89,7 @@ class Live:
         self._listeners: set[Listener] = set()
         self._wake = asyncio.Event()
         self._since = 0
+        self._drawn_again_at = 0
         self._told: dict[tuple[str, str, bool], int] = {}
         """The version that was told last, by kind, id, and whether it is of what is not sent yet."""
         self.connected = True
@@ -109,9 +116,9 @@ class Live:
             self._listeners.discard(listener)
             metrics.STREAMS.set(len(self._listeners))
 
-    async def catch_up(self, since: int) -> list[Change]:
-        """What changed since a moment (milliseconds), for a browser that comes back."""
-        return await self._stores.changed_since(since - BEHIND_MS)
+    async def catch_up(self, since: int, clinic_id: str | None) -> list[Change] | None:
+        """What changed since a moment (milliseconds), for a browser that comes back; None: too much to name it all."""
+        return await self._stores.changed_since(since - BEHIND_MS, clinic_id)
 
     async def work(self, now: datetime, stopping: asyncio.Event) -> None:
         """As a worker of the service: look for changes until it stops, and end all streams then."""
@@ -145,8 +152,13 @@ class Live:
     async def _poll(self) -> int:
         """Tell what has changed; how many browsers were told something."""
         started = now_ms()
+        found = await self._stores.changed_since(self._since - BEHIND_MS)
+        if found is None and started - self._drawn_again_at > BEHIND_MS:
+            self._drawn_again_at = started
+            for listener in self._listeners:
+                listener.draw_again()
         new: list[Change] = []
-        for change in await self._stores.changed_since(self._since - BEHIND_MS):
+        for change in found or ():
             name = (change.kind, change.id, change.unsent)
             if self._told.get(name, 0) < change.version:
                 self._told[name] = change.version

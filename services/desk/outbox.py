@@ -27,7 +27,7 @@ from homecall.runtime.failures import Transient
 from homecall.runtime.kafka.errors import TOO_LARGE
 from homecall.runtime.logs import log
 from services.desk import metrics
-from services.desk.store import Action, Actions, Waiting
+from services.desk.actions import Action, Actions, Waiting
 
 OTHERS_AFTER_SECONDS: Final = 10.0
 """For so long this process has to see an action of another one unsent, and the broker, before it sends it: that one
@@ -42,6 +42,7 @@ _ALONE: Final = 3
 """Failures of an event by itself, with the broker there, until the others pass it."""
 _SET_BACK_SECONDS: Final = 30.0
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.1, 2.0
+_STORE_SECONDS: Final = 5.0
 _LAST_SECONDS: Final = 5.0
 """At the end of the service, for what is on its way."""
 
@@ -87,8 +88,16 @@ class Outbox:
         self._held_back = False
 
     async def put(self, action: Action) -> bool:
-        """Store an action. False where it is known: nothing is done again. It goes out after ``hurry``."""
-        new = await self._actions.add(action, self.holder)
+        """Store an action. False where it is known: nothing is done again. It goes out after ``hurry``.
+
+        Raises ``Transient`` without a database, within 5 s: who typed it waits. It may be stored all the same, and is
+        known then when it comes again.
+        """
+        try:
+            async with asyncio.timeout(_STORE_SECONDS):
+                new = await self._actions.add(action, self.holder)
+        except TimeoutError as error:
+            raise Transient("database", error) from error
         failpoint("desk.stored")
         return new
 

@@ -35,9 +35,10 @@ async def changes(site: Site, request: Request, visitor: Visitor, form: Form) ->
     del form
     since = request.query_params.get("since", "")
     clinic_id = None if visitor.user.role in ALL_CLINICS else visitor.clinic_id
-    found = await site.live.catch_up(int(since) if since.isdigit() else now_ms())
-    mine = [each for each in found if clinic_id in (None, each.clinic_id)]
-    return JSONResponse({"changes": [{"kind": each.kind, "id": each.id} for each in mine]})
+    found = await site.live.catch_up(int(since) if since.isdigit() else now_ms(), clinic_id)
+    if found is None:
+        return JSONResponse({"changes": [], "reload": True})
+    return JSONResponse({"changes": [{"kind": each.kind, "id": each.id} for each in found]})
 
 
 async def _stream(site: Site, request: Request, visitor: Visitor, since: int | None) -> AsyncIterator[str]:
@@ -45,12 +46,11 @@ async def _stream(site: Site, request: Request, visitor: Visitor, since: int | N
     with site.live.listening(clinic_id) as listener:
         yield f"retry: {_RETRY_MS}\n\n" + message("hello", {"now": _clock_ms(site)}, now_ms())
         if since is not None:
-            if now_ms() - since > CATCH_UP_MS:
+            missed = None if now_ms() - since > CATCH_UP_MS else await site.live.catch_up(since, clinic_id)
+            if missed is None:
                 yield message("reload", {}, now_ms())
-            else:
-                missed = await site.live.catch_up(since)
-                if mine := [each for each in missed if clinic_id in (None, each.clinic_id)]:
-                    yield changed(mine)
+            elif missed:
+                yield changed(missed)
         checked = now_ms()
         while not site.live.stopping.is_set():
             await listener.wait(HEARTBEAT_SECONDS)

@@ -91,3 +91,18 @@ async def test_a_call_that_is_not_sent_yet_is_told_to_the_clinics_other_screens(
     assert 'data-status="unsent"' in part.text
     elsewhere = await reception.browser("stranger").get(f"/board/rows?ids={ID}", **{"x-part": "1"})
     assert ID not in elsewhere.text
+
+
+async def test_more_changes_than_are_named_one_by_one_have_the_page_drawn_again(
+    reception: Reception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stores, "MOST_CHANGES", 3)
+    live = Live(reception.stores)
+    ids = [f"5f0c1d2e-7a1b-4c3d-8e9f-0a1b2c3d4e{number:02d}" for number in range(3)]
+    with live.listening(HERE) as listener:
+        await reception.hear(*(event for each in ids for event in the_call(each)))
+        await live._poll()
+        assert (listener.overrun, listener.take()) == (True, "")
+    changes = await reception.browser("registrar").get("/changes?since=0")
+    assert changes.json() == {"changes": [], "reload": True}
+    assert (await reception.browser("stranger").get("/changes?since=0")).json() == {"changes": []}

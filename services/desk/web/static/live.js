@@ -62,7 +62,9 @@ function connect() {
 // Between the drawing of this page and its first word from the stream something may have happened.
 async function catchUp() {
   const text = await fetchPart(`/changes?since=${drawn}`).catch(() => null);
-  if (text) refresh(JSON.parse(text).changes.map((each) => `${each.kind}:${each.id}`));
+  if (!text) return;
+  const found = JSON.parse(text);
+  refresh(found.reload ? ["*"] : found.changes.map((each) => `${each.kind}:${each.id}`));
 }
 
 // A part of a page as text; null where there is none for this user. Throws while the server cannot answer.
