@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar, cast
 
 from homecall.contract.events import (
     AnswerGiven,
@@ -136,7 +136,7 @@ class Call:
     @property
     def line(self) -> JournalEntry | None:
         """The line of the register as it now stands."""
-        return JournalEntry.model_validate(self.lines[-1].data) if self.lines else None
+        return cast(JournalEntry, self.lines[-1].event) if self.lines else None
 
     @property
     def answered(self) -> AnswerGiven | None:

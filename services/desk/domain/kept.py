@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Final, TypeVar, cast
 
 from homecall.contract.events import MODELS
@@ -21,7 +22,7 @@ MOST_STEPS: Final = 200
 """Lines of a history that are kept: of more, the first and the last."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Kept:
     """The event that holds of its kind, as it came. Of two the one of the higher order holds; of equals the earlier."""
 
@@ -29,6 +30,11 @@ class Kept:
     order: int
     at: datetime
     data: dict[str, Any]
+
+    @cached_property
+    def event(self) -> Event:
+        """The event of these data, read once: a call's document asks for it some ten times when it is stored."""
+        return MODELS[self.type].model_validate(self.data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,7 @@ def of(kept: Mapping[K, Kept], kind: K, model: type[E]) -> E | None:
     found = kept.get(kind)
     if found is None or not issubclass(MODELS[found.type], model):
         return None
-    return cast(E, MODELS[found.type].model_validate(found.data))
+    return cast(E, found.event)
 
 
 def with_event(
