@@ -11,11 +11,13 @@ from typing import Any
 import hypothesis
 import pytest
 from pymongo import MongoClient
+from xdist.scheduler import LoadFileScheduling
 
 from tests.infrastructure import stack, turns
 
+_BROWSER = "tests/browser/"
 # The longest first, so that no process is left with one of them at the end.
-_LONGEST_FIRST = ("faults", "integration", "deploy", "contract", "supply", "unit")
+_LONGEST_FIRST = ("faults", "integration", "browser", "deploy", "contract", "supply", "unit")
 _BEFORE_SIMULATION = 6
 """Files that begin before the simulation, which is the longest: it must not keep a test waiting that is to be alone."""
 
@@ -55,6 +57,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     others = [path for path in files if path not in simulated]
     order = [*others[:_BEFORE_SIMULATION], *simulated, *others[_BEFORE_SIMULATION:]]
     items.sort(key=lambda item: (order.index(item.path), item not in alone))
+
+
+class _ByFile(LoadFileScheduling):  # type: ignore[misc]  # its package ships no types
+    """One file stays in one process, and all of the browser's do: one Chromium and one address serve them."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _BROWSER if nodeid.startswith(_BROWSER) else str(super()._split_scope(nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFile | None:
+    return _ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

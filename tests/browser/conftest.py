@@ -146,7 +146,7 @@ def story(request_id: str, number: int, now: datetime) -> list[tuple[str, dict[s
     return [(kind, decision | later), (visit, planned | times), told, (line, entry | {"register_date": today})]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server() -> Iterator[Server]:
     server = Server()
     yield server
@@ -161,7 +161,7 @@ def desk(server: Server) -> Iterator[LiveDesk]:
     desk.end()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Any]:
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine: install Debian's chromium, or name one in HOMECALL_TEST_CHROMIUM")
