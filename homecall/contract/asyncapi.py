@@ -11,9 +11,20 @@ from homecall.contract.envelope import STRUCTURED
 from homecall.contract.events import MODELS
 from homecall.contract.ids import event_id
 from homecall.contract.schemas import schemas
-from homecall.contract.topics import DEAD_LETTERS, SERVICES, TOPIC_OF_TYPE, TOPICS, TYPE_PREFIX, VISITS, Topic, read_by
+from homecall.contract.topics import (
+    DEAD_LETTERS,
+    DESK,
+    SERVICES,
+    TOPIC_OF_TYPE,
+    TOPICS,
+    TYPE_PREFIX,
+    VISITS,
+    Topic,
+    read_by,
+)
 
 _KAFKA = {"bindingVersion": "0.5.0"}
+_DESK_SOURCE = f"/homecall/{DESK}"
 
 _ABOUT = f"""
 Homecall carries out Kazakhstan's state service "Calling a doctor to the home". Clinics and the portal publish what
@@ -30,6 +41,12 @@ carry personal data. IINs travel on the channels marked `x-personal-ids` and on 
 **Times** are RFC 3339 with an offset from UTC, local clock times `HH:MM`, weekdays `mon` to `sun`, all in the clinic's
 zone (`zone` of `clinic.published`, Asia/Almaty without one). Fields that are not known here are ignored; fields may be
 added.
+
+**The desk** (`homecall serve desk`) publishes what a clinic's people do in the browser, on the channels on which
+clinics publish, in the same form: requests and withdrawals, oral answers, outcomes of visits, rosters and doctors who
+drop out, complaints and what is done about them. Their `ce_source` is `{_DESK_SOURCE}`; `registrar`, `given_by`,
+`received_by` and `assigned_by` name the person. A system of the clinic may publish beside it. The desk decides nothing:
+whoever reads these channels handles its events as those of a clinic.
 
 **Delivery** is at least once. Drop what you have seen (by `ce_source` and `ce_id`), and order by `sequence` or
 `revision`, never by offset: a lower one that comes late is history.
@@ -51,7 +68,7 @@ def golden(event_type: str) -> dict[str, Any]:
 
 
 def document() -> dict[str, Any]:
-    """One AsyncAPI 3.0 document for the four services; the same contract gives the same document."""
+    """One AsyncAPI 3.0 document for all services; the same contract gives the same document."""
     return {
         "asyncapi": "3.0.0",
         "id": "urn:kz:homecall",
@@ -202,6 +219,7 @@ def _headers(event_type: str) -> dict[str, Any]:
         required += ["ce_time", "ce_subject", "content-type"]
     example = _example(event_type, golden(event_type)["valid"][0])["headers"]
     subject = MODELS[event_type].SUBJECT
+    from_desk = DESK in TOPIC_OF_TYPE[event_type].writers
     described: dict[str, dict[str, Any]] = {
         "ce_specversion": {
             "type": "string",
@@ -214,7 +232,8 @@ def _headers(event_type: str) -> dict[str, Any]:
         },
         "ce_source": {
             **_TEXT,
-            "description": "The system that sends, as a URI reference. It stays the same.",
+            "description": "The system that sends, as a URI reference. It stays the same."
+            + (f" The desk's is `{_DESK_SOURCE}`." if from_desk else ""),
         },
         "ce_type": {
             "type": "string",
@@ -239,10 +258,15 @@ def _headers(event_type: str) -> dict[str, Any]:
         "description": f"Headers of a `{event_type}` record in binary mode.",
         "required": required,
         "properties": {
-            name: {**schema, "examples": [example.get(name, _EXAMPLE_TRACEPARENT)]}
+            name: {**schema, "examples": _header_examples(name, example, from_desk=from_desk)}
             for name, schema in described.items()
         },
     }
+
+
+def _header_examples(name: str, example: dict[str, str], *, from_desk: bool) -> list[str]:
+    found = [example.get(name, _EXAMPLE_TRACEPARENT)]
+    return [*found, _DESK_SOURCE] if from_desk and name == "ce_source" else found
 
 
 def _example(event_type: str, example: dict[str, Any]) -> dict[str, Any]:

@@ -247,6 +247,12 @@ def _signatures(settings: Settings) -> str | None:
     return None
 
 
+def _demo(settings: Settings) -> str | None:
+    if settings.desk_demo and settings.env != "development":
+        return "HOMECALL_DESK_DEMO signs in by links and is for development only: unset it"
+    return None
+
+
 def _sasl(settings: Settings) -> str | None:
     if settings.kafka_security == "SASL_SSL" and None in (settings.kafka_username, settings.kafka_password):
         return "HOMECALL_KAFKA_SECURITY=SASL_SSL needs HOMECALL_KAFKA_USERNAME and HOMECALL_KAFKA_PASSWORD"
@@ -316,6 +322,7 @@ _CHECKS: Final = (
     _clock,
     _failpoint,
     _signatures,
+    _demo,
     _sasl,
     _files,
     _certificates,

@@ -16,8 +16,9 @@ import pytest
 from jsonschema import Draft7Validator
 
 from homecall.contract.asyncapi import document, golden
-from homecall.contract.events import MODELS
-from homecall.contract.topics import SERVICES, TOPIC_OF_TYPE, TOPICS, read_by
+from homecall.contract.envelope import outgoing
+from homecall.contract.events import MODELS, AnswerGiven
+from homecall.contract.topics import DESK, SERVICES, TOPIC_OF_TYPE, TOPICS, read_by
 from tests.contract.goldens import INBOUND, OUTBOUND
 
 SPECS = "6.11.1"
@@ -273,3 +274,23 @@ def test_dead_letters_say_why_and_where_from(spec: dict[str, Any]) -> None:
     headers = spec["components"]["messages"]["dead-letter"]["headers"]
     names = {"reason", "detail", "topic", "partition", "offset", "service"}
     assert set(headers["required"]) == set(headers["properties"]) == {f"homecall-dead-{name}" for name in names}
+
+
+def test_what_the_desk_publishes_is_what_clinics_publish_under_its_own_source(spec: dict[str, Any]) -> None:
+    sent = {
+        reference["$ref"].rpartition("/")[2]
+        for name, operation in spec["operations"].items()
+        if name.startswith("desk.sends.")
+        for reference in operation["messages"]
+    }
+    # Nothing of its own: who has read clinics' events reads the desk's.
+    assert sent == {event_type for topic in TOPICS if "clinic" in topic.writers for event_type in topic.types} - {
+        "clinic.published"
+    }
+    for event_type, message in spec["components"]["messages"].items():
+        sources = message["headers"]["properties"]["ce_source"]["examples"] if event_type in MODELS else []
+        assert ("/homecall/desk" in sources) == (event_type in sent), event_type
+    given = AnswerGiven.model_validate(golden("answer.given")["valid"][0]["data"])
+    record = outgoing(given, service=DESK, causation_id="0" * 32, time="2026-11-23T09:14:05+05:00")
+    headers = spec["components"]["messages"]["answer.given"]["headers"]["properties"]
+    assert record.source in headers["ce_source"]["examples"]

@@ -159,6 +159,20 @@ def test_every_panel_asks_for_one_namespace() -> None:
                     assert re.search(r'namespace=~?"\$namespace\|?"', selector), f"{path.stem}: {panel['title']}"
 
 
+def test_every_metric_in_a_panel_is_one_of_ours() -> None:
+    ours = {_name(each) for each in METRICS} | {"homecall_info"}
+    recorded = {each["record"] for each in rules(RULES)}
+    for path in sorted((ROOT / "deploy" / "grafana" / "dashboards").glob("*.json")):
+        expressions = [
+            re.sub(r'"[^"]*"', "", target["expr"])
+            for panel in json.loads(path.read_text("utf-8"))["panels"]
+            for target in panel.get("targets", ())
+        ]
+        used = {name for each in expressions for name in re.findall(r"\bhomecall_\w+", each)}
+        assert {re.sub(r"_(bucket|sum|count)$", "", name) for name in used} <= ours
+        assert {name for each in expressions for name in re.findall(r"\bhomecall:[\w:]+", each)} <= recorded
+
+
 def test_every_metric_in_a_rule_is_one_of_ours() -> None:
     ours = {_name(each) for each in METRICS}
     recorded = {each["record"] for each in rules(RULES)}

@@ -22,6 +22,8 @@ from homecall.contract.access import users
 from homecall.contract.topics import SERVICES, TOPICS, read_by
 from homecall.runtime.encryption import BadKeys, key_ring, keys_object
 from homecall.runtime.settings import Settings, SettingsError, load_settings
+from services.desk.web.events import HEARTBEAT_SECONDS
+from services.desk.web.site import LARGEST_FORM
 from tests.deploy.crds import SCHEMAS
 from tests.infrastructure.tls import Authority
 
@@ -175,13 +177,57 @@ def test_the_way_in_for_delivery_reports_leads_to_the_notifier_and_no_further(
     assert {port["port"] for rule in policy["spec"]["ingress"] for port in rule["ports"]} <= open_ports
 
 
+def test_the_way_in_for_browsers_leads_to_the_desk_and_no_further(kustomize: str, resources: list[Resource]) -> None:
+    added = built(kustomize, KUBERNETES / "browsers")
+    for each in added:
+        kubernetes_validate.validate(each, VERSION, strict=True)
+    (service,), (policy,) = kind(added, "Service").values(), kind(added, "NetworkPolicy").values()
+    selected = service["spec"]["selector"].items()
+    assert policy["spec"]["podSelector"]["matchLabels"].items() == selected
+    reached = {
+        name: template for name, template in pods(resources) if selected <= template["metadata"]["labels"].items()
+    }
+    assert reached.keys() == {"homecall-desk"}
+    (container,) = reached["homecall-desk"]["spec"]["containers"]
+    open_ports = {port["name"] for port in container["ports"]}
+    assert {port["targetPort"] for port in service["spec"]["ports"]} <= open_ports
+    assert {port["port"] for rule in policy["spec"]["ingress"] for port in rule["ports"]} <= open_ports
+
+
+def test_the_ingress_ends_tls_passes_streams_and_binds_no_browser_to_a_replica(kustomize: str) -> None:
+    added = built(kustomize, KUBERNETES / "browsers")
+    (ingress,), (service,) = kind(added, "Ingress").values(), kind(added, "Service").values()
+    hosts = [rule["host"] for rule in ingress["spec"]["rules"]]
+    assert [each["hosts"] for each in ingress["spec"]["tls"]] == [hosts]
+    assert all(each["secretName"] for each in ingress["spec"]["tls"])
+    for rule in ingress["spec"]["rules"]:
+        (path,) = rule["http"]["paths"]
+        assert (path["path"], path["backend"]["service"]["name"]) == ("/", service["metadata"]["name"])
+        assert path["backend"]["service"]["port"]["name"] in {each["name"] for each in service["spec"]["ports"]}
+    prefix = "nginx.ingress.kubernetes.io/"
+    set_to = {name.removeprefix(prefix): text for name, text in ingress["metadata"]["annotations"].items()}
+    assert set_to["proxy-buffering"] == "off"
+    assert int(set_to["proxy-read-timeout"]) > 4 * HEARTBEAT_SECONDS
+    assert int(set_to["proxy-body-size"].removesuffix("k")) * 1024 >= LARGEST_FORM
+    assert not [name for name in set_to if "affinity" in name or "session" in name]
+    assert service["spec"].get("sessionAffinity", "None") == "None"
+
+
 def test_what_is_mounted_and_set_is_there_or_is_the_operators_to_make(resources: list[Resource]) -> None:
     """Secrets come from Strimzi, from MongoDB's operator, or are named in docs/operations.md as to be made."""
     made = set(kind(resources, "Secret")) | set(kind(resources, "ConfigMap")) | set(kind(resources, "KafkaUser"))
     made.add("homecall-cluster-ca-cert")
+    mounted = {
+        volume["secret"]["secretName"]
+        for _, template in pods(resources)
+        for volume in template["spec"]["volumes"]
+        if "secret" in volume
+    }
+    # Strimzi writes a secret of each user's name, and would take another's place.
+    assert not mounted & set(kind(resources, "KafkaUser"))
     for each in kind(resources, "MongoDBCommunity").values():
         made |= {user["connectionStringSecretName"] for user in each["spec"]["users"]}
-    by_hand = {"homecall-keys", "homecall-trust-store", "homecall-crls", "homecall-mongodb-ca"}
+    by_hand = {"homecall-desk-files", "homecall-keys", "homecall-trust-store", "homecall-crls", "homecall-mongodb-ca"}
     text = (ROOT / "docs" / "operations.md").read_text("utf-8")
     assert all(f"`{name}`" in text for name in by_hand)
     for name, template in pods(resources):

@@ -85,6 +85,7 @@ def test_one_line_that_names_it(monkeypatch: pytest.MonkeyPatch, name: str, valu
     [
         ({"CLOCK": "2026-11-23T07:55:00+05:00@120"}, "HOMECALL_CLOCK is for development only"),
         ({"SIGNATURES": "off"}, "HOMECALL_SIGNATURES=off is for development only"),
+        ({"DESK_DEMO": "true"}, "HOMECALL_DESK_DEMO signs in by links and is for development only"),
         ({"ENV": "development", "CLOCK": "noon"}, "HOMECALL_CLOCK must be a time with an offset"),
         ({"KAFKA_SECURITY": "SASL_SSL"}, "needs HOMECALL_KAFKA_USERNAME and HOMECALL_KAFKA_PASSWORD"),
         ({"KAFKA_SECURITY": "SASL_SSL", "KAFKA_USERNAME": "u"}, "HOMECALL_KAFKA_PASSWORD"),
