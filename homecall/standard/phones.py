@@ -6,7 +6,7 @@ The library is imported on first use: it loads slowly, and a plain number of Kaz
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -48,3 +48,18 @@ def numbers_in(written: str) -> Iterator[PhoneNumber]:
         return
     for found in PhoneNumberMatcher(written, _COUNTRY, leniency=Leniency.VALID, max_tries=_MOST):
         yield found.number
+
+
+def mobile_number(written: Iterable[str]) -> str | None:
+    """The first mobile number of Kazakhstan among these, in E.164; None where there is none.
+
+    Each text may hold several. A message to a fixed line reaches nobody, and one abroad is not ours to pay for.
+    """
+    from phonenumbers import PhoneNumberFormat, PhoneNumberType, format_number, number_type, region_code_for_number
+
+    for number in (found for each in written for found in numbers_in(each)):
+        # +7 is Russia's, too; and a number that is no valid one has no region.
+        if region_code_for_number(number) == "KZ" and number_type(number) == PhoneNumberType.MOBILE:
+            number.extension = None
+            return format_number(number, PhoneNumberFormat.E164)
+    return None

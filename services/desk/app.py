@@ -60,6 +60,7 @@ def build(settings: Settings, clock: Clock) -> Service:
         tiles=settings.desk_tiles_url,
         demo=settings.desk_demo,
         proxies=settings.desk_proxies,
+        sms_statuses=() if settings.sms == "off" else settings.sms_statuses.split(","),
     )
     desk = Desk(stores, vault, clock, live.changed)
 

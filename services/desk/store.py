@@ -1,4 +1,4 @@
-"""Where calls, complaints, rosters and what people did are kept. Logins: see locks; what people did: see actions."""
+"""Where calls, complaints, rosters are kept. What people did: actions; logins: locks; moved visits: ticks."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from services.desk.domain.complaint import Complaint
 from services.desk.domain.roster import Roster
 from services.desk.domain.search import phone_digits
 from services.desk.locks import Locks
+from services.desk.ticks import Ticks
 
 _CACHED: Final = 500
 """Aggregates that are cached as they were stored: of a new call some ten events follow each other at once."""
@@ -149,10 +150,11 @@ class Stores:
         self.rosters = Rosters(database)
         self.actions = Actions(database, vault)
         self.locks = Locks(database, vault)
+        self.ticks = Ticks(database)
 
     async def prepare(self) -> None:
         """Create the indexes; safe to run again."""
-        for each in (self.calls, self.complaints, self.rosters, self.actions, self.locks):
+        for each in (self.calls, self.complaints, self.rosters, self.actions, self.locks, self.ticks):
             await each.prepare()
 
     async def clear_view(self) -> None:
@@ -168,6 +170,7 @@ class Stores:
         kinds = (("call", self.calls), ("complaint", self.complaints), ("roster", self.rosters))
         parts = await asyncio.gather(
             *(_changed(kind, store.collection, at, clinic_id) for kind, store in kinds),
+            _changed("tick", self.ticks.collection, at, clinic_id),
             self.actions.done_since(at, clinic_id, MOST_CHANGES),
         )
         if any(len(part) >= MOST_CHANGES for part in parts):

@@ -26,9 +26,9 @@ from homecall.runtime.failures import Transient
 from homecall.runtime.logs import log
 from homecall.runtime.mongo.aggregate import Aggregate
 from homecall.runtime.mongo.moments import moment_of
+from homecall.standard.phones import mobile_number
 from services.notifier.domain import messages
 from services.notifier.domain.messages import Attempt, Mailing, Pause
-from services.notifier.domain.mobile import mobile_number
 from services.notifier.domain.quiet_hours import Policy
 from services.notifier.domain.sending import Recipient, ToSend, next_step
 from services.notifier.metrics import SMS, SMS_OLDEST_WAITING_SECONDS, SMS_WAITING

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime
 from typing import Any, TypeVar
@@ -18,7 +19,7 @@ from homecall.contract.types import ZONE
 from homecall.runtime.failures import Transient
 from homecall.runtime.http import listen
 from services.desk.sessions import COOKIE
-from tests.unit.desk.reception import Reception, the_call
+from tests.unit.desk.reception import HERE, Reception, the_call
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 T = TypeVar("T")
@@ -102,6 +103,22 @@ class LiveDesk(Reception):
         """Take events up as they come from Kafka."""
         self.wait(self.hear(*events))
 
+    def until(self, holds: Callable[[], bool], seconds: float = 10) -> None:
+        """Wait until something holds here."""
+        end = time.monotonic() + seconds
+        while not holds():
+            assert time.monotonic() < end, "it never held"
+            time.sleep(0.01)
+
+    def cut_streams(self) -> None:
+        """End all streams, as a proxy or a restart does; new ones may come."""
+        self._server.loop.call_soon_threadsafe(self.live.stopping.set)
+        self.until(lambda: self.live.count == 0)
+        self._server.loop.call_soon_threadsafe(self._let_streams_be)
+
+    def _let_streams_be(self) -> None:
+        self.live.stopping = asyncio.Event()
+
     @property
     def today(self) -> str:
         """The clinic's day as addresses have it."""
@@ -146,6 +163,38 @@ def story(request_id: str, number: int, now: datetime) -> list[tuple[str, dict[s
     return [(kind, decision | later), (visit, planned | times), told, (line, entry | {"register_date": today})]
 
 
+def moved(request_id: str, now: datetime, doctor_id: str = "gp-2") -> list[tuple[str, dict[str, Any]]]:
+    """What is heard when the visit of a story goes to another doctor and another time."""
+    visit = dict(story(request_id, 1, now))["visit.scheduled"]
+    status = dict(story(request_id, 1, now))["status.changed"]
+    later = {"arrives_from": _after(now, 120), "arrives_to": _after(now, 240), "revision": 2}
+    doctor = {"doctor_id": doctor_id, "full_name": "Дәрігер Екінші", "specialty": "gp"}
+    return [
+        ("visit.rescheduled", visit | later | {"doctor": doctor, "reason": "doctor_unavailable"}),
+        ("status.changed", status | {"sequence": 3, "status": "rescheduled", "occurred_at": now.isoformat()}),
+    ]
+
+
+def _after(now: datetime, minutes: int) -> str:
+    return datetime.fromtimestamp(now.timestamp() + minutes * 60, ZONE).isoformat()
+
+
+def a_roster(on: str, revision: int = 1) -> tuple[str, dict[str, Any]]:
+    """A day's roster with two doctors."""
+    doctors = [
+        {
+            "doctor_id": f"gp-{number}",
+            "full_name": name,
+            "specialty": "gp",
+            "districts": [f"d{number}"],
+            "shift": {"from": "08:00", "to": "20:00"},
+            "max_visits": 12,
+        }
+        for number, name in ((1, "Дәрігер Бірінші"), (2, "Дәрігер Екінші"))
+    ]
+    return "roster.published", {"clinic_id": HERE, "date": on, "revision": revision, "doctors": doctors}
+
+
 @pytest.fixture(scope="package")
 def server() -> Iterator[Server]:
     server = Server()
@@ -177,13 +226,18 @@ def tab(desk: LiveDesk, chromium: Any) -> Iterator[Callable[..., Any]]:
     contexts: list[Any] = []
     errors: list[str] = []
 
-    def opened(name: str | None = "registrar", path: str = "/", **options: Any) -> Any:
+    def opened(
+        name: str | None = "registrar", path: str = "/", before: Callable[[Any], None] | None = None, **options: Any
+    ) -> Any:
         context = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}} | options)
+        context.set_default_timeout(10_000)
         contexts.append(context)
         if name is not None:
             context.add_cookies([desk.cookie(name)])
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
+        if before is not None:
+            before(page)
         page.goto(desk.address + path)
         return page
 

@@ -54,6 +54,7 @@ Kind = Literal[
 last of it, ``by_hand`` what a dispatcher wanted last; deadlines are kept by their names."""
 E = TypeVar("E", bound=Event)
 
+MOST_PLACES: Final = 6
 MOST_LINES: Final = 30
 """Revisions of a register's line that are kept: of more, the first and the last."""
 _DECISIONS: Final = {RequestHeld.TYPE: 0, RequestDeferred.TYPE: 1, RequestAccepted.TYPE: 2, RequestRefused.TYPE: 2}
@@ -82,10 +83,18 @@ class Call:
     lines: list[Kept] = field(default_factory=list)
     """The register's line in all its revisions: the page says when it was entered, answered and moved."""
     history: list[Step] = field(default_factory=list)
+    places: list[Kept] = field(default_factory=list)
+    """The newest days, times and doctors that were said, by revision: from when to when a visit was moved."""
 
     def of(self, kind: Kind, model: type[E]) -> E | None:
         """The event that holds of a kind; None while none was heard, or where it is of another type."""
         return of(self.kept, kind, model)
+
+    def heard_of(self, event_type: str) -> bool:
+        """Whether an event of this type was heard: what came back was sent, whether or not that is noted yet."""
+        if event_type == RequestSubmitted.TYPE:
+            return self.iin is not None or "decision" in self.kept
+        return any(each.type == event_type for each in self.kept.values())
 
     def missed(self, deadline: DeadlineName) -> bool:
         """Whether this deadline was missed."""
@@ -127,6 +136,14 @@ class Call:
         """The day on which intake wants the visit; None while that is not decided."""
         decision = self.decision
         return decision.visit_date if isinstance(decision, RequestAccepted) else None
+
+    @property
+    def place_before(self) -> VisitScheduled | None:
+        """What was said before the visit was moved, or lost its place; None where it is as it was first said."""
+        spoken = [each.data for each in self.places]
+        if self.place is not None:
+            spoken = spoken[:-1]
+        return VisitScheduled.model_validate(spoken[-1]) if spoken else None
 
     @property
     def status(self) -> StatusChanged | None:
@@ -175,9 +192,11 @@ def hear(call: Call, event: Event, at: datetime, iin: str | None = None) -> Call
         return call
     kind, order = found
     kinds = with_event(call.kept, kind, order, event, at, _WITHOUT)
+    places = call.places
     if isinstance(event, VisitScheduled):
         kinds = with_event(kinds, "place", order, event, at)
-    return replace(call, kept=kinds, history=with_step(call.history, _step(event, at)))
+        places = _with_place(places, event, at)
+    return replace(call, kept=kinds, places=places, history=with_step(call.history, _step(event, at)))
 
 
 def _kind_and_order(event: Event) -> tuple[Kind, int] | None:
@@ -214,6 +233,14 @@ def _with_line(lines: list[Kept], entry: JournalEntry, at: datetime) -> list[Kep
     data = entry.model_dump(mode="json", by_alias=True, exclude_none=True)
     every = sorted([*lines, Kept(entry.TYPE, entry.revision, at, data)], key=lambda each: each.order)
     return every if len(every) <= MOST_LINES else [every[0], *every[1 - MOST_LINES :]]
+
+
+def _with_place(places: list[Kept], event: VisitScheduled, at: datetime) -> list[Kept]:
+    if any(each.order == event.revision for each in places):
+        return places
+    data = event.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"why"})
+    every = [*places, Kept(event.TYPE, event.revision, at, data)]
+    return sorted(every, key=lambda each: each.order)[-MOST_PLACES:]
 
 
 def _step(event: Event, at: datetime) -> Step:

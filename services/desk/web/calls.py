@@ -19,7 +19,6 @@ from services.desk.domain import forms
 from services.desk.domain.board import order
 from services.desk.domain.call import Call
 from services.desk.domain.forms import WrongForm
-from services.desk.domain.search import finds
 from services.desk.store import Action
 from services.desk.web.assigning import assigning
 from services.desk.web.drawn import DrawnRows
@@ -40,14 +39,9 @@ async def board(site: Site, request: Request, visitor: Visitor, form: Form) -> R
     on = day_asked(request.query_params.get("date", ""), visitor.today)
     clinic_id = clinic_asked(site, request, visitor)
     rows = await _boards(site).rows(clinic_id, on, visitor.now) if clinic_id else []
-    asked = request.query_params.get("q", "")
-    shown = [row for row in rows if not asked or finds(asked, row.search)]
-    counts = {
-        "open": sum(not row.over for row in rows),
-        "late": sum(order(row, visitor.now)[0] == 0 for row in rows),
-        "all": len(rows),
-    }
-    drawn = await _drawn(site).text(shown, on, visitor.language, visitor.now)
+    groups = [order(row, visitor.now)[0] for row in rows]
+    counts = {"late": groups.count(0), "near": groups.count(1), "open": sum(not r.over for r in rows), "all": len(rows)}
+    drawn = await _drawn(site).text(rows, on, visitor.language, visitor.now)
     if wants_part(request):
         return HTMLResponse(drawn)
     return html(
@@ -62,7 +56,6 @@ async def board(site: Site, request: Request, visitor: Visitor, form: Form) -> R
         clinic_id=clinic_id,
         clinics=sorted(site.clinics.ids()) if visitor.user.clinic_id is None else [],
         counts=counts,
-        q=asked,
     )
 
 
@@ -183,7 +176,7 @@ async def call(site: Site, request: Request, visitor: Visitor, form: Form) -> Re
         answered=found.answered if found else None,
         existing=existing,
         assigning=await assigning(site, visitor, found),
-        unsent=[each.event.type for each in unsent],
+        unsent=[each.event.type for each in unsent if found is None or not found.heard_of(each.event.type)],
         done={kind for kind, *_ in await site.stores.actions.of_subject(request_id, visitor.user.clinic_id)},
         typed=RequestSubmitted.model_validate_json(typed.event.value) if typed else None,
         caller_language=_caller_language(decision),

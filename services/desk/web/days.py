@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from homecall.contract.events import RosterDoctor, RosterPublished, VisitScheduled
+from homecall.contract.events import RosterDoctor, RosterPublished, VisitReported
 from homecall.contract.events.shared import Interval
 from homecall.documents.routes.plan import RADIUS, drawn
 from homecall.documents.routes.routes import DayRoutes, Route, Stop, Who
@@ -17,9 +17,10 @@ from homecall.runtime.failures import Transient
 from homecall.standard.places import located
 from homecall.texts.language import name
 from services.desk.domain import forms
-from services.desk.domain.board import Row, row_of
+from services.desk.domain.board import row_of
 from services.desk.domain.call import Call
 from services.desk.domain.forms import WrongForm
+from services.desk.domain.moves import moves
 from services.desk.domain.roster import Roster, key
 from services.desk.web.calls import DoneOtherwise, day_asked, do
 from services.desk.web.site import Form, Page, Refuse, Site, Visitor, html
@@ -65,7 +66,7 @@ async def _roster_page(
         travel_minutes=(typed or {}).get("travel_minutes", [str(like.travel_minutes if like else 10)])[0],
         absences=found.absences if found else (),
         districts=[each.district_id for each in clinic.districts] if clinic else [],
-        moved=await _moved(site, visitor, on),
+        **await _moved(site, visitor, on),
         wrong=wrong or {},
     )
 
@@ -149,11 +150,31 @@ async def unavailable(site: Site, request: Request, visitor: Visitor, form: Form
     return RedirectResponse(f"/rosters/{on.isoformat()}#moved", 303)
 
 
-async def _moved(site: Site, visitor: Visitor, on: date) -> list[tuple[Row, VisitScheduled]]:
-    """Who was moved on that day since a doctor dropped out: the row, and the visit as it now stands."""
-    calls = await _visits(site, visitor.clinic_id, on)
-    found = [(row_of(call), call.place) for call in calls]
-    return [(row, place) for row, place in found if place is not None and place.reason]
+async def _moved(site: Site, visitor: Visitor, on: date) -> dict[str, Any]:
+    """Whose visits of that day were moved, and who of the clinic has phoned them: what the part `moved.html` shows."""
+    found = moves(await _promised(site, visitor.clinic_id, on), on, site.sms_statuses)
+    ticks = await site.stores.ticks.of([each.key for each in found])
+    names = {key: user.full_name if (user := site.users.get(name)) else name for key, name in ticks.items()}
+    found.sort(key=lambda each: (each.key in ticks, each.sms_to is not None))
+    return {"moved": found, "ticks": names, "to_phone": sum(not (m.sms_to or m.key in ticks) for m in found)}
+
+
+async def tick(site: Site, request: Request, visitor: Visitor, form: Form) -> Response:
+    """Somebody has phoned about a moved visit, or has not after all; all browsers of the clinic see it."""
+    on = day_asked(request.path_params["date"], visitor.today)
+    key, told = (form.get("move") or [""])[0], bool((form.get("told") or [""])[0])
+    known = {each.key for each in moves(await _promised(site, visitor.clinic_id, on), on, ())}
+    if key not in known:
+        raise Refuse(404, "no_such_call")
+    await site.stores.ticks.put(key, visitor.clinic_id, visitor.user.name, told=told)
+    site.live.changed()
+    return RedirectResponse(f"/rosters/{on.isoformat()}#moved", 303)
+
+
+async def _promised(site: Site, clinic_id: str, on: date) -> list[Call]:
+    """The calls that are, or were, to be visited on a day."""
+    found = {call.request_id: call for call in await _on(site, clinic_id, on)}
+    return list((found | {call.request_id: call for call in await _visits(site, clinic_id, on)}).values())
 
 
 # ---------------------------------------------------------------------------------------------------------- routes
@@ -289,15 +310,29 @@ async def today(site: Site, request: Request, visitor: Visitor, form: Form) -> R
     del request, form
     calls = await _visits(site, visitor.clinic_id, visitor.today)
     mine = [call for call in calls if call.place and call.place.doctor.doctor_id == visitor.user.doctor_id]
-    shown = [(row_of(call), call.decision, call.place) for call in mine if "cancelled" not in call.kept]
-    shown.sort(key=lambda each: (each[0].over, each[2].arrives_from if each[2] else visitor.now))
-    return html(site, visitor, "today.html", visits=shown, on=visitor.today)
+    shown = [
+        (row_of(call), call.decision, call.place, await _reported(site, call))
+        for call in mine
+        if "cancelled" not in call.kept
+    ]
+    shown.sort(key=lambda each: (each[0].over or each[3], each[2].arrives_from if each[2] else visitor.now))
+    left = sum(not (row.over or reported) for row, _, _, reported in shown)
+    return html(site, visitor, "today.html", visits=shown, left=left, on=visitor.today)
+
+
+async def _reported(site: Site, call: Call) -> bool:
+    """Whether the visit's outcome was reported, heard of or not."""
+    if call.heard_of(VisitReported.TYPE):
+        return True
+    done = await site.stores.actions.of_subject(call.request_id, call.clinic_id)
+    return any(kind == VisitReported.TYPE for kind, *_ in done)
 
 
 PAGES: Final = (
     Page("/rosters/{date}", "roster", "write_rosters", roster),
     Page("/rosters/{date}", "roster", "write_rosters", write_roster, "POST"),
     Page("/rosters/{date}/unavailable", "unavailable", "write_rosters", unavailable, "POST"),
+    Page("/rosters/{date}/told", "told", "write_rosters", tick, "POST"),
     Page("/routes/{date}", "routes", "see_routes", routes),
     Page("/today", "today", "see_own_list", today),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache
@@ -79,6 +79,8 @@ class Site:
     """Whether links sign in: in the demo only."""
     proxies: int = 0
     """How many proxies of the operator stand in front: each adds the address it was asked from to a header."""
+    sms_statuses: Collection[str] = ()
+    """The statuses of which patients get an SMS; none where the notifier sends none."""
     cache: dict[str, Any] = field(default_factory=dict)
     """What pages keep between requests: see each."""
 
@@ -99,6 +101,7 @@ class Site:
             visitor=visitor,
             user=visitor.user if visitor else None,
             csrf=self.sessions.form_token(visitor.session) if visitor else "",
+            speed=self.clock.speed,
             now_ms=int(self.clock.now().timestamp() * 1000),
             drawn_ms=now_ms(),
             demo=self.demo,

@@ -27,6 +27,7 @@ _TABLES: Final[Mapping[str, Mapping[str, Text]]] = {
     "complaint status": desk.COMPLAINT_STATUSES,
     "field": desk.FIELDS,
     "deadline": desk.DEADLINES,
+    "move": desk.MOVES,
 }
 
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homecall.contract.events import RequestStatus
+from homecall.standard.phones import mobile_number
 from services.notifier.domain import messages
 from services.notifier.domain.messages import MOST_TRIES, Attempt, Mailing, Pause, State
-from services.notifier.domain.mobile import mobile_number
 from services.notifier.domain.quiet_hours import Policy, policy_of
 from services.notifier.domain.state import SmsNotice
 from tests.unit.notifier.calls import (

@@ -2,8 +2,7 @@
 
 import pytest
 
-from homecall.standard.phones import can_be_read
-from services.notifier.domain.mobile import mobile_number
+from homecall.standard.phones import can_be_read, mobile_number
 
 
 @pytest.mark.parametrize(

@@ -1,22 +1,12 @@
 // The board: rows are taken over one by one, in the order that the server gives, and cry out when a term is near.
 import { draw } from "./clock.js";
 import { fetchPart, onChange } from "./live.js";
+import { keepingFocus, morph } from "./morph.js";
+import { isOn, switchOn } from "./sound.js";
 
-let sound = null;
-
-function beep(times) {
-  if (!sound || !document.getElementById("sound")?.checked) return;
-  for (let each = 0; each < times; each += 1) {
-    const tone = sound.createOscillator();
-    const volume = sound.createGain();
-    const start = sound.currentTime + each * 0.3;
-    tone.frequency.value = 880;
-    volume.gain.setValueAtTime(0.15, start);
-    tone.connect(volume).connect(sound.destination);
-    tone.start(start);
-    tone.stop(start + 0.2);
-  }
-}
+const MOST_AT_ONCE = 100;
+const title = document.title;
+const fold = (text) => text.toLowerCase().replaceAll("ё", "е");
 
 function compare(one, other) {
   const [a, b] = [one, other].map((row) => row.dataset.order.split(":").map(Number));
@@ -24,52 +14,84 @@ function compare(one, other) {
 }
 
 function place(body, row) {
-  const focused = row.contains(document.activeElement) ? document.activeElement : null;
   const next = [...body.rows].find((each) => each !== row && compare(each, row) > 0) ?? null;
-  if (row.nextElementSibling !== next || row.parentNode !== body) body.insertBefore(row, next);
-  focused?.focus({ preventScroll: true });
+  if (row.parentNode !== body || row.nextElementSibling !== next) body.insertBefore(row, next);
 }
 
+// Rows of these calls as they now are; a call that is no more of this day has none.
 async function take(board, ids) {
   const body = board.tBodies[0];
-  const here = new Set([...body.rows].map((row) => row.dataset.requestId));
   const query = new URLSearchParams({ date: board.dataset.date, ids: ids.join(",") });
   const text = await fetchPart(`/board/rows?${query}`);
-  if (text === null) return;
-  const fresh = document.createElement("tbody");
-  fresh.innerHTML = text;
-  for (const row of [...fresh.rows]) {
-    const old = body.querySelector(`tr[data-request-id="${row.dataset.requestId}"]`);
-    if (old) {
-      if (old.outerHTML === row.outerHTML) continue;
-      const focus = old.contains(document.activeElement);
-      row.dataset.term = old.dataset.term ?? "";
-      old.replaceWith(row);
-      if (focus) row.querySelector("a")?.focus({ preventScroll: true });
-    }
-    if (!here.has(row.dataset.requestId)) row.classList.add("new");
-    place(body, row);
-  }
-  if (body.rows.length) document.getElementById("empty")?.remove();
-  draw();
+  if (text !== null) put(body, rowsOf(text), ids);
 }
 
 async function whole(board) {
+  const body = board.tBodies[0];
   const text = await fetchPart(location.href);
-  if (text === null) return;
-  const focused = document.activeElement?.closest("tr")?.dataset.requestId;
-  board.tBodies[0].innerHTML = text;
-  if (focused) board.querySelector(`tr[data-request-id="${focused}"] a`)?.focus({ preventScroll: true });
+  if (text !== null) put(body, rowsOf(text), [...body.rows].map((row) => row.dataset.requestId));
+}
+
+function rowsOf(text) {
+  const fresh = document.createElement("tbody");
+  fresh.innerHTML = text;
+  return [...fresh.rows];
+}
+
+function put(body, rows, asked) {
+  const old = new Map([...body.rows].map((row) => [row.dataset.requestId, row]));
+  const here = new Set(rows.map((row) => row.dataset.requestId));
+  keepingFocus(() => {
+    for (const id of asked) if (!here.has(id)) old.get(id)?.remove();
+    for (const row of rows) {
+      const known = old.get(row.dataset.requestId);
+      if (known) morph(known, row);
+      else row.classList.add("new");
+      place(body, known ?? row);
+    }
+  });
+  search();
   draw();
+  count();
+}
+
+function search() {
+  const parts = fold(document.getElementById("q").value).split(/\s+/).filter(Boolean);
+  let shown = 0;
+  for (const row of document.getElementById("board").tBodies[0].rows) {
+    const words = row.dataset.search.split(" ");
+    row.hidden = !parts.every((part) => words.some((word) => word.startsWith(part)));
+    shown += !row.hidden;
+  }
+  document.getElementById("nothing").hidden = shown > 0 || parts.length === 0;
+}
+
+function count() {
+  const rows = [...document.getElementById("board").tBodies[0].rows];
+  const group = (row) => Number(row.dataset.order.split(":")[0]);
+  const counts = {
+    open: rows.filter((row) => group(row) < 5).length,
+    near: rows.filter((row) => group(row) === 1).length,
+    late: rows.filter((row) => group(row) === 0).length,
+    all: rows.length,
+  };
+  for (const [name, number] of Object.entries(counts)) {
+    const each = document.getElementById(`count-${name}`);
+    each.textContent = number;
+    each.parentNode.classList.toggle("some", number > 0);
+  }
+  document.title = counts.late ? `(${counts.late}!) ${title}` : title;
+  const empty = document.getElementById("empty");
+  if (empty) empty.hidden = rows.length > 0;
 }
 
 export function startBoard() {
   const board = document.getElementById("board");
   if (!board) return;
-  onChange(async (names) => {
-    if (names.includes("*")) return whole(board);
-    const ids = names.filter((each) => each.startsWith("call:")).map((each) => each.slice(5));
-    for (let first = 0; first < ids.length; first += 100) await take(board, ids.slice(first, first + 100));
+  onChange(async (changed) => {
+    if (changed.includes("*")) return whole(board);
+    const ids = changed.filter((each) => each.startsWith("call:")).map((each) => each.slice(5));
+    for (let first = 0; first < ids.length; first += MOST_AT_ONCE) await take(board, ids.slice(first, first + MOST_AT_ONCE));
   });
   board.addEventListener("term", (event) => {
     const row = event.target;
@@ -77,29 +99,15 @@ export function startBoard() {
     if (group === undefined) return;
     const parts = row.dataset.order.split(":");
     if (Number(parts[0]) > group) row.dataset.order = [group, ...parts.slice(1)].join(":");
-    place(board.tBodies[0], row);
-    beep(group === 0 ? 3 : 1);
+    keepingFocus(() => place(board.tBodies[0], row));
+    count();
   });
   const box = document.getElementById("sound");
-  box.checked = localStorage.getItem("homecall-sound") === "on";
-  // A browser lets a page sound only after the user has done something on it.
-  const allow = () => {
-    if (box.checked && !sound) sound = new AudioContext();
-    sound?.resume();
-  };
-  box.addEventListener("change", () => {
-    localStorage.setItem("homecall-sound", box.checked ? "on" : "off");
-    allow();
-    beep(1);
-  });
-  for (const type of ["pointerdown", "keydown"]) document.addEventListener(type, allow, { once: true });
-  const search = document.getElementById("q");
-  const fold = (text) => text.toLowerCase().replaceAll("ё", "е");
-  search.addEventListener("input", () => {
-    const parts = fold(search.value).split(/\s+/).filter(Boolean);
-    for (const row of board.tBodies[0].rows) {
-      const words = row.dataset.search.split(" ");
-      row.hidden = !parts.every((part) => words.some((word) => word.startsWith(part)));
-    }
-  });
+  box.checked = isOn();
+  box.addEventListener("change", () => switchOn(box.checked));
+  const field = document.getElementById("q");
+  field.addEventListener("input", search);
+  field.form.addEventListener("submit", (event) => event.target.querySelector("select") || event.preventDefault());
+  search();
+  count();
 }

@@ -1,15 +1,16 @@
-// Times by the server's clock: the browser's own may be wrong, so only the difference to the server's is used.
-const words = (document.querySelector('meta[name="homecall-words"]')?.content ?? "").split("|");
-export const [OVERDUE, LEFT, MINUTES, SECONDS, SENDING, NOT_SENT] = words;
+// Times by the server's clock: the browser's own may be wrong, or be set right while the page is open.
+const meta = (name) => document.querySelector(`meta[name="${name}"]`)?.content ?? "";
+export const [OVERDUE, LEFT, MINUTES, SECONDS, SENDING, NOT_SENT] = meta("homecall-words").split("|");
+const SPEED = Number(meta("homecall-speed")) || 1; // a demo's day runs faster
 
-let ahead = 0; // milliseconds by which the server's clock is ahead of this browser's
+let told = { now: Date.now(), at: performance.now() };
 
 export function serverNow() {
-  return Date.now() + ahead;
+  return told.now + (performance.now() - told.at) * SPEED;
 }
 
 export function setServerNow(milliseconds) {
-  ahead = milliseconds - Date.now();
+  told = { now: milliseconds, at: performance.now() };
 }
 
 function span(milliseconds) {
@@ -33,12 +34,16 @@ export function draw() {
       row.dispatchEvent(new CustomEvent("term", { bubbles: true, detail: state }));
     }
   }
+  // Of what runs no more nothing cries out.
+  for (const row of document.querySelectorAll("[data-term]")) {
+    if (!row.querySelector(".countdown[data-until]")) delete row.dataset.term;
+  }
 }
 
 export function startClock() {
-  const sent = document.querySelector('meta[name="homecall-now"]')?.content;
   // Drawn a moment ago: the time that the page took to come counts as the server's.
-  if (sent) setServerNow(Number(sent));
+  const sent = Number(meta("homecall-now"));
+  if (sent) setServerNow(sent);
   draw();
   setInterval(draw, 500);
 }

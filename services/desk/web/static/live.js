@@ -1,9 +1,15 @@
 // What changes is heard once per browser: the tab that holds the lock keeps the stream, and tells the others.
 import { draw, setServerNow } from "./clock.js";
+import { keepingFocus, morphChildren } from "./morph.js";
+
+const LOCK = "homecall-live";
+const SILENT_MS = 40000; // the server says something every 15 s
+const LOOK_MS = 5000;
+const AGAIN_MS = 2000;
+const PAUSE_MS = 250; // between two fetches of a page on which everything of the clinic counts
 
 const listeners = new Set();
-const channel = "BroadcastChannel" in window ? new BroadcastChannel("homecall-live") : null;
-const SILENT_MS = 40000;
+const channel = "BroadcastChannel" in window ? new BroadcastChannel(LOCK) : null;
 const drawn = document.querySelector('meta[name="homecall-drawn"]')?.content;
 let last = 0;
 let heardAt = Date.now();
@@ -26,8 +32,10 @@ function heard(message) {
   }
   show(message.live === false);
   if (message.type === "reload") refresh(["*"]);
-  if (message.type === "changed") refresh(message.changes.map((each) => `${each.kind}:${each.id}`));
+  if (message.type === "changed") refresh(message.changes.map(names));
 }
+
+const names = ({ kind, id }) => `${kind}:${id}`;
 
 function show(away) {
   const line = document.getElementById("connection");
@@ -39,47 +47,71 @@ function tell(message) {
   heard(message);
 }
 
+// Connects, and again whenever that ends; returns what ends it for good.
 function connect() {
+  let source = null;
+  let again = 0;
   let lost = false;
-  const source = new EventSource(last ? `/events?since=${last}` : "/events");
-  source.addEventListener("hello", catchUp, { once: true });
-  const relay = (type) => (event) => {
-    const data = JSON.parse(event.data);
-    tell({ ...data, type, id: Number(event.lastEventId) });
+  const open = () => {
+    source = new EventSource(last ? `/events?since=${last}` : "/events");
+    source.addEventListener("hello", catchUp, { once: true });
+    for (const type of ["hello", "beat", "changed", "reload", "signed-out"]) {
+      source.addEventListener(type, (event) => tell({ ...JSON.parse(event.data), type, id: Number(event.lastEventId) }));
+    }
+    source.onopen = () => {
+      lost = false;
+    };
+    source.onerror = () => {
+      if (!lost) tell({ type: "down" });
+      lost = true;
+      // A browser gives up after an answer that is no stream: then we connect again ourselves.
+      if (source.readyState === EventSource.CLOSED) again = setTimeout(open, AGAIN_MS);
+    };
   };
-  for (const type of ["hello", "beat", "changed", "reload", "signed-out"]) source.addEventListener(type, relay(type));
-  source.onopen = () => {
-    lost = false;
-  };
-  source.onerror = () => {
-    if (!lost) tell({ type: "down" });
-    lost = true;
-    // A browser gives up after an answer that is no stream: then we connect again ourselves.
-    if (source.readyState === EventSource.CLOSED) setTimeout(connect, 2000);
+  open();
+  return () => {
+    clearTimeout(again);
+    source.close();
   };
 }
+
+// Holds the browser's one connection from when the lock is free, or, with ``steal``, from a tab that says nothing.
+function lead(options) {
+  let close = () => {};
+  navigator.locks
+    .request(LOCK, options, () => {
+      leading = true;
+      close = connect();
+      return new Promise(() => {}); // held until this tab closes: then another tab connects
+    })
+    .catch(() => {
+      leading = false;
+      close();
+      lead({});
+    });
+}
+let leading = false;
 
 // Between the drawing of this page and its first word from the stream something may have happened.
 async function catchUp() {
   const text = await fetchPart(`/changes?since=${drawn}`).catch(() => null);
   if (!text) return;
   const found = JSON.parse(text);
-  refresh(found.reload ? ["*"] : found.changes.map((each) => `${each.kind}:${each.id}`));
+  refresh(found.reload ? ["*"] : found.changes.map(names));
 }
 
 // A part of a page as text; null where there is none for this user. Throws while the server cannot answer.
 export async function fetchPart(address) {
   const answer = await fetch(address, { headers: { "X-Part": "1" } });
   if (answer.status >= 500) throw new Error(String(answer.status));
-  return answer.ok ? answer.text() : null;
+  return answer.ok && !answer.redirected ? answer.text() : null;
 }
 
 let refreshing = Promise.resolve();
 const waiting = new Set();
-const AGAIN_MS = 2000;
 
-function refresh(names) {
-  for (const each of names) waiting.add(each);
+export function refresh(changed) {
+  for (const each of changed) waiting.add(each);
   refreshing = refreshing.then(takeChanges);
 }
 
@@ -98,56 +130,68 @@ async function takeChanges() {
   }
 }
 
-async function parts(names) {
+// ``data-live`` names what a part shows: ``call:ID``, or ``call:*`` for all calls of the clinic.
+const shows = (part, changed) =>
+  part.dataset.live.split(" ").some((one) => changed.some((each) => each === "*" || each === one || (one.endsWith(":*") && each.startsWith(one.slice(0, -1)))));
+
+async function parts(changed) {
+  let fetched = false;
+  const pages = new Map();
   for (const part of document.querySelectorAll("[data-live]")) {
-    if (!names.includes("*") && !names.includes(part.dataset.live)) continue;
-    const text = await fetchPart(part.dataset.src);
-    if (text !== null) swap(part, text);
+    if (!shows(part, changed)) continue;
+    const address = part.dataset.src ?? location.href;
+    if (!pages.has(address)) pages.set(address, await fetchPart(address));
+    fetched = true;
+    const text = pages.get(address);
+    if (text !== null) take(part, text);
   }
+  if (fetched) await new Promise((done) => setTimeout(done, PAUSE_MS));
 }
 
-// Takes over what changed without losing what is being typed, the focus, or what is opened.
-export function swap(part, text) {
-  const fresh = document.createElement("template");
-  fresh.innerHTML = text;
-  const opened = [...part.querySelectorAll("details")].map((each) => each.open);
-  const typed = new Map([...part.querySelectorAll("input:not([type=hidden]),select,textarea")].map((each) => [each.id, each.value]));
-  const focus = document.activeElement;
-  const inside = part.contains(focus) ? focus.id : "";
-  const selection = inside && "selectionStart" in focus ? [focus.selectionStart, focus.selectionEnd] : null;
-  part.replaceChildren(fresh.content);
-  part.querySelectorAll("details").forEach((each, place) => {
-    each.open = opened[place] ?? false;
+// The answer is the part alone, or a whole page that holds it.
+function take(part, text) {
+  const page = new DOMParser().parseFromString(text, "text/html");
+  const fresh = page.getElementById(part.id) ?? page.body;
+  keepingFocus(() => morphChildren(part, fresh));
+}
+
+// A small form within a live part is sent without leaving the page.
+function sendTicks() {
+  document.addEventListener("submit", async (event) => {
+    const form = event.target.closest("form[data-tick]");
+    if (!form) return;
+    event.preventDefault();
+    if (form.ariaBusy === "true") return;
+    form.ariaBusy = "true";
+    const body = new URLSearchParams(new FormData(form));
+    const answer = await fetch(form.action, { method: "POST", body }).catch(() => null);
+    form.ariaBusy = "false";
+    if (!answer?.ok) show(true);
+    else refresh(["*"]);
   });
-  for (const [id, value] of typed) {
-    const field = id && document.getElementById(id);
-    if (field) field.value = value;
-  }
-  const again = inside && document.getElementById(inside);
-  if (again) {
-    again.focus({ preventScroll: true });
-    if (selection && selection[0] !== null) again.setSelectionRange(...selection);
-  }
 }
 
 export function startLive() {
+  sendTicks();
   channel?.addEventListener("message", (event) => heard(event.data));
-  if (navigator.locks && channel) {
+  const shared = Boolean(navigator.locks && channel);
+  if (shared) {
     catchUp();
-    navigator.locks.request("homecall-live", () => {
-      connect();
-      return new Promise(() => {}); // held until this tab closes: then another tab connects
-    });
+    lead({});
   } else {
     connect();
   }
   setInterval(() => {
-    if (Date.now() - heardAt > SILENT_MS) show(true);
-  }, 5000);
+    if (Date.now() - heardAt <= SILENT_MS) return;
+    show(true);
+    // The tab that should tell us sleeps: this one, which somebody looks at, takes over.
+    if (shared && !leading && !document.hidden) lead({ steal: true });
+  }, LOOK_MS);
   // A tab that was asleep may have missed what the others heard.
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden && Date.now() - heardAt > SILENT_MS) refresh(["*"]);
   });
+  document.addEventListener("resume", () => refresh(["*"]));
   window.addEventListener("pageshow", (event) => {
     if (event.persisted) refresh(["*"]);
   });
