@@ -112,9 +112,14 @@ class LiveDesk(Reception):
 
     def cut_streams(self) -> None:
         """End all streams, as a proxy or a restart does; new ones may come."""
-        self._server.loop.call_soon_threadsafe(self.live.stopping.set)
+        self._server.loop.call_soon_threadsafe(self._end_streams)
         self.until(lambda: self.live.count == 0)
         self._server.loop.call_soon_threadsafe(self._let_streams_be)
+
+    def _end_streams(self) -> None:
+        self.live.stopping.set()
+        for listener in self.live._listeners:
+            listener.wake()
 
     def _let_streams_be(self) -> None:
         self.live.stopping = asyncio.Event()
