@@ -12,7 +12,7 @@ from homecall.operations.failure import Failure, advised
 from homecall.operations.terminal import counted, settings
 from homecall.runtime.encryption import Vault
 from homecall.runtime.settings import Settings
-from services.notifier.domain.mobile import mobile_number
+from homecall.standard.phones import mobile_number
 from services.notifier.outbox import OPT_OUT
 from services.notifier.store import OptOuts
 
