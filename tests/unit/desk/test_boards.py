@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from services.desk.live import Listener, Live
+from services.desk.sessions import COOKIE
+from services.desk.web import events
 from services.desk.web.site import Site
 from tests.factories import MONDAY
 from tests.unit.desk.reception import ELSEWHERE, HERE, Reception, the_call
@@ -135,3 +137,34 @@ def closed(request_id: str) -> dict[str, Any]:
         "outcome": "served",
         "at": MONDAY.isoformat(),
     }
+
+
+async def test_a_stream_ends_when_its_browser_has_gone(reception: Reception, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "HEARTBEAT_SECONDS", 0.01)
+    cookie = f"{COOKIE}={reception.site.sessions.new('registrar', datetime.now().astimezone())}"
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/events",
+        "query_string": b"",
+        "headers": [(b"cookie", cookie.encode())],
+        "root_path": "",
+    }
+    gone, heard = asyncio.Event(), asyncio.Event()
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+        if b"event: beat" in message.get("body", b""):
+            heard.set()
+
+    streaming = asyncio.create_task(reception.app(scope, receive, send))
+    await asyncio.wait_for(heard.wait(), 10)
+    assert (sent[0]["status"], reception.live.count) == (200, 1)
+    gone.set()
+    await asyncio.wait_for(streaming, 10)
+    assert reception.live.count == 0
