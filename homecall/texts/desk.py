@@ -328,10 +328,23 @@ WORDS: Final[Mapping[str, Text]] = {
     "decision": Text("Шешім", "Решение", "Decision"),
     "refuse": Text("Қараудан бас тарту", "Отказать в рассмотрении", "Refuse to consider"),
     "grounds": Text("Негіздер", "Основания", "Grounds"),
-    "draft": Text(
-        "Құрметті {name}!\n\nСіздің № {number} шағымыңыз қаралды. ",
-        "Уважаемый(ая) {name}!\n\nВаша жалоба № {number} рассмотрена. ",
-        "Dear {name},\n\nYour complaint No. {number} has been considered. ",
+    "send_again": Text("Қайта жіберу", "Отправить снова", "Send again"),
+    "terms_of_call": Text("Шақырудың мерзімдері", "Сроки по вызову", "The call's terms"),
+    "term_met": Text("сақталды", "соблюдён", "kept"),
+    "term_open": Text("бағаланбайды", "не оценивается", "not judged"),
+    "print_receipt": Text("Тіркеу растамасын басып шығару", "Печать подтверждения регистрации", "Print the receipt"),
+    "print_reply": Text("Жауап хатты басып шығару", "Печать ответа", "Print the letter"),
+    "complaint_taken": Text("Шағым қабылданды", "Жалоба принята", "The complaint was taken in"),
+    "answer_until": Text("Жауап берілетін соңғы күн", "Ответ будет дан не позднее", "Answered at the latest on"),
+    "no_receipt_yet": Text(
+        "Шағым әлі тіркелмеген: растама тіркелген соң басылады.",
+        "Жалоба ещё не зарегистрирована: подтверждение печатается после регистрации.",
+        "The complaint is not registered yet: its receipt is printed once it is.",
+    ),
+    "no_reply_yet": Text(
+        "Жауап та, бас тарту да әлі жоқ: хат содан кейін басылады.",
+        "Ещё нет ни ответа, ни отказа: письмо печатается после них.",
+        "There is neither an answer nor a refusal yet: the letter is printed once there is one.",
     ),
     # Finding, and health --------------------------------------------------------------------------------------------
     "find_by": Text("Нөмірі, телефоны немесе аты", "Номер, телефон или имя", "Number, phone or name"),
@@ -407,6 +420,11 @@ ROLES: Final[Mapping[str, Text]] = {
 }
 ERRORS: Final[Mapping[str, Text]] = {
     "missing": Text("толтырыңыз", "заполните", "fill it in"),
+    "sent_before": Text(
+        "осы формадан басқа шағым қабылданған: бұл шағымды қайта жіберіңіз",
+        "из этой формы уже принята другая жалоба: отправьте эту ещё раз",
+        "another complaint was taken in from this form: send this one again",
+    ),
     "string_too_short": Text("тым қысқа", "слишком коротко", "too short"),
     "string_too_long": Text("тым ұзын: қысқартыңыз", "слишком длинно: сократите", "too long: shorten it"),
     "too_short": Text("кемінде бірін таңдаңыз", "выберите хотя бы одно", "choose at least one"),
@@ -436,11 +454,6 @@ ERRORS: Final[Mapping[str, Text]] = {
         "кестені басқа адам өзгертті: бетті қайта ашыңыз",
         "график изменил кто-то другой: откройте страницу заново",
         "somebody else has changed the roster: open the page again",
-    ),
-    "sent_before": Text(
-        "бұл формадан басқа мәтін бұрын жіберілген: осыны жаңасы ретінде жіберу үшін тағы бір рет жіберіңіз",
-        "из этой формы уже отправлен другой текст: чтобы отправить этот как новый, отправьте ещё раз",
-        "another text was sent from this form before: to send this one as a new one, send again",
     ),
     "database_away": Text("дерекқор қолжетімсіз", "база данных недоступна", "the database is unavailable"),
 }
@@ -547,6 +560,7 @@ FIELDS: Final[Mapping[str, Text]] = {
     },
     "language": WORDS["caller_language"],
     "text": WORDS["complaint_text"],
+    "reason": WORDS["reason"],
     "request_id": WORDS["about_call"],
     "district_id": WORDS["district"],
     "temperature_c": WORDS["temperature"],

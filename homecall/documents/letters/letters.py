@@ -187,7 +187,7 @@ def reply(state: ComplaintState, place: int, clinic: ClinicPublished, language: 
             f"{said(words.OUTGOING, language)}  {short_day(at)}",
             said(words.IN_REPLY_TO.fill(number=number, on=short_day(registered_at)), language),
         ),
-        parts=(Part("", paragraphs=first), *_findings(state, stage, zone, language)),
+        parts=_body(state, stage, zone, language, first),
         office=said(words.HEAD[kind], language),
         signed_by=clean(clinic.head.full_name) if kind == "clinic" else "",
         captions=(said(words.SIGNATURE, language), said(words.FULL_NAME, language)),
@@ -195,6 +195,18 @@ def reply(state: ComplaintState, place: int, clinic: ClinicPublished, language: 
         subject=state.complaint_id,
         as_of=at,
     )
+
+
+def _body(
+    state: ComplaintState, stage: Stage, zone: ZoneInfo, language: PageLanguage, first: tuple[str, ...]
+) -> tuple[Part, ...]:
+    """What a reply says. An answer that is a whole letter by itself, as the desk drafts it, is not said twice."""
+    if stage.answer is not None and clean(stage.answer.text).startswith(first[0]):
+        decision = coded(DECISIONS, stage.answer.decision, language)
+        return Part("", paragraphs=_paragraphs(stage.answer.text)), Part(
+            said(words.DECISION, language), paragraphs=(decision,)
+        )
+    return Part("", paragraphs=first), *_findings(state, stage, zone, language)
 
 
 def _findings(state: ComplaintState, stage: Stage, zone: ZoneInfo, language: PageLanguage) -> Iterator[Part]:

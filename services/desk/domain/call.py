@@ -49,8 +49,10 @@ Kind = Literal[
     "report",
     "answer",
     "status",
+    "result",
 ]
-"""The kinds of events of which one each is kept. ``place`` is the last visit that had a time, ``visit`` what was said
+"""The kinds of events of which one each is kept. ``result`` is the first status that says whether the answer was on
+time; ``place`` is the last visit that had a time, ``visit`` what was said
 last of it, ``by_hand`` what a dispatcher wanted last; deadlines are kept by their names."""
 E = TypeVar("E", bound=Event)
 
@@ -196,6 +198,8 @@ def hear(call: Call, event: Event, at: datetime, iin: str | None = None) -> Call
     if isinstance(event, VisitScheduled):
         kinds = with_event(kinds, "place", order, event, at)
         places = _with_place(places, event, at)
+    if isinstance(event, StatusChanged) and event.on_time is not None:
+        kinds = with_event(kinds, "result", -order, event, at)
     return replace(call, kept=kinds, places=places, history=with_step(call.history, _step(event, at)))
 
 

@@ -36,6 +36,7 @@ _KINDS: Final[dict[type[Event], Kind]] = {
 }
 _LAST_HOLDS: Final = {"assigned", "executed", "answered", "refused", "escalated"}
 _WITHOUT: Final[dict[str, Any]] = {"signature": True, "complainant": {"iin": True}}
+_REGISTERED: Final = (ComplaintStatusChanged.TYPE, "registered")
 _OVER: Final = frozenset({"answered", "refused"})
 
 
@@ -70,6 +71,21 @@ class Complaint:
     def status(self) -> ComplaintStatusChanged | None:
         """Where it stands, as the complainant was last told."""
         return self.of("status", ComplaintStatusChanged)
+
+    @property
+    def registered_at(self) -> datetime | None:
+        """When its present stage was registered; None before."""
+        steps = [step.at for step in self.history if (step.type, step.detail) == _REGISTERED]
+        return steps[-1] if steps else None
+
+    @property
+    def came_at(self) -> datetime | None:
+        """When it came to its present stage: as it was submitted, or escalated."""
+        submitted, status = self.submitted, self.status
+        escalated = self.of("escalated", ComplaintEscalated)
+        if escalated is not None and status is not None and submitted is not None:
+            return escalated.at if status.stage != submitted.addressed_to else submitted.submitted_at
+        return submitted.submitted_at if submitted else None
 
     @property
     def over(self) -> bool:

@@ -19,6 +19,7 @@ Right = Literal[
     "write_rosters",
     "see_complaints",
     "take_complaints",
+    "print_receipts",
     "handle_complaints",
     "see_own_list",
     "find",
@@ -27,17 +28,26 @@ Right = Literal[
 
 _HEAD: Final[tuple[Right, ...]] = (
     *("see_calls", "take_calls", "answer", "withdraw", "report_visit", "assign_visit", "see_register", "see_routes"),
-    *("write_rosters", "see_complaints", "take_complaints", "handle_complaints", "find"),
+    *("write_rosters", "see_complaints", "take_complaints", "print_receipts", "handle_complaints"),
+    "find",
 )
 RIGHTS: Final[Mapping[Role, frozenset[Right]]] = {
     "registrar": frozenset(
-        {"see_calls", "take_calls", "answer", "withdraw", "see_register", "find", "take_complaints"}
+        {"see_calls", "take_calls", "answer", "withdraw", "see_register", "find", "take_complaints", "print_receipts"}
     ),
     "dispatcher": frozenset(
         {"see_calls", "report_visit", "assign_visit", "see_register", "see_routes", "write_rosters", "find"}
     ),
     "complaints_officer": frozenset(
-        {"see_calls", "see_register", "see_complaints", "take_complaints", "handle_complaints", "find"}
+        {
+            "see_calls",
+            "see_register",
+            "see_complaints",
+            "take_complaints",
+            "print_receipts",
+            "handle_complaints",
+            "find",
+        }
     ),
     "head": frozenset(_HEAD),
     "doctor": frozenset({"see_own_list", "report_visit"}),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 from uuid import uuid4
 
@@ -14,12 +14,14 @@ from homecall.contract.events import (
     ComplaintAssigned,
     ComplaintExecuted,
     ComplaintRefused,
-    ComplaintStatusChanged,
     ComplaintSubmitted,
 )
 from homecall.contract.types import Event
 from homecall.runtime.failures import Transient
-from services.desk.domain import forms
+from homecall.texts import complaint_answers as answer_words
+from homecall.texts.documents import said
+from services.desk.domain import answers, forms
+from services.desk.domain.call import Call
 from services.desk.domain.complaint import Complaint
 from services.desk.domain.forms import WrongForm
 from services.desk.store import Action
@@ -100,19 +102,21 @@ async def create(site: Site, request: Request, visitor: Visitor, form: Form) -> 
         return _form(site, visitor, {**form, "complaint_id": [str(uuid4())]}, {"text": "sent_before"}, 409)
     except Transient:
         return _form(site, visitor, form, status=503)
-    return RedirectResponse(f"/complaints/{event.complaint_id}", 303)
+    page = "" if visitor.user.may("see_complaints") else "/taken"
+    return RedirectResponse(f"/complaints/{event.complaint_id}{page}", 303)
 
 
 async def complaint(site: Site, request: Request, visitor: Visitor, form: Form) -> Response:
-    """A complaint with its call's times, its history, and what may be done about it."""
+    """A complaint: first its call's times with the verdict on each term, then its history, and what may be done."""
     del form
     complaint_id = request.path_params["complaint_id"]
-    found, unsent = await _complaint(site, visitor, complaint_id)
-    submitted = found.submitted if found else None
-    request_id = submitted.request_id if submitted else None
-    call = (await site.stores.calls.load([request_id])).get(request_id) if request_id else None
+    found, unsent = await complaint_of(site, visitor, complaint_id)
     typed = next((each for each in unsent if _is_new(each)), None)
-    told: ComplaintStatusChanged | None = found.status if found else None
+    submitted = found.submitted if found else None
+    call = await call_of_complaint(site, visitor, found)
+    theirs = call is not None and submitted is not None and answers.is_theirs(submitted, call)
+    rules = site.rule_sets.on(visitor.today)
+    terms = answers.terms(call, visitor.now, rules) if call else []
     return html(
         site,
         visitor,
@@ -120,20 +124,52 @@ async def complaint(site: Site, request: Request, visitor: Visitor, form: Form) 
         complaint_id=complaint_id,
         complaint=found,
         submitted=submitted or (ComplaintSubmitted.model_validate_json(typed.event.value) if typed else None),
-        told=told,
-        call=call.state if call and call.state and visitor.user.sees(call.state.clinic_id) else None,
+        told=found.status if found else None,
+        call=call,
+        theirs=theirs,
+        terms=[(each.mark, said(each.text, visitor.language)) for each in terms],
+        recorded=[(each.at, answers.step_text(each, visitor.language)) for each in answers.recorded(call)]
+        if call
+        else [],
+        not_theirs=said(answer_words.NOT_THEIRS, visitor.language),
         unsent=[each.event.type for each in unsent],
-        draft=_draft(submitted, told),
+        draft=_draft(found, call if theirs else None, terms),
         action=uuid4().hex,
     )
 
 
-def _draft(submitted: ComplaintSubmitted | None, told: ComplaintStatusChanged | None) -> str:
-    """The beginning of an answer in the complainant's language."""
-    if submitted is None or told is None:
+async def taken(site: Site, request: Request, visitor: Visitor, form: Form) -> Response:
+    """What the complainant is told when the complaint is taken in: number, day of the answer, receipt (C10.2)."""
+    del form
+    complaint_id = request.path_params["complaint_id"]
+    found, unsent = await complaint_of(site, visitor, complaint_id)
+    return html(
+        site,
+        visitor,
+        "complaint_taken_part.html" if wants_part(request) else "complaint_taken.html",
+        complaint_id=complaint_id,
+        told=found.status if found else None,
+        unsent=bool(unsent),
+    )
+
+
+async def call_of_complaint(site: Site, visitor: Visitor, found: Complaint | None) -> Call | None:
+    """The call that a complaint names, where the user may see it."""
+    submitted = found.submitted if found else None
+    request_id = submitted.request_id if submitted else None
+    if request_id is None:
+        return None
+    loaded = (await site.stores.calls.load([request_id])).get(request_id)
+    call = loaded.state if loaded else None
+    return call if call is not None and visitor.user.sees(call.clinic_id) else None
+
+
+def _draft(found: Complaint | None, call: Call | None, terms: Sequence[answers.Term]) -> str:
+    """The beginning of an answer in the complainant's language; empty until the complaint is registered."""
+    heard = answers.heard_of(found, call) if found else None
+    if found is None or heard is None or heard.submitted is None:
         return ""
-    words = Words(submitted.complainant.language)
-    return words.say("draft", name=submitted.complainant.full_name, number=told.incoming_number or "")
+    return answers.draft(heard, call, terms, heard.submitted.complainant.language)
 
 
 async def step(site: Site, request: Request, visitor: Visitor, form: Form) -> Response:
@@ -141,7 +177,7 @@ async def step(site: Site, request: Request, visitor: Visitor, form: Form) -> Re
     complaint_id, kind = request.path_params["complaint_id"], request.path_params["step"]
     if kind not in STEPS:
         raise Refuse(404, "no_such_page")
-    found, _ = await _complaint(site, visitor, complaint_id)
+    found, _ = await complaint_of(site, visitor, complaint_id)
     if found is not None and found.clinic_id != visitor.clinic_id:
         raise Refuse(404, "no_such_complaint")
     try:
@@ -160,7 +196,8 @@ def _position(visitor: Visitor) -> str:
     return Words("ru").coded("role", visitor.user.role)
 
 
-async def _complaint(site: Site, visitor: Visitor, complaint_id: str) -> tuple[Complaint | None, list[Action]]:
+async def complaint_of(site: Site, visitor: Visitor, complaint_id: str) -> tuple[Complaint | None, list[Action]]:
+    """The complaint, and what was done about it and is not sent. ``Refuse`` where it is none of the user's."""
     if not UUID.match(complaint_id):
         raise Refuse(404, "no_such_complaint")
     loaded = (await site.stores.complaints.load([complaint_id])).get(complaint_id)
@@ -182,5 +219,6 @@ PAGES: Final = (
     Page("/complaints/new", "new complaint", "take_complaints", new),
     Page("/complaints/new", "new complaint", "take_complaints", create, "POST"),
     Page("/complaints/{complaint_id}", "complaint", "see_complaints", complaint),
+    Page("/complaints/{complaint_id}/taken", "complaint taken", "print_receipts", taken),
     Page("/complaints/{complaint_id}/{step}", "complaint step", "handle_complaints", step, "POST"),
 )

@@ -78,9 +78,9 @@ async def login(site: Site, request: Request) -> Response:
     except Refuse as refusal:
         if refusal.key in ("wrong_login", "login_locked"):
             return guarded(site, login_page(site, request, target, refusal))
-        return guarded(site, error_page(site, request, None, refusal.status, refusal.key))
+        return guarded(site, error_page(site, request, None, refusal))
     except Transient:
-        return guarded(site, error_page(site, request, None, 503, "database_away"))
+        return guarded(site, error_page(site, request, None, Refuse(503, "database_away")))
     response = signed_in(site, user, target)
     _remember(site, request, response, user.name)
     return response
@@ -187,5 +187,5 @@ async def demo_login(site: Site, request: Request) -> Response:
         or user is None
         or not hmac.compare_digest(key.encode(), site.sessions.sign("demo", name).encode())
     ):
-        return guarded(site, error_page(site, request, None, 404, "no_such_page"))
+        return guarded(site, error_page(site, request, None, Refuse(404, "no_such_page")))
     return signed_in(site, user, "/")

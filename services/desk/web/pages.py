@@ -12,8 +12,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from services.desk.web import assign, calls, complaints, days, entry, events, find, login, new_call, register
-from services.desk.web.site import Page, Site, error_page, guarded, page_of, visitor_of
+from services.desk.web import assign, calls, complaints, days, entry, events, find, letters, login, new_call, register
+from services.desk.web.site import Page, Refuse, Site, error_page, guarded, page_of, visitor_of
 
 PAGES: Final[tuple[Page, ...]] = (
     *entry.PAGES,
@@ -23,6 +23,7 @@ PAGES: Final[tuple[Page, ...]] = (
     *register.PAGES,
     *days.PAGES,
     *complaints.PAGES,
+    *letters.PAGES,
     *find.PAGES,
     *events.PAGES,
 )
@@ -54,4 +55,4 @@ def routes(site: Site) -> list[BaseRoute]:
 async def no_such_page(site: Site, request: Request, error: Exception) -> Response:
     """What is at no address, or with another method than it takes."""
     status = error.status_code if isinstance(error, HTTPException) else 404
-    return guarded(site, error_page(site, request, visitor_of(site, request), status, "no_such_page"))
+    return guarded(site, error_page(site, request, visitor_of(site, request), Refuse(status, "no_such_page")))

@@ -173,19 +173,20 @@ async def _answer(site: Site, page: Page, request: Request) -> Response:
     visitor = visitor_of(site, request)
     if visitor is None:
         return sign_in_first(site, request)
+    form: Form = {}
     try:
         form = await _admitted(site, page, request, visitor)
         return await page.handler(site, request, visitor, form)
     except Refuse as refusal:
-        return error_page(site, request, visitor, refusal.status, refusal.key, **refusal.values)
+        return error_page(site, request, visitor, refusal, form)
     except Transient as error:
         log("desk").warning("dependency unavailable, page not answered", page=page.name, reason=str(error))
-        return error_page(site, request, visitor, 503, "database_away")
+        return error_page(site, request, visitor, Refuse(503, "database_away"), form)
     except ClientDisconnect:
         return Response(status_code=400)
     except Exception as error:
         log("desk").error("page failed", page=page.name, error=type(error).__name__, exc_info=error)
-        return error_page(site, request, visitor, 500, "our_fault")
+        return error_page(site, request, visitor, Refuse(500, "our_fault"))
 
 
 async def _admitted(site: Site, page: Page, request: Request, visitor: Visitor) -> Form:
@@ -276,13 +277,24 @@ def wants_part(request: Request) -> bool:
     return "x-part" in request.headers
 
 
-def error_page(site: Site, request: Request, visitor: Visitor | None, status: int, key: str, **values: str) -> Response:
-    """A page that says what is wrong, and what to do."""
+def error_page(
+    site: Site, request: Request, visitor: Visitor | None, refusal: Refuse, again: Form | None = None
+) -> Response:
+    """A page that says what is wrong, and what to do. ``again``: a form of ours, to be sent once more as typed."""
     language = visitor.language if visitor else language_of(request)
+    message = words.Words(language).say(refusal.key, **refusal.values)
     if wants_part(request):
-        return HTMLResponse(words.Words(language).say(key, **values), status)
-    text = site.render("error.html", visitor, language, status=status, message=words.Words(language).say(key, **values))
-    return HTMLResponse(text, status)
+        return HTMLResponse(message, refusal.status)
+    text = site.render(
+        "error.html",
+        visitor,
+        language,
+        status=refusal.status,
+        message=message,
+        path=request.url.path,
+        again=[(name, value) for name, found in (again or {}).items() for value in found if name != "csrf"],
+    )
+    return HTMLResponse(text, refusal.status)
 
 
 def html(site: Site, visitor: Visitor, template: str, *, status: int = 200, **values: Any) -> Response:
