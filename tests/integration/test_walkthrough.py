@@ -47,6 +47,7 @@ ELSEWHERE = {
     "kafka-transactions.sh": "a tool of Kafka, with the reader's own addresses",
     "promtool": "needs Prometheus: tests/deploy/test_alerts.py",
     "kustomize": "needs kustomize: tests/deploy/test_kubernetes.py",
+    "openssl": "makes a secret of random characters",
     "make": "minutes of both cores: that the target is there is tried here",
     "pip": "installs",
     "mvn": "tests/integration/test_clients.py",
