@@ -235,11 +235,47 @@ WORDS: Final[Mapping[str, Text]] = {
         "{rule_set} ережелері бойынша шешілді:", "Решено по правилам {rule_set}:", "Decided by the rules {rule_set}:"
     ),
     "calendar_used": Text("Күнтізбе: {calendar}", "Календарь: {calendar}", "Calendar: {calendar}"),
-    "doctor_chosen": Text(
-        "Дәрігер таңдалды: {basis}; {by}", "Врач выбран: {basis}; {by}", "Doctor chosen: {basis}; {by}"
+    "verdict_accepted": Text(
+        "Бірден қабылданды: өтініш {at} түсті, ол күні {cut_off} дейін қабылданады.",
+        "Принят сразу: обращение в {at}, в этот день заявки принимают до {cut_off}.",
+        "Accepted at once: it came at {at}, and on that day calls are taken until {cut_off}.",
     ),
-    "instead_of": Text("Басқа дәрігерлер", "Другие врачи", "Other doctors"),
-    "cost_minutes": Text("құны, мин", "цена, мин", "cost, min"),
+    "verdict_taken_up": Text(
+        "{at} ашылғанда қабылданды: өтініш қабылдау уақытынан тыс түскен.",
+        "Принят при открытии в {at}: обращение пришло вне времени приёма.",
+        "Taken up at the opening, at {at}: it came outside the hours in which calls are taken.",
+    ),
+    "verdict_deferred": Text(
+        "Ашылғанға дейін кейінге қалдырылды: {at} кезінде емхана шақыру қабылдамайды.",
+        "Отложен до открытия: в {at} поликлиника заявки не принимает.",
+        "Deferred to the opening: at {at} the clinic takes no calls.",
+    ),
+    "verdict_outside_hours": Text(
+        "Қабылданбады: {at} кезінде емхана шақыру қабылдамайды.",
+        "Отказано: в {at} поликлиника заявки не принимает.",
+        "Refused: at {at} the clinic takes no calls.",
+    ),
+    "verdict_refused": Text("Қабылданбады: {code}.", "Отказано: {code}.", "Refused: {code}."),
+    "term_runs": Text(
+        "Жауап мерзімі {started} басталды, {minutes} минут: {due} дейін.",
+        "Срок ответа идёт с {started}, {minutes} мин: до {due}.",
+        "The answer's term runs from {started}, {minutes} min: until {due}.",
+    ),
+    "hours_used": Text("Ескерілген күн", "Учтённый день", "Day used"),
+    "hours_open": Text("Емхана жұмысы", "Часы работы", "Open"),
+    "hours_cut_off": Text("Қабылдау соңы", "Заявки до", "Calls until"),
+    "closed": Text("жабық", "закрыто", "closed"),
+    "not_decided": Text("Шешім әлі жоқ.", "Решения ещё нет.", "Nothing is decided yet."),
+    "why_doctor": Text("Неге осы дәрігер?", "Почему этот врач?", "Why this doctor?"),
+    "doctor_by_basis": Text("Негізі: {basis}.", "Основание: {basis}.", "Basis: {basis}."),
+    "doctor_by": Text("Таңдау: {by}.", "Выбор: {by}.", "Choice: {by}."),
+    "choice_doctor": Text("Дәрігер", "Врач", "Doctor"),
+    "choice_basis": Text("Негізі", "Основание", "Basis"),
+    "choice_wait": Text("күту, мин", "ждать, мин", "wait, min"),
+    "choice_travel": Text("жол, мин", "дорога, мин", "travel, min"),
+    "choice_load": Text("жүктеме, %", "загрузка, %", "load, %"),
+    "choice_cost": Text("барлығы, мин", "итого, мин", "in all, min"),
+    "choice_chosen": Text("таңдалды", "выбран", "chosen"),
     "history": Text("Тарихы", "История", "History"),
     # Other pages ----------------------------------------------------------------------------------------------------
     "routes": Text("Бағыттар", "Маршруты", "Routes"),
@@ -520,6 +556,37 @@ MOVES: Final[Mapping[str, Text]] = {
     "clinic_closed": Text("емхана жабық", "поликлиника закрыта", "the clinic is closed"),
 }
 """Why a visit was moved, or has no place."""
+BASES: Final[Mapping[str, Text]] = {
+    "district": Text(
+        "мекенжай учаскесінің дәрігері", "врач участка этого адреса", "the doctor of the address's district"
+    ),
+    "specialty": Text("мамандығы сай", "подходит по специальности", "of the fitting specialty"),
+    "least_loaded": Text("жүктемесі ең аз", "наименее загружен", "the least loaded"),
+    "duty": Text("кезекші дәрігер", "дежурный врач", "the doctor on duty"),
+    "dispatcher": Text("диспетчер таңдады", "выбран диспетчером", "chosen by the dispatcher"),
+}
+"""On what basis a doctor was chosen."""
+CHOICES: Final[Mapping[str, Text]] = {
+    "least travel": Text(
+        "жолы, күтуі мен жүктемесі қоса есептегенде ең аз",
+        "наименьшая дорога с учётом ожидания и загрузки",
+        "the least travel, with wait and load weighed in",
+    ),
+    "earliest arrival": Text(
+        "ең ерте жетеді, шақыру шұғыл", "приедет раньше всех, вызов срочный", "the earliest arrival, as it is urgent"
+    ),
+    "dispatcher": Text("диспетчер таңдады", "выбор диспетчера", "the dispatcher's choice"),
+}
+"""What counted when a doctor was chosen."""
+HOURS: Final[Mapping[str, Text]] = {
+    "standard": Text("стандарт бойынша", "по стандарту", "the standard's hours"),
+    "clinic": Text("емхананың өз уақыты", "по данным поликлиники", "as the clinic says"),
+    "swapped": Text("ауыстырылған күн", "перенесённый день", "a swapped day"),
+    "extra": Text("қосымша жұмыс күні", "дополнительный рабочий день", "an extra working day"),
+    "day off": Text("демалыс күні", "выходной", "a day off"),
+    "holiday": Text("мереке", "праздник", "a holiday"),
+}
+"""Whose hours a decision used, or why the clinic was closed."""
 DEADLINES: Final[Mapping[str, Text]] = {
     "queue": Text("кезек", "очередь", "queue"),
     "service": Text("қызмет көрсету", "обслуживание", "service"),

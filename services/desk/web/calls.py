@@ -19,6 +19,8 @@ from services.desk.domain import forms
 from services.desk.domain.board import order
 from services.desk.domain.call import Call
 from services.desk.domain.forms import WrongForm
+from services.desk.domain.roster import key
+from services.desk.domain.why import why_decided, why_doctor
 from services.desk.store import Action
 from services.desk.web.assigning import assigning
 from services.desk.web.drawn import DrawnRows
@@ -176,11 +178,24 @@ async def call(site: Site, request: Request, visitor: Visitor, form: Form) -> Re
         answered=found.answered if found else None,
         existing=existing,
         assigning=await assigning(site, visitor, found),
+        why=why_decided(decision),
+        chosen=why_doctor(found.place if found else None, await _doctors(site, found)),
         unsent=[each.event.type for each in unsent if found is None or not found.heard_of(each.event.type)],
         done={kind for kind, *_ in await site.stores.actions.of_subject(request_id, visitor.user.clinic_id)},
         typed=RequestSubmitted.model_validate_json(typed.event.value) if typed else None,
         caller_language=_caller_language(decision),
     )
+
+
+async def _doctors(site: Site, call: Call | None) -> dict[str, str]:
+    """The names of the doctors over whom a visit's doctor was chosen."""
+    place = call.place if call else None
+    if call is None or place is None or place.why is None or not place.why.over:
+        return {}
+    name = key(call.clinic_id, place.visit_date)
+    kept = (await site.stores.rosters.load([name])).get(name)
+    roster = kept.state.published if kept is not None and kept.state is not None else None
+    return {each.doctor_id: each.full_name for each in roster.doctors} if roster else {}
 
 
 async def _existing(site: Site, visitor: Visitor, decision: RequestEvent | None) -> Call | None:

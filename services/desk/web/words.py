@@ -28,6 +28,9 @@ _TABLES: Final[Mapping[str, Mapping[str, Text]]] = {
     "field": desk.FIELDS,
     "deadline": desk.DEADLINES,
     "move": desk.MOVES,
+    "basis": desk.BASES,
+    "choice": desk.CHOICES,
+    "hours": desk.HOURS,
 }
 
 
@@ -72,6 +75,12 @@ def moment_text(at: datetime | None) -> str:
     return "" if at is None else f"{short_day(at.date())} {clock(at)}"
 
 
+def number_text(value: float, language: PageLanguage) -> str:
+    """A number with one place behind the comma at most, as the language writes it."""
+    text = f"{value:.1f}".removesuffix(".0")
+    return text if language == "en" else text.replace(".", ",")
+
+
 def ms(at: datetime | None) -> str:
     """Milliseconds since 1970, for scripts; empty for no moment."""
     return "" if at is None else str(int(at.timestamp() * 1000))
@@ -83,5 +92,6 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "short_day": short_day,
     "moment": moment_text,
     "ms": ms,
+    "number": number_text,
     "iso": lambda at: "" if at is None else at.isoformat(),
 }
