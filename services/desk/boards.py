@@ -16,9 +16,9 @@ from services.desk.live import BEHIND_MS, now_ms
 from services.desk.store import Action, Stores
 from services.desk.versions import Versions
 
-_MOST_ROWS: Final = 10_000
-"""Rows that are kept, of some 1.3 KB each."""
-_MOST_DAYS: Final = 200
+_MOST_ROWS: Final = 8_000
+"""Rows that are kept, of some 2 KB each."""
+_MOST_DAYS: Final = 80
 _WHOLE_MS: Final = 60_000
 """How long a day is kept up to date by what has changed before it is read whole, as a call may also be deleted."""
 _AT_ONCE: Final = 50

@@ -24,8 +24,8 @@ from services.desk.domain.search import phone_digits
 from services.desk.locks import Locks
 from services.desk.ticks import Ticks
 
-_CACHED: Final = 500
-"""Aggregates that are cached as they were stored: of a new call some ten events follow each other at once."""
+_CACHED: Final = 200
+"""Aggregates, of some 20 KB each, that are cached as they were stored: of a new call some ten events follow at once."""
 
 MOST_CHANGES: Final = 10_000
 """Of one kind, in one look at what changed: a browser that missed more draws its page again."""

@@ -23,7 +23,7 @@ from services.desk.domain.roster import key
 from services.desk.domain.why import why_decided, why_doctor
 from services.desk.store import Action
 from services.desk.web.assigning import assigning
-from services.desk.web.drawn import DrawnRows
+from services.desk.web.drawn import ROWS, DrawnRows, with_rows
 from services.desk.web.site import Form, Page, Refuse, Site, Visitor, html, wants_part
 
 UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
@@ -46,11 +46,11 @@ async def board(site: Site, request: Request, visitor: Visitor, form: Form) -> R
     drawn = await _drawn(site).text(rows, on, visitor.language, visitor.now)
     if wants_part(request):
         return HTMLResponse(drawn)
-    return html(
-        site,
-        visitor,
+    page = site.render(
         "board.html",
-        drawn=drawn,
+        visitor,
+        visitor.language,
+        drawn=ROWS,
         on=on,
         today=visitor.today,
         before=on - timedelta(days=1),
@@ -59,6 +59,7 @@ async def board(site: Site, request: Request, visitor: Visitor, form: Form) -> R
         clinics=sorted(site.clinics.ids()) if visitor.user.clinic_id is None else [],
         counts=counts,
     )
+    return HTMLResponse(with_rows(page, drawn))
 
 
 async def rows(site: Site, request: Request, visitor: Visitor, form: Form) -> Response:

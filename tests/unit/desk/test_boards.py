@@ -73,6 +73,22 @@ async def test_a_rows_place_follows_the_time_though_the_row_is_kept(reception: R
     assert drawn["board_rows.html"] == 1
 
 
+async def test_a_text_that_looks_like_a_mark_of_ours_stays_a_text(reception: Reception) -> None:
+    marks = "<place> <!--rows--> \0"
+    (kind, decision), *rest = the_call(IDS[0], number=1)
+    other = "00000000-0000-4000-8000-000000000008"
+    named = decision | {"request_id": other, "patient": {"full_name": marks, "language": "ru"}}
+    await reception.hear((kind, named | {"register_number": 8}))
+    page = (await reception.browser("registrar").get("/board?q=%3C!--rows--%3E")).text
+    assert page.count("&lt;!--rows--&gt;") >= 1
+    assert "<!--rows-->" not in page
+    row = (await reception.browser("registrar").get("/board/rows?ids=" + other)).text
+    assert "&lt;place&gt; &lt;!--rows--&gt;" in row
+    assert "<place>" not in row
+    assert 'data-order="3:' in row
+    del rest
+
+
 async def test_a_visit_moved_to_another_day_leaves_this_board_and_stands_on_that_one(reception: Reception) -> None:
     browser = reception.browser("registrar")
     moved = "00000000-0000-4000-8000-000000000009"
