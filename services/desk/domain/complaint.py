@@ -88,6 +88,12 @@ class Complaint:
         return submitted.submitted_at if submitted else None
 
     @property
+    def stated_at(self) -> list[datetime]:
+        """The times that its steps state, and that of its status: no later step lies before them (R21)."""
+        times = (each.data.get(name) for each in self.kept.values() for name in ("submitted_at", "at", "occurred_at"))
+        return [datetime.fromisoformat(each) for each in times if each is not None]
+
+    @property
     def over(self) -> bool:
         """Whether it was answered or refused in its present stage."""
         status = self.status

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from datetime import date, timedelta
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -30,6 +32,8 @@ UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 _MOST_IDS: Final = 300
 CONTENT: Final = "desk action"
 """The kind of the index that tells whether two actions say the same; what they say is not kept once it was sent."""
+_KEPT_TO: Final = timedelta(milliseconds=1)
+"""How exactly the time of an action is kept."""
 
 
 # -------------------------------------------------------------------------------------------------------- the board
@@ -113,6 +117,15 @@ class DoneOtherwise(Refuse):
 
 _BY_WHOM_AND_WHEN: Final = frozenset({"at", "submitted_at", "registrar", "given_by", "received_by", "assigned_by"})
 """Fields of an event that differ when one form is sent twice: all else is what was typed."""
+
+
+async def following(site: Site, visitor: Visitor, subject: str, stated: Iterable[datetime]) -> Visitor:
+    """The visitor at a time that is not before what was done about the subject, here or elsewhere (``stated``).
+
+    Replicas' clocks differ: a step that states a time before the one it follows would be a dead letter (R21).
+    """
+    done = [at + _KEPT_TO for _, _, at, _ in await site.stores.actions.of_subject(subject, visitor.clinic_id)]
+    return replace(visitor, now=max([visitor.now, *done, *stated]))
 
 
 async def do(site: Site, visitor: Visitor, event: Event, *, action_id: str) -> bool:
@@ -213,11 +226,17 @@ def _caller_language(decision: RequestEvent | None) -> str:
     return (patient.language if patient else None) or "ru"
 
 
+async def _after_all(site: Site, visitor: Visitor, request_id: str, found: Call | None) -> Visitor:
+    decision = found.decision if found else None
+    made_at = decision.submitted_at if decision else None
+    return await following(site, visitor, request_id, [] if made_at is None else [made_at])
+
+
 async def answered(site: Site, request: Request, visitor: Visitor, form: Form) -> Response:
     """The answer was read aloud (C6.1); of several times the first counts."""
     del form
     request_id = request.path_params["request_id"]
-    await _mine(site, visitor, request_id)
+    visitor = await _after_all(site, visitor, request_id, await _mine(site, visitor, request_id))
     event = forms.answered(request_id, visitor.user, visitor.now, visitor.zone)
     await do(site, visitor, event, action_id=f"{request_id} answered")
     return RedirectResponse(f"/calls/{request_id}", 303)
@@ -226,7 +245,7 @@ async def answered(site: Site, request: Request, visitor: Visitor, form: Form) -
 async def withdraw(site: Site, request: Request, visitor: Visitor, form: Form) -> Response:
     """The applicant takes the call back."""
     request_id = request.path_params["request_id"]
-    await _mine(site, visitor, request_id)
+    visitor = await _after_all(site, visitor, request_id, await _mine(site, visitor, request_id))
     event = _from_form(lambda: forms.withdrawn(request_id, form, visitor.user, visitor.now, visitor.zone))
     await do(site, visitor, event, action_id=f"{request_id} withdrawn")
     return RedirectResponse(f"/calls/{request_id}", 303)
@@ -239,6 +258,7 @@ async def visit(site: Site, request: Request, visitor: Visitor, form: Form) -> R
     place = found.place if found else None
     if visitor.user.role == "doctor" and (place is None or place.doctor.doctor_id != visitor.user.doctor_id):
         raise Refuse(404, "no_such_call")
+    visitor = await _after_all(site, visitor, request_id, found)
     event = _from_form(lambda: forms.reported(request_id, form, visitor.user, visitor.now, visitor.zone))
     # One report for a visit: the scheduler lets the first one stand.
     await do(site, visitor, event, action_id=f"{request_id} visit")

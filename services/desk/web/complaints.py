@@ -25,7 +25,7 @@ from services.desk.domain.call import Call
 from services.desk.domain.complaint import Complaint
 from services.desk.domain.forms import WrongForm
 from services.desk.store import Action
-from services.desk.web.calls import UUID, DoneOtherwise, do
+from services.desk.web.calls import UUID, DoneOtherwise, do, following
 from services.desk.web.site import Form, Page, Refuse, Site, Visitor, html, wants_part
 from services.desk.web.words import Words
 
@@ -180,6 +180,7 @@ async def step(site: Site, request: Request, visitor: Visitor, form: Form) -> Re
     found, _ = await complaint_of(site, visitor, complaint_id)
     if found is not None and found.clinic_id != visitor.clinic_id:
         raise Refuse(404, "no_such_complaint")
+    visitor = await following(site, visitor, complaint_id, found.stated_at if found else [])
     try:
         event = forms.complaint_step(
             STEPS[kind], complaint_id, form, visitor.user, visitor.now, visitor.zone, _position(visitor)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -138,3 +139,41 @@ async def test_a_doctor_drops_out_once_however_often_it_is_pressed(reception: Re
         assert (await browser.post("/rosters/2026-11-23/unavailable", form)).status_code == 303
     await reception.outbox.send()
     assert [event.type for event in reception.broker.sent] == ["doctor.unavailable"]
+
+
+async def test_a_step_is_not_dated_before_what_it_follows_whatever_a_replicas_clock_says(reception: Reception) -> None:
+    await reception.hear(*the_call(ID))
+    browser = reception.browser("head")
+    assert (await browser.post(f"/calls/{ID}/answered")).status_code == 303
+    # The next form comes to a replica whose clock is behind.
+    reception.clock.at -= timedelta(minutes=5)
+    assert (await browser.post(f"/calls/{ID}/withdraw", {"reason": "recovered"})).status_code == 303
+    await reception.outbox.send()
+    answered, withdrawn = (datetime.fromisoformat(json.loads(each.value)["at"]) for each in reception.broker.sent)
+    assert withdrawn > answered
+
+
+async def test_a_step_of_a_complaint_is_not_dated_before_the_one_it_follows(reception: Reception) -> None:
+    browser = reception.browser("head")
+    typed = {"full_name": "Шағымданушы", "language": "kk", "text": "Кешікті.", "answer_by": "by_hand"}
+    await browser.post("/complaints/new", {"complaint_id": ID, "channel": "in_person", **typed})
+    executor = {"executor_full_name": "Орындаушы", "executor_position": "Меңгеруші"}
+    await browser.post(f"/complaints/{ID}/assign", executor)
+    reception.clock.at -= timedelta(seconds=7)
+    await browser.post(f"/complaints/{ID}/executed", {"measures": "Сөйлестік."})
+    await reception.outbox.send()
+    _, assigned, executed = (json.loads(each.value) for each in reception.broker.sent)
+    assert datetime.fromisoformat(executed["at"]) > datetime.fromisoformat(assigned["at"])
+
+
+async def test_what_nobody_has_decided_on_yet_can_be_withdrawn(reception: Reception) -> None:
+    await reception.hear(("request.submitted", json.loads(await _typed())))
+    assert (await reception.browser("head").post(f"/calls/{ID}/withdraw", {"reason": "recovered"})).status_code == 303
+
+
+async def _typed() -> bytes:
+    """The event of a call that was typed at another desk."""
+    other = Reception()
+    await other.browser("registrar").post("/calls/new", a_form())
+    await other.outbox.send()
+    return other.broker.sent[0].value
