@@ -15,12 +15,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from homecall.contract.topics import TOPICS
+from homecall.contract.topics import DESK, TOPICS
 from homecall.operations.serve import build
 from tests.faults import plan as plans
 from tests.faults.ledger import Message
 from tests.infrastructure.reader import Heard
+from tests.simulation import desk_judge
 from tests.simulation.crowd import Crowd, stated_at
+from tests.simulation.desk import Desk
 from tests.simulation.faults import Fault, draw, services_of
 from tests.simulation.judge import (
     but_withdrawn_unchecked,
@@ -93,6 +95,7 @@ class History:
         self.services = services_of(seed)
         self.faults = draw(seed, _FAULTS_UNTIL, REPLICAS) if faults is None else faults
         self.world = World(self.loop, seed, plans.OPENING - _BEFORE, SPEED)
+        self.desk = Desk(self.world, seed, self.crowd) if DESK in self.services else None
         self._heard: list[Heard] = []
         self._mutant = mutant
         self._late_until = 0.0
@@ -149,12 +152,14 @@ class History:
         for process in world.processes:
             process.start()
         watching = [self.loop.create_task(each) for each in (self._expel(), self._answer(), self._report())]
+        if self.desk is not None:
+            self.desk.publish_rosters()
         await asyncio.gather(self._send(), self._go_wrong())
         world.heal()
         world.note("faults end")
         ends = self.loop.time() + _PATIENCE
         # Polled in the loop's own time, which jumps.
-        while self.loop.time() < ends and (self._unfinished() or self._messages_wait() or world.kafka.behind()):  # noqa: ASYNC110
+        while self.loop.time() < ends and self._goes_on():  # noqa: ASYNC110
             await asyncio.sleep(1)  # of the loop's own time, which jumps
         await asyncio.sleep(_SETTLES)
         # What came meanwhile, as a late answer of the register of persons, is to be taken up as well.
@@ -163,7 +168,7 @@ class History:
         for task in watching:
             task.cancel()
         behind = {"behind": world.kafka.behind()}
-        return self._judge() | behind | await differences(world.settings)
+        return self._judge() | behind | await differences(world.settings) | await self._of_the_desk()
 
     def heard(self) -> list[Heard]:
         """All records, as the ledger reads them."""
@@ -172,6 +177,11 @@ class History:
             key = (each.key or b"").decode()
             self._heard.append(Heard(each.topic, each.partition, each.offset, key, headers, each.value or b""))
         return self._heard
+
+    def _goes_on(self) -> bool:
+        """Whether anything is still to come that the history waits for."""
+        desk = self.desk is not None and (self.desk.busy or any("unsent" in each for each in self._actions()))
+        return desk or self._unfinished() or self._messages_wait() or bool(self.world.kafka.behind())
 
     def _unfinished(self) -> bool:
         """Whether a request has no answer yet, or a complaint fewer statuses than it is to have."""
@@ -218,6 +228,19 @@ class History:
             for each in doc["s"]["messages"]
         ]
 
+    def _actions(self) -> list[dict[str, Any]]:
+        """What people did at the desk, as its database has it."""
+        store = self.world.mongo.databases[f"simulated_{DESK}"].get("actions")
+        return store.find({}) if store else []
+
+    async def _of_the_desk(self) -> dict[str, list[str]]:
+        if self.desk is None:
+            return {}
+        return {
+            "desk": [*self.desk.failed, *desk_judge.done_once(self.desk.forms, self.heard(), self._actions())],
+            "view": await desk_judge.of_the_view(self.world.settings),
+        }
+
     def _messages_wait(self) -> bool:
         kept = self.world.mongo.databases["simulated_notifier"]
         marks = (("requests", "notices_at"), ("messages", "waiting_since"))
@@ -248,6 +271,9 @@ class History:
     def _publish(self, event: tuple[str, Any]) -> None:
         if self.loop.time() < self._late_until:
             self._held_up.append(event)
+            return
+        if self.desk is not None and self.desk.takes(event):
+            self.desk.do(event)
             return
         topic, key, value, headers = self.crowd.record(*event)
         partition = self.crowd.partition(topic, key)

@@ -32,6 +32,7 @@ from services.notifier.domain import messages
 from services.notifier.domain.draft import Draft
 from services.notifier.domain.quiet_hours import Policy
 from services.scheduler.store import SchedulerStore
+from tests.simulation.desk_mutants import DESK_MUTANTS
 
 
 @contextlib.contextmanager
@@ -321,36 +322,39 @@ def anothers_events_counted_as_sent() -> AbstractContextManager[None]:
 
 
 MUTANTS: Final[Mapping[str, Callable[[], AbstractContextManager[None]]]] = {
-    each.__name__: each
-    for each in (
-        commit_first,
-        publish_not_awaited,
-        publication_errors_ignored,
-        no_compare_and_set,
-        pages_without_compare,
-        days_without_compare,
-        races_always_won,
-        ids_of_the_moment,
-        nothing_remembered,
-        cleared_before_sent,
-        outbox_not_sent_again,
-        owed_order_forgotten,
-        parked_dropped,
-        dead_letters_dropped,
-        number_before_claim,
-        sms_sent_again,
-        reads_local,
-        writes_to_one,
-        reads_from_secondaries,
-        sms_without_last_check,
-        sms_sent_before_acknowledgement,
-        timer_fires_twice,
-        claim_freed_early,
-        page_kept_after_lost_race,
-        stale_cached_day,
-        commit_past_dead_letter,
-        sent_before_acknowledgement,
-        anothers_events_counted_as_sent,
-    )
+    **DESK_MUTANTS,
+    **{
+        each.__name__: each
+        for each in (
+            commit_first,
+            publish_not_awaited,
+            publication_errors_ignored,
+            no_compare_and_set,
+            pages_without_compare,
+            days_without_compare,
+            races_always_won,
+            ids_of_the_moment,
+            nothing_remembered,
+            cleared_before_sent,
+            outbox_not_sent_again,
+            owed_order_forgotten,
+            parked_dropped,
+            dead_letters_dropped,
+            number_before_claim,
+            sms_sent_again,
+            reads_local,
+            writes_to_one,
+            reads_from_secondaries,
+            sms_without_last_check,
+            sms_sent_before_acknowledgement,
+            timer_fires_twice,
+            claim_freed_early,
+            page_kept_after_lost_race,
+            stale_cached_day,
+            commit_past_dead_letter,
+            sent_before_acknowledgement,
+            anothers_events_counted_as_sent,
+        )
+    },
 }
 """By name."""

@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Callable, Coroutine, Iterator
 from contextvars import Context
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import FunctionType
 from typing import Any, get_args
 
@@ -35,6 +36,8 @@ from tests.simulation.mongo import Mongo
 from tests.simulation.servers import Network
 from tests.simulation.sms import SECRET, URL, SmsGateway
 
+DESK_USERS = Path(__file__).with_name("desk_users.json")
+DESK_SECRET = Path(__file__).with_name("desk_secret.txt")
 _OURS = ("services.", "homecall.")
 
 
@@ -155,6 +158,8 @@ class World:
             sms_statuses=",".join(get_args(RequestStatus)),
             sms_report_secret=SECRET,
             log_level="error",
+            desk_users_file=DESK_USERS,
+            desk_secret_file=DESK_SECRET,
             **self.gateways.settings,
         )
         self.processes: list[Process] = []
