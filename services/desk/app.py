@@ -27,7 +27,7 @@ from services.desk.sessions import Sessions
 from services.desk.signing import signer_from
 from services.desk.store import Stores, schema
 from services.desk.users import BadUsers, Users
-from services.desk.web.pages import no_such_page, routes
+from services.desk.web.pages import PAGES, no_such_page, routes
 from services.desk.web.site import Site
 
 
@@ -73,7 +73,7 @@ def build(settings: Settings, clock: Clock) -> Service:
         metrics.show_unsent(count, oldest)
         del now
 
-    metrics.expect_all()
+    metrics.expect_all(page.name for page in PAGES)
     return Service(
         name=topics.DESK,
         settings=settings,

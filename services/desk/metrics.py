@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from homecall.contract.topics import DESK, written_by
 from services.desk.store import Action
 
 ACTIONS: Final = Counter(
@@ -40,7 +41,12 @@ def show_unsent(count: int, oldest: datetime | None) -> None:
     OLDEST_UNSENT_SECONDS.set(0 if oldest is None else max(0.0, (datetime.now(UTC) - oldest).total_seconds()))
 
 
-def expect_all() -> None:
-    """Show every series from the start, so that its first increase is seen."""
+def expect_all(pages: Iterable[str] = ()) -> None:
+    """Show every series from the start, those of these ``pages`` too, so that its first increase is seen."""
     for result in ("ok", "refused", "locked"):
         LOGINS.labels(result)
+    for topic in written_by(DESK):
+        for event_type in topic.types:
+            ACTIONS.labels(event_type)
+    for page in pages:
+        ERRORS.labels(page)

@@ -36,7 +36,7 @@ from typer.testing import CliRunner
 
 from homecall.cli.main import app
 from homecall.contract.access import users
-from homecall.contract.topics import SERVICES
+from homecall.contract.topics import DESK, SERVICES
 from homecall.demo.acts import STARTS_AT, Act
 from homecall.demo.clinic_day import make_plan
 from homecall.demo.clinics import UNKNOWN
@@ -196,10 +196,10 @@ def bindings(listed: str) -> list[AclBinding]:
 
 @pytest.fixture(scope="module")
 def senders(secured: Secured) -> Path:
-    """The list of senders: each clinic; the portal, the Ministry and the quality authority for all of them."""
+    """The list of senders: each clinic; portal, desk, Ministry and quality authority for all of them."""
     path = secured.directory / "senders.json"
     more = {"ministry": ["--stage", "ministry"], "quality-authority": ["--stage", "quality_authority"]}
-    for name, clinic in [*((clinic, clinic) for clinic in CLINICS), *((name, "*") for name in ("portal", *more))]:
+    for name, clinic in [*((clinic, clinic) for clinic in CLINICS), *((name, "*") for name in ("portal", DESK, *more))]:
         private = str(secured.directory / f"{name}.pem")
         command = ["senders", "new", name, "--file", str(path), "--private", private, "--clinic", clinic]
         command += more.get(name, [])
@@ -217,12 +217,14 @@ def topics(secured: Secured) -> None:
 
 @pytest.fixture(scope="module")
 def world(secured: Secured, senders: Path, mongo: stack.Server, request: pytest.FixtureRequest) -> Iterator[World]:
-    """The four services, each under its own user; what they say is read by the plain listener."""
+    """The services, each under its own user; what they say is read by the plain listener."""
     request.getfixturevalue("topics")
     prefix = f"access_{secrets.token_hex(4)}"
     with a_world(secured.plain, mongo.address, prefix, at=STARTS_AT) as world:
         for name in SERVICES:
             env = world.env | secured.env(f"homecall-{name}") | {"HOMECALL_SENDERS_FILE": str(senders)}
+            if name == DESK:
+                env["HOMECALL_DESK_SENDER_KEY_FILE"] = str(secured.directory / f"{DESK}.pem")
             process = Process(name, env, world.directory / f"{name}.log", free_port())
             process.start()
             world.processes.append(process)
