@@ -106,20 +106,23 @@ class Outbox:
         self._hurry.set()
 
     async def work(self, now: datetime, stopping: asyncio.Event) -> None:
-        """As a worker of the service: send what is stored until it stops, and what is left then. Raises ``Transient``
-        without a database."""
+        """As a worker of the service: send what is stored until it stops, and what is left then."""
         del now
-        try:
-            while not stopping.is_set():
-                self._hurry.clear()
+        tried = 0
+        while not stopping.is_set():
+            self._hurry.clear()
+            try:
                 await self._start_lanes()
-                await self._rest(stopping)
-        finally:
-            if stopping.is_set():
-                with suppress(Transient, TimeoutError):
-                    async with asyncio.timeout(_LAST_SECONDS):
-                        await self.send()
-                await self._end_lanes()
+                tried = 0
+            except Transient as error:
+                tried += 1
+                if tried in {1, 10} or tried % 100 == 0:
+                    log("desk").warning("dependency unavailable, actions wait", tried=tried, reason=str(error))
+            await self._rest(stopping)
+        with suppress(Transient, TimeoutError):
+            async with asyncio.timeout(_LAST_SECONDS):
+                await self.send()
+        await self._end_lanes()
 
     async def send(self) -> int:
         """Send all that may go out now, and wait for it; how many. Raises ``Transient`` where something did not."""

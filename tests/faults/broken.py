@@ -15,9 +15,12 @@ from typing import Any
 from pymongo import InsertOne, UpdateOne
 
 from homecall.contract.envelope import Incoming, OutgoingRecord, Record
+from homecall.runtime.failpoint import failpoint
 from homecall.runtime.kafka.producer import Producer
 from homecall.runtime.mongo.client import MongoCollection
 from homecall.runtime.pipeline import Commit, Pipeline
+from services.desk.actions import Action
+from services.desk.outbox import Outbox as DeskOutbox
 from services.intake.domain import submission
 from services.intake.domain.facts import Facts
 from services.notifier.domain import messages
@@ -119,6 +122,18 @@ def no_last_check() -> None:
     Outbox._lease_from_now = however_long_ago  # type: ignore[method-assign]  # the defect
 
 
+def mark_first() -> None:
+    """An action of the desk is marked as sent before it is sent."""
+
+    async def send(self: DeskOutbox, actions: Sequence[Action]) -> int:
+        await self._actions.sent([each.id for each in actions])
+        failpoint("desk.marked")
+        await self._producer.send([each.event for each in actions])
+        return len(actions)
+
+    DeskOutbox._send = send  # type: ignore[method-assign]  # the defect
+
+
 AT_ONCE = messages.Pause(jitter=1, policy=Policy(frozenset()))
 DEFECTS = {
     "commit_first": commit_first,
@@ -128,6 +143,7 @@ DEFECTS = {
     "quote": quote,
     "send_again": send_again,
     "no_last_check": no_last_check,
+    "mark_first": mark_first,
 }
 
 if __name__ == "__main__":

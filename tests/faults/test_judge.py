@@ -230,7 +230,7 @@ def test_a_control_is_told_from_a_scenario_in_the_summary() -> None:
         "kills": 2,
     }
     assert set(COUNTED) == {"lost", "doubled", "gone_back", "phantom"}
-    assert len(scenarios.CONTROLS) == 5
+    assert len(scenarios.CONTROLS) == 6
 
 
 def test_the_proxy_knows_a_write_from_a_question() -> None:

@@ -301,6 +301,10 @@ class Arena:
     def settle(self, patience: float = 120) -> None:
         """End the load, wait until nothing is on its way any more, and stop the services."""
         self.drain(patience)
+        self.end()
+
+    def end(self) -> None:
+        """Stop the services, and read all that they have said."""
         self._keeping.set()
         self._keeper.join(20)
         self.stop_all([slot for slot in self.slots if slot.running])

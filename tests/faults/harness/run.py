@@ -195,5 +195,5 @@ def _kills(report: Report) -> int:
     return sum(number for victim, number in report.kills.items() if victim in KILLED)
 
 
-KILLED = {"intake", "scheduler", "notifier", "complaints", "broker", "database"}
+KILLED = {"intake", "scheduler", "notifier", "complaints", "desk", "broker", "database"}
 """Where a count is one of SIGKILLs; the other things that were done have names of their own."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.faults.harness import brokers, databases, kills, members, poison, replays, soak, texts
+from tests.faults.harness import brokers, databases, desk, kills, members, poison, replays, soak, texts
 from tests.faults.harness.run import Scenario
 
 SCENARIOS: dict[str, Scenario] = {
@@ -20,6 +20,7 @@ SCENARIOS: dict[str, Scenario] = {
     "database-paused": databases.paused,
     "database-slow": databases.slow,
     "database-cut": databases.cut,
+    "desk": desk.at_work,
     "rebalances": members.rebalances,
     "poison": poison.garbage,
     "dead-letters-twice": poison.letters_twice,
@@ -36,6 +37,7 @@ CONTROLS: dict[str, Scenario] = {
     "no-compare-and-set": kills.no_compare_and_set,
     "ids-of-the-moment": kills.ids_of_the_moment,
     "sms-without-last-check": texts.without_last_check,
+    "desk-marks-first": desk.marks_first,
 }
 ALL: dict[str, tuple[Scenario, bool]] = {
     **{name: (scenario, False) for name, scenario in SCENARIOS.items()},

@@ -16,7 +16,7 @@ from homecall.runtime.encryption import Vault
 from homecall.runtime.failures import Transient
 from homecall.runtime.settings import Settings
 from services.desk import actions as stores
-from services.desk.actions import Action, Actions
+from services.desk.actions import Action, Actions, Waiting
 from services.desk.outbox import Outbox
 from tests.factories import MONDAY
 from tests.unit.desk.reception import Broker
@@ -286,6 +286,28 @@ async def test_a_clinic_whose_partition_hangs_does_not_hold_up_others(desk: Desk
     await _until(lambda: desk.sent == ["goes", "goes too"])
     free.set()
     await _until(lambda: desk.sent == ["goes", "goes too", "hangs"])
+    stopping.set()
+    await working
+
+
+async def test_a_database_that_was_away_leaves_the_worker_at_work(desk: Desk) -> None:
+    """It does not end with the outage: the service would say for ever that it waits."""
+    away = 3
+    sound = desk.actions.waiting
+
+    async def waiting() -> list[Waiting]:
+        nonlocal away
+        away -= 1
+        if away >= 0:
+            desk.one.hurry()
+            raise Transient("database", ConnectionError())
+        return await sound()
+
+    desk.actions.waiting = waiting  # type: ignore[method-assign,assignment]  # a database that comes back at the fourth time
+    stopping = asyncio.Event()
+    working = asyncio.create_task(desk.one.work(MONDAY, stopping))
+    await desk.one.put(action("call", "s1"))
+    await _until(lambda: desk.sent == ["call"])
     stopping.set()
     await working
 
