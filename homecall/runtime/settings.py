@@ -150,6 +150,16 @@ class Settings(BaseSettings):
         None, description="a tile server for the desk's maps, as in https://tiles.example/{z}/{x}/{y}.png"
     )
     desk_url: str | None = Field(None, description="the desk's own address, as browsers have it")
+    desk_oidc_issuer: str | None = Field(
+        None, description="an OpenID Connect provider whose users may sign in at the desk; needs desk_url"
+    )
+    desk_oidc_client_id: str | None = Field(None, description="the desk's client id at the provider")
+    desk_oidc_client_secret_file: Path | None = Field(None, description="a file with the client's secret")
+    desk_oidc_scopes: str = Field("openid profile", description="the scopes that the provider is asked for")
+    desk_oidc_role_claim: str = Field("homecall_role", description="the claim with the role; dots lead into objects")
+    desk_oidc_clinic_claim: str = Field("homecall_clinic", description="the claim with the clinic_id")
+    desk_oidc_doctor_claim: str = Field("homecall_doctor", description="the claim with a doctor's id of the rosters")
+    desk_oidc_name_claim: str = Field("name", description="the claim with the full name, as the register shows it")
     desk_proxies: int = Field(
         0,
         ge=0,

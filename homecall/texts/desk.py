@@ -29,6 +29,49 @@ WORDS: Final[Mapping[str, Text]] = {
         "Слишком много неверных попыток. Повторите через {minutes} мин.",
         "Too many wrong attempts. Try again in {minutes} min.",
     ),
+    "sign_in_oidc": Text(
+        "Ұйымның тіркелгісімен кіру", "Войти с учётной записью организации", "Sign in with the organisation's account"
+    ),
+    "oidc_away": Text(
+        "Ұйымның кіру қызметі жауап бермейді. Біраздан соң қайталаңыз.",
+        "Служба входа организации не отвечает. Повторите чуть позже.",
+        "The organisation's sign-in does not answer. Try again shortly.",
+    ),
+    "oidc_again": Text(
+        "Кіру аяқталмады немесе ескірді. Қайтадан бастаңыз.",
+        "Вход не завершён или устарел. Начните заново.",
+        "The sign-in was not finished, or is too old. Begin again.",
+    ),
+    "oidc_refused": Text(
+        "Ұйымның кіру қызметі растамады. Қайталаңыз; қайталанса, әкімшіге айтыңыз.",
+        "Служба входа организации не подтвердила вход. Повторите; если не пройдёт, сообщите администратору.",
+        "The organisation's sign-in did not confirm it. Try again; if it stays, tell the administrator.",
+    ),
+    "oidc_no_name": Text(
+        "Тіркелгіде аты-жөні жоқ. Әкімшіден {claim} мәнін толтыруды сұраңыз.",
+        "В учётной записи нет ФИО. Попросите администратора заполнить {claim}.",
+        "The account has no full name. Ask the administrator to set {claim}.",
+    ),
+    "oidc_iin": Text(
+        "Тіркелгінің идентификаторында ЖСН бар. Әкімшіден ЖСН-сіз идентификатор (sub) беруді сұраңыз.",
+        "Идентификатор учётной записи содержит ИИН. Попросите администратора выдать идентификатор (sub) без ИИН.",
+        "The account's id holds an IIN. Ask the administrator for an id (sub) without one.",
+    ),
+    "oidc_no_role": Text(
+        "Тіркелгіде бір ғана белгілі рөл жоқ. Әкімшіден {claim} мәніне біреуін қоюды сұраңыз: {roles}.",
+        "В учётной записи нет одной известной роли. Попросите администратора указать в {claim} одну из: {roles}.",
+        "The account has not exactly one known role. Ask the administrator to set {claim} to one of: {roles}.",
+    ),
+    "oidc_no_clinic": Text(
+        "Тіркелгіде емхана жоқ. Әкімшіден {claim} мәніне емхананың clinic_id мәнін қоюды сұраңыз.",
+        "В учётной записи нет поликлиники. Попросите администратора указать в {claim} её clinic_id.",
+        "The account has no clinic. Ask the administrator to set {claim} to its clinic_id.",
+    ),
+    "oidc_no_doctor": Text(
+        "Тіркелгіде дәрігердің белгісі жоқ. Әкімшіден {claim} мәніне кестедегі doctor_id мәнін қоюды сұраңыз.",
+        "В учётной записи нет врача. Попросите администратора указать в {claim} его doctor_id из графиков.",
+        "The account has no doctor. Ask the administrator to set {claim} to the doctor_id of the rosters.",
+    ),
     "error": Text("Қате", "Ошибка", "Error"),
     "to_start": Text("Басты бетке", "На главную", "To the start page"),
     "not_your_role": Text(

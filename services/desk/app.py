@@ -22,8 +22,10 @@ from homecall.standard.rules import load_rule_sets
 from services.desk import metrics
 from services.desk.handler import Desk
 from services.desk.live import Live
+from services.desk.oidc import provider_from
 from services.desk.outbox import Outbox
 from services.desk.sessions import Sessions
+from services.desk.signed_in import Watch
 from services.desk.signing import signer_from
 from services.desk.store import Stores, schema
 from services.desk.users import BadUsers, Users
@@ -40,7 +42,8 @@ def build(settings: Settings, clock: Clock) -> Service:
     outbox = Outbox(stores.actions, producer)
     live = Live(stores)
     known = Clinics()
-    users = _users(settings)
+    users, provider = _users(settings), provider_from(settings)
+    users.others = provider is not None
 
     def take(event: Incoming) -> None:
         if isinstance(event.data, ClinicPublished):
@@ -60,6 +63,7 @@ def build(settings: Settings, clock: Clock) -> Service:
         tiles=settings.desk_tiles_url,
         demo=settings.desk_demo,
         proxies=settings.desk_proxies,
+        oidc=provider,
         sms_statuses=() if settings.sms == "off" else settings.sms_statuses.split(","),
     )
     desk = Desk(stores, vault, clock, live.changed)
@@ -85,7 +89,7 @@ def build(settings: Settings, clock: Clock) -> Service:
         engines=desk.engines,
         tables=[clinics],
         ticks=[look_at_users, clinics.keep],
-        workers=[outbox.work, live.work],
+        workers=[outbox.work, live.work, Watch(stores.signed_in, provider).work],
         schema=schema(database),
         prepare=[stores.prepare],
         gauges=gauges,

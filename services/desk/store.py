@@ -22,6 +22,7 @@ from services.desk.domain.complaint import Complaint
 from services.desk.domain.roster import Roster
 from services.desk.domain.search import phone_digits
 from services.desk.locks import Locks
+from services.desk.signed_in import SignedIn
 from services.desk.ticks import Ticks
 
 _CACHED: Final = 200
@@ -150,6 +151,7 @@ class Stores:
         self.rosters = Rosters(database)
         self.actions = Actions(database, vault)
         self.locks = Locks(database, vault)
+        self.signed_in = SignedIn(database, vault)
         self.ticks = Ticks(database)
 
     async def prepare(self) -> None:

@@ -81,6 +81,8 @@ class Users:
         self._path = path
         self._changed: tuple[int, ...] = ()
         self._entries: Mapping[str, Entry] = {}
+        self.others = False
+        """Whether users come from elsewhere too, so that a desk without a file is in order."""
         self.problem = ""
         """What is wrong with the file now; empty where nothing is."""
         self._hasher = PasswordHasher()
@@ -111,9 +113,16 @@ class Users:
         """Read the file again if it has changed; what is wrong with it is kept in ``problem``."""
         try:
             self.load()
-            self.problem = "" if self._entries else "nobody may sign in at the desk yet: homecall desk user add"
+            self.problem = (
+                "" if self._entries or self.others else "nobody may sign in at the desk yet: homecall desk user add"
+            )
         except BadUsers as error:
             self.problem = f"HOMECALL_DESK_USERS_FILE {error}"
+
+    @property
+    def any(self) -> bool:
+        """Whether there is a user at all."""
+        return bool(self._entries)
 
     def get(self, name: str) -> User | None:
         """The user of this name, as the file has it now."""

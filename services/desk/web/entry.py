@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from datetime import datetime
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from homecall.runtime.failures import Transient
 from services.desk.domain.roles import HOME
 from services.desk.sessions import COOKIE
 from services.desk.web.site import LANGUAGE_COOKIE, Form, Page, Site, Visitor
@@ -35,8 +38,10 @@ async def language(site: Site, request: Request, visitor: Visitor, form: Form) -
 
 
 async def logout(site: Site, request: Request, visitor: Visitor, form: Form) -> Response:
-    """End the session in this browser."""
-    del site, request, visitor, form
+    """End the session, here and for whoever has its cookie; without a database, in this browser alone."""
+    del request, form
+    with suppress(Transient):
+        await site.stores.signed_in.end(visitor.user.name, visitor.session.nonce, datetime.now().astimezone())
     response = RedirectResponse("/login", 303)
     response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")
     return response

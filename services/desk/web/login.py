@@ -9,6 +9,7 @@ import re
 from datetime import datetime
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -172,9 +173,17 @@ def _remember(site: Site, request: Request, response: Response, name: str) -> No
 
 
 def login_page(site: Site, request: Request, target: str, refusal: Refuse | None = None) -> Response:
-    """The form to sign in, and why it was refused."""
-    values = {"target": target, "refusal": refusal.key if refusal else "", "values": refusal.values if refusal else {}}
-    text = site.render("login.html", None, language_of(request), **values)
+    """The ways to sign in, and why one was refused."""
+    text = site.render(
+        "login.html",
+        None,
+        language_of(request),
+        target=target,
+        refusal=refusal.key if refusal else "",
+        values=refusal.values if refusal else {},
+        provider=f"/login/oidc?next={quote(target, safe='/')}" if site.oidc else "",
+        passwords=site.users.any or not site.oidc,
+    )
     return HTMLResponse(text, refusal.status if refusal else 200)
 
 

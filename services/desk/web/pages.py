@@ -12,7 +12,20 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from services.desk.web import assign, calls, complaints, days, entry, events, find, letters, login, new_call, register
+from services.desk.web import (
+    assign,
+    calls,
+    complaints,
+    days,
+    entry,
+    events,
+    find,
+    letters,
+    login,
+    new_call,
+    provider,
+    register,
+)
 from services.desk.web.site import Page, Refuse, Site, error_page, guarded, page_of, visitor_of
 
 PAGES: Final[tuple[Page, ...]] = (
@@ -47,6 +60,8 @@ def routes(site: Site) -> list[BaseRoute]:
     return [
         Mount("/static", _Static(directory=_STATIC)),
         Route("/login", partial(login.login, site), methods=["GET", "POST"]),
+        Route("/login/oidc", partial(provider.begin, site)),
+        Route("/login/oidc/callback", partial(provider.callback, site)),
         *([Route("/demo/{name}", partial(login.demo_login, site))] if site.demo else []),
         *(Route(page.path, page_of(site, page), methods=[page.method]) for page in PAGES),
     ]

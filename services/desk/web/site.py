@@ -28,8 +28,9 @@ from homecall.texts.documents import PageLanguage
 from services.desk import metrics
 from services.desk.domain.roles import Right, User
 from services.desk.live import Live, now_ms
+from services.desk.oidc import Provider
 from services.desk.outbox import Outbox
-from services.desk.sessions import COOKIE, SHIFT, Session, Sessions
+from services.desk.sessions import COOKIE, SHIFT, Session, Sessions, user_of_claims
 from services.desk.store import Stores
 from services.desk.users import Users
 from services.desk.web import words
@@ -77,6 +78,7 @@ class Site:
     """The address of a tile server, with {z}, {x} and {y}; None: maps have no background."""
     demo: bool = False
     """Whether links sign in: in the demo only."""
+    oidc: Provider | None = None
     proxies: int = 0
     """How many proxies of the operator stand in front: each adds the address it was asked from to a header."""
     sms_statuses: Collection[str] = ()
@@ -204,11 +206,20 @@ def visitor_of(site: Site, request: Request) -> Visitor | None:
     """Who asks, by the session's cookie; None where nobody is signed in, or the user is no more among the users."""
     now = site.clock.now()
     session = site.sessions.read(request.cookies.get(COOKIE, ""), datetime.now().astimezone())
-    user = None if session is None else site.users.get(session.name)
+    user = None if session is None else _user_of(site, session)
     if session is None or user is None:
         return None
     zone = site.clinics.zone(user.clinic_id) if user.clinic_id else ZONE
     return Visitor(user, session, language_of(request), zone, now)
+
+
+def _user_of(site: Site, session: Session) -> User | None:
+    """The user of a session: of the file, as it has them now, or of the provider, as it said at the login."""
+    if session.nonce in site.stores.signed_in.ended:
+        return None
+    if session.claims:
+        return user_of_claims(session.name, session.claims, site.oidc.issuer) if site.oidc else None
+    return site.users.get(session.name)
 
 
 def language_of(request: Request) -> PageLanguage:
