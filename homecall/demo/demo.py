@@ -33,6 +33,7 @@ from homecall.contract.types import ZONE, Event
 from homecall.demo.acts import ENDS_AT, STARTS_AT, Act, report_of
 from homecall.demo.browser import CLINIC, Browser, browsed
 from homecall.demo.clinic_day import Plan, make_plan
+from homecall.demo.desk import AtTheDesk, NotTakenError, looked_at
 from homecall.demo.embedded import DidNotStartError, NotInstalledError, Stack, embedded_stack
 from homecall.demo.ledger import HEARD, Ledger
 from homecall.demo.screen import Screen, screen_for
@@ -130,7 +131,9 @@ def _whole_day(
             console.print(f"Starting {', '.join(SERVICES[:-1])} and {SERVICES[-1]} …")
             browser = Browser.prepared(Path(name), plan.doctor_of(CLINIC))
             settings = demo_settings(stack, signed_by, browser)
-            console.print("Watch the day at the desk in a browser, signed in as", *browser.lines(), sep="\n")
+            # A link that is broken by a line's end cannot be clicked.
+            watch = ("Watch the day at the desk in a browser, signed in as", *browser.lines())
+            console.print(*watch, sep="\n", soft_wrap=True)
             return asyncio.run(_play(plan, stack, settings, console, browser, began, stay=stay))
 
 
@@ -172,14 +175,17 @@ async def _play(
     ledger = Ledger(key for key, clinic in plan.clinics.items() if clinic.oral_confirmation)
     # Clinics and the portal, with the client that theirs are offered.
     outside = Homecall(stack.bootstrap, source="/demo")
-    async with _serving(settings, clock) as services, browsed(browser, services), outside:
+    desk = AtTheDesk(browser, plan)
+    async with _serving(settings, clock) as services, browsed(browser, services), outside, desk:
         clock.step_to(STARTS_AT)
         with screen_for(console, ledger, total=len(plan.expected)) as screen:
-            day = _Day(plan, ledger, clock, services, outside, screen)
+            day = _Day(plan, ledger, clock, services, outside, desk, screen)
             async with _listening(settings, day), _beside(_follow(outside, screen)):
                 await day.play()
             for each in await _reconciled(settings):
                 ledger.drifted(each.line)
+            unsent, apart = await _shown_at_the_desk(settings, ledger)
+            ledger.at_the_desk(desk.done, unsent, apart)
         seconds = time.perf_counter() - began
         if stay:
             console.print(f"The day stays open at {browser.address}; Ctrl-C ends it.")
@@ -204,6 +210,16 @@ async def _reconciled(settings: Settings) -> Sequence[Difference]:
             if not found or time.perf_counter() > end:
                 return found
             await asyncio.sleep(0.1)
+
+
+async def _shown_at_the_desk(settings: Settings, ledger: Ledger) -> tuple[int, list[str]]:
+    """What is not sent, and what the desk shows otherwise than it was said, once it has taken up the last events."""
+    end = time.perf_counter() + _TAKEN_UP_SECONDS
+    while True:
+        unsent, apart = await looked_at(settings, ledger.decided())
+        if not (unsent or apart) or time.perf_counter() > end:
+            return unsent, apart
+        await asyncio.sleep(0.1)
 
 
 @asynccontextmanager
@@ -269,6 +285,7 @@ class _Day:
     clock: SteppedClock
     services: Sequence[Service]
     outside: Homecall
+    desk: AtTheDesk
     screen: Screen
     unconfirmed: list[tuple[Act, Any]] = field(default_factory=list)
     visits: list[tuple[datetime, str]] = field(default_factory=list)
@@ -327,6 +344,12 @@ class _Day:
         self.word_at = time.perf_counter()
         if act.news:
             self.screen.tell(self.clock.now(), act.news)
+        if self.desk.does(act):
+            try:
+                await self.desk.do(act)
+            except NotTakenError as refusal:
+                self.ledger.not_taken(str(refusal))
+            return
         record = Outgoing(act.topic, act.key, act.value, act.headers)
         self.unconfirmed.append((act, await self.outside.begin(record)))
 

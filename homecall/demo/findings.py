@@ -53,7 +53,11 @@ class Summary:
     p99_ms: float | None
     seconds: float
     drift: int = 0
-    """Differences between the services' stores."""
+    """Differences between the services' stores, and between the desk's view and what was said."""
+    desk_actions: int = 0
+    """What people did at the desk in the browser: calls, withdrawals, answers, outcomes, a doctor who dropped out."""
+    desk_unsent: int = 0
+    """Of these, what Kafka has not acknowledged."""
 
 
 def unkept(windows: Iterable[Window]) -> Iterable[Finding]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Final
 
@@ -47,6 +47,9 @@ class Ledger:
         self.dead: dict[Place, str] = {}
         self.dead_expected: dict[Place, str] = {}
         self.heard = 0
+        self.desk: Counter[str] = Counter()
+        """What was done at the desk, by type."""
+        self.desk_unsent = 0
         self._oral_clinics = frozenset(oral_clinics)
         self._active: dict[str, Fate] = {}
         self._rosters: dict[str, datetime] = {}
@@ -249,6 +252,22 @@ class Ledger:
         """Take a difference between the services' stores, by a line that names it."""
         self._find("drift", what)
 
+    def not_taken(self, what: str) -> None:
+        """Take something that was done at the desk and that it did not take, by a line that says so."""
+        self._find("lost", what)
+
+    def decided(self) -> dict[str, Fate]:
+        """The requests that were decided on."""
+        return {name: fate for name, fate in self.fates.items() if fate.first is not None}
+
+    def at_the_desk(self, done: Mapping[str, int], unsent: int, apart: Iterable[str]) -> None:
+        """Take what people did there, how much of it was not sent, and what the desk shows otherwise than was said."""
+        self.desk, self.desk_unsent = Counter(done), unsent
+        for each in apart:
+            self._find("drift", each)
+        if unsent:
+            self._find("lost", f"{unsent} of what was done at the desk was not sent")
+
     def _find(self, kind: Kind, what: str) -> None:
         self._findings.append(Finding(kind, what))
 
@@ -294,4 +313,6 @@ class Ledger:
             p99_ms=percentile(waits, 0.99),
             seconds=round(seconds, 1),
             drift=kinds["drift"],
+            desk_actions=self.desk.total(),
+            desk_unsent=self.desk_unsent,
         )

@@ -11,6 +11,7 @@ from rich.table import Table
 from homecall.demo.findings import Finding, Summary
 from homecall.demo.ledger import Ledger
 from homecall.demo.screen import CHANNELS, minutes, other_limits, slowest_answer
+from homecall.operations.terminal import counted
 
 _FINDINGS_SHOWN: Final = 20
 
@@ -60,13 +61,27 @@ def _rows(summary: Summary, ledger: Ledger) -> Sequence[tuple[str, object, str]]
             f"{turned_away} turned away, its signature does not hold; {len(ledger.complaints_linked)} linked with "
             "another about the same call",
         ),
+        ("done at the desk", summary.desk_actions, _at_the_desk(ledger)),
         ("dead letters", len(ledger.dead), f"{len(ledger.dead_expected)} broken records were sent on purpose"),
         ("lost", summary.lost, ""),
         ("doubled", summary.doubled, ""),
         ("unanswered", summary.unanswered, ""),
-        ("drift", summary.drift, "differences between register, statuses and bookings, as the stores have them"),
+        (
+            "drift",
+            summary.drift,
+            "differences between register, statuses and bookings, in the stores and at the desk",
+        ),
         ("submission to status", f"{summary.p50_ms} ms", f"half of them; 99 of 100 within {summary.p99_ms} ms"),
         ("seconds", summary.seconds, "real time, from the command to here"),
+    )
+
+
+def _at_the_desk(ledger: Ledger) -> str:
+    done = ledger.desk
+    return (
+        f"one clinic, in the browser: {counted(done['request.submitted'], 'call')}, "
+        f"{counted(done['answer.given'], 'answer')} read aloud, {counted(done['visit.reported'], 'visit')} reported; "
+        f"{ledger.desk_unsent} not sent"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -16,7 +17,7 @@ from tests.unit.demo.portal import Written
 
 FIELDS = {
     *("requests", "accepted", "deferred", "refused", "answered", "on_time", "missed", "lost", "doubled", "unanswered"),
-    *("complaints", "p50_ms", "p99_ms", "seconds", "drift"),
+    *("complaints", "p50_ms", "p99_ms", "seconds", "drift", "desk_actions", "desk_unsent"),
 }
 
 
@@ -51,6 +52,9 @@ def test_a_day_with_nothing_lost_doubled_or_unanswered(tmp_path: Path, requests:
     assert requests - len(plan.withdrawn) <= told["answered"] <= requests
     assert told["on_time"] + told["missed"] >= told["answered"]
     assert told["complaints"] == 5
+    # A doctor falls ill on each day, however few calls it has.
+    assert (told["desk_actions"] > (5 if requests else 0), told["desk_unsent"]) == (True, 0)
+    assert len(re.findall(r"^  [a-z ]+http://127\.0\.0\.1:\d+/demo/\w+\?key=[0-9a-f]{64}$", ended.stderr, re.M)) == 7
     badly_signed = Counter(plan.expected.values())["signature_invalid"]
     # The table may break its lines anywhere.
     said = " ".join(ended.stderr.split())
