@@ -243,6 +243,14 @@ WORDS: Final[Mapping[str, Text]] = {
         "The call is stored and not sent yet: it goes out by itself once the connection is back.",
     ),
     "waiting_to_be_sent": Text("әлі жіберілмеді", "ещё не отправлено", "not sent yet"),
+    "cannot_be_sent": Text(
+        "Жіберілмеді және өздігінен жіберілмейді: жүйе мұндай ұзын жазбаны қабылдамайды. Қысқартып қайта енгізіңіз "
+        "және әкімшіге хабарлаңыз.",
+        "Не отправлено и само не отправится: система не принимает такую длинную запись. Введите её ещё раз, короче, и "
+        "сообщите администратору.",
+        "Not sent, and it will not be sent by itself: the system does not take so long a record. Enter it again, "
+        "shorter, and tell the administrator.",
+    ),
     "clause_of_term": Text("({clause}-тармақ)", "(пункт {clause})", "(clause {clause})"),
     "said": Text("Айтылды", "Сказано", "Said"),
     "said_at": Text("Айтылды: {at}, {who}", "Сказано в {at}, {who}", "Said at {at} by {who}"),

@@ -195,6 +195,7 @@ async def call(site: Site, request: Request, visitor: Visitor, form: Form) -> Re
         why=why_decided(decision),
         chosen=why_doctor(found.place if found else None, await _doctors(site, found)),
         unsent=[each.event.type for each in unsent if found is None or not found.heard_of(each.event.type)],
+        aside=any(each.refused for each in unsent),
         done={kind for kind, *_ in await site.stores.actions.of_subject(request_id, visitor.user.clinic_id)},
         typed=RequestSubmitted.model_validate_json(typed.event.value) if typed else None,
         caller_language=_caller_language(decision),

@@ -133,6 +133,7 @@ async def complaint(site: Site, request: Request, visitor: Visitor, form: Form) 
         else [],
         not_theirs=said(answer_words.NOT_THEIRS, visitor.language),
         unsent=[each.event.type for each in unsent],
+        aside=any(each.refused for each in unsent),
         draft=_draft(found, call if theirs else None, terms),
         action=uuid4().hex,
     )
@@ -150,6 +151,7 @@ async def taken(site: Site, request: Request, visitor: Visitor, form: Form) -> R
         complaint_id=complaint_id,
         told=found.status if found else None,
         unsent=bool(unsent),
+        aside=any(each.refused for each in unsent),
     )
 
 

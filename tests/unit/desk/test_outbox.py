@@ -19,7 +19,7 @@ from services.desk import actions as stores
 from services.desk.actions import Action, Actions, Waiting
 from services.desk.outbox import Outbox
 from tests.factories import MONDAY
-from tests.unit.desk.reception import Broker
+from tests.unit.desk.reception import Broker, Reception, a_form
 from tests.unit.runtime.memory import MemoryCollection, MemoryDatabase
 
 
@@ -209,6 +209,19 @@ async def test_what_no_broker_takes_is_set_aside_and_holds_up_nothing(desk: Desk
     await desk.other.send()
     assert desk.sent == ["call 1", "call 3", "call 2"]
     assert await desk.actions.unsent_of("samal-1") == []
+
+
+async def test_the_page_of_a_call_that_no_broker_takes_says_so() -> None:
+    reception = Reception()
+    form = a_form()
+    reception.broker.poison = {form["request_id"]: errors.MessageSizeTooLargeError("too large")}
+    browser = reception.browser("registrar")
+    assert (await browser.post("/calls/new", form)).status_code == 303
+    await reception.outbox.send()
+    page = (await browser.get(f"/calls/{form['request_id']}")).text
+    assert "Не отправлено и само не отправится" in page
+    assert form["full_name"] in page, "what was typed is there to be typed again"
+    assert f'data-request-id="{form["request_id"]}"' in (await browser.get("/board")).text
 
 
 async def test_what_was_refused_is_tried_again_by_the_next_start(desk: Desk) -> None:
