@@ -65,6 +65,7 @@ async def _roster_page(
         visit_minutes=(typed or {}).get("visit_minutes", [str(like.visit_minutes if like else 20)])[0],
         travel_minutes=(typed or {}).get("travel_minutes", [str(like.travel_minutes if like else 10)])[0],
         absences=found.absences if found else (),
+        names={each.doctor_id: each.full_name for each in published.doctors} if published else {},
         districts=[each.district_id for each in clinic.districts] if clinic else [],
         **await _moved(site, visitor, on),
         wrong=wrong or {},
