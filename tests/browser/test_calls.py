@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,17 @@ from tests.browser.conftest import LiveDesk, story
 
 IIN, OTHER_IIN = "850715100000", "850715200007"
 _KEYS_A_SECOND = 5
+
+
+_LINE_OF_KEYS = {
+    "desk.md": re.compile(r"A new patient's call takes .*"),
+    "desk.ru.md": re.compile(r"Вызов нового пациента занимает .*"),
+    "desk.kk.md": re.compile(r"Жаңа пациенттің шақыруы .*"),
+}
+
+
+def _text(name: str) -> str:
+    return (Path(__file__).parents[2] / "docs" / name).read_text(encoding="utf-8")
 
 
 class Keyboard:
@@ -68,7 +81,11 @@ def test_1_and_2_a_call_by_keys_alone_to_the_spoken_answer(desk: LiveDesk, tab: 
     assert "C4.1" in page.inner_text("#answer .term")
     keys.press("F9")
     page.locator("#answer .done").wait_for()
-    assert keys.pressed / _KEYS_A_SECOND < 30, f"{keys.pressed} keys"
+    seconds = round(keys.pressed / _KEYS_A_SECOND)
+    assert seconds < 30, f"{keys.pressed} keys"
+    for page_of in ("desk.md", "desk.ru.md", "desk.kk.md"):
+        said = re.findall(r"\d+", _LINE_OF_KEYS[page_of].search(_text(page_of))[0])  # type: ignore[index]
+        assert [int(each) for each in said if each != "9"] == [keys.pressed, seconds], page_of
     assert [event.type for event in desk.broker.sent] == ["request.submitted", "answer.given"]
 
 
