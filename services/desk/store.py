@@ -6,7 +6,7 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from homecall.contract.events import RequestEvent
+from homecall.contract.events import RequestAccepted, RequestEvent
 from homecall.runtime.encryption import Vault
 from homecall.runtime.mongo.aggregate import Aggregate
 from homecall.runtime.mongo.client import Database, MongoCollection
@@ -20,7 +20,7 @@ from services.desk.domain import retention
 from services.desk.domain.call import Call
 from services.desk.domain.complaint import Complaint
 from services.desk.domain.roster import Roster
-from services.desk.domain.search import phone_digits
+from services.desk.domain.search import phone_digits, prefixes
 from services.desk.locks import Locks
 from services.desk.signed_in import SignedIn
 from services.desk.ticks import Ticks
@@ -57,6 +57,8 @@ class Calls(Repository[Call]):
                 ("changed_at", False),
                 ("iin", False),
                 ("phones", False),
+                (("clinic", "names"), False),
+                (("number", "day"), False),
             ],
             over_on=retention.call_over_on,
             remember=_CACHED,
@@ -79,7 +81,15 @@ def _call_fields(call: Call) -> dict[str, Any]:
         "visit_day": None if place is None else place.visit_date.toordinal(),
         "iin": call.iin,
         "phones": _phones(call.decision) or None,
+        "names": prefixes(" ".join(_names(call))) or None,
+        "number": call.decision.register_number if isinstance(call.decision, RequestAccepted) else None,
     }
+
+
+def _names(call: Call) -> list[str]:
+    """Who a call is for, and who asked for it."""
+    people = (call.decision.patient, call.decision.applicant) if call.decision else ()
+    return [each.full_name for each in people if each is not None and each.full_name]
 
 
 def _phones(decision: RequestEvent | None) -> list[str]:
@@ -105,6 +115,7 @@ class Complaints(Repository[Complaint]):
                 (("clinic", "open"), False),
                 ("number", False),
                 ("phones", False),
+                (("clinic", "names"), False),
                 ("request", False),
                 ("changed_at", False),
             ],
@@ -124,6 +135,7 @@ def _complaint_fields(complaint: Complaint) -> dict[str, Any]:
         "open": not complaint.over,
         "number": status.incoming_number if status else None,
         "phones": [phone] if phone else None,
+        "names": prefixes(submitted.complainant.full_name) or None if submitted else None,
         "request": submitted.request_id if submitted else None,
     }
 

@@ -598,7 +598,7 @@ def _fits(doc: Mapping[str, Any], name: str, asked: Any) -> bool:
         if not there:
             break
     if not isinstance(asked, Mapping):
-        return there and bool(value == asked)
+        return there and bool(value == asked or (isinstance(value, list) and asked in value))
     return all(_holds(value, there, operator, operand) for operator, operand in asked.items())
 
 

@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from services.desk.domain.roles import ALL_CLINICS
 from services.desk.live import changed, message, now_ms
-from services.desk.web.site import Form, Page, Site, Visitor, visitor_of
+from services.desk.web.site import Form, Page, Site, Visitor, still, visitor_of
 
 HEARTBEAT_SECONDS: Final = 15.0
 CATCH_UP_MS: Final = 24 * 3600 * 1000
@@ -70,11 +70,12 @@ async def _stream(site: Site, request: Request, visitor: Visitor, since: int | N
                 if await request.is_disconnected():
                     return
                 looked = now_ms()
-            if now_ms() - checked > _CHECK_SECONDS * 1000:
-                if visitor_of(site, request) is None:  # the session is over, or the user is no more
-                    yield message("signed-out", {}, now_ms())
-                    return
-                checked = now_ms()
+            due = now_ms() - checked > _CHECK_SECONDS * 1000
+            # Before each word: whether the user is still there, with this role and clinic; now and then the rest too.
+            if not still(site, visitor) or (due and visitor_of(site, request) is None):
+                yield message("signed-out", {}, now_ms())
+                return
+            checked = now_ms() if due else checked
             if listener.overrun:
                 listener.overrun = False
                 yield message("reload", {}, now_ms())

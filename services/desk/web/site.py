@@ -213,6 +213,11 @@ def visitor_of(site: Site, request: Request) -> Visitor | None:
     return Visitor(user, session, language_of(request), zone, now)
 
 
+def still(site: Site, visitor: Visitor) -> bool:
+    """Whether the visitor's session and user are as they were: cheap, for streams that last."""
+    return _user_of(site, visitor.session) == visitor.user
+
+
 def _user_of(site: Site, session: Session) -> User | None:
     """The user of a session: of the file, as it has them now, or of the provider, as it said at the login."""
     if session.nonce in site.stores.signed_in.ended:

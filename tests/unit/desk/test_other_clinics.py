@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from httpx import Response
 from pypdf import PdfReader
+from starlette.requests import Request
 
 from services.desk.domain.roles import RIGHTS, Role
+from services.desk.users import Entry
+from services.desk.web import events
 from services.desk.web.pages import PAGES
-from services.desk.web.site import Page
+from services.desk.web.site import Page, visitor_of
 from tests.unit.desk.attempts import (
     DAY,
     MINE,
@@ -118,3 +123,31 @@ async def test_what_another_clinic_has_typed_and_not_sent_is_not_there(reception
     assert (await reception.browser("contact_centre").get(f"/calls/{new}")).status_code == 200
     await reception.outbox.send()
     assert [event.type for event in reception.broker.sent] == ["request.submitted"]
+
+
+@pytest.mark.parametrize("change", ["removed", "another clinic", "another role", "signed out"])
+async def test_a_stream_says_nothing_more_to_who_may_not_hear_it(reception: Reception, change: str) -> None:
+    """An open stream of the clinic's changes ends with the next word once its user was removed or changed."""
+    cookie = "; ".join(f"{name}={value}" for name, value in reception.browser("registrar").client.cookies.items())
+    headers = [(b"cookie", cookie.encode())]
+    request = Request({"type": "http", "method": "GET", "path": "/events", "query_string": b"", "headers": headers})
+    visitor = visitor_of(reception.site, request)
+    assert visitor is not None
+    stream = events._stream(reception.site, request, visitor, None)
+    assert "hello" in await anext(stream)
+    entries, user = dict(reception.users._entries), visitor.user
+    match change:
+        case "removed":
+            del entries["registrar"]
+        case "another clinic":
+            entries["registrar"] = Entry(replace(user, clinic_id=ELSEWHERE), "")
+        case "another role":
+            entries["registrar"] = Entry(replace(user, role="dispatcher"), "")
+        case "signed out":
+            await reception.stores.signed_in.end(user.name, visitor.session.nonce, datetime.now().astimezone())
+    reception.users._entries = entries
+    for listener in list(reception.live._listeners):
+        listener.tell("a change")
+    assert "signed-out" in await anext(stream)
+    with pytest.raises(StopAsyncIteration):
+        await anext(stream)
