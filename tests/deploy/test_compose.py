@@ -57,6 +57,16 @@ def test_what_is_ours_starts_with_the_settings_that_it_is_given(
     assert load_settings().kafka_bootstrap == "kafka:9092"
 
 
+def test_who_runs_in_the_image_may_write_the_users_of_the_desk() -> None:
+    """A volume is root's, unless it is mounted where the image has a directory of somebody else."""
+    (mounted,) = (each.split(":")[1] for each in COMPOSE["services"]["desk"]["volumes"])
+    users = COMPOSE["services"]["desk"]["environment"]["HOMECALL_DESK_USERS_FILE"]
+    assert Path(users).parent == Path(mounted)
+    text = (DEPLOY / "Dockerfile").read_text("utf-8")
+    (user,) = re.findall(r"^USER (\S+)$", text, re.M)
+    assert f"chown {user} {mounted}" in text[: text.index("USER ")]
+
+
 def test_prometheus_looks_for_the_services_by_the_names_that_compose_gives_them() -> None:
     config = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text("utf-8"))
     targets = {found["names"][0]: found["port"] for job in config["scrape_configs"] for found in job["dns_sd_configs"]}
