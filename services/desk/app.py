@@ -90,6 +90,7 @@ def build(settings: Settings, clock: Clock) -> Service:
         tables=[clinics],
         ticks=[look_at_users, clinics.keep],
         workers=[outbox.work, live.work, Watch(stores.signed_in, provider).work],
+        close=[live.end],
         schema=schema(database),
         prepare=[stores.prepare],
         gauges=gauges,

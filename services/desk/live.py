@@ -92,8 +92,8 @@ class Live:
         self._drawn_again_at = 0
         self._told: dict[tuple[str, str, bool], int] = {}
         """The version that was told last, by kind, id, and whether it is of what is not sent yet."""
-        self.connected = True
-        """Whether the last poll could read the database."""
+        self.connected = False
+        """Whether changes are looked for, and the last poll could read the database."""
 
     @property
     def count(self) -> int:
@@ -124,6 +124,7 @@ class Live:
         """As a worker of the service: look for changes until it stops, and end all streams then."""
         del now
         self._since = now_ms()
+        self.connected = True
         ending = asyncio.create_task(self._end_with(stopping))
         while not stopping.is_set():
             with suppress(TimeoutError):
@@ -144,6 +145,10 @@ class Live:
 
     async def _end_with(self, stopping: asyncio.Event) -> None:
         await stopping.wait()
+        await self.end()
+
+    async def end(self) -> None:
+        """End all streams: also those of a service that stops before it has started, as while Kafka is away."""
         self.stopping.set()
         self._wake.set()
         for listener in self._listeners:

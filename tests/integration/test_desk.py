@@ -296,6 +296,28 @@ def test_sigterm_ends_open_streams_at_once(desks: Desks, figure: Callable[[str],
     assert stopped < STOP_SECONDS
 
 
+def test_started_while_the_broker_is_away_it_takes_calls_and_ends_at_once(desks: Desks, tmp_path: Path) -> None:
+    """Its pages are there before the broker is, what is done is kept, and streams do not hold up its end."""
+    env = desks.world.env | {"HOMECALL_KAFKA_BOOTSTRAP": f"127.0.0.1:{stack.free_port()}"}
+    process = Process(DESK, env, tmp_path / "desk.log", stack.free_port(), forked=True)
+    process.start()
+    try:
+        desks.world.wait(lambda: process.get("/livez")[0] == 200, "the desk to listen")
+        request_id = desks.take(process.port)
+        assert 'class="unsent"' in desks.head.get(process.port, f"/calls/{request_id}").text
+        stream = Stream(desks.head, process.port)
+        assert stream.open.wait(10)
+        began = time.monotonic()
+        assert process.stop() == 0
+        stream.join(5)
+        assert stream.ended_at - began < 3
+        assert stream.error == ""
+    finally:
+        process.kill()
+    # Those that have a broker send what this one left.
+    desks.world.wait(lambda: desks.on_topic(SUBMITTED, request_id), "the call to be sent", 40)
+
+
 # ---- The database away -----------------------------------------------------------------------------------------------
 
 
