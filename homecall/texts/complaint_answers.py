@@ -57,6 +57,9 @@ RUNNING: Final = Text(
     "{what} ({clause}): срок ещё идёт, истекает {due}",
     "{what} ({clause}): still running, until {due}",
 )
+GOES_ON: Final = Text(
+    "{what} ({clause}): мерзімі әлі біткен жоқ", "{what} ({clause}): срок ещё идёт", "{what} ({clause}): still running"
+)
 WITHDRAWN: Final = Text(
     "{what} ({clause}): өтініш қайтарып алынды, мерзім бағаланбайды",
     "{what} ({clause}): заявка отозвана, срок не оценивается",

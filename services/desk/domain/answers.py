@@ -34,7 +34,8 @@ from services.desk.domain.complaint import Complaint
 from services.desk.domain.kept import Step
 from services.desk.domain.search import folded, phone_digits
 
-Mark = Literal["met", "missed", "open"]
+Mark = Literal["met", "missed", "running", "open"]
+"""``running``: not over yet; ``open``: not judged."""
 _LINES: Final[tuple[Kind, ...]] = ("decision", "cancelled", "result", "answer", "closed")
 _RECORDED: Final = frozenset(
     {
@@ -119,7 +120,7 @@ def _term(of: Judged) -> Term:
         case "unknown":
             return Term("open", words.UNKNOWN.fill(**named, due=due))
         case "open":
-            return Term("open", words.RUNNING.fill(**named, due=due))
+            return Term("running", words.RUNNING.fill(**named, due=due) if due else words.GOES_ON.fill(**named))
 
 
 def _promised(call: Call, as_of: datetime) -> Term | None:

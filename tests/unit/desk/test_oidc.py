@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -371,6 +373,13 @@ async def test_a_copied_cookie_signs_nobody_in_after_the_logout() -> None:
 
 
 # ------------------------------------------------------------------------------------------------------------ settings
+
+
+def test_a_desk_without_a_provider_loads_nothing_for_one() -> None:
+    """Start and memory of a desk do not pay for what it does not use."""
+    code = "import sys, services.desk.app; print({'authlib', 'joserfc', 'httpx'} & set(sys.modules))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert found.stdout.strip() == "set()"
 
 
 def _settings(tmp_path: Path, **over: Any) -> Settings:
