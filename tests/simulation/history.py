@@ -52,6 +52,8 @@ _COMPACTED_AFTER = 8.0
 _SETTLES = 6.0
 _POISON = ((b"no json", "request.submitted"), (b"{}", "clinic.published"), (b'{"a":1}', "visit.reported"))
 
+_imported: set[tuple[str, ...]] = set()
+"""The services that were built once in this process, with the gateways that they had."""
 _ENDS = frozenset({"refused", "withdrawn", "completed", "not_completed"})
 _ANSWERED = _ENDS | {"scheduled", "rescheduled"}
 
@@ -109,8 +111,9 @@ class History:
     def play(self) -> Result:
         """Play it to its end, and judge it."""
         began = time.perf_counter()
-        for name in self.services:  # what is imported only when it is built must be there to be replaced in
-            build(name, self.world.settings, self.world.clock).database.close()
+        self._import()
+        collects = gc.isenabled()
+        gc.disable()  # what a history leaves is collected once, at its end
         with instead(self.world, self.seed), noted(self.world.places), self._mutant():
             asyncio.set_event_loop(self.loop)
             try:
@@ -118,9 +121,19 @@ class History:
             finally:
                 asyncio.set_event_loop(None)
                 result = self._end()
+                if collects:
+                    gc.enable()
         result.findings = {kind: entries for kind, entries in findings.items() if entries}
         result.seconds = time.perf_counter() - began
         return result
+
+    def _import(self) -> None:
+        """Import what is imported only when a service is built: it must be there to be replaced in."""
+        for name in self.services:
+            kind = (name, *sorted(self.world.gateways.settings))
+            if kind not in _imported:
+                build(name, self.world.settings, self.world.clock).database.close()
+                _imported.add(kind)
 
     def _end(self) -> Result:
         """Kill what still runs, and unwind within the world what is suspended, of which nobody is to hear."""

@@ -67,7 +67,8 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._rng = rng
         self._now = 0.0
         self._ready: deque[asyncio.Handle]
-        self._scheduled: list[asyncio.TimerHandle]
+        self._timers: list[tuple[float, asyncio.TimerHandle]] = []
+        """In place of asyncio's own: handles are slow to compare."""
         self.steps = 0
         self._tasks: list[tuple[asyncio.Task[Any], Context]] = []
         """All that are not done. Held, so that none of a killed process is collected, and unwound, at any moment."""
@@ -78,18 +79,23 @@ class SimulatedLoop(asyncio.BaseEventLoop):
     def time(self) -> float:
         return self._now
 
+    def call_at(  # type: ignore[override]
+        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        heapq.heappush(self._timers, (when, timer))
+        return timer
+
     def _run_once(self) -> None:
-        scheduled = self._scheduled
-        while scheduled and scheduled[0].cancelled():
-            heapq.heappop(scheduled)._scheduled = False  # type: ignore[attr-defined]  # as the loop of asyncio does
+        timers, pop = self._timers, heapq.heappop
+        while timers and timers[0][1].cancelled():
+            pop(timers)
         if not self._ready and not self._stopping:  # type: ignore[attr-defined]  # of BaseEventLoop
-            if not scheduled:
+            if not timers:
                 raise Deadlock
-            self._now = max(self._now, scheduled[0].when())
-        while scheduled and scheduled[0].when() <= self._now:
-            handle = heapq.heappop(scheduled)
-            handle._scheduled = False  # type: ignore[attr-defined]
-            self._ready.append(handle)
+            self._now = max(self._now, timers[0][0])
+        while timers and timers[0][0] <= self._now:
+            self._ready.append(pop(timers)[1])
         ready = [*self._ready]
         self._ready.clear()
         if len(ready) > 1:
@@ -161,7 +167,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         finally:
             asyncio._set_running_loop(None)
             self._ready.clear()
-            self._scheduled.clear()
+            self._timers.clear()
 
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:  # type: ignore[override]
         """Done at once: there are no threads."""

@@ -40,6 +40,7 @@ View = Mapping[Any, bytes | None]
 """By id, documents as they are read where that is not as the primary has them now; None for one that is not there."""
 _OPTIONS: CodecOptions[Document] = CodecOptions(tz_aware=True)
 _NO_VIEW: Final[View] = {}
+_MOST_LOOKED_AT: Final = 2_000
 _BEHIND_AT_MOST = 3.0
 """Seconds: how far a secondary or a former primary is behind."""
 
@@ -221,6 +222,8 @@ class Store:
     def __init__(self, next_majority: Callable[[], float]) -> None:
         self._next_majority = next_majority
         self.docs: dict[Any, bytes] = {}
+        self._looked_at: dict[bytes, Document] = {}
+        """Documents as they were last decoded, to be compared with queries and not to be given away."""
         self.log: deque[_Change] = deque()
         """The last changes."""
         self.branch: dict[Any, bytes | None] = {}
@@ -346,8 +349,17 @@ class Store:
             if view:
                 ids = dict.fromkeys([*ids, *view])
         stored = (view[each] if each in view else self.docs.get(each) for each in ids)
-        found = (_decoded(each) for each in stored if each is not None)
-        return [doc for doc in found if matches(doc, query)]
+        every = len(query) == 1 and _names(asked)  # those of these ids, and nothing else is asked
+        return [_decoded(each) for each in stored if each is not None and (every or matches(self._look(each), query))]
+
+    def _look(self, stored: bytes) -> Document:
+        """A document that nobody changes."""
+        doc = self._looked_at.get(stored)
+        if doc is None:
+            if len(self._looked_at) >= _MOST_LOOKED_AT:
+                self._looked_at.clear()
+            doc = self._looked_at[stored] = _decoded(stored)
+        return doc
 
     def write(self, operations: Sequence[Any]) -> tuple[int, int, list[Document]]:
         """Inserted, matched, and the errors of single writes."""
@@ -361,10 +373,11 @@ class Store:
                     inserted += 1
                 continue
             held: Any = operation
-            old = self._doc(held._filter["_id"]) if held._filter["_id"] in self.docs else None
-            if old is None or not matches(old, held._filter):
+            stored = self.docs.get(held._filter["_id"])
+            old = None if stored is None else self._look(stored)
+            if stored is None or old is None or not matches(old, held._filter):
                 continue
-            if self._put(changed(old, held._doc), old):
+            if self._put(applied(_decoded(stored), held._doc), old):
                 matched += 1
             else:
                 errors.append({"index": place, "code": 11000, "errmsg": "duplicate key"})
@@ -574,6 +587,11 @@ def _without(doc: Document, path: str) -> None:
     part.pop(last, None)
 
 
+def _names(asked: Any) -> bool:
+    """Whether a query of ``_id`` names ids."""
+    return asked is not None and (not isinstance(asked, Mapping) or [*asked] == ["$in"])
+
+
 def _asks_absence(asked: Any) -> bool:
     return asked is None or (isinstance(asked, Mapping) and asked.get("$exists") is False)
 
@@ -623,11 +641,18 @@ def _holds(value: Any, there: bool, operator: str, operand: Any) -> bool:
 
 def changed(old: Document, change: Mapping[str, Any]) -> Document:
     """A document after an update; a clash of paths is an error, as on a server."""
-    doc = _decoded(bson.encode(old))
+    return applied(_decoded(bson.encode(old)), change)
+
+
+def applied(doc: Document, change: Mapping[str, Any]) -> Document:
+    """The same with this document itself changed."""
     paths = [*change.get("$set", {}), *change.get("$unset", {})]
+    known = set(paths)
     for path in paths:
-        assert all(path.split(".")), f"a field of no name in {path}"
-        assert not any(other != path and other.startswith(f"{path}.") for other in paths), f"paths clash at {path}"
+        parts = path.split(".")
+        assert all(parts), f"a field of no name in {path}"
+        above = [".".join(parts[:length]) for length in range(1, len(parts))]
+        assert known.isdisjoint(above), f"paths clash above {path}"
     for path, value in change.get("$set", {}).items():
         *above, last = path.split(".")
         part = doc

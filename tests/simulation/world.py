@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import inspect
 import logging
 import os
@@ -29,6 +30,7 @@ from homecall.operations.serve import build
 from homecall.runtime import failpoint as failpoints
 from homecall.runtime.clock import SystemClock
 from homecall.runtime.settings import Settings, load_settings
+from homecall.standard.rules import load_rule_sets
 from tests.simulation.gateways import Gateways, Signatures
 from tests.simulation.kafka import Kafka
 from tests.simulation.loop import NODE, Node, SimulatedLoop
@@ -276,6 +278,9 @@ def instead(world: World, seed: int) -> Iterator[None]:
         for app in ("services.intake.app", "services.complaints.app"):
             put(sys.modules[app], "verifier_from", lambda _: Signatures(world.gateways))
     put(aiokafka, "AIOKafkaConsumer", world.kafka.consumer)
+    for app in [each for name, each in sorted([*sys.modules.items()]) if name.startswith("services.")]:
+        if "load_rule_sets" in vars(app):
+            put(app, "load_rule_sets", _rule_sets)  # the same for each process that starts
     chance = random.Random(f"chance {seed}")
     put(os, "urandom", chance.randbytes)
     put(random, "_urandom", chance.randbytes)  # of secrets
@@ -326,6 +331,7 @@ def _replace_defaults(function: FunctionType, by: dict[Any, Any], undo: list[Cal
         function.__kwdefaults__ = named and {name: replaced(value) for name, value in named.items()}
 
 
+_rule_sets = functools.cache(load_rule_sets)
 _sources: dict[str, str] = {}
 
 
