@@ -18,7 +18,7 @@ from typing import Any, Final
 from services.desk.domain.roles import User
 
 SHIFT: Final = timedelta(hours=12)
-COOKIE: Final = "homecall_session"
+COOKIE: Final = "__Host-homecall_session"
 _EARLIER: Final = timedelta(minutes=-5)
 """How far the clock of the replica that made a cookie may be ahead."""
 

@@ -134,7 +134,8 @@ class LiveDesk(Reception):
     def cookie(self, name: str) -> dict[str, Any]:
         """The cookie of a session of this user."""
         value = self.site.sessions.new(name, datetime.now().astimezone())
-        return {"name": COOKIE, "value": value, "url": self.address, "httpOnly": True, "sameSite": "Lax"}
+        url = self.address.replace("http:", "https:")  # browsers take this machine for as good as https
+        return {"name": COOKIE, "value": value, "url": url, "secure": True, "httpOnly": True, "sameSite": "Lax"}
 
     async def _work(self) -> None:
         """Send what is stored, and answer it."""

@@ -6,7 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 
+from services.desk.domain.roles import User
+from services.desk.sessions import COOKIE
+from services.desk.users import Entry
 from tests.browser.conftest import LiveDesk, a_roster, story
 from tests.unit.desk.attempts import a_complaint
 from tests.unit.desk.reception import HERE
@@ -125,3 +129,18 @@ def test_12_axe_finds_nothing_on_complaints_and_the_login(
 
 def test_a_session_cookie_is_not_to_be_read_by_scripts(tab: Callable[..., Any]) -> None:
     assert tab("registrar", "/board").evaluate("document.cookie") == ""
+
+
+def test_the_login_works_and_its_cookie_is_this_hosts_alone(desk: LiveDesk, tab: Callable[..., Any]) -> None:
+    """``__Host-``: no other site of the domain, and no plain http, can plant a session."""
+    hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    desk.site.users._entries = {"gulnar": Entry(User("gulnar", "Гүлнар", "registrar", HERE), hasher.hash("a password"))}
+    page = tab(None, "/calls/new?channel=desk")
+    assert "/login?next=" in page.url
+    page.fill("#username", "Gulnar")
+    page.fill("#password", "a password")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/calls/new?channel=desk")
+    (cookie,) = [each for each in page.context.cookies() if each["name"] == COOKIE]
+    assert cookie["name"].startswith("__Host-")
+    assert (cookie["secure"], cookie["httpOnly"], cookie["sameSite"], cookie["path"]) == (True, True, "Lax", "/")
