@@ -64,14 +64,14 @@ def as_bytes(ruling: Any) -> bytes:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-@pytest.mark.parametrize("size", [1, 37, 1000])
-async def test_r1_r12_a_replay_years_later_gives_byte_identical_rulings(seed: int, size: int) -> None:
+async def test_r1_r12_a_replay_years_later_gives_byte_identical_rulings(seed: int) -> None:
     office, records = the_day(seed)
     on_the_day = await rulings(office, records, 50, now="Mon 2026-11-23 08:10")
-    office, records = the_day(seed)
-    years_later = await rulings(office, records, size, now="Thu 2031-05-15 15:00")
     assert len(on_the_day) > 300
-    assert years_later == on_the_day
+    for size in (1, 37, 1000):
+        office, records = the_day(seed)
+        years_later = await rulings(office, records, size, now="Thu 2031-05-15 15:00")
+        assert years_later == on_the_day, f"in batches of {size}"
 
 
 async def test_the_comparison_would_see_another_calendar() -> None:
