@@ -22,7 +22,7 @@ from typing import Any
 
 _ID = re.compile(rb'"id": ?"([0-9a-f-]{36})"')
 _CONNECTS_PER_TURN = 50
-_MOST = 2_000
+_MOST = 500
 """Values that are told of many."""
 
 

@@ -155,6 +155,7 @@ def test_java_says_within_seconds_that_the_embedded_broker_is_not_for_it(tmp_pat
     assert took < 30, "ten seconds, and what the compiler takes on a busy machine"
 
 
+@pytest.mark.long
 def test_the_jars_of_the_java_client_are_those_that_its_pom_names(tmp_path: Path) -> None:
     stack.java_source(PROGRAM)  # skips where there is no Maven
     command = ["mvn", "-B", "-q", "dependency:copy-dependencies", f"-DoutputDirectory={tmp_path / 'jars'}"]
