@@ -85,7 +85,7 @@ class Deciding(Generic[S, F]):
         aggregate.places[event.causation_id] = record.topic, record.partition, record.offset
         if aggregate.is_processed(event.causation_id):
             return False
-        now = self._then(aggregate.id, scope.now)
+        now = self._then(aggregate.id, scope.now, event.causation_id)
         decision = self._judge(scope, aggregate, event, now)
         if decision.dead is not None:
             return decision.dead
@@ -163,7 +163,7 @@ class Deciding(Generic[S, F]):
                 self._log.error("cannot decrypt parked event", subject=aggregate.id, reason=str(error))
                 aggregate.parked.append(kept)
                 continue
-            then = self._then(aggregate.id, now)
+            then = self._then(aggregate.id, now, event.causation_id)
             decision = self._judge(scope, aggregate, event, then)
             if decision.park:
                 aggregate.parked.append(replace(kept, until=WHILE_HELD))
@@ -194,9 +194,9 @@ class Deciding(Generic[S, F]):
         ]
         return said if self.published is None else [self.published.as_said(each) for each in said]
 
-    def _then(self, subject: str, now: datetime) -> datetime:
+    def _then(self, subject: str, now: datetime, causation_id: str = "") -> datetime:
         """The moment of a decision: now; after a restore, that of the first decision."""
-        return now if self.published is None else self.published.told_at(subject, now)
+        return now if self.published is None else self.published.told_at(subject, now, causation_id)
 
     # ------------------------------------------------------------ store
 

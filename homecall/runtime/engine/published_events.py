@@ -138,13 +138,22 @@ class PublishedEvents:
                 open_ones.setdefault(kind, []).append(int(which))
         return any(number < first for kind, first in caused.items() for number in open_ones.get(kind, ()))
 
-    def told_at(self, subject: str, now: datetime) -> datetime:
-        """When the next event of a subject was decided; ``now`` if none was published."""
+    def told_at(self, subject: str, now: datetime, causation_id: str = "") -> datetime:
+        """When what this causation id led to was decided, else the next event of the subject; ``now`` if none was."""
         rows = self._db.execute(
-            "SELECT time FROM said WHERE subject = ? AND seen = 0 AND kind NOT LIKE 'deadline%'", (subject,)
+            "SELECT time, seen, kind, id, type, value FROM said WHERE subject = ? AND kind NOT LIKE 'deadline%'",
+            (subject,),
         ).fetchall()
-        moments = [datetime.fromisoformat(time) for (time,) in rows]
-        return min((each for each in moments if each >= now - self.slack), default=now)
+        caused, following = [], []
+        for time, seen, kind, told_id, event_type, value in rows:
+            moment = datetime.fromisoformat(time)
+            sibling = _sibling(json.loads(value)) if kind in _NUMBERED else ""
+            if told_id == event_id(causation_id, event_type, subject, sibling):
+                caused.append(moment)
+            elif not seen and moment >= now - self.slack:
+                following.append(moment)
+        # A record that is handled late here has its own time all the same: it may have waited for an earlier one.
+        return min(caused or following, default=now)
 
     def as_said(self, event: OutgoingRecord) -> OutgoingRecord:
         """An event as it was published: its id, time and bytes. Unchanged if it was not."""
