@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import LiveDesk, story
+from tests.browser.conftest import LiveDesk, a_roster, story
 
 IIN, OTHER_IIN = "850715100000", "850715200007"
 _KEYS_A_SECOND = 5
@@ -242,3 +242,38 @@ def test_8_a_duplicate_leads_to_the_open_call(desk: LiveDesk, tab: Callable[...,
     page = tab("registrar", f"/calls/{second}")
     page.click(f'#answer a[href="/calls/{first}"]')
     page.wait_for_url(f"**/calls/{first}")
+
+
+def test_8_a_patients_earlier_calls_stand_beside_the_form(desk: LiveDesk, tab: Callable[..., Any]) -> None:
+    page = tab("registrar", "/calls/new")
+    call = fill(page)
+    page.keyboard.press("F8")
+    page.locator("#to-read", has_text="Врач придёт.").wait_for()
+    page.goto(desk.address + "/calls/new")
+    page.fill("[name=iin]", IIN)
+    open_one = page.locator(f'#earlier .open a[href="/calls/{call}"]')
+    open_one.wait_for()
+    desk.until(lambda: page.input_value("[name=full_name]") == "Науқас 1")
+    # Of another IIN nothing of this patient is left, but what somebody typed stays.
+    page.fill("[name=note]", "Ескертпе")
+    page.fill("[name=iin]", OTHER_IIN)
+    open_one.wait_for(state="detached")
+    desk.until(lambda: page.input_value("[name=full_name]") == "")
+    assert page.input_value("[name=address]") == ""
+    assert page.input_value("[name=note]") == "Ескертпе"
+
+
+def test_1_a_roster_half_typed_is_there_again(desk: LiveDesk, tab: Callable[..., Any]) -> None:
+    desk.heard(a_roster(desk.today))
+    page = tab("dispatcher", f"/rosters/{desk.today}")
+    page.locator("[name=full_name]").nth(1).fill("Жаңа Дәрігер")
+    page.context.clear_cookies()
+    page.keyboard.press("F8")
+    page.wait_for_url("**/login*")
+    page.context.add_cookies([desk.cookie("dispatcher")])
+    page.goto(f"{desk.address}/rosters/{desk.today}")
+    assert page.locator("[name=full_name]").nth(1).input_value() == "Жаңа Дәрігер"
+    assert page.locator("[name=full_name]").nth(0).input_value() == "Дәрігер Бірінші"
+    page.keyboard.press("F8")
+    desk.until(lambda: [event.type for event in desk.broker.sent] == ["roster.published"])
+    assert "Жаңа Дәрігер" in desk.broker.sent[0].value.decode()

@@ -126,6 +126,24 @@ def test_5_a_live_page_keeps_what_is_being_typed(
     assert page.input_value(field) == "Науқас айтты!", "the cursor is where it was"
 
 
+@pytest.mark.parametrize(
+    ("role", "path", "seen"),
+    [
+        ("dispatcher", "/routes/{today}", "#routes"),
+        ("registrar", "/register/{today}", "#register"),
+        ("contact_centre", f"/find?q={CALL}", "#found"),
+        ("doctor", "/today", "#my-day"),
+    ],
+)
+def test_5_each_list_shows_a_new_call_by_itself(
+    desk: LiveDesk, tab: Callable[..., Any], role: str, path: str, seen: str
+) -> None:
+    page = tab(role, path.format(today=desk.today))
+    desk.until(lambda: desk.live.count == 1)
+    desk.heard(*story(CALL, 7, desk.clock.at))
+    page.locator(seen, has_text="Науқас 7").wait_for()
+
+
 def test_5_a_call_that_is_not_sent_is_on_all_screens(desk: LiveDesk, tab: Callable[..., Any]) -> None:
     desk.broker.away = True
     one, other = tab("registrar", "/calls/new"), tab("head", "/board")

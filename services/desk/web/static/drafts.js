@@ -7,6 +7,7 @@ const SHIFT_MS = 12 * 3600 * 1000;
 const idField = (form) => form.elements.complaint_id ?? form.elements.request_id;
 const family = (form) => `homecall-draft ${user} ${form.dataset.draft} `;
 const nameOf = (form) => family(form) + (idField(form)?.value ?? location.pathname);
+const isHere = (form, name) => idField(form) !== undefined || name === nameOf(form);
 
 function read(name) {
   try {
@@ -49,7 +50,7 @@ function found(form) {
   const mine = sessionStorage.getItem(MINE) ?? "";
   if (mine === BLANK) return null;
   const drafts = Object.keys(localStorage)
-    .filter((name) => name.startsWith(family(form)))
+    .filter((name) => name.startsWith(family(form)) && isHere(form, name))
     .map((name) => ({ name, draft: read(name), mine: name === mine }));
   for (const { name, draft } of drafts) if (!draft || Date.now() - draft.at > SHIFT_MS) localStorage.removeItem(name);
   const fresh = drafts.filter(({ draft }) => draft && Date.now() - draft.at <= SHIFT_MS);
@@ -57,11 +58,15 @@ function found(form) {
   return fresh.find((each) => each.mine) ?? fresh.find((each) => !each.draft.open) ?? (mine ? null : fresh[0]);
 }
 
+// Of fields with one name, as in the lines of a roster, each gets its own value.
 function put(form, values) {
+  const seen = new Map();
   for (const field of form.elements) {
     if (!field.name || field.name === "csrf") continue;
+    const place = seen.get(field.name) ?? 0;
+    seen.set(field.name, place + 1);
     if (field.type === "checkbox") field.checked = (values[field.name] ?? []).includes(field.value);
-    else if (field.name in values) field.value = values[field.name][0];
+    else if (place < (values[field.name]?.length ?? 0)) field.value = values[field.name][place];
   }
 }
 
@@ -80,7 +85,7 @@ export function restore(form) {
   form.addEventListener("input", (event) => touched.add(event.target.name));
   // Another patient typed over another tab's draft is a call of its own, under the id that this page was drawn with.
   const fork = () => {
-    if (one.mine || id.value === drawn.id) return false;
+    if (!id || one.mine || id.value === drawn.id) return false;
     id.value = drawn.id;
     for (const field of form.elements) {
       if (!field.name || field.name === "csrf" || field === id || touched.has(field.name)) continue;

@@ -1,6 +1,6 @@
 // Makes a part of the page what the server has drawn afresh, and leaves alone what is the user's: focus, scroll, what is
-// typed or opened, what is hidden by the search. Elements are told apart by their id or their call.
-const key = (node) => (node.nodeType === Node.ELEMENT_NODE ? node.id || node.dataset.requestId || "" : "");
+// typed or opened, what is hidden by the search. Elements are told apart by their id, their call or their complaint.
+const key = (node) => (node.nodeType === Node.ELEMENT_NODE ? node.id || node.dataset.requestId || node.dataset.complaintId || "" : "");
 const named = (node) => `${node.nodeName} ${key(node)}`;
 const OURS = new Set(["open", "hidden", "data-term"]); // set by these scripts or by the user, never by the server
 
