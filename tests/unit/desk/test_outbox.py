@@ -95,7 +95,7 @@ async def test_a_process_whose_clock_is_behind_does_not_send_a_withdrawal_before
     await desk.other.put(action("withdrawal", "s1"))
     # Both have ended: a third process finds what they left.
     third = Outbox(desk.actions, desk.broker)
-    await desk.pass_time(12, third)
+    await desk.pass_time(15, third)
     assert desk.sent == ["call", "withdrawal"]
 
 
@@ -116,10 +116,35 @@ async def test_what_an_ended_process_left_is_sent_first_and_once(desk: Desk) -> 
     await desk.other.put(action("withdrawal", "s1"))
     await desk.pass_time(9, desk.other)
     assert desk.sent == []
-    await desk.pass_time(3, desk.other)
+    await desk.pass_time(6, desk.other)
     assert desk.sent == ["call", "withdrawal"]
     await desk.one.send()
     assert len(desk.sent) == 2, "the one that was thought to have ended reads what became of it before it sends"
+
+
+async def test_two_that_take_over_at_once_send_it_under_one_id(desk: Desk) -> None:
+    """Both have read it before either has marked it."""
+    await desk.one.put(action("call", "s1"))
+    third = Outbox(desk.actions, desk.broker)
+    await desk.pass_time(9, desk.other, third)
+    desk.seconds += 10
+    desk.broker.heard_at = desk.seconds
+    both = asyncio.Barrier(2)
+    sound = desk.broker.send
+
+    async def send(events: Sequence[OutgoingRecord]) -> None:
+        await both.wait()
+        await sound(events)
+
+    desk.broker.send = send  # type: ignore[method-assign]  # neither is acknowledged before both are sent
+    assert await asyncio.gather(desk.other.send(), third.send()) == [1, 1]
+    assert desk.sent == ["call", "call"]
+    assert [event.value for event in desk.broker.sent] == [desk.broker.sent[0].value] * 2
+
+
+async def test_those_that_are_left_wait_for_different_times(desk: Desk) -> None:
+    many = [Outbox(desk.actions, desk.broker) for _ in range(20)]
+    assert len({each._others_after for each in many}) > 10
 
 
 async def test_after_an_outage_each_process_sends_its_own(desk: Desk) -> None:
