@@ -50,3 +50,4 @@ def expect_all(pages: Iterable[str] = ()) -> None:
             ACTIONS.labels(event_type)
     for page in pages:
         ERRORS.labels(page)
+        PAGE_SECONDS.labels(page)

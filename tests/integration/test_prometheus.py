@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 import yaml
 
-from homecall.contract.topics import SERVICES
+from homecall.contract.topics import DESK, SERVICES
 from homecall.demo.ports import free_port
 from tests.deploy.debian import program
 from tests.factories import MONDAY, a_clinic, a_doctor, a_request, a_roster
@@ -126,6 +126,9 @@ def a_small_day(world: World) -> None:
     complaint_id = str(uuid.uuid4())
     for event_type, more in A_COMPLAINT.items():
         world.publish(event_type, {"complaint_id": complaint_id, "clinic_id": CLINIC} | more)
+    # Nobody is signed in: the page is an answer all the same.
+    (desk,) = (each for each in world.processes if each.name == DESK)
+    assert desk.get("/board")[0] == 200
     world.send("homecall.requests.v1", b"no json", CLINIC, {})
     world.flush()
     world.settle()

@@ -49,6 +49,7 @@ ELSEWHERE = {
     "kustomize": "needs kustomize: tests/deploy/test_kubernetes.py",
     "openssl": "makes a secret of random characters",
     "make": "minutes of both cores: that the target is there is tried here",
+    "echo": "a password for homecall: the walk-through runs it",
     "pip": "installs",
     "mvn": "tests/integration/test_clients.py",
     "java": "tests/integration/test_clients.py",
