@@ -25,7 +25,7 @@ async def events(site: Site, request: Request, visitor: Visitor, form: Form) -> 
     del form
     since = request.headers.get("last-event-id") or request.query_params.get("since", "")
     return _Stream(
-        _stream(site, request, visitor, int(since) if since.isdigit() else None),
+        _stream(site, request, visitor, _moment(since)),
         media_type="text/event-stream",
         headers={"X-Accel-Buffering": "no"},
     )
@@ -42,12 +42,17 @@ class _Stream(StreamingResponse):
         await self.stream_response(send)
 
 
+def _moment(text: str) -> int | None:
+    """Milliseconds as a browser names them; None for anything else, however large."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
+
+
 async def changes(site: Site, request: Request, visitor: Visitor, form: Form) -> Response:
     """What has changed since a page was drawn: between that and its stream something may have happened."""
     del form
     since = request.query_params.get("since", "")
     clinic_id = None if visitor.user.role in ALL_CLINICS else visitor.clinic_id
-    found = await site.live.catch_up(int(since) if since.isdigit() else now_ms(), clinic_id)
+    found = await site.live.catch_up(_moment(since) or now_ms(), clinic_id)
     if found is None:
         return JSONResponse({"changes": [], "reload": True})
     return JSONResponse({"changes": [{"kind": each.kind, "id": each.id} for each in found]})

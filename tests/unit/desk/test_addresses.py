@@ -87,3 +87,9 @@ async def test_a_doctor_reports_the_own_visits_only(reception: Reception) -> Non
     assert (await reception.browser("doctor").get("/today")).headers["location"].startswith("/login"), (
         "a removed user is out"
     )
+
+
+@pytest.mark.parametrize("since", ["²", "-1", "1e9", "٣", "9" * 400, "0", ""])
+async def test_any_moment_to_catch_up_from_is_answered(reception: Reception, since: str) -> None:
+    answer = await reception.browser("registrar").client.get("/changes", params={"since": since})
+    assert answer.status_code == 200, answer.text
