@@ -202,6 +202,22 @@ def test_4_the_database_away_loses_nothing_that_was_typed(desk: LiveDesk, tab: C
     assert submissions(desk) == [call]
 
 
+def test_4_a_step_that_cannot_be_stored_keeps_what_was_typed(desk: LiveDesk, tab: Callable[..., Any]) -> None:
+    call = "5f0c1d2e-7a1b-4c3d-8e9f-0a1b2c3d4e5f"
+    desk.heard(*story(call, 1, desk.clock.at))
+    page = tab("registrar", f"/calls/{call}")
+    page.click("#withdraw-box summary")
+    page.fill("#reason", "пациенту лучше")
+    desk.database_away = True
+    page.press("#reason", "Enter")
+    page.locator("#withdraw-box .not-sent").wait_for()
+    assert page.input_value("#reason") == "пациенту лучше"
+    desk.database_away = False
+    page.press("#reason", "Enter")
+    page.locator("#withdraw-box").wait_for(state="detached")
+    desk.until(lambda: [event.type for event in desk.broker.sent] == ["request.withdrawn"])
+
+
 @pytest.mark.parametrize("way", ["reload", "closed tab", "ended session"])
 def test_1_a_form_is_there_again(desk: LiveDesk, tab: Callable[..., Any], way: str) -> None:
     page = tab("registrar", "/calls/new")

@@ -1,6 +1,6 @@
 // Times by the server's clock: the browser's own may be wrong, or be set right while the page is open.
 const meta = (name) => document.querySelector(`meta[name="${name}"]`)?.content ?? "";
-export const [OVERDUE, LEFT, MINUTES, SECONDS, SENDING, NOT_SENT] = meta("homecall-words").split("|");
+export const [OVERDUE, LEFT, MINUTES, SECONDS, SENDING, NOT_SENT, NOT_SENT_YET] = meta("homecall-words").split("|");
 const SPEED = Number(meta("homecall-speed")) || 1; // a demo's day runs faster
 
 let told = { now: Date.now(), at: performance.now() };

@@ -2,7 +2,6 @@
 import { sendForm } from "./form.js";
 
 export function startKeys() {
-  let said = false;
   document.addEventListener("keydown", (event) => {
     const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName);
     const plain = !event.ctrlKey && !event.altKey && !event.metaKey;
@@ -13,10 +12,7 @@ export function startKeys() {
       const form = document.getElementById("said");
       if (!form) return;
       event.preventDefault();
-      if (!event.repeat && !said) {
-        said = true;
-        form.requestSubmit();
-      }
+      if (!event.repeat) form.requestSubmit();
     } else if (!typing && plain && (event.key === "n" || event.key === "т")) {
       const link = document.querySelector('a[href="/calls/new"]');
       if (!link) return;

@@ -1,5 +1,5 @@
 // What changes is heard once per browser: the tab that holds the lock keeps the stream, and tells the others.
-import { draw, setServerNow } from "./clock.js";
+import { NOT_SENT_YET, draw, setServerNow } from "./clock.js";
 import { keepingFocus, morphChildren } from "./morph.js";
 
 const LOCK = "homecall-live";
@@ -155,19 +155,39 @@ function take(part, text) {
   keepingFocus(() => morphChildren(part, fresh));
 }
 
-// A small form within a live part is sent without leaving the page.
+// A small form within a live part is sent without leaving the page: where that fails, what was typed is there still.
+async function sendHere(form, submitter) {
+  if (form.ariaBusy === "true") return;
+  form.ariaBusy = "true";
+  const body = new URLSearchParams(new FormData(form, submitter));
+  const answer = await fetch(form.action, { method: "POST", body, headers: { "X-Part": "1" } }).catch(() => null);
+  form.ariaBusy = "false";
+  if (answer?.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
+  else if (answer?.ok) {
+    form.querySelector(".not-sent")?.remove();
+    form.reset();
+    refresh(["*"]);
+  }
+  else say(form, answer && answer.status < 500 ? await answer.text() : NOT_SENT_YET);
+}
+
+function say(form, text) {
+  let line = form.querySelector(".not-sent");
+  if (!line) {
+    line = document.createElement("p");
+    line.className = "wrong not-sent";
+    line.dataset.ours = "";
+    line.setAttribute("role", "alert");
+    form.append(line);
+  }
+  line.textContent = text;
+}
+
 function sendTicks() {
-  document.addEventListener("submit", async (event) => {
-    const form = event.target.closest("form[data-tick]");
-    if (!form) return;
+  document.addEventListener("submit", (event) => {
+    if (!event.target.matches("form[data-tick]")) return;
     event.preventDefault();
-    if (form.ariaBusy === "true") return;
-    form.ariaBusy = "true";
-    const body = new URLSearchParams(new FormData(form));
-    const answer = await fetch(form.action, { method: "POST", body }).catch(() => null);
-    form.ariaBusy = "false";
-    if (!answer?.ok) show(true);
-    else refresh(["*"]);
+    sendHere(event.target, event.submitter);
   });
 }
 

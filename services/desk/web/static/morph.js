@@ -4,6 +4,8 @@ const key = (node) => (node.nodeType === Node.ELEMENT_NODE ? node.id || node.dat
 const named = (node) => `${node.nodeName} ${key(node)}`;
 const OURS = new Set(["open", "hidden", "data-term"]); // set by these scripts or by the user, never by the server
 
+const isOurs = (node) => node.nodeType === Node.ELEMENT_NODE && "ours" in node.dataset; // what a script has added
+
 function isTouched(field) {
   if (field === document.activeElement) return true;
   if (field.tagName === "SELECT") return [...field.options].some((each) => each.selected !== each.defaultSelected) && field.selectedIndex > 0;
@@ -28,7 +30,7 @@ export function morph(node, fresh) {
 function alike(place, wanted) {
   let found = place;
   while (found?.nodeType === Node.TEXT_NODE && wanted.nodeType !== Node.TEXT_NODE) found = found.nextSibling;
-  return found && found.nodeName === wanted.nodeName && !key(found) ? found : null;
+  return found && found.nodeName === wanted.nodeName && !key(found) && !isOurs(found) ? found : null;
 }
 
 export function morphChildren(into, from) {
@@ -54,7 +56,7 @@ export function morphChildren(into, from) {
   }
   while (place) {
     const next = place.nextSibling;
-    place.remove();
+    if (!isOurs(place)) place.remove();
     place = next;
   }
 }
