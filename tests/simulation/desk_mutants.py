@@ -8,7 +8,10 @@ from contextlib import AbstractContextManager
 from typing import Any, Final
 from unittest.mock import patch
 
-from services.desk.actions import Action, Waiting
+from homecall.contract.events import StatusChanged
+from homecall.contract.types import Event
+from services.desk.actions import Action
+from services.desk.domain import call
 from services.desk.outbox import Outbox
 from services.desk.web import calls
 
@@ -36,21 +39,18 @@ def left_by_another() -> AbstractContextManager[Any]:
     return patch.object(Outbox, "_look_at", lambda *_: None)
 
 
-def passes_its_subject() -> AbstractContextManager[Any]:
-    """A process sends what it has stored, whatever another has still to send of the same subject."""
+def newer_status_passed_over() -> AbstractContextManager[Any]:
+    """The desk shows the first status of a call, whatever is told later."""
+    sound = call.hear
 
-    def ready(self: Outbox, found: Sequence[Waiting], now: float) -> dict[str, list[Waiting]]:
-        del now
-        mine: dict[str, list[Waiting]] = {}
-        for each in found:
-            if each.holder == self.holder or each.id in self._seen:
-                mine.setdefault(each.clinic_id, []).append(each)
-        return mine
+    def hear(before: call.Call, event: Event, *more: Any) -> call.Call:
+        known = isinstance(event, StatusChanged) and before.status is not None
+        return before if known else sound(before, event, *more)
 
-    return patch.object(Outbox, "_ready", ready)
+    return patch.object(call, "hear", hear)
 
 
 DESK_MUTANTS: Final[Mapping[str, Mutant]] = {
-    each.__name__: each for each in (marked_before_sent, new_action_each_try, left_by_another, passes_its_subject)
+    each.__name__: each for each in (marked_before_sent, new_action_each_try, left_by_another, newer_status_passed_over)
 }
 """By name."""
