@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import datetime
+from functools import partial
 
 from homecall.contract import topics
 from homecall.contract.encoding import NotUtf8, decoded
@@ -97,7 +98,7 @@ def build(settings: Settings, clock: Clock) -> Service:
         notes=[lambda: users.problem],
         buries=False,
         routes=routes(site),
-        no_such=lambda request, error: no_such_page(site, request, error),
+        no_such=partial(no_such_page, site),
     )
 
 
