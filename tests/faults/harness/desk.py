@@ -313,7 +313,7 @@ def _desks_alone(seed: int) -> Iterator[Office]:
 def _alone(office: Office, report: Report, doing: Callable[[], None]) -> None:
     """Let people work at the desk with nobody behind it, and judge what they did."""
     system = office.system
-    office.open(rate=0, pause=0.5)
+    office.open(rate=0, pause=0.15)
     system.phase("started")
     doing()
     system.phase("killed")
