@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from homecall.contract.encoding import NotUtf8, decoded
+from homecall.runtime.settings import Settings, SettingsError
 from services.desk.domain.roles import User
 
 SHIFT: Final = timedelta(hours=12)
@@ -99,3 +101,24 @@ def user_of_claims(name: str, claims: str, issuer: str) -> User | None:
     """The user of a session's claims; None where they are of another provider than the desk has now."""
     of, full_name, role, clinic_id, doctor_id = json.loads(claims)
     return User(name, full_name, role, clinic_id, doctor_id) if of == issuer else None
+
+
+def secret_from(settings: Settings) -> bytes:
+    """The secret of sessions; in development without one, one of this process, so that a restart ends them.
+
+    Raises ``SettingsError``.
+    """
+    if settings.desk_secret_file is None:
+        if settings.env != "development":
+            raise SettingsError(
+                "HOMECALL_DESK_SECRET_FILE is missing: in production it names a file with at least 32 random "
+                "characters, the same for all replicas"
+            )
+        return os.urandom(32)
+    try:
+        found = decoded(settings.desk_secret_file.read_bytes()).strip()
+    except (OSError, NotUtf8) as error:
+        raise SettingsError(f"HOMECALL_DESK_SECRET_FILE cannot be read: {error}") from None
+    if len(found) < 32:
+        raise SettingsError("HOMECALL_DESK_SECRET_FILE holds fewer than 32 characters")
+    return found.encode()

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, get_args
@@ -15,6 +16,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from homecall.contract.encoding import NotUtf8, decoded
+from homecall.runtime.settings import Settings, SettingsError
 from services.desk.domain.roles import ALL_CLINICS, Role, User
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}\Z")
@@ -109,6 +111,11 @@ class Users:
             raise BadUsers(f"cannot be read: {error}") from None
         self._changed = changed
 
+    async def tick(self, now: datetime) -> None:
+        """At each tick of the service: ``look``."""
+        del now
+        self.look()
+
     def look(self) -> None:
         """Read the file again if it has changed; what is wrong with it is kept in ``problem``."""
         try:
@@ -156,3 +163,14 @@ def with_user(text: str, entry: Mapping[str, Any], password: str) -> str:
     found = json.dumps({**known, "users": [*others, new]}, ensure_ascii=False, indent=1) + "\n"
     read_users(found)
     return found
+
+
+def users_from(settings: Settings, *, others: bool) -> Users:
+    """The users of ``HOMECALL_DESK_USERS_FILE``; ``others`` where some sign in elsewhere. Raises ``SettingsError``."""
+    users = Users(settings.desk_users_file)
+    users.others = others
+    try:
+        users.load()
+    except BadUsers as error:
+        raise SettingsError(f"HOMECALL_DESK_USERS_FILE {error}") from None
+    return users

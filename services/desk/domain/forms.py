@@ -271,9 +271,10 @@ def complaint(form: Form, user: User, now: datetime, zone: ZoneInfo, position: s
 
 
 def complaint_step(
-    model: type[E], complaint_id: str, form: Form, user: User, now: datetime, zone: ZoneInfo, position: str = ""
+    model: type[E], complaint_id: str, form: Form, who: tuple[User, str], now: datetime, zone: ZoneInfo
 ) -> E:
-    """A step in the life of a complaint (C10.3 to C10.6). Raises ``WrongForm``."""
+    """A step in the life of a complaint (C10.3 to C10.6), by a user with this position. Raises ``WrongForm``."""
+    user, position = who
     reader = _Reader(form, zone, now)
     data: dict[str, Any] = {"complaint_id": complaint_id, "clinic_id": user.clinic_id, "at": in_zone(now, zone)}
     if model is ComplaintAssigned:

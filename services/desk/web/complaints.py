@@ -185,7 +185,7 @@ async def step(site: Site, request: Request, visitor: Visitor, form: Form) -> Re
     visitor = await following(site, visitor, complaint_id, found.stated_at if found else [])
     try:
         event = forms.complaint_step(
-            STEPS[kind], complaint_id, form, visitor.user, visitor.now, visitor.zone, _position(visitor)
+            STEPS[kind], complaint_id, form, (visitor.user, _position(visitor)), visitor.now, visitor.zone
         )
     except WrongForm as error:
         raise Refuse(422, "field_missing", fields=", ".join(error.fields)) from None
