@@ -11,7 +11,7 @@ from services.desk.domain import forms
 from services.desk.domain.call import Call
 from services.desk.domain.forms import WrongForm
 from services.desk.web.assigning import visit_day
-from services.desk.web.calls import call_of, do
+from services.desk.web.calls import after_all, call_of, do
 from services.desk.web.site import Form, Page, Refuse, Site, Visitor
 
 
@@ -19,6 +19,7 @@ async def assign(site: Site, request: Request, visitor: Visitor, form: Form) -> 
     """Place the visit with a doctor, at a time if one is named. The scheduler says whether it can be."""
     request_id = request.path_params["request_id"]
     call = await _own(site, visitor, request_id)
+    visitor = await after_all(site, visitor, request_id, call)
     try:
         event = forms.assigned(request_id, form, visitor.user, visitor.now, visitor.zone, on=visit_day(call))
     except WrongForm as error:
@@ -34,6 +35,7 @@ async def release(site: Site, request: Request, visitor: Visitor, form: Form) ->
     del form
     request_id = request.path_params["request_id"]
     call = await _own(site, visitor, request_id)
+    visitor = await after_all(site, visitor, request_id, call)
     event = forms.released(request_id, visitor.user, visitor.now, visitor.zone)
     held = call.kept.get("by_hand")
     await do(site, visitor, event, action_id=f"{request_id} release {held.order if held else 0}")

@@ -227,7 +227,7 @@ def _caller_language(decision: RequestEvent | None) -> str:
     return (patient.language if patient else None) or "ru"
 
 
-async def _after_all(site: Site, visitor: Visitor, request_id: str, found: Call | None) -> Visitor:
+async def after_all(site: Site, visitor: Visitor, request_id: str, found: Call | None) -> Visitor:
     decision = found.decision if found else None
     made_at = decision.submitted_at if decision else None
     return await following(site, visitor, request_id, [] if made_at is None else [made_at])
@@ -237,7 +237,7 @@ async def answered(site: Site, request: Request, visitor: Visitor, form: Form) -
     """The answer was read aloud (C6.1); of several times the first counts."""
     del form
     request_id = request.path_params["request_id"]
-    visitor = await _after_all(site, visitor, request_id, await _mine(site, visitor, request_id))
+    visitor = await after_all(site, visitor, request_id, await _mine(site, visitor, request_id))
     event = forms.answered(request_id, visitor.user, visitor.now, visitor.zone)
     await do(site, visitor, event, action_id=f"{request_id} answered")
     return RedirectResponse(f"/calls/{request_id}", 303)
@@ -246,7 +246,7 @@ async def answered(site: Site, request: Request, visitor: Visitor, form: Form) -
 async def withdraw(site: Site, request: Request, visitor: Visitor, form: Form) -> Response:
     """The applicant takes the call back."""
     request_id = request.path_params["request_id"]
-    visitor = await _after_all(site, visitor, request_id, await _mine(site, visitor, request_id))
+    visitor = await after_all(site, visitor, request_id, await _mine(site, visitor, request_id))
     event = _from_form(lambda: forms.withdrawn(request_id, form, visitor.user, visitor.now, visitor.zone))
     await do(site, visitor, event, action_id=f"{request_id} withdrawn")
     return RedirectResponse(f"/calls/{request_id}", 303)
@@ -259,7 +259,7 @@ async def visit(site: Site, request: Request, visitor: Visitor, form: Form) -> R
     place = found.place if found else None
     if visitor.user.role == "doctor" and (place is None or place.doctor.doctor_id != visitor.user.doctor_id):
         raise Refuse(404, "no_such_call")
-    visitor = await _after_all(site, visitor, request_id, found)
+    visitor = await after_all(site, visitor, request_id, found)
     event = _from_form(lambda: forms.reported(request_id, form, visitor.user, visitor.now, visitor.zone))
     # One report for a visit: the scheduler lets the first one stand.
     await do(site, visitor, event, action_id=f"{request_id} visit")

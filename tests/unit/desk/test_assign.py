@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -125,3 +126,11 @@ async def test_a_registrar_may_not_choose(reception: Reception) -> None:
     browser = reception.browser("registrar")
     assert (await browser.post(f"/calls/{ID}/assign", CHOICE)).status_code == 403
     assert "/assign" not in (await browser.get(f"/calls/{ID}")).text
+
+
+async def test_a_choice_is_never_dated_before_its_call(reception: Reception) -> None:
+    # This replica's clock is behind the one that took the call.
+    reception.clock.at = MONDAY - timedelta(minutes=4)
+    await reception.browser("dispatcher").post(f"/calls/{ID}/assign", CHOICE)
+    (data,) = await sent(reception)
+    assert datetime.fromisoformat(data["at"]) >= MONDAY
