@@ -34,7 +34,7 @@ from homecall.contract.events import (
 )
 from homecall.contract.types import Event
 from homecall.runtime.engine.decision import replace
-from services.desk.domain.kept import Kept, Step, of, with_event, with_step
+from services.desk.domain.kept import Kept, Step, by_us, of, owner, with_event, with_step
 
 Kind = Literal[
     "decision",
@@ -87,6 +87,8 @@ class Call:
     history: list[Step] = field(default_factory=list)
     places: list[Kept] = field(default_factory=list)
     """The newest days, times and doctors that were said, by revision: from when to when a visit was moved."""
+    confirmed: bool = False
+    """Whether one of our services has said whose call it is."""
 
     def of(self, kind: Kind, model: type[E]) -> E | None:
         """The event that holds of a kind; None while none was heard, or where it is of another type."""
@@ -178,10 +180,16 @@ class Call:
 def hear(call: Call, event: Event, at: datetime, iin: str | None = None) -> Call:
     """The call with one more event, which happened ``at``. ``iin`` is the index of the patient's IIN, where it has one.
 
-    An event of another clinic than the call's changes nothing: it is none of this call.
+    An event of another clinic than the call's changes nothing: it is none of this call. Where our services say that
+    the call is another clinic's than who spoke of it first, what was heard so far goes.
     """
-    if getattr(event, "clinic_id", call.clinic_id) != call.clinic_id:
+    clinic_id = owner(event, call.clinic_id, call.confirmed)
+    if clinic_id is None:
         return call
+    if clinic_id != call.clinic_id:
+        call = Call(call.request_id, clinic_id)
+    if by_us(event) and not call.confirmed:
+        call = replace(call, confirmed=True)
     if isinstance(event, RequestSubmitted):
         return call if call.iin is not None or iin is None else replace(call, iin=iin)
     if isinstance(event, DeadlineApproaching | DeadlineMissed):

@@ -21,7 +21,7 @@ from homecall.contract.events import (
 )
 from homecall.contract.types import Event
 from homecall.runtime.engine.decision import replace
-from services.desk.domain.kept import Kept, Step, of, with_event, with_step
+from services.desk.domain.kept import Kept, Step, by_us, of, owner, with_event, with_step
 
 Kind = Literal["submitted", "assigned", "executed", "answered", "refused", "escalated", "status", "deadline"]
 E = TypeVar("E", bound=Event)
@@ -56,6 +56,8 @@ class Complaint:
     clinic_id: str
     kept: dict[Kind, Kept] = field(default_factory=dict)
     history: list[Step] = field(default_factory=list)
+    confirmed: bool = False
+    """Whether one of our services has said whose complaint it is."""
 
     def of(self, kind: Kind, model: type[E]) -> E | None:
         """The event that holds of a kind; None while none was heard, or where it is of another type."""
@@ -106,9 +108,14 @@ class Complaint:
 
 
 def hear(complaint: Complaint, event: Event, at: datetime) -> Complaint:
-    """The complaint with one more event, which happened ``at``; one of another clinic changes nothing."""
-    if getattr(event, "clinic_id", complaint.clinic_id) != complaint.clinic_id:
+    """The complaint with one more event, which happened ``at``. For another clinic's it is as with calls."""
+    clinic_id = owner(event, complaint.clinic_id, complaint.confirmed)
+    if clinic_id is None:
         return complaint
+    if clinic_id != complaint.clinic_id:
+        complaint = Complaint(complaint.complaint_id, clinic_id)
+    if by_us(event) and not complaint.confirmed:
+        complaint = replace(complaint, confirmed=True)
     kind, order = _kind_and_order(event, at)
     if kind is None:
         return complaint

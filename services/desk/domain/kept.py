@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any, Final, TypeVar, cast
 
 from homecall.contract.events import MODELS
+from homecall.contract.topics import TOPIC_OF_TYPE
 from homecall.contract.types import Event
 
 E = TypeVar("E", bound=Event)
@@ -73,3 +74,17 @@ def with_step(history: list[Step], step: Step) -> list[Step]:
     lines = sorted([*history, step], key=lambda each: (each.at, each.type, each.detail))
     half = MOST_STEPS // 2
     return lines if len(lines) <= MOST_STEPS else [*lines[:half], *lines[-half:]]
+
+
+def owner(event: Event, clinic_id: str, confirmed: bool) -> str | None:
+    """The clinic whose subject it is, with this event; None where the event is none of the subject.
+
+    Anybody may name any id: until one of our services has spoken of it (``confirmed``), whose it is is only claimed.
+    """
+    named: str = getattr(event, "clinic_id", clinic_id)
+    return named if named == clinic_id or (by_us(event) and not confirmed) else None
+
+
+def by_us(event: Event) -> bool:
+    """Whether an event is of our own services, which have decided whose its subject is."""
+    return TOPIC_OF_TYPE[event.TYPE].ours

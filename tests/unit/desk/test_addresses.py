@@ -8,6 +8,7 @@ from services.desk.domain.roles import RIGHTS, Role
 from services.desk.users import ROLES
 from services.desk.web.pages import PAGES
 from services.desk.web.site import Page
+from tests.factories import MONDAY
 from tests.unit.desk.reception import ELSEWHERE, Reception, the_call
 
 MINE, THEIRS = "5f0c1d2e-7a1b-4c3d-8e9f-0a1b2c3d4e5f", "6f0c1d2e-7a1b-4c3d-8e9f-0a1b2c3d4e5f"
@@ -93,3 +94,17 @@ async def test_a_doctor_reports_the_own_visits_only(reception: Reception) -> Non
 async def test_any_moment_to_catch_up_from_is_answered(reception: Reception, since: str) -> None:
     answer = await reception.browser("registrar").client.get("/changes", params={"since": since})
     assert answer.status_code == 200, answer.text
+
+
+async def test_who_names_a_call_of_another_clinic_first_does_not_hide_it(reception: Reception) -> None:
+    claimed = "7f0c1d2e-7a1b-4c3d-8e9f-0a1b2c3d4e5f"
+    at = MONDAY.isoformat()
+    report = {"request_id": claimed, "clinic_id": ELSEWHERE, "at": at, "outcome": "served"}
+    await reception.hear(("visit.reported", report), *the_call(claimed))
+    page = await reception.browser("registrar").get(f"/calls/{claimed}")
+    assert page.status_code == 200
+    assert "Науқас 1" in page.text
+    assert (await reception.browser("stranger").get(f"/calls/{claimed}")).status_code == 404
+    # Once it is known whose it is, nobody else's word counts.
+    await reception.hear(("visit.reported", report), ("request.withdrawn", report | {"reason": "x"}))
+    assert (await reception.browser("registrar").get(f"/calls/{claimed}")).status_code == 200
