@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from homecall.contract.topics import COMPLAINTS, INTAKE
+from homecall.contract.topics import COMPLAINTS, DESK, INTAKE
 from homecall.operations.databases import REPOSITORIES, database_of
 from homecall.operations.failure import Failure, advised
 from homecall.operations.terminal import settings
@@ -16,6 +16,7 @@ from homecall.runtime.engine.parking import parked_place
 from homecall.runtime.mongo.repository import Repository
 from homecall.runtime.settings import Settings
 from services.complaints.store import resealed as complaint_resealed
+from services.desk.actions import Actions
 from services.intake.store import resealed
 
 _AT_ONCE = 500
@@ -41,6 +42,9 @@ async def _all(asked: Settings, vault: Vault) -> int:
     for service, repository in REPOSITORIES.items():
         async with database_of(asked, service) as database:
             done, unopened = await reseal_in(repository(database), vault, SEALED_STATES.get(service))
+            if service == DESK:
+                actions, sealed = await Actions(database, vault).reseal()
+                done, unopened = done + actions, unopened + sealed
         print(
             f"{service}: {done} resealed with {vault.current}" + (f", {unopened} cannot be opened" if unopened else "")
         )

@@ -204,6 +204,23 @@ class Actions:
         aside = {"$set": {"refused": reason}, "$unset": {"unsent": ""}}
         await self._collection.write([UpdateOne({"_id": action_id, "unsent": {"$exists": True}}, aside)])
 
+    async def reseal(self) -> tuple[int, int]:
+        """Seal what is not sent under the current key again: (how many, how many cannot be opened)."""
+        done = unopened = 0
+        for asked in ({"unsent": {"$exists": True}}, {"refused": {"$exists": True}}):
+            for doc in await self._collection.find(asked):
+                before = doc["event"]["value"]
+                try:
+                    value = self._vault.reseal(before, _about(doc["_id"]))
+                except Unreadable:
+                    unopened += 1
+                    continue
+                if value != before:
+                    still = {"_id": doc["_id"], "event.value.k": before["k"]}
+                    await self._collection.write([UpdateOne(still, {"$set": {"event.value": value}})])
+                    done += 1
+        return done, unopened
+
     def _action(self, doc: Mapping[str, Any]) -> Action:
         value = self._vault.open(doc["event"]["value"], _about(doc["_id"]))
         event = event_from_doc({**doc["event"], "value": value.decode()})

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
+from homecall.runtime.encryption import KeyRing, Vault
 from homecall.runtime.failures import Transient
+from services.desk.actions import Actions
 from tests.unit.desk.reception import Reception, a_form, the_call
 
 ID = a_form()["request_id"]
@@ -177,3 +180,19 @@ async def _typed() -> bytes:
     await other.browser("registrar").post("/calls/new", a_form())
     await other.outbox.send()
     return other.broker.sent[0].value
+
+
+async def test_what_is_not_sent_is_sealed_again_under_a_new_key(reception: Reception) -> None:
+    reception.broker.away = True
+    await reception.browser("registrar").post("/calls/new", a_form())
+    (doc,) = reception.database.collection("actions").docs.values()
+    keys = KeyRing(lookup=bytes(32), keys={"old": bytes(32), "new": bytes([1]) * 32}, current="old")
+    old, new = Vault(keys), Vault(replace(keys, current="new"))
+    doc["event"]["value"] = old.seal(b"what was typed", f"actions/{doc['_id']}/event")
+    actions = Actions(reception.database.as_database, new)
+    assert await actions.reseal() == (1, 0)
+    assert await actions.reseal() == (0, 0)
+    (doc,) = reception.database.collection("actions").docs.values()
+    assert doc["event"]["value"]["k"] == "new"
+    lost = Actions(reception.database.as_database, Vault(KeyRing(lookup=bytes(32), keys={"x": bytes(32)}, current="x")))
+    assert await lost.reseal() == (0, 1)
