@@ -27,6 +27,8 @@ TOPIC_OF: Final[Mapping[str, str]] = {
     "request.submitted": "homecall.requests.v1",
     "request.withdrawn": "homecall.requests.v1",
     "visit.reported": "homecall.visits.v1",
+    "visit.assigned": "homecall.visits.v1",
+    "visit.released": "homecall.visits.v1",
     "answer.given": "homecall.answers.v1",
     "complaint.submitted": "homecall.complaints.v1",
     "complaint.assigned": "homecall.complaints.v1",
