@@ -13,13 +13,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-import httpx
-
 from homecall.contract.topics import DESK, TOPIC_OF_TYPE
 from homecall.demo.acts import Act, data_of
 from homecall.demo.browser import CLINIC, Browser
 from homecall.demo.clinic_day import Plan
 from homecall.demo.fate import Fate
+from homecall.gateways.http import client
 from homecall.runtime.encryption import Vault
 from homecall.runtime.mongo.client import Database
 from homecall.runtime.settings import Settings
@@ -59,7 +58,7 @@ class AtTheDesk:
             session = sessions.read(cookie, now)
             assert session is not None
             self._sessions[role] = (cookie, sessions.form_token(session))
-        self._client = httpx.AsyncClient(base_url=browser.address, timeout=_PAGE_SECONDS, trust_env=False)
+        self._client = client(at_once=20, base_url=browser.address)
 
     async def __aenter__(self) -> AtTheDesk:
         return self
@@ -81,10 +80,11 @@ class AtTheDesk:
         cookie, token = self._sessions[_DO[act.type]]
         end = time.perf_counter() + _TRY_SECONDS
         while True:
-            answer = await self._client.post(
-                path, data={"csrf": token, **fields}, headers={"cookie": f"{COOKIE}={cookie}"}
-            )
-            if answer.status_code == httpx.codes.SEE_OTHER:
+            async with asyncio.timeout(_PAGE_SECONDS):
+                answer = await self._client.post(
+                    path, data={"csrf": token, **fields}, headers={"cookie": f"{COOKIE}={cookie}"}
+                )
+            if answer.status_code == 303:
                 self.done[act.type] += 1
                 return
             if answer.status_code < 500 or time.perf_counter() > end:

@@ -17,11 +17,12 @@ from urllib.parse import urlsplit
 
 from homecall.contract.encoding import NotUtf8, decoded
 from homecall.contract.iins import without_iins
+from homecall.gateways import http
 from homecall.runtime.settings import Settings, SettingsError
 from services.desk.domain.roles import ALL_CLINICS, Role, User
 
 if TYPE_CHECKING:
-    import httpx
+    pass
 
 ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """Signatures by a key that the provider alone has. Not ``none``, and not HS256: its key might be a public one."""
@@ -237,10 +238,13 @@ class Provider:
 
         try:
             async with (
-                httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, follow_redirects=False) as client,
-                client.stream(method, address, headers={"accept": "application/json"}, **more) as answer,
+                asyncio.timeout(_TIMEOUT_SECONDS),
+                http.client(at_once=1, idle_seconds=0) as client,
+                client.stream(method, address, **more) as answer,
             ):
-                body = await _body(answer)
+                body = await http.body_of(answer, _MOST_BYTES)
+        except http.TooLong:
+            raise ProviderAway("its answer is too long") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise ProviderAway(type(error).__name__) from None
         if answer.status_code >= 500 or answer.status_code == 429:
@@ -252,16 +256,6 @@ class Provider:
         if not isinstance(found, dict):
             raise ProviderAway(f"it answered {answer.status_code} without a JSON object")
         return answer.status_code, found
-
-
-async def _body(answer: httpx.Response) -> bytes:
-    parts, size = [], 0
-    async for part in answer.aiter_bytes():
-        size += len(part)
-        if size > _MOST_BYTES:
-            raise ProviderAway("its answer is too long")
-        parts.append(part)
-    return b"".join(parts)
 
 
 def _header(token: str) -> dict[str, Any]:
