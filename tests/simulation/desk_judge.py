@@ -72,11 +72,11 @@ def _holds(said: Any, typed: Any) -> bool:
 
 
 def _in_order(forms: Sequence[Form], first: Mapping[tuple[str, str], int]) -> Iterator[str]:
-    """Of one subject and topic, events that stand before one whose form was taken earlier."""
-    last: dict[tuple[str, str], tuple[int, str]] = {}
+    """Of one clinic's subject and topic, events that stand before one whose form was taken earlier."""
+    last: dict[tuple[str, str, str], tuple[int, str]] = {}
     for form in sorted((each for each in forms if each.place in first), key=lambda each: each.taken):
         topic = form.event_type.partition(".")[0]
-        subject = (topic, form.place[1].partition(" ")[0])
+        subject = (topic, form.place[1].partition(" ")[0], form.data["clinic_id"])
         at = first[form.place]
         before = last.get(subject)
         if before is not None and at < before[0]:

@@ -175,8 +175,8 @@ class History:
         while self.loop.time() < ends and self._goes_on():  # noqa: ASYNC110
             await asyncio.sleep(1)  # of the loop's own time, which jumps
         await asyncio.sleep(_SETTLES)
-        # What came meanwhile, as a late answer of the register of persons, is to be taken up as well.
-        while self.loop.time() < ends and world.kafka.behind():  # noqa: ASYNC110
+        # What came meanwhile, as a late answer of the register of persons or a late report, is to be taken up as well.
+        while self.loop.time() < ends and self._goes_on():  # noqa: ASYNC110
             await asyncio.sleep(0.2)  # of the loop's own time
         for task in watching:
             task.cancel()
