@@ -119,6 +119,14 @@ def _unknown(event_type: str, service: str) -> Flood:
     return Flood(engine, lambda: memory.collection(names.get(service, "calls")).docs, [], more)
 
 
+def _by_hand() -> Flood:
+    """A dispatcher who changes a visit's doctor again and again."""
+    office = scheduler.Office()
+    first = [scheduler.roster(scheduler.doctor("a"), scheduler.doctor("b")), scheduler.accepted()]
+    more = (scheduler.assigned("ab"[number % 2]) for number in range(100_000))
+    return Flood(office.engine, lambda: office.memory.collection("calls").docs, first, more)
+
+
 FLOODS: dict[str, Callable[[], Flood]] = {
     "complaints: measures": lambda: _complaints("executed"),
     "complaints: executors": lambda: _complaints("assigned"),
@@ -126,6 +134,9 @@ FLOODS: dict[str, Callable[[], Flood]] = {
     "notifier: early answers": _early,
     "intake: withdrawals that wait": lambda: _unknown("request.withdrawn", topics.INTAKE),
     "scheduler: reports that wait": lambda: _unknown("visit.reported", topics.SCHEDULER),
+    "scheduler: choices that wait": lambda: _unknown("visit.assigned", topics.SCHEDULER),
+    "scheduler: releases that wait": lambda: _unknown("visit.released", topics.SCHEDULER),
+    "scheduler: choices of a dispatcher": _by_hand,
     "notifier: answers that wait": lambda: _unknown("answer.given", topics.NOTIFIER),
     "complaints: commands that wait": lambda: _unknown("complaint.assigned", topics.COMPLAINTS),
 }
@@ -220,11 +231,11 @@ async def test_of_a_day_no_more_doctors_drop_out_than_a_roster_has() -> None:
 
 def test_every_aggregate_of_a_flood_is_in_the_table() -> None:
     outside = {each for topic in topics.TOPICS if not topic.ours for each in topic.types}
-    wait = {"request.withdrawn", "visit.reported", "answer.given", "complaint.assigned"}
+    wait = {"request.withdrawn", "visit.reported", "visit.assigned", "visit.released", "answer.given"}
     commands = {each for each in outside if each.startswith("complaint.") and each != "complaint.submitted"}
     rosters = {"roster.published", "doctor.unavailable"}  # of a day: its roster is replaced, its drop-outs are counted
     alone = {"clinic.published", "request.submitted", "complaint.submitted"}  # a second one of a subject adds nothing
-    assert outside == wait | commands | rosters | alone
+    assert outside == wait | {"complaint.assigned"} | commands | rosters | alone
     assert outside <= MODELS.keys()
 
 
