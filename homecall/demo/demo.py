@@ -134,7 +134,7 @@ def _whole_day(
             # A link that is broken by a line's end cannot be clicked.
             watch = ("Watch the day at the desk in a browser, signed in as", *browser.lines())
             console.print(*watch, sep="\n", soft_wrap=True)
-            return asyncio.run(_play(plan, stack, settings, console, browser, began, stay=stay))
+            return asyncio.run(_play(plan, settings, console, browser, began, stay=stay))
 
 
 class AuthoritySignatures:
@@ -169,12 +169,12 @@ def demo_settings(stack: Stack, authority: Path, browser: Browser | None = None)
 
 
 async def _play(
-    plan: Plan, stack: Stack, settings: Settings, console: Console, browser: Browser, began: float, *, stay: bool
+    plan: Plan, settings: Settings, console: Console, browser: Browser, began: float, *, stay: bool
 ) -> tuple[Ledger, float]:
     clock = SteppedClock(STARTS_AT - _HEAD_START, _SPEED)
     ledger = Ledger(key for key, clinic in plan.clinics.items() if clinic.oral_confirmation)
     # Clinics and the portal, with the client that theirs are offered.
-    outside = Homecall(stack.bootstrap, source="/demo")
+    outside = Homecall(settings.kafka_bootstrap, source="/demo")
     desk = AtTheDesk(browser, plan)
     async with _serving(settings, clock) as services, browsed(browser, services), outside, desk:
         clock.step_to(STARTS_AT)
