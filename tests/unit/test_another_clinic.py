@@ -76,8 +76,8 @@ def of_the_desk(event_type: str) -> tuple[Any, Callable[[str], Any]]:
     stores: Any = SimpleNamespace(calls=None, complaints=None, rosters=None)
     desk = Desk(stores, VAULT, SystemClock(), lambda: None)
     if event_type.startswith("complaint."):
-        return desk.complaints.domain, lambda subject: ShownComplaint(subject, OWNER)
-    return desk.calls.domain, lambda subject: ShownCall(subject, OWNER)
+        return desk.complaints.domain, lambda subject: ShownComplaint(subject, OWNER, confirmed=True)
+    return desk.calls.domain, lambda subject: ShownCall(subject, OWNER, confirmed=True)
 
 
 class OneSubject:
