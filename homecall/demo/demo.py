@@ -69,7 +69,7 @@ _SILENCE_SECONDS = 20.0
 """After so long without a word while something is awaited, nothing more is waited for."""
 _LISTEN_ON_SECONDS = 0.5
 """How long to listen on when all has come: for what would come twice."""
-_TAKEN_UP_SECONDS = 40.0
+_TAKEN_UP_SECONDS = 10.0
 """After so long, what differs between the stores is not on its way any more."""
 _REPORT_WITHIN = timedelta(minutes=55)
 """Within which doctors hand in how their visits ended; the last one is over an hour before closing."""

@@ -160,6 +160,12 @@ def high_watermark(consumer: Any, place: Any) -> int:
     return 0 if state is None else int(state.highwater or 0)
 
 
+def more_waits(consumer: Any, place: Any) -> bool:
+    """Whether the last fetch showed records of the partition that have not been taken yet."""
+    state = _state(consumer, place)
+    return state is not None and int(state.highwater or 0) > state.position
+
+
 class Silences:
     """Finds partitions with nothing left to read before their end: compaction may have removed the last records.
 

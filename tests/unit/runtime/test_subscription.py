@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
@@ -32,6 +34,17 @@ class Consumer:
         self.ours = set(OURS)
         self.resting: set[TopicPartition] = set()
         self.runs_again = asyncio.Event()
+        self.ends: dict[TopicPartition, int] = {}
+        """Ends of partitions by the last fetch; all has been taken up to offset 1."""
+        self._subscription = SimpleNamespace(subscription=SimpleNamespace(assignment=self._Assigned(self)))
+
+    class _Assigned:
+        def __init__(self, consumer: Consumer) -> None:
+            self._consumer = consumer
+
+        def state_value(self, place: TopicPartition) -> Any:
+            end = self._consumer.ends.get(place, 1)
+            return SimpleNamespace(has_valid_position=True, highwater=end, position=1)
 
     def assignment(self) -> set[TopicPartition]:
         return self.ours
@@ -54,7 +67,12 @@ def moment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(low_priority, "_COLLECT_SECONDS", 0.01)
 
 
-async def taken(topic: Topic, number: int, low_priority: Sequence[Topic] = (SCHEDULE_EVENTS,)) -> Consumer:
+async def taken(
+    topic: Topic,
+    number: int,
+    low_priority: Sequence[Topic] = (SCHEDULE_EVENTS,),
+    ends: Mapping[TopicPartition, int] | None = None,
+) -> Consumer:
     """A consumer after so many records of a topic came in one batch, with one of another topic."""
 
     async def on_batch(records: Sequence[Record], commit: Commit) -> None:
@@ -62,6 +80,7 @@ async def taken(topic: Topic, number: int, low_priority: Sequence[Topic] = (SCHE
 
     subscription = Subscription(Settings(), "intake", (REQUESTS, SCHEDULE_EVENTS), on_batch, low_priority)
     consumer = Consumer()
+    consumer.ends |= ends or {}
     subscription._subscriber.consumer = consumer
     came = [consumed(topic, 0, offset) for offset in range(number)]
     message = KafkaAckableMessage(
@@ -87,6 +106,13 @@ async def test_a_low_priority_topic_is_paused_and_resumed() -> None:
 async def test_where_many_wait_they_are_taken_at_once() -> None:
     assert (await taken(SCHEDULE_EVENTS, FEW)).resting == LOW_PRIORITY
     assert (await taken(SCHEDULE_EVENTS, FEW + 1)).resting == set()
+
+
+@pytest.mark.parametrize("place", sorted(LOW_PRIORITY))
+async def test_nor_does_it_rest_while_more_waits_in_any_of_its_partitions(place: TopicPartition) -> None:
+    assert (await taken(SCHEDULE_EVENTS, 1, ends={place: 2})).resting == set()
+    other = next(each for each in OURS if each.topic == REQUESTS.name)
+    assert (await taken(SCHEDULE_EVENTS, 1, ends={other: 2})).resting == LOW_PRIORITY
 
 
 async def test_what_somebody_waits_for_never_rests() -> None:
