@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from typing import Any
@@ -30,26 +30,20 @@ _MOST_BYTES = 256 * 1024
 def application(services: Sequence[Service]) -> Starlette:
     """The ASGI application."""
 
-    async def metrics(request: Request) -> Response:
-        if _FORWARDED in request.headers:
-            return _text(404, "there is no such address")
+    async def metrics(_: Request) -> Response:
         return Response(generate_latest(), headers={"content-type": CONTENT_TYPE_LATEST})
 
-    async def livez(request: Request) -> Response:
-        if _FORWARDED in request.headers:
-            return _text(404, "there is no such address")
+    async def livez(_: Request) -> Response:
         return _health([(service.name, *service.alive()) for service in services])
 
-    async def readyz(request: Request) -> Response:
-        if _FORWARDED in request.headers:
-            return _text(404, "there is no such address")
+    async def readyz(_: Request) -> Response:
         return _health([(service.name, *await service.ready()) for service in services])
 
     app = Starlette(
         routes=[
-            Route("/metrics", metrics),
-            Route("/livez", livez),
-            Route("/readyz", readyz),
+            Route("/metrics", inside(metrics)),
+            Route("/livez", inside(livez)),
+            Route("/readyz", inside(readyz)),
             *(
                 Route(path, partial(_post, receiver), methods=["POST"])
                 for service in services
@@ -63,6 +57,17 @@ def application(services: Sequence[Service]) -> Starlette:
     )
     app.router.redirect_slashes = False
     return app
+
+
+def inside(answer: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    """An endpoint for those inside the cluster: what a proxy in front lets through finds no such address."""
+
+    async def endpoint(request: Request) -> Response:
+        if _FORWARDED in request.headers:
+            return _text(404, "there is no such address")
+        return await answer(request)
+
+    return endpoint
 
 
 def _text(status: int, line: str) -> Response:

@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from homecall.runtime.clock import Clock
 from homecall.runtime.failures import Transient
+from homecall.runtime.http import inside
 from homecall.standard.calendar import NeverOpenError
 from homecall.standard.places import located
 from homecall.standard.rules import NotCoveredError
@@ -23,7 +24,6 @@ from services.scheduler.domain.offers import offers
 from services.scheduler.domain.state import day_key
 from services.scheduler.store import SchedulerStore
 
-_FORWARDED: Final = "x-forwarded-for"
 _FLAGS: Final = {"": False, "0": False, "false": False, "1": True, "true": True}
 
 
@@ -47,15 +47,13 @@ class Offering:
     @property
     def route(self) -> Route:
         """The address, for the service's HTTP port."""
-        return Route("/offers", self.answer, methods=["GET"])
+        return Route("/offers", inside(self.answer), methods=["GET"])
 
     async def answer(self, request: Request) -> Response:
-        """200 with ``offers``; 404 from outside, 422 with ``fields``, 503 without a database: ask again, or do without.
+        """200 with ``offers``; 422 with ``fields``, 503 without a database: ask again, or do without.
 
         The parameters are ``clinic_id``, ``district_id``, ``lat``, ``lon``, ``child`` and ``urgent``.
         """
-        if _FORWARDED in request.headers:
-            return JSONResponse({"error": "there is no such address"}, 404)
         try:
             found = await self.offers(request.query_params, self.clock.now())
         except WrongQuestion as error:
