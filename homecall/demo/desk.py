@@ -25,7 +25,7 @@ from homecall.runtime.settings import Settings
 from services.desk.domain.call import Call
 from services.desk.domain.roles import Role
 from services.desk.sessions import COOKIE, Sessions
-from services.desk.store import Stores
+from services.desk.store.stores import Stores
 
 _TRY_SECONDS: Final = 10.0
 """How long a form is sent again while the desk cannot take it."""

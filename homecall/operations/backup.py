@@ -49,7 +49,7 @@ COLLECTIONS: Final[Mapping[str, Sequence[str]]] = {
     NOTIFIER: ("requests", "messages", "receipts", "sms_opt_outs", "clinics", "migrations"),
     COMPLAINTS: ("complaints", "pages", "calls", "clinics", "migrations"),
     # The view as well: what is older than the topics keep could not be made again.
-    DESK: ("actions", "calls", "complaints", "rosters", "logins", "clinics", "migrations"),
+    DESK: ("actions", "calls", "complaints", "rosters", "logins", "ticks", "clinics", "migrations"),
 }
 
 

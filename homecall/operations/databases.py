@@ -14,7 +14,7 @@ from homecall.runtime.mongo.last_known_good import LastKnownGood
 from homecall.runtime.mongo.repository import Repository
 from homecall.runtime.settings import Settings
 from services.complaints.store import ComplaintStore
-from services.desk.store import Calls as DeskCalls
+from services.desk.store.stores import Calls as DeskCalls
 from services.intake.store import IntakeStore
 from services.notifier.store import Calls
 from services.scheduler.store import SchedulerStore

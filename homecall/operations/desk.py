@@ -30,7 +30,7 @@ from homecall.runtime.kafka.senders import Senders
 from homecall.runtime.settings import Settings
 from services.desk.domain.roles import Role
 from services.desk.handler import Desk
-from services.desk.store import Stores
+from services.desk.store.stores import Stores
 from services.desk.users import BadUsers, with_user
 
 _SILENCE_SECONDS: Final = 20.0

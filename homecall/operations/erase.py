@@ -27,9 +27,10 @@ from homecall.runtime.mongo.client import Database
 from homecall.runtime.mongo.repository import Repository
 from homecall.runtime.settings import Settings
 from services.complaints.domain import retention as complaints
-from services.desk.actions import forget_actions
 from services.desk.domain import retention as desk
-from services.desk.store import Complaints as DeskComplaints
+from services.desk.store.actions import forget_actions
+from services.desk.store.stores import Complaints as DeskComplaints
+from services.desk.store.ticks import forget_ticks
 from services.intake.domain import retention as intake
 from services.notifier import retention as notifier
 from services.scheduler.domain import retention as scheduler
@@ -50,12 +51,13 @@ class Erasure:
 
 
 async def _at_the_desk(database: Database, last_day: date) -> int:
-    erasure = Erasure("complaints", desk.complaint_remains, _says_nothing)
+    erasure = Erasure("complaints", desk.complaint_remains, _as_it_is)
     erased, _ = await erase_from(DeskComplaints(database), erasure, last_day)
-    return erased + await forget_actions(database, last_day)
+    return erased + await forget_actions(database, last_day) + await forget_ticks(database, last_day)
 
 
-def _says_nothing(event_type: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
+def _as_it_is(event_type: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Of an event that the desk has sent nothing is kept: nothing is to be erased in it."""
     del event_type
     return data
 
@@ -67,7 +69,7 @@ ERASURES: Mapping[str, Erasure] = {
     ),
     NOTIFIER: Erasure("calls", notifier.remains, notifier.said),
     COMPLAINTS: Erasure("complaints", complaints.remains, complaints.said),
-    DESK: Erasure("calls", desk.call_remains, _says_nothing, _at_the_desk),
+    DESK: Erasure("calls", desk.call_remains, _as_it_is, _at_the_desk),
 }
 
 

@@ -16,7 +16,7 @@ from homecall.runtime.mongo.client import Database
 from homecall.runtime.mongo.schema import Migration, Schema, names_of
 from homecall.runtime.settings import Settings
 from services.complaints.store import schema as complaints
-from services.desk.store import schema as desk
+from services.desk.store.stores import schema as desk
 from services.intake.store import schema as intake
 from services.notifier.store import schema as notifier
 from services.scheduler.store import schema as scheduler

@@ -16,7 +16,7 @@ from homecall.runtime.engine.parking import parked_place
 from homecall.runtime.mongo.repository import Repository
 from homecall.runtime.settings import Settings
 from services.complaints.store import resealed as complaint_resealed
-from services.desk.actions import Actions
+from services.desk.store.actions import Actions
 from services.intake.store import resealed
 
 _AT_ONCE = 500

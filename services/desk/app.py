@@ -23,10 +23,10 @@ from services.desk.live import Live
 from services.desk.oidc import provider_from
 from services.desk.outbox import Outbox
 from services.desk.sessions import Sessions, secret_from
-from services.desk.signed_in import Watch
 from services.desk.signing import signer_from
-from services.desk.store import Stores, schema
+from services.desk.store.stores import Stores, schema
 from services.desk.users import users_from
+from services.desk.watch import Watch
 from services.desk.web.pages import PAGES, no_such_page, routes
 from services.desk.web.site import Site
 

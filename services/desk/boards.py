@@ -13,8 +13,9 @@ from homecall.contract.events import RequestSubmitted
 from services.desk.domain.board import Row, order, row_of
 from services.desk.domain.search import folded, phone_digits
 from services.desk.live import BEHIND_MS, now_ms
-from services.desk.store import Action, Stores
-from services.desk.versions import Versions
+from services.desk.store.actions import Action
+from services.desk.store.stores import Stores
+from services.desk.store.versions import Versions
 
 _MOST_ROWS: Final = 8_000
 """Rows that are kept, of some 2 KB each."""

@@ -42,7 +42,7 @@ from services.desk.domain import roster as rosters
 from services.desk.domain.call import Call
 from services.desk.domain.complaint import Complaint
 from services.desk.domain.roster import Roster
-from services.desk.store import Stores
+from services.desk.store.stores import Stores
 
 S = TypeVar("S")
 OF_CALLS: Final = (

@@ -13,7 +13,8 @@ from typing import Final
 
 from homecall.runtime.failures import Transient
 from services.desk import metrics
-from services.desk.store import Change, Stores
+from services.desk.store.actions import Change
+from services.desk.store.stores import Stores
 
 POLL_SECONDS: Final = 0.25
 """How soon a browser hears of what another process has stored."""

@@ -9,7 +9,7 @@ from typing import Final
 from prometheus_client import Counter, Gauge, Histogram
 
 from homecall.contract.topics import DESK, written_by
-from services.desk.store import Action
+from services.desk.store.actions import Action
 
 ACTIONS: Final = Counter(
     "homecall_desk_actions_total", "What people did at the desk and was acknowledged by the broker, by type", ["type"]

@@ -27,7 +27,7 @@ from homecall.runtime.failures import Transient
 from homecall.runtime.kafka.errors import TOO_LARGE
 from homecall.runtime.logs import log
 from services.desk import metrics
-from services.desk.actions import Action, Actions, Waiting
+from services.desk.store.actions import Action, Actions, Waiting
 
 OTHERS_AFTER_SECONDS: Final = 10.0
 """For so long this process has to see an action of another one unsent, and the broker, before it sends it: that one

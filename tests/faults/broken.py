@@ -19,8 +19,8 @@ from homecall.runtime.failpoint import failpoint
 from homecall.runtime.kafka.producer import Producer
 from homecall.runtime.mongo.client import MongoCollection
 from homecall.runtime.pipeline import Commit, Pipeline
-from services.desk.actions import Action
 from services.desk.outbox import Outbox as DeskOutbox
+from services.desk.store.actions import Action
 from services.intake.domain import submission
 from services.intake.domain.facts import Facts
 from services.notifier.domain import messages

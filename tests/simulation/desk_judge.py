@@ -15,7 +15,7 @@ from homecall.runtime.settings import Settings
 from services.complaints.store import ComplaintStore
 from services.desk.domain.call import Call
 from services.desk.domain.complaint import Complaint
-from services.desk.store import Stores
+from services.desk.store.stores import Stores
 from services.intake.store import IntakeStore
 from services.notifier.store import Calls
 from services.scheduler.store import SchedulerStore

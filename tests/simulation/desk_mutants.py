@@ -10,9 +10,9 @@ from unittest.mock import patch
 
 from homecall.contract.events import StatusChanged
 from homecall.contract.types import Event
-from services.desk.actions import Action
 from services.desk.domain import call
 from services.desk.outbox import Outbox
+from services.desk.store.actions import Action
 from services.desk.web import calls
 
 Mutant = Callable[[], AbstractContextManager[Any]]

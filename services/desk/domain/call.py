@@ -136,9 +136,11 @@ class Call:
         return refused if refused is not None and (visit is None or visit.revision < refused.revision) else None
 
     @property
-    def day_of_visit(self) -> date | None:
-        """The day on which intake wants the visit; None while that is not decided."""
-        decision = self.decision
+    def visit_day(self) -> date | None:
+        """The day of the visit: the one that was told, else the one on which intake wants it; None while undecided."""
+        place, decision = self.place, self.decision
+        if place is not None:
+            return place.visit_date
         return decision.visit_date if isinstance(decision, RequestAccepted) else None
 
     @property
@@ -148,6 +150,12 @@ class Call:
         if self.place is not None:
             spoken = spoken[:-1]
         return VisitScheduled.model_validate(spoken[-1]) if spoken else None
+
+    @property
+    def moved_between(self) -> list[date]:
+        """The days between which the visit was last moved; the one where it lost its place; none where it never was."""
+        before, after = self.place_before, self.place
+        return [] if before is None else sorted({before.visit_date, (after or before).visit_date})
 
     @property
     def status(self) -> StatusChanged | None:

@@ -45,7 +45,7 @@ def moves(calls: Iterable[Call], on: date, sms_statuses: Collection[str]) -> lis
 def _move(call: Call, on: date, sms_statuses: Collection[str]) -> Move | None:
     before, after, row = call.place_before, call.place, row_of(call)
     last = call.of("visit", VisitEvent)
-    if before is None or row.over or on not in (before.visit_date, after.visit_date if after else on):
+    if before is None or row.over or on not in call.moved_between:
         return None
     if after is None and not isinstance(last, VisitUnplaced):
         return None

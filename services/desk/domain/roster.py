@@ -36,6 +36,12 @@ class Roster:
         """The newest roster."""
         return RosterPublished.model_validate_json(self.data) if self.data else None
 
+    @property
+    def names(self) -> dict[str, str]:
+        """The doctors' names by their ids."""
+        published = self.published
+        return {each.doctor_id: each.full_name for each in published.doctors} if published else {}
+
 
 def key(clinic_id: str, on: date) -> str:
     """The id of a roster's document."""

@@ -1,4 +1,4 @@
-"""What people did at the desk: kept until its event was sent, and then that it was done. Touches Mongo, as `store`."""
+"""What people did at the desk: kept until its event was sent, and then that it was done."""
 
 from __future__ import annotations
 
@@ -78,9 +78,16 @@ class Actions:
     async def prepare(self) -> None:
         """Create the indexes, and let what was refused be tried again; safe to run again."""
         await self._collection.ensure_indexes(self.schema[1])
-        for each in await self._collection.find({"refused": {"$exists": True}}, projection={"order": 1}):
-            again = {"$set": {"unsent": each["order"]}, "$unset": {"refused": ""}}
-            await self._collection.write([UpdateOne({"_id": each["_id"], "refused": {"$exists": True}}, again)])
+        refused = await self._collection.find({"refused": {"$exists": True}}, projection={"order": 1})
+        await self._collection.write(
+            [
+                UpdateOne(
+                    {"_id": each["_id"], "refused": {"$exists": True}},
+                    {"$set": {"unsent": each["order"]}, "$unset": {"refused": ""}},
+                )
+                for each in refused
+            ]
+        )
 
     @property
     def schema(self) -> tuple[Any, list[tuple[str | Sequence[str], bool]]]:
@@ -173,11 +180,24 @@ class Actions:
         query = {"clinic": clinic_id, "unsent": {"$exists": True}}
         found = await self._collection.find(query, limit=2_000, sort="unsent")
         found += await self._collection.find({"refused": {"$exists": True}, "clinic": clinic_id}, limit=100)
+        return self._readable(found)
+
+    async def unsent_about(self, subject: str, clinic_id: str) -> list[Action]:
+        """The clinic's actions about a subject that are not known to be sent, those that were refused among them."""
+        found = await self._collection.find({"subject": subject, "clinic": clinic_id}, sort="order")
+        return self._readable([doc for doc in found if "unsent" in doc or "refused" in doc])
+
+    def _readable(self, docs: Sequence[Mapping[str, Any]]) -> list[Action]:
         actions = []
-        for doc in found:
+        for doc in docs:
             with suppress(Unreadable):
                 actions.append(self._action(doc))
         return actions
+
+    async def done_to(self, subjects: Collection[str], clinic_id: str, event_type: str) -> set[str]:
+        """Those of these subjects about which the clinic's people did this, in one query."""
+        query = {"subject": {"$in": list(subjects)}, "clinic": clinic_id, "type": event_type}
+        return {doc["subject"] for doc in await self._collection.find(query, projection={"subject": 1})}
 
     async def count_unsent(self) -> tuple[int, datetime | None]:
         """How many actions are not known to be sent, or were refused, and when the oldest was done."""
@@ -206,20 +226,21 @@ class Actions:
 
     async def reseal(self) -> tuple[int, int]:
         """Seal what is not sent under the current key again: (how many, how many cannot be opened)."""
-        done = unopened = 0
-        for asked in ({"unsent": {"$exists": True}}, {"refused": {"$exists": True}}):
-            for doc in await self._collection.find(asked):
-                before = doc["event"]["value"]
-                try:
-                    value = self._vault.reseal(before, _about(doc["_id"]))
-                except Unreadable:
-                    unopened += 1
-                    continue
-                if value != before:
-                    still = {"_id": doc["_id"], "event.value.k": before["k"]}
-                    await self._collection.write([UpdateOne(still, {"$set": {"event.value": value}})])
-                    done += 1
-        return done, unopened
+        docs = await self._collection.find({"unsent": {"$exists": True}})
+        docs += await self._collection.find({"refused": {"$exists": True}})
+        writes, unopened = [], 0
+        for doc in docs:
+            before = doc["event"]["value"]
+            try:
+                value = self._vault.reseal(before, _about(doc["_id"]))
+            except Unreadable:
+                unopened += 1
+                continue
+            if value != before:
+                still = {"_id": doc["_id"], "event.value.k": before["k"]}
+                writes.append(UpdateOne(still, {"$set": {"event.value": value}}))
+        await self._collection.write(writes)
+        return len(writes), unopened
 
     def _action(self, doc: Mapping[str, Any]) -> Action:
         value = self._vault.open(doc["event"]["value"], _about(doc["_id"]))

@@ -1,9 +1,9 @@
 """Failed logins, counted so that passwords cannot be guessed.
 
 Three counters stand against guessing: of a name from browsers in which nobody of this name has signed in, of a name
-from one browser in which somebody has, and of an address over all names. So whoever tries names from elsewhere locks
-out himself, and not the users at their own machines. Nothing but keyed hashes is kept, in a bounded number of places:
-made-up names cannot fill the database.
+from one browser in which somebody has, and of an address over all names. Somebody who tries names from elsewhere is
+locked out, and the users at their own machines are not. Nothing but keyed hashes is kept, in a bounded number of
+places: made-up names cannot fill the database.
 """
 
 from __future__ import annotations
@@ -58,9 +58,6 @@ class Locks:
     def __init__(self, database: Database, vault: Vault) -> None:
         self._collection = database.collection("logins")
         self._vault = vault
-
-    async def prepare(self) -> None:
-        """No index but that of the ids."""
 
     async def locked_until(self, counters: Collection[Counter], now: datetime) -> datetime | None:
         """Until when the last of these is locked; None where none is."""

@@ -1,29 +1,30 @@
-"""Where calls, complaints, rosters are kept. What people did: actions; logins: locks; moved visits: ticks."""
+"""Calls, complaints and rosters as the desk hears of them, and all that it keeps, put together."""
 
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
-from typing import Any, Final
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final, TypeVar
 
-from homecall.contract.events import RequestAccepted, RequestEvent
+from homecall.contract.events import RequestAccepted, RequestEvent, RosterPublished
 from homecall.runtime.encryption import Vault
 from homecall.runtime.mongo.aggregate import Aggregate
 from homecall.runtime.mongo.client import Database, MongoCollection
 from homecall.runtime.mongo.moments import millis
 from homecall.runtime.mongo.repository import Repository
 from homecall.runtime.mongo.schema import Schema
-from services.desk.actions import Action as Action
-from services.desk.actions import Actions as Actions
-from services.desk.actions import Change as Change
 from services.desk.domain import retention
 from services.desk.domain.call import Call
 from services.desk.domain.complaint import Complaint
-from services.desk.domain.roster import Roster
+from services.desk.domain.roster import Roster, key
 from services.desk.domain.search import phone_digits, prefixes
-from services.desk.locks import Locks
-from services.desk.signed_in import SignedIn
-from services.desk.ticks import Ticks
+from services.desk.store.actions import Actions, Change
+from services.desk.store.locks import Locks
+from services.desk.store.signed_in import SignedIn
+from services.desk.store.ticks import Ticks
+
+S = TypeVar("S")
 
 _CACHED: Final = 200
 """Aggregates, of some 20 KB each, that are cached as they were stored: of a new call some ten events follow at once."""
@@ -54,6 +55,7 @@ class Calls(Repository[Call]):
             indexes=[
                 (("clinic", "day"), False),
                 (("clinic", "visit_day"), False),
+                (("clinic", "moved"), False),
                 ("changed_at", False),
                 ("iin", False),
                 ("phones", False),
@@ -68,9 +70,25 @@ class Calls(Repository[Call]):
         """The calls for the patient with this index of an IIN."""
         return await self.find({"iin": iin}, limit=limit)
 
+    async def to_visit(self, clinic_id: str, on: date) -> list[Call]:
+        """The clinic's calls that are to be visited on a day."""
+        return _states(await self.find({"clinic": clinic_id, "visit_day": on.toordinal()}))
+
+    async def of_register(self, clinic_id: str, on: date) -> list[Call]:
+        """The clinic's calls in the register of a day."""
+        return _states(await self.find({"clinic": clinic_id, "day": on.toordinal()}))
+
+    async def moved(self, clinic_id: str, on: date) -> list[Call]:
+        """The clinic's calls whose visit was moved from a day or to it, or lost its place there."""
+        return _states(await self.find({"clinic": clinic_id, "moved": on.toordinal()}))
+
     async def by_phone(self, digits: str, limit: int = 50) -> list[Aggregate[Call]]:
         """The calls with this phone, the patient's or the applicant's."""
         return await self.find({"phones": digits}, limit=limit)
+
+
+def _states(found: Sequence[Aggregate[S]]) -> list[S]:
+    return [each.state for each in found if each.state is not None]
 
 
 def _call_fields(call: Call) -> dict[str, Any]:
@@ -79,6 +97,7 @@ def _call_fields(call: Call) -> dict[str, Any]:
         "clinic": call.clinic_id,
         "day": None if day is None else day.toordinal(),
         "visit_day": None if place is None else place.visit_date.toordinal(),
+        "moved": [on.toordinal() for on in call.moved_between] or None,
         "iin": call.iin,
         "phones": _phones(call.decision) or None,
         "names": prefixes(" ".join(_names(call))) or None,
@@ -153,6 +172,18 @@ class Rosters(Repository[Roster]):
             indexes=[(("clinic", "day"), False), ("changed_at", False)],
         )
 
+    async def of_day(self, clinic_id: str, on: date) -> Roster | None:
+        """The clinic's roster of a day, with who dropped out; None where nothing was heard of it."""
+        found = (await self.load([key(clinic_id, on)])).get(key(clinic_id, on))
+        return found.state if found is not None else None
+
+    async def last_before(self, clinic_id: str, on: date) -> RosterPublished | None:
+        """What a day's roster begins with: that of a week before, else of the last day of this week that has one."""
+        days = [on - timedelta(days=each) for each in (7, 1, 2, 3, 4, 5, 6)]
+        found = await self.load([key(clinic_id, each) for each in days])
+        rosters = [found[name].state for name in (key(clinic_id, each) for each in days) if name in found]
+        return next((each.published for each in rosters if each is not None and each.published is not None), None)
+
 
 class Stores:
     """All that the desk keeps."""
@@ -168,7 +199,7 @@ class Stores:
 
     async def prepare(self) -> None:
         """Create the indexes; safe to run again."""
-        for each in (self.calls, self.complaints, self.rosters, self.actions, self.locks, self.ticks):
+        for each in (self.calls, self.complaints, self.rosters, self.actions, self.signed_in, self.ticks):
             await each.prepare()
 
     async def clear_view(self) -> None:

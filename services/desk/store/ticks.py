@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from pymongo import InsertOne, UpdateOne
 
+from homecall.contract.types import ZONE
 from homecall.runtime.mongo.client import Database
 from homecall.runtime.mongo.moments import millis
 
@@ -39,3 +40,12 @@ class Ticks:
             return {}
         found = await self.collection.find({"_id": {"$in": list(keys)}})
         return {doc["_id"]: doc["by"] for doc in found if doc["told"]}
+
+
+async def forget_ticks(database: Database, last_day: date) -> int:
+    """Erase who ticked on that day or before; how many. That somebody was phoned stays."""
+    collection = database.collection("ticks")
+    before = millis(datetime.combine(last_day + timedelta(days=1), time.min, ZONE))
+    found = await collection.find({"changed_at": {"$lt": before}, "by": {"$ne": ""}}, projection={"v": 1})
+    await collection.write([UpdateOne({"_id": doc["_id"], "v": doc["v"]}, {"$set": {"by": ""}}) for doc in found])
+    return len(found)

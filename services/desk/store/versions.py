@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import date
 from typing import Any
 
-from services.desk.store import Calls
+from services.desk.store.stores import Calls
 
 
 class Versions:

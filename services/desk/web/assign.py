@@ -10,7 +10,6 @@ from starlette.responses import RedirectResponse, Response
 from services.desk.domain import forms
 from services.desk.domain.call import Call
 from services.desk.domain.forms import WrongForm
-from services.desk.web.assigning import visit_day
 from services.desk.web.calls import after_all, call_of, do
 from services.desk.web.site import Form, Page, Refuse, Site, Visitor
 
@@ -21,7 +20,7 @@ async def assign(site: Site, request: Request, visitor: Visitor, form: Form) -> 
     call = await _own(site, visitor, request_id)
     visitor = await after_all(site, visitor, request_id, call)
     try:
-        event = forms.assigned(request_id, form, visitor.user, visitor.now, visitor.zone, on=visit_day(call))
+        event = forms.assigned(request_id, form, visitor.user, visitor.now, visitor.zone, on=call.visit_day)
     except WrongForm as error:
         raise Refuse(422, "field_missing", fields=", ".join(error.fields)) from None
     # Drawn once, sent however often: the same choice. Without the page's own id, what was chosen tells choices apart.

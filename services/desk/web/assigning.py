@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date
 from uuid import uuid4
 
 from homecall.contract.events import NearestPlace, RosterDoctor, VisitAssignmentRefused
 from services.desk.domain.call import ByHand, Call
-from services.desk.domain.roster import key
-from services.desk.web.site import Site, Visitor
+from services.desk.domain.roster import Roster
+from services.desk.web.site import Visitor
 
 
 @dataclass(frozen=True)
@@ -34,21 +33,10 @@ class Assigning:
         return next((each.full_name for each in self.doctors if each.doctor_id == doctor_id), doctor_id)
 
 
-async def assigning(site: Site, visitor: Visitor, call: Call | None) -> Assigning:
-    """What is shown of placing this call by hand, with one query for the day's roster."""
+def assigning(visitor: Visitor, call: Call | None, roster: Roster | None) -> Assigning:
+    """What is shown of placing this call by hand, with the doctors of the visit's day."""
     if call is None:
         return Assigning()
-    doctors: tuple[RosterDoctor, ...] = ()
-    on = visit_day(call)
-    if on is not None and visitor.user.may("assign_visit"):
-        name = key(call.clinic_id, on)
-        kept = (await site.stores.rosters.load([name])).get(name)
-        roster = kept.state.published if kept is not None and kept.state is not None else None
-        doctors = tuple(roster.doctors) if roster is not None else ()
+    published = roster.published if roster is not None and visitor.user.may("assign_visit") else None
+    doctors = tuple(published.doctors) if published is not None else ()
     return Assigning(doctors, call.by_hand, call.assignment_refused)
-
-
-def visit_day(call: Call) -> date | None:
-    """The day of the visit: the one that was told, else the one it is looked for on."""
-    place = call.place
-    return place.visit_date if place is not None else call.day_of_visit

@@ -21,9 +21,8 @@ from services.desk.domain import forms
 from services.desk.domain.board import order
 from services.desk.domain.call import Call
 from services.desk.domain.forms import WrongForm
-from services.desk.domain.roster import key
 from services.desk.domain.why import why_decided, why_doctor
-from services.desk.store import Action
+from services.desk.store.actions import Action
 from services.desk.web.assigning import assigning
 from services.desk.web.drawn import ROWS, DrawnRows, with_rows
 from services.desk.web.site import Form, Page, Refuse, Site, Visitor, html, wants_part
@@ -115,7 +114,9 @@ class DoneOtherwise(Refuse):
         super().__init__(409, "done_otherwise")
 
 
-_BY_WHOM_AND_WHEN: Final = frozenset({"at", "submitted_at", "registrar", "given_by", "received_by", "assigned_by"})
+BY_WHOM_AND_WHEN: Final = frozenset(
+    {"at", "submitted_at", "registrar", "given_by", "received_by", "assigned_by", "released_by"}
+)
 """Fields of an event that differ when one form is sent twice: all else is what was typed."""
 
 
@@ -136,7 +137,7 @@ async def do(site: Site, visitor: Visitor, event: Event, *, action_id: str) -> b
     """
     causation_id = cause_id("/homecall/desk", action_id, event.TYPE)
     record = outgoing(event, service=DESK, causation_id=causation_id, time=in_zone(visitor.now), zone=visitor.zone)
-    typed = event.model_dump_json(by_alias=True, exclude_none=True, exclude=set(_BY_WHOM_AND_WHEN))
+    typed = event.model_dump_json(by_alias=True, exclude_none=True, exclude=set(BY_WHOM_AND_WHEN))
     content = site.vault.index(CONTENT, typed)
     action = Action(
         causation_id, visitor.clinic_id, visitor.user.name, event.subject, record, visitor.now, content=content
@@ -156,7 +157,7 @@ async def call_of(site: Site, visitor: Visitor, request_id: str) -> tuple[Call |
     loaded = await site.stores.calls.load([request_id])
     call = loaded[request_id].state if request_id in loaded else None
     clinic_id = call.clinic_id if call else visitor.clinic_id
-    unsent = [each for each in await site.stores.actions.unsent_of(clinic_id) if each.subject == request_id]
+    unsent = await site.stores.actions.unsent_about(request_id, clinic_id)
     known = (
         call is not None
         or bool(unsent)
@@ -177,6 +178,8 @@ async def call(site: Site, request: Request, visitor: Visitor, form: Form) -> Re
     typed = next((each for each in unsent if each.event.type == RequestSubmitted.TYPE), None)
     template = "call_part.html" if wants_part(request) else "call.html"
     row = (await _boards(site).of(None, [request_id]))[0] if found else None
+    on = found.visit_day if found else None
+    roster = await site.stores.rosters.of_day(found.clinic_id, on) if found and on else None
     return html(
         site,
         visitor,
@@ -191,26 +194,15 @@ async def call(site: Site, request: Request, visitor: Visitor, form: Form) -> Re
         told=found.status if found else None,
         answered=found.answered if found else None,
         existing=existing,
-        assigning=await assigning(site, visitor, found),
+        assigning=assigning(visitor, found, roster),
         why=why_decided(decision),
-        chosen=why_doctor(found.place if found else None, await _doctors(site, found)),
+        chosen=why_doctor(found.place if found else None, roster.names if roster else {}),
         unsent=[each.event.type for each in unsent if found is None or not found.heard_of(each.event.type)],
         aside=any(each.refused for each in unsent),
         done={kind for kind, *_ in await site.stores.actions.of_subject(request_id, visitor.user.clinic_id)},
         typed=RequestSubmitted.model_validate_json(typed.event.value) if typed else None,
         caller_language=_caller_language(decision),
     )
-
-
-async def _doctors(site: Site, call: Call | None) -> dict[str, str]:
-    """The names of the doctors over whom a visit's doctor was chosen."""
-    place = call.place if call else None
-    if call is None or place is None or place.why is None or not place.why.over:
-        return {}
-    name = key(call.clinic_id, place.visit_date)
-    kept = (await site.stores.rosters.load([name])).get(name)
-    roster = kept.state.published if kept is not None and kept.state is not None else None
-    return {each.doctor_id: each.full_name for each in roster.doctors} if roster else {}
 
 
 async def _existing(site: Site, visitor: Visitor, decision: RequestEvent | None) -> Call | None:

@@ -24,7 +24,7 @@ from services.desk.domain import answers, forms
 from services.desk.domain.call import Call
 from services.desk.domain.complaint import Complaint
 from services.desk.domain.forms import WrongForm
-from services.desk.store import Action
+from services.desk.store.actions import Action
 from services.desk.web.calls import UUID, DoneOtherwise, do, following
 from services.desk.web.site import Form, Page, Refuse, Site, Visitor, html, wants_part
 from services.desk.web.words import Words
@@ -206,7 +206,7 @@ async def complaint_of(site: Site, visitor: Visitor, complaint_id: str) -> tuple
     loaded = (await site.stores.complaints.load([complaint_id])).get(complaint_id)
     found = loaded.state if loaded else None
     clinic_id = found.clinic_id if found else visitor.clinic_id
-    unsent = [each for each in await site.stores.actions.unsent_of(clinic_id) if each.subject == complaint_id]
+    unsent = await site.stores.actions.unsent_about(complaint_id, clinic_id)
     known = (
         found is not None
         or bool(unsent)

@@ -21,7 +21,6 @@ from services.desk.domain.board import row_of
 from services.desk.domain.call import Call
 from services.desk.domain.forms import WrongForm
 from services.desk.domain.moves import moves
-from services.desk.domain.roster import Roster, key
 from services.desk.web.calls import DoneOtherwise, day_asked, do
 from services.desk.web.site import Form, Page, Refuse, Site, Visitor, html
 
@@ -47,9 +46,9 @@ async def _roster_page(
     typed: Form | None = None,
     status: int = 200,
 ) -> Response:
-    found = await _roster(site, visitor.clinic_id, on)
+    found = await site.stores.rosters.of_day(visitor.clinic_id, on)
     published = found.published if found else None
-    like = published or await _last_before(site, visitor.clinic_id, on)
+    like = published or await site.stores.rosters.last_before(visitor.clinic_id, on)
     clinic = site.clinics.get(visitor.clinic_id)
     return html(
         site,
@@ -65,7 +64,7 @@ async def _roster_page(
         visit_minutes=(typed or {}).get("visit_minutes", [str(like.visit_minutes if like else 20)])[0],
         travel_minutes=(typed or {}).get("travel_minutes", [str(like.travel_minutes if like else 10)])[0],
         absences=found.absences if found else (),
-        names={each.doctor_id: each.full_name for each in published.doctors} if published else {},
+        names=found.names if found else {},
         districts=[each.district_id for each in clinic.districts] if clinic else [],
         **await _moved(site, visitor, on),
         wrong=wrong or {},
@@ -103,21 +102,6 @@ def _nth(form: Form, field: str, line: int) -> str:
     return values[line] if line < len(values) else ""
 
 
-async def _roster(site: Site, clinic_id: str, on: date) -> Roster | None:
-    found = (await site.stores.rosters.load([key(clinic_id, on)])).get(key(clinic_id, on))
-    return found.state if found else None
-
-
-async def _last_before(site: Site, clinic_id: str, on: date) -> RosterPublished | None:
-    days = [on - timedelta(days=each) for each in (7, 1, 2, 3, 4, 5, 6)]
-    found = await site.stores.rosters.load([key(clinic_id, each) for each in days])
-    for each in days:
-        kept = found.get(key(clinic_id, each))
-        if kept is not None and kept.state is not None and kept.state.published is not None:
-            return kept.state.published
-    return None
-
-
 async def write_roster(site: Site, request: Request, visitor: Visitor, form: Form) -> Response:
     """Publish the roster as it was typed, one revision above the one that the form was drawn from."""
     on = day_asked(request.path_params["date"], visitor.today)
@@ -125,7 +109,7 @@ async def write_roster(site: Site, request: Request, visitor: Visitor, form: For
         event = forms.roster(on, form, visitor.user, visitor.now, visitor.zone)
     except WrongForm as error:
         return await _roster_page(site, visitor, on, error.fields, form, 422)
-    found = await _roster(site, visitor.clinic_id, on)
+    found = await site.stores.rosters.of_day(visitor.clinic_id, on)
     if found is not None and found.revision >= event.revision:
         return await _roster_page(site, visitor, on, {"revision": "roster_changed"}, form, 409)
     try:
@@ -144,7 +128,7 @@ async def unavailable(site: Site, request: Request, visitor: Visitor, form: Form
         event = forms.unavailable(on, form, visitor.user, visitor.now, visitor.zone)
     except WrongForm as error:
         return await _roster_page(site, visitor, on, error.fields, None, 422)
-    found = await _roster(site, visitor.clinic_id, on)
+    found = await site.stores.rosters.of_day(visitor.clinic_id, on)
     # Of one roster a doctor drops out at one time once; a later roster may have them back.
     revision = found.revision if found else -1
     await do(site, visitor, event, action_id=f"{visitor.clinic_id} {on} {event.doctor_id} {event.frm} {revision}")
@@ -153,7 +137,7 @@ async def unavailable(site: Site, request: Request, visitor: Visitor, form: Form
 
 async def _moved(site: Site, visitor: Visitor, on: date) -> dict[str, Any]:
     """Whose visits of that day were moved, and who of the clinic has phoned them: what the part `moved.html` shows."""
-    found = moves(await _promised(site, visitor.clinic_id, on), on, site.sms_statuses)
+    found = moves(await site.stores.calls.moved(visitor.clinic_id, on), on, site.sms_statuses)
     ticks = await site.stores.ticks.of([each.key for each in found])
     names = {key: user.full_name if (user := site.users.get(name)) else name for key, name in ticks.items()}
     found.sort(key=lambda each: (each.key in ticks, each.sms_to is not None))
@@ -163,19 +147,16 @@ async def _moved(site: Site, visitor: Visitor, on: date) -> dict[str, Any]:
 async def tick(site: Site, request: Request, visitor: Visitor, form: Form) -> Response:
     """Somebody has phoned about a moved visit, or has not after all; all browsers of the clinic see it."""
     on = day_asked(request.path_params["date"], visitor.today)
-    key, told = (form.get("move") or [""])[0], bool((form.get("told") or [""])[0])
-    known = {each.key for each in moves(await _promised(site, visitor.clinic_id, on), on, ())}
-    if key not in known:
+    move, told = (form.get("move") or [""])[0], bool((form.get("told") or [""])[0])
+    request_id = move.partition(" ")[0]
+    kept = (await site.stores.calls.load([request_id])).get(request_id)
+    call = kept.state if kept is not None else None
+    known = moves([call], on, ()) if call is not None and call.clinic_id == visitor.clinic_id else []
+    if move not in {each.key for each in known}:
         raise Refuse(404, "no_such_call")
-    await site.stores.ticks.put(key, visitor.clinic_id, visitor.user.name, told=told)
+    await site.stores.ticks.put(move, visitor.clinic_id, visitor.user.name, told=told)
     site.live.changed()
     return RedirectResponse(f"/rosters/{on.isoformat()}#moved", 303)
-
-
-async def _promised(site: Site, clinic_id: str, on: date) -> list[Call]:
-    """The calls that are, or were, to be visited on a day."""
-    found = {call.request_id: call for call in await _on(site, clinic_id, on)}
-    return list((found | {call.request_id: call for call in await _visits(site, clinic_id, on)}).values())
 
 
 # ---------------------------------------------------------------------------------------------------------- routes
@@ -213,8 +194,8 @@ async def routes(site: Site, request: Request, visitor: Visitor, form: Form) -> 
 async def day_routes(site: Site, visitor: Visitor, on: date) -> DayRoutes:
     """The day's visits by doctor, in the order of their windows: what the desk has heard of them."""
     zone, clinic = visitor.zone, site.clinics.get(visitor.clinic_id)
-    found = await _roster(site, visitor.clinic_id, on)
-    calls = await _visits(site, visitor.clinic_id, on)
+    found = await site.stores.rosters.of_day(visitor.clinic_id, on)
+    calls = await site.stores.calls.to_visit(visitor.clinic_id, on)
     published = found.published if found else None
     by_doctor: dict[str, list[Call]] = {each.doctor_id: [] for each in (published.doctors if published else [])}
     for call in calls:
@@ -226,7 +207,8 @@ async def day_routes(site: Site, visitor: Visitor, on: date) -> DayRoutes:
         _route(doctor_id, found_calls, known.get(doctor_id), away.get(doctor_id), on, zone)
         for doctor_id, found_calls in by_doctor.items()
     ]
-    waiting = [call for call in await _on(site, visitor.clinic_id, on) if row_of(call).standing == "unplaced"]
+    registered = await site.stores.calls.of_register(visitor.clinic_id, on)
+    waiting = [call for call in registered if row_of(call).standing == "unplaced"]
     return DayRoutes(
         visitor.clinic_id,
         name(clinic.name.kk, clinic.name.ru) if clinic else None,
@@ -293,40 +275,25 @@ def _who(call: Call) -> Who:
     )
 
 
-async def _visits(site: Site, clinic_id: str, on: date) -> list[Call]:
-    found = await site.stores.calls.find({"clinic": clinic_id, "visit_day": on.toordinal()})
-    return [each.state for each in found if each.state is not None]
-
-
-async def _on(site: Site, clinic_id: str, on: date) -> list[Call]:
-    found = await site.stores.calls.find({"clinic": clinic_id, "day": on.toordinal()})
-    return [each.state for each in found if each.state is not None]
-
-
 # ------------------------------------------------------------------------------------------------ the doctor's day
 
 
 async def today(site: Site, request: Request, visitor: Visitor, form: Form) -> Response:
     """The doctor's own visits of today, the next one first: to call, to find, and to report."""
     del request, form
-    calls = await _visits(site, visitor.clinic_id, visitor.today)
+    calls = await site.stores.calls.to_visit(visitor.clinic_id, visitor.today)
     mine = [call for call in calls if call.place and call.place.doctor.doctor_id == visitor.user.doctor_id]
+    mine = [call for call in mine if "cancelled" not in call.kept]
+    ids = [call.request_id for call in mine]
+    # Also what nobody has heard of yet.
+    done = await site.stores.actions.done_to(ids, visitor.clinic_id, VisitReported.TYPE)
     shown = [
-        (row_of(call), call.decision, call.place, await _reported(site, call))
+        (row_of(call), call.decision, call.place, call.request_id in done or call.heard_of(VisitReported.TYPE))
         for call in mine
-        if "cancelled" not in call.kept
     ]
     shown.sort(key=lambda each: (each[0].over or each[3], each[2].arrives_from if each[2] else visitor.now))
     left = sum(not (row.over or reported) for row, _, _, reported in shown)
     return html(site, visitor, "today.html", visits=shown, left=left, on=visitor.today)
-
-
-async def _reported(site: Site, call: Call) -> bool:
-    """Whether the visit's outcome was reported, heard of or not."""
-    if call.heard_of(VisitReported.TYPE):
-        return True
-    done = await site.stores.actions.of_subject(call.request_id, call.clinic_id)
-    return any(kind == VisitReported.TYPE for kind, *_ in done)
 
 
 PAGES: Final = (

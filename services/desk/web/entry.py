@@ -38,7 +38,7 @@ async def language(site: Site, request: Request, visitor: Visitor, form: Form) -
 
 
 async def logout(site: Site, request: Request, visitor: Visitor, form: Form) -> Response:
-    """End the session, here and for whoever has its cookie; without a database, in this browser alone."""
+    """End the session, also for copies of its cookie; without a database, in this browser alone."""
     del request, form
     with suppress(Transient):
         await site.stores.signed_in.end(visitor.user.name, visitor.session.nonce, datetime.now().astimezone())

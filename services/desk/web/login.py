@@ -18,7 +18,7 @@ from homecall.runtime.failures import Transient
 from homecall.runtime.logs import log
 from services.desk import metrics
 from services.desk.domain.roles import User
-from services.desk.locks import Counter, of_address, of_browser, of_name
+from services.desk.store.locks import Counter, of_address, of_browser, of_name
 from services.desk.users import NAME
 from services.desk.web.entry import back_to
 from services.desk.web.site import (

@@ -31,7 +31,7 @@ from services.desk.live import Live, now_ms
 from services.desk.oidc import Provider
 from services.desk.outbox import Outbox
 from services.desk.sessions import COOKIE, SHIFT, Session, Sessions, user_of_claims
-from services.desk.store import Stores
+from services.desk.store.stores import Stores
 from services.desk.users import Users
 from services.desk.web import words
 

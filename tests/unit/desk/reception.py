@@ -27,7 +27,7 @@ from services.desk.handler import Desk
 from services.desk.live import Live
 from services.desk.outbox import Outbox
 from services.desk.sessions import COOKIE, Sessions
-from services.desk.store import Stores
+from services.desk.store.stores import Stores
 from services.desk.users import ROLES, Entry, Users
 from services.desk.web.pages import routes
 from services.desk.web.site import Site

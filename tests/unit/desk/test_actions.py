@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import get_args
 
 import pytest
 
+from homecall.contract.events import MODELS, Official, StaffMember
+from homecall.contract.topics import DESK, TOPICS
 from homecall.runtime.encryption import KeyRing, Vault
 from homecall.runtime.failures import Transient
-from services.desk.actions import Actions
+from services.desk.store.actions import Actions
+from services.desk.web.calls import BY_WHOM_AND_WHEN
 from tests.unit.desk.reception import Reception, a_form, the_call
 
 ID = a_form()["request_id"]
@@ -196,3 +201,38 @@ async def test_what_is_not_sent_is_sealed_again_under_a_new_key(reception: Recep
     assert doc["event"]["value"]["k"] == "new"
     lost = Actions(reception.database.as_database, Vault(KeyRing(lookup=bytes(32), keys={"x": bytes(32)}, current="x")))
     assert await lost.reseal() == (0, 1)
+
+
+def test_who_and_when_are_no_part_of_what_was_typed() -> None:
+    """Of every event that the desk sends: sent again by another person it is the same, unless it says something else."""
+    people = {StaffMember, Official}
+    for topic in TOPICS:
+        for event_type in topic.types if DESK in topic.writers else ():
+            for name, field in MODELS[event_type].model_fields.items():
+                kinds = {field.annotation, *get_args(field.annotation)}
+                if name != "executor" and (kinds & people):
+                    assert name in BY_WHOM_AND_WHEN, (event_type, name)
+
+
+async def test_two_people_release_a_visit_at_once(reception: Reception) -> None:
+    await reception.hear(*the_call(ID))
+    for role in ("dispatcher", "head"):
+        assert (await reception.browser(role).post(f"/calls/{ID}/release")).status_code == 303
+    await reception.outbox.send()
+    assert [event.type for event in reception.broker.sent] == ["visit.released"]
+
+
+async def test_all_that_is_kept_is_prepared(reception: Reception, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared: list[object] = []
+
+    def noted(store: object) -> Callable[[], Awaitable[None]]:
+        async def prepare() -> None:
+            prepared.append(store)
+
+        return prepare
+
+    stores = [each for each in vars(reception.stores).values() if hasattr(each, "prepare")]
+    for each in stores:
+        monkeypatch.setattr(each, "prepare", noted(each))
+    await reception.stores.prepare()
+    assert prepared == stores

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from services.desk import store as stores
 from services.desk.live import Live
+from services.desk.store import stores
 from tests.unit.desk.reception import ELSEWHERE, HERE, Reception, a_form, the_call
 
 ID = a_form()["request_id"]

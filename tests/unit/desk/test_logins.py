@@ -12,8 +12,8 @@ from httpx import Response
 from starlette.requests import Request
 
 from services.desk.domain.roles import User
-from services.desk.locks import Locks, of_name
 from services.desk.sessions import COOKIE
+from services.desk.store.locks import Locks, of_name
 from services.desk.users import Entry, Users
 from services.desk.web import login
 from tests.unit.desk.reception import Browser, Reception

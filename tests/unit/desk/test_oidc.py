@@ -19,7 +19,7 @@ from homecall.runtime.settings import Settings, SettingsError
 from services.desk import oidc
 from services.desk.oidc import Provider, provider_from
 from services.desk.sessions import COOKIE
-from services.desk.signed_in import Watch
+from services.desk.watch import Watch
 from services.desk.web import provider as pages
 from tests.unit.desk.provider import CLIENT, SECRET, MadeUpProvider, running
 from tests.unit.desk.reception import Browser, Reception, a_form

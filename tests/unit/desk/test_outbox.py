@@ -15,9 +15,9 @@ from homecall.contract.envelope import OutgoingRecord
 from homecall.runtime.encryption import Vault
 from homecall.runtime.failures import Transient
 from homecall.runtime.settings import Settings
-from services.desk import actions as stores
-from services.desk.actions import Action, Actions, Waiting
 from services.desk.outbox import Outbox
+from services.desk.store import actions as stores
+from services.desk.store.actions import Action, Actions, Waiting
 from tests.factories import MONDAY
 from tests.unit.desk.reception import Broker, Reception, a_form
 from tests.unit.runtime.memory import MemoryCollection, MemoryDatabase
