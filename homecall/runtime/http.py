@@ -52,7 +52,7 @@ def application(services: Sequence[Service]) -> Starlette:
             *(route for service in services for route in service.routes),
         ],
         exception_handlers={
-            HTTPException: next((service.no_such for service in services if service.no_such), None) or _no_such
+            HTTPException: next((service.not_found for service in services if service.not_found), None) or _not_found
         },
     )
     app.router.redirect_slashes = False
@@ -79,7 +79,7 @@ def _health(verdicts: Sequence[tuple[str, bool, str]]) -> Response:
     return _text(200 if good else 503, "\n".join(f"{name}: {why}" for name, _, why in verdicts))
 
 
-async def _no_such(_: Request, error: Exception) -> Response:
+async def _not_found(_: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException) and error.status_code == 405:
         return _text(405, f"this address takes {'POST' if error.headers == {'Allow': 'POST'} else 'GET'} alone")
     return _text(404, "there are /livez, /readyz and /metrics")

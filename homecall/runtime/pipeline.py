@@ -57,7 +57,7 @@ class Pipeline:
     """Called with the error of a publication that failed for good, since nobody may be waiting for it."""
     works: Callable[[], Awaitable[None]] | None = None
     """Raises ``Transient`` while the database does not work for anything: no record is given up meanwhile."""
-    buries: bool = True
+    writes_dead_letters: bool = True
     """Whether what cannot be read becomes a dead letter here; else it is passed over."""
 
     def __post_init__(self) -> None:
@@ -96,7 +96,7 @@ class Pipeline:
         handled = await self._handling.handle(batch.events)
         dead: list[DeadLetter] = [(record, reason, why, self.service) for record, reason, why in batch.unreadable]
         dead += [(event.record, death.reason, death.detail, self.service) for event, death in handled.dead]
-        dead = dead if self.buries else []
+        dead = dead if self.writes_dead_letters else []
         self._share.add(len(records), len(dead))
         traced.step("load, decide, store")
         failpoint("batch.handled")

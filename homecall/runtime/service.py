@@ -85,11 +85,11 @@ class Service:
     gauges: Callable[[datetime], Awaitable[None]] | None = None
     notes: Sequence[Callable[[], str]] = ()
     """Each returns a problem outside the service, or an empty text: readiness repeats it, and stays ready."""
-    buries: bool = True
+    writes_dead_letters: bool = True
     """Whether what it cannot read becomes a dead letter. False where every topic is another service's first."""
     routes: Sequence[BaseRoute] = ()
     """What it answers over HTTP beside its health and metrics."""
-    no_such: Callable[[Request, Exception], Awaitable[Response]] | None = None
+    not_found: Callable[[Request, Exception], Awaitable[Response]] | None = None
     """Its answer where there is no such address."""
     failed: asyncio.Future[None] = field(init=False)
 
@@ -109,7 +109,7 @@ class Service:
             full=self.settings.batch_max,
             failed=self._fail,
             works=self._probe.check,
-            buries=self.buries,
+            writes_dead_letters=self.writes_dead_letters,
         )
         self.subscription = Subscription(self.settings, self.name, self.topics, self._on_batch, self.low_priority)
         for engine in self.engines:

@@ -77,9 +77,9 @@ def build(settings: Settings, clock: Clock) -> Service:
         prepare=[stores.prepare],
         gauges=partial(_gauges, stores),
         notes=[lambda: users.problem],
-        buries=False,
+        writes_dead_letters=False,
         routes=routes(site),
-        no_such=partial(no_such_page, site),
+        not_found=partial(no_such_page, site),
     )
 
 

@@ -43,7 +43,9 @@ def build(settings: Settings, clock: Clock) -> Service:
     producer = Producer(settings, f"homecall-{topics.INTAKE}")
     store = IntakeStore(database)
     last_known_good = LastKnownGood(database.collection("clinics"))
-    clinics = GlobalTable(settings, topics.INTAKE, topics.CLINICS, known.hear, last_known_good, buries=True)
+    clinics = GlobalTable(
+        settings, topics.INTAKE, topics.CLINICS, known.hear, last_known_good, writes_dead_letters=True
+    )
     rule_sets = load_rule_sets(settings.rules)
     intake = Intake(rule_sets, known, vault, judge_record_time=judge_record_time)
     tolerance = tolerance_by(rule_sets) if judge_record_time else None

@@ -54,7 +54,7 @@ class GlobalTable:
         take: Callable[[Incoming], None],
         last_known_good: LastKnownGood | None = None,
         *,
-        buries: bool = False,
+        writes_dead_letters: bool = False,
     ) -> None:
         self._settings = settings
         self.topic = topic
@@ -70,9 +70,9 @@ class GlobalTable:
         self._next: dict[TopicPartition, int] = {}
         """By partition, the offset after the last record read."""
         self._log = log(service)
-        self._buries = buries
+        self._writes_dead_letters = writes_dead_letters
         self.bad: list[tuple[Record, DeadReason, str]] = []
-        """What could not be read, in the one service that ``buries`` it as dead letters."""
+        """What could not be read, in the one service that writes the dead letters."""
 
     async def start(self) -> None:
         """Read to the present end, then follow. Raises ``Transient`` while broker or database is unavailable."""
@@ -251,7 +251,7 @@ class GlobalTable:
 
     def _refuse(self, record: Record, reason: DeadReason, detail: str) -> None:
         self._log.warning("cannot be read", **record.place, reason=reason, detail=detail)
-        if self._buries:
+        if self._writes_dead_letters:
             self.bad.append((record, reason, detail))
 
     async def stop(self) -> None:

@@ -204,7 +204,7 @@ async def test_what_is_not_sent_is_sealed_again_under_a_new_key(reception: Recep
 
 
 def test_who_and_when_are_no_part_of_what_was_typed() -> None:
-    """Of every event that the desk sends: sent again by another person it is the same, unless it says something else."""
+    """Of every event that the desk sends: sent again by another person it is the same event."""
     people = {StaffMember, Official}
     for topic in TOPICS:
         for event_type in topic.types if DESK in topic.writers else ():

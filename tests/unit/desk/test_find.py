@@ -117,7 +117,7 @@ async def test_what_was_searched_for_stands_in_no_log_and_no_metric(
     """Served as in production: found, not found, refused, failing by the database and by a fault of ours."""
 
     class OfTheDesk:
-        name, receives, no_such = "desk", {}, None
+        name, receives, not_found = "desk", {}, None
         routes = routes(reception.site)
 
     async def fails(query: object, **_: object) -> None:

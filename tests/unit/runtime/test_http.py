@@ -23,7 +23,9 @@ async def ask(method: str, path: str, body: bytes = b"", **headers: str) -> tupl
             raise RuntimeError("words that nobody is to see")
         return 200, "taken"
 
-    services: Any = [SimpleNamespace(receives=receives, routes=(), no_such=None) for receives in ({}, {"/in": receive})]
+    services: Any = [
+        SimpleNamespace(receives=receives, routes=(), not_found=None) for receives in ({}, {"/in": receive})
+    ]
     transport = httpx.ASGITransport(application(services))
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         answer = await client.request(method, path, content=body, headers=headers)

@@ -38,13 +38,15 @@ def tombstone(offset: int) -> Record:
 class Replica:
     """A service that reads the topic as it stands, over a database of its own that outlives it."""
 
-    def __init__(self, memory: MemoryDatabase, *, buries: bool = True) -> None:
+    def __init__(self, memory: MemoryDatabase, *, writes_dead_letters: bool = True) -> None:
         self.known: dict[str, str] = {}
         self.memory = memory
         settings = Settings(_env_file=None, env="development", signatures="off")  # type: ignore[call-arg]  # pydantic-settings' own argument
         last_known_good = LastKnownGood(memory.collection("clinics").as_collected)
         self.last_known_good = last_known_good
-        self.table = GlobalTable(settings, "intake", CLINICS, self._take, last_known_good, buries=buries)
+        self.table = GlobalTable(
+            settings, "intake", CLINICS, self._take, last_known_good, writes_dead_letters=writes_dead_letters
+        )
 
     def _take(self, event: Incoming) -> None:
         data: Any = event.data
@@ -198,7 +200,9 @@ def test_printed_pages_take_the_same_record() -> None:
     assert found.phone == "+7 1"
 
 
-async def test_who_buries_nothing_keeps_nothing_of_what_is_bad() -> None:
+async def test_who_writes_no_dead_letters_keeps_nothing_of_what_is_bad() -> None:
     """Three services of four: a clinic that sends the same bad record every hour must not fill their memory."""
-    replica = await Replica(MemoryDatabase(), buries=False).start(record(1, "+7 1"), record(2, None), record(3, None))
+    replica = await Replica(MemoryDatabase(), writes_dead_letters=False).start(
+        record(1, "+7 1"), record(2, None), record(3, None)
+    )
     assert (replica.known, replica.table.bad) == ({"samal-3": "+7 1"}, [])

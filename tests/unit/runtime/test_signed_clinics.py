@@ -87,7 +87,9 @@ class Replica:
         self.known: dict[str, str] = {}
         settings = Settings(_env_file=None, env="development", signatures="off", senders_file=senders)  # type: ignore[call-arg]  # pydantic-settings' own argument
         self.last_known_good = LastKnownGood(memory.collection("clinics").as_collected)
-        self.table = GlobalTable(settings, "intake", CLINICS, self._take, self.last_known_good, buries=True)
+        self.table = GlobalTable(
+            settings, "intake", CLINICS, self._take, self.last_known_good, writes_dead_letters=True
+        )
 
     def _take(self, event: Incoming) -> None:
         data: Any = event.data
