@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from pymongo import InsertOne, UpdateOne
 
-from homecall.runtime.encryption import Vault
+from homecall.runtime.encryption import Unreadable, Vault
 from homecall.runtime.mongo.client import Database
 from homecall.runtime.mongo.moments import millis
 from services.desk.sessions import SHIFT
@@ -73,15 +73,23 @@ class SignedIn:
     async def due(self, now: datetime) -> list[Due]:
         """The sessions whose user is to be asked about, each claimed for this process."""
         docs = await self._collection.find({"changed_at": {"$gte": millis(now - _KEPT)}})
-        until, found = millis(now - ASK_AGAIN), []
+        until = millis(now - ASK_AGAIN)
+        claimed: list[tuple[str, Doc]] = []
         for doc in docs:
             for each in doc["sessions"]:
                 if "refresh" in each and each["checked"] <= until and each["since"] >= millis(now - SHIFT):
-                    claimed = [{**one, "checked": millis(now)} if one is each else one for one in doc["sessions"]]
-                    if await self._replace(doc, claimed, now):
-                        refresh = self._vault.open(each["refresh"], _about(each["nonce"])).decode()
-                        found.append(Due(doc["_id"].partition(" ")[2], each["nonce"], each["claims"], refresh))
+                    sessions = [{**one, "checked": millis(now)} if one is each else one for one in doc["sessions"]]
+                    if await self._replace(doc, sessions, now):
+                        claimed.append((doc["_id"].partition(" ")[2], each))
                     break  # the user's next session: at the next look
+        found = []
+        for user, each in claimed:
+            try:
+                refresh = self._vault.open(each["refresh"], _about(each["nonce"])).decode()
+            except Unreadable:  # its key is gone: nobody can be asked, so the user signs in again
+                await self.end(user, each["nonce"], now)
+            else:
+                found.append(Due(user, each["nonce"], each["claims"], refresh))
         return found
 
     async def keep(self, due: Due, refresh_token: str, now: datetime) -> None:

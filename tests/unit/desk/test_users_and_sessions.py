@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from homecall.runtime.encryption import KeyRing, Vault
 from services.desk.sessions import Sessions
+from services.desk.store.signed_in import SignedIn
 from services.desk.users import BadUsers, Users, read_users, with_user
+from tests.unit.runtime.memory import MemoryDatabase
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 ENTRY = {"name": "gulnar", "full_name": "Ахметова Гүлнар", "role": "registrar", "clinic_id": "samal-1"}
@@ -91,3 +94,13 @@ def test_the_token_of_a_form_is_that_of_its_session_alone() -> None:
     assert sessions.is_form_token(one, sessions.form_token(one))
     assert not sessions.is_form_token(other, sessions.form_token(one))
     assert not sessions.is_form_token(one, "")
+
+
+async def test_a_session_whose_key_is_gone_ends_and_stops_nothing() -> None:
+    database = MemoryDatabase()
+    old, new = (Vault(KeyRing(lookup=bytes(32), keys={key: bytes(32)}, current=key)) for key in ("old", "new"))
+    await SignedIn(database.as_database, old).open("gulnar", "nonce-1", "{}", "a token", NOW)
+    later = SignedIn(database.as_database, new)
+    assert await later.due(NOW + timedelta(minutes=10)) == []
+    assert later.ended == {"nonce-1"}
+    assert await later.due(NOW + timedelta(minutes=20)) == []
