@@ -36,7 +36,7 @@ def build(settings: Settings, clock: Clock) -> Service:
     vault = Vault.from_settings(settings)
     database = Database(settings.mongo_url, f"{settings.mongo_prefix}_{topics.DESK}")
     stores = Stores(database, vault)
-    producer = Producer(settings, f"homecall-{topics.DESK}", also=signer_from(settings))
+    producer = Producer(settings, f"homecall-{topics.DESK}", sign=signer_from(settings))
     outbox = Outbox(stores.actions, producer)
     live = Live(stores)
     known = Clinics()

@@ -30,7 +30,7 @@ class Producer:
         self,
         settings: Settings,
         client_id: str,
-        also: Callable[[OutgoingRecord], Sequence[tuple[str, bytes]]] | None = None,
+        sign: Callable[[OutgoingRecord], Sequence[tuple[str, bytes]]] | None = None,
     ) -> None:
         self._options = {
             **connection(settings),
@@ -43,7 +43,7 @@ class Producer:
             "max_request_size": DEAD_LETTERS.max_message_bytes,
             "request_timeout_ms": 15_000,
         }
-        self._also = also or (lambda _: ())
+        self._sign = sign or (lambda _: ())
         """Headers of a record beside those of its event: a signature."""
         self._bootstrap = settings.kafka_bootstrap
         self._producer: Any = None
@@ -149,7 +149,7 @@ class Producer:
         """
         if not events and not dead:
             return
-        messages = [(event, [*event.headers(), *self._also(event)]) for event in events]
+        messages = [(event, [*event.headers(), *self._sign(event)]) for event in events]
         producer = await self._connected()
         try:
             await asked(self._deliver(producer, messages, dead), self._bootstrap)
