@@ -144,7 +144,7 @@ CLAUSES: Final[Mapping[str, Text]] = {
         "уәкілетті органға шағымдана алады. Ол шағым тіркелген күнінен бастап он бес жұмыс күні ішінде қаралады.",
         "Кто не согласен с результатом услуги, может подать жалобу в уполномоченный орган по оценке и контролю "
         "качества государственных услуг. Её рассматривают в течение пятнадцати рабочих дней со дня регистрации.",
-        "Whoever disagrees with the result of the service may complain to the body that assesses and controls the "
+        "A person who disagrees with the result of the service may complain to the body that assesses and controls the "
         "quality of state services. It considers the complaint within fifteen working days from the day of "
         "registration.",
     ),

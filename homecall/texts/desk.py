@@ -629,6 +629,15 @@ CHOICES: Final[Mapping[str, Text]] = {
     "earliest arrival": Text(
         "ең ерте жетеді, шақыру шұғыл", "приедет раньше всех, вызов срочный", "the earliest arrival, as it is urgent"
     ),
+    "less travel": Text(
+        "қайта жоспарлағанда жолы қысқарды", "при новом планировании дорога короче", "less travel in planning again"
+    ),
+    "window kept": Text(
+        "уәде етілген уақыт сақталды", "обещанное время сохранено", "the promised time is kept with another doctor"
+    ),
+    "least change": Text(
+        "уәде етілген уақытқа ең жақын", "ближе всего к обещанному времени", "the nearest to the promised time"
+    ),
     "dispatcher": Text("диспетчер таңдады", "выбор диспетчера", "the dispatcher's choice"),
 }
 """What counted when a doctor was chosen."""

@@ -170,6 +170,9 @@ FLAG_WORDS: Final[Mapping[str, Text]] = {
     "answer_time_implausible": Text(
         "жауап берілген уақыт шындыққа сай емес", "время ответа недостоверно", "time of the answer cannot be true"
     ),
+    "preferred_window_not_kept": Text(
+        "қалаған уақыты сақталмады", "желаемое время не удалось дать", "the preferred time could not be kept"
+    ),
     "phone_unreadable": Text("телефон нөмірі оқылмайды", "номер телефона не читается", "phone number is unreadable"),
 }
 REFUSALS: Final[Mapping[str, Text]] = {

@@ -78,6 +78,7 @@ from homecall.contract.events.shared import (
     AssignmentRefusal,
     Basis,
     Channel,
+    ChosenBy,
     ComplaintStage,
     ComplaintStatus,
     FieldError,

@@ -46,7 +46,8 @@ class VisitChoice(Part):
 
     by: str = Field(
         description=(
-            "What counted: `least travel`, `earliest arrival` for an urgent call, or `dispatcher`. More may come."
+            "What counted: `least travel`, or `earliest arrival` for an urgent call; `less travel` in planning again; "
+            "`window kept` or `least change` where the place before was lost; `dispatcher`. More may come."
         ),
         examples=["least travel"],
     )

@@ -15,6 +15,8 @@ Language = Literal["kk", "ru", "en"]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Specialty = Literal["gp", "therapist", "paediatrician"]
 Basis = Literal["district", "specialty", "least_loaded", "duty", "dispatcher"]
+ChosenBy = Literal["least travel", "earliest arrival", "less travel", "window kept", "least change", "dispatcher"]
+"""What counted when a doctor was chosen, as `why.by` of a visit says it. More may come."""
 AssignmentRefusal = Literal["unknown_doctor", "outside_shift", "no_room", "breaks_promise", "closed"]
 Outcome = Literal["served", "not_at_home", "false_call", "hospitalised", "declined"]
 RefusalCode = Literal[

@@ -192,15 +192,7 @@ def _recorded(call: Call, language: PageLanguage) -> Iterator[str]:
 
 def recorded(call: Call) -> list[Step]:
     """The steps of a call that a complaint is judged by: what others were told in between is left out."""
-    shown = (
-        AnswerGiven.TYPE,
-        DeadlineMissed.TYPE,
-        VisitClosed.TYPE,
-        "visit.scheduled",
-        "visit.rescheduled",
-        "visit.unplaced",
-    )
-    return [step for step in call.history if step.type.startswith("request.") or step.type in shown]
+    return [step for step in call.history if step.type.startswith("request.") or step.type in _RECORDED]
 
 
 def step_text(step: Step, language: PageLanguage) -> str:

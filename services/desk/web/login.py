@@ -43,7 +43,7 @@ _MOST_WAITING: Final = 50
 
 
 class Turns:
-    """One password is checked at a time: each takes 64 MiB and some 50 ms, whoever asks for it."""
+    """One password is checked at a time: each check takes 64 MiB and some 50 ms."""
 
     def __init__(self) -> None:
         self._lock = asyncio.Lock()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from homecall.contract.events import AssignmentRefusal
+from homecall.contract.events import AssignmentRefusal, ChosenBy
 from services.scheduler.domain.bookings import BY_HAND, Booking, Call
 from services.scheduler.domain.moments import grid_down, grid_up, moment_of, seconds_of
 from services.scheduler.domain.plan import DayPlan
@@ -173,9 +173,10 @@ def _booking(search: _Search, found: _Place, wanted: Assignment, assignment_id: 
 
 
 def _why(found: _Place, wanted: Assignment, assignment_id: str, at: int) -> Mapping[str, Any]:
+    by: ChosenBy = BY_HAND
     return {
         "basis": BY_HAND,
-        "by": BY_HAND,
+        "by": by,
         "wait_minutes": (found.insertion.arrives - at) // 60,
         "extra_travel_minutes": round(found.insertion.extra / 60, 1),
         "over": [],

@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
 
+from homecall.contract.events import ChosenBy
 from services.scheduler.domain.bookings import Booking, Call, NoPlace
 from services.scheduler.domain.dispatch import Dispatch
 from services.scheduler.domain.moments import grid_down, grid_up, moment_of, seconds_of
@@ -182,10 +183,11 @@ def _why(plan: DayPlan, call: Call, options: Sequence[_Option], at: int) -> dict
             "cost_minutes": round(option.cost / 60, 1),
         }
 
+    by: ChosenBy = "earliest arrival" if call.urgency == "urgent" else "least travel"
     chosen = described(options[0])
     del chosen["doctor_id"]
     return {
         **chosen,
-        "by": "earliest arrival" if call.urgency == "urgent" else "least travel",
+        "by": by,
         "over": [described(each) for each in islice(options, 1, 1 + _ALTERNATIVES)],
     }

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from homecall.contract.events import ChosenBy
 from services.scheduler.domain.bookings import Booking
 from services.scheduler.domain.dispatch import Dispatch
 from services.scheduler.domain.moments import moment_of, seconds_of
@@ -167,13 +168,14 @@ class DayPlan:
         Windows stay as they were promised. The caller has checked that every rule holds.
         """
         at = seconds_of(now)
+        by: ChosenBy = "less travel"
         changed: list[str] = []
         for doctor_id, order in ordered.items():
             for stop in order:
                 booking = self.bookings[stop.request_id]
                 if booking.doctor_id != doctor_id:
                     basis = basis_of(self.doctors[doctor_id], stop.location.district_id, booking.is_child)
-                    why = {**(booking.why or {}), "basis": basis, "by": "less travel"}
+                    why = {**(booking.why or {}), "basis": basis, "by": by}
                     self.bookings[stop.request_id] = replace(booking, doctor_id=doctor_id, basis=basis, why=why)
                     self._touched.add(stop.request_id)
                     changed.append(stop.request_id)

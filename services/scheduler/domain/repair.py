@@ -8,6 +8,7 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
+from homecall.contract.events import ChosenBy
 from services.scheduler.domain.bookings import BY_HAND, Booking, Call
 from services.scheduler.domain.insertion import reluctance, window
 from services.scheduler.domain.moments import grid_up, moment_of, seconds_of
@@ -228,7 +229,9 @@ def _with_room(plan: DayPlan, call: Call, routes: Mapping[str, Route]) -> Iterat
             yield doctor, route, 60 * reluctance(plan.dispatch, doctor, call) + duty
 
 
-def _rebooked(plan: DayPlan, call: Call, moved: tuple[Booking, str], insertion: Insertion, by: str) -> dict[str, Any]:
+def _rebooked(
+    plan: DayPlan, call: Call, moved: tuple[Booking, str], insertion: Insertion, by: ChosenBy
+) -> dict[str, Any]:
     """What of a booking is new at another place, or with another doctor, but for its window."""
     booking, doctor_id = moved
     doctor = plan.doctors[doctor_id]

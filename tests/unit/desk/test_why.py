@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from homecall.contract.events import MODELS, VisitScheduled
+from homecall.contract.events import MODELS, AssignmentRefusal, Basis, ChosenBy, VisitScheduled
 from homecall.texts import desk
 from homecall.texts.clauses import clause
 from services.desk.domain.why import why_decided, why_doctor
@@ -74,6 +74,12 @@ def test_a_ruling_taken_up_at_an_opening_says_so() -> None:
     why = why_decided(MODELS["request.accepted"].model_validate(data))  # type: ignore[arg-type]
     assert why is not None
     assert (why.verdict, why.minutes) == ("taken_up", 30)
+
+
+def test_all_that_can_count_has_words() -> None:
+    assert set(get_args(ChosenBy)) == set(desk.CHOICES)
+    assert set(get_args(Basis)) == set(desk.BASES)
+    assert set(get_args(AssignmentRefusal)) == set(desk.ASSIGNMENT_REFUSALS)
 
 
 def test_the_doctor_stands_with_those_over_whom_he_was_chosen() -> None:
