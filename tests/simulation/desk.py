@@ -314,7 +314,7 @@ def _typed(kind: str, data: Mapping[str, Any]) -> Form:
             return Form(f"doctor-1-{clinic}", f"/calls/{data['request_id']}/visit", fields, kind, data)
         case "doctor.unavailable":
             fields = {name: data[name] for name in ("doctor_id", "from", "reason")}
-            fields["action"] = f"{data['doctor_id']} {data['from']}"
+            fields["revision"] = 1
             return Form(dispatcher, f"/rosters/{data['date']}/unavailable", fields, kind, data)
         case "complaint.submitted":
             return Form(officer, "/complaints/new", _complaint_fields(data), kind, data)

@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from services.desk.domain import forms
 from services.desk.domain.call import Call
 from services.desk.domain.forms import WrongForm
+from services.desk.web.assigning import held_by
 from services.desk.web.calls import after_all, call_of, do
 from services.desk.web.site import Form, Page, Refuse, Site, Visitor
 
@@ -31,13 +32,13 @@ async def assign(site: Site, request: Request, visitor: Visitor, form: Form) -> 
 
 async def release(site: Site, request: Request, visitor: Visitor, form: Form) -> Response:
     """Let a visit that was placed by hand be planned like any other again."""
-    del form
     request_id = request.path_params["request_id"]
     call = await _own(site, visitor, request_id)
     visitor = await after_all(site, visitor, request_id, call)
     event = forms.released(request_id, visitor.user, visitor.now, visitor.zone)
-    held = call.kept.get("by_hand")
-    await do(site, visitor, event, action_id=f"{request_id} release {held.order if held else 0}")
+    # What the form was drawn from: sent again later, it does not release what was placed by hand since.
+    held = (form.get("held") or [""])[0] or held_by(call)
+    await do(site, visitor, event, action_id=f"{request_id} release {held}")
     return RedirectResponse(f"/calls/{request_id}", 303)
 
 

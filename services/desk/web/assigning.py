@@ -20,6 +20,8 @@ class Assigning:
 
     doctors: tuple[RosterDoctor, ...] = ()
     by_hand: ByHand | None = None
+    held: str = ""
+    """Which of the choices by hand ``by_hand`` is."""
     refused: VisitAssignmentRefused | None = None
     action: str = field(default_factory=lambda: uuid4().hex)
 
@@ -39,4 +41,10 @@ def assigning(visitor: Visitor, call: Call | None, roster: Roster | None) -> Ass
         return Assigning()
     published = roster.published if roster is not None and visitor.user.may("assign_visit") else None
     doctors = tuple(published.doctors) if published is not None else ()
-    return Assigning(doctors, call.by_hand, call.assignment_refused)
+    return Assigning(doctors, call.by_hand, held_by(call), call.assignment_refused)
+
+
+def held_by(call: Call) -> str:
+    """Which of the choices by hand holds for this call; one that was made later is another."""
+    held = call.kept.get("by_hand")
+    return str(held.order if held else 0)

@@ -128,11 +128,16 @@ async def unavailable(site: Site, request: Request, visitor: Visitor, form: Form
         event = forms.unavailable(on, form, visitor.user, visitor.now, visitor.zone)
     except WrongForm as error:
         return await _roster_page(site, visitor, on, error.fields, None, 422)
-    found = await site.stores.rosters.of_day(visitor.clinic_id, on)
-    # Of one roster a doctor drops out at one time once; a later roster may have them back.
-    revision = found.revision if found else -1
+    # Of one roster a doctor drops out at one time once; a later roster may have them back. It is the roster that the
+    # form was drawn from: sent again after a lost answer, the same form finds another one perhaps.
+    revision = (form.get("revision") or [""])[0] or await _revision(site, visitor, on)
     await do(site, visitor, event, action_id=f"{visitor.clinic_id} {on} {event.doctor_id} {event.frm} {revision}")
     return RedirectResponse(f"/rosters/{on.isoformat()}#moved", 303)
+
+
+async def _revision(site: Site, visitor: Visitor, on: date) -> str:
+    found = await site.stores.rosters.of_day(visitor.clinic_id, on)
+    return str(found.revision if found else -1)
 
 
 async def _moved(site: Site, visitor: Visitor, on: date) -> dict[str, Any]:

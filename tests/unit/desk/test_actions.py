@@ -17,7 +17,8 @@ from homecall.runtime.encryption import KeyRing, Vault
 from homecall.runtime.failures import Transient
 from services.desk.store.actions import Actions
 from services.desk.web.calls import BY_WHOM_AND_WHEN
-from tests.unit.desk.reception import Reception, a_form, the_call
+from tests.factories import a_doctor
+from tests.unit.desk.reception import HERE, Reception, a_form, the_call
 
 ID = a_form()["request_id"]
 
@@ -147,6 +148,22 @@ async def test_a_doctor_drops_out_once_however_often_it_is_pressed(reception: Re
         assert (await browser.post("/rosters/2026-11-23/unavailable", form)).status_code == 303
     await reception.outbox.send()
     assert [event.type for event in reception.broker.sent] == ["doctor.unavailable"]
+
+
+async def test_the_same_form_is_the_same_action_though_the_roster_changed_meanwhile(reception: Reception) -> None:
+    roster = {"clinic_id": HERE, "date": "2026-11-23", "doctors": [a_doctor("gp-1")]}
+    await reception.hear(("roster.published", roster | {"revision": 1}))
+    browser = reception.browser("dispatcher")
+    drawn = await browser.get("/rosters/2026-11-23")
+    assert '<input type="hidden" name="revision" value="1">' in drawn.text.partition("/unavailable")[2]
+    form = {"doctor_id": "gp-1", "from": "11:00", "reason": "Ауырып қалды", "revision": "1"}
+    for revision in (2, 3):
+        assert (await browser.post("/rosters/2026-11-23/unavailable", form)).status_code == 303
+        await reception.hear(("roster.published", roster | {"revision": revision}))
+    # In the roster of now the doctor is back, and may drop out again.
+    assert (await browser.post("/rosters/2026-11-23/unavailable", form | {"revision": "3"})).status_code == 303
+    await reception.outbox.send()
+    assert [event.type for event in reception.broker.sent] == ["doctor.unavailable"] * 2
 
 
 async def test_a_step_is_not_dated_before_what_it_follows_whatever_a_replicas_clock_says(reception: Reception) -> None:

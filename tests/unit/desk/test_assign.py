@@ -105,6 +105,27 @@ async def test_who_placed_it_is_shown_until_it_is_released(reception: Reception)
     assert f"/calls/{ID}/release" not in (await browser.get(f"/calls/{ID}")).text
 
 
+async def test_a_release_sent_again_does_not_release_what_was_placed_since(reception: Reception) -> None:
+    browser = reception.browser("dispatcher")
+
+    async def placed(minute: int) -> str:
+        at = MONDAY.replace(minute=minute).isoformat()
+        chosen = visit_event(doctor_id="gp-1", reason="knows the family", at=at)
+        del chosen["revision"], chosen["visit_id"]
+        await reception.hear(("visit.assigned", chosen | {"assigned_by": {"id": "head", "full_name": "Бас"}}))
+        page = (await browser.get(f"/calls/{ID}")).text
+        return page.partition('name="held" value="')[2].partition('"')[0]
+
+    first = await placed(1)
+    assert (await browser.post(f"/calls/{ID}/release", {"held": first})).status_code == 303
+    second = await placed(2)
+    assert first != second
+    assert (await browser.post(f"/calls/{ID}/release", {"held": first})).status_code == 303
+    assert len(await sent(reception)) == 1
+    assert (await browser.post(f"/calls/{ID}/release", {"held": second})).status_code == 303
+    assert len(await sent(reception)) == 2
+
+
 async def test_a_refusal_says_why_and_offers_the_nearest_that_would_do(reception: Reception) -> None:
     nearest = {
         "doctor_id": "gp-2",
