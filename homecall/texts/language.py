@@ -1,7 +1,6 @@
 """Texts in Kazakh, Russian and English: one text in three languages, dates, times, counted words. Pure.
 
-Plural rules and the names of months and weekdays are Babel's; they are read once, and days are cached, so a text costs
-microseconds.
+Days are cached, so a text costs microseconds.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,7 +10,7 @@ from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from babel import Locale
+from homecall.texts.cldr import MONTHS, PLURAL, WEEKDAYS, Plural
 
 _ZONE: Final = ZoneInfo("Asia/Almaty")
 
@@ -94,18 +93,10 @@ def _joined(by: str, parts: Sequence[Text]) -> Text:
 
 # Days and times -------------------------------------------------------------------------------------------------------
 
-
-def _names(language: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Months (January first, in the form that stands after a day's number) and weekdays (Monday first)."""
-    locale = Locale.parse(language)
-    months, days = locale.months["format"]["wide"], locale.days["format"]["wide"]
-    return tuple(months[number] for number in range(1, 13)), tuple(days[number] for number in range(7))
-
-
-_KK_MONTHS, _KK_DAYS = _names("kk")
-_RU_MONTHS, _RU_DAYS = _names("ru")
-_EN_MONTHS, _EN_DAYS = _names("en")
-# Babel knows the nominative only.
+_KK_MONTHS, _KK_DAYS = MONTHS["kk"], WEEKDAYS["kk"]
+_RU_MONTHS, _RU_DAYS = MONTHS["ru"], WEEKDAYS["ru"]
+_EN_MONTHS, _EN_DAYS = MONTHS["en"], WEEKDAYS["en"]
+# CLDR knows the nominative only.
 _RU_ON_DAYS: Final = (
     "в понедельник",
     "во вторник",
@@ -168,17 +159,14 @@ def window(start: datetime, end: datetime) -> str:
 
 # Counted words --------------------------------------------------------------------------------------------------------
 
-_KK_PLURAL: Final[Callable[[int], str]] = Locale.parse("kk").plural_form
-_RU_PLURAL: Final[Callable[[int], str]] = Locale.parse("ru").plural_form
-_EN_PLURAL: Final[Callable[[int], str]] = Locale.parse("en").plural_form
-
+_Forms = Mapping[Plural, str]
 # Kazakh has the forms one and other, but a noun after a number stays singular in both.
-_WITHIN_MINUTES: Final = (
+_WITHIN_MINUTES: Final[tuple[_Forms, _Forms, _Forms]] = (
     {"one": "{n} минут ішінде", "other": "{n} минут ішінде"},
     {"one": "в течение {n} минуты", "few": "в течение {n} минут", "many": "в течение {n} минут"},
     {"one": "within {n} minute", "other": "within {n} minutes"},
 )
-_MINUTES_AT_LATEST: Final = (
+_MINUTES_AT_LATEST: Final[tuple[_Forms, _Forms, _Forms]] = (
     {"one": "{n} минуттан кешіктірмей", "other": "{n} минуттан кешіктірмей"},
     {
         "one": "не позднее чем через {n} минуту",
@@ -187,16 +175,16 @@ _MINUTES_AT_LATEST: Final = (
     },
     {"one": "in {n} minute at the latest", "other": "in {n} minutes at the latest"},
 )
-_WORKING_DAYS: Final = (
+_WORKING_DAYS: Final[tuple[_Forms, _Forms, _Forms]] = (
     {"one": "{n} жұмыс күні", "other": "{n} жұмыс күні"},
     {"one": "{n} рабочий день", "few": "{n} рабочих дня", "many": "{n} рабочих дней"},
     {"one": "{n} working day", "other": "{n} working days"},
 )
 
 
-def _counted(n: int, forms: tuple[dict[str, str], dict[str, str], dict[str, str]]) -> Text:
+def _counted(n: int, forms: tuple[_Forms, _Forms, _Forms]) -> Text:
     kk, ru, en = forms
-    return Text(kk[_KK_PLURAL(n)], ru[_RU_PLURAL(n)], en[_EN_PLURAL(n)]).fill(n=n)
+    return Text(kk[PLURAL["kk"](n)], ru[PLURAL["ru"](n)], en[PLURAL["en"](n)]).fill(n=n)
 
 
 @lru_cache(maxsize=256)
