@@ -58,10 +58,10 @@ async def changes(site: Site, request: Request, visitor: Visitor, form: Form) ->
     return JSONResponse({"changes": [{"kind": each.kind, "id": each.id} for each in found]})
 
 
-async def _stream(site: Site, request: Request, visitor: Visitor, since: int | None) -> AsyncIterator[str]:
+async def _stream(site: Site, request: Request, visitor: Visitor, since: int | None) -> AsyncIterator[bytes]:
     clinic_id = None if visitor.user.role in ALL_CLINICS else visitor.clinic_id
     with site.live.listening(clinic_id) as listener:
-        yield f"retry: {_RETRY_MS}\n\n" + message("hello", {"now": _clock_ms(site)}, now_ms())
+        yield f"retry: {_RETRY_MS}\n\n".encode() + message("hello", {"now": _clock_ms(site)}, now_ms())
         if since is not None:
             missed = None if now_ms() - since > CATCH_UP_MS else await site.live.catch_up(since, clinic_id)
             if missed is None:

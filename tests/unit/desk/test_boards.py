@@ -131,17 +131,17 @@ async def test_browsers_wait_without_a_task_each() -> None:
     await asyncio.sleep(0)
     assert len(asyncio.all_tasks()) == 1 + len(waits)
     for each in listeners:
-        each.tell("something")
+        each.tell(b"something")
     await asyncio.wait_for(asyncio.gather(*waits), 10)
-    assert [each.take() for each in listeners] == ["something"] * 5
+    assert [each.take() for each in listeners] == [b"something"] * 5
 
 
 async def test_a_browser_that_takes_nothing_more_is_told_to_draw_its_page_again() -> None:
     listener = Listener(HERE)
     for number in range(501):
-        listener.tell(f"{number} ")
+        listener.tell(f"{number} ".encode())
     assert listener.overrun
-    assert listener.take() == "500 "
+    assert listener.take() == b"500 "
 
 
 def closed(request_id: str) -> dict[str, Any]:

@@ -27,7 +27,7 @@ async def told(live: Live, doing: Any, clinic_id: str | None = HERE) -> list[tup
     with live.listening(clinic_id) as listener:
         await doing
         await live._poll()
-        return [(each["kind"], each["id"]) for each in _changes(listener.take())]
+        return [(each["kind"], each["id"]) for each in _changes(listener.take().decode())]
 
 
 def _changes(messages: str) -> list[dict[str, str]]:
@@ -102,7 +102,7 @@ async def test_more_changes_than_are_named_one_by_one_have_the_page_drawn_again(
     with live.listening(HERE) as listener:
         await reception.hear(*(event for each in ids for event in the_call(each)))
         await live._poll()
-        assert (listener.overrun, listener.take()) == (True, "")
+        assert (listener.overrun, listener.take()) == (True, b"")
     changes = await reception.browser("registrar").get("/changes?since=0")
     assert changes.json() == {"changes": [], "reload": True}
     assert (await reception.browser("stranger").get("/changes?since=0")).json() == {"changes": []}

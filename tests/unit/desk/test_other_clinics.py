@@ -134,7 +134,7 @@ async def test_a_stream_says_nothing_more_to_who_may_not_hear_it(reception: Rece
     visitor = visitor_of(reception.site, request)
     assert visitor is not None
     stream = events._stream(reception.site, request, visitor, None)
-    assert "hello" in await anext(stream)
+    assert b"hello" in await anext(stream)
     entries, user = dict(reception.users._entries), visitor.user
     match change:
         case "removed":
@@ -147,7 +147,7 @@ async def test_a_stream_says_nothing_more_to_who_may_not_hear_it(reception: Rece
             await reception.stores.signed_in.end(user.name, visitor.session.nonce, datetime.now().astimezone())
     reception.users._entries = entries
     for listener in list(reception.live._listeners):
-        listener.tell("a change")
-    assert "signed-out" in await anext(stream)
+        listener.tell(b"a change")
+    assert b"signed-out" in await anext(stream)
     with pytest.raises(StopAsyncIteration):
         await anext(stream)
