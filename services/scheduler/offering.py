@@ -20,7 +20,6 @@ from homecall.standard.places import located
 from homecall.standard.rules import NotCoveredError
 from services.scheduler.domain.bookings import Call
 from services.scheduler.domain.calls import Facts, first_day_left
-from services.scheduler.domain.offers import offers
 from services.scheduler.domain.state import day_key
 from services.scheduler.store import SchedulerStore
 
@@ -38,7 +37,7 @@ class WrongQuestion(ValueError):
 
 @dataclass(frozen=True)
 class Offering:
-    """Answers what a call could have. One query at most, and none where the clinic's day is in memory."""
+    """Answers what a call could have, on any replica, whoever holds the clinic's day: with one query."""
 
     store: SchedulerStore
     facts: Facts
@@ -84,7 +83,7 @@ class Offering:
                 "doctor": asdict(each.doctor),
                 "extra_travel_minutes": each.extra_travel_minutes,
             }
-            for each in offers(day.plan, call, now)
+            for each in day.offers(call, now)
         ]
 
 

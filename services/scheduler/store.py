@@ -13,6 +13,7 @@ from cattrs import override
 from pymongo import InsertOne, UpdateOne
 
 from homecall.contract.events import RosterPublished
+from homecall.runtime.failures import Transient
 from homecall.runtime.mongo.aggregate import Aggregate
 from homecall.runtime.mongo.by_day import ByDay
 from homecall.runtime.mongo.client import Database, Index, MongoCollection
@@ -215,11 +216,27 @@ class SchedulerStore:
         return found
 
     async def look_at_day(self, key: str) -> ClinicDay:
-        """A day to be looked at, and not changed: as it is in memory, else as it is stored. May be a little old."""
-        kept = self._kept.get(key)
-        if kept is not None:
+        """A day to be looked at, and not changed: as it is stored; as it was here last, while the database is away.
+
+        One query, which brings nothing where the day in memory is the stored one: the clinic may be another replica's
+        by now, and that one has changed it since.
+        """
+        clinic_id, on = day_of(key)
+        dispatch, kept = self._dispatch(clinic_id), self._kept.get(key)
+        query: dict[str, Any] = {"_id": key}
+        if kept is not None and kept.dispatch == dispatch:
+            query["v"] = {"$ne": kept.version}
+        else:
+            kept = None
+        try:
+            docs = await self._days.find(query)
+        except Transient:
+            if kept is None:
+                raise
             return kept
-        return (await self.load_days([key]))[key]
+        if docs:
+            return _from_document(docs[0], dispatch)
+        return kept or ClinicDay(clinic_id, on, dispatch=dispatch)
 
     def _hold(self, day: ClinicDay) -> None:
         self._kept[day.key] = day

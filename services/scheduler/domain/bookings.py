@@ -26,6 +26,11 @@ class Preferred(NamedTuple):
     frm: int
     to: int
 
+    @classmethod
+    def of(cls, arrives_from: datetime, arrives_to: datetime) -> Preferred:
+        """A promised window as an applicant asks for it: by the clock, in whole minutes."""
+        return cls(arrives_from.hour * 60 + arrives_from.minute, arrives_to.hour * 60 + arrives_to.minute)
+
     def holds(self, arrives_from: datetime, arrives_to: datetime) -> bool:
         """Whether a promised window lies in it."""
         begins = arrives_from.hour * 60 + arrives_from.minute

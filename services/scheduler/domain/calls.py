@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from homecall.contract.envelope import Incoming
 from homecall.contract.events import (
+    PreferredWindow,
     RequestAccepted,
     RequestCancelled,
     VisitAssigned,
@@ -108,11 +109,11 @@ def _call_facts(data: RequestAccepted, facts: Facts) -> CallFacts:
     urgency, red_flag = data.urgency or "same_day", bool(data.red_flags)
     lat, lon = _coordinates(data) or (None, None)
     rank = facts.order.rank(red_flag=red_flag, urgency=urgency, age_years=age)
-    return CallFacts(is_child, district, urgency, red_flag, rank, lat, lon, _preferred(data))
+    return CallFacts(is_child, district, urgency, red_flag, rank, lat, lon, preferred_of(data.preferred_window))
 
 
-def _preferred(data: RequestAccepted) -> Preferred | None:
-    wanted = data.preferred_window
+def preferred_of(wanted: PreferredWindow | None) -> Preferred | None:
+    """A window that the applicant would like, as a plan takes it; None for none."""
     if wanted is None:
         return None
     # The end of a day is kept as its last microsecond.

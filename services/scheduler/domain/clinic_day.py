@@ -28,6 +28,7 @@ from services.scheduler.domain.changes import Changes
 from services.scheduler.domain.dispatch import Dispatch
 from services.scheduler.domain.improvement import Problem, apply_if_better
 from services.scheduler.domain.insertion import place
+from services.scheduler.domain.offers import Offer, offers
 from services.scheduler.domain.plan import DayPlan
 from services.scheduler.domain.repair import repair
 from services.scheduler.domain.roster import roster_of
@@ -179,6 +180,10 @@ class ClinicDay:
                 return None
             self._keep_call(call, believed)
         return self.bookings[call.request_id]
+
+    def offers(self, call: Call, now: datetime) -> list[Offer]:
+        """Windows that the call could have if it were made now; nothing changes. See ``offers``."""
+        return offers(self.plan, self._believed(call), now)
 
     def assign(self, call: Call, wanted: Assignment, assignment_id: str, now: datetime) -> BookedVisit | Impossible:
         """Place the call by hand; where that was done before a crash, the place that it has."""

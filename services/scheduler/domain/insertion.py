@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
@@ -58,17 +59,31 @@ def what_if(plan: DayPlan, call: Call, now: datetime, only: tuple[int, int] | No
 
 
 def _found(plan: DayPlan, call: Call, at: int, only: tuple[int, int] | None = None) -> tuple[Booking, int] | None:
+    if only is not None:
+        return _within(plan, call, at, (only,))
+    wanted, unasked = call.preferred, replace(call, preferred=None)
+    usual = _within(plan, unasked, at, _usual(plan, call, at))
+    if wanted is None or usual is None or wanted.holds(usual[0].arrives_from, usual[0].arrives_to):
+        return usual  # what the applicant would like is what comes by itself
+    return _within(plan, call, at, _preferred(plan, call, grid_up(at))) or usual
+
+
+def _usual(plan: DayPlan, call: Call, at: int) -> Windows:
+    """When the visit may be, the best first."""
     soonest = grid_up(at)
     opens = soonest if call.urgency == "urgent" else grid_up(at + plan.dispatch.lead * 60)
     # A window that opens at the same time for all lets the next calls nearby be served together with this one.
     # Only where nobody can come within it does it open later; and at the end of the day, earlier.
-    usual: Windows = ((opens, plan.dispatch.window * 60), (opens, None), (soonest, None))
-    for windows in (_preferred(plan, call, soonest), usual) if only is None else ((only,),):
-        for doctors in _in_turn(plan, call):
-            for earliest, width in windows:
-                options = sorted(_options(plan, doctors, call, at, (earliest, width)))
-                if options:
-                    return _promised(plan, call, options, at, earliest)
+    return ((opens, plan.dispatch.window * 60), (opens, None), (soonest, None))
+
+
+def _within(plan: DayPlan, call: Call, at: int, windows: Windows) -> tuple[Booking, int] | None:
+    """The best place in the first of these windows in which there is one."""
+    for doctors in _in_turn(plan, call):
+        for earliest, width in windows:
+            options = sorted(_options(plan, doctors, call, at, (earliest, width)))
+            if options:
+                return _promised(plan, call, options, at, earliest)
     return None
 
 

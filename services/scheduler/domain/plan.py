@@ -11,6 +11,7 @@ depends only on its arguments: the same day, call and time give the same place.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from datetime import datetime
 
@@ -110,6 +111,12 @@ class DayPlan:
         if starts:
             return near < 2 or near <= far
         return len(known) >= 2 and far > near
+
+    def to_look_at(self) -> DayPlan:
+        """The same day for a question: time may pass in it, which this one does not notice. Nothing may be booked."""
+        seen = copy(self)
+        seen.routes = {doctor_id: copy(route) for doctor_id, route in self.routes.items()}
+        return seen
 
     # ------------------------------------------------------------ what changes it
 

@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from homecall.runtime.clock import Clock
 from homecall.runtime.failures import Transient
 from services.scheduler.offering import Offering
-from tests.unit.scheduler.office import CLINIC, Office, accepted, doctor, facts_of, roster
+from tests.unit.scheduler.office import CLINIC, Office, Twin, a_town, accepted, cancelled, doctor, facts_of, roster
 from tests.unit.standard.local_times import at
 
 TEN = "Fri 2026-11-20 10:00"
@@ -42,6 +42,59 @@ async def test_the_first_offer_is_what_the_call_would_get() -> None:
     assert times == sorted(times)
     ((_, _, visit),) = await office.hear(accepted(number=2))
     assert (found[0]["arrives_from"], found[0]["doctor"]) == (visit["arrives_from"], visit["doctor"])
+
+
+async def test_a_replica_that_holds_another_state_of_the_day_answers_as_it_is_stored() -> None:
+    """A clinic moves from replica to replica with its partition: what one holds of it in memory may be hours old."""
+    here = Office()
+    await here.hear(roster(doctor("a", shift=NOON, max_visits=3)), accepted(number=1))
+    there = Twin(here.memory)
+    at_first = [(await ask(each, district_id="d1")).json()["offers"] for each in (here, there)]
+    assert at_first[0] == at_first[1] != []
+    await there.hear(accepted(number=2), accepted(number=3))
+    full = [(await ask(each, district_id="d1")).json()["offers"] for each in (here, there)]
+    assert full == [[], []]
+    await here.hear(cancelled(number=2))
+    again = [(await ask(each, district_id="d1")).json()["offers"] for each in (here, there)]
+    assert again[0] == again[1] != []
+
+
+async def test_one_query_and_no_document_where_the_day_in_memory_is_the_stored_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    office = Office()
+    await office.hear(roster(doctor("a", shift=NOON)))
+    brought: list[int] = []
+    find = office.store._days.find
+
+    async def counted(*asked: Any, **options: Any) -> Any:
+        found = await find(*asked, **options)
+        brought.append(len(found))
+        return found
+
+    monkeypatch.setattr(office.store._days, "find", counted)
+    assert (await ask(office, district_id="d1")).json()["offers"]
+    assert brought == [0]
+
+
+async def test_while_the_database_is_away_the_day_in_memory_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    office = Office()
+    await office.hear(roster(doctor("a", shift=NOON)))
+
+    async def away(*_: Any, **__: Any) -> Any:
+        raise Transient("mongo", ConnectionError(), "127.0.0.1")
+
+    monkeypatch.setattr(office.store._days, "find", away)
+    assert (await ask(office, district_id="d1")).json()["offers"]
+
+
+async def test_coordinates_that_cannot_be_true_change_no_offer() -> None:
+    office = Office()
+    await a_town(office, calls=4)
+    there, nowhere = {"lat": "43.25", "lon": "76.9"}, {"lat": "51.1", "lon": "71.4"}
+    without = (await ask(office, district_id="d1")).json()
+    assert (await ask(office, district_id="d1", **nowhere)).json() == without
+    assert (await ask(office, district_id="d1", **there)).json() != without
 
 
 async def test_nothing_is_stored_and_nothing_changes() -> None:
@@ -101,8 +154,8 @@ async def test_a_proxy_does_not_let_it_out() -> None:
 async def test_without_a_database_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     office = Office()
 
-    async def away(_: str) -> Any:
+    async def away(*_: Any, **__: Any) -> Any:
         raise Transient("mongo", ConnectionError(), "127.0.0.1")
 
-    monkeypatch.setattr(office.store, "look_at_day", away)
+    monkeypatch.setattr(office.store._days, "find", away)
     assert (await ask(office)).status_code == 503
