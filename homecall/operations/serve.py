@@ -78,15 +78,22 @@ def serve(name: str) -> None:
         raise Failure(str(error), code=4) from None
 
 
+def settle_collector() -> None:
+    """Have the garbage collector look at what comes from now on, and seldom.
+
+    What is there now stays: the collector need not look at it again, and a batch makes thousands of objects that
+    reference counting alone will free. By its own thresholds it would look again and again; by much wider ones the
+    notifier grew by some megabytes more.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
+
+
 async def _serve(name: str, settings: Settings, clock: Clock) -> None:
     names = SERVICES if name == "all" else (name,)
     services = [build(each, settings, clock) for each in names]
     listening = listen(settings.http_host, settings.port(name))
-    # What is there now stays: the collector need not look at it again, and a batch makes thousands of objects that
-    # reference counting alone will free. By its own thresholds it would look again and again; by much wider ones the
-    # notifier grew by some megabytes more.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000, 20, 20)
+    settle_collector()
     log(name).info("starting", env=settings.env, http=f"{settings.http_host}:{settings.port(name)}")
     await run(services, listening, ending=_end_all_the_same)
