@@ -43,10 +43,10 @@ zone (`zone` of `clinic.published`, Asia/Almaty without one). Fields that are no
 added.
 
 **The desk** (`homecall serve desk`) publishes what a clinic's people do in the browser, on the channels on which
-clinics publish, in the same form: requests and withdrawals, oral answers, outcomes of visits, visits placed by hand,
-rosters and doctors who drop out, complaints and what is done about them. Their `ce_source` is `{_DESK_SOURCE}`;
-`registrar`, `given_by`, `received_by`, `assigned_by` and `released_by` name the person. A system of the clinic may
-publish beside it. The desk decides nothing: its events are to be handled as those of a clinic.
+clinics publish, in the same form: requests, withdrawals and transfers, oral answers, outcomes of visits, visits
+placed by hand, rosters and doctors who drop out, complaints and what is done about them. Their `ce_source` is
+`{_DESK_SOURCE}`; `registrar`, `given_by`, `received_by`, `assigned_by`, `released_by` and `by` name the person. A
+system of the clinic may publish beside it. The desk decides nothing: its events are to be handled as those of a clinic.
 
 **Delivery** is at least once. Drop what you have seen (by `ce_source` and `ce_id`), and order by `sequence` or
 `revision`, never by offset: a lower one that comes late is history.

@@ -35,6 +35,11 @@ def event_id(causation_id: str, event_type: str, subject: str, sibling: str = ""
     return _dashed(_uuid5(f"event\n{causation_id}\n{event_type}\n{subject}\n{sibling}"))
 
 
+def successor_id(request_id: str, clinic_id: str) -> str:
+    """The id of the request by which a clinic goes on with a call that was handed on to it: one for each (R25)."""
+    return _dashed(_uuid5(f"successor\n{request_id}\n{clinic_id}"))
+
+
 def visit_id(request_id: str) -> str:
     """The id of the visit that answers a request: one for the whole life of the request."""
     return _dashed(_uuid5(f"visit\n{request_id}"))

@@ -85,10 +85,10 @@ ROSTERS = Topic(
 REQUESTS = Topic(
     "homecall.requests.v1",
     "clinic_id",
-    ("request.submitted", "request.withdrawn"),
+    ("request.submitted", "request.withdrawn", "request.transferred"),
     writers=("clinic", "portal", DESK),
     readers=(INTAKE, DESK),
-    about="Applications for a doctor's visit, and their withdrawal.",
+    about="Applications for a doctor's visit, their withdrawal, and their handing on to another clinic.",
     personal_ids=True,
 )
 VISITS = Topic(

@@ -49,6 +49,10 @@ MEANINGS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
             "declined": "the patient declined the visit",
         },
     ),
+    "CancelledOutcome": (
+        "How a request ended that was not withdrawn.",
+        {"transferred": "it was handed on to another clinic, where a new request goes on with it (R25)"},
+    ),
     "ComplaintStage": (
         "Who considers a complaint.",
         {
@@ -152,7 +156,7 @@ MEANINGS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
             "rescheduled": "the time or the doctor has changed",
             "delayed": "no time could be set yet",
             "refused": "not accepted",
-            "withdrawn": "taken back by the applicant",
+            "withdrawn": "taken back by the applicant, or handed on to another clinic",
             "completed": "the visit took place",
             "not_completed": "the visit did not take place",
         },

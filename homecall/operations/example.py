@@ -259,6 +259,9 @@ KINDS: Final[dict[str, Kind]] = {
     "unavailable": Kind("doctor.unavailable", _unavailable),
     "request": Kind("request.submitted", _request),
     "withdrawal": _to_call("request.withdrawn", reason="the patient feels better"),
+    "transfer": _to_call(
+        "request.transferred", to_clinic_id="tal-2", reason="attached to the other clinic", by=_REGISTRAR
+    ),
     "visit": _to_call("visit.reported", outcome="served"),
     "assignment": _to_call("visit.assigned", doctor_id="gp-2", reason="knows the family", assigned_by=_REGISTRAR),
     "release": _to_call("visit.released", released_by=_REGISTRAR),

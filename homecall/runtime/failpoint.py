@@ -25,6 +25,9 @@ PLACES = (
     "batch.published",
     "batch.followed",
     "batch.committed",
+    # A call that goes on at another clinic: before and after its new request is stored.
+    "successor.read",
+    "successor.stored",
     # Pages that give numbers; a clinic's day with its roster and its bookings.
     "page.read",
     "page.written",

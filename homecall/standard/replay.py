@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from homecall.standard.acceptance import Accepted, Deferred, Refused, decide_acceptance, take_up
 from homecall.standard.calendar import ALMATY, ClinicCalendar, ClinicDay, NeverOpenError
+from homecall.standard.handing_on import HANDED_ON_AT, FirstClock, take_over
 from homecall.standard.rules import Interval, NotCoveredError, RuleSet, Week
 
 
@@ -76,8 +77,12 @@ def _decided(ruling: Mapping[str, Any], calendar: ClinicCalendar, rules: RuleSet
     if "days" not in inputs or submitted_at is None:
         return None
     channel, opening_at = str(inputs.get("channel")), _moment(inputs, "opening")
+    handed_on = _handed_on(inputs, submitted_at)
     verdict: Accepted | Deferred | Refused
-    if opening_at is not None:
+    if handed_on is not None:
+        at, first = handed_on
+        verdict = take_over(channel=channel, at=at, first=first, calendar=calendar, rules=rules)
+    elif opening_at is not None:
         verdict = take_up(channel=channel, opening=opening_at, calendar=calendar, rules=rules)
     else:
         verdict = decide_acceptance(
@@ -96,6 +101,14 @@ def _decided(ruling: Mapping[str, Any], calendar: ClinicCalendar, rules: RuleSet
         "due_at": verdict.due_at.isoformat(),
         "visit_date": verdict.visit_date.isoformat(),
     }
+
+
+def _handed_on(inputs: Mapping[str, Any], submitted_at: datetime) -> tuple[datetime, FirstClock] | None:
+    """When the call of a ruling was handed on, and the clock that it came with (R25); None of an application."""
+    at, starts_at, due_at = (_moment(inputs, name) for name in (HANDED_ON_AT, "clock_starts_at", "due_at"))
+    if at is None or starts_at is None or due_at is None:
+        return None
+    return at, FirstClock(submitted_at, starts_at, due_at)
 
 
 def record_time_of(ruling: Mapping[str, Any]) -> datetime | None:

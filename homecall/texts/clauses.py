@@ -357,6 +357,16 @@ CLAUSES: Final[Mapping[str, Text]] = {
         " answer could tell, at the latest after 72 hours. The answer says what to do next, and its term counts as "
         "missed.",
     ),
+    "R25": Text(
+        "Стандартта нақтыланбаған, жүйе былай түсінеді: басқа емханаға берілген шақыру сонда жаңа өтініш ретінде "
+        "қабылданады. Жауап мерзімі алғашқы өтініштен бастап есептеледі, ал қабылдау уақыты мен тіркелу қайта "
+        "тексерілмейді.",
+        "В стандарте не уточнено, система понимает так: вызов, переданный в другую поликлинику, принимают там как "
+        "новую заявку. Срок ответа идёт от первой заявки, а часы приёма и прикрепление повторно не проверяют.",
+        "The standard leaves this open; the system reads it so: a call that was handed on to another clinic is taken "
+        "up there as a new request. The term of the answer runs from the first request, and neither the hours nor the "
+        "attachment are checked again.",
+    ),
 }
 """By the id of the clause; readings say that they are the system's."""
 

@@ -10,23 +10,25 @@ from datetime import datetime
 
 from homecall.contract import topics
 from homecall.contract.envelope import Incoming
-from homecall.contract.events import RequestSubmitted, RequestWithdrawn
+from homecall.contract.events import RequestSubmitted, RequestTransferred, RequestWithdrawn
 from homecall.runtime.clock import Clock
 from homecall.runtime.encryption import Vault
+from homecall.runtime.engine.batch import BatchResult
 from homecall.runtime.engine.completion import Completion
 from homecall.runtime.engine.decision import Decision
 from homecall.runtime.engine.engine import Engine
-from homecall.runtime.engine.protocols import Domain
+from homecall.runtime.engine.protocols import Domain, Scope
+from homecall.runtime.failpoint import failpoint
 from homecall.runtime.kafka.global_table import GlobalTable
 from homecall.runtime.mongo.aggregate import Aggregate
 from homecall.standard.clinic_events import ClinicEvents
 from homecall.standard.clinics import Clinics
 from homecall.standard.rules import RuleSets
 from homecall.standard.stated_times import Tolerance
-from services.intake.domain import held, identity, opening, submission, visits, withdrawal
+from services.intake.domain import held, identity, opening, submission, transfer, visits, withdrawal
 from services.intake.domain.claims import Holders
 from services.intake.domain.facts import UNASKED, UNCHECKED, Checks, Facts, Identity
-from services.intake.domain.state import RequestState, awaits_number, is_due, local_date
+from services.intake.domain.state import RequestState, awaits_number, awaits_successor, is_due, local_date
 from services.intake.external_checks import ExternalChecks
 from services.intake.personal_data import PersonalData
 from services.intake.register_numbers import numbered
@@ -39,13 +41,14 @@ class BatchFacts:
 
     ``checks``: by causation id, the gateways' answers. ``holders``: the open requests by their claim (R11), kept up
     with every decision. ``kept``: by request, the held events that are tried again. ``asked``: by request, what the
-    register of persons said to a later question.
+    register of persons said to a later question. ``firsts``: by id, the calls that requests say were handed on.
     """
 
     checks: Mapping[str, Checks]
     holders: Holders
     kept: Mapping[str, Incoming] = field(default_factory=dict)
     asked: Mapping[str, Identity] = field(default_factory=dict)
+    firsts: Mapping[str, Aggregate[RequestState]] = field(default_factory=dict)
 
     def checks_of(self, event: Incoming) -> Checks:
         """The answers about a request. A signature that nobody was asked about is not a sound one."""
@@ -67,7 +70,7 @@ class Intake(Domain[RequestState, BatchFacts]):
         return event.type == RequestSubmitted.TYPE
 
     def pending(self, state: RequestState) -> bool:
-        return awaits_number(state)
+        return awaits_number(state) or awaits_successor(state)
 
     def decide(
         self, state: RequestState | None, event: Incoming, facts: BatchFacts, now: datetime
@@ -76,6 +79,8 @@ class Intake(Domain[RequestState, BatchFacts]):
             return self._submitted(state, event, facts, now)
         if event.type == RequestWithdrawn.TYPE:
             return withdrawal.decide(state, event)
+        if event.type == RequestTransferred.TYPE:
+            return transfer.decide(state, event, self.rule_sets, self.clinics)
         return visits.decide(state, event)
 
     def _submitted(
@@ -90,12 +95,23 @@ class Intake(Domain[RequestState, BatchFacts]):
             claim=claim,
             holder=batch.holders.of(claim),
             persons=self.personal.persons(event),
+            first=self._first_of(event, batch),
         )
         return self.personal.sealed(submission.decide(state, event, facts, now), event)
 
+    def _first_of(self, event: Incoming, batch: BatchFacts) -> RequestState | None:
+        """The call that a request says was handed on, if it is known as this patient's (R25)."""
+        named = first_named(event)
+        found = batch.firsts.get(named) if named is not None else None
+        first = None if found is None else found.state
+        return first if first is not None and self.personal.is_patient_of(first, event) else None
+
     def due(self, state: RequestState, facts: BatchFacts, now: datetime) -> Decision[RequestState]:
         if state.status == "held":
-            return self._held_again(state, facts, now)
+            decided = self._held_again(state, facts, now)
+            # Once it is decided, what waited for that is, too.
+            still_held = decided.state is None or decided.state.status == "held"
+            return decided if still_held else replace(decided, unpark=True)
         if is_due(state.ask_again_at, now):
             return identity.asked_again(state, facts.asked.get(state.request_id, "away"), now)
         if state.status == "deferred":
@@ -128,6 +144,7 @@ class IntakeEngine(Engine[RequestState, BatchFacts]):
     ) -> None:
         self._personal = intake.personal
         self._known = intake.clinics
+        self._rule_sets = intake.rule_sets
         rules = ClinicEvents(self._known.zone, tolerance)
         super().__init__(topics.INTAKE, store.requests, intake, clock, self._personal.vault, rules)
         self._external = external
@@ -156,7 +173,7 @@ class IntakeEngine(Engine[RequestState, BatchFacts]):
 
     async def facts_for(self, batch: Sequence[Incoming], loaded: Mapping[str, Aggregate[RequestState]]) -> BatchFacts:
         """The gateways' answers about new requests, and who holds which claim."""
-        if any(event.type == RequestSubmitted.TYPE and self._known.get(event.clinic_id) is None for event in batch):
+        if any(self._known.get(named) is None for event in batch if (named := _clinic_named(event)) is not None):
             # Between topics there is no order: the clinic may have been published a moment ago.
             await self._clinics.catch_up()
         # A request of which only a withdrawal was heard has no state.
@@ -168,7 +185,21 @@ class IntakeEngine(Engine[RequestState, BatchFacts]):
             and event.subject not in decided
             and self._known.get(event.clinic_id) is not None
         ]
-        return BatchFacts(await self._external.check_batch(new), Holders(each.state for each in loaded.values()))
+        return BatchFacts(
+            await self._external.check_batch(new),
+            Holders(each.state for each in loaded.values()),
+            firsts=await self._firsts(batch, loaded),
+        )
+
+    async def _firsts(
+        self, events: Iterable[Incoming], loaded: Mapping[str, Aggregate[RequestState]]
+    ) -> dict[str, Aggregate[RequestState]]:
+        """The calls that requests say were handed on: as they change with the batch, where they are part of it."""
+        named = {found for event in events if (found := first_named(event)) is not None}
+        return {
+            **await self.store.load(named - loaded.keys()),
+            **{each: loaded[each] for each in named & loaded.keys()},
+        }
 
     def facts_after(self, facts: BatchFacts, before: RequestState | None, after: RequestState) -> BatchFacts:
         facts.holders.changed(before, after)
@@ -190,16 +221,119 @@ class IntakeEngine(Engine[RequestState, BatchFacts]):
         iins = {state.request_id: iin for state in unconfirmed if (iin := self._personal.unconfirmed_iin(state))}
         asked = await self._external.ask(iins)
         return BatchFacts(
-            checks, Holders(each.state for each in found.values()), {event.subject: event for event in events}, asked
+            checks,
+            Holders(each.state for each in found.values()),
+            {event.subject: event for event in events},
+            asked,
+            await self._firsts(events, found),
         )
 
     def _claims(self, events: Iterable[Incoming]) -> set[str]:
         return {claim for event in events if (claim := self._personal.claim(event))}
 
+    # ------------------------------------------------------------ the second aggregate: numbers, successors
+
+    async def _complete_all(
+        self,
+        pending: list[Aggregate[RequestState]],
+        touched: dict[str, Aggregate[RequestState]],
+        now: datetime,
+        in_hand: Collection[str],
+        result: BatchResult | None = None,
+    ) -> dict[str, list[str]]:
+        """Store the successors of calls that were handed on first (R25): they are numbered and sent with the others."""
+        firsts = [each for each in pending if each.state is not None and awaits_successor(each.state)]
+        while firsts:
+            stored = await self._take_up(firsts.pop(0), now)
+            touched[stored.id] = stored
+            if stored.state is not None and self.domain.pending(stored.state) and stored not in pending:
+                pending.append(stored)
+                if awaits_successor(stored.state):
+                    firsts.append(stored)  # its own transfer had waited for it
+        return await super()._complete_all(pending, touched, now, in_hand, result)
+
+    async def _take_up(self, aggregate: Aggregate[RequestState], now: datetime) -> Aggregate[RequestState]:
+        """The request by which a call goes on at another clinic: found, or stored now."""
+        first = aggregate.state
+        assert first is not None
+        assert first.handed_on is not None
+        assert first.successor_claim is not None
+        name = first.handed_on.request_id
+        while True:
+            found = {each.id: each for each in await self._intake_store.holding({first.successor_claim})}
+            holder = next(iter(found.values()), None)
+            if holder is not None and holder.state is not None and transfer.goes_on_with(holder.state, first):
+                return holder
+            found |= await self.store.load([name])
+            there = found.setdefault(name, Aggregate(name))
+            if there.state is not None:
+                return there
+            failpoint("successor.read")
+            self._succeed(first, Scope(found, BatchFacts({}, Holders([])), now), holder)
+            if not await self._save([each for each in found.values() if each.changed]):
+                failpoint("successor.stored")
+                return there
+
+    def _succeed(
+        self,
+        first: RequestState,
+        scope: Scope[RequestState, BatchFacts],
+        holder: Aggregate[RequestState] | None,
+    ) -> None:
+        """Decide on the successor of a call, in memory. No record repeats its events: they go into its outbox."""
+        assert first.handed_on is not None
+        there = scope.aggregates[first.handed_on.request_id]
+        cause = transfer.cause_of(first)
+        now = self._then(there.id, scope.now, cause.causation_id)
+        held_by = None if holder is None else holder.state
+        decision = transfer.successor(first, held_by, self._rule_sets, self._known, now)
+        self.apply(scope, there, cause, self._personal.asked_on(decision, first, now), now)
+        if decision.says:
+            there.enqueue(cause.causation_id)
+        if there.parked:
+            self.unpark(scope, there, cause.causation_id, now)
+
     async def complete_pending(
         self, aggregates: Sequence[Aggregate[RequestState]], now: datetime
     ) -> dict[str, Completion[RequestState]]:
-        """Give register numbers, in the order of the batch."""
+        """Give register numbers, in the order of the batch; end the calls that go on elsewhere."""
         del now
         states = [each.state for each in aggregates if each.state is not None]
-        return await numbered(self._intake_store.pages, states)
+        ends = await numbered(self._intake_store.pages, [state for state in states if awaits_number(state)])
+        return ends | await self._handed_on([state for state in states if awaits_successor(state)], ends)
+
+    async def _handed_on(
+        self, firsts: Sequence[RequestState], ends: Mapping[str, Completion[RequestState]]
+    ) -> dict[str, Completion[RequestState]]:
+        """The ends of the calls whose successors are stored. The others stay pending."""
+        if not firsts:
+            return {}
+        holders = await self._intake_store.holding({first.successor_claim or "" for first in firsts})
+        stored = await self.store.load({first.handed_on.request_id for first in firsts if first.handed_on is not None})
+        found = {}
+        for first in firsts:
+            assert first.handed_on is not None
+            assert first.cancelled_by is not None
+            own = [each.id for each in holders if each.state is not None and transfer.goes_on_with(each.state, first)]
+            known = own or [each for each in stored if each == first.handed_on.request_id and stored[each].state]
+            if known:
+                numbered_first = ends.get(first.request_id)
+                done = transfer.with_successor(first if numbered_first is None else numbered_first.state, known[0])
+                assert done.state is not None
+                said = [] if numbered_first is None else list(numbered_first.said)
+                found[first.request_id] = Completion(done.state, [*said, (*first.cancelled_by, done.says)])
+        return found
+
+
+def first_named(event: Incoming) -> str | None:
+    """The call that a request says was handed on; None where it names none."""
+    data = event.data
+    named = data.transferred_from if isinstance(data, RequestSubmitted) else None
+    return None if named is None else named.request_id
+
+
+def _clinic_named(event: Incoming) -> str | None:
+    """The clinic that an event asks to take a call; None where it asks none."""
+    if isinstance(event.data, RequestTransferred):
+        return event.data.to_clinic_id
+    return event.clinic_id if event.type == RequestSubmitted.TYPE else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from homecall.contract import topics
@@ -14,6 +15,7 @@ from homecall.runtime.encryption import Unreadable, Vault
 from homecall.runtime.engine.decision import Decision
 from homecall.runtime.engine.parking import as_bytes, from_bytes
 from homecall.runtime.logs import log
+from services.intake.domain.identity import FIRST_ASK
 from services.intake.domain.state import RequestState
 from services.intake.store import sealed_place
 
@@ -51,6 +53,27 @@ class PersonalData:
             unconfirmed = self.vault.seal(iin, sealed_place(state.request_id, "unconfirmed"))
             return replace(decision, state=replace(state, unconfirmed=unconfirmed))
         return decision
+
+    def is_patient_of(self, first: RequestState, event: Incoming) -> bool:
+        """Whether the patient of a request is one of the persons of another."""
+        data = event.data
+        if not isinstance(data, RequestSubmitted):
+            return False
+        return self.vault.of_call(first.request_id, data.patient.iin) in first.request.get("persons", ())
+
+    def asked_on(self, decision: Decision[RequestState], first: RequestState, now: datetime) -> Decision[RequestState]:
+        """The decision on a successor; a patient who could not be confirmed is asked about still."""
+        state = decision.state
+        if state is None or state.claim is None or first.unconfirmed is None:
+            return decision
+        iin = self.unconfirmed_iin(first)
+        if iin is None:
+            return decision
+        unconfirmed = self.vault.seal(iin.encode(), sealed_place(state.request_id, "unconfirmed"))
+        again_at = now + FIRST_ASK
+        return replace(
+            decision, state=replace(state, unconfirmed=unconfirmed, ask_again_at=again_at, asked=first.asked)
+        )
 
     def kept_event(self, state: RequestState) -> Incoming | None:
         """The event of a held request, as it came; None where it cannot be opened."""

@@ -213,6 +213,7 @@ BEYOND_JSON_SCHEMA = {
     "An IIN that can have no check digit",
     "A time that does not exist",
     "Nothing is complained of",
+    "To the clinic where the call is",
 }
 
 

@@ -17,7 +17,13 @@ COMPLAINT_COMMANDS = (
 TABLE: list[tuple[str, str, set[str], set[str], str]] = [
     ("clinics", "clinic_id", {"clinic", "region"}, ALL, "clinic.published"),
     ("rosters", "clinic_id", {"clinic", "desk"}, {"scheduler", "desk"}, "roster.published doctor.unavailable"),
-    ("requests", "clinic_id", {"clinic", "portal", "desk"}, {"intake", "desk"}, "request.submitted request.withdrawn"),
+    (
+        "requests",
+        "clinic_id",
+        {"clinic", "portal", "desk"},
+        {"intake", "desk"},
+        "request.submitted request.withdrawn request.transferred",
+    ),
     ("visits", "clinic_id", {"clinic", "desk"}, {"scheduler", "desk"}, "visit.reported visit.assigned visit.released"),
     ("answers", "clinic_id", {"clinic", "desk"}, {"notifier", "complaints", "desk"}, "answer.given"),
     ("complaints", "complaint_id", {"clinic", "portal", "desk"}, {"complaints", "desk"}, COMPLAINT_COMMANDS),
@@ -61,7 +67,7 @@ def test_there_are_no_other_topics() -> None:
 
 def test_every_type_has_one_topic_and_one_model() -> None:
     carried = [event_type for topic in TOPICS for event_type in topic.types]
-    assert len(carried) == len(set(carried)) == 32
+    assert len(carried) == len(set(carried)) == 33
     assert set(carried) == set(MODELS) == set(TOPIC_OF_TYPE)
     for event_type, model in MODELS.items():
         assert event_type == model.TYPE

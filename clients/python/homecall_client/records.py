@@ -26,6 +26,7 @@ TOPIC_OF: Final[Mapping[str, str]] = {
     "doctor.unavailable": "homecall.rosters.v1",
     "request.submitted": "homecall.requests.v1",
     "request.withdrawn": "homecall.requests.v1",
+    "request.transferred": "homecall.requests.v1",
     "visit.reported": "homecall.visits.v1",
     "visit.assigned": "homecall.visits.v1",
     "visit.released": "homecall.visits.v1",

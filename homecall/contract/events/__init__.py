@@ -57,6 +57,7 @@ from homecall.contract.events.requests import (
     IdentityDocument,
     Patient,
     RequestSubmitted,
+    RequestTransferred,
     RequestWithdrawn,
 )
 from homecall.contract.events.rosters import DoctorUnavailable, Place, RosterDoctor, RosterPublished
@@ -77,6 +78,7 @@ from homecall.contract.events.shared import (
     AnswerBy,
     AssignmentRefusal,
     Basis,
+    CallAt,
     Channel,
     ChosenBy,
     ComplaintStage,
@@ -87,6 +89,7 @@ from homecall.contract.events.shared import (
     Official,
     Outcome,
     PreferredWindow,
+    Referral,
     RefusalCode,
     RequestStatus,
     Signature,
@@ -107,6 +110,7 @@ MODELS: dict[str, type[Event]] = {
         DoctorUnavailable,
         RequestSubmitted,
         RequestWithdrawn,
+        RequestTransferred,
         VisitReported,
         VisitAssigned,
         VisitReleased,

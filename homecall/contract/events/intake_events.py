@@ -6,7 +6,16 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from homecall.contract.events.shared import Channel, FieldError, Language, PreferredWindow, RefusalCode, StaffMember
+from homecall.contract.events.shared import (
+    CallAt,
+    Channel,
+    FieldError,
+    Language,
+    PreferredWindow,
+    Referral,
+    RefusalCode,
+    StaffMember,
+)
 from homecall.contract.types import AnyDay, ClinicId, Count, Day, Event, Moment, Ordinal, Part, Uuid
 
 
@@ -173,6 +182,16 @@ class RequestEvent(Event):
     preferred_window: PreferredWindow | None = Field(
         default=None, description="When the doctor would best arrive, by the clinic's clock on the day of the visit."
     )
+    referral: Referral | None = Field(
+        default=None, description="How the ambulance service (103) handed the call on, where it did."
+    )
+    transferred_from: CallAt | None = Field(
+        default=None,
+        description=(
+            "The call that another clinic handed on, and that this one goes on with: its clock runs from that one's "
+            "start (R25)."
+        ),
+    )
     registrar: StaffMember | None = Field(default=None, description="The staff member who took the call.")
     urgency: Literal["urgent", "same_day"] | None = Field(
         default=None, description="How soon the visit is due: `urgent` goes before all `same_day` calls."
@@ -188,8 +207,9 @@ class RequestEvent(Event):
             "What was noticed and did not lead to a refusal: `clock_ahead`, `identity_unconfirmed`, `iin_mismatch`, "
             "`location_implausible` (coordinates that cannot be true: shown as sent, and planned without), "
             "`phone_unreadable` (nobody can ring it: kept as text), `queue_time_implausible` and "
-            "`service_time_implausible` (a time that cannot be true: shown as sent, and not counted). More may come; "
-            "ignore unknown ones."
+            "`service_time_implausible` (a time that cannot be true: shown as sent, and not counted), "
+            "`transfer_unconfirmed` (the call that was handed on is not known, or not this patient's: judged as any "
+            "other request). More may come; ignore unknown ones."
         ),
         examples=[["iin_mismatch"]],
     )
@@ -281,7 +301,7 @@ class RequestRefused(RequestEvent):
 
 
 class RequestCancelled(RequestEvent):
-    """Withdrawn by the applicant. A register number that it had stays with it."""
+    """Withdrawn by the applicant, or handed on to another clinic. A register number that it had stays with it."""
 
     TYPE: ClassVar[str] = "request.cancelled"
 
@@ -293,9 +313,22 @@ class RequestCancelled(RequestEvent):
         description="Number in the register, if the call had been accepted. It is not given out again.",
         examples=[17],
     )
-    at: Moment = Field(description="When the applicant took the request back.", examples=["2026-11-23T10:20:00+05:00"])
+    at: Moment = Field(
+        description="When the applicant took the request back, or it was handed on.",
+        examples=["2026-11-23T10:20:00+05:00"],
+    )
     reason: str = Field(
-        description="Why, in the applicant's words, with IINs masked.", examples=["the patient feels better"]
+        description="Why, in the words of the person who ended it, with IINs masked.",
+        examples=["the patient feels better"],
+    )
+    outcome: Literal["transferred"] | None = Field(
+        default=None, description="`transferred`: handed on to another clinic (R25). Absent: withdrawn."
+    )
+    transferred_to: CallAt | None = Field(
+        default=None, description="Where the call goes on, and under which request. Present if it was handed on."
+    )
+    transferred_by: StaffMember | None = Field(
+        default=None, description="The staff member who handed the call on. Present if it was handed on."
     )
 
 

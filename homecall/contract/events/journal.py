@@ -8,7 +8,7 @@ from pydantic import Field
 
 from homecall.contract.events.intake_events import AddressFacts
 from homecall.contract.events.schedule_events import VisitDoctor
-from homecall.contract.events.shared import StaffMember, Trilingual
+from homecall.contract.events.shared import CallAt, Referral, StaffMember, Trilingual
 from homecall.contract.types import ClinicId, Day, Event, Moment, Ordinal, Part, Uuid
 
 
@@ -87,8 +87,20 @@ class JournalEntry(Event):
     registrar: StaffMember | None = Field(default=None, description="The staff member who took the call.")
     outcome: str | None = Field(
         default=None,
-        description="How the call ended: an outcome of `visit.reported`, or `withdrawn`. Absent while it is open.",
+        description=(
+            "How the call ended: an outcome of `visit.reported`, `withdrawn`, or `transferred` (to another clinic). "
+            "Absent while it is open."
+        ),
         examples=["served"],
+    )
+    referral: Referral | None = Field(
+        default=None, description="How the ambulance service (103) handed the call on, where it did."
+    )
+    transferred_to: CallAt | None = Field(
+        default=None, description="Where the call goes on. Present with the outcome `transferred` (R25)."
+    )
+    transferred_from: CallAt | None = Field(
+        default=None, description="The call that another clinic handed on, and that this one goes on with (R25)."
     )
     refusal: RefusalCodeOnly | None = Field(
         default=None, description="Why the call was refused. Present for a refused call only."

@@ -1,14 +1,23 @@
-"""The topic `requests`: an application for a doctor's visit, and its withdrawal."""
+"""The topic `requests`: an application for a doctor's visit, its withdrawal, its handing on to another clinic."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from homecall.contract.events.shared import Channel, Language, PreferredWindow, Signature, StaffMember, when_channel_is
-from homecall.contract.iins import without_iins
+from homecall.contract.events.shared import (
+    CallAt,
+    Channel,
+    Language,
+    PreferredWindow,
+    Referral,
+    ShortLabel,
+    Signature,
+    StaffMember,
+    when_channel_is,
+)
 from homecall.contract.types import (
     AnyDay,
     ClinicId,
@@ -119,18 +128,8 @@ class IdentityDocument(Part):
     )
 
 
-def _number_as_text(value: Any) -> Any:
-    # Clinic systems keep a floor or a flat as a number as often as a text.
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-DoorLabel = Annotated[
-    str,
-    Field(max_length=40),
-    BeforeValidator(_number_as_text),
-    AfterValidator(without_iins),
-    WithJsonSchema({"type": ["string", "integer"], "maxLength": 40}, mode="validation"),
-]
+DoorLabel = ShortLabel
+"""What helps to find a door: a floor, a flat, a code."""
 
 
 class Address(Part):
@@ -255,6 +254,22 @@ class RequestSubmitted(Event):
             "be; where not, the visit has the flag `preferred_window_not_kept`."
         ),
     )
+    referral: Referral | None = Field(
+        default=None,
+        description=(
+            "How the ambulance service handed the call on; sent with the reason `passed_on_by_ambulance`. Neither asks "
+            "for the other."
+        ),
+    )
+    transferred_from: CallAt | None = Field(
+        default=None,
+        description=(
+            "The call that another clinic handed on, where the clinic's own system takes it up. If that call is known, "
+            "is this patient's and has been taken, the answer's limit runs from its start, and neither hours nor "
+            "attachment are asked for again (R25); if not, the request is judged as any other, with the flag "
+            "`transfer_unconfirmed`. After `request.transferred` the services make this request themselves."
+        ),
+    )
     registrar: StaffMember | None = Field(
         default=None,
         description="The staff member who took the call at the desk or by phone; the register shows the name (C6.1).",
@@ -288,3 +303,35 @@ class RequestWithdrawn(Event):
     clinic_id: ClinicId = Field(description="The clinic of the request. Key of the record.")
     at: Moment = Field(description="When the applicant took the request back.", examples=["2026-11-23T10:20:00+05:00"])
     reason: Line = Field(description="Why, in a few words for the register.", examples=["the patient feels better"])
+
+
+class RequestTransferred(Event):
+    """A person hands a call on to another clinic. It ends here as ``transferred``, and is taken up there (R25).
+
+    The services make the new request themselves, once, with an id of their own, which ``request.cancelled`` and
+    ``status.changed`` of the first name. Its clock runs from the first's start. Where the other clinic is not known,
+    is the same one, or has no opening left, or the call is over already, this is a dead letter, and nothing changes.
+    """
+
+    TYPE: ClassVar[str] = "request.transferred"
+    SUBJECT: ClassVar[str] = "request_id"
+
+    request_id: Uuid = Field(description="The request that is handed on.")
+    clinic_id: ClinicId = Field(description="The clinic that hands it on: that of the request. Key of the record.")
+    to_clinic_id: ClinicId = Field(
+        description="The clinic that takes it up: another one, which has been published.", examples=["tal-2"]
+    )
+    at: Moment = Field(description="When it was handed on.", examples=["2026-11-23T10:20:00+05:00"])
+    reason: Line = Field(
+        description="Why, in a few words for the clinic's own records. Patients do not see it.",
+        examples=["attached to the other clinic since last week"],
+    )
+    by: StaffMember = Field(description="The staff member who handed the call on.")
+
+    @model_validator(mode="after")
+    def _to_another_clinic(self) -> Self:
+        if self.to_clinic_id == self.clinic_id:
+            raise PydanticCustomError(
+                "at:to_clinic_id", "is the clinic that the call is at: name the one that is to take it up"
+            )
+        return self

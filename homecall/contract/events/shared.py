@@ -5,10 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
-from homecall.contract.types import ClockTime, Id, Name, Part
+from homecall.contract.iins import without_iins
+from homecall.contract.types import ClinicId, ClockTime, Id, Moment, Name, Part, Uuid
 
 Channel = Literal["desk", "phone", "portal"]
 Language = Literal["kk", "ru", "en"]
@@ -105,6 +114,47 @@ class PreferredWindow(Interval):
             return datetime.fromisoformat(value).strftime("%H:%M") if "T" in value else value
         except (TypeError, ValueError):
             return value
+
+
+def number_as_text(value: Any) -> Any:
+    """A number as the text that it is kept as: systems keep a floor or a category as a number as often as a text."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+ShortLabel = Annotated[
+    str,
+    Field(max_length=40),
+    BeforeValidator(number_as_text),
+    AfterValidator(without_iins),
+    WithJsonSchema({"type": ["string", "integer"], "maxLength": 40}, mode="validation"),
+]
+
+
+class Referral(Part):
+    """How the ambulance service (103) handed a call on to the clinic."""
+
+    card_number: Id = Field(
+        description="Number of the ambulance service's call card. Not an IIN: it is shown to many.",
+        examples=["103-2026-118842"],
+    )
+    handed_over_at: Moment = Field(
+        description="When the ambulance service handed the call over.", examples=["2026-11-23T09:05:00+05:00"]
+    )
+    category: ShortLabel = Field(
+        min_length=1,
+        description=(
+            "The ambulance service's urgency category, 1 (most urgent) to 4. A number is accepted and kept as text. "
+            "Among calls that wait, a lower one goes first; what is no such number goes after those that are."
+        ),
+        examples=["4"],
+    )
+
+
+class CallAt(Part):
+    """A call at a clinic: the other end of a handing on."""
+
+    request_id: Uuid = Field(description="The call's request there.", examples=["5ff4e20f-5856-560f-9776-2a01b478af8e"])
+    clinic_id: ClinicId = Field(description="The clinic of that call.", examples=["tal-2"])
 
 
 class Official(Part):

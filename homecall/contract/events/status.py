@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from homecall.contract.events.shared import FieldError, RequestStatus, Trilingual
+from homecall.contract.events.shared import CallAt, FieldError, RequestStatus, Trilingual
 from homecall.contract.types import ClinicId, Day, Event, Moment, Ordinal, Part, Uuid
 
 
@@ -82,6 +82,16 @@ class StatusChanged(Event):
     )
     refusal: Refusal | None = Field(
         default=None, description="Why the request was refused, and what to do next. Present with the status `refused`."
+    )
+    transferred_to: CallAt | None = Field(
+        default=None,
+        description=(
+            "Where the call goes on, and under which request, once it was handed on to another clinic (R25): its "
+            "status is then `withdrawn`, and the statuses of that request follow."
+        ),
+    )
+    transferred_from: CallAt | None = Field(
+        default=None, description="The call that another clinic handed on, and that this one goes on with (R25)."
     )
     on_time: bool | None = Field(
         default=None,

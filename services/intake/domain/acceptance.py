@@ -9,7 +9,7 @@ from homecall.runtime.engine.decision import Decision, Measure, Took, replace
 from homecall.standard.acceptance import Accepted, Deferred
 from services.intake.domain import events
 from services.intake.domain.rulings import with_patient_of
-from services.intake.domain.state import Cause, RequestState
+from services.intake.domain.state import Cause, RequestState, takes_over
 
 
 def accept(
@@ -21,6 +21,9 @@ def accept(
         state, status="accepted", register_date=verdict.visit_date, accepted_at=accepted_at, pending=[cause]
     )
     seconds = (accepted_at - verdict.clock_starts_at).total_seconds()
+    if takes_over(state):
+        # Its clock has run at the other clinic: that is no time that intake took.
+        return Decision(state, measures=measures)
     return Decision(state, measures=[*measures, Took(state.channel, "intake", seconds)])
 
 

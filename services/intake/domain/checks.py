@@ -15,6 +15,7 @@ from services.intake.domain.facts import BadSignature, Facts
 from services.intake.domain.refusals import EXPIRED_UNCHECKED, UNCHECKED_IN_TIME, Refusal, unchecked, wrong_field
 from services.intake.domain.representatives import minority, needs_minority, wrong_authority
 from services.intake.domain.state import local_date
+from services.intake.domain.transfer import confirmed_first
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,8 @@ def patient_is_attached(application: Application, facts: Facts) -> Refusal | Non
     asked_for = ground is not None and facts.clinics.asks_for_attachment(application.data.clinic_id)
     if ground is None or not asked_for or facts.checks.attached is not False:
         return None
+    if confirmed_first(application.data, facts.first) is not None:
+        return None  # another clinic has handed the call on: R25
     message = "is not the clinic that the patient is attached to: call that one"
     return wrong_field("not_attached", "clinic_id", message, ground.clause)
 

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypeVar
 
-from homecall.contract.events import RequestAccepted, RequestCancelled, RequestDeferred, RequestHeld
+from homecall.contract.events import (
+    CallAt,
+    RequestAccepted,
+    RequestCancelled,
+    RequestDeferred,
+    RequestHeld,
+    StaffMember,
+)
 from homecall.contract.types import Event
 from homecall.runtime.engine.decision import OutgoingEvent
 from services.intake.domain.state import RequestState, written
@@ -42,7 +49,7 @@ def deferred(state: RequestState, time: str = "") -> OutgoingEvent:
 
 
 def cancelled(state: RequestState) -> OutgoingEvent:
-    """``request.cancelled``, with the register number if one was given."""
+    """``request.cancelled``, with the register number if one was given, and where it was handed on to."""
     event = event_of(
         RequestCancelled,
         state,
@@ -50,8 +57,20 @@ def cancelled(state: RequestState) -> OutgoingEvent:
         register_number=state.register_number,
         at=state.cancelled_at,
         reason=state.cancel_reason,
+        **_handed_on(state),
     )
     return OutgoingEvent(event)
+
+
+def _handed_on(state: RequestState) -> dict[str, Any]:
+    there = state.handed_on
+    if there is None:
+        return {}
+    return {
+        "outcome": "transferred",
+        "transferred_to": CallAt(request_id=there.request_id, clinic_id=there.clinic_id),
+        "transferred_by": StaffMember(id=there.by_id, full_name=there.by_name),
+    }
 
 
 def held(state: RequestState, waits_for: Literal["signature", "opening"], time: str) -> OutgoingEvent:

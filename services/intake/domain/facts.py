@@ -58,7 +58,7 @@ class Facts:
 
     ``record_time`` is the Kafka record's time, or None where it is not judged (R17). ``claim`` stands for the patient
     at the clinic; ``holder`` is the open request that has it (R11). ``persons`` stands for patient and applicant in our
-    events.
+    events. ``first`` is the call that the application says was handed on, if it is this patient's (R25).
     """
 
     rule_sets: RuleSets
@@ -68,3 +68,4 @@ class Facts:
     claim: str | None = None
     holder: RequestState | None = None
     persons: Sequence[str] = ()
+    first: RequestState | None = None

@@ -12,11 +12,13 @@ from homecall.standard.acceptance import Accepted, Deferred, FirstRuling, take_u
 from homecall.standard.calendar import ClinicCalendar, NeverOpenError
 from homecall.standard.clinics import Clinics
 from homecall.standard.deadlines import answer_clock, earliest, next_notice_at
+from homecall.standard.handing_on import take_over
 from homecall.standard.rules import NotCoveredError, RuleSet, RuleSets
 from services.intake.domain.acceptance import accept, defer
 from services.intake.domain.deadlines import answer_awaited, with_clock
 from services.intake.domain.refusals import refuse, wrong_field
-from services.intake.domain.state import Cause, RequestState, answer_deadline, is_due, local_date, written
+from services.intake.domain.state import Cause, RequestState, answer_deadline, is_due, local_date, takes_over, written
+from services.intake.domain.transfer import first_clock
 
 _LOOK_AGAIN = timedelta(minutes=10)
 """When to look again at a request whose clinic has no opening left."""
@@ -51,7 +53,14 @@ def _verdict(
     state: RequestState, opens_at: datetime, rules: RuleSet, calendar: ClinicCalendar
 ) -> Accepted | Deferred | None:
     """None where the clinic has no opening left."""
+    clock = first_clock(state) if takes_over(state) else None
     try:
+        if clock is not None:
+            # It was promised by another clinic, and is not deferred once more (R25).
+            flags = tuple(state.request.get("flags", ()))
+            return take_over(
+                channel=state.channel, at=opens_at, first=clock, calendar=calendar, rules=rules, flags=flags
+            )
         return take_up(
             channel=state.channel,
             opening=opens_at,

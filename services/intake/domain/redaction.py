@@ -20,13 +20,14 @@ _LEFT_OUT: Any = {
     "applicant": {"iin": True, "authority": {"number": True}},
 }
 _LEFT_OUT_PATHS = {"identity_document", "signature", "patient.iin", "applicant.iin", "applicant.authority.number"}
-_NO_TEXT = {"request_id", "clinic_id", "channel", "queued_at", "service_started_at", "submitted_at"}
+_IDS = ("transferred_from",)
+_NO_TEXT = {"request_id", "clinic_id", "channel", "queued_at", "service_started_at", "submitted_at", *_IDS}
 """Fields whose format cannot contain a typed-in number."""
-_WHOLE_PATHS = {"registrar", "preferred_window"}
+_WHOLE_PATHS = {"registrar", "preferred_window", "referral", "transferred_from"}
 """Objects that our events contain complete or not at all."""
 _SHORTEST_NUMBER = 6
 """Shorter document numbers are not hidden: they match too much other text."""
-_TIMES = frozenset({"queued_at", "service_started_at", "submitted_at", "birth_date", "valid_until"})
+_TIMES = frozenset({"queued_at", "service_started_at", "submitted_at", "birth_date", "valid_until", "handed_over_at"})
 """Never searched: a power of attorney with the number 2026-11 must not break a date."""
 _CODES = frozenset({"request_id", "clinic_id", "channel", "kind", "sex", "language", "reasons"})
 """Not searched for document numbers."""
@@ -50,8 +51,9 @@ def redacted_as_far_as_readable(request: Mapping[str, Any]) -> dict[str, Any]:
     stated = ["".join(filter(str.isdigit, str(part.get("iin", "")))) for part in parts]
     iins = [iin for iin in stated if len(iin) == 12 and iin.isascii()]
     documents = [_inside(request, "identity_document", "number"), _inside(request, "applicant", "authority", "number")]
-    facts: dict[str, Any] = _hidden(_readable(RequestSubmitted, request, ""), iins, _numbers(documents))
-    return facts
+    readable = _readable(RequestSubmitted, request, "")
+    facts: dict[str, Any] = _hidden(readable, iins, _numbers(documents))
+    return facts | {name: readable[name] for name in _IDS if name in readable}
 
 
 def _closed_up(text: str) -> str:

@@ -7,16 +7,17 @@ from datetime import date
 from typing import Any
 
 from homecall.runtime.engine.decision import replace
-from services.intake.domain.state import RequestState, awaits_number
+from services.intake.domain.state import RequestState, awaits_number, awaits_successor
 
 # Listed is what stays: a field of a later release is erased unless somebody decides otherwise.
 _FACTS = frozenset(
     {"request_id", "clinic_id", "channel", "queued_at", "service_started_at", "submitted_at", "reasons", "registrar"}
-    | {"urgency", "red_flags", "flags"}
+    | {"urgency", "red_flags", "flags", "transferred_from"}
 )
 _SAID = _FACTS | {
     *("register_date", "register_number", "accepted_at", "clock_started_at", "due_at", "visit_date", "opens_at"),
     *("code", "fields", "existing_request_id", "next_acceptance_at", "at", "waits_for", "outcome", "ruling"),
+    *("transferred_to", "transferred_by"),
 }
 
 
@@ -25,7 +26,8 @@ def over_on(state: RequestState) -> date | None:
 
     None while it is open, and where nothing is left to be erased.
     """
-    if state.status in {"held", "deferred"} or awaits_number(state) or remains(state) == state:
+    waits = state.status in {"held", "deferred"} or awaits_number(state) or awaits_successor(state)
+    if waits or remains(state) == state:
         return None
     if state.status in {"refused", "cancelled"} or state.visit_date is None:
         return date.min

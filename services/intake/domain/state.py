@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timezone
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple
 from zoneinfo import ZoneInfo
+
+from cattrs import override
 
 from homecall.contract.types import ZONE, in_zone
 from homecall.standard.deadlines import Clock, earliest, next_notice_at
 
 Status = Literal["held", "deferred", "accepted", "refused", "cancelled", "closed"]
 Stage = Literal["", "running", "approaching", "missed"]
+
+
+_OMIT: Final = override(omit_if_default=True)
+TRANSFER_UNCONFIRMED: Final = "transfer_unconfirmed"
 
 
 class Cause(NamedTuple):
@@ -21,12 +27,23 @@ class Cause(NamedTuple):
     traceparent: str | None
 
 
+@dataclass(frozen=True)
+class HandedOn:
+    """Where a call was handed on to, by whom, and under which request it goes on there (R25)."""
+
+    clinic_id: str
+    request_id: str
+    by_id: str
+    by_name: str
+
+
 @dataclass
 class RequestState:
     """A request. ``request`` holds its facts as events show them, without personal ids; ``ruling`` why it was decided.
 
     ``claim`` is a keyed hash of clinic and patient (R11): it exists only while the request is open. ``pending`` lists
-    the causes whose events wait for the register number.
+    the causes whose events wait for the register number. ``handed_on`` is a cancelled one's that goes on at another
+    clinic; until its successor is stored, ``successor_claim`` is the claim that it is to have there.
     """
 
     request_id: str
@@ -63,6 +80,8 @@ class RequestState:
     unconfirmed: dict[str, Any] | None = None
     ask_again_at: datetime | None = None
     asked: int = 0
+    handed_on: Annotated[HandedOn | None, _OMIT] = None
+    successor_claim: Annotated[str | None, _OMIT] = None
 
     @property
     def submitted_at(self) -> datetime | None:
@@ -105,6 +124,16 @@ def is_due(moment: datetime | None, now: datetime) -> bool:
 def awaits_number(state: RequestState) -> bool:
     """Whether the request has been accepted and has no register number yet."""
     return bool(state.pending)
+
+
+def awaits_successor(state: RequestState) -> bool:
+    """Whether the call was handed on, and the request by which it goes on may not be stored yet."""
+    return state.successor_claim is not None
+
+
+def takes_over(state: RequestState) -> bool:
+    """Whether the request goes on with a call that another clinic handed on, with its clock (R25)."""
+    return "transferred_from" in state.request and TRANSFER_UNCONFIRMED not in state.request.get("flags", ())
 
 
 def day_of(state: RequestState) -> date | None:

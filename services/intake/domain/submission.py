@@ -9,7 +9,9 @@ from typing import cast
 from homecall.contract.envelope import Incoming
 from homecall.contract.events import FieldError, RefusalCode, RequestSubmitted
 from homecall.runtime.engine.decision import Decided, Decision, replace
-from homecall.standard.acceptance import Accepted, Deferred, Refused, decide_acceptance
+from homecall.standard.acceptance import Accepted, Deferred, Refused, decide_acceptance, held_against_record
+from homecall.standard.calendar import ClinicCalendar, NeverOpenError
+from homecall.standard.handing_on import take_over
 from homecall.standard.rules import NotCoveredError
 from services.intake.domain import checks
 from services.intake.domain.acceptance import accept, defer
@@ -23,7 +25,8 @@ from services.intake.domain.identity import FIRST_ASK
 from services.intake.domain.redaction import redacted
 from services.intake.domain.refusals import Refusal, refuse, wrong_field
 from services.intake.domain.rulings import extended, plain_ruling
-from services.intake.domain.state import Cause, RequestState, local_date
+from services.intake.domain.state import TRANSFER_UNCONFIRMED, Cause, RequestState, local_date
+from services.intake.domain.transfer import confirmed_first
 from services.intake.domain.unreadable import refuse_unreadable
 
 
@@ -66,7 +69,10 @@ def _by_the_hours(
         rules=rules,
         record_time=facts.record_time,
     )
-    request = state.request | {"flags": [*verdict.flags, *state.request["flags"]]}
+    verdict = _handed_on(verdict, application, facts, calendar)
+    unconfirmed = data.transferred_from is not None and confirmed_first(data, facts.first) is None
+    flags = [*verdict.flags, *state.request["flags"], *([TRANSFER_UNCONFIRMED] if unconfirmed else [])]
+    request = state.request | {"flags": flags}
     state = replace(state, request=request, ruling=verdict.ruling.as_dict())
     if isinstance(verdict, Refused):
         return refuse(state, _not_now(verdict), rules)
@@ -78,6 +84,21 @@ def _by_the_hours(
     if facts.checks.signature == "away":
         return Decision(hold(state, verdict.clock_starts_at, rules, calendar, now))
     return _by_the_patient(state, application, verdict, event, facts, now)
+
+
+def _handed_on(
+    verdict: Accepted | Deferred | Refused, application: Application, facts: Facts, calendar: ClinicCalendar
+) -> Accepted | Deferred | Refused:
+    """The verdict where another clinic handed the call on: with the clock that runs, whatever the hours (R25)."""
+    data, rules = application.data, application.rules
+    clock = confirmed_first(data, facts.first)
+    if clock is None or (isinstance(verdict, Refused) and verdict.fields):
+        return verdict
+    at, flags = held_against_record(data.submitted_at, facts.record_time, rules)
+    try:
+        return take_over(channel=data.channel, at=at, first=clock, calendar=calendar, rules=rules, flags=flags)
+    except (NeverOpenError, NotCoveredError):
+        return verdict
 
 
 def _not_now(verdict: Refused) -> Refusal:

@@ -18,6 +18,13 @@ def decide(state: RequestState | None, event: Incoming) -> Decision[RequestState
     assert isinstance(data, RequestWithdrawn)
     if state is None:
         return Decision(park=True)
+    if state.handed_on is not None:
+        there = state.handed_on
+        detail = (
+            f"the call was handed on to {there.clinic_id}, where it goes on as request {there.request_id}: withdraw "
+            "that one, under that clinic_id"
+        )
+        return Decision(dead=Dead("invalid_transition", detail))
     if state.status == "cancelled":
         return Decision()
     if state.status in {"refused", "closed"}:
