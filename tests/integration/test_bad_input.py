@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -44,10 +45,12 @@ def world(new_world: NewWorld) -> Iterator[World]:
         yield world
 
 
+_patients = count(1)
+
+
 def sound(**over: Any) -> dict[str, Any]:
     """A request that is in order, of a patient of its own."""
-    number = uuid.uuid4().int % 1_000_000
-    return a_request(CLINIC, number, MONDAY) | {"request_id": str(uuid.uuid4())} | over
+    return a_request(CLINIC, next(_patients), MONDAY) | {"request_id": str(uuid.uuid4())} | over
 
 
 def binary(event_type: str, **over: str | bytes | None) -> dict[str, Any]:

@@ -208,11 +208,11 @@ def test_what_is_done_while_the_broker_is_away_is_sent_once_and_in_order(
     requests = [*desks.on_topic(SUBMITTED, *calls), *desks.on_topic(WITHDRAWN, *calls)]
     requests.sort(key=lambda each: each.offset, reverse=True)
     firsts = {each.id: (each.offset, each.type, each.data["request_id"]) for each in requests}
-    assert [(kind, of) for _, kind, of in sorted(firsts.values())] == [
-        (SUBMITTED, calls[0]),
-        (SUBMITTED, calls[1]),
-        (WITHDRAWN, calls[0]),
-    ]
+    order = [(kind, of) for _, kind, of in sorted(firsts.values())]
+    assert sorted(order) == sorted([(SUBMITTED, calls[0]), (SUBMITTED, calls[1]), (WITHDRAWN, calls[0])])
+    # Those of a process in its order, and those of a subject in theirs; between these there is none.
+    assert order.index((SUBMITTED, calls[0])) < order.index((SUBMITTED, calls[1]))
+    assert order.index((SUBMITTED, calls[0])) < order.index((WITHDRAWN, calls[0]))
     for kind, subject in (("answer.given", early[0]), ("visit.reported", early[1])):
         world.wait(lambda kind=kind, of=subject: desks.on_topic(kind, of), f"{kind} to be read")
         assert len({each.id for each in desks.on_topic(kind, subject)}) == 1

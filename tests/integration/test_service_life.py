@@ -335,7 +335,8 @@ def test_a_broker_that_hangs_does_not_keep_a_service_from_ending(
             assert time.monotonic() - stopping < STOP_SECONDS
         finally:
             fresh_kafka.resume()
-        assert all("did not close in time" in process.log.read_text() for process in processes)
+        logs = [process.log.read_text() for process in processes]
+        assert all("did not close in time" in each for each in logs), "\n".join(each[-2_000:] for each in logs)
 
 
 _HELD_UP = """
