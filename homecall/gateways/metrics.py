@@ -13,3 +13,13 @@ SMS_GATEWAY_SECONDS = Histogram(
 SMS_GATEWAY_RESTING = Gauge(
     "homecall_sms_gateway_resting", "1 while this replica tries the SMS gateway with one message only"
 )
+OFFERS_GATEWAY_SECONDS = Histogram(
+    "homecall_offers_gateway_seconds",
+    "Seconds the desk waited for the scheduler's windows, by how it ended: answered, refused, failed, given_up",
+    ["outcome"],
+    buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5),
+)
+OFFERS_GATEWAY_RESTING = Gauge(
+    "homecall_offers_gateway_resting",
+    "1 while the desk does not ask the scheduler for windows, after failures in a row",
+)

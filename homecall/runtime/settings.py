@@ -135,6 +135,10 @@ class Settings(BaseSettings):
     )
     osrm_url: str | None = Field(None, description="an OSRM server for travel by road")
     osrm_seconds: float = Field(0.3, gt=0, le=5, description="how long a promise waits for OSRM")
+    offers_url: str | None = Field(
+        None,
+        description="the scheduler's address inside the cluster, of which the desk asks the windows that it offers",
+    )
     desk_users_file: Path | None = Field(
         None, description="who may sign in at the desk: JSON, which homecall desk user add writes"
     )

@@ -183,6 +183,54 @@ WORDS: Final[Mapping[str, Text]] = {
     "patient": Text("Пациент", "Пациент", "Patient"),
     "where": Text("Мекенжайы", "Адрес", "Where to"),
     "reasons": Text("Шақыру себебі", "Причина вызова", "Reason for the call"),
+    "offers": Text("Дәрігердің келу уақыты", "Когда придёт врач", "When the doctor comes"),
+    "offers_asked": Text(
+        "Учаске мен себеп белгілі болғанда бос уақыттар осында шығады.",
+        "Когда известны участок и повод, здесь появится свободное время.",
+        "Free times appear here once the district and a reason are known.",
+    ),
+    "offers_offered": Text(
+        "Таңдауға болатын уақыт: {count}.", "Можно выбрать время: {count}.", "Times to choose: {count}."
+    ),
+    "offers_none": Text(
+        "Бүгін бос дәрігер жоқ. Шақыруды жіберуге болады.",
+        "Свободного врача сегодня нет. Вызов можно отправить.",
+        "No doctor is free today. The call can be sent all the same.",
+    ),
+    "offers_closed": Text(
+        "Емхана қазір шақыру қабылдамайды.",
+        "Поликлиника сейчас не принимает вызовы.",
+        "The clinic takes no calls now.",
+    ),
+    "offers_away": Text(
+        "Қазір уақыт ұсыну мүмкін емес. Шақыруды жіберуге болады.",
+        "Сейчас предложить время нельзя. Вызов можно отправить.",
+        "Times cannot be offered now. The call can be sent.",
+    ),
+    "offer_planned": Text("жоспар бойынша", "по плану", "as planned"),
+    "offer_is_planned": Text(
+        "жоспар бойынша осы уақыт", "по плану сейчас это время", "the time by the plan as it is now"
+    ),
+    "offer_costs": Text(
+        "дәрігердің жолына {minutes} мин қосады",
+        "добавит врачу {minutes} мин пути",
+        "adds {minutes} min to the doctor's travel",
+    ),
+    "offer_costs_nothing": Text(
+        "дәрігердің жолын ұзартпайды", "пути врачу не добавит", "adds nothing to the doctor's travel"
+    ),
+    "offer_chosen_before": Text(
+        "бұрын таңдалған, енді бос болмауы мүмкін",
+        "выбрано раньше, может быть уже занято",
+        "chosen before, may no longer be free",
+    ),
+    "wanted": Text("Қалаған уақыты", "Желаемое время", "Wanted time"),
+    "wanted_kept": Text("сақталды", "назначено", "kept"),
+    "wanted_not_kept": Text(
+        "берілмеді, дәрігер басқа уақытта келеді",
+        "не получилось, врач придёт в другое время",
+        "not kept, the doctor comes at another time",
+    ),
     "reasons_filter": Text("Себебін теріп іздеу", "Начните вводить причину", "Type to find a reason"),
     "at_the_desk": Text("Тіркеу орнында", "В регистратуре", "At the desk"),
     "applicant": Text("Өтініш беруші (пациент емес)", "Заявитель (не пациент)", "Applicant (not the patient)"),
@@ -531,6 +579,9 @@ ERRORS: Final[Mapping[str, Text]] = {
     "date_range": Text("жылы қате", "неверный год", "the year is wrong"),
     "time_form": Text("уақытты СС:ММ түрінде жазыңыз", "время как ЧЧ:ММ", "write the time as HH:MM"),
     "clock_form": Text("уақытты СС:ММ түрінде жазыңыз", "время как ЧЧ:ММ", "write the time as HH:MM"),
+    "interval_order": Text(
+        "соңы басынан кейін болуы керек", "конец должен быть позже начала", "the end must be later than the beginning"
+    ),
     "time_range": Text("жылы қате", "неверный год", "the year is wrong"),
     "float_parsing": Text("сан болуы керек", "должно быть число", "must be a number"),
     "int_parsing": Text("бүтін сан болуы керек", "должно быть целое число", "must be a whole number"),
@@ -693,6 +744,7 @@ FIELDS: Final[Mapping[str, Text]] = {
     "reason": WORDS["reason"],
     "request_id": WORDS["about_call"],
     "district_id": WORDS["district"],
+    "preferred_window": WORDS["offers"],
     "temperature_c": WORDS["temperature"],
 }
 """Values that people choose from, and the names of fields where an error names them."""

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from homecall.contract import topics
+from homecall.gateways.offers.http import offers_from
 from homecall.runtime.clock import Clock
 from homecall.runtime.encryption import Vault
 from homecall.runtime.kafka.global_table import GlobalTable
@@ -72,7 +73,7 @@ def build(settings: Settings, clock: Clock) -> Service:
         tables=[clinics],
         ticks=[users.tick, clinics.keep],
         workers=[outbox.work, live.work, Watch(stores.signed_in, provider).work],
-        close=[live.end],
+        close=[live.end, site.close],
         schema=schema(database),
         prepare=[stores.prepare],
         gauges=partial(_gauges, stores),
@@ -93,6 +94,7 @@ def _choices(settings: Settings) -> dict[str, Any]:
     return {
         "tiles": settings.desk_tiles_url,
         "demo": settings.desk_demo,
+        "offers": offers_from(settings),
         "proxies": settings.desk_proxies,
         "sms_statuses": () if settings.sms == "off" else settings.sms_statuses.split(","),
     }

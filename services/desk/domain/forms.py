@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime, time
+from collections.abc import Sequence
+from datetime import date, datetime
 from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
-
-from pydantic import ValidationError
 
 from homecall.contract.events import (
     AnswerGiven,
@@ -26,62 +24,16 @@ from homecall.contract.events import (
     VisitReported,
 )
 from homecall.contract.types import Event, in_zone
+from services.desk.domain import windows
+from services.desk.domain.reader import Form, Reader, WrongForm
 from services.desk.domain.roles import User
 
-Form = Mapping[str, Sequence[str]]
-"""The texts of a form by field; several for a field that was sent several times."""
 E = TypeVar("E", bound=Event)
-T = TypeVar("T")
-
-_SPACES: Final = re.compile(r"\s+")
-_DOTTED_DATE: Final = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})\Z", re.ASCII)
-_CLOCK: Final = re.compile(r"(\d{1,2})[:.](\d{2})\Z", re.ASCII)
-
-_FIELD_OF: Final[Mapping[str, str]] = {
-    "patient.iin": "iin",
-    "patient.full_name": "full_name",
-    "patient.birth_date": "birth_date",
-    "patient.sex": "sex",
-    "patient.phone": "phone",
-    "patient.language": "language",
-    "address.text": "address",
-    "address.district_id": "district_id",
-    "address.lat": "lat",
-    "address.lon": "lon",
-    "address.entrance": "entrance",
-    "address.floor": "floor",
-    "address.flat": "flat",
-    "address.intercom": "intercom",
-    "identity_document": "document_number",
-    "identity_document.kind": "document_kind",
-    "identity_document.number": "document_number",
-    "applicant.iin": "applicant_iin",
-    "applicant.full_name": "applicant_full_name",
-    "applicant.phone": "applicant_phone",
-    "applicant.authority": "applicant_authority_kind",
-    "applicant.authority.kind": "applicant_authority_kind",
-    "applicant.authority.number": "applicant_authority_number",
-    "applicant.authority.valid_until": "applicant_authority_valid_until",
-    "complainant.full_name": "full_name",
-    "complainant.iin": "iin",
-    "complainant.phone": "phone",
-    "complainant.postal_address": "postal_address",
-    "complainant.language": "language",
-}
-"""By path in the event, the field of the form; others have the same name in both."""
-
-
-class WrongForm(Exception):
-    """What is wrong with a form: by its field, the kind of the error (a pydantic error type, or one of ours)."""
-
-    def __init__(self, fields: Mapping[str, str]) -> None:
-        super().__init__(", ".join(f"{name}: {kind}" for name, kind in fields.items()))
-        self.fields = dict(fields)
 
 
 def submitted(form: Form, user: User, now: datetime, zone: ZoneInfo) -> RequestSubmitted:
     """A call as it was typed; ``now`` is the server's time, which is when it was made. Raises ``WrongForm``."""
-    reader = _Reader(form, zone, now)
+    reader = Reader(form, zone, now)
     lat, lon = reader.number("lat"), reader.number("lon")
     patient = {
         "iin": reader.digits("iin"),
@@ -118,9 +70,16 @@ def submitted(form: Form, user: User, now: datetime, zone: ZoneInfo) -> RequestS
             "reasons": [code for code in form.get("reasons", ()) if code],
             "note": reader.text("note", lines=True),
             "temperature_c": reader.number("temperature_c"),
+            "preferred_window": windows.read(reader.text("preferred_window")),
             "registrar": _staff(user),
         },
     )
+
+
+def birth_date(form: Form, now: datetime, zone: ZoneInfo) -> date | None:
+    """The birth date that was typed; None where none was that can be read."""
+    found = Reader(form, zone, now).day("birth_date")
+    return None if found is None else date.fromisoformat(found)
 
 
 def answered(request_id: str, user: User, now: datetime, zone: ZoneInfo) -> AnswerGiven:
@@ -137,14 +96,14 @@ def answered(request_id: str, user: User, now: datetime, zone: ZoneInfo) -> Answ
 
 def withdrawn(request_id: str, form: Form, user: User, now: datetime, zone: ZoneInfo) -> RequestWithdrawn:
     """The applicant takes the call back. Raises ``WrongForm``."""
-    reader = _Reader(form, zone, now)
+    reader = Reader(form, zone, now)
     data = {"request_id": request_id, "clinic_id": user.clinic_id, "at": in_zone(now, zone)}
     return reader.event(RequestWithdrawn, {**data, "reason": reader.text("reason")})
 
 
 def reported(request_id: str, form: Form, user: User, now: datetime, zone: ZoneInfo) -> VisitReported:
     """How the visit ended. Raises ``WrongForm``."""
-    reader = _Reader(form, zone, now)
+    reader = Reader(form, zone, now)
     data = {"request_id": request_id, "clinic_id": user.clinic_id, "at": in_zone(now, zone)}
     return reader.event(
         VisitReported, {**data, "outcome": reader.text("outcome"), "note": reader.text("note", lines=True)}
@@ -155,7 +114,7 @@ def assigned(
     request_id: str, form: Form, user: User, now: datetime, zone: ZoneInfo, *, on: date | None = None
 ) -> VisitAssigned:
     """A dispatcher's choice of doctor and time; a clock time is of the visit's day ``on``. Raises ``WrongForm``."""
-    reader = _Reader(form, zone, now)
+    reader = Reader(form, zone, now)
     return reader.event(
         VisitAssigned,
         {
@@ -178,7 +137,7 @@ def released(request_id: str, user: User, now: datetime, zone: ZoneInfo) -> Visi
 
 def unavailable(on: date, form: Form, user: User, now: datetime, zone: ZoneInfo) -> DoctorUnavailable:
     """A doctor stops at a time of that day. Raises ``WrongForm``."""
-    reader = _Reader(form, zone, now)
+    reader = Reader(form, zone, now)
     return reader.event(
         DoctorUnavailable,
         {
@@ -200,7 +159,7 @@ def roster(on: date, form: Form, user: User, now: datetime, zone: ZoneInfo) -> R
 
     A line with neither id nor name is an empty one. ``on_duty`` names the ids of the doctors on duty.
     """
-    reader = _Reader(form, zone, now)
+    reader = Reader(form, zone, now)
     on_duty = set(form.get("on_duty", ()))
     doctors: list[dict[str, Any]] = []
     lines: list[int] = []
@@ -245,7 +204,7 @@ def _in_roster(path: str, lines: Sequence[int]) -> str:
 
 def complaint(form: Form, user: User, now: datetime, zone: ZoneInfo, position: str) -> ComplaintSubmitted:
     """A complaint that came by post or in person; ``position`` is that of who takes it in. Raises ``WrongForm``."""
-    reader = _Reader(form, zone, now)
+    reader = Reader(form, zone, now)
     return reader.event(
         ComplaintSubmitted,
         {
@@ -275,7 +234,7 @@ def complaint_step(
 ) -> E:
     """A step in the life of a complaint (C10.3 to C10.6), by a user with this position. Raises ``WrongForm``."""
     user, position = who
-    reader = _Reader(form, zone, now)
+    reader = Reader(form, zone, now)
     data: dict[str, Any] = {"complaint_id": complaint_id, "clinic_id": user.clinic_id, "at": in_zone(now, zone)}
     if model is ComplaintAssigned:
         data["executor"] = {
@@ -294,106 +253,3 @@ def complaint_step(
 
 def _staff(user: User) -> dict[str, str]:
     return {"id": user.name, "full_name": user.full_name}
-
-
-class _Reader:
-    """Reads the fields of a form, and remembers what is wrong with them."""
-
-    def __init__(self, form: Form, zone: ZoneInfo, now: datetime) -> None:
-        self._form = form
-        self._zone = zone
-        self._now = now
-        self._wrong: dict[str, str] = {}
-
-    def text(self, name: str, line: int = 0, *, lines: bool = False) -> str | None:
-        """The text of a field without blanks at its ends, on one line unless ``lines``; None where it is empty."""
-        values = self._form.get(name, ())
-        value = values[line].strip() if line < len(values) else ""
-        return (value if lines else _SPACES.sub(" ", value)) or None
-
-    def digits(self, name: str) -> str | None:
-        value = self.text(name)
-        return None if value is None else re.sub(r"[\s-]", "", value)
-
-    def number(self, name: str) -> float | None:
-        value = self.text(name)
-        return None if value is None else self._tried(name, "float_parsing", lambda: float(value.replace(",", ".")))
-
-    def whole(self, name: str, line: int = 0) -> int | None:
-        value = self.text(name, line)
-        where = name if name in ("revision", "visit_minutes", "travel_minutes") else f"{name}.{line}"
-        return None if value is None else self._tried(where, "int_parsing", lambda: int(value))
-
-    def day(self, name: str) -> str | None:
-        """A date, ``YYYY-MM-DD`` or ``DD.MM.YYYY``."""
-        value = self.text(name)
-        if value is None:
-            return None
-        dotted = _DOTTED_DATE.match(value)
-        if dotted:
-            day, month, year = map(int, dotted.groups())
-            return self._tried(name, "date_parsing", lambda: date(year, month, day).isoformat())
-        return self._tried(name, "date_parsing", lambda: date.fromisoformat(value).isoformat())
-
-    def clock(self, name: str, line: int = 0) -> str | None:
-        """A local time, ``H:MM`` or ``HH:MM``, as ``HH:MM``."""
-        value = self.text(name, line)
-        found = None if value is None else _CLOCK.match(value)
-        return value if found is None else f"{int(found[1]):02}:{found[2]}"
-
-    def moment(self, name: str, on: date | None = None) -> str | None:
-        """A time of today or of ``on``, ``HH:MM``, or of a day, ``YYYY-MM-DDTHH:MM``, by the clinic's clock."""
-        value = self.text(name)
-        if value is None:
-            return None
-        found = _CLOCK.match(value)
-
-        def read() -> str:
-            if found is not None:
-                day = on or self._now.astimezone(self._zone).date()
-                return in_zone(datetime.combine(day, time(int(found[1]), int(found[2])), self._zone), self._zone)
-            at = datetime.fromisoformat(value)
-            return in_zone(at if at.tzinfo else at.replace(tzinfo=self._zone), self._zone)
-
-        return self._tried(name, "time_form", read)
-
-    def _tried(self, name: str, kind: str, read: Callable[[], T]) -> T | None:
-        try:
-            return read()
-        except ValueError:
-            self._wrong[name] = kind
-            return None
-
-    def event(self, model: type[E], data: dict[str, Any], where: Callable[[str], str] = lambda path: path) -> E:
-        """The event of these data. Raises ``WrongForm`` with all that is wrong."""
-        wrong: dict[str, str] = {}
-        try:
-            found = model.model_validate(_without_nothing(data))
-        except ValidationError as error:
-            for each in error.errors(include_url=False, include_input=False, include_context=False):
-                path = ".".join(str(part) for part in each["loc"] if part != model.TYPE)
-                kind = each["type"]
-                if kind.startswith("at:"):
-                    path, kind = ".".join(filter(None, (path, kind[3:]))), "missing"
-                wrong.setdefault(_field(where(path)), kind)
-        wrong |= self._wrong
-        if wrong:
-            raise WrongForm(wrong)
-        return found
-
-
-def _field(path: str) -> str:
-    if path in _FIELD_OF:
-        return _FIELD_OF[path]
-    if path.startswith("reasons."):
-        return "reasons"
-    return path
-
-
-def _without_nothing(data: Any) -> Any:
-    """Without the fields that have no value: an event has none for what was not said."""
-    if isinstance(data, dict):
-        return {name: _without_nothing(value) for name, value in data.items() if value is not None}
-    if isinstance(data, list):
-        return [_without_nothing(value) for value in data]
-    return data

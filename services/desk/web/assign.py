@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from services.desk.domain import forms
 from services.desk.domain.call import Call
-from services.desk.domain.forms import WrongForm
+from services.desk.domain.reader import WrongForm
 from services.desk.web.assigning import held_by
 from services.desk.web.calls import after_all, call_of, do
 from services.desk.web.site import Form, Page, Refuse, Site, Visitor

@@ -17,10 +17,10 @@ from homecall.contract.ids import cause_id
 from homecall.contract.topics import DESK
 from homecall.contract.types import Event, in_zone
 from services.desk.boards import Boards
-from services.desk.domain import forms
+from services.desk.domain import forms, windows
 from services.desk.domain.board import order
 from services.desk.domain.call import Call
-from services.desk.domain.forms import WrongForm
+from services.desk.domain.reader import WrongForm
 from services.desk.domain.why import why_decided, why_doctor
 from services.desk.store.actions import Action
 from services.desk.web.assigning import assigning
@@ -200,6 +200,7 @@ async def call(site: Site, request: Request, visitor: Visitor, form: Form) -> Re
         unsent=[each.event.type for each in unsent if found is None or not found.heard_of(each.event.type)],
         aside=any(each.refused for each in unsent),
         done={kind for kind, *_ in await site.stores.actions.of_subject(request_id, visitor.user.clinic_id)},
+        wanted=windows.wanted(decision.preferred_window if decision else None, found.place if found else None),
         typed=RequestSubmitted.model_validate_json(typed.event.value) if typed else None,
         caller_language=_caller_language(decision),
     )

@@ -23,7 +23,7 @@ from homecall.texts.documents import said
 from services.desk.domain import answers, forms
 from services.desk.domain.call import Call
 from services.desk.domain.complaint import Complaint
-from services.desk.domain.forms import WrongForm
+from services.desk.domain.reader import WrongForm
 from services.desk.store.actions import Action
 from services.desk.web.calls import UUID, DoneOtherwise, do, following
 from services.desk.web.site import Form, Page, Refuse, Site, Visitor, html, wants_part

@@ -19,8 +19,8 @@ from homecall.texts.language import name
 from services.desk.domain import forms
 from services.desk.domain.board import row_of
 from services.desk.domain.call import Call
-from services.desk.domain.forms import WrongForm
 from services.desk.domain.moves import moves
+from services.desk.domain.reader import WrongForm
 from services.desk.web.calls import DoneOtherwise, day_asked, do
 from services.desk.web.site import Form, Page, Refuse, Site, Visitor, html
 

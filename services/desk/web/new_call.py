@@ -12,9 +12,9 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from homecall.runtime.failures import Transient
 from homecall.standard.patient import iin_hint
-from services.desk.domain import forms
+from services.desk.domain import forms, windows
 from services.desk.domain.board import row_of
-from services.desk.domain.forms import WrongForm
+from services.desk.domain.reader import WrongForm
 from services.desk.handler import PATIENT
 from services.desk.web.calls import DoneOtherwise, do
 from services.desk.web.site import Form, Page, Refuse, Site, Visitor, html
@@ -52,7 +52,21 @@ def _form_page(
         red_flags=list(rules.red_flags.codes),
         reasons=list(rules.reasons.codes),
         districts=[each.district_id for each in clinic.districts] if clinic else [],
+        offering=site.offers is not None,
+        **_chosen(values),
     )
+
+
+def _chosen(values: Form) -> dict[str, Any]:
+    """The windows to choose from before any is asked for: the one that was chosen, where one was."""
+    chosen = windows.chosen_of((values.get("preferred_window") or [""])[0])
+    return {
+        "state": "asked",
+        "windows": windows.to_choose((), chosen),
+        "chosen": windows.written(chosen) if chosen else "",
+        "count": 0,
+        "other_day": None,
+    }
 
 
 async def create(site: Site, request: Request, visitor: Visitor, form: Form) -> Response:

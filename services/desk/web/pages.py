@@ -23,6 +23,7 @@ from services.desk.web import (
     letters,
     login,
     new_call,
+    offers,
     provider,
     register,
 )
@@ -31,6 +32,7 @@ from services.desk.web.site import Page, Refuse, Site, error_page, guarded, page
 PAGES: Final[tuple[Page, ...]] = (
     *entry.PAGES,
     *new_call.PAGES,
+    *offers.PAGES,
     *calls.PAGES,
     *assign.PAGES,
     *register.PAGES,

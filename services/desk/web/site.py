@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from homecall.contract.types import ZONE
+from homecall.gateways.offers.port import Offers
 from homecall.runtime.clock import Clock
 from homecall.runtime.encryption import Vault
 from homecall.runtime.failures import Transient
@@ -83,6 +84,8 @@ class Site:
     """How many proxies of the operator stand in front: each adds the address it was asked from to a header."""
     sms_statuses: Collection[str] = ()
     """The statuses of which patients get an SMS; none where the notifier sends none."""
+    offers: Offers | None = None
+    """Who says which windows a call could have; None: none are offered."""
     cache: dict[str, Any] = field(default_factory=dict)
     """What pages keep between requests: see each."""
 
@@ -90,6 +93,11 @@ class Site:
         self._templates = _templates()
         tiles = "" if self.tiles is None else f" {'/'.join(self.tiles.split('/')[:3])}"
         self.policy = _POLICY.format(tiles=tiles)
+
+    async def close(self) -> None:
+        """End what is kept open to others."""
+        if self.offers is not None:
+            await self.offers.close()
 
     def render(self, template: str, visitor: Visitor | None, language: PageLanguage, **values: Any) -> str:
         """A template as text."""

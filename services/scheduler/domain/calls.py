@@ -22,12 +22,12 @@ from homecall.runtime.engine.decision import Dead, Decision, Ended, Measure, Out
 from homecall.standard.calendar import ClinicCalendar, NeverOpenError, after
 from homecall.standard.clinics import Clinics
 from homecall.standard.deadlines import Clock, Notice, deadline_event, due_notice, visit_clock
+from homecall.standard.districts import district_of
 from homecall.standard.patient import ADULT_AGE
 from homecall.standard.places import LOCATION_IMPLAUSIBLE, located
 from homecall.standard.rules import NotCoveredError, RuleSet, RuleSets
 from homecall.standard.stated_times import before_request
 from services.scheduler.domain.bookings import Preferred
-from services.scheduler.domain.districts import district_of
 from services.scheduler.domain.promises import visit_event
 from services.scheduler.domain.state import Assignment, CallFacts, CallState, Errand, Pending, visit_deadline
 from services.scheduler.domain.waiting import WaitingOrder

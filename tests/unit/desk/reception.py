@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from homecall.contract.envelope import Incoming, OutgoingRecord, Record, read
 from homecall.contract.events import ClinicPublished
 from homecall.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
+from homecall.gateways.offers.port import KnownOffers, Offer
 from homecall.runtime.clock import Clock
 from homecall.runtime.encryption import Vault
 from homecall.runtime.failures import Transient
@@ -99,6 +100,8 @@ class Reception:
         people = [User(role, f"{role} Аты", role, None if role in ALL_CLINICS else HERE, "gp-1") for role in ROLES]
         people.append(User("stranger", "Бөтен Адам", "registrar", ELSEWHERE))
         self.users._entries = {each.name: Entry(each, "") for each in people}
+        self.offers = KnownOffers(some_offers(MONDAY))
+        """What the scheduler would offer; ``found`` is a test's to change."""
         self.site = Site(
             stores=self.stores,
             outbox=self.outbox,
@@ -109,6 +112,7 @@ class Reception:
             rule_sets=load_rule_sets(),
             clock=self.clock,
             vault=self.vault,
+            offers=self.offers,
         )
         self.desk = Desk(self.stores, self.vault, self.clock, self.live.changed)
         self.app = Starlette(routes=routes(self.site))
@@ -174,6 +178,25 @@ def incoming(event_type: str, data: dict[str, Any], event_id: str | None = None)
         int(MONDAY.timestamp() * 1000),
     )
     return read(record)
+
+
+def some_offers(on: datetime) -> tuple[Offer, ...]:
+    """Three windows of that day, as the scheduler offers them."""
+    return tuple(
+        Offer.model_validate(
+            {
+                "arrives_from": on.replace(hour=hour, minute=30).isoformat(),
+                "arrives_to": on.replace(hour=hour + 2, minute=30).isoformat(),
+                "doctor": {"doctor_id": f"gp-{number}", "full_name": name, "specialty": "gp"},
+                "extra_travel_minutes": minutes,
+            }
+        )
+        for number, name, hour, minutes in (
+            (1, "Дәрігер Бірінші", 11, 12.4),
+            (2, "Дәрігер Екінші", 14, 0.0),
+            (1, "Дәрігер Бірінші", 16, 3.5),
+        )
+    )
 
 
 def a_form(**over: Any) -> dict[str, Any]:

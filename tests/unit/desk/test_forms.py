@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from services.desk.domain import forms
-from services.desk.domain.forms import WrongForm
+from services.desk.domain.reader import WrongForm
 from services.desk.domain.roles import User
 from tests.factories import MONDAY
 from tests.unit.desk.reception import HERE, a_form

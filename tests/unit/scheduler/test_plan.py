@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from homecall.standard.districts import DistrictKind, district_of
 from services.scheduler.domain import insertion
 from services.scheduler.domain.bookings import Booking, Call, NoPlace, Urgency
 from services.scheduler.domain.dispatch import Dispatch
-from services.scheduler.domain.districts import DistrictKind, district_of
 from services.scheduler.domain.plan import DayPlan
 from services.scheduler.domain.repair import displaced, repair
 from services.scheduler.domain.roster import Doctor, Roster

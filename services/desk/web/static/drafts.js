@@ -65,7 +65,7 @@ function put(form, values) {
     if (!field.name || field.name === "csrf") continue;
     const place = seen.get(field.name) ?? 0;
     seen.set(field.name, place + 1);
-    if (field.type === "checkbox") field.checked = (values[field.name] ?? []).includes(field.value);
+    if (field.type === "checkbox" || field.type === "radio") field.checked = (values[field.name] ?? []).includes(field.value);
     else if (place < (values[field.name]?.length ?? 0)) field.value = values[field.name][place];
   }
 }
@@ -90,9 +90,10 @@ export function restore(form) {
     for (const field of form.elements) {
       if (!field.name || field.name === "csrf" || field === id || touched.has(field.name)) continue;
       if (field.type === "checkbox") field.checked = false;
+      else if (field.type === "radio") field.checked = field.value === "";
       else field.value = drawn.values[field.name][0];
     }
     return true;
   };
-  return { filled: new Map(one.draft.filled ?? []), mine: one.mine, iin: one.draft.values.iin?.[0] ?? "", fork };
+  return { filled: new Map(one.draft.filled ?? []), mine: one.mine, iin: one.draft.values.iin?.[0] ?? "", window: one.draft.values.preferred_window?.[0], fork };
 }

@@ -1,6 +1,7 @@
 // A form: what is typed is kept until it was taken, is sent once, and what is wrong is said at the field.
 import { NOT_SENT, SENDING } from "./clock.js";
 import { clear, forget, forgetAll, keep, leave, restore } from "./drafts.js";
+import { startOffers } from "./offers.js";
 
 const PATIENT = ["birth_date", "sex", "full_name", "phone", "address", "district_id", "entrance", "floor", "flat", "intercom", "lat", "lon"];
 const RETRY_MS = 5000;
@@ -34,6 +35,7 @@ function patientFacts(form, filled, restored) {
     if (facts.language && !form.dataset.languageChosen) form.elements.language.value = facts.language;
     aside.innerHTML = facts.html;
     keep(form, filled);
+    form.dispatchEvent(new Event("filled"));
   };
   iin.addEventListener("input", ask);
   ask();
@@ -72,7 +74,7 @@ function enterMovesOn(form) {
     const field = event.target;
     if (event.key !== "Enter" || event.defaultPrevented || ["BUTTON", "TEXTAREA", "SUMMARY", "A"].includes(field.tagName)) return;
     event.preventDefault();
-    const fields = [...form.elements].filter((each) => each.type !== "hidden" && each.tagName !== "FIELDSET" && each.offsetParent !== null && each.type !== "checkbox");
+    const fields = [...form.elements].filter((each) => each.type !== "hidden" && each.tagName !== "FIELDSET" && each.offsetParent !== null && each.type !== "checkbox" && each.type !== "radio");
     const after = fields.filter((each) => field.compareDocumentPosition(each) & Node.DOCUMENT_POSITION_FOLLOWING);
     after[0]?.focus();
   });
@@ -160,6 +162,7 @@ function start(form) {
   });
   patientFacts(form, filled, restored);
   reasons(form);
+  startOffers(form, restored?.window);
   enterMovesOn(form);
   sendForm = sendOnce(form, filled);
   document.getElementById("clear")?.addEventListener("click", () => {

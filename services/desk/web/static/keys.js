@@ -1,5 +1,6 @@
-// Keys: n a new call, / the search, F8 sends, F9 "said".
+// Keys: n a new call, / the search, F2 the windows to choose from, F8 sends, F9 "said".
 import { sendForm } from "./form.js";
+import { focusOffers } from "./offers.js";
 
 export function startKeys() {
   document.addEventListener("keydown", (event) => {
@@ -8,6 +9,8 @@ export function startKeys() {
     if (event.key === "F8" && sendForm) {
       event.preventDefault();
       if (!event.repeat) sendForm();
+    } else if (event.key === "F2") {
+      if (focusOffers()) event.preventDefault();
     } else if (event.key === "F9") {
       const form = document.getElementById("said");
       if (!form) return;
