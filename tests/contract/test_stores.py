@@ -452,6 +452,7 @@ class StorePromises:
         assert list(store._kept) == [f"clinic-2|{scheduler.FRIDAY}"]
         again = await store.load_days([f"clinic-{clinic}|{scheduler.FRIDAY}" for clinic in range(3)])
         assert [len(day.bookings) for day in again.values()] == [2, 2, 2]
+        assert store._bookings == 0, "none is in memory now"
 
     async def test_no_place_of_a_day_is_given_twice(self, database: Database) -> None:
         store = SchedulerStore(database)
