@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from homecall.contract.topics import DESK
+from homecall.contract.topics import DESK, SCHEDULER
 from homecall.runtime.http import listen, serving
 from homecall.runtime.service import Service
 from services.desk.domain.roles import ALL_CLINICS, Role
@@ -70,7 +70,7 @@ class Browser:
 
 @asynccontextmanager
 async def browsed(browser: Browser, services: Sequence[Service]) -> AsyncIterator[None]:
-    """Answer browsers as long as the block runs."""
-    desk = [each for each in services if each.name == DESK]
-    async with serving(desk, browser.listening):
+    """Answer browsers as long as the block runs, and the desk, which asks the scheduler there."""
+    answering = [each for each in services if each.name in (DESK, SCHEDULER)]
+    async with serving(answering, browser.listening):
         yield

@@ -165,6 +165,7 @@ def demo_settings(stack: Stack, authority: Path, browser: Browser | None = None)
         desk_users_file=browser.users if browser else None,
         desk_secret_file=browser.secret if browser else None,
         desk_demo=True,
+        offers_url=browser.address if browser else None,
     )
 
 

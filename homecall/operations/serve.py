@@ -78,6 +78,20 @@ def serve(name: str) -> None:
         raise Failure(str(error), code=4) from None
 
 
+def with_offers_here(settings: Settings) -> Settings:
+    """The settings of a process with all services: its desk asks its own scheduler, unless another is named, or none.
+
+    With a port that the system chooses, nothing is asked: the address is not known beforehand.
+    """
+    port = settings.port("all")
+    if settings.offers_url is not None or port == 0:
+        return settings
+    # Where all addresses are listened at, this machine's own is one of them.
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.http_host, settings.http_host)
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return settings.model_copy(update={"offers_url": url})
+
+
 def settle_collector() -> None:
     """Have the garbage collector look at what comes from now on, and seldom.
 
@@ -92,6 +106,8 @@ def settle_collector() -> None:
 
 async def _serve(name: str, settings: Settings, clock: Clock) -> None:
     names = SERVICES if name == "all" else (name,)
+    if name == "all":
+        settings = with_offers_here(settings)
     services = [build(each, settings, clock) for each in names]
     listening = listen(settings.http_host, settings.port(name))
     settle_collector()

@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import kubernetes_validate
 import pytest
@@ -147,7 +148,7 @@ def test_what_runs_may_do_nothing_but_its_work(resources: list[Resource]) -> Non
 
 
 def test_every_network_policy_holds_our_pods_and_no_others(resources: list[Resource]) -> None:
-    (policy,) = kind(resources, "NetworkPolicy").values()
+    policy = kind(resources, "NetworkPolicy")["homecall"]
     selected = policy["spec"]["podSelector"]["matchLabels"].items()
     assert set(policy["spec"]["policyTypes"]) == {"Ingress", "Egress"}
     for name, template in pods(resources):
@@ -156,6 +157,30 @@ def test_every_network_policy_holds_our_pods_and_no_others(resources: list[Resou
     assert not selected <= broker.items()
     targets = [each["podSelector"]["matchLabels"] for rule in policy["spec"]["egress"] for each in rule["to"]]
     assert {"strimzi.io/cluster": "homecall"} in targets
+
+
+def test_the_desk_and_nobody_else_reaches_the_scheduler_for_windows(resources: list[Resource]) -> None:
+    policies, services = kind(resources, "NetworkPolicy"), kind(resources, "Service")
+    (settings,) = (each for name, each in kind(resources, "ConfigMap").items() if name.startswith("homecall-settings"))
+    service = services[urlsplit(settings["data"]["HOMECALL_OFFERS_URL"]).hostname or ""]
+
+    def reached(labels: dict[str, str]) -> set[str]:
+        selected = labels.items()
+        return {name for name, each in pods(resources) if selected <= each["metadata"]["labels"].items()}
+
+    assert reached(service["spec"]["selector"]) == {"homecall-scheduler"}
+    (port,) = service["spec"]["ports"]
+    assert (port["port"], port["targetPort"]) == (80, "http")
+    for name, at, side, peer in (
+        ("homecall-offers-in", "homecall-scheduler", "ingress", ("from", "homecall-desk")),
+        ("homecall-offers-out", "homecall-desk", "egress", ("to", "homecall-scheduler")),
+    ):
+        spec = policies[name]["spec"]
+        assert reached(spec["podSelector"]["matchLabels"]) == {at}
+        assert spec["policyTypes"] == [side.capitalize()]
+        (rule,) = spec[side]
+        assert [reached(each["podSelector"]["matchLabels"]) for each in rule[peer[0]]] == [{peer[1]}]
+        assert rule["ports"] == [{"port": "http", "protocol": "TCP"}]
 
 
 def test_the_way_in_for_delivery_reports_leads_to_the_notifier_and_no_further(

@@ -9,6 +9,8 @@ import pytest
 from httpx import ASGITransport, AsyncClient, Response
 from starlette.applications import Starlette
 
+from homecall.gateways.offers.http import SchedulerOffers
+from homecall.gateways.offers.port import Question
 from homecall.runtime.clock import Clock
 from homecall.runtime.failures import Transient
 from services.scheduler.offering import Offering
@@ -141,6 +143,20 @@ async def test_a_question_that_cannot_be_read_names_its_field(asked: dict[str, s
     answer = await ask(Office(), **asked)
     assert answer.status_code == 422
     assert [each["path"] for each in answer.json()["fields"]] == [field]
+
+
+async def test_the_desks_gateway_reads_what_is_answered() -> None:
+    office = Office()
+    await a_town(office, calls=4)
+    route = Offering(office.store, facts_of(office.clinics), Stopped()).route
+    gateway = SchedulerOffers("http://scheduler:8102", 10, transport=ASGITransport(Starlette(routes=[route])))
+    found = await gateway.windows(Question(CLINIC, "d1", 43.25, 76.9, child=False, urgent=True))
+    asked = {"district_id": "d1", "lat": "43.25", "lon": "76.9", "urgent": "true"}
+    told = (await ask(office, **asked)).json()["offers"]
+    assert found
+    assert [each.model_dump(mode="json") for each in found] == told
+    assert await gateway.windows(Question("nobody")) is None
+    await gateway.close()
 
 
 async def test_without_a_roster_there_are_no_offers() -> None:
