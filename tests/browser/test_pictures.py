@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from homecall.gateways.offers.port import Offer
 from tests.browser.conftest import LiveDesk
-from tests.browser.scene import CALLS, TODAY, lose_a_doctor, open_the_clinic
+from tests.browser.scene import CALLS, DOCTORS, NOW, TODAY, lose_a_doctor, open_the_clinic
+from tests.unit.desk.reception import some_offers
 
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "docs" / "pictures"
@@ -36,6 +38,7 @@ def test_12_a_picture_can_be_drawn(desk: LiveDesk, tab: Callable[..., Any], name
         lose_a_doctor(desk)
     page = tab(role, path, **options)
     if name == "new-call":
+        desk.offers.found = _windows()
         _type(page)
     page.evaluate("document.activeElement.blur()")
     assert page.evaluate("document.documentElement.scrollWidth") <= options["viewport"]["width"]
@@ -53,6 +56,16 @@ def _type(page: Any) -> None:
     page.fill("[name=phone]", "+7 700 000 01 23")
     page.fill("[name=address]", "улица Абая, 27")
     page.check("[name=reasons][value=fever_above_38]")
+    page.locator("#offers input[type=radio] >> nth=3").wait_for()
+
+
+def _windows() -> tuple[Offer, ...]:
+    """Windows with the doctors of the scene."""
+    names = {doctor_id: name for doctor_id, name, *_ in DOCTORS}
+    return tuple(
+        each.model_copy(update={"doctor": each.doctor.model_copy(update={"full_name": names[each.doctor.doctor_id]})})
+        for each in some_offers(NOW)
+    )
 
 
 def _small(drawn: bytes) -> bytes:
