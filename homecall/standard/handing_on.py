@@ -16,6 +16,8 @@ from homecall.standard.calendar import ClinicCalendar, local
 from homecall.standard.rules import RuleSet
 from homecall.standard.rulings import days_used, ruling, written, zone_used
 
+TRANSFER_UNCONFIRMED: Final = "transfer_unconfirmed"
+"""The flag of a request that names a call that was handed on, and does not go on with its clock."""
 HANDED_ON_AT: Final = "handed_on_at"
 """The input of a ruling that tells it from that on an application."""
 

@@ -144,6 +144,7 @@ OUTCOMES: Final[Mapping[str, Text]] = {
     "false_call": Text("жалған шақыру", "ложный вызов", "false call"),
     "declined": Text("көмектен бас тартты", "отказ от помощи", "declined"),
     "withdrawn": Text("қайтарып алынды", "отозван", "withdrawn"),
+    "transferred": Text("басқа емханаға берілді", "передан в другую поликлинику", "handed on to another clinic"),
 }
 FLAG_WORDS: Final[Mapping[str, Text]] = {
     "clock_ahead": Text("жіберушінің сағаты алда", "часы отправителя спешат", "sender's clock is ahead"),
@@ -172,6 +173,11 @@ FLAG_WORDS: Final[Mapping[str, Text]] = {
     ),
     "preferred_window_not_kept": Text(
         "қалаған уақыты сақталмады", "желаемое время не удалось дать", "the preferred time could not be kept"
+    ),
+    "transfer_unconfirmed": Text(
+        "басқа емханадан берілгені расталмады",
+        "передача из другой поликлиники не подтверждена",
+        "handing on by another clinic not confirmed",
     ),
     "phone_unreadable": Text("телефон нөмірі оқылмайды", "номер телефона не читается", "phone number is unreadable"),
 }

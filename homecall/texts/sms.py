@@ -248,7 +248,25 @@ def _refused(facts: StatusFacts) -> list[Text | None]:
     return [_REFUSALS.get(facts.refusal_code or "", _REFUSED), *phones]
 
 
+_HANDED_ON: Final = Text(
+    "Шақыру{n} басқа емханаға берілді, келу уақытын сол жақ айтады.",
+    "Вызов врача{n} передан в другую поликлинику, время сообщит она.",
+    "Your call{n} was handed on to another clinic, which will tell you the time.",
+)
+_ITS_PHONE: Final = Text("Тел. {p}.", "Тел. {p}.", "Tel. {p}.")
+_ITS_NAME: Final = Text("{name}.", "{name}.", "{name}.")
+
+
+def _handed_on(facts: StatusFacts, to: Text) -> list[Text | None]:
+    phone = plain(facts.handed_on_to_phone)
+    its_phone = _ITS_PHONE.fill(p=phone) if phone else None
+    said = _HANDED_ON.fill(n=_number(facts))
+    return [said, its_phone, _ITS_NAME.fill(name=to), facts.unless_emergency(_IF_WORSE)]
+
+
 def _withdrawn(facts: StatusFacts) -> list[Text | None]:
+    if facts.handed_on_to is not None:
+        return _handed_on(facts, facts.handed_on_to)
     withdrawn = Text(
         "Шақыру{n} қайтарып алынды, дәрігер келмейді.",
         "Вызов врача{n} отозван, врач не придёт.",

@@ -41,7 +41,8 @@ class StatusFacts:
     are whole minutes until ``due_at``; with none left, no time is promised. ``deferred_again`` is R16: on the day named
     before, the clinic is closed or, with ``opens_later``, opens later. ``refusal_fields`` are dotted paths. ``late``:
     the answer comes after its deadline; then, and with every refusal, the text says how to complain. ``ministry`` and
-    ``directory`` are the addresses for that, from the rule set.
+    ``directory`` are the addresses for that, from the rule set. ``handed_on_to`` and ``handed_on_by`` name the other
+    clinic of a call that was handed on (R25), as ``clinic_name`` does its own.
 
     A ``reschedule_reason``, ``refusal_code``, ``outcome`` or ``doctor_specialty`` without a wording here gives the
     general sentence: free text is never repeated, since it is in one language and may contain personal data.
@@ -68,6 +69,9 @@ class StatusFacts:
     next_acceptance_at: datetime | None = None
     existing_request_id: str | None = None
     outcome: str | None = None
+    handed_on_to: Text | None = None
+    handed_on_to_phone: str | None = None
+    handed_on_by: Text | None = None
     late: bool = False
     ministry: Text | None = None
     directory: Text | None = None
@@ -223,9 +227,21 @@ def _told_within(facts: StatusFacts) -> Text:
     return _TOLD_WITHIN_BY.fill(within=within_minutes(facts.minutes), by=clock(facts.due_at))
 
 
+_HANDED_ON_BY: Final = Text(
+    "Шақыруды бізге берген емхана: {name}.",
+    "Вызов нам передала поликлиника: {name}.",
+    "The clinic that handed your call on to us: {name}.",
+)
+
+
+def _handed_on_by(facts: StatusFacts) -> Text | None:
+    return None if facts.handed_on_by is None else _HANDED_ON_BY.fill(name=facts.handed_on_by)
+
+
 def _registered(facts: StatusFacts) -> list[Text | None]:
     where = _STATUS_IN_CABINET if facts.channel == "portal" else _STATUS_BY_PHONE
-    return [_REGISTERED.fill(number=_number(facts)), _told_within(facts), where, _clinic(facts)]
+    number = _REGISTERED.fill(number=_number(facts))
+    return [number, _handed_on_by(facts), _told_within(facts), where, _clinic(facts)]
 
 
 # Deferred -------------------------------------------------------------------------------------------------------------
@@ -273,7 +289,7 @@ def _told_after_opening(facts: StatusFacts) -> Text:
 def _deferred_until(facts: StatusFacts) -> list[Text | None]:
     moved = _LATER_AFTER_ALL if facts.opens_later else _CLOSED_AFTER_ALL
     return [
-        moved if facts.deferred_again else _OUT_OF_HOURS,
+        moved if facts.deferred_again else _handed_on_by(facts) or _OUT_OF_HOURS,
         _TAKEN_UP if facts.opens_at is None else _TAKEN_UP_AT.fill(opens=moment(facts.opens_at)),
         _told_after_opening(facts),
         facts.unless_emergency(_IN_EMERGENCY),
@@ -570,6 +586,12 @@ _WITHDRAWN: Final = Text(
     "Вызов{number} отозван, врач не придёт.",
     "Your call{number} has been withdrawn; no doctor will come.",
 )
+_HANDED_ON: Final = Text(
+    "Шақыру{number} басқа емханаға берілді: {name}. Дәрігердің қашан келетінін сол емхана хабарлайды.",
+    "Вызов{number} передан в другую поликлинику: {name}. О времени прихода врача сообщит она.",
+    "Your call{number} has been handed on to another clinic: {name}. That clinic will tell you when the doctor comes.",
+)
+_WITH_PHONE: Final = Text("{name}, тел. {phone}", "{name}, тел. {phone}", "{name}, tel. {phone}")
 _OUTCOMES: Final[Mapping[str, Text]] = {
     "served": Text(
         "Дәрігер пациентті үйде қарады, шақыру аяқталды.",
@@ -604,11 +626,16 @@ _NOT_COMPLETED: Final = Text(
 
 
 def _withdrawn_aloud(facts: StatusFacts) -> list[Text | None]:
-    return [_WITHDRAWN.fill(number=_number(facts)), _CALL_AGAIN]
+    if facts.handed_on_to is None:
+        return [_WITHDRAWN.fill(number=_number(facts)), _CALL_AGAIN]
+    name, phone = facts.handed_on_to, plain(facts.handed_on_to_phone)
+    where = _WITH_PHONE.fill(name=name, phone=phone) if phone else name
+    return [_HANDED_ON.fill(number=_number(facts), name=where), facts.unless_emergency(_IF_WORSE)]
 
 
 def _withdrawn(facts: StatusFacts) -> list[Text | None]:
-    return [*_withdrawn_aloud(facts), _clinic(facts)]
+    """Of one that was handed on, the other clinic is named, and not its own: that one has the answer."""
+    return [*_withdrawn_aloud(facts), _clinic(facts) if facts.handed_on_to is None else None]
 
 
 def _completed_aloud(facts: StatusFacts) -> list[Text | None]:
@@ -681,7 +708,7 @@ def _registered_aloud(facts: StatusFacts) -> list[Text | None]:
         told = _TOLD_WHEN_SET
     else:
         told = _TOLD_AT_LATEST.fill(at_latest=minutes_at_latest(facts.minutes))
-    return [_ACCEPTED_ALOUD.fill(number=_number(facts)), told]
+    return [_ACCEPTED_ALOUD.fill(number=_number(facts)), _handed_on_by(facts), told]
 
 
 def _comes(facts: StatusFacts) -> Text:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 from homecall.contract import topics
 from homecall.contract.envelope import Incoming
-from homecall.contract.events import RequestAccepted, RequestDeferred, RequestRefused
+from homecall.contract.events import RequestAccepted, RequestCancelled, RequestDeferred, RequestRefused
 from homecall.runtime.clock import Clock
 from homecall.runtime.encryption import Vault
 from homecall.runtime.engine.decision import Decision
@@ -63,12 +63,15 @@ class NotifierEngine(Engine[Call, Facts]):
     async def facts_for(self, batch: Sequence[Incoming], loaded: Mapping[str, Aggregate[Call]]) -> Facts:
         del loaded
         known = self._facts.clinics
-        if any(_tells_of_clinic(event) and known.get(event.clinic_id) is None for event in batch):
+        if any(known.get(clinic_id) is None for event in batch for clinic_id in _clinics_told(event)):
             await self._clinics.catch_up()
         return self._facts
 
 
-def _tells_of_clinic(event: Incoming) -> bool:
-    """Whether what is told of the event names the clinic or a time by its clock."""
+def _clinics_told(event: Incoming) -> Iterator[str]:
+    """The clinics whose name, or a time by whose clock, is told of the event."""
     data = event.data
-    return event.type in _FIRST_TOLD and not (isinstance(data, RequestRefused) and data.code == "unknown_clinic")
+    if event.type in _FIRST_TOLD and not (isinstance(data, RequestRefused) and data.code == "unknown_clinic"):
+        yield event.clinic_id
+    if isinstance(data, RequestCancelled) and data.transferred_to is not None:
+        yield data.transferred_to.clinic_id

@@ -14,7 +14,7 @@ from services.notifier.domain.state import FINISHED, Call, Person, Reader
 _LINE = frozenset(
     {"clinic_id", "register_date", "register_number", "revision", "request_id", "channel", "reasons", "accepted_at"}
     | {"flags", "doctor", "arrives_from", "arrives_to", "oral_answer", "answered_at", "answered_by", "registrar"}
-    | {"outcome", "refusal"}
+    | {"outcome", "refusal", "transferred_to", "transferred_from"}
 )
 _ENDED = frozenset({"refused", "withdrawn", *FINISHED})
 
@@ -44,6 +44,7 @@ def _of_person(person: Person) -> Person:
         person,
         patient_name=None if person.patient_name is None else "",
         phone=None,
+        referral=None,
         address={"district_id": address["district_id"]} if "district_id" in address else None,
     )
 

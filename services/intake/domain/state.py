@@ -11,13 +11,13 @@ from cattrs import override
 
 from homecall.contract.types import ZONE, in_zone
 from homecall.standard.deadlines import Clock, earliest, next_notice_at
+from homecall.standard.handing_on import TRANSFER_UNCONFIRMED
 
 Status = Literal["held", "deferred", "accepted", "refused", "cancelled", "closed"]
 Stage = Literal["", "running", "approaching", "missed"]
 
 
 _OMIT: Final = override(omit_if_default=True)
-TRANSFER_UNCONFIRMED: Final = "transfer_unconfirmed"
 
 
 class Cause(NamedTuple):

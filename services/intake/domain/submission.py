@@ -11,7 +11,7 @@ from homecall.contract.events import FieldError, RefusalCode, RequestSubmitted
 from homecall.runtime.engine.decision import Decided, Decision, replace
 from homecall.standard.acceptance import Accepted, Deferred, Refused, decide_acceptance, held_against_record
 from homecall.standard.calendar import ClinicCalendar, NeverOpenError
-from homecall.standard.handing_on import take_over
+from homecall.standard.handing_on import TRANSFER_UNCONFIRMED, take_over
 from homecall.standard.rules import NotCoveredError
 from services.intake.domain import checks
 from services.intake.domain.acceptance import accept, defer
@@ -25,7 +25,7 @@ from services.intake.domain.identity import FIRST_ASK
 from services.intake.domain.redaction import redacted
 from services.intake.domain.refusals import Refusal, refuse, wrong_field
 from services.intake.domain.rulings import extended, plain_ruling
-from services.intake.domain.state import TRANSFER_UNCONFIRMED, Cause, RequestState, local_date
+from services.intake.domain.state import Cause, RequestState, local_date
 from services.intake.domain.transfer import confirmed_first
 from services.intake.domain.unreadable import refuse_unreadable
 

@@ -20,7 +20,7 @@ from homecall.standard.acceptance import Accepted, Deferred
 from homecall.standard.calendar import NeverOpenError
 from homecall.standard.clinics import Clinics
 from homecall.standard.deadlines import earliest
-from homecall.standard.handing_on import FirstClock, take_over
+from homecall.standard.handing_on import TRANSFER_UNCONFIRMED, FirstClock, take_over
 from homecall.standard.rules import NotCoveredError, RuleSet, RuleSets
 from homecall.standard.stated_times import QUEUE_TIME_IMPLAUSIBLE, SERVICE_TIME_IMPLAUSIBLE, before_request
 from services.intake.domain import events
@@ -29,7 +29,6 @@ from services.intake.domain.claims import passed_on, still_holds
 from services.intake.domain.refusals import Refusal, refuse, wrong_field
 from services.intake.domain.rulings import plain_ruling, with_patient_of
 from services.intake.domain.state import (
-    TRANSFER_UNCONFIRMED,
     Cause,
     HandedOn,
     RequestState,

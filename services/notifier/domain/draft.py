@@ -16,7 +16,7 @@ from homecall.standard.stated_times import SERVICE_TIME_IMPLAUSIBLE
 from homecall.texts.sms import sms_text
 from homecall.texts.statuses import StatusFacts, oral_answer
 from services.notifier.domain import processing_seconds
-from services.notifier.domain.facts import Facts, clinic_facts
+from services.notifier.domain.facts import Facts
 from services.notifier.domain.quiet_hours import of_use_until
 from services.notifier.domain.register import journal_entry
 from services.notifier.domain.state import MOST_NOTICES, NOTICE_TYPES, Call, Deadline, SmsNotice
@@ -31,7 +31,7 @@ class Draft:
     def __init__(self, call: Call, facts: Facts, now: datetime) -> None:
         self.call = call
         self.facts = facts
-        self.clinic = clinic_facts(call.clinic_id, facts.clinics.get(call.clinic_id))
+        self.clinic = facts.clinic(call.clinic_id)
         # Where to complain is a matter of today's law, whenever the call was made.
         self._rules = facts.rule_sets.nearest(now.date())
         self._before = call
@@ -77,7 +77,9 @@ class Draft:
         at = self.at if at is None else self._not_before_last(at)
         due_at = self.call.due_at
         late = on_time is False or (status == "delayed" and due_at is not None and due_at <= at)
-        facts = text_facts(self.call, status, at, self.clinic, self._rules, {"late": late} | more)
+        first = self.call.transferred_from
+        by = {} if first is None else {"handed_on_by": self.facts.clinic(first.clinic_id).name}
+        facts = text_facts(self.call, status, at, self.clinic, self._rules, {"late": late} | by | more)
         self.change(
             status=status,
             sequence=self.call.sequence + 1,

@@ -42,3 +42,7 @@ class Facts:
     clinics: Clinics
     rule_sets: RuleSets
     sms_statuses: Collection[str] = ()
+
+    def clinic(self, clinic_id: str) -> ClinicFacts:
+        """The facts of a clinic; see ``clinic_facts``."""
+        return clinic_facts(clinic_id, self.clinics.get(clinic_id))

@@ -16,9 +16,19 @@ from homecall.contract.events import (
     RequestRefused,
 )
 from homecall.contract.types import zoned
+from homecall.standard.handing_on import TRANSFER_UNCONFIRMED
 from services.notifier.domain.deadlines import answer_clock, service_clock_of
 from services.notifier.domain.draft import Draft
-from services.notifier.domain.state import NOTICE_TYPES, UNKNOWN_CHANNEL, FieldToCorrect, Person, Reader, Refused, Staff
+from services.notifier.domain.state import (
+    NOTICE_TYPES,
+    UNKNOWN_CHANNEL,
+    FieldToCorrect,
+    OtherCall,
+    Person,
+    Reader,
+    Refused,
+    Staff,
+)
 
 _IDENTITY_FLAGS: Final = frozenset({"identity_unconfirmed", "identity_not_found"})
 
@@ -129,14 +139,20 @@ def _start_clocks_of_refused(draft: Draft, data: RequestRefused) -> None:
 
 
 def withdraw(draft: Draft, data: RequestCancelled) -> None:
-    """A withdrawal ends every clock, and counts as neither met nor missed."""
+    """A withdrawal ends every clock, and counts as neither met nor missed; so does handing the call on (R25)."""
     if not draft.call.status:
         draft.change(**_heard(data))
     if draft.call.register_number is None and data.register_number is not None and data.register_date is not None:
         # Its acceptance was not heard, and comes too late from now on: the register still shows the line.
         draft.change(**_heard(data), register_date=data.register_date, register_number=data.register_number)
-    draft.change(clocks={}, outcome="withdrawn")
-    draft.tell("withdrawn")
+    there = data.transferred_to
+    if there is None:
+        draft.change(clocks={}, outcome="withdrawn")
+        draft.tell("withdrawn")
+    else:
+        draft.change(clocks={}, outcome="transferred", transferred_to=OtherCall(there.request_id, there.clinic_id))
+        clinic = draft.facts.clinic(there.clinic_id)
+        draft.tell("withdrawn", handed_on_to=clinic.name, handed_on_to_phone=clinic.phone)
     draft.enter()
 
 
@@ -163,6 +179,7 @@ def _heard(data: RequestEvent) -> dict[str, Any]:
             reasons=data.reasons,
             flags=data.flags,
             registrar=Staff(data.registrar.id, data.registrar.full_name) if data.registrar else None,
+            referral=data.referral.model_dump(mode="json") if data.referral else None,
         ),
         "reader": Reader(
             phones=[phone for each in (patient, applicant) if each is not None and (phone := each.phone)],
@@ -170,4 +187,13 @@ def _heard(data: RequestEvent) -> dict[str, Any]:
             sms=patient.sms if patient else None,
             asked_at=zoned(data.submitted_at) if data.submitted_at else None,
         ),
+        "transferred_from": _first_of(data),
     }
+
+
+def _first_of(data: RequestEvent) -> OtherCall | None:
+    """The call that this one goes on with; None also where that is only its sender's word."""
+    first = data.transferred_from
+    if first is None or TRANSFER_UNCONFIRMED in data.flags:
+        return None
+    return OtherCall(first.request_id, first.clinic_id)

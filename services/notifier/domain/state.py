@@ -32,6 +32,14 @@ class Staff:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherCall:
+    """The other end of a handing on: the request and its clinic."""
+
+    request_id: str
+    clinic_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Person:
     """The personal part of the register's line (C6.1), as far as it was heard."""
 
@@ -43,6 +51,8 @@ class Person:
     reasons: Annotated[list[str] | None, _OMIT] = None
     flags: Annotated[list[str] | None, _OMIT] = None
     registrar: Annotated[Staff | None, _OMIT] = None
+    referral: Annotated[dict[str, Any] | None, _OMIT] = None
+    """The ambulance service's card, as the event has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +192,8 @@ class Call:
     notices: list[SmsNotice] = field(default_factory=list)
     """The last that are to be told by SMS. Empty where SMS is off."""
     early: list[EarlyEvent] = field(default_factory=list)
+    transferred_to: Annotated[OtherCall | None, _OMIT] = None
+    transferred_from: Annotated[OtherCall | None, _OMIT] = None
 
     @property
     def undecided(self) -> bool:

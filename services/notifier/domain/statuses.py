@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from homecall.contract.events import FieldError, Refusal, RequestStatus, StatusChanged, Trilingual, VisitTimes
+from homecall.contract.events import CallAt, FieldError, Refusal, RequestStatus, StatusChanged, Trilingual, VisitTimes
 from homecall.standard.rules import RuleSet
 from homecall.texts.addresses import directory_of, ministry_of
 from homecall.texts.statuses import StatusFacts, status_text
 from services.notifier.domain.deadlines import seconds
 from services.notifier.domain.facts import ClinicFacts
-from services.notifier.domain.state import WITH_VISIT, Call, Refused, Visit
+from services.notifier.domain.state import WITH_VISIT, Call, OtherCall, Refused, Visit
 
 
 def visit_told(call: Call, status: RequestStatus) -> Visit | None:
@@ -63,9 +63,15 @@ def status_event(
         due_at=call.due_at,
         visit=None if visit is None else _times(visit),
         refusal=None if call.refusal is None else _refusal(call.refusal),
+        transferred_to=other_call(call.transferred_to),
+        transferred_from=other_call(call.transferred_from),
         on_time=on_time,
         emergency=call.emergency,
     )
+
+
+def other_call(other: OtherCall | None) -> CallAt | None:
+    return None if other is None else CallAt(request_id=other.request_id, clinic_id=other.clinic_id)
 
 
 def _times(visit: Visit) -> VisitTimes:

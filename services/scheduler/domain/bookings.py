@@ -69,7 +69,8 @@ class Booking:
 class Call:
     """An accepted request, as far as placing it needs to know. A child is a patient under 18.
 
-    ``rank`` is its place in the waiting order, the lowest first; see ``waiting``.
+    ``rank`` is its place in the waiting order, the lowest first; see ``waiting``. ``referred`` is 0, or the place of a
+    call that the ambulance service (103) handed on among such calls: they go after all others of their rank.
     """
 
     request_id: str
@@ -82,15 +83,17 @@ class Call:
     lon: float | None = None
     rank: int = 0
     preferred: Preferred | None = None
+    referred: int = 0
 
     @property
     def location(self) -> Location:
         return Location.of(self.request_id, self.lat, self.lon, self.district_id)
 
     @property
-    def priority(self) -> tuple[int, bool, bool, datetime, str]:
+    def priority(self) -> tuple[int, bool, int, bool, datetime, str]:
         """Who is placed first as room appears, the lowest first: by rank, then by time of acceptance."""
-        return self.rank, not self.red_flag, self.urgency != "urgent", self.accepted_at, self.request_id
+        pressing = self.urgency == "urgent"
+        return self.rank, not self.red_flag, self.referred, not pressing, self.accepted_at, self.request_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,7 @@ class BookedVisit:
     lon: Annotated[float | None, override(omit_if_default=True)] = None
     implausible: Annotated[Coordinates | None, override(omit_if_default=True)] = None
     preferred: Annotated[Preferred | None, override(omit_if_default=True)] = None
+    referred: Annotated[int, override(omit_if_default=True)] = 0
 
     @property
     def flags(self) -> list[str]:

@@ -19,6 +19,7 @@ from homecall.contract.events import (
 from homecall.contract.ids import cause_id
 from homecall.contract.types import ZONE, in_zone
 from homecall.runtime.engine.decision import Dead, Decision, Ended, Measure, OutgoingEvent, replace
+from homecall.standard import referrals
 from homecall.standard.calendar import ClinicCalendar, NeverOpenError, after
 from homecall.standard.clinics import Clinics
 from homecall.standard.deadlines import Clock, Notice, deadline_event, due_notice, visit_clock
@@ -67,7 +68,7 @@ def accepted(state: CallState | None, event: Incoming, facts: Facts, now: dateti
             channel=data.channel or "",
             status="waiting",
             day=day.date,
-            call=_call_facts(data, facts),
+            call=_call_facts(data, facts, rules),
             accepted_at=data.accepted_at,
             asked_on=asked_on,
             asked_at=min(submitted_at, data.clock_started_at).astimezone(ZONE),
@@ -98,7 +99,7 @@ def _visit_day(data: RequestAccepted, calendar: ClinicCalendar | None, rules: Ru
     return _VisitDay(data.visit_date)
 
 
-def _call_facts(data: RequestAccepted, facts: Facts) -> CallFacts:
+def _call_facts(data: RequestAccepted, facts: Facts, rules: RuleSet) -> CallFacts:
     age = data.patient.age_years if data.patient else None
     is_child = age is not None and age < ADULT_AGE
     address, clinic = data.address, facts.clinics.get(data.clinic_id)
@@ -109,7 +110,21 @@ def _call_facts(data: RequestAccepted, facts: Facts) -> CallFacts:
     urgency, red_flag = data.urgency or "same_day", bool(data.red_flags)
     lat, lon = _coordinates(data) or (None, None)
     rank = facts.order.rank(red_flag=red_flag, urgency=urgency, age_years=age)
-    return CallFacts(is_child, district, urgency, red_flag, rank, lat, lon, preferred_of(data.preferred_window))
+    referred = _referred(data, rules)
+    if referred:
+        rank = facts.order.last_urgent()
+    preferred = preferred_of(data.preferred_window)
+    return CallFacts(is_child, district, urgency, red_flag, rank, lat, lon, preferred, referred)
+
+
+def _referred(data: RequestAccepted, rules: RuleSet) -> int:
+    """The place of a call that 103 handed on among such calls; 0 for one that is urgent for another reason as well."""
+    reasons = data.reasons or []
+    if not referrals.is_referred(reasons, has_referral=data.referral is not None) or data.red_flags:
+        return 0
+    if rules.urgency([each for each in reasons if each != referrals.REASON]) == "urgent":
+        return 0
+    return referrals.place(data.referral.category if data.referral else None)
 
 
 def preferred_of(wanted: PreferredWindow | None) -> Preferred | None:
@@ -217,7 +232,7 @@ def _objection(state: CallState, data: VisitReported) -> str | None:
     if state.status == "closed" and state.outcome != data.outcome:
         return f"the visit was reported {state.outcome} before: what was reported first stands"
     if state.status == "cancelled":
-        return "the call was withdrawn: there is no visit to report"
+        return "the call was withdrawn, or handed on to another clinic: there is no visit to report"
     return None
 
 

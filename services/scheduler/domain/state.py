@@ -37,6 +37,8 @@ class CallFacts:
     lat: Annotated[float | None, override(omit_if_default=True)] = None
     lon: Annotated[float | None, override(omit_if_default=True)] = None
     preferred: Annotated[Preferred | None, override(omit_if_default=True)] = None
+    referred: Annotated[int, override(omit_if_default=True)] = 0
+    """The place of a call that the ambulance service handed on among such calls; 0 for any other."""
 
 
 @dataclass(frozen=True)

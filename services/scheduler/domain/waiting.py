@@ -54,6 +54,10 @@ class WaitingOrder(BaseModel):
             rank = rank * 2 + (not line.holds(red_flag=red_flag, urgency=urgency, age_years=age_years))
         return rank
 
+    def last_urgent(self) -> int:
+        """The rank of calls that go after all urgent ones, and before those of the same day."""
+        return self.rank(red_flag=False, urgency="urgent", age_years=None)
+
 
 def order_of_waiting(calls: Iterable[Call]) -> list[Call]:
     """Who is placed first as room appears: by rank, then by time of acceptance."""

@@ -43,6 +43,8 @@ CASES: list[tuple[RequestStatus, dict[str, Any]]] = [
         ("not_completed", {"outcome": each})
         for each in ("not_at_home", "false_call", "declined", "hospitalised", "something new")
     ],
+    ("withdrawn", {"handed_on_to": name("№ 2 емхана" * 9, "Поликлиника № 2" * 9)}),
+    ("withdrawn", {"handed_on_to": name("№ 2 емхана", "Поликлиника № 2"), "handed_on_to_phone": "+7 700 000 02 02"}),
 ]
 
 

@@ -12,7 +12,7 @@ from homecall.contract.events import Outcome, RefusalCode, RequestStatus, Specia
 from homecall.standard.rules import load_rule_sets
 from homecall.texts import language
 from homecall.texts.addresses import directory_of, ministry_of
-from homecall.texts.language import Text
+from homecall.texts.language import Text, name
 from homecall.texts.statuses import CALL_103_NOW, SPECIALTIES, StatusFacts, oral_answer, status_text
 
 EARLIER = "5f0c1d2e-7a1b-4c3d-8e9f-0a1b2c3d4e5f"
@@ -38,6 +38,10 @@ VISIT: dict[str, typing.Any] = {
     "arrives_to": at("2026-11-25T10:30"),
     "doctor_name": "Сәуле Ахметова",
     "doctor_specialty": "gp",
+}
+HANDED_ON: dict[str, typing.Any] = {
+    "handed_on_to": name("№ 2 емхана", "Поликлиника № 2"),
+    "handed_on_to_phone": "+7 700 000 02 02",
 }
 OPENING: dict[str, typing.Any] = {"opens_at": at("2026-11-24T08:00"), "due_at": at("2026-11-24T08:30")}
 
@@ -145,6 +149,16 @@ STATUS_TEXTS = [
         "қайта шақырыңыз.",
         "Вызов (номер в журнале – 12) отозван, врач не придёт. Если врач всё ещё нужен, вызовите его снова.",
         "Your call (No. 12) has been withdrawn; no doctor will come. If a doctor is still needed, please call again.",
+    ),
+    (
+        "withdrawn",
+        CALL | HANDED_ON,
+        "Шақыру (журналдағы нөмірі – 12) басқа емханаға берілді: № 2 емхана, тел. +7 700 000 02 02. Дәрігердің қашан "
+        "келетінін сол емхана хабарлайды. Пациенттің жағдайы нашарласа, 103 нөміріне қоңырау шалыңыз.",
+        "Вызов (номер в журнале – 12) передан в другую поликлинику: Поликлиника № 2, тел. +7 700 000 02 02. О времени "
+        "прихода врача сообщит она. Если пациенту станет хуже, звоните 103.",
+        "Your call (No. 12) has been handed on to another clinic: Поликлиника № 2, tel. +7 700 000 02 02. That clinic "
+        "will tell you when the doctor comes. If the patient gets worse, call 103.",
     ),
     (
         "completed",
@@ -375,6 +389,16 @@ ORAL_ANSWERS = [
         "Your call (No. 12) has been withdrawn; no doctor will come. If a doctor is still needed, please call again.",
     ),
     (
+        "withdrawn",
+        CALL | HANDED_ON,
+        "Шақыру (журналдағы нөмірі – 12) басқа емханаға берілді: № 2 емхана, тел. +7 700 000 02 02. Дәрігердің қашан "
+        "келетінін сол емхана хабарлайды. Пациенттің жағдайы нашарласа, 103 нөміріне қоңырау шалыңыз.",
+        "Вызов (номер в журнале – 12) передан в другую поликлинику: Поликлиника № 2, тел. +7 700 000 02 02. О времени "
+        "прихода врача сообщит она. Если пациенту станет хуже, звоните 103.",
+        "Your call (No. 12) has been handed on to another clinic: Поликлиника № 2, tel. +7 700 000 02 02. That clinic "
+        "will tell you when the doctor comes. If the patient gets worse, call 103.",
+    ),
+    (
         "completed",
         {"outcome": "served"},
         "Дәрігер пациентті үйде қарады, шақыру аяқталды.",
@@ -452,6 +476,8 @@ def test_c10_7_c11_a_late_answer_says_so_too_and_one_in_time_does_not(status: Re
 def test_status_text(status: RequestStatus, facts: dict[str, typing.Any], kk: str, ru: str, en: str) -> None:
     text = status_text(status, StatusFacts(**facts, **CLINIC))
     ours = Text(f"{kk} {KK_CLINIC}", f"{ru} {RU_CLINIC}", f"{en} {EN_CLINIC}")
+    if "handed_on_to" in facts:
+        ours = Text(kk, ru, en)  # one clinic's phone is enough: that of the one that comes
     assert text == (with_rights(ours) if status == "refused" else ours)
 
 

@@ -5,7 +5,13 @@ from typing import Any
 
 import pytest
 
-from services.scheduler.domain.waiting import packaged_waiting_order, read_waiting_order
+from homecall.runtime.mongo.codec import Codec
+from services.scheduler.domain import calls
+from services.scheduler.domain.calls import Facts
+from services.scheduler.domain.state import CallState, call_of
+from services.scheduler.domain.waiting import order_of_waiting, packaged_waiting_order, read_waiting_order
+from tests.unit.scheduler.office import RULES, accepted, clinic, known
+from tests.unit.standard.local_times import at
 
 ORDER = packaged_waiting_order()
 
@@ -56,3 +62,48 @@ def test_another_order_is_another_file() -> None:
     )
     asked: dict[str, Any] = {"red_flag": False, "urgency": "urgent", "age_years": 40}
     assert order.rank(**asked) > order.rank(**asked | {"urgency": "same_day", "age_years": 80})
+
+
+CARD = {"card_number": "103-1", "handed_over_at": "2026-11-20T09:00:00+05:00"}
+URGENT, AMBULANCE, FEVER = "dangerous_infection_suspected", "passed_on_by_ambulance", "fever_above_38"
+# Who goes first, whatever the order in which they came; each row is asked before the next.
+IN_ORDER: list[tuple[str, dict[str, Any]]] = [
+    ("a red flag that 103 handed on", {"reasons": [AMBULANCE, "chest_pain"], "red_flags": ["chest_pain"]}),
+    ("urgent, and old", {"reasons": [URGENT], "patient": {"age_years": 80}}),
+    ("urgent", {"reasons": [URGENT]}),
+    ("urgent for another reason, too", {"reasons": [URGENT, AMBULANCE], "referral": CARD | {"category": "4"}}),
+    ("category 1", {"reasons": [AMBULANCE], "referral": CARD | {"category": "1"}}),
+    ("category III", {"reasons": [AMBULANCE], "referral": CARD | {"category": "III"}}),
+    ("category 4, the card alone", {"reasons": [FEVER], "urgency": "same_day", "referral": CARD | {"category": 4}}),
+    ("a category that is none", {"reasons": [AMBULANCE], "referral": CARD | {"category": "red"}}),
+    ("no card, and old", {"reasons": [AMBULANCE], "patient": {"age_years": 80}}),
+    ("no card", {"reasons": [AMBULANCE]}),
+    ("a small child", {"reasons": [FEVER], "urgency": "same_day", "patient": {"age_years": 2}}),
+    ("any other", {"reasons": [FEVER], "urgency": "same_day"}),
+]
+
+
+def test_calls_from_103_go_after_urgent_ones_and_before_those_of_the_same_day() -> None:
+    states = {}
+    for number, (name, facts) in enumerate(IN_ORDER, 1):
+        # The last of the list came first; what ties is decided by the hour, as the pairs of the list are.
+        minute = number if "no card" in name or "category that" in name else 59 - number
+        event = accepted(f"Fri 2026-11-20 10:{minute:02d}", number, **{"urgency": "urgent"} | facts)
+        state = calls.accepted(None, event, Facts(known(clinic()), RULES, ORDER), at("Fri 2026-11-20 11:00")).state
+        assert state is not None
+        states[state.request_id] = name, state
+    urgent = IN_ORDER[2][0], IN_ORDER[3][0]
+    found = [states[each.request_id][0] for each in order_of_waiting(call_of(state) for _, state in states.values())]
+    assert [each for each in found if each not in urgent] == [name for name, _ in IN_ORDER if name not in urgent]
+    # Two that are urgent go by the hour: the second came first.
+    assert [each for each in found if each in urgent] == [urgent[1], urgent[0]]
+
+
+def test_only_a_call_from_103_is_stored_with_its_place() -> None:
+    facts = Facts(known(clinic()), RULES, ORDER)
+    stored = []
+    for referral in ({}, {"reasons": [AMBULANCE], "urgency": "urgent"}):
+        state = calls.accepted(None, accepted(**referral), facts, at("Fri 2026-11-20 11:00")).state
+        assert state is not None
+        stored.append(Codec(CallState).encode(state)["call"].get("referred"))
+    assert stored == [None, 5]
