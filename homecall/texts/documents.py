@@ -73,6 +73,12 @@ MOVED_AT: Final = Text("Ауыстырылған уақыты", "Время пе
 MOVED_FROM: Final = Text("Бұрынғы келетін уақыты", "Прежнее время визита", "Former time of the visit")
 REQUEST_ID: Final = Text("Өтініштің идентификаторы", "Идентификатор заявки", "Request id")
 
+HANDED_ON_TO: Final = Text("Қай емханаға берілді", "Передан в поликлинику", "Handed on to clinic")
+HANDED_ON_BY: Final = Text("Қай емханадан берілді", "Передан из поликлиники", "Handed on by clinic")
+AMBULANCE_CARD: Final = Text("103 картасының нөмірі", "Номер карты 103", "Card of 103")
+AMBULANCE_CATEGORY: Final = Text("103 шақыру санаты", "Категория вызова 103", "Category of 103")
+AMBULANCE_AT: Final = Text("103 берген уақыты", "Передан из 103", "Handed over by 103 at")
+
 # What stands in them --------------------------------------------------------------------------------------------------
 
 # A label stands on one line with its number.
@@ -84,6 +90,17 @@ TOLD_ALOUD: Final = Text("айтылды {at}", "сообщено {at}", "told {
 ENTERED: Final = Text("жазылды {at}", "записано {at}", "entered {at}")
 MOVED: Final = Text("ауыстырылды {at}", "перенесено {at}", "moved {at}")
 BEFORE: Final = Text("бұрынғы уақыты: {window}", "прежнее время: {window}", "before: {window}")
+GONE_TO: Final = Text("{what}: {clinic}", "{what}: {clinic}", "{what}: {clinic}")
+COME_FROM: Final = Text(
+    "басқа емханадан берілді: {clinic}",
+    "передан другой поликлиникой: {clinic}",
+    "handed on by another clinic: {clinic}",
+)
+FROM_103: Final = Text(
+    "103: {card}, санаты\u00a0{category}, берілді {at}",
+    "103: {card}, категория\u00a0{category}, передан {at}",
+    "103: {card}, category\u00a0{category}, handed over {at}",
+)
 IN_CABINET: Final = Text("порталдағы жеке кабинет", "личный кабинет портала", "the portal's cabinet")
 NO_VISIT_YET: Final = Text("уақыты белгіленбеген", "время не назначено", "no time set")
 OPEN: Final = Text("аяқталмаған", "не завершён", "open")
@@ -211,6 +228,11 @@ REFUSALS: Final[Mapping[str, Text]] = {
 # The end of the page --------------------------------------------------------------------------------------------------
 
 TOTALS: Final = Text("Қорытынды", "Итоги", "Totals")
+FROM_103_TOTAL: Final = Text(
+    "Оның ішінде жедел жәрдем (103) жолдағаны: {count}",
+    "Из них передано скорой помощью (103): {count}",
+    "Of these passed on by the ambulance service (103): {count}",
+)
 ACCEPTED_TOTAL: Final = Text("қабылданғаны", "всего принято", "accepted")
 TOTAL: Final = Text("барлығы", "всего", "total")
 REGISTRAR: Final = Text("Тіркеуші", "Регистратор", "Registrar")

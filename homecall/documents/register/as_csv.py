@@ -60,4 +60,9 @@ _COLUMNS: Mapping[Text, Callable[[Call, PageLanguage], str]] = {
     words.REQUEST_ID: lambda call, _: call.entry.request_id,
     words.MOVED_AT: lambda call, _: _time(call.moved_at),
     words.MOVED_FROM: lambda call, _: "" if call.moved_from is None else window(*call.moved_from),
+    words.HANDED_ON_TO: _of("transferred_to", "clinic_id"),
+    words.HANDED_ON_BY: _of("transferred_from", "clinic_id"),
+    words.AMBULANCE_CARD: _of("referral", "card_number"),
+    words.AMBULANCE_CATEGORY: _of("referral", "category"),
+    words.AMBULANCE_AT: lambda call, _: _time(call.entry.referral.handed_over_at if call.entry.referral else None),
 }

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from homecall.contract.events import JournalEntry
 from homecall.documents.register.register import Call, Register
 from homecall.documents.wording import NOTHING, address, clean, short_day, window
+from homecall.standard import referrals
 from homecall.texts import documents as words
 from homecall.texts import language as spoken
 from homecall.texts.documents import PageLanguage, coded, said
@@ -95,11 +96,33 @@ def flags(entry: JournalEntry, language: PageLanguage) -> list[str]:
     return [clean(coded(words.FLAG_WORDS, flag, language)) for flag in entry.flags]
 
 
+def notes(entry: JournalEntry, language: PageLanguage) -> list[str]:
+    """The flags, and the clinic that handed the call on."""
+    first = entry.transferred_from
+    by = [] if first is None else [said(words.COME_FROM.fill(clinic=first.clinic_id), language)]
+    return [*flags(entry, language), *by]
+
+
+def referral(entry: JournalEntry, on: date, language: PageLanguage) -> str:
+    """How the ambulance service (103) handed the call on; empty where it did not."""
+    card = entry.referral
+    if card is None:
+        return ""
+    facts = {"card": clean(card.card_number), "category": clean(card.category), "at": _when(card.handed_over_at, on)}
+    return said(words.FROM_103.fill(**facts), language)
+
+
 def outcome(entry: JournalEntry, language: PageLanguage) -> str:
     """How the call ended; that it is open where it has not."""
     if entry.outcome is not None:
         return clean(coded(words.OUTCOMES, entry.outcome, language))
     return said(words.REFUSED if entry.refusal is not None else words.OPEN, language)
+
+
+def ending(entry: JournalEntry, language: PageLanguage) -> str:
+    """How the call ended, and the clinic that it was handed on to."""
+    ended, there = outcome(entry, language), entry.transferred_to
+    return ended if there is None else said(words.GONE_TO.fill(what=ended, clinic=there.clinic_id), language)
 
 
 def refusal(entry: JournalEntry, language: PageLanguage) -> str:
@@ -161,7 +184,7 @@ def _refused(register: Register, language: PageLanguage) -> Table:
             *_who(call, register.date, language),
             (refusal(call.entry, language) or outcome(call.entry, language),),
             _told(call, register.date, language),
-            _listed(flags(call.entry, language)),
+            _listed(notes(call.entry, language)),
         )
         for call in register.refused
     )
@@ -175,8 +198,8 @@ def _accepted_row(call: Call, on: date, language: PageLanguage) -> tuple[Cell, .
         *_who(call, on, language),
         _visit(call, on, language),
         _told(call, on, language),
-        (outcome(entry, language),),
-        _listed(flags(entry, language)),
+        (ending(entry, language),),
+        _listed(notes(entry, language)),
     )
 
 
@@ -189,7 +212,7 @@ def _who(call: Call, on: date, language: PageLanguage) -> tuple[Cell, ...]:
         (clean(coded(words.CHANNELS, entry.channel, language)),),
         (clean(entry.patient_name) or NOTHING,),
         tuple(where) or (NOTHING,),
-        _listed(reasons(entry, language)),
+        (*_listed(reasons(entry, language)), *filter(None, [referral(entry, on, language)])),
     )
 
 
@@ -243,7 +266,8 @@ def _totals(register: Register, language: PageLanguage) -> Table:
     # What is known stands there though it be nought; what is not, where it came.
     channels = ["desk", "phone", "portal"]
     channels += sorted({*(channel for channel, _ in accepted), *refused} - {*channels})
-    ends = [*words.OUTCOMES, *sorted({end for _, end in accepted if end} - words.OUTCOMES.keys()), ""]
+    ends = [each for each in words.OUTCOMES if each != "transferred" or any(end == each for _, end in accepted)]
+    ends += [*sorted({end for _, end in accepted if end} - words.OUTCOMES.keys()), ""]
 
     def row(head: str, of: set[str]) -> tuple[Cell, ...]:
         counts = Counter(end for channel, end in accepted if channel in of)
@@ -262,8 +286,17 @@ def _totals(register: Register, language: PageLanguage) -> Table:
             for text in (words.ACCEPTED_TOTAL, words.REFUSED, words.TOTAL)
         ),
     )
-    rows = [row(clean(coded(words.CHANNELS, channel, language)), {channel}) for channel in channels]
-    return Table(said(words.TOTALS, language), columns, (*rows, row(said(words.TOTAL, language), set(channels))))
+    rows: list[tuple[Cell, ...] | str] = [
+        row(clean(coded(words.CHANNELS, channel, language)), {channel}) for channel in channels
+    ]
+    rows.append(row(said(words.TOTAL, language), set(channels)))
+    if from_103 := sum(_is_from_103(call.entry) for call in (*register.accepted, *register.refused)):
+        rows.append(said(words.FROM_103_TOTAL.fill(count=from_103), language))
+    return Table(said(words.TOTALS, language), columns, tuple(rows))
+
+
+def _is_from_103(entry: JournalEntry) -> bool:
+    return referrals.is_referred(entry.reasons or (), has_referral=entry.referral is not None)
 
 
 def _signatures(register: Register, language: PageLanguage) -> tuple[Signature, ...]:

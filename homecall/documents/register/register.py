@@ -100,8 +100,12 @@ _TIMES = ("accepted_at", "arrives_from", "arrives_to", "answered_at")
 
 def _in_zone(heard: Heard, zone: ZoneInfo) -> Heard:
     """The entry with its times by the clinic's clock (R20): the page tells them as they stand."""
-    times = {name: at.astimezone(zone) for name in _TIMES if (at := getattr(heard.entry, name)) is not None}
-    return Heard(heard.entry.model_copy(update=times), heard.at.astimezone(zone))
+    entry = heard.entry
+    here: dict[str, object] = {name: at.astimezone(zone) for name in _TIMES if (at := getattr(entry, name)) is not None}
+    if entry.referral is not None:
+        handed_over_at = entry.referral.handed_over_at.astimezone(zone)
+        here["referral"] = entry.referral.model_copy(update={"handed_over_at": handed_over_at})
+    return Heard(entry.model_copy(update=here), heard.at.astimezone(zone))
 
 
 def _call(heard: list[Heard]) -> Call:

@@ -118,13 +118,15 @@ def _call_facts(data: RequestAccepted, facts: Facts, rules: RuleSet) -> CallFact
 
 
 def _referred(data: RequestAccepted, rules: RuleSet) -> int:
-    """The place of a call that 103 handed on among such calls; 0 for one that is urgent for another reason as well."""
-    reasons = data.reasons or []
-    if not referrals.is_referred(reasons, has_referral=data.referral is not None) or data.red_flags:
+    """The place of a call that 103 handed on among such calls.
+
+    0 for one that is urgent for another reason as well, and for one without a card: of that nothing tells how pressing
+    it is, and it stays as urgent as the rule set says.
+    """
+    if data.referral is None or data.red_flags:
         return 0
-    if rules.urgency([each for each in reasons if each != referrals.REASON]) == "urgent":
-        return 0
-    return referrals.place(data.referral.category if data.referral else None)
+    others = [each for each in data.reasons or () if each != referrals.REASON]
+    return 0 if rules.urgency(others) == "urgent" else referrals.place(data.referral.category)
 
 
 def preferred_of(wanted: PreferredWindow | None) -> Preferred | None:
@@ -232,7 +234,7 @@ def _objection(state: CallState, data: VisitReported) -> str | None:
     if state.status == "closed" and state.outcome != data.outcome:
         return f"the visit was reported {state.outcome} before: what was reported first stands"
     if state.status == "cancelled":
-        return "the call was withdrawn, or handed on to another clinic: there is no visit to report"
+        return "the call was withdrawn: there is no visit to report"
     return None
 
 
