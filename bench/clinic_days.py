@@ -22,6 +22,8 @@ _KM = 111.195
 _MONDAY = date(2026, 11, 23)
 # When people call, by the hour from 8 to 17: they wake up ill, and the morning has the peak.
 _ARRIVALS = (18, 20, 16, 12, 9, 7, 6, 5, 4, 3)
+# Unlike that: people call after school and work.
+_UNLIKE_ARRIVALS = (3, 4, 5, 6, 7, 9, 12, 18, 20, 16)
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,14 @@ class ClinicDay:
     road_factor: float = 1.3
 
 
-def clinic_day(seed: int, number: int, kind: Kind = "ordinary", shape: Shape | None = None) -> ClinicDay:
-    """The day of this number in the series of this seed."""
+def clinic_day(
+    seed: int, number: int, kind: Kind = "ordinary", shape: Shape | None = None, *, unlike: bool = False
+) -> ClinicDay:
+    """The day of this number in the series of this seed.
+
+    ``unlike`` draws the calls unlike the profile that the scheduler's defaults were chosen by: most in the evening, and
+    most from one corner of the city instead of from everywhere.
+    """
     dice = Random(f"{seed} {number} {kind}")
     what = shape or SHAPES[kind]
     day = _MONDAY + timedelta(days=number % 5)
@@ -87,8 +95,10 @@ def clinic_day(seed: int, number: int, kind: Kind = "ordinary", shape: Shape | N
         )
     calls = []
     for _ in range(what.calls):
-        hour = dice.choices(range(len(_ARRIVALS)), _ARRIVALS)[0]
+        hour = dice.choices(range(len(_ARRIVALS)), _UNLIKE_ARRIVALS if unlike else _ARRIVALS)[0]
         across, up = dice.random(), dice.random()
+        if unlike:
+            across, up = across**2, up**2
         red = dice.random() < 0.02
         calls.append(
             Call(

@@ -1,8 +1,10 @@
-"""``make bench-schedule``: five ways to plan the same made-up clinic days, side by side.
+"""``make bench-schedule``: ways to plan the same made-up clinic days, side by side.
 
-First free slot; the least loaded (before there were routes); insertion; insertion with planning again; and the whole
-day known in advance, which nobody can have: the bound. With ``--kind all`` every kind of day; ``--write`` puts a
-summary and the plot into ``docs/``.
+First free slot; the least loaded (before there were routes); insertion; insertion with planning again; and two that
+nobody can have, the whole day known in advance: with the windows that planning again promised, and without, the bound.
+With ``--kind all`` every kind of day; ``--unlike`` draws the calls at other hours and places than the defaults were
+chosen by; ``--changes`` shows what it costs to send the doctor who was named; ``--write`` puts a summary and the plot
+into ``docs/``.
 """
 
 from __future__ import annotations
@@ -11,10 +13,14 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from bench.clinic_days import KINDS, Kind, clinic_day
-from bench.contenders import CONTENDERS, Result
+from bench.bounds import bound, windowed
+from bench.clinic_days import KINDS, ClinicDay, Kind, clinic_day
+from bench.contenders import CONTENDERS, dispatch_of, replanned
+from bench.results import Interval, Result, interval, travel_ratio
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 _TITLES = {
@@ -22,25 +28,34 @@ _TITLES = {
     "least_loaded": "least loaded",
     "insertion": "insertion",
     "replanned": "insertion, planned again",
+    "windowed": "all known, our windows",
     "bound": "all known in advance",
 }
+CHANGE_WEIGHTS = (0.0, 1.0, 3.0, 10.0, 30.0)
+"""Minutes that planning again must save to send another doctor than was named, for ``--changes``."""
 
 
-def contest(seed: int, days: int, kind: Kind) -> dict[str, Result]:
+def made_up(seed: int, days: int, kind: Kind, *, unlike: bool = False) -> list[ClinicDay]:
+    """The days of a contest."""
+    return [clinic_day(seed, number, kind, unlike=unlike) for number in range(days)]
+
+
+def contest(days: Sequence[ClinicDay]) -> dict[str, Result]:
     """Every contender on the same days."""
-    results = {name: Result() for name in CONTENDERS}
-    for number in range(days):
-        day = clinic_day(seed, number, kind)
-        for name, plan in CONTENDERS.items():
-            results[name].add(plan(day))
-        print(f"{kind} day {number + 1} of {days}", file=sys.stderr, flush=True)
+    results = {name: Result() for name in _TITLES}
+    for number, day in enumerate(days, start=1):
+        found = {name: plan(day) for name, plan in CONTENDERS.items()}
+        found |= {"windowed": windowed(day, found["replanned"]), "bound": bound(day)}
+        for name, result in found.items():
+            results[name].add(result)
+        print(f"{day.kind} day {number} of {len(days)}", file=sys.stderr, flush=True)
     return results
 
 
-def table(kind: Kind, results: Mapping[str, Result]) -> str:
+def table(title: str, results: Mapping[str, Result]) -> str:
     """The columns, as Markdown."""
     lines = [
-        f"### {kind.replace('_', ' ').capitalize()} days",
+        f"### {title}",
         "",
         "| plan | placed | unplaced | travel, min | mean wait, min | 95 % wait, min | promises kept | changed"
         " | other doctor | ms a decision, p99 |",
@@ -57,17 +72,84 @@ def table(kind: Kind, results: Mapping[str, Result]) -> str:
     return "\n".join([*lines, ""])
 
 
+def by_district(results: Mapping[str, Result]) -> str:
+    """The district that waits longest against the one that waits least: whether cheap routes starve a far one."""
+    lines = [
+        _row("wait by district, minutes", "mean: best", "worst", "95 %: best", "worst"),
+        "|---" * 5 + "|",
+    ]
+    for name, result in results.items():
+        cells = [
+            f"{value:.0f} ({district})"
+            for figure in ("wait_mean_minutes", "wait_p95_minutes")
+            for district, value in result.extremes(figure)
+        ]
+        lines.append(_row(_TITLES[name], *cells))
+    return "\n".join([*lines, ""])
+
+
+def gaps(results: Mapping[str, Result]) -> dict[str, dict[str, Any]]:
+    """Each contender's travel in parts of the bound's, with its 95 % interval where there are two days or more."""
+    return {
+        name: {
+            "of_bound": round(travel_ratio([(result, results["bound"])]), 3),
+            "interval": interval(list(zip(result.days, results["bound"].days, strict=True)), travel_ratio),
+        }
+        for name, result in results.items()
+    }
+
+
 def ratios(results: Mapping[str, Result]) -> str:
-    """What is asked of planning again, in one line."""
-    again, first, bound = (results[name] for name in ("replanned", "first_free", "bound"))
-    return (
-        f"Planned again: {again.placed / max(1, bound.placed):.1%} of what the bound places; travel"
+    """What is asked of planning again, in a few lines."""
+    again, first, best = (results[name] for name in ("replanned", "first_free", "bound"))
+    found = gaps(results)
+    figures = again.figures()["intervals"]
+    lines = [
+        f"Planned again: {again.placed / max(1, best.placed):.1%} of what the bound places; travel"
         f" {again.travel_seconds / max(1, first.travel_seconds):.2f} of first free slot's and"
-        f" {again.travel_seconds / max(1, bound.travel_seconds):.2f} times the bound's.\n"
-    )
+        f" {found['replanned']['of_bound']:.2f}{_within(found['replanned']['interval'])} times the bound's.",
+        f"With the windows that it promised, and all known in advance,"
+        f" {found['windowed']['of_bound']:.2f}{_within(found['windowed']['interval'])} times the bound's: the rest is"
+        " the dispatch.",
+    ]
+    if figures["wait_mean_minutes"] is not None:
+        mean, most = _within(figures["wait_mean_minutes"], 0), _within(figures["wait_p95_minutes"], 0)
+        lines.append(f"95 % confidence by drawing from the days again: mean wait{mean}, 95 % wait{most} minutes.")
+    return "\n".join([*lines, ""])
 
 
-_SHOWN: Mapping[str, Callable[[Mapping[str, float]], str]] = {
+def _within(found: Interval | None, digits: int = 2) -> str:
+    return "" if found is None else f" ({found[0]:.{digits}f} to {found[1]:.{digits}f})"
+
+
+def prices(days: Sequence[ClinicDay]) -> dict[str, dict[str, Any]]:
+    """What it costs to keep the doctor who was named: travel, waits and changes for several weights."""
+    found: dict[str, dict[str, Any]] = {}
+    for weight in CHANGE_WEIGHTS:
+        result = Result()
+        for day in days:
+            result.add(replanned(day, replace(dispatch_of(day), change_weight=weight)))
+        found[f"{weight:g}"] = result.figures()
+        print(f"change weight {weight:g}", file=sys.stderr, flush=True)
+    return found
+
+
+def price_table(found: Mapping[str, Mapping[str, Any]]) -> str:
+    """The prices, as Markdown."""
+    lines = [
+        _row(
+            "`change_weight_minutes`", "other doctor than was named", "travel, min", "mean wait, min", "95 % wait, min"
+        ),
+        "|---" * 5 + "|",
+    ]
+    for weight, f in found.items():
+        share = f"{f['doctors_changed'] / max(1, f['placed']):.0%}"
+        cells = (f"{f[name]:.0f}" for name in ("travel_minutes", "wait_mean_minutes", "wait_p95_minutes"))
+        lines.append(_row(weight, share, *cells))
+    return "\n".join([*lines, ""])
+
+
+_SHOWN: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "visits: promises kept of calls placed": lambda of: f"{of['promises_kept']}/{of['placed']}",
     "travel, minutes": lambda of: f"{of['travel_minutes']:.0f}",
     "mean wait, minutes": lambda of: f"{of['wait_mean_minutes']:.0f}",
@@ -84,7 +166,12 @@ def summary(found: Mapping[Kind, Mapping[str, Result]]) -> str:
             for name, words in _TITLES.items()
         ]
         lines.append("")
-    return "\n".join(lines)
+    first, results = next(iter(found.items()))
+    return "\n".join([*lines, f"{_titled(first)}:", "", by_district(results), ratios(results)])
+
+
+def _titled(kind: Kind, *, unlike: bool = False) -> str:
+    return f"{kind.replace('_', ' ').capitalize()} days{', unlike the profile' if unlike else ''}"
 
 
 def _row(*cells: str) -> str:
@@ -100,11 +187,11 @@ def plot(found: Mapping[Kind, Mapping[str, Result]], path: Path) -> None:
 
     mpl.rcParams["svg.hashsalt"] = "homecall"
     figure, axes = plt.subplots(2, 1, figsize=(8, 6), sharex=True)
-    width = 0.8 / len(CONTENDERS)
-    for number, name in enumerate(CONTENDERS):
+    width = 0.8 / len(_TITLES)
+    for number, (name, title) in enumerate(_TITLES.items()):
         results = [found[kind][name] for kind in found]
-        places = [kind + (number - 2) * width for kind in range(len(found))]
-        axes[0].bar(places, [r.travel_seconds / 60 / max(1, r.placed) for r in results], width, label=_TITLES[name])
+        places = [kind + (number - (len(_TITLES) - 1) / 2) * width for kind in range(len(found))]
+        axes[0].bar(places, [r.travel_seconds / 60 / max(1, r.placed) for r in results], width, label=title)
         axes[1].bar(places, [r.figures()["wait_mean_minutes"] for r in results], width)
         axes[1].scatter(places, [r.figures()["wait_p95_minutes"] for r in results], s=14, color="black", zorder=3)
     axes[0].set_ylabel("travel, minutes a visit")
@@ -115,31 +202,53 @@ def plot(found: Mapping[Kind, Mapping[str, Result]], path: Path) -> None:
     figure.savefig(path, metadata={"Date": None})
 
 
+def write(found: Mapping[Kind, Mapping[str, Result]], command: str) -> None:
+    """Put the summary and the plot into docs/."""
+    begin, end = "<!-- bench-schedule begins -->", "<!-- bench-schedule ends -->"
+    page = DOCS / "schedule.md"
+    before, _, rest = page.read_text().partition(begin)
+    after = rest.partition(end)[2]
+    page.write_text(f"{before}{begin}\n\n`{command}`\n\n{summary(found)}\n{end}{after}")
+    plot(found, DOCS / "schedule.svg")
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the contest and print what it came to."""
     parser = argparse.ArgumentParser(prog="bench-schedule", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seed", type=int, default=1, help="of the made-up days")
     parser.add_argument("--days", type=int, default=3, help="of each kind")
     parser.add_argument("--kind", choices=[*KINDS, "all"], default="ordinary")
+    parser.add_argument("--unlike", action="store_true", help="calls at other hours and places than the profile's")
+    parser.add_argument("--changes", action="store_true", help="only: what it costs to keep the doctor who was named")
     parser.add_argument("--json", action="store_true", help="end with one line of JSON: of the first kind of day")
     parser.add_argument("--write", action="store_true", help="put the table and the plot into docs/")
     asked = parser.parse_args(arguments)
     if asked.days < 1:
         parser.error("--days: must be 1 or more")
+    if asked.write and (asked.unlike or asked.changes):
+        parser.error("--write: not with --unlike or --changes; copy what you need from the output")
     kinds: Sequence[Kind] = KINDS if asked.kind == "all" else (asked.kind,)
-    found = {kind: contest(asked.seed, asked.days, kind) for kind in kinds}
-    text = "\n".join(f"{table(kind, results)}\n{ratios(results)}" for kind, results in found.items())
-    print(text)
+    days = {kind: made_up(asked.seed, asked.days, kind, unlike=asked.unlike) for kind in kinds}
+    if asked.changes:
+        found_prices = {kind: prices(each) for kind, each in days.items()}
+        for kind, found in found_prices.items():
+            print(f"### {_titled(kind, unlike=asked.unlike)}\n\n{price_table(found)}")
+        if asked.json:
+            print(json.dumps(next(iter(found_prices.values()))))
+        return
+    contests = {kind: contest(each) for kind, each in days.items()}
+    for kind, results in contests.items():
+        title = _titled(kind, unlike=asked.unlike)
+        print(f"{table(title, results)}\n{by_district(results)}\n{ratios(results)}")
     if asked.write:
-        begin, end = "<!-- bench-schedule begins -->", "<!-- bench-schedule ends -->"
-        page = DOCS / "schedule.md"
-        before, _, rest = page.read_text().partition(begin)
-        after = rest.partition(end)[2]
-        head = f'`make bench-schedule ARGS="--seed {asked.seed} --days {asked.days} --kind {asked.kind} --write"`'
-        page.write_text(f"{before}{begin}\n\n{head}\n\n{summary(found)}\n{end}{after}")
-        plot(found, DOCS / "schedule.svg")
+        write(
+            contests,
+            f'make bench-schedule ARGS="--seed {asked.seed} --days {asked.days} --kind {asked.kind} --write"',
+        )
     if asked.json:
-        print(json.dumps({name: result.figures() for name, result in next(iter(found.values())).items()}))
+        results = next(iter(contests.values()))
+        relative = gaps(results)
+        print(json.dumps({name: result.figures() | relative[name] for name, result in results.items()}))
 
 
 if __name__ == "__main__":
