@@ -325,6 +325,14 @@ WORDS: Final[Mapping[str, Text]] = {
     "not_placed_by_hand": Text(
         "Қолмен тағайындау мүмкін болмады:", "Вручную назначить нельзя:", "It could not be placed by hand:"
     ),
+    "choice_was": Text("Таңдалған:", "Выбрано было:", "What was chosen:"),
+    "choice_waits": Text(
+        "Таңдау жіберілді, жоспарлаушы әлі жауап берген жоқ:",
+        "Выбор отправлен, планирование ещё не ответило:",
+        "The choice was sent, the scheduler has not answered yet:",
+    ),
+    "by_hand_mark": Text("қолмен", "вручную", "by hand"),
+    "hand_refused_mark": Text("таңдау орындалмады", "выбор отклонён", "choice refused"),
     "nearest_place": Text("Ең жақын мүмкін уақыт", "Ближайшее возможное", "The nearest that would do"),
     "release_visit": Text(
         "Жоспарлауға қайтару", "Вернуть в общее планирование", "Let it be planned like any other again"
@@ -606,6 +614,9 @@ STEPS: Final[Mapping[str, Text]] = {
     "request.refused": Text("қабылданбады", "отказано", "refused"),
     "request.cancelled": Text("тоқтатылды", "отменён", "cancelled"),
     "request.held": Text("тексеру күтілуде", "ждёт проверки", "held"),
+    "request.transferred": Text(
+        "басқа емханаға берілді", "передан в другую поликлинику", "handed on to another clinic"
+    ),
     "request.withdrawn": Text("өтініш беруші бас тартты", "отозван заявителем", "withdrawn"),
     "request.identity-checked": Text("жеке басы тексерілді", "личность проверена", "identity checked"),
     "visit.scheduled": Text("уақыты мен дәрігері белгіленді", "назначены время и врач", "visit scheduled"),
@@ -657,6 +668,9 @@ MOVES: Final[Mapping[str, Text]] = {
     "doctor_unavailable": Text("дәрігер келе алмайды", "врач выбыл", "the doctor dropped out"),
     "roster_changed": Text("кесте өзгерді", "изменился график", "the roster changed"),
     "no_capacity": Text("бос дәрігер жоқ", "нет свободного врача", "no doctor is free"),
+    "room": Text("орын босады", "освободилось место", "a place became free"),
+    "assigned": Text("диспетчер таңдады", "выбрал диспетчер", "a dispatcher chose it"),
+    "less_travel": Text("жол қысқарды", "дорога короче", "less travel"),
     "no_roster": Text("кесте жоқ", "нет графика", "there is no roster"),
     "clinic_closed": Text("емхана жабық", "поликлиника закрыта", "the clinic is closed"),
 }

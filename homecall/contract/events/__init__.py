@@ -86,6 +86,7 @@ from homecall.contract.events.shared import (
     FieldError,
     Interval,
     Language,
+    MoveReason,
     Official,
     Outcome,
     PreferredWindow,

@@ -26,6 +26,17 @@ Specialty = Literal["gp", "therapist", "paediatrician"]
 Basis = Literal["district", "specialty", "least_loaded", "duty", "dispatcher"]
 ChosenBy = Literal["least travel", "earliest arrival", "less travel", "window kept", "least change", "dispatcher"]
 """What counted when a doctor was chosen, as `why.by` of a visit says it. More may come."""
+MoveReason = Literal[
+    "doctor_unavailable",
+    "roster_changed",
+    "room",
+    "no_capacity",
+    "no_roster",
+    "assigned",
+    "less_travel",
+    "clinic_closed",
+]
+"""Why a visit was moved, or lost its place, as `reason` and `cause` of its events say it. More may come."""
 AssignmentRefusal = Literal["unknown_doctor", "outside_shift", "no_room", "breaks_promise", "closed"]
 Outcome = Literal["served", "not_at_home", "false_call", "hospitalised", "declined"]
 RefusalCode = Literal[

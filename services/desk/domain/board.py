@@ -56,6 +56,9 @@ class Row:
     doctor: str = ""
     arrives_from: datetime | None = None
     arrives_to: datetime | None = None
+    by_hand: bool = False
+    hand_refused: bool = False
+    """A dispatcher's last choice could not be: somebody has to look at it."""
     outcome: str = ""
     refusal: str = ""
     search: str = ""
@@ -106,6 +109,8 @@ def row_of(call: Call) -> Row:
         doctor=place.doctor.full_name if place else "",
         arrives_from=place.arrives_from if place else None,
         arrives_to=place.arrives_to if place else None,
+        by_hand=call.by_hand is not None,
+        hand_refused=call.assignment_refused is not None,
         outcome=closed.outcome if closed else "",
         refusal=decision.code if isinstance(decision, RequestRefused) else "",
         search=folded(" ".join(words)),

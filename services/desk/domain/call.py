@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Final, Literal, TypeVar, cast
 
 from homecall.contract.events import (
@@ -60,6 +60,8 @@ MOST_PLACES: Final = 6
 MOST_LINES: Final = 30
 """Revisions of a register's line that are kept: of more, the first and the last."""
 _DECISIONS: Final = {RequestHeld.TYPE: 0, RequestDeferred.TYPE: 1, RequestAccepted.TYPE: 2, RequestRefused.TYPE: 2}
+_SKEW: Final = timedelta(seconds=5)
+"""By so much the clocks of the desk and of the scheduler may differ."""
 _WITHOUT: Final[dict[str, Any]] = {"persons": True}
 """Of what is kept: keyed hashes that tell a person nothing."""
 
@@ -134,6 +136,23 @@ class Call:
         """The scheduler's answer to the dispatcher's last choice, where it could not be; not once the visit moved."""
         refused, visit = self.of("assignment_refused", VisitAssignmentRefused), self.of("visit", VisitEvent)
         return refused if refused is not None and (visit is None or visit.revision < refused.revision) else None
+
+    @property
+    def choice(self) -> VisitAssigned | None:
+        """What a dispatcher chose last, whether or not it could be; None where nothing was, or it was released."""
+        return self.of("by_hand", VisitAssigned)
+
+    @property
+    def choice_waits(self) -> bool:
+        """Whether the scheduler has yet to answer the last choice. To fix a visit where it stands needs no answer."""
+        chosen, place = self.choice, self.place
+        if chosen is None or "closed" in self.kept or "cancelled" in self.kept:
+            return False
+        stands = place is not None and place.doctor.doctor_id == chosen.doctor_id
+        if stands and chosen.arrives_from in (None, place.arrives_from if place else None):
+            return False
+        answers: tuple[Kind, ...] = ("visit", "assignment_refused")
+        return all(self.kept[kind].at < chosen.at - _SKEW for kind in answers if kind in self.kept)
 
     @property
     def visit_day(self) -> date | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from homecall.contract.events import NearestPlace, RosterDoctor, VisitAssignmentRefused
+from homecall.contract.events import NearestPlace, RosterDoctor, VisitAssigned, VisitAssignmentRefused
 from services.desk.domain.call import ByHand, Call
 from services.desk.domain.roster import Roster
 from services.desk.web.site import Visitor
@@ -15,6 +15,8 @@ from services.desk.web.site import Visitor
 class Assigning:
     """What is shown. ``by_hand`` is the choice that holds; ``refused`` the last one, where it could not be.
 
+    ``choice`` is the last one as it was made; ``waits``: the scheduler has not answered it yet.
+
     ``action`` is the id of the choice that is made with what is drawn: sent however often, it is one.
     """
 
@@ -23,7 +25,14 @@ class Assigning:
     held: str = ""
     """Which of the choices by hand ``by_hand`` is."""
     refused: VisitAssignmentRefused | None = None
+    choice: VisitAssigned | None = None
+    waits: bool = False
     action: str = field(default_factory=lambda: uuid4().hex)
+
+    @property
+    def again(self) -> VisitAssigned | None:
+        """What the form begins with: the choice that could not be, so that it need not be typed once more."""
+        return self.choice if self.refused is not None or self.waits else None
 
     @property
     def nearest(self) -> NearestPlace | None:
@@ -41,7 +50,9 @@ def assigning(visitor: Visitor, call: Call | None, roster: Roster | None) -> Ass
         return Assigning()
     published = roster.published if roster is not None and visitor.user.may("assign_visit") else None
     doctors = tuple(published.doctors) if published is not None else ()
-    return Assigning(doctors, call.by_hand, held_by(call), call.assignment_refused)
+    waits = call.choice_waits
+    refused = None if waits else call.assignment_refused
+    return Assigning(doctors, call.by_hand, held_by(call), refused, call.choice, waits)
 
 
 def held_by(call: Call) -> str:

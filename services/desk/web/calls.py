@@ -200,10 +200,24 @@ async def call(site: Site, request: Request, visitor: Visitor, form: Form) -> Re
         unsent=[each.event.type for each in unsent if found is None or not found.heard_of(each.event.type)],
         aside=any(each.refused for each in unsent),
         done={kind for kind, *_ in await site.stores.actions.of_subject(request_id, visitor.user.clinic_id)},
+        step_tables=STEP_TABLES,
         wanted=windows.wanted(decision.preferred_window if decision else None, found.place if found else None),
         typed=RequestSubmitted.model_validate_json(typed.event.value) if typed else None,
         caller_language=_caller_language(decision),
     )
+
+
+STEP_TABLES: Final = {
+    "status.changed": "status",
+    "deadline.approaching": "deadline",
+    "deadline.missed": "deadline",
+    "request.refused": "refusal",
+    "visit.unplaced": "move",
+    "visit.assignment-refused": "assignment",
+    "visit.closed": "outcome",
+    "visit.reported": "outcome",
+}
+"""By type of a step of the history: where the words of its code stand. Of others it is a text."""
 
 
 async def _existing(site: Site, visitor: Visitor, decision: RequestEvent | None) -> Call | None:

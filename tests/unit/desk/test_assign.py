@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -140,7 +141,93 @@ async def test_a_refusal_says_why_and_offers_the_nearest_that_would_do(reception
     # It is gone once the visit has moved.
     (_, moved) = next(each for each in the_call(ID) if each[0] == "visit.scheduled")
     await reception.hear(("visit.rescheduled", moved | {"revision": 3}))
-    assert "не успеет" not in (await reception.browser("dispatcher").get(f"/calls/{ID}")).text
+    assert 'id="choice-refused"' not in (await reception.browser("dispatcher").get(f"/calls/{ID}")).text
+
+
+def choice(minute: int, doctor_id: str = "gp-2", **over: Any) -> tuple[str, dict[str, Any]]:
+    """A dispatcher's choice, so many minutes after nine."""
+    chosen = {
+        "request_id": ID,
+        "clinic_id": HERE,
+        "at": MONDAY.replace(minute=minute).isoformat(),
+        "doctor_id": doctor_id,
+        "reason": "knows the family",
+        "assigned_by": {"id": "dispatcher", "full_name": "Диспетчер Сынақ"},
+    }
+    return "visit.assigned", chosen | over
+
+
+async def test_a_choice_that_could_not_be_is_shown_and_stands_in_the_form_again(reception: Reception) -> None:
+    refused = visit_event(cause="no_room")
+    wanted = MONDAY.replace(hour=14, minute=0).isoformat()
+    await reception.hear(choice(0, arrives_from=wanted), ("visit.assignment-refused", refused))
+    page = (await reception.browser("dispatcher").get(f"/calls/{ID}")).text
+    box = page.partition('id="choice-refused"')[2].partition("</div>")[0]
+    assert "у врача больше нет мест" in box
+    assert "Дәрігер gp-2, 14:00, «knows the family»" in box
+    assert '<option value="gp-2" selected>' in page
+    assert 'name="arrives_from" size="6" autocomplete="off" aria-describedby="assign_from-hint" value="14:00"' in page
+    assert 'name="reason" required maxlength="200" value="knows the family"' in page
+
+
+async def test_the_nearest_that_would_do_is_taken_for_the_reason_that_was_given(reception: Reception) -> None:
+    nearest = {"doctor_id": "gp-1", "arrives_from": MONDAY.replace(hour=15).isoformat()}
+    nearest["arrives_to"] = MONDAY.replace(hour=17).isoformat()
+    await reception.hear(choice(0), ("visit.assignment-refused", visit_event(cause="no_room", nearest=nearest)))
+    page = (await reception.browser("dispatcher").get(f"/calls/{ID}")).text
+    form = page.partition('id="assign-nearest"')[2].partition("</form>")[0]
+    assert 'name="reason" value="knows the family"' in form
+
+
+async def test_a_choice_waits_until_the_scheduler_has_answered(reception: Reception) -> None:
+    browser = reception.browser("dispatcher")
+    await reception.hear(choice(1))
+    page = (await browser.get(f"/calls/{ID}")).text
+    waits = page.partition('id="choice-waits"')[2].partition("</p>")[0]
+    assert "Дәрігер gp-2, «knows the family»" in waits
+    (_, moved) = next(each for each in the_call(ID) if each[0] == "visit.scheduled")
+    there = {"doctor_id": "gp-2", "full_name": "Дәрігер gp-2", "specialty": "gp"}
+    why = {"by": "dispatcher", "basis": "dispatcher", "assigned_by": "Диспетчер Сынақ", "reason": "knows the family"}
+    answered = moved | {"revision": 2, "basis": "dispatcher", "why": why, "reason": "assigned", "doctor": there}
+    await reception.hear(("visit.rescheduled", answered))
+    page = (await browser.get(f"/calls/{ID}")).text
+    assert 'id="choice-waits"' not in page
+    assert "Диспетчер Сынақ, «knows the family»" in page
+
+
+async def test_a_new_choice_takes_the_place_of_an_old_refusal(reception: Reception) -> None:
+    await reception.hear(choice(0), ("visit.assignment-refused", visit_event(cause="no_room")), choice(1, "gp-1"))
+    # To fix it where it stands needs no answer: the visit is held at once.
+    page = (await reception.browser("dispatcher").get(f"/calls/{ID}")).text
+    assert 'id="choice-waits"' not in page
+    await reception.hear(choice(2))
+    page = (await reception.browser("dispatcher").get(f"/calls/{ID}")).text
+    assert 'id="choice-waits"' in page
+    assert 'id="choice-refused"' not in page
+
+
+async def test_the_history_says_codes_in_words(reception: Reception) -> None:
+    (_, moved) = next(each for each in the_call(ID) if each[0] == "visit.scheduled")
+    await reception.hear(
+        ("visit.assignment-refused", visit_event(cause="breaks_promise")),
+        ("visit.rescheduled", moved | {"revision": 3, "reason": "roster_changed"}),
+        ("visit.unplaced", visit_event(revision=4, cause="no_capacity", since=MONDAY.isoformat())),
+    )
+    page = (await reception.browser("dispatcher").get(f"/calls/{ID}")).text
+    history = page.partition('<ol class="history">')[2]
+    assert "врач не успеет" in history
+    assert "изменился график" in history
+    assert "нет места: нет свободного врача" in history
+    assert not re.search(r"breaks_promise|roster_changed|no_capacity", history)
+
+
+async def test_the_board_marks_what_was_placed_by_hand_and_what_could_not_be(reception: Reception) -> None:
+    board = reception.browser("dispatcher")
+    assert "вручную" not in (await board.get("/board")).text
+    await reception.hear(choice(0, "gp-1"))
+    assert '<span class="mark">вручную</span>' in (await board.get("/board")).text
+    await reception.hear(choice(1), ("visit.assignment-refused", visit_event(cause="no_room")))
+    assert '<span class="mark red">выбор отклонён</span>' in (await board.get("/board")).text
 
 
 async def test_a_registrar_may_not_choose(reception: Reception) -> None:
