@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -13,13 +12,7 @@ import pytest
 from pymongo import MongoClient
 from xdist.scheduler import LoadFileScheduling
 
-from tests.infrastructure import stack, turns
-
-_BROWSER = "tests/browser/"
-# The longest first, so that no process is left with one of them at the end.
-_LONGEST_FIRST = ("faults", "integration", "browser", "deploy", "contract", "supply", "unit")
-_BEFORE_SIMULATION = 6
-"""Files that begin before the simulation, which is the longest: it must not keep a test waiting that is to be alone."""
+from tests.infrastructure import order, stack
 
 # A property is judged by what it gives, not by how busy the machine is.
 hypothesis.settings.register_profile("homecall", deadline=None)
@@ -40,42 +33,19 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    tests = stack.ROOT / "tests"
-    alone = [item for item in items if item.get_closest_marker("alone") is not None]
-    with_one_alone = {item.path for item in alone}
-
-    def room(path: Path) -> str:
-        return path.relative_to(tests).parts[0] if path.is_relative_to(tests) else ""
-
-    def place(path: Path) -> tuple[bool, int]:
-        name = room(path)
-        after = _LONGEST_FIRST.index(name) if name in _LONGEST_FIRST else len(_LONGEST_FIRST)
-        return path not in with_one_alone, after
-
-    files = sorted({item.path: None for item in items}, key=place)
-    simulated = [path for path in files if room(path) == "simulation"]
-    others = [path for path in files if path not in simulated]
-    order = [*others[:_BEFORE_SIMULATION], *simulated, *others[_BEFORE_SIMULATION:]]
-    items.sort(key=lambda item: (order.index(item.path), item not in alone))
+    items.sort(key=lambda item: order.place(order.unit(item.nodeid)))
 
 
-class _ByFile(LoadFileScheduling):  # type: ignore[misc]  # its package ships no types
-    """One file stays in one process, and all of the browser's do: one Chromium and one address serve them."""
+class _ByUnit(LoadFileScheduling):  # type: ignore[misc]  # its package ships no types
+    """Gives a process one unit of tests after the other."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return _BROWSER if nodeid.startswith(_BROWSER) else str(super()._split_scope(nodeid))
+        return order.unit(nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFile | None:
-    return _ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    # Outside everything else: the time limit of a test does not count how long it waits for its turn.
-    with turns.turn(alone=item.get_closest_marker("alone") is not None):
-        return (yield)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByUnit | None:
+    return _ByUnit(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

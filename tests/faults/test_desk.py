@@ -53,7 +53,6 @@ def test_the_ledger_finds(ledger: DeskLedger, what: str) -> None:
     assert set(ledger.judge(heard)) == kinds
 
 
-@pytest.mark.alone
 @pytest.mark.timeout(180)
 def test_people_at_two_processes_lose_nothing_to_kills() -> None:
     """The short form. In ``make faults``: all services behind the desk, each step of a batch, broker and database."""
@@ -66,7 +65,6 @@ def test_people_at_two_processes_lose_nothing_to_kills() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.alone
 @pytest.mark.timeout(180)
 def test_an_outbox_that_marks_before_it_sends_is_caught() -> None:
     report = carry_out("desk-marks-first", desk.marks_first, Options(SEED), control=True)

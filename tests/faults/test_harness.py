@@ -19,7 +19,6 @@ def run(name: str, scenario: Scenario, *, control: bool = False) -> Report:
 
 
 @pytest.mark.long
-@pytest.mark.alone
 @pytest.mark.timeout(400)
 def test_killed_around_the_store_and_the_acknowledgement_nothing_is_lost_or_doubled() -> None:
     report = run("kill-at-some-steps", kills.at_some_steps)
@@ -28,7 +27,6 @@ def test_killed_around_the_store_and_the_acknowledgement_nothing_is_lost_or_doub
 
 
 @pytest.mark.long
-@pytest.mark.alone
 @pytest.mark.timeout(300)
 def test_a_replica_that_overwrites_what_it_has_not_read_is_caught() -> None:
     report = run("no-compare-and-set", kills.no_compare_and_set, control=True)

@@ -97,7 +97,6 @@ def run(
     return killer.killed
 
 
-@pytest.mark.alone
 @pytest.mark.timeout(600)
 def test_kills_lose_nothing_and_double_nothing(mongo: stack.Server, mongo_prefix: str) -> None:
     """700 requests and 140 complaints in 16 clinics, two replicas of each service, 5 kills, a bad SMS gateway.
@@ -131,7 +130,6 @@ def test_kills_lose_nothing_and_double_nothing(mongo: stack.Server, mongo_prefix
 
 
 @pytest.mark.long
-@pytest.mark.alone
 @pytest.mark.timeout(300)
 def test_the_ledger_catches_commits_before_the_store_and_messages_sent_again(
     mongo: stack.Server, mongo_prefix: str

@@ -103,9 +103,20 @@ class Process:
             return 0, ""
 
     def wait_ready(self, patience: float = 60) -> float:
-        """Wait for /readyz; the seconds since the process started."""
+        """Wait for /readyz; the seconds since the process started, without those in which it waited for a core."""
         stack.wait_until(
             lambda: self.get("/readyz")[0] == 200 or not self.running, f"{self.name} to be ready", patience
         )
         assert self.running, f"{self.name} ended: {self.log.read_text()[-3000:]}"
-        return time.monotonic() - self.started_at
+        return time.monotonic() - self.started_at - self._waited_for_a_core()
+
+    def _waited_for_a_core(self) -> float:
+        """The seconds in which it, or a child that it waits for, could have run and others did; 0.0 if not known."""
+        waited, family = 0, [self.pid]
+        for pid in family:
+            try:
+                waited += int(Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()[1])
+                family += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split())
+            except (OSError, IndexError):  # another system than Linux, or a child that has ended
+                continue
+        return waited / 1e9

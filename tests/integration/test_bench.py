@@ -14,7 +14,6 @@ from tests.infrastructure import stack
 
 
 @pytest.mark.long
-@pytest.mark.alone
 def test_a_part_is_measured_and_the_last_line_is_json(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "bench", "--tiny", *("--only", "hop", "--only", "latency", "--only", "desk"), "--json"],

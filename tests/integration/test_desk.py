@@ -119,7 +119,6 @@ def test_a_call_becomes_one_event_and_its_page_shows_day_and_time(desks: Desks) 
     registrar.close()
 
 
-@pytest.mark.alone
 def test_what_is_done_at_one_process_is_on_the_screens_of_the_other_within_a_second(
     desks: Desks, figure: Callable[[str], None]
 ) -> None:

@@ -63,7 +63,6 @@ def world(new_world: NewWorld) -> Iterator[World]:
         yield world
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_is_ready_soon_and_says_how_it_is(world: World, service: str, figure: Callable[[str], None]) -> None:
     taken: list[float] = []
@@ -165,7 +164,6 @@ def test_no_topic_is_made_in_passing(mongo: stack.Server, mongo_prefix: str) -> 
 # ---- The end ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.alone
 def test_sigterm_finishes_the_batch_and_leaves_at_once(new_world: NewWorld, figure: Callable[[str], None]) -> None:
     # With a session timeout beyond the test's patience: whoever takes over has not waited for it.
     with new_world(extra={"HOMECALL_KAFKA_SESSION_TIMEOUT_MS": "60000", "HOMECALL_BATCH_MAX": "100"}) as world:
@@ -210,7 +208,6 @@ def rss_mib(process: Process) -> float:
 
 
 @pytest.mark.long
-@pytest.mark.alone
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the memory in use from /proc")
 def test_memory_after_twenty_thousand_messages(new_world: NewWorld, figure: Callable[[str], None]) -> None:
     gateway = SmsGateway()

@@ -161,7 +161,6 @@ def signed_complaint(authority: DevAuthority, number: int, *, tampered: bool) ->
     return sent | {"text": "Дәрігер кешікті."} if tampered else sent
 
 
-@pytest.mark.alone
 def test_c9_2_rsa_each_signature_is_judged_for_what_it_is(
     new_world: NewWorld, authority: DevAuthority, tmp_path: Path, figure: Callable[[str], None]
 ) -> None:
