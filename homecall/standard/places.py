@@ -6,6 +6,7 @@ another country. Impossible ones count as missing, so that a wrong one costs nob
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import cos, radians, sqrt
 
 _KM_PER_DEGREE = 111.195  # of a great circle, on a sphere of 6,371 km
@@ -83,6 +84,8 @@ A geocoder that takes a street of another town for the patient's finds it in a c
 """
 
 
+# A day's places come at each reading of the day: with 200 calls 2 of 12 ms. 43 and 43.0 are told apart, as they came.
+@lru_cache(maxsize=16_384, typed=True)
 def located(lat: float | None, lon: float | None) -> tuple[float, float] | None:
     """The coordinates, where both are there and lie in Kazakhstan or near its border; else None."""
     if lat is None or lon is None or not _inside(lat, lon) or _in_a_city_across_the_border(lat, lon):

@@ -21,7 +21,7 @@ from services.scheduler.domain.dispatch import Dispatch
 from services.scheduler.domain.moments import moment_of, seconds_of
 from services.scheduler.domain.roster import Doctor, Roster, basis_of, suitable
 from services.scheduler.domain.route import Route, Stop
-from services.scheduler.domain.travel import Location, Travel
+from services.scheduler.domain.travel import Location, RememberedTravel, Travel
 
 _DAY = 86_400
 
@@ -115,7 +115,11 @@ class DayPlan:
     def to_look_at(self) -> DayPlan:
         """The same day for a question: time may pass in it, which this one does not notice. Nothing may be booked."""
         seen = copy(self)
-        seen.routes = {doctor_id: copy(route) for doctor_id, route in self.routes.items()}
+        seen.travel = RememberedTravel.of(self.travel)
+        seen.routes = {}
+        for doctor_id, route in self.routes.items():
+            seen.routes[doctor_id] = looked_at = copy(route)
+            looked_at.travel = seen.travel
         return seen
 
     # ------------------------------------------------------------ what changes it

@@ -159,6 +159,14 @@ async def test_the_desks_gateway_reads_what_is_answered() -> None:
     await gateway.close()
 
 
+async def test_a_window_that_is_over_by_then_is_said_to_be_not_kept() -> None:
+    office = Office()
+    await office.hear(roster(doctor("a", shift=NOON)))
+    ((event_type, _, data),) = await office.hear(accepted(preferred_window={"from": "09:00", "to": "09:45"}))
+    assert (event_type, data["flags"]) == ("visit.scheduled", ["preferred_window_not_kept"])
+    assert data["arrives_from"] > at(TEN).isoformat()
+
+
 async def test_without_a_roster_there_are_no_offers() -> None:
     assert (await ask(Office())).json() == {"offers": []}
 
