@@ -69,6 +69,7 @@ def _problem(day: ClinicDay, windows: Mapping[str, Interval]) -> Problem:
     locations = [Location("@", *(doctor.start or (None, None))) for doctor in doctors] + [
         call.location for call in day.calls
     ]
+    travel = travel_of(day)
     called = [int(call.accepted_at.timestamp()) for call in day.calls]
     bounds = [
         windows.get(call.request_id, (at, at + _LONGEST_WAIT)) for call, at in zip(day.calls, called, strict=True)
@@ -83,10 +84,18 @@ def _problem(day: ClinicDay, windows: Mapping[str, Interval]) -> Problem:
         latest=tuple(int(closes) - zero for _, closes in bounds),
         service=tuple(service for _ in day.calls),
         locations=tuple(locations),
-        travel=travel_of(day),
+        travel=travel,
         extra=tuple(
             tuple(0 if doctor.specialty in SUITABLE[call.is_child] else improvement.FORBIDDEN for call in day.calls)
             for doctor in doctors
         ),
         routes=tuple(() for _ in doctors),
+        back=tuple(
+            tuple(
+                # Who drops out makes no more visits, and drives back in what would have been the shift.
+                max(0, travel.seconds(place, start) - int((whole.shift_to - left.shift_to).total_seconds()))
+                for place in locations[len(doctors) :]
+            )
+            for whole, left, start in zip(day.roster.doctors, doctors, locations, strict=False)
+        ),
     )

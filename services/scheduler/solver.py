@@ -36,7 +36,7 @@ def solve(
 
 
 def _data(problem: Problem, optional: bool) -> Any:
-    """The problem as PyVRP takes it: a depot and a vehicle type for each doctor."""
+    """The problem as PyVRP takes it: for each doctor a vehicle type, and depots where the day begins and ends."""
     import pyvrp
 
     doctors, visits = len(problem.doctors), len(problem.visits)
@@ -58,7 +58,7 @@ def _data(problem: Problem, optional: bool) -> Any:
         pyvrp.VehicleType(
             capacity=[problem.room[each]],
             start_depot=each,
-            end_depot=doctors,
+            end_depot=doctors + each,
             tw_early=problem.free_from[each] - base,
             tw_late=max(problem.until[each] - base, problem.free_from[each] - base),
             profile=each,
@@ -66,9 +66,11 @@ def _data(problem: Problem, optional: bool) -> Any:
         for each in range(doctors)
     ]
     return pyvrp.ProblemData(
-        locations=[pyvrp.Location(0, 0) for _ in range(doctors + visits + 1)],
+        locations=[pyvrp.Location(0, 0) for _ in range(2 * doctors + visits)],
         clients=clients,
-        depots=[*(pyvrp.Depot(location=each) for each in range(doctors)), pyvrp.Depot(location=doctors + visits)],
+        depots=[
+            pyvrp.Depot(location=each) for each in (*range(doctors), *range(doctors + visits, 2 * doctors + visits))
+        ],
         vehicle_types=vehicle_types,
         distance_matrices=distances,
         duration_matrices=[durations] * doctors,
@@ -76,17 +78,19 @@ def _data(problem: Problem, optional: bool) -> Any:
 
 
 def _matrices(problem: Problem) -> tuple[list[Any], Any]:
-    """Costs for each doctor, and travel times. The routes are open: the way home from the last visit costs nothing."""
+    """Costs for each doctor, and travel times. The way back from the last visit takes its time, and costs nothing."""
     import numpy as np
 
     doctors = len(problem.doctors)
     home = doctors + len(problem.visits)
-    times: Any = np.zeros((home + 1, home + 1), dtype=np.int64)
-    times[:home, :home] = [[problem.seconds(one, other) for other in range(home)] for one in range(home)]
-    np.fill_diagonal(times, 0)
+    travel: Any = np.zeros((home + doctors, home + doctors), dtype=np.int64)
+    travel[:home, :home] = [[problem.seconds(one, other) for other in range(home)] for one in range(home)]
+    np.fill_diagonal(travel, 0)
+    times = travel.copy()
+    times[doctors:home, home:] = np.array(problem.back, dtype=np.int64).T
     costs: list[Any] = []
     for extra in problem.extra:
-        cost = times.copy()
+        cost = travel.copy()
         cost[:home, doctors:home] += np.array(extra, dtype=np.int64)[None, :]
         np.fill_diagonal(cost, 0)
         costs.append(cost)

@@ -70,8 +70,8 @@ class RosterDoctor(Part):
     start: Annotated[Place | None, BeforeValidator(_readable_place)] = Field(
         default=None,
         description=(
-            "Where the doctor's route starts. Absent, or coordinates that cannot be true: the first journey takes "
-            "`travel_minutes`."
+            "Where the doctor's route starts, and where it must end by the end of the shift. Absent, or coordinates "
+            "that cannot be true: the first journey takes `travel_minutes`, and no time is kept for the way back."
         ),
     )
 

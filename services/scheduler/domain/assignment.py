@@ -1,7 +1,8 @@
 """A visit placed by hand: with the doctor, and at the time, that a dispatcher wants, if the day bears it. Pure.
 
-A place by hand breaks no promise: it must lie in the doctor's shift and room, and every visit after it stays in its
-window. What does not fit is refused with its cause, and with the nearest place that would do.
+A place by hand breaks no promise: it must lie in the doctor's shift, with time for the way back, and room, and every
+visit after it stays in its window. What does not fit is refused with its cause, and with the nearest place that would
+do.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ class _Search:
         if route is None:
             return "unknown_doctor"
         opens = None if wanted.arrives_from is None else seconds_of(wanted.arrives_from)
-        latest_begin = route.until - self.plan.visit_seconds
+        latest_begin = route.last_arrival(self.call.location, self.plan.visit_seconds)
         if max(self.at, route.begins) > latest_begin:
             return "outside_shift"
         if opens is not None and not max(self.at, route.begins) <= opens <= latest_begin:
@@ -123,7 +124,8 @@ class _Search:
         return _Place(doctor_id, insertion, opens, self._closes(route, opens))
 
     def _closes(self, route: Route, opens: int) -> int:
-        return min(opens + self.plan.dispatch.window * 60, route.until - self.plan.visit_seconds)
+        last = route.last_arrival(self.call.location, self.plan.visit_seconds)
+        return min(opens + self.plan.dispatch.window * 60, last)
 
     def nearest(self, doctor_id: str, opens: int) -> NearestPlace | None:
         """The place nearest in time to a window that opens then; of equals the same doctor's, then the least travel."""
@@ -132,7 +134,7 @@ class _Search:
             for each_id, route in self.routes.items()
             if len(route.stops) < self.plan.doctors[each_id].max_visits
             for insertion in self._insertions(route)
-            for arrives in [min(max(opens, insertion.arrives), insertion.bound)]
+            for arrives in [route.arriving(insertion, min(opens, insertion.bound), self.plan.visit_seconds)]
         ]
         if not places:
             return None

@@ -14,7 +14,7 @@ from statistics import median
 from services.scheduler.domain.moments import seconds_of
 from services.scheduler.domain.plan import DayPlan
 from services.scheduler.domain.roster import is_overflow, suitable
-from services.scheduler.domain.route import Stop
+from services.scheduler.domain.route import Route, Stop
 from services.scheduler.domain.travel import Location, Travel
 
 FORBIDDEN = 10_000_000
@@ -31,6 +31,7 @@ class Problem:
 
     ``locations`` are first the places where the doctors are, then the visits; ``travel`` gives the times between them.
     ``extra[d][v]`` is what visit ``v`` costs beyond its travel when doctor ``d`` makes it. ``routes`` are as they are.
+    ``back[d][v]`` is how long before ``until[d]`` visit ``v`` must be over if it is the last, for the way back.
     """
 
     doctors: tuple[str, ...]
@@ -45,6 +46,7 @@ class Problem:
     travel: Travel
     extra: tuple[tuple[int, ...], ...]
     routes: tuple[tuple[int, ...], ...]
+    back: tuple[tuple[int, ...], ...]
 
     def seconds(self, one: int, other: int) -> int:
         return self.travel.seconds(self.locations[one], self.locations[other])
@@ -72,7 +74,8 @@ def problem_of(plan: DayPlan, now: datetime, *, part: int = 0) -> Problem | None
     return Problem(
         doctors=tuple(doctors),
         free_from=tuple(plan.routes[each].free_from(at) for each in doctors),
-        until=tuple(plan.routes[each].until for each in doctors),
+        # Where what stands leaves too little time for the way back, no other order need leave more.
+        until=tuple(plan.routes[each].until + plan.routes[each].overrun for each in doctors),
         room=tuple(max(0, plan.doctors[each].max_visits - plan.routes[each].begun) for each in doctors),
         visits=tuple(numbers),
         earliest=tuple(stop.earliest for stop in stops),
@@ -82,7 +85,12 @@ def problem_of(plan: DayPlan, now: datetime, *, part: int = 0) -> Problem | None
         travel=plan.travel,
         extra=tuple(tuple(_extra(plan, each, stop) for stop in stops) for each in doctors),
         routes=tuple(tuple(numbers[stop.request_id] for stop in plan.routes[each].open) for each in doctors),
+        back=tuple(tuple(_back(plan.routes[each], stop) for stop in stops) for each in doctors),
     )
+
+
+def _back(route: Route, last: Stop) -> int:
+    return route.until - route.last_arrival(last.location, 0)
 
 
 def _part(plan: DayPlan, doctors: Sequence[str], part: int) -> list[str]:

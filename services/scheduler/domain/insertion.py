@@ -142,7 +142,7 @@ def _promised(plan: DayPlan, call: Call, options: Sequence[_Option], at: int, ea
     best, service = options[0], plan.visit_seconds
     doctor, route = plan.doctors[best.doctor_id], plan.routes[best.doctor_id]
     opens = _opens(plan.dispatch, call, best, route, earliest)
-    opens, closes = window(plan.dispatch, opens, route.until - service, max(at, route.begins))
+    opens, closes = window(plan.dispatch, opens, route.last_arrival(call.location, service), max(at, route.begins))
     for wanted, width in _preferred(plan, call, earliest):
         if width is not None and wanted <= best.arrives <= wanted + width:
             # What fits is promised within what was asked for.

@@ -2,7 +2,7 @@
 
 A promise is a window in which the doctor arrives. Once made, the visit may move in its route, or to another route, but
 the arrival stays within the window. So what is checked is the route: every arrival within its window, travel and visits
-one after the other, all within the shift, at most ``max_visits`` visits.
+one after the other, all within the shift and back at its end where the day began, at most ``max_visits`` visits.
 
 ``insertion`` finds a place for a new call, ``repair`` puts a changed day right, ``improvement`` saves travel. All of it
 depends only on its arguments: the same day, call and time give the same place.
@@ -21,6 +21,7 @@ from services.scheduler.domain.dispatch import Dispatch
 from services.scheduler.domain.moments import moment_of, seconds_of
 from services.scheduler.domain.roster import Doctor, Roster, basis_of, suitable
 from services.scheduler.domain.route import Route, Stop
+from services.scheduler.domain.shift import Shift
 from services.scheduler.domain.travel import Location, RememberedTravel, Travel
 
 _DAY = 86_400
@@ -60,14 +61,21 @@ class DayPlan:
     def _route(self, doctor_id: str, stops: Iterable[Stop]) -> Route:
         doctor = self.doctors.get(doctor_id)
         lat, lon = (doctor.start if doctor else None) or (None, None)
-        until = seconds_of(doctor.shift_to) if doctor else 0
+        start = Location.of(start_key(doctor_id), lat, lon)
         return Route(
-            Location.of(start_key(doctor_id), lat, lon),
-            seconds_of(doctor.shift_from) if doctor else 0,
-            min(until, self.unavailable.get(doctor_id, until)),
+            start,
+            self._shift(doctor, start) if doctor else Shift(0, 0),
             self.travel,
             sorted(stops, key=lambda stop: (stop.planned, stop.request_id)),
             self.dispatch.buffer * 60,
+        )
+
+    def _shift(self, doctor: Doctor, start: Location) -> Shift:
+        ends = seconds_of(doctor.shift_to)
+        return Shift(
+            begins=seconds_of(doctor.shift_from),
+            until=min(ends, self.unavailable.get(doctor.doctor_id, ends)),
+            back_by=ends if start.known else None,
         )
 
     # ------------------------------------------------------------ what is there

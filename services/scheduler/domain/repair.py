@@ -29,8 +29,8 @@ def displaced(plan: DayPlan, now: datetime) -> list[Booking]:
 
     A visit that is over is left alone. One for which the doctor has set out stays, unless the doctor is no longer in
     the roster or becomes unavailable before its end: then nobody would come. One that has not begun must be reached in
-    its window and be over within the shift, by a suitable doctor; beyond ``max_visits`` the latest go. Empty while
-    there is no roster.
+    its window and be over within the shift, by a suitable doctor; beyond ``max_visits`` the latest go. The way back
+    takes no visit from its doctor: only new places are chosen by it. Empty while there is no roster.
     """
     if plan.roster is None:
         return []
@@ -55,7 +55,8 @@ def _not_held(plan: DayPlan, doctor_id: str, now: int) -> Iterator[Stop]:
         elif begun:
             holds = True
         else:
-            arrives = max(max(leave, now) + plan.travel.seconds(before, stop.location), stop.earliest)
+            leg = plan.travel.seconds(before, stop.location)
+            arrives = route.shift.arrival(max(max(leave, now) + leg, stop.earliest), leg, stop.service)
             holds = (
                 arrives <= stop.latest
                 and arrives + stop.service <= route.until
@@ -202,10 +203,13 @@ def _moving(plan: DayPlan, booking: Booking, call: Call, attempt: _Attempt) -> t
     else:
         new_from = opens - grid_up(max(0, opens - insertion.bound))
     new_from = min(max(new_from, grid_up(at)), max(insertion.bound, insertion.arrives))
-    insertion = insertion._replace(arrives=max(insertion.arrives, min(new_from, insertion.bound)))
     route = attempt.routes[doctor_id]
+    insertion = insertion._replace(arrives=route.arriving(insertion, min(new_from, insertion.bound), service))
     new_from, new_to = window(
-        plan.dispatch, min(new_from, insertion.arrives), route.until - service, max(at, route.begins)
+        plan.dispatch,
+        min(new_from, insertion.arrives),
+        route.last_arrival(call.location, service),
+        max(at, route.begins),
     )
     new_to = max(new_to, insertion.arrives)
     zone = plan.doctors[doctor_id].shift_from.tzinfo

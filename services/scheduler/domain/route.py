@@ -3,6 +3,9 @@
 All times are whole seconds since 1970 (UTC). What has begun (the doctor has set out) never moves. For the rest the
 doctor sets out when the visit before is over, or later: so as to arrive when the window opens, and at most
 ``buffer`` seconds before all that follows would be late. Calls known by then can be driven in a better order.
+
+The last visit ends early enough for the way back, where one is to be (``Shift.back_by``). That holds for each new
+place; a visit that stands is not taken from its doctor for it alone, and what stands may be driven as late as it is.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from services.scheduler.domain.shift import Shift
 from services.scheduler.domain.travel import Location, Travel
 
 
@@ -36,35 +40,48 @@ class Stop:
 class Insertion(NamedTuple):
     """Where a visit can go: before the stop at ``position``, for ``extra`` travel.
 
-    ``arrives`` is the earliest arrival there, ``bound`` the latest that keeps the stops after it in time.
+    ``arrives`` is the earliest arrival there, ``bound`` the latest that keeps the stops after it in time; between them
+    may lie a break. ``leg`` is the way there, in seconds.
     """
 
     position: int
     arrives: int
     extra: int
     bound: int
+    leg: int
 
 
 class Route:
-    """The stops of one doctor between the shift's ends, kept so that the cost of an insertion is known without a walk.
-
-    ``until`` is when the last visit must be over: the shift's end, or the moment the doctor drops out.
-    """
+    """The stops of one doctor in a shift, kept so that the cost of an insertion is known without a walk."""
 
     def __init__(
-        self, start: Location, begins: int, until: int, travel: Travel, stops: Sequence[Stop] = (), buffer: int = 86_400
+        self, start: Location, shift: Shift, travel: Travel, stops: Sequence[Stop] = (), buffer: int = 86_400
     ) -> None:
         self.start = start
-        self.begins = begins
-        self.until = until
+        self.shift = shift
         self.travel = travel
         self.buffer = buffer
         self.stops: list[Stop] = list(stops)
         self.begun = 0
         """How many of the stops have begun, as of the last ``advance``."""
+        self._due: list[int] = []
+        """Per open stop the latest arrival that keeps it and all after it in time, whatever the way to it."""
         self._latest: list[int] = []
-        """Per open stop the latest arrival that keeps it and all after it in time."""
+        """The same for the way to it as it is: no break in it, nor in the visit."""
         self._relink()
+
+    @property
+    def begins(self) -> int:
+        return self.shift.begins
+
+    @property
+    def until(self) -> int:
+        """When the last visit must be over, wherever it is."""
+        return self.shift.until
+
+    def last_arrival(self, location: Location, service: int) -> int:
+        """When a visit there must begin at the latest, so that the doctor can be back in time after it."""
+        return self.shift.last_end(location, self.start, self.travel) - service
 
     # ------------------------------------------------------------ as time passes
 
@@ -75,6 +92,7 @@ class Route:
         while begun < len(stops) and stops[begun].planned - stops[begun].leg <= now:
             begun += 1
         if begun != self.begun:
+            self._due = self._due[begun - self.begun :]
             self._latest = self._latest[begun - self.begun :]
             self.begun = begun
 
@@ -96,11 +114,11 @@ class Route:
 
         The route must have been advanced to ``now``.
         """
-        latest = min(latest, self.until - service)
+        latest = min(latest, self.last_arrival(location, service))
         if earliest > latest:
             return []
         travel, uniform = self.travel.seconds, self.travel.uniform_seconds(location)
-        stops, begun, latests = self.stops, self.begun, self._latest
+        stops, begun, due, shift = self.stops, self.begun, self._due, self.shift
         found: list[Insertion] = []
         before = self.free_at()
         leave = self.free_from(now)
@@ -109,24 +127,30 @@ class Route:
             if position > begun:
                 stop = stops[position - 1]
                 before = stop.location
-                leave = max(leave + stop.leg, stop.earliest) + stop.service
+                leave = shift.arrival(max(leave + stop.leg, stop.earliest), stop.leg, stop.service) + stop.service
             if leave > latest:
                 break
             to_it = travel(before, location) if uniform is None else uniform
             arrives = leave + to_it
             if arrives < earliest:
                 arrives = earliest
+            arrives = shift.arrival(arrives, to_it, service)
             if arrives > latest:
                 continue
-            if position == count:
-                found.append(Insertion(position, arrives, to_it, latest))
-                continue
-            following = stops[position]
-            onward = travel(location, following.location) if uniform is None else uniform
-            bound = latests[position - begun] - service - onward
+            bound, extra = latest, to_it
+            if position < count:
+                following = stops[position]
+                onward = travel(location, following.location) if uniform is None else uniform
+                due_then = shift.arrival_by(due[position - begun], onward, following.service)
+                bound, extra = min(latest, due_then - service - onward), to_it + onward - following.leg
+            bound = shift.arrival_by(bound, to_it, service)
             if arrives <= bound:
-                found.append(Insertion(position, arrives, to_it + onward - following.leg, min(bound, latest)))
+                found.append(Insertion(position, arrives, extra, bound, to_it))
         return found
+
+    def arriving(self, place: Insertion, at: int, service: int) -> int:
+        """The first arrival at that place that is not before ``at``; within ``place.bound`` where ``at`` is."""
+        return self.shift.arrival(max(place.arrives, at), place.leg, service)
 
     def insert(self, stop: Stop, position: int, now: int) -> list[Stop]:
         """Put a stop before the one at ``position``; the stops whose planned arrival changed, itself included."""
@@ -178,13 +202,30 @@ class Route:
         kept: list[Stop] = []
         left: list[Stop] = []
         for stop in order:
-            arrives = max(leave + self.travel.seconds(before, stop.location), stop.earliest)
+            leg = self.travel.seconds(before, stop.location)
+            arrives = self.shift.arrival(max(leave + leg, stop.earliest), leg, stop.service)
             if arrives <= stop.latest and arrives + stop.service <= self.until:
                 kept.append(stop)
                 leave, before = arrives + stop.service, stop.location
             else:
                 left.append(stop)
+        if kept and self._back_late(leave, before):
+            left.append(kept.pop())
         return kept, left
+
+    def _back_late(self, ends: int, location: Location) -> bool:
+        """Whether the doctor is back too late after that, and later than after what stands."""
+        if self.shift.back_by is None or self.begun == len(self.stops):
+            return ends > self.shift.last_end(location, self.start, self.travel)
+        standing = self.shift.back_at(self._earliest_end(), self.stops[-1].location, self.start, self.travel)
+        return self.shift.back_at(ends, location, self.start, self.travel) > max(self.shift.back_by, standing)
+
+    @property
+    def overrun(self) -> int:
+        """By how many seconds what stands ends too late for the way back; 0 where there is time."""
+        if self.begun == len(self.stops):
+            return 0
+        return max(0, self._earliest_end() - self.shift.last_end(self.stops[-1].location, self.start, self.travel))
 
     # ------------------------------------------------------------ bookkeeping
 
@@ -196,22 +237,32 @@ class Route:
         self._update_latest()
 
     def copy(self) -> Route:
-        copied = Route(
-            self.start, self.begins, self.until, self.travel, [replace(stop) for stop in self.stops], self.buffer
-        )
+        copied = Route(self.start, self.shift, self.travel, [replace(stop) for stop in self.stops], self.buffer)
         copied.begun = self.begun
         copied._update_latest()
         return copied
 
     def _update_latest(self) -> None:
+        due: list[int] = []
         latest: list[int] = []
         bound = self.until
+        if self.shift.back_by is not None and self.begun < len(self.stops):
+            in_time = self.shift.last_end(self.stops[-1].location, self.start, self.travel)
+            bound = max(in_time, min(bound, self._earliest_end()))
         for stop in reversed(self.stops[self.begun :]):
             arrive_by = min(stop.latest, bound - stop.service)
+            due.append(arrive_by)
+            arrive_by = self.shift.arrival_by(arrive_by, stop.leg, stop.service)
             latest.append(arrive_by)
             bound = arrive_by - stop.leg
-        latest.reverse()
-        self._latest = latest
+        self._due, self._latest = due[::-1], latest[::-1]
+
+    def _earliest_end(self) -> int:
+        """When the last of the open stops can be over."""
+        leave = max(self.stops[self.begun - 1].ends if self.begun else self.begins, self.begins)
+        for stop in self.stops[self.begun :]:
+            leave = self.shift.arrival(max(leave + stop.leg, stop.earliest), stop.leg, stop.service) + stop.service
+        return leave
 
     def _retime(self, now: int) -> list[Stop]:
         """Calculate the planned arrivals of the open stops again; those that changed."""
@@ -219,6 +270,7 @@ class Route:
         leave = self.free_from(now)
         for stop, latest in zip(self.stops[self.begun :], self._latest, strict=True):
             arrives = max(leave + stop.leg, stop.earliest, latest - self.buffer)
+            arrives = self.shift.arrival(arrives, stop.leg, stop.service)
             if arrives != stop.planned or arrives + stop.service != stop.ends:
                 stop.planned = arrives
                 stop.ends = arrives + stop.service

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from homecall.standard.places import located
 from services.scheduler.domain.route import Route
+from services.scheduler.domain.shift import Shift
 from services.scheduler.domain.travel import Location, Travel
 from tests.unit.scheduler.office import CLINIC, FRIDAY, Office, accepted, doctor, request_id, roster, said
 from tests.unit.standard.local_times import at
@@ -206,5 +207,6 @@ def test_a_way_is_always_whole_seconds(lat: float, lon: float, to_lat: float, to
 
 def test_the_last_moment_of_a_route_with_such_a_start_is_the_same() -> None:
     travel = Travel(farthest_seconds=36_000)
-    stops = Route(Location.of("@a", *AKTAU), 0, 36_000, travel).insertions(Location.of("x", *HOME), 1200, 0, 36_000, 0)
+    route = Route(Location.of("@a", *AKTAU), Shift(0, 36_000), travel)
+    stops = route.insertions(Location.of("x", *HOME), 1200, 0, 36_000, 0)
     assert [each.extra for each in stops] == [600]

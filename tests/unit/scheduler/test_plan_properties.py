@@ -9,12 +9,14 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from services.scheduler.domain import insertion
+from services.scheduler.domain.assignment import Impossible, assign, released
 from services.scheduler.domain.bookings import Booking, Call, NoPlace
 from services.scheduler.domain.dispatch import Dispatch
 from services.scheduler.domain.improvement import FORBIDDEN, apply_if_better, cost, problem_of
 from services.scheduler.domain.plan import DayPlan
 from services.scheduler.domain.repair import displaced, repair
 from services.scheduler.domain.roster import Doctor, Roster
+from services.scheduler.domain.state import Assignment
 from services.scheduler.domain.travel import Location
 
 MIDNIGHT = datetime(2026, 11, 23, tzinfo=UTC)
@@ -82,7 +84,7 @@ def clinics(draw: st.DrawFn) -> Dispatch:
 
 @st.composite
 def happenings(draw: st.DrawFn) -> list[object]:
-    """A day in order: calls, withdrawals (the id), reports, revisions, (doctor, unavailable from), plans, time."""
+    """A day in order: calls, withdrawals (the id), reports, by hand, revisions, (doctor, absent from), plans, time."""
     few = st.integers(0, 15)
     return draw(
         st.lists(
@@ -93,6 +95,13 @@ def happenings(draw: st.DrawFn) -> list[object]:
                 few.map("call {}".format),
                 st.tuples(st.just("over"), few.map("call {}".format)),
                 rosters(),
+                st.tuples(
+                    st.just("hand"),
+                    few.map("call {}".format),
+                    st.sampled_from(DOCTORS),
+                    st.none() | st.integers(8 * 60, 15 * 60).map(clock),
+                ),
+                st.tuples(st.just("release"), few.map("call {}".format)),
                 st.tuples(st.sampled_from(DOCTORS), st.integers(8 * 60, 14 * 60).map(clock)),
                 st.randoms(use_true_random=False),
                 st.integers(0, 30 * 60).map(lambda seconds: timedelta(seconds=seconds)),
@@ -117,6 +126,17 @@ class Ledger:
         """Who is unavailable since when."""
 
     def take(self, happening: object) -> None:
+        late = self.lateness()
+        self.change(happening)
+        # What stands is kept where a roster, or a visit that is no more, leaves too little time for the way back.
+        # Nothing else may: no new place, none by hand, no other order.
+        if isinstance(happening, Call | Random) or (
+            isinstance(happening, tuple) and happening[0] in {"hand", "release"}
+        ):
+            for doctor_id, by in self.lateness().items():
+                assert by <= max(timedelta(), late.get(doctor_id, timedelta()))
+
+    def change(self, happening: object) -> None:
         match happening:
             case Call(request_id=request_id) if request_id not in self.calls:
                 self.calls[request_id] = happening
@@ -133,6 +153,13 @@ class Ledger:
             case ("over", str(request_id)):
                 self.day.over(request_id, self.now, self.now)
                 self.settle()
+            case ("hand", str(request_id), str(doctor_id), opens):
+                if request_id in self.calls:
+                    self.by_hand(self.calls[request_id], doctor_id, opens)
+            case ("release", str(request_id)):
+                if (freed := released(self.day, request_id)) is not None:
+                    self.day.put(freed)
+                    assert not freed.by_hand
             case Roster():
                 self.day = DayPlan(happening, self.day.bookings.values(), self.gone, self.day.dispatch)
                 self.settle()
@@ -146,6 +173,25 @@ class Ledger:
                 self.now += happening
             case _:
                 raise AssertionError(happening)
+
+    def by_hand(self, call: Call, doctor_id: str, opens: datetime | None) -> None:
+        """A dispatcher's choice is kept as wanted, or refused and changes nothing."""
+        before = dict(self.day.bookings)
+        wanted = Assignment(doctor_id, opens, "knows the family", "Dispatcher")
+        outcome = assign(self.day, call, wanted, "an assignment", self.now)
+        if isinstance(outcome, Impossible):
+            assert self.day.bookings == before
+            if outcome.nearest is not None:
+                assert outcome.nearest.arrives_to >= max(outcome.nearest.arrives_from, self.now)
+            return
+        self.waiting.pop(call.request_id, None)
+        self.promised[call.request_id] = outcome
+        doctor = self.day.doctors[doctor_id]
+        assert (outcome.doctor_id, outcome.by_hand) == (doctor_id, True)
+        assert opens is None or outcome.arrives_from == opens
+        assert doctor.specialty in SUITABLE[call.is_child]
+        for request_id, was in before.items():
+            assert request_id == call.request_id or promise(self.day.bookings[request_id]) == promise(was)
 
     def place(self, call: Call) -> None:
         outcome = insertion.place(self.day, call, self.now)
@@ -189,8 +235,25 @@ class Ledger:
                 location = stop.location
             visit = roster.visit_minutes * 60 if roster else 0
             arrives = max(leave + self.day.travel.seconds(location, call.location), -(-leave // 300) * 300)
-            if arrives + visit <= route.until:
+            ends = min(route.until, int(self.leaves_by(doctor, call.location).timestamp()))
+            if arrives + visit <= ends:
                 found.append(doctor.doctor_id)
+        return found
+
+    def leaves_by(self, doctor: Doctor, location: Location) -> datetime:
+        """When the doctor must leave a last visit there, on the full minute, to be back at the shift's end."""
+        start = self.day.routes[doctor.doctor_id].start
+        way = self.day.travel.seconds(location, start) if start.known else 0
+        return doctor.shift_to - timedelta(minutes=-(-way // 60))
+
+    def lateness(self) -> dict[str, timedelta]:
+        """By how much each doctor's day, as it stands, ends too late for the way back."""
+        found = {}
+        for doctor in self.day.doctors.values():
+            route = self.day.routes[doctor.doctor_id]
+            if route.open:
+                last = self.day.bookings[route.open[-1].request_id]
+                found[doctor.doctor_id] = last.ends_at - self.leaves_by(doctor, route.open[-1].location)
         return found
 
     def settle(self) -> None:
@@ -232,6 +295,7 @@ class Ledger:
             now = self.day.bookings[request_id]
             assert (now.arrives_from, now.arrives_to) == (was.arrives_from, was.arrives_to)
             assert (now.doctor_id != was.doctor_id) == (request_id in (changed or []))
+            assert not was.by_hand or now.doctor_id == was.doctor_id
             self.promised[request_id] = now
         if changed is not None:
             assert cost(problem, routes) < min(cost(problem, problem.routes), FORBIDDEN)
@@ -309,3 +373,41 @@ def test_the_same_inputs_give_the_same_places(
             again = DayPlan(again.roster, stored, dispatch=dispatch)
         assert insertion.place(again, call, moment) == insertion.place(day, call, moment)
     assert dict(again.bookings) == dict(day.bookings)
+
+
+@settings(max_examples=60, deadline=None, phases=[Phase.generate])
+@given(rosters(), clinics(), happenings(), st.randoms(use_true_random=False))
+def test_what_was_promised_before_doctors_had_to_be_back_stays(
+    roster: Roster, dispatch: Dispatch, day: list[object], dice: Random
+) -> None:
+    """A day that was planned without the way back, as a release before it stored the bookings, goes on as it is."""
+    homeless = replace(roster, doctors=tuple(replace(each, start=None) for each in roster.doctors))
+    before = Ledger(homeless, dispatch)
+    for happening in day:
+        if not isinstance(happening, Roster):
+            before.take(happening)
+    stored = dict(before.day.bookings)
+    after = Ledger(roster, dispatch)
+    after.day = DayPlan(roster, stored.values(), before.gone, dispatch)
+    after.calls, after.waiting, after.promised = before.calls, before.waiting, before.promised
+    after.now, after.gone = before.now, before.gone
+    # Other travel times than before may take a visit from its doctor; the way back may not.
+    held = {each.request_id for each in displaced(without_way_back(after.day), after.now)}
+    assert {each.request_id for each in displaced(after.day, after.now)} == held
+    after.settle()
+    assert all(promise(after.day.bookings[each]) == promise(was) for each, was in stored.items() if each not in held)
+    after.take(dice)
+    after.check()
+    for number in range(20, 24):
+        call = Call(f"call {number}", False, None, "same_day", False, MIDNIGHT, 43.25, 76.85)
+        after.take(call)
+        after.check()
+
+
+def without_way_back(day: DayPlan) -> DayPlan:
+    """The same day, with the same travel times, whose doctors need not be back."""
+    plan = DayPlan(day.roster, day.bookings.values(), {}, day.dispatch)
+    for doctor_id, route in plan.routes.items():
+        route.shift = replace(route.shift, until=day.routes[doctor_id].until, back_by=None)
+    plan.unavailable = day.unavailable
+    return plan
