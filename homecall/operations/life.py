@@ -124,6 +124,8 @@ def life(known: Known, today: Today = _same) -> list[Step]:
     channel = request.channel if request is not None else ""
     if request is not None and request.submitted_at is not None:
         facts = {"channel": channel, "reasons": request.request.get("reasons", [])}
+        if category := request.request.get("referral", {}).get("category"):
+            facts["category"] = category
         steps.append(_step(request.request["submitted_at"], "applicant", "request.submitted", ["C3"], None, facts))
     for service, aggregate in [*known.kept.items(), *((COMPLAINTS, each) for each in known.complaints)]:
         for events in aggregate.processed.values():
@@ -163,13 +165,13 @@ def _sms(message: Message) -> list[Step]:
 _FACTS: Final[Mapping[str, tuple[str, ...]]] = {
     "request": (
         *("register_date", "register_number", "opens_at", "due_at", "code", "existing_request_id", "flags"),
-        *("next_acceptance_at", "waits_for", "deadline"),
+        *("next_acceptance_at", "waits_for", "deadline", "outcome", "transferred_to", "transferred_from"),
     ),
     "visit": (*("revision", "visit_date", "arrives_from", "arrives_to", "basis", "why", "cause", "outcome", "reason"),),
     "deadline": ("deadline", "started_at", "due_at", "limit_seconds", "stage"),
     "status": ("sequence", "status", "due_at"),
     "complaint": ("status", "complaint_id", "incoming_number", "stage", "answer_due_on", "linked_complaints"),
-    "journal": ("revision", "register_date", "register_number", "answered_at", "outcome"),
+    "journal": ("revision", "register_date", "register_number", "answered_at", "outcome", "transferred_to"),
 }
 """By the first word of an event's type, what is told of its data."""
 _CLAUSES: Final[Mapping[str, list[str]]] = {
@@ -186,7 +188,7 @@ def _said(service: str, channel: str, event: OutgoingRecord) -> Step:
     if kind == "request":
         ruling = data.get("ruling") or {}
         facts["ruling"], clauses = ruling, ruling.get("clauses", [])
-        verdict = f"{what}: {data['code']}" if what == "refused" else what
+        verdict = f"{what}: {data['code']}" if what == "refused" else data.get("outcome", what)
     elif kind == "visit" and "doctor" in data:
         facts["doctor_id"] = data["doctor"]["doctor_id"]
     elif kind == "deadline":
@@ -227,6 +229,9 @@ def _row(step: dict[str, Any]) -> tuple[str, ...]:
     shown = {name: value for name, value in step.items() if name not in apart}
     if isinstance(why := shown.get("why"), dict):
         shown["why"] = _why(why)
+    for name in ("transferred_to", "transferred_from"):
+        if isinstance(other := shown.get(name), dict):
+            shown[name] = f"{other['request_id']} at {other['clinic_id']}"
     told = ", ".join(f"{name} {', '.join(each) if isinstance(each, list) else each}" for name, each in shown.items())
     clauses, verdict = " ".join(step["clauses"]), step["verdict"] or ""
     return tuple(map(printable, (step["time"], step["service"], step["step"], clauses, verdict, told)))

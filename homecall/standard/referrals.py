@@ -18,6 +18,16 @@ def is_referred(reasons: Collection[str], *, has_referral: bool) -> bool:
     return has_referral or REASON in reasons
 
 
+LABELS: Final = ("1", "2", "3", "4", "other", "none")
+"""What ``label`` gives."""
+
+
+def label(category: str | None) -> str:
+    """The category as it is counted: 1 to 4, else ``other``; ``none`` without a card."""
+    found = place(category)
+    return "none" if category is None else "other" if found == UNKNOWN else str(found)
+
+
 def place(category: str | None) -> int:
     """The place of a category among such calls, the most urgent first: 1 to 4, else ``UNKNOWN``."""
     return _CATEGORIES.get((category or "").strip().lower(), UNKNOWN)

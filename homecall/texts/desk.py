@@ -314,6 +314,16 @@ WORDS: Final[Mapping[str, Text]] = {
     "why_withdrawn": Text("Себебі", "Причина отзыва", "Why"),
     "report_visit": Text("Нәтижесін жазу", "Записать исход", "Report the outcome"),
     "outcome": Text("Нәтижесі", "Исход", "Outcome"),
+    "transfer_call": Text("Басқа емханаға беру", "Передать в другую поликлинику", "Hand on to another clinic"),
+    "transfer_to": Text("Емхана", "Поликлиника", "Clinic"),
+    "gone_to": Text("Берілген емхана", "Передан в поликлинику", "Handed on to"),
+    "come_from": Text("Қай емханадан", "Передан из поликлиники", "Handed on by"),
+    "from_103": Text("103-тен", "Из 103", "From 103"),
+    "card_of_103": Text(
+        "карта {card}, санаты {category}, берілді {at}",
+        "карта {card}, категория {category}, передан {at}",
+        "card {card}, category {category}, handed over {at}",
+    ),
     "assign_visit": Text("Дәрігерді қолмен тағайындау", "Назначить врача вручную", "Choose the doctor by hand"),
     "arrives_from": Text("Келу уақыты", "Прийти с", "Arrives from"),
     "arrives_from_hint": Text(
@@ -361,6 +371,12 @@ WORDS: Final[Mapping[str, Text]] = {
         "Қабылданбады: {at} кезінде емхана шақыру қабылдамайды.",
         "Отказано: в {at} поликлиника заявки не принимает.",
         "Refused: at {at} the clinic takes no calls.",
+    ),
+    "verdict_handed_on": Text(
+        "Басқа емхана {at} берген: қабылдау уақыты мен тіркелу қайта тексерілмейді, мерзім алғашқы өтініштен жүреді.",
+        "Передан другой поликлиникой в {at}: часы приёма и прикрепление не проверяются, срок идёт от первой заявки.",
+        "Handed on by another clinic at {at}: hours and attachment are not asked for again, and the term runs from the "
+        "first request.",
     ),
     "verdict_refused": Text("Қабылданбады: {code}.", "Отказано: {code}.", "Refused: {code}."),
     "term_runs": Text(
@@ -553,6 +569,7 @@ STANDINGS: Final[Mapping[str, Text]] = {
     "scheduled": Text("дәрігер барады", "врач назначен", "scheduled"),
     "refused": Text("қабылданбады", "отказано", "refused"),
     "withdrawn": Text("қайтарып алынды", "отозван", "withdrawn"),
+    "transferred": Text("басқа емханаға берілді", "передан в другую поликлинику", "handed on"),
     "closed": Text("аяқталды", "завершён", "closed"),
 }
 ROLES: Final[Mapping[str, Text]] = {

@@ -19,6 +19,7 @@ from homecall.contract.events import (
     RequestEvent,
     RequestIdentityChecked,
     RequestSubmitted,
+    RequestTransferred,
     RequestWithdrawn,
     RosterPublished,
     StatusChanged,
@@ -48,6 +49,7 @@ S = TypeVar("S")
 OF_CALLS: Final = (
     RequestSubmitted
     | RequestWithdrawn
+    | RequestTransferred
     | RequestEvent
     | RequestIdentityChecked
     | VisitEvent

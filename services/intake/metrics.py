@@ -12,6 +12,7 @@ from homecall.contract.events import RefusalCode
 from homecall.runtime import metrics
 from homecall.runtime.service import refresh_waiting
 from homecall.standard.deadlines import counted_by
+from homecall.standard.referrals import LABELS
 from services.intake.store import IntakeStore
 
 CHANNELS = ("desk", "phone", "portal")
@@ -34,6 +35,7 @@ OLDEST_HELD_SECONDS = Gauge(
 def expect_all() -> None:
     metrics.expect_outcomes(counted_by(topics.INTAKE))
     metrics.expect_stages({"queue": QUEUED, "intake": CHANNELS})
+    metrics.expect_handed_on(CHANNELS, LABELS)
     metrics.expect_decisions("request", CHANNELS, get_args(RefusalCode), taken=("accepted", "deferred"))
 
 

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from homecall.cli.main import app
 from homecall.contract.envelope import Incoming, OutgoingRecord, Record, read
+from homecall.contract.ids import successor_id
 from homecall.operations.reconcile import stores
 from homecall.operations.reconcile.differences import WAYS_OUT, Judged
 from homecall.operations.reconcile.stores import Asked, Stores
@@ -32,7 +33,7 @@ from tests.unit.standard.local_times import at
 
 CLINIC, NO_ROSTER = "samal-3", "tal-1"
 FRIDAY, SATURDAY = date(2026, 11, 20), date(2026, 11, 21)
-BOOKED, MOVED, WITHDRAWN, CLOSED, WAITING, REFUSED, DEFERRED, ELSEWHERE = 1, 2, 3, 4, 5, 6, 7, 8
+BOOKED, MOVED, WITHDRAWN, CLOSED, WAITING, REFUSED, DEFERRED, ELSEWHERE, HANDED_ON = 1, 2, 3, 4, 5, 6, 7, 8, 9
 NOW = "Fri 2026-11-20 10:00"
 # Requests as they are written; rounded up to a millisecond they may lie a moment ahead.
 AT_ONCE = -1.0
@@ -80,6 +81,9 @@ class Services:
         phone = [_request(number, NOW) for number in (BOOKED, MOVED, WITHDRAWN, CLOSED)]
         await self.hear(self.intake.engine, *phone)
         await self.hear(self.intake.engine, _request(WAITING, NOW), _request(ELSEWHERE, NOW, clinic_id=NO_ROSTER))
+        await self.hear(self.intake.engine, _request(HANDED_ON, NOW))
+        gone = desk.transferred("Fri 2026-11-20 10:30", NO_ROSTER, desk.request_id(HANDED_ON))
+        await self.hear(self.intake.engine, gone, now="Fri 2026-11-20 10:30")
         await self.hear(self.intake.engine, _request(REFUSED, "Fri 2026-11-20 19:00"), now="Fri 2026-11-20 19:00")
         await self.hear(
             self.intake.engine, _request(DEFERRED, "Fri 2026-11-20 19:00", "portal"), now="Fri 2026-11-20 19:00"
@@ -135,11 +139,13 @@ async def test_a_day_with_one_of_each_has_no_difference_on_any_database(every_mo
     assert by_day.keys() == {(CLINIC, "2026-11-20"), (CLINIC, "2026-11-21"), (NO_ROSTER, "2026-11-20")}
     assert by_day[CLINIC, "2026-11-21"].requests == 1  # the deferred one, on the day of its opening
     counts = by_day[CLINIC, "2026-11-20"]
-    assert (counts.requests, counts.accepted, counts.numbers, counts.entries, counts.statuses) == (6, 5, 5, 6, 6)
+    assert (counts.requests, counts.accepted, counts.numbers, counts.entries, counts.statuses) == (7, 6, 6, 7, 7)
     assert (counts.booked, counts.waiting, counts.withdrawn, counts.closed) == (3, 0, 1, 1)
-    assert (by_day[NO_ROSTER, "2026-11-20"].waiting, counts.settling) == (1, 0)
+    assert counts.transferred == 1
+    # The one that was handed on goes on there.
+    assert (by_day[NO_ROSTER, "2026-11-20"].waiting, counts.settling) == (2, 0)
     # What changed a moment ago is on its way, and what another clinic or day is about is not looked at.
-    assert sum(each.counts.settling for each in await services.judged(60)) == 8
+    assert sum(each.counts.settling for each in await services.judged(60)) == 10
     assert [each.clinic_id for each in await services.judged(clinic_id=NO_ROSTER)] == [NO_ROSTER]
     assert await services.judged(first=SATURDAY + timedelta(days=1)) == []
     # A whole clinic goes from all its stores: what is left is found by whoever has it.
@@ -227,6 +233,7 @@ class Broken:
 ID = {number: desk.request_id(number) for number in range(1, 10)}
 PAGE = f"{CLINIC}|2026-11-20"
 STRANGER = str(uuid.UUID(int=7))
+SUCCESSOR = successor_id(ID[HANDED_ON], NO_ROSTER)
 
 
 @pytest.fixture(scope="module")
@@ -291,11 +298,11 @@ FAULTS: dict[str, tuple[Callable[[Broken], Any], set[tuple[str, str | None, str]
     ),
     "the page counts too few": (lambda b: b.page(count=3), {("number_gap", None, "intake")}),
     "a number of a request that is not there": (
-        lambda b: b.page(**{f"numbers__{STRANGER}": 6, "count": 6}),
+        lambda b: b.page(**{f"numbers__{STRANGER}": 7, "count": 7}),
         {("number_without_request", STRANGER, "intake")},
     ),
     "a number of a refused request": (
-        lambda b: b.page(**{f"numbers__{ID[REFUSED]}": 6, "count": 6}),
+        lambda b: b.page(**{f"numbers__{ID[REFUSED]}": 7, "count": 7}),
         {("number_without_request", ID[REFUSED], "intake")},
     ),
     "the request is gone": (
@@ -345,6 +352,23 @@ FAULTS: dict[str, tuple[Callable[[Broken], Any], set[tuple[str, str | None, str]
         {("status_differs", ID[WITHDRAWN], "notifier")},
     ),
     "another time was told": (_told_elsewhen, {("status_differs", ID[BOOKED], "notifier")}),
+    "that it was handed on was not told": (
+        lambda b: b.state("notifier", HANDED_ON, outcome="withdrawn"),
+        {("outcome_differs", ID[HANDED_ON], "notifier")},
+    ),
+    "nobody goes on with it": (
+        lambda b: b.collection("intake", "requests").delete_one({"_id": SUCCESSOR}),
+        {
+            ("successor_missing", ID[HANDED_ON], "intake"),
+            ("call_without_request", SUCCESSOR, "scheduler"),
+            ("entry_without_request", SUCCESSOR, "notifier"),
+            ("number_without_request", SUCCESSOR, "intake"),
+        },
+    ),
+    "its successor was not stored": (
+        lambda b: b.state("intake", HANDED_ON, successor_claim="tal-1|x"),
+        {("unfinished", ID[HANDED_ON], "intake")},
+    ),
     "another outcome was told": (
         lambda b: b.state("notifier", CLOSED, outcome="not_at_home"),
         {("outcome_differs", ID[CLOSED], "notifier")},
@@ -435,7 +459,7 @@ def test_nothing_differs_is_exit_0_and_says_what_was_compared(broken: Broken, tm
     _aged(broken)
     done = _run(broken, "--from", "2026-11-20", "--textfile", str(tmp_path / "reconcile.prom"))
     assert (done.exit_code, done.stdout) == (0, "")
-    assert "from 2026-11-20 on, 2 clinics: 8 requests, 6 accepted, 6 numbers" in done.stderr
+    assert "from 2026-11-20 on, 2 clinics: 10 requests, 8 accepted, 8 numbers" in done.stderr
     assert "0 too young to be judged; no differences" in done.stderr
     drift = _samples((tmp_path / "reconcile.prom").read_text(), "homecall_reconcile_drift")
     assert {labels["kind"]: value for labels, value in drift} == dict.fromkeys(WAYS_OUT, 0)
@@ -481,7 +505,7 @@ def test_json_is_one_object_with_each_difference_and_the_counts_of_each_day(brok
         "request_id": ID[BOOKED],
         "way_out": "have scheduler read intake-events and visits again from that day on",
     }
-    assert [(each["clinic_id"], each["accepted"]) for each in told["days"]] == [(CLINIC, 5), (NO_ROSTER, 1)]
+    assert [(each["clinic_id"], each["accepted"]) for each in told["days"]] == [(CLINIC, 6), (NO_ROSTER, 2)]
     assert told["total"]["differences"] == 2
     clean = json.loads(_run(broken, NO_ROSTER, "2026-11-20", "--json").stdout)
     assert (clean["differences"], clean["drift"]) == ([], {})

@@ -130,6 +130,7 @@ async def test_an_event_of_another_clinic_changes_nothing(service: str, event_ty
 def test_the_table_has_the_events_that_clinics_send() -> None:
     assert {
         (INTAKE, "request.withdrawn"),
+        (INTAKE, "request.transferred"),
         (SCHEDULER, "visit.reported"),
         (NOTIFIER, "answer.given"),
         (COMPLAINTS, "answer.given"),

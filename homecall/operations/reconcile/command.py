@@ -136,12 +136,13 @@ class _Lines:
         counts = total.counts
         until = "on" if asked.last == date.max else f"to {asked.last}"
         days = f"from {asked.first} {until}" if asked.first != asked.last else f"{asked.first}"
+        handed_on = f"{counts.transferred} handed on, " if counts.transferred else ""
         print_error(
             f"{days}, {counted(len(total.clinics), 'clinic')}: {counted(counts.requests, 'request')}, "
             f"{counts.accepted} accepted, {counted(counts.numbers, 'number')}, "
             f"{counted(counts.entries, 'entry', 'entries')}, {counts.statuses} with statuses, "
             f"{counted(counts.bookings, 'booking')}, {counts.waiting} waiting, {counts.withdrawn} withdrawn, "
-            f"{counts.closed} closed; {counts.settling} too young to be judged; "
+            f"{handed_on}{counts.closed} closed; {counts.settling} too young to be judged; "
             f"{counted(total.differences, 'difference') if total.differences else 'no differences'}, {seconds:.1f} s"
         )
 

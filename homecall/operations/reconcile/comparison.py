@@ -16,7 +16,7 @@ from typing import Any, Final
 from homecall.operations.reconcile.differences import Counts, Difference, Facts, Judged
 from homecall.operations.terminal import counted
 from homecall.runtime.mongo.aggregate import Aggregate
-from services.intake.domain.state import RequestState, awaits_number
+from services.intake.domain.state import RequestState, awaits_number, awaits_successor
 from services.notifier.domain.state import Call as Told
 from services.notifier.domain.state import Visit as ToldVisit
 from services.scheduler.domain.bookings import BookedVisit
@@ -79,7 +79,8 @@ class _Judging:
         if request is not None:
             counts.requests += 1
             counts.accepted += request.register_date is not None
-            counts.withdrawn += request.status == "cancelled"
+            counts.withdrawn += request.status == "cancelled" and request.handed_on is None
+            counts.transferred += request.handed_on is not None
         if told is not None:
             counts.entries += told.revision > 0
             counts.statuses += told.sequence > 0
@@ -117,12 +118,29 @@ class _Judging:
         if awaits_number(request):
             yield "unfinished", "intake", "is accepted, and has waited for its number"
             return
+        if awaits_successor(request):
+            yield "unfinished", "intake", "was handed on, and has waited for the request that goes on with it"
+            return
+        yield from self._handed_on(request, told)
         if request.register_date is None:
             yield from _not_entered(request, told, call)
             return
         yield from self._numbered(request)
         yield from _entered(request, told)
         yield from self._placed(request, told, call)
+
+    def _handed_on(self, request: RequestState, told: Told | None) -> Iterator[tuple[str, str, str]]:
+        there = request.handed_on
+        if there is None:
+            return
+        if _state(self.facts.requests, there.request_id) is None:
+            yield (
+                "successor_missing",
+                "intake",
+                f"was handed on to {there.clinic_id} as {there.request_id}, unknown here",
+            )
+        if told is not None and told.outcome == "withdrawn":
+            yield "outcome_differs", "notifier", "was handed on, and its entry says withdrawn"
 
     def _left_over(self, request_id: str) -> Iterator[tuple[str, str, str]]:
         stores: dict[str, Mapping[str, Aggregate[Any]]] = {

@@ -43,6 +43,7 @@ WAYS_OUT: Final[Mapping[str, str]] = {
     "booking_without_call": _OF_SCHEDULER,
     "booking_of_withdrawn": "take the booking out of the doctors' day by hand: nobody else gets the place until then",
     "withdrawal_missing": _OF_SCHEDULER,
+    "successor_missing": "nobody comes as things stand: have that clinic enter the call, or restore intake",
     "closing_missing": _OF_INTAKE,
     "visit_date_differs": _OF_INTAKE,
     "unfinished": _RESTART,
@@ -92,6 +93,8 @@ class Counts:
     booked: int = 0
     waiting: int = 0
     withdrawn: int = 0
+    transferred: int = 0
+    """Handed on to another clinic; not among the withdrawn."""
     closed: int = 0
     bookings: int = 0
     """In the clinic's day of the doctors, whatever day their calls were accepted on."""

@@ -111,6 +111,12 @@ class Stores:
         facts.told |= await self.notifier.of(ids - facts.told.keys())
         facts.calls |= await self.scheduler.calls.of(ids - facts.calls.keys())
         facts.requests |= await self.intake.requests.of(ids - facts.requests.keys())
+        goes_on = {
+            each.state.handed_on.request_id
+            for each in facts.requests.values()
+            if each.state is not None and each.state.handed_on is not None
+        }
+        facts.requests |= await self.intake.requests.of(goes_on - facts.requests.keys())
         moved_to = {day_key(each.state.clinic_id, each.state.day) for each in facts.calls.values() if each.state}
         if moved_to - asked:
             facts.days |= await self.scheduler.bookings_on(moved_to - asked)

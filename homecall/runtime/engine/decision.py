@@ -73,7 +73,24 @@ class Decided:
     reasons: Sequence[str] = ()
 
 
-Measure = Took | Ended | Decided
+@dataclass(frozen=True, slots=True)
+class HandedOn:
+    """A call that was handed on to another clinic: ``homecall_handed_on_total``."""
+
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Referred:
+    """A call that the ambulance service (103) handed on: ``homecall_from_103_total``. ``category`` is 1 to 4, or other.
+
+    Without a card it is ``none``.
+    """
+
+    category: str
+
+
+Measure = Took | Ended | Decided | HandedOn | Referred
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,15 +14,25 @@ from homecall.contract.events import (
     VisitClosed,
     VisitUnplaced,
 )
+from homecall.standard.referrals import is_referred
 from services.desk.domain.call import Call
 from services.desk.domain.search import folded, phone_digits
 
 Standing = Literal[
-    "unsent", "undecided", "deferred", "unplaced", "to_answer", "scheduled", "refused", "withdrawn", "closed"
+    "unsent",
+    "undecided",
+    "deferred",
+    "unplaced",
+    "to_answer",
+    "scheduled",
+    "refused",
+    "withdrawn",
+    "transferred",
+    "closed",
 ]
 """Where a call stands for the people at the desk. ``to_answer``: the time is known, and nobody has said it yet."""
 
-_OVER: Final = frozenset({"refused", "withdrawn", "closed"})
+_OVER: Final = frozenset({"refused", "withdrawn", "transferred", "closed"})
 NEAR_SHARE: Final = 0.8
 """The part of a term after which the row cries out."""
 
@@ -61,6 +71,12 @@ class Row:
     """A dispatcher's last choice could not be: somebody has to look at it."""
     outcome: str = ""
     refusal: str = ""
+    gone_to: str = ""
+    """The clinic that the call was handed on to; ``come_from``: the one that handed it on."""
+    come_from: str = ""
+    referred: bool = False
+    """The ambulance service (103) handed the call on; ``category`` is its own, where the card says it."""
+    category: str = ""
     search: str = ""
     """What the search looks at: folded words, and the digits of phones."""
 
@@ -84,6 +100,7 @@ def row_of(call: Call) -> Row:
     age = patient.age_years if patient else None
     words = [full_name, phone, address.text or "" if address else "", str(number or ""), phone_digits(phone)]
     closed = call.of("closed", VisitClosed)
+    card = decision.referral if decision else None
     return Row(
         request_id=call.request_id,
         clinic_id=call.clinic_id,
@@ -113,6 +130,10 @@ def row_of(call: Call) -> Row:
         hand_refused=call.assignment_refused is not None,
         outcome=closed.outcome if closed else "",
         refusal=decision.code if isinstance(decision, RequestRefused) else "",
+        gone_to=call.gone_to.clinic_id if call.gone_to else "",
+        come_from=call.come_from.clinic_id if call.come_from else "",
+        referred=is_referred((decision.reasons if decision else None) or (), has_referral=card is not None),
+        category=card.category if card else "",
         search=folded(" ".join(words)),
     )
 
@@ -120,7 +141,7 @@ def row_of(call: Call) -> Row:
 def _standing(call: Call) -> Standing:
     decision = call.decision
     if "cancelled" in call.kept:
-        return "withdrawn"
+        return "withdrawn" if call.gone_to is None else "transferred"
     if "closed" in call.kept:
         return "closed"
     if isinstance(decision, RequestRefused):

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, TypeVar, cast
 
 from homecall.contract.events import (
     AnswerGiven,
+    CallAt,
     DeadlineApproaching,
     DeadlineMissed,
     DeadlineName,
@@ -20,6 +21,7 @@ from homecall.contract.events import (
     RequestIdentityChecked,
     RequestRefused,
     RequestSubmitted,
+    RequestTransferred,
     RequestWithdrawn,
     StatusChanged,
     VisitAssigned,
@@ -34,6 +36,7 @@ from homecall.contract.events import (
 )
 from homecall.contract.types import Event
 from homecall.runtime.engine.decision import replace
+from homecall.standard.handing_on import TRANSFER_UNCONFIRMED
 from services.desk.domain.kept import Kept, Step, by_us, of, owner, with_event, with_step
 
 Kind = Literal[
@@ -41,6 +44,7 @@ Kind = Literal[
     "cancelled",
     "identity",
     "withdrawn",
+    "transferred",
     "visit",
     "place",
     "by_hand",
@@ -110,6 +114,20 @@ class Call:
     def decision(self) -> RequestEvent | None:
         """What intake decided, or why it has not yet."""
         return self.of("decision", RequestEvent)
+
+    @property
+    def gone_to(self) -> CallAt | None:
+        """Where the call goes on, once it was handed on to another clinic (R25)."""
+        cancelled = self.of("cancelled", RequestCancelled)
+        return None if cancelled is None else cancelled.transferred_to
+
+    @property
+    def come_from(self) -> CallAt | None:
+        """The call that another clinic handed on, where this one goes on with it."""
+        decision = self.decision
+        if decision is None or TRANSFER_UNCONFIRMED in decision.flags:
+            return None
+        return decision.transferred_from
 
     @property
     def place(self) -> VisitScheduled | None:
@@ -248,6 +266,8 @@ def _kind_and_order(event: Event) -> tuple[Kind, int] | None:
             return "identity", 1
         case RequestWithdrawn():
             return "withdrawn", 1
+        case RequestTransferred():
+            return "transferred", 1
         case VisitClosed():
             return "closed", event.revision
         case VisitAssigned() | VisitReleased():
@@ -289,6 +309,10 @@ def _step(event: Event, at: datetime) -> Step:
             detail = event.status
         case RequestRefused():
             detail = event.code
+        case RequestTransferred():
+            detail, by = event.to_clinic_id, event.by.full_name
+        case RequestCancelled() if event.transferred_to is not None:
+            detail = event.transferred_to.clinic_id
         case VisitScheduled():
             detail, by = event.doctor.full_name, event.reason or ""
         case VisitUnplaced():

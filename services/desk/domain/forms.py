@@ -17,6 +17,7 @@ from homecall.contract.events import (
     ComplaintSubmitted,
     DoctorUnavailable,
     RequestSubmitted,
+    RequestTransferred,
     RequestWithdrawn,
     RosterPublished,
     VisitAssigned,
@@ -99,6 +100,22 @@ def withdrawn(request_id: str, form: Form, user: User, now: datetime, zone: Zone
     reader = Reader(form, zone, now)
     data = {"request_id": request_id, "clinic_id": user.clinic_id, "at": in_zone(now, zone)}
     return reader.event(RequestWithdrawn, {**data, "reason": reader.text("reason")})
+
+
+def transferred(request_id: str, form: Form, user: User, now: datetime, zone: ZoneInfo) -> RequestTransferred:
+    """The call is handed on to another clinic. Raises ``WrongForm``."""
+    reader = Reader(form, zone, now)
+    return reader.event(
+        RequestTransferred,
+        {
+            "request_id": request_id,
+            "clinic_id": user.clinic_id,
+            "to_clinic_id": reader.text("to_clinic_id"),
+            "at": in_zone(now, zone),
+            "reason": reader.text("reason"),
+            "by": _staff(user),
+        },
+    )
 
 
 def reported(request_id: str, form: Form, user: User, now: datetime, zone: ZoneInfo) -> VisitReported:

@@ -16,6 +16,7 @@ _GONE: Final[Mapping[str, Any]] = {"patient_name": "", "text": "", "grounds": ""
 """Required fields that hold something personal: they stay, and are empty."""
 _DROPPED: Final = frozenset(
     {"patient", "applicant", "address", "note", "phone", "registrar", "answered_by", "answer", "answer_place"}
+    | {"referral"}
 )
 
 

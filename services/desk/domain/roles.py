@@ -12,6 +12,7 @@ Right = Literal[
     "take_calls",
     "answer",
     "withdraw",
+    "transfer_call",
     "report_visit",
     "assign_visit",
     "see_register",
@@ -28,15 +29,21 @@ Right = Literal[
 
 _HEAD: Final[tuple[Right, ...]] = (
     *("see_calls", "take_calls", "answer", "withdraw", "report_visit", "assign_visit", "see_register", "see_routes"),
-    *("write_rosters", "see_complaints", "take_complaints", "print_receipts", "handle_complaints"),
+    *("transfer_call", "write_rosters", "see_complaints", "take_complaints", "print_receipts", "handle_complaints"),
     "find",
 )
 RIGHTS: Final[Mapping[Role, frozenset[Right]]] = {
     "registrar": frozenset(
-        {"see_calls", "take_calls", "answer", "withdraw", "see_register", "find", "take_complaints", "print_receipts"}
+        {
+            *("see_calls", "take_calls", "answer", "withdraw", "transfer_call", "see_register", "find"),
+            *("take_complaints", "print_receipts"),
+        }
     ),
     "dispatcher": frozenset(
-        {"see_calls", "report_visit", "assign_visit", "see_register", "see_routes", "write_rosters", "find"}
+        {
+            *("see_calls", "report_visit", "assign_visit", "transfer_call", "see_register", "see_routes"),
+            *("write_rosters", "find"),
+        }
     ),
     "complaints_officer": frozenset(
         {

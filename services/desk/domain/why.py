@@ -11,8 +11,9 @@ from datetime import date, datetime
 from typing import Any, Literal
 
 from homecall.contract.events import RequestAccepted, RequestDeferred, RequestEvent, RequestRefused, VisitScheduled
+from homecall.standard.handing_on import HANDED_ON_AT
 
-Verdict = Literal["accepted", "taken_up", "deferred", "outside_hours", "refused"]
+Verdict = Literal["accepted", "taken_up", "handed_on", "deferred", "outside_hours", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,12 @@ def why_decided(decision: RequestEvent | None) -> WhyDecided | None:
         return None
     ruling, inputs = decision.ruling, decision.ruling.inputs
     days = tuple(_day(each) for each in inputs.get("days", ()) if isinstance(each, Mapping))
-    at = _moment(inputs.get("opening")) or _moment(inputs.get("decided_by")) or decision.submitted_at
+    at = (
+        _moment(inputs.get(HANDED_ON_AT))
+        or _moment(inputs.get("opening"))
+        or _moment(inputs.get("decided_by"))
+        or decision.submitted_at
+    )
     started, due = None, None
     if isinstance(decision, RequestAccepted):
         started, due = decision.clock_started_at, decision.due_at
@@ -84,6 +90,8 @@ def _verdict(decision: RequestEvent, inputs: Mapping[str, Any]) -> Verdict:
         return "deferred"
     if isinstance(decision, RequestRefused):
         return "outside_hours" if decision.code == "outside_acceptance_hours" else "refused"
+    if HANDED_ON_AT in inputs:
+        return "handed_on"
     return "taken_up" if "opening" in inputs else "accepted"
 
 

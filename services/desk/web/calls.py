@@ -26,6 +26,7 @@ from services.desk.store.actions import Action
 from services.desk.web.assigning import assigning
 from services.desk.web.drawn import ROWS, DrawnRows, with_rows
 from services.desk.web.site import Form, Page, Refuse, Site, Visitor, html, wants_part
+from services.desk.web.transferring import transferring
 
 UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 _MOST_IDS: Final = 300
@@ -115,7 +116,7 @@ class DoneOtherwise(Refuse):
 
 
 BY_WHOM_AND_WHEN: Final = frozenset(
-    {"at", "submitted_at", "registrar", "given_by", "received_by", "assigned_by", "released_by"}
+    {"at", "submitted_at", "registrar", "given_by", "received_by", "assigned_by", "released_by", "by"}
 )
 """Fields of an event that differ when one form is sent twice: all else is what was typed."""
 
@@ -195,6 +196,7 @@ async def call(site: Site, request: Request, visitor: Visitor, form: Form) -> Re
         answered=found.answered if found else None,
         existing=existing,
         assigning=assigning(visitor, found, roster),
+        transferring=transferring(site, visitor, found),
         why=why_decided(decision),
         chosen=why_doctor(found.place if found else None, roster.names if roster else {}),
         unsent=[each.event.type for each in unsent if found is None or not found.heard_of(each.event.type)],

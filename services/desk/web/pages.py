@@ -26,6 +26,7 @@ from services.desk.web import (
     offers,
     provider,
     register,
+    transfer,
 )
 from services.desk.web.site import Page, Refuse, Site, error_page, guarded, page_of, visitor_of
 
@@ -35,6 +36,7 @@ PAGES: Final[tuple[Page, ...]] = (
     *offers.PAGES,
     *calls.PAGES,
     *assign.PAGES,
+    *transfer.PAGES,
     *register.PAGES,
     *days.PAGES,
     *complaints.PAGES,

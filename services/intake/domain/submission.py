@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import datetime
-from typing import cast
+from typing import Literal, cast
 
 from homecall.contract.envelope import Incoming
 from homecall.contract.events import FieldError, RefusalCode, RequestSubmitted
-from homecall.runtime.engine.decision import Decided, Decision, replace
+from homecall.runtime.engine.decision import Decided, Decision, Measure, Referred, replace
 from homecall.standard.acceptance import Accepted, Deferred, Refused, decide_acceptance, held_against_record
 from homecall.standard.calendar import ClinicCalendar, NeverOpenError
 from homecall.standard.handing_on import TRANSFER_UNCONFIRMED, take_over
+from homecall.standard.referrals import is_referred, label
 from homecall.standard.rules import NotCoveredError
 from services.intake.domain import checks
 from services.intake.domain.acceptance import accept, defer
@@ -140,12 +141,21 @@ def _take(
     """Accept or defer; the claim of an earlier request whose visit is over passes on (R11)."""
     if facts.checks.identity == "away":
         state = replace(state, ask_again_at=now + FIRST_ASK)
-    reasons = tuple(dict.fromkeys(state.request["reasons"]))
     if isinstance(verdict, Deferred):
-        counted = Decided("request", state.channel, "deferred", reasons=reasons)
-        decision = defer(replace(state, traceparent=event.traceparent), verdict, measures=[counted])
+        measures = _counted(state, "deferred")
+        decision = defer(replace(state, traceparent=event.traceparent), verdict, measures=measures)
     else:
-        counted = Decided("request", state.channel, "accepted", reasons=reasons)
         cause = Cause(event.causation_id, event.traceparent)
-        decision = accept(state, verdict, max(now, verdict.clock_starts_at), cause, measures=[counted])
+        moment = max(now, verdict.clock_starts_at)
+        decision = accept(state, verdict, moment, cause, measures=_counted(state, "accepted"))
     return dataclasses.replace(decision, others=passed_on(facts.holder))
+
+
+def _counted(state: RequestState, taken: Literal["accepted", "deferred"]) -> list[Measure]:
+    """The request as one that was taken, by its reasons, and as one of 103's where it is."""
+    reasons = tuple(dict.fromkeys(state.request["reasons"]))
+    card = state.request.get("referral")
+    measures: list[Measure] = [Decided("request", state.channel, taken, reasons=reasons)]
+    if is_referred(reasons, has_referral=card is not None):
+        measures.append(Referred(label(None if card is None else card["category"])))
+    return measures

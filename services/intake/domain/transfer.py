@@ -16,6 +16,7 @@ from homecall.contract.events import CallAt, RequestSubmitted, RequestTransferre
 from homecall.contract.ids import cause_id, successor_id
 from homecall.contract.iins import without_iins
 from homecall.runtime.engine.decision import Dead, Decided, Decision, replace
+from homecall.runtime.engine.decision import HandedOn as Counted
 from homecall.standard.acceptance import Accepted, Deferred
 from homecall.standard.calendar import NeverOpenError
 from homecall.standard.clinics import Clinics
@@ -72,7 +73,7 @@ def decide(
         cancelled_at=data.at,
         cancel_reason=without_iins(data.reason),
     )
-    return Decision(state)
+    return Decision(state, measures=[Counted(state.channel)])
 
 
 def _wrong_clinic(data: RequestTransferred, rule_sets: RuleSets, clinics: Clinics) -> str | None:

@@ -71,7 +71,12 @@ async def test_another_clinics_call_is_not_there(reception: Reception, role: Rol
 
 
 async def test_nothing_is_done_about_another_clinics_call(reception: Reception) -> None:
-    for step, fields in (("answered", {}), ("withdraw", {"reason": "x"}), ("visit", {"outcome": "served"})):
+    for step, fields in (
+        ("answered", {}),
+        ("withdraw", {"reason": "x"}),
+        ("visit", {"outcome": "served"}),
+        ("transfer", {"reason": "x", "to_clinic_id": ELSEWHERE}),
+    ):
         assert (await reception.browser("head").post(f"/calls/{THEIRS}/{step}", fields)).status_code == 404
     assert reception.broker.sent == []
 

@@ -118,7 +118,12 @@ async def test_what_another_clinic_has_typed_and_not_sent_is_not_there(reception
     assert (await reception.browser("stranger").post("/calls/new", a_form(request_id=new))).status_code == 303
     head = reception.browser("head")
     assert (await head.get(f"/calls/{new}")).status_code == 404
-    for step, fields in (("answered", {}), ("withdraw", {"reason": "x"}), ("visit", {"outcome": "served"})):
+    for step, fields in (
+        ("answered", {}),
+        ("withdraw", {"reason": "x"}),
+        ("visit", {"outcome": "served"}),
+        ("transfer", {"reason": "x", "to_clinic_id": "samal-1"}),
+    ):
         assert (await head.post(f"/calls/{new}/{step}", fields)).status_code == 404
     assert (await reception.browser("contact_centre").get(f"/calls/{new}")).status_code == 200
     await reception.outbox.send()

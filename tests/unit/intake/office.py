@@ -34,6 +34,8 @@ from tests.unit.standard.local_times import at
 
 RULES = load_rule_sets()
 SERIK, DINARA, PAVEL = "850715100000", "850715200007", "850715100112"
+BY = {"id": "disp-2", "full_name": "Диспетчер Жанар"}
+"""Who hands calls on."""
 _events = count(1)
 
 
@@ -124,6 +126,23 @@ def withdrawn(when: str, number: int = 1, clinic_id: str = "samal-3") -> Incomin
             "reason": "Өзі келді",
         },
     )
+
+
+def transferred(
+    when: str = "Fri 2026-11-20 11:00",
+    to: str = "tal-2",
+    of: str = "",
+    at_clinic: str = "samal-3",
+    id: str = "",  # noqa: A002  # CloudEvents' own name
+) -> Incoming:
+    data = {
+        "request_id": of or request_id(1),
+        "clinic_id": at_clinic,
+        "to_clinic_id": to,
+        "at": at(when).isoformat(),
+        "by": BY,
+    }
+    return incoming("request.transferred", data | {"reason": "Сонда тіркелген"}, id=id)
 
 
 def visit(event_type: str, number: int, revision: int, **more: Any) -> Incoming:

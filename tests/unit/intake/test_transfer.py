@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from homecall.contract.envelope import Incoming
 from homecall.contract.ids import successor_id
 from homecall.gateways.signatures.port import Valid
+from homecall.runtime import metrics
 from homecall.standard import replay
 from homecall.standard.clinics import Clinics
 from homecall.standard.rules import load_rule_sets
@@ -20,16 +21,17 @@ from services.intake.domain.retention import said as kept_of
 from services.intake.domain.state import RequestState
 from tests.unit.intake.asked import AWAY, SILENT, Notary, Register, found
 from tests.unit.intake.office import (
+    BY,
     DINARA,
     Office,
     Said,
     clinic,
     closed,
-    incoming,
     known,
     request,
     request_id,
     submitted,
+    transferred,
     withdrawn,
 )
 from tests.unit.intake.office import said as as_told
@@ -38,7 +40,6 @@ from tests.unit.standard.local_times import at
 MADE = "Fri 2026-11-20 10:00"
 HEARD = "Fri 2026-11-20 10:00:01"
 NIGHT = "Fri 2026-11-20 22:00"
-BY = {"id": "disp-2", "full_name": "Диспетчер Жанар"}
 THERE = successor_id(request_id(1), "tal-2")
 
 
@@ -51,17 +52,6 @@ async def office(*before: Incoming, now: str = HEARD, **over: Any) -> Office:
     office = await Office(clinics(**over)).prepared()
     await office.hear(*before, now=now)
     return office
-
-
-def transferred(
-    when: str = "Fri 2026-11-20 11:00",
-    to: str = "tal-2",
-    of: str = request_id(1),
-    at_clinic: str = "samal-3",
-    id: str = "",  # noqa: A002  # CloudEvents' own name
-) -> Incoming:
-    data = {"request_id": of, "clinic_id": at_clinic, "to_clinic_id": to, "at": at(when).isoformat(), "by": BY}
-    return incoming("request.transferred", data | {"reason": "Сонда тіркелген"}, id=id)
 
 
 async def state_of(office: Office, name: str) -> RequestState | None:
@@ -569,3 +559,37 @@ async def test_an_unconfirmed_patient_is_asked_about_still() -> None:
     ]
     one = await here.state()
     assert (one.unconfirmed, one.ask_again_at) == (None, None)
+
+
+# ---------------------------------------------------------------- statistics
+
+
+def counted(metric: Any, label: str) -> float:
+    return float(next(iter(metric.labels(label).collect())).samples[0].value)
+
+
+async def test_a_transfer_is_counted_once_however_often_it_comes() -> None:
+    before = counted(metrics.HANDED_ON, "phone")
+    here, once = await office(submitted(MADE)), transferred()
+    await here.hear(once)
+    await here.hear(once)
+    await here.hear(transferred("Fri 2026-11-20 11:01"))
+    assert counted(metrics.HANDED_ON, "phone") - before == 1
+
+
+@pytest.mark.parametrize(
+    ("over", "label"),
+    [
+        ({"referral": REFERRAL}, "3"),
+        ({"referral": REFERRAL | {"category": "IV"}}, "4"),
+        ({"referral": REFERRAL | {"category": "red"}}, "other"),
+        ({"reasons": ["passed_on_by_ambulance"]}, "none"),
+    ],
+)
+async def test_a_call_from_103_is_counted_by_its_category_and_not_again_where_it_goes_on(
+    over: dict[str, Any], label: str
+) -> None:
+    before = counted(metrics.FROM_103, label)
+    here = await office(submitted(MADE, **over))
+    await here.hear(transferred())
+    assert counted(metrics.FROM_103, label) - before == 1
