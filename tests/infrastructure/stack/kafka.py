@@ -18,7 +18,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from homecall.demo.embedded import Child, embedded_broker
 from homecall.demo.ports import free_port
-from tests.infrastructure.stack.java import QUICK_JAVA, java, maven_is_there, with_us
+from tests.infrastructure.stack.java import QUICK_JAVA, java, making_class_archive, maven_is_there, with_us
 from tests.infrastructure.stack.servers import Container, Server, bind, wait_until
 from tests.infrastructure.stack.ways import KAFKA_IMAGE, kafka_way, setting
 
@@ -45,6 +45,7 @@ def own_kafka(
     ``properties`` go into server.properties, and with ``java_options`` need the Maven way; ``more.listeners`` among
     them is one more listener, named for its protocol, beside the plain one.
     """
+    make_class_archive()
     way = kafka_way()
     if way == "environment":
         way = "maven" if maven_is_there() else pytest.skip("no broker of our own here: only the one in the environment")
@@ -174,6 +175,17 @@ def _maven_kafka(
     closing.callback(child.stop)
     child.start()
     return Server(f"127.0.0.1:{port}", "maven", child)
+
+
+def make_class_archive() -> None:
+    """Have a broker write what makes the start of all later ones cheaper, once for a checkout; where it is Maven's."""
+    if kafka_way() != "maven":
+        return
+    with making_class_archive() as options, contextlib.ExitStack() as closing:
+        if options is not None:
+            directory = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="kafka-")))
+            server = _maven_kafka(directory, {}, options, closing)
+            recreate_topics(server.address, {"classes": 1})
 
 
 def _kafka_node(

@@ -88,9 +88,10 @@ def fast_mongo(heap: str) -> Iterator[Server]:
 
 @contextlib.contextmanager
 def mongo_java(heap: str = "768m", *options: str) -> Iterator[Server]:
-    """mongo-java-server in memory. Skips without Java's compiler or the jars."""
+    """mongo-java-server in memory, quick to start unless ``options`` ask for another. Skips without a compiler or jars."""
     if not (maven_is_there() and java_compiler()):
         pytest.skip("mongo-java-server needs Maven and a Java compiler")
+    options = options or ("-XX:TieredStopAtLevel=1",)
     with tempfile.TemporaryDirectory(prefix="mongo-java-") as directory:
         port = free_port()
         url = f"mongodb://127.0.0.1:{port}"
