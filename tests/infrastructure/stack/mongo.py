@@ -88,7 +88,7 @@ def fast_mongo(heap: str) -> Iterator[Server]:
 
 @contextlib.contextmanager
 def mongo_java(heap: str = "768m", *options: str) -> Iterator[Server]:
-    """mongo-java-server in memory, quick to start unless ``options`` ask for another. Skips without a compiler or jars."""
+    """mongo-java-server in memory, made to start fast unless ``options`` say more. Skips without compiler or jars."""
     if not (maven_is_there() and java_compiler()):
         pytest.skip("mongo-java-server needs Maven and a Java compiler")
     options = options or ("-XX:TieredStopAtLevel=1",)
