@@ -739,6 +739,7 @@ DEADLINES: Final[Mapping[str, Text]] = {
     "visit": Text("дәрігердің келуі", "визит врача", "visit"),
     "complaint": Text("шағымға жауап", "ответ на жалобу", "answer to the complaint"),
 }
+_OF_APPLICANT: Final = Text("өтініш беруші: {what}", "заявитель: {what}", "applicant: {what}")
 FIELDS: Final[Mapping[str, Text]] = {
     "female": Text("әйел", "женский", "female"),
     "male": Text("ер", "мужской", "male"),
@@ -775,7 +776,23 @@ FIELDS: Final[Mapping[str, Text]] = {
     "reason": WORDS["reason"],
     "request_id": WORDS["about_call"],
     "district_id": WORDS["district"],
+    **{
+        f"applicant_{name}": _OF_APPLICANT.fill(what=WORDS[name])
+        for name in ("iin", "full_name", "phone", "authority_kind", "authority_number", "authority_valid_until")
+    },
+    "lat": Text("ендік", "широта", "latitude"),
+    "lon": Text("бойлық", "долгота", "longitude"),
+    "complaint_id": Text("шағым нөмірі", "номер жалобы", "the complaint's id"),
     "preferred_window": WORDS["offers"],
+    "doctor_id": WORDS["doctor"],
+    "arrives_from": WORDS["arrives_from"],
+    "outcome": WORDS["outcome"],
+    "to_clinic_id": WORDS["transfer_to"],
+    "addressed_to": WORDS["addressed_to"],
+    "executor_full_name": WORDS["executor"],
+    "executor_position": WORDS["position"],
+    "decision": WORDS["decision"],
+    "sent_by": WORDS["answer_by"],
     "temperature_c": WORDS["temperature"],
 }
 """Values that people choose from, and the names of fields where an error names them."""

@@ -12,7 +12,7 @@ from services.desk.domain.call import Call
 from services.desk.domain.reader import WrongForm
 from services.desk.web.assigning import held_by
 from services.desk.web.calls import after_all, call_of, do
-from services.desk.web.site import Form, Page, Refuse, Site, Visitor
+from services.desk.web.site import Form, Page, Refuse, RefuseFields, Site, Visitor
 
 
 async def assign(site: Site, request: Request, visitor: Visitor, form: Form) -> Response:
@@ -23,7 +23,7 @@ async def assign(site: Site, request: Request, visitor: Visitor, form: Form) -> 
     try:
         event = forms.assigned(request_id, form, visitor.user, visitor.now, visitor.zone, on=call.visit_day)
     except WrongForm as error:
-        raise Refuse(422, "field_missing", fields=", ".join(error.fields)) from None
+        raise RefuseFields(error.fields) from None
     # Drawn once, sent however often: the same choice. Without the page's own id, what was chosen tells choices apart.
     chosen = (form.get("action") or [""])[0] or f"{event.doctor_id} {event.arrives_from} {event.reason}"
     await do(site, visitor, event, action_id=f"{request_id} assign {chosen}")

@@ -25,7 +25,7 @@ from services.desk.domain.why import why_decided, why_doctor
 from services.desk.store.actions import Action
 from services.desk.web.assigning import assigning
 from services.desk.web.drawn import ROWS, DrawnRows, with_rows
-from services.desk.web.site import Form, Page, Refuse, Site, Visitor, html, wants_part
+from services.desk.web.site import Form, Page, Refuse, RefuseFields, Site, Visitor, html, wants_part
 from services.desk.web.transferring import transferring
 
 UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
@@ -279,7 +279,7 @@ def _from_form(read: Any) -> Any:
     try:
         return read()
     except WrongForm as error:
-        raise Refuse(422, "field_missing", fields=", ".join(error.fields)) from None
+        raise RefuseFields(error.fields) from None
 
 
 async def _mine(site: Site, visitor: Visitor, request_id: str) -> Call | None:

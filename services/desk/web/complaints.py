@@ -26,7 +26,7 @@ from services.desk.domain.complaint import Complaint
 from services.desk.domain.reader import WrongForm
 from services.desk.store.actions import Action
 from services.desk.web.calls import UUID, DoneOtherwise, do, following
-from services.desk.web.site import Form, Page, Refuse, Site, Visitor, html, wants_part
+from services.desk.web.site import Form, Page, Refuse, RefuseFields, Site, Visitor, html, wants_part
 from services.desk.web.words import Words
 
 STEPS: Final[Mapping[str, type[Event]]] = {
@@ -188,7 +188,7 @@ async def step(site: Site, request: Request, visitor: Visitor, form: Form) -> Re
             STEPS[kind], complaint_id, form, (visitor.user, _position(visitor)), visitor.now, visitor.zone
         )
     except WrongForm as error:
-        raise Refuse(422, "field_missing", fields=", ".join(error.fields)) from None
+        raise RefuseFields(error.fields) from None
     action = (form.get("action") or [""])[0] or uuid4().hex
     await do(site, visitor, event, action_id=f"{complaint_id} {kind} {action}")
     return RedirectResponse(f"/complaints/{complaint_id}", 303)

@@ -150,6 +150,14 @@ class Refuse(Exception):
         self.values = values
 
 
+class RefuseFields(Refuse):
+    """What is wrong with a small form on a page: by field, the kind of the error. It is said in words."""
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        super().__init__(422, "field_missing")
+        self.fields = dict(fields)
+
+
 Form = dict[str, list[str]]
 Handler = Callable[[Site, Request, Visitor, Form], Awaitable[Response]]
 
@@ -306,7 +314,9 @@ def error_page(
 ) -> Response:
     """A page that says what is wrong, and what to do. ``again``: a form of ours, to be sent once more as typed."""
     language = visitor.language if visitor else language_of(request)
-    message = words.Words(language).say(refusal.key, **refusal.values)
+    said = words.Words(language)
+    values = refusal.values | ({"fields": said.fields(refusal.fields)} if isinstance(refusal, RefuseFields) else {})
+    message = said.say(refusal.key, **values)
     if wants_part(request):
         return HTMLResponse(message, refusal.status)
     text = site.render(

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from services.desk.domain import forms
 from services.desk.domain.reader import WrongForm
 from services.desk.web.calls import after_all, call_of, do
-from services.desk.web.site import Form, Page, Refuse, Site, Visitor
+from services.desk.web.site import Form, Page, Refuse, RefuseFields, Site, Visitor
 
 
 async def transfer(site: Site, request: Request, visitor: Visitor, form: Form) -> Response:
@@ -23,9 +23,9 @@ async def transfer(site: Site, request: Request, visitor: Visitor, form: Form) -
     try:
         event = forms.transferred(request_id, form, visitor.user, visitor.now, visitor.zone)
     except WrongForm as error:
-        raise Refuse(422, "field_missing", fields=", ".join(error.fields)) from None
+        raise RefuseFields(error.fields) from None
     if site.clinics.get(event.to_clinic_id) is None:
-        raise Refuse(422, "field_missing", fields="to_clinic_id")
+        raise RefuseFields({"to_clinic_id": "literal_error"})
     await do(site, visitor, event, action_id=f"{request_id} transferred")
     return RedirectResponse(f"/calls/{request_id}", 303)
 

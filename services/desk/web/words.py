@@ -54,6 +54,10 @@ class Words:
             return said(desk.ANY_ERROR, self.language)
         return coded(_TABLES[table], code, self.language)
 
+    def fields(self, wrong: Mapping[str, str]) -> str:
+        """Fields of a form, each with what is wrong with it."""
+        return "; ".join(f"{self.coded('field', name)}: {self.coded('error', kind)}" for name, kind in wrong.items())
+
 
 def clock_text(at: datetime | None) -> str:
     """``HH:MM`` by the clinic's clock; empty for no moment."""

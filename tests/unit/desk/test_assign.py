@@ -82,6 +82,7 @@ async def test_a_choice_without_doctor_or_reason_is_refused(reception: Reception
 async def test_a_wrong_time_is_refused(reception: Reception) -> None:
     answer = await reception.browser("dispatcher").post(f"/calls/{ID}/assign", CHOICE | {"arrives_from": "25:99"})
     assert answer.status_code == 422
+    assert "Не заполнено или неверно: Прийти с: время как ЧЧ:ММ." in answer.text
 
 
 async def test_who_placed_it_is_shown_until_it_is_released(reception: Reception) -> None:

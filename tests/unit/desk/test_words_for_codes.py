@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ast
 import inspect
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Literal, get_args, get_origin
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -15,7 +18,11 @@ from homecall.contract.topics import DESK, read_by
 from homecall.standard.rules import load_rule_sets
 from homecall.texts.documents import PageLanguage
 from services.desk.domain import call as calls
+from services.desk.domain import forms
+from services.desk.domain.reader import WrongForm
+from services.desk.domain.roles import User
 from services.desk.web.calls import STEP_TABLES
+from services.desk.web.complaints import STEPS
 from services.desk.web.words import _TABLES, Words
 from tests.factories import MONDAY
 
@@ -38,6 +45,7 @@ SHOWN: dict[str, str] = {
     "Language": "field",
 }
 """By name of a set of codes: the table of words in which the desk looks them up."""
+SMALL: tuple[Callable[..., object], ...] = (forms.withdrawn, forms.transferred, forms.reported, forms.assigned)
 NOT_SHOWN = {"Weekday": "the desk writes dates"}
 
 
@@ -115,3 +123,28 @@ def test_each_reason_for_a_call_has_its_words(language: PageLanguage) -> None:
     for code in (*rules.red_flags.codes, *rules.reasons.codes):
         assert code in _TABLES["reason"], code
         assert "_" not in Words(language).coded("reason", code)
+
+
+class Odd(dict[str, list[str]]):
+    """A form in which each field that is asked for says what none can say."""
+
+    def get(self, name: str, default: object = ()) -> list[str]:  # type: ignore[override]  # never the default
+        del name, default
+        return ["?"]
+
+
+@pytest.mark.parametrize("form", [{}, Odd()], ids=["empty", "odd"])
+def test_each_field_that_a_form_may_name_has_its_words(form: dict[str, list[str]]) -> None:
+    user, zone = User("gulnar", "Ахметова Гүлнар", "registrar", "samal-1"), ZoneInfo("Asia/Almaty")
+    reads: list[Callable[[], object]] = [
+        lambda: forms.submitted(form, user, MONDAY, zone),
+        lambda: forms.complaint(form, user, MONDAY, zone, "x"),
+        *(partial(step, "x", form, user, MONDAY, zone) for step in SMALL),
+        *(partial(forms.complaint_step, step, "x", form, (user, "x"), MONDAY, zone) for step in STEPS.values()),
+    ]
+    for read in reads:
+        with pytest.raises(WrongForm) as error:
+            read()
+        for name in error.value.fields:
+            assert name in _TABLES["field"], name
+            assert "_" not in Words("ru").fields({name: "missing"})
