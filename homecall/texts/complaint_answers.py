@@ -65,6 +65,11 @@ WITHDRAWN: Final = Text(
     "{what} ({clause}): заявка отозвана, срок не оценивается",
     "{what} ({clause}): the request was withdrawn, so the term is not judged",
 )
+HANDED_ON: Final = Text(
+    "{what} ({clause}): шақыру басқа емханаға берілді, мерзім мұнда бағаланбайды",
+    "{what} ({clause}): вызов передан в другую поликлинику, здесь срок не оценивается",
+    "{what} ({clause}): the call was handed on to another clinic, so the term is not judged here",
+)
 UNKNOWN: Final = Text(
     "{what} ({clause}): мерзімі {due} аяқталды, нәтижесі туралы мәлімет жоқ",
     "{what} ({clause}): срок истёк {due}, сведений об итоге нет",

@@ -122,6 +122,9 @@ VERDICTS: Final[Mapping[str, Text]] = {
     "missed": Text("бұзылды", "нарушен", "missed"),
     "open": Text("жүріп жатыр", "ещё идёт", "still running"),
     "withdrawn": Text("өтініш қайтарып алынды", "заявка отозвана", "request withdrawn"),
+    "transferred": Text(
+        "шақыру басқа емханаға берілді", "вызов передан в другую поликлинику", "call handed on to another clinic"
+    ),
     "unknown": Text("мәлімет жоқ", "нет сведений", "not known"),
 }
 

@@ -63,8 +63,11 @@ def _handed_on_and_killed(world: World, place: str, first: str) -> None:
     """Intake is killed at that place while it handles the transfer, and another process carries it on."""
     (doomed,) = world.start("intake", failpoints={"intake": f"{place}:kill"})
     data = {
-        "request_id": first, "clinic_id": HERE, "to_clinic_id": THERE,
-        "at": (MONDAY + timedelta(minutes=1)).isoformat(), "reason": "Сонда тіркелген",
+        "request_id": first,
+        "clinic_id": HERE,
+        "to_clinic_id": THERE,
+        "at": (MONDAY + timedelta(minutes=1)).isoformat(),
+        "reason": "Сонда тіркелген",
         "by": {"id": "d-2", "full_name": "Диспетчер Жанар"},
     }
     world.publish("request.transferred", data)

@@ -40,6 +40,7 @@ class _Line:
     opens_at: datetime | None = None
     deadline: str | None = None
     at: datetime | None = None
+    outcome: str | None = None
 
 
 _LINE: Final = Codec(_Line)
@@ -110,8 +111,8 @@ class _Call:
             return "missed"
         if ended_at is not None:
             return "met" if due_at is None or ended_at <= due_at else "missed"
-        if any(self.of(events.RequestCancelled.TYPE)):
-            return "withdrawn"
+        for each in self.of(events.RequestCancelled.TYPE):
+            return "transferred" if each.outcome == "transferred" else "withdrawn"
         return "unknown" if due_at is not None and self.as_of > due_at else "open"
 
     def measures(self, flag: str) -> bool:

@@ -209,8 +209,9 @@ class Refusal:
     fields: tuple[WrongField, ...]
 
 
-Verdict = Literal["met", "missed", "open", "withdrawn", "unknown"]
-"""``open``: not over yet; ``withdrawn``: neither met nor missed; ``unknown``: over, its end not heard of."""
+Verdict = Literal["met", "missed", "open", "withdrawn", "transferred", "unknown"]
+"""``open``: not over yet; ``withdrawn``, and ``transferred`` to another clinic: neither met nor missed; ``unknown``:
+over, its end not heard of."""
 
 
 @dataclass(frozen=True)

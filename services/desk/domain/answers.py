@@ -117,6 +117,8 @@ def _term(of: Judged) -> Term:
             return Term("missed", words.BROKEN.fill(**named, due=due))
         case "withdrawn":
             return Term("open", words.WITHDRAWN.fill(**named))
+        case "transferred":
+            return Term("open", words.HANDED_ON.fill(**named))
         case "unknown":
             return Term("open", words.UNKNOWN.fill(**named, due=due))
         case "open":

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -17,11 +17,12 @@ from homecall.runtime.encryption import KeyRing, Vault
 from homecall.runtime.engine.batch import BatchResult
 from homecall.runtime.failures import RetryForever
 from homecall.runtime.mongo.moments import millis
+from homecall.texts.letters import VERDICTS
 from services.complaints.domain.call_file import since
 from services.complaints.domain.call_timeline import CallTimeline
 from services.complaints.domain.call_verdicts import verdicts
 from services.complaints.domain.retention import remains
-from services.complaints.domain.state import ComplaintState
+from services.complaints.domain.state import ComplaintState, Verdict
 from services.complaints.domain.timers import timer_at
 from services.complaints.handler import Timelines
 from tests.unit.complaints.casebook import COMPLAINT, DINARA, RULES, at, command, incoming, submission
@@ -306,6 +307,20 @@ GIVEN = {"at": clock("08:19"), "given_by": {"id": "r", "full_name": "-"}}
             {"answer": "withdrawn", "visit": "withdrawn"},
         ),
         (
+            [accepted(), heard("request.cancelled", "08:15", **CANCELLED | {"outcome": "transferred"})],
+            "09:00",
+            {"answer": "transferred", "visit": "transferred"},
+        ),
+        # What was answered in time before it was handed on stays so.
+        (
+            [
+                *(accepted(), status("scheduled", "08:11", True)),
+                heard("request.cancelled", "08:15", **CANCELLED | {"outcome": "transferred"}),
+            ],
+            "09:00",
+            {"answer": "met", "visit": "transferred"},
+        ),
+        (
             [heard("request.refused", "08:10", **REFUSED), status("refused", "08:10", True)],
             "09:00",
             {"answer": "met"},
@@ -324,6 +339,10 @@ def test_the_verdicts(events: Sequence[Incoming], as_of: str, expected: dict[str
     assert {each.deadline: each.verdict for each in found} == expected
     assert all(each.due_at for each in found if each.deadline != "visit")
     assert {each.clause for each in found} <= {"C4.1", "C4.2", "C4.3", "C4.4", "R13"}
+
+
+def test_every_verdict_has_words_for_the_letters() -> None:
+    assert {*get_args(Verdict)} == VERDICTS.keys()
 
 
 def test_a_deferred_one_has_until_half_an_hour_after_its_opening() -> None:
