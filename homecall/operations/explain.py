@@ -35,9 +35,11 @@ from homecall.standard import replay
 from homecall.standard.calendar import ClinicCalendar, NeverOpenError, local
 from homecall.standard.clinics import Clinics
 from homecall.standard.complaints import Term, complaint_term
+from homecall.standard.handing_on import FirstClock
 from homecall.standard.rules import NotCoveredError, RuleSet, RuleSetError, RuleSets, load_rule_sets
 from services.intake.domain import submission
 from services.intake.domain.facts import Facts
+from services.intake.domain.state import RequestState
 from services.intake.external_checks import checks_of, signed_of
 
 Check = Callable[[Signed], Verdict]
@@ -135,11 +137,12 @@ def _answer(line: bytes, rule_sets: RuleSets, check: Check | None) -> dict[str, 
 
 @dataclass(frozen=True)
 class _Then:
-    """What a ruling made before knew beside the event: record time, age, no check of a signature."""
+    """What a ruling made before knew beside the event: record time, age, no check of a signature, the first call."""
 
     record_time: datetime | None = None
     minor: bool | None = None
     unchecked: Literal["never", "too_late"] | None = None
+    first: FirstClock | None = None
 
 
 @dataclass(frozen=True)
@@ -184,7 +187,12 @@ def _replayed(now: _Asked, ruling: Any) -> dict[str, Any]:
     own = tuple(each for each in now.rule_sets.sets if each.id == ruling.get("rule_set"))
     if not own:
         raise _Unanswered("ruling.rule_set: names no rule set at hand: HOMECALL_RULES names the directory that has it")
-    then = _Then(replay.record_time_of(ruling), replay.registered_minor(ruling), replay.unchecked_by(ruling))
+    then = _Then(
+        replay.record_time_of(ruling),
+        replay.registered_minor(ruling),
+        replay.unchecked_by(ruling),
+        replay.handed_on_clock(ruling),
+    )
     now = replace(now, then=then)
     was = replace(now, clinics=_AsRuled(now.clinics, ruling), rule_sets=RuleSets(own)).ruled() | {"ruling": ruling}
     today = now.ruled()
@@ -242,12 +250,28 @@ def _known(clinic: bytes) -> Clinics:
     return clinics
 
 
+def _first_call(event: Incoming, clock: FirstClock) -> RequestState | None:
+    """The call that the request went on with, as far as its ruling tells of it (R25)."""
+    named = event.data.transferred_from if isinstance(event.data, RequestSubmitted) else None
+    if named is None:
+        return None
+    return RequestState(
+        named.request_id,
+        named.clinic_id,
+        "accepted",
+        request={"submitted_at": clock.submitted_at.isoformat()},
+        clock_started_at=clock.starts_at,
+        due_at=clock.due_at,
+    )
+
+
 def _request(asked: _Asked) -> dict[str, Any]:
     event, then = asked.event, asked.then
     checks = replace(checks_of(event, asked.verdict), minor=then.minor)
     if then.unchecked is not None:
         checks = replace(checks, signature=then.unchecked)
-    facts = Facts(asked.rule_sets, asked.clinics, then.record_time, checks)
+    first = None if then.first is None else _first_call(event, then.first)
+    facts = Facts(asked.rule_sets, asked.clinics, then.record_time, checks, first=first)
     decision = submission.decide(None, event, facts, _any_moment(event))
     state, said = decision.state, [say.data for say in decision.says]
     assert state is not None  # a request that was never heard of is always decided on

@@ -103,6 +103,14 @@ def _decided(ruling: Mapping[str, Any], calendar: ClinicCalendar, rules: RuleSet
     }
 
 
+def handed_on_clock(ruling: Mapping[str, Any]) -> FirstClock | None:
+    """The clock of the call that the ruled request went on with (R25); None where it went on with none."""
+    inputs = _object(ruling, "inputs")
+    submitted_at = _moment(inputs, "submitted_at")
+    found = None if submitted_at is None else _handed_on(inputs, submitted_at)
+    return None if found is None else found[1]
+
+
 def _handed_on(inputs: Mapping[str, Any], submitted_at: datetime) -> tuple[datetime, FirstClock] | None:
     """When the call of a ruling was handed on, and the clock that it came with (R25); None of an application."""
     at, starts_at, due_at = (_moment(inputs, name) for name in (HANDED_ON_AT, "clock_starts_at", "due_at"))

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homecall.contract.envelope import Incoming
+from homecall.contract.envelope import Incoming, Record
 from homecall.contract.ids import successor_id
 from homecall.gateways.signatures.port import Valid
 from homecall.runtime import metrics
+from homecall.runtime.engine.published_events import PublishedEvents
 from homecall.standard import replay
 from homecall.standard.clinics import Clinics
 from homecall.standard.rules import load_rule_sets
@@ -593,3 +594,29 @@ async def test_a_call_from_103_is_counted_by_its_category_and_not_again_where_it
     here = await office(submitted(MADE, **over))
     await here.hear(transferred())
     assert counted(metrics.FROM_103, label) - before == 1
+
+
+# ---------------------------------------------------------------- after a restore
+
+
+@pytest.mark.parametrize("made", [(MADE, "phone"), (NIGHT, "portal")], ids=["accepted", "deferred"])
+async def test_after_a_restore_both_come_out_as_they_were_told(made: tuple[str, str]) -> None:
+    """The store is empty, and it is a week later: ids, times and bytes are those that are public already."""
+    when, channel = made
+    later = "Fri 2026-11-20 22:30" if channel == "portal" else "Fri 2026-11-20 11:00"
+    records = [submitted(when, channel), transferred(later)]
+    published = PublishedEvents("intake")
+    first = await Office(clinics()).prepared()
+    told = []
+    for record, now in zip(records, (when, later), strict=True):
+        told += (await first.handle(record, now=now)).events
+    for each in told:
+        assert published.take(Record(each.topic, 0, 0, each.key.encode(), each.value, tuple(each.headers())))
+    restored = await Office(clinics()).prepared()
+    restored.engine.published = published
+    again = []
+    for record in records:
+        again += (await restored.handle(record, now="Fri 2026-11-27 11:00")).events
+    assert {(each.id, each.time, each.value) for each in again} == {(each.id, each.time, each.value) for each in told}
+    assert (dict(published.new), dict(published.otherwise), published.silent()) == ({}, {}, {})
+    published.close()
