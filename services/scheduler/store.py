@@ -29,6 +29,7 @@ from services.scheduler.domain.travel import Leg
 
 Date = date
 _DAYS_HELD = 512
+_DAYS_LOOKED_AT = 32
 _BOOKINGS_HELD = 6_000
 """Of all days that are kept in memory, where the operator says nothing else."""
 
@@ -187,6 +188,9 @@ class SchedulerStore:
         self._bookings = 0
         """Of all of them: a sum over 1,000 clinics' days for each day that is put there would cost 20 ms a batch."""
 
+        self._looked: OrderedDict[str, ClinicDay] = OrderedDict()
+        """Days that were looked at and are nobody's here: for the next question about the same call."""
+
     async def prepare(self) -> None:
         await self.calls.prepare()
         await self._days.ensure_indexes(_DAY_INDEXES)
@@ -225,24 +229,39 @@ class SchedulerStore:
         by now, and that one has changed it since.
         """
         clinic_id, on = day_of(key)
-        dispatch, (kept, _) = self._dispatch(clinic_id), self._kept.get(key, (None, 0))
+        dispatch, (known, _) = self._dispatch(clinic_id), self._kept.get(key, (None, 0))
+        known = known or self._looked.get(key)
         query: dict[str, Any] = {"_id": key}
-        if kept is not None and kept.dispatch == dispatch:
-            query["v"] = {"$ne": kept.version}
+        if known is not None and known.dispatch == dispatch:
+            query["v"] = {"$ne": known.version}
         else:
-            kept = None
+            known = None
         try:
             docs = await self._days.find(query)
         except Transient:
-            if kept is None:
+            if known is None:
                 raise
-            return kept
-        if docs:
-            return _from_document(docs[0], dispatch)
-        return kept or ClinicDay(clinic_id, on, dispatch=dispatch)
+            return known
+        if not docs:
+            return known or ClinicDay(clinic_id, on, dispatch=dispatch)
+        found = _from_document(docs[0], dispatch)
+        if key not in self._kept:
+            self._remember(found)
+        return found
+
+    def _remember(self, day: ClinicDay) -> None:
+        """Keep a day that was only looked at, beside those in memory: a tenth of their bookings at most."""
+        self._looked[day.key] = day
+        self._looked.move_to_end(day.key)
+        while len(self._looked) > 1 and (
+            len(self._looked) > _DAYS_LOOKED_AT
+            or sum(len(each.bookings) for each in self._looked.values()) > self._bookings_held // 10
+        ):
+            self._looked.popitem(last=False)
 
     def _hold(self, day: ClinicDay) -> None:
         self._take(day.key)
+        self._looked.pop(day.key, None)
         self._kept[day.key] = day, len(day.bookings)
         self._bookings += len(day.bookings)
         while len(self._kept) > 1 and (len(self._kept) > _DAYS_HELD or self._bookings > self._bookings_held):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import pytest
@@ -13,6 +13,8 @@ from homecall.gateways.offers.http import SchedulerOffers
 from homecall.gateways.offers.port import Question
 from homecall.runtime.clock import Clock
 from homecall.runtime.failures import Transient
+from services.scheduler import store as store_module
+from services.scheduler.domain.state import day_key
 from services.scheduler.offering import Offering
 from tests.unit.scheduler.office import CLINIC, Office, Twin, a_town, accepted, cancelled, doctor, facts_of, roster
 from tests.unit.standard.local_times import at
@@ -77,6 +79,41 @@ async def test_one_query_and_no_document_where_the_day_in_memory_is_the_stored_o
     monkeypatch.setattr(office.store._days, "find", counted)
     assert (await ask(office, district_id="d1")).json()["offers"]
     assert brought == [0]
+
+
+async def test_a_day_of_another_replica_is_read_once_while_it_does_not_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    office = Office()
+    await office.hear(roster(doctor("a", shift=NOON)))
+    twin = Twin(office.memory)
+    brought: list[int] = []
+    find = twin.store._days.find
+
+    async def counted(*asked: Any, **options: Any) -> Any:
+        found = await find(*asked, **options)
+        brought.append(len(found))
+        return found
+
+    monkeypatch.setattr(twin.store._days, "find", counted)
+    before = [(await ask(twin, district_id="d1")).json()["offers"] for _ in range(3)]
+    assert before[0] == before[1] == before[2] != []
+    assert brought == [1, 0, 0]
+    # The partition comes here: what was looked at is not changed, and no more kept beside what is.
+    await twin.hear(accepted(number=2))
+    assert [key for key in twin.store._looked if key in twin.store._kept] == []
+    assert (await ask(twin, district_id="d1")).json()["offers"] == (await ask(office, district_id="d1")).json()[
+        "offers"
+    ]
+
+
+async def test_no_more_days_are_looked_at_than_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "_DAYS_LOOKED_AT", 3)
+    office = Office()
+    days = [f"2026-11-{number}" for number in (20, 23, 24, 25, 26)]
+    await office.hear(*(roster(doctor("a", shift=NOON), day=day) for day in days))
+    twin = Twin(office.memory)
+    for day in days:
+        await twin.store.look_at_day(day_key(CLINIC, date.fromisoformat(day)))
+    assert len(twin.store._looked) == 3
 
 
 async def test_while_the_database_is_away_the_day_in_memory_serves(monkeypatch: pytest.MonkeyPatch) -> None:
