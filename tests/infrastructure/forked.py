@@ -79,6 +79,14 @@ def homecall(
         return subprocess.CompletedProcess(arguments, code, out.read_bytes(), said.read_bytes())
 
 
+def homecall_text(
+    *arguments: str, env: Mapping[str, str], stdin: str = "", timeout: float = 60
+) -> subprocess.CompletedProcess[str]:
+    """The same with text for bytes."""
+    done = homecall(*arguments, env=env, stdin=stdin.encode(), timeout=timeout)
+    return subprocess.CompletedProcess(arguments, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
 def _run(arguments: list[str], env: dict[str, str], files: tuple[str, str, str]) -> None:
     os.setsid()
     flags = (os.O_RDONLY, *[os.O_WRONLY | os.O_CREAT | os.O_APPEND] * 2)

@@ -10,7 +10,6 @@ import json
 import os
 import secrets
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -45,6 +44,7 @@ from homecall.operations.access import acl_arguments, as_json, quota_arguments
 from homecall_client import Outgoing, record_of, signed
 from tests.factories import MONDAY, a_clinic, a_complaint, a_request
 from tests.infrastructure import stack
+from tests.infrastructure.forked import homecall_text
 from tests.infrastructure.process import Process
 from tests.infrastructure.tls import Authority
 from tests.infrastructure.world import World, a_world
@@ -94,10 +94,7 @@ class Secured:
 
     def command(self, user: str, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
         env = {name: value for name, value in os.environ.items() if not name.startswith("HOMECALL_")} | settings
-        command = [sys.executable, "-m", "homecall.cli.main", *arguments]
-        return subprocess.run(
-            command, env=env | self.env(user), capture_output=True, text=True, check=False, timeout=60
-        )
+        return homecall_text(*arguments, env=env | self.env(user))
 
     def produce(self, user: str, record: Outgoing) -> KafkaError | None:
         """Send as a user; the broker's error, or None when it took the record."""
@@ -225,7 +222,7 @@ def world(secured: Secured, senders: Path, mongo: stack.Server, request: pytest.
             env = world.env | secured.env(f"homecall-{name}") | {"HOMECALL_SENDERS_FILE": str(senders)}
             if name == DESK:
                 env["HOMECALL_DESK_SENDER_KEY_FILE"] = str(secured.directory / f"{DESK}.pem")
-            process = Process(name, env, world.directory / f"{name}.log", free_port())
+            process = Process(name, env, world.directory / f"{name}.log", free_port(), forked=True)
             process.start()
             world.processes.append(process)
         for process in world.processes:
@@ -497,8 +494,7 @@ def test_a_service_that_is_refused_stops_at_its_start_and_names_the_setting(
         "HOMECALL_HTTP_PORT": "0",
         setting: value,
     }
-    command = [sys.executable, "-m", "homecall.cli.main", "serve", "intake"]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
+    done = homecall_text("serve", "intake", env=env)
     assert done.returncode == 2, done.stderr
     *_, last = done.stderr.strip().splitlines()
     assert last.startswith(f"homecall: Kafka at {secured.address} (HOMECALL_KAFKA_BOOTSTRAP) ")

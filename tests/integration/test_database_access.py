@@ -32,6 +32,7 @@ from homecall.runtime.failures import Refused, Transient
 from homecall.runtime.mongo.client import Database
 from tests.factories import MONDAY, a_clinic, a_doctor, a_request, a_roster
 from tests.infrastructure import stack
+from tests.infrastructure.forked import homecall_text
 from tests.infrastructure.process import Process
 from tests.infrastructure.tls import Authority
 from tests.infrastructure.world import World, a_world, contract_configs, contract_topics
@@ -110,7 +111,7 @@ def world(guarded: Guarded, kafka: stack.Server) -> Iterator[World]:
     with a_world(kafka.address, "not used", PREFIX, at=MONDAY) as world:
         for name in SERVICES:
             env = world.env | {"HOMECALL_MONGO_URL": guarded.url(name)}
-            world.processes.append(Process(name, env, world.directory / f"{name}.log", free_port()))
+            world.processes.append(Process(name, env, world.directory / f"{name}.log", free_port(), forked=True))
         for process in world.processes:
             process.start()
         for process in world.processes:
@@ -122,8 +123,7 @@ def world(guarded: Guarded, kafka: stack.Server) -> Iterator[World]:
 def command(world_env: Mapping[str, str], url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     env = {name: value for name, value in os.environ.items() if not name.startswith("HOMECALL_")}
     env |= dict(world_env) | {"HOMECALL_MONGO_URL": url, "HOMECALL_HTTP_PORT": "0"}
-    line = [sys.executable, "-m", "homecall.cli.main", *arguments]
-    return subprocess.run(line, env=env, capture_output=True, text=True, check=False, timeout=60)
+    return homecall_text(*arguments, env=env)
 
 
 def test_the_services_do_their_work_each_with_its_own_user(guarded: Guarded, world: World) -> None:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import io
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 from pypdf import PdfReader
 
 from tests.factories import MONDAY, a_clinic, a_doctor, a_request, a_roster
+from tests.infrastructure.forked import homecall
 from tests.infrastructure.world import World
 from tests.integration.conftest import NewWorld
 
 
 def routes(world: World, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-m", "homecall.cli.main", "routes", *arguments]
-    return subprocess.run(command, env=world.env, capture_output=True, check=False, timeout=60)
+    return homecall("routes", *arguments, env=world.env)
 
 
 def test_a_doctors_list_of_a_day_in_every_format(new_world: NewWorld, tmp_path: Path) -> None:

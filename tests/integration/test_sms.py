@@ -6,7 +6,6 @@ import json
 import re
 import signal
 import subprocess
-import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ import pytest
 from pymongo import MongoClient
 
 from tests.factories import MONDAY, a_clinic, a_doctor, a_request, a_roster
+from tests.infrastructure.forked import homecall, homecall_text
 from tests.infrastructure.process import Process
 from tests.infrastructure.sms_gateway import ACCEPT, HANG, SECRET, SmsGateway, post_report
 from tests.infrastructure.world import World
@@ -99,12 +99,8 @@ def test_explain_shows_them_and_the_metrics_count_them(world: World) -> None:
     world.publish("request.submitted", data)
     world.wait(settled(world, data["request_id"], "scheduled", "failed"), "the message to be dropped")
     assert messages(world, data["request_id"])["scheduled"] == ("failed", "opted_out")
-    shown = subprocess.run(
-        [sys.executable, "-m", "homecall.cli.main", "explain", "--request", data["request_id"], "--json"],
-        env=world.env,
-        capture_output=True,
-        check=True,
-    )
+    shown = homecall("explain", "--request", data["request_id"], "--json", env=world.env)
+    assert shown.returncode == 0, shown.stderr
     steps = [json.loads(line) for line in shown.stdout.splitlines()]
     assert ("sms.failed", "scheduled", "opted_out") in [
         (each["step"], each.get("status"), each.get("reason")) for each in steps
@@ -119,14 +115,7 @@ def test_explain_shows_them_and_the_metrics_count_them(world: World) -> None:
 
 def test_a_number_that_opted_out_by_the_command_gets_none(world: World, gateway: SmsGateway) -> None:
     def sms(action: str, *numbers: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "homecall.cli.main", "sms", action],
-            env=world.env,
-            input="\n".join(numbers),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return homecall_text("sms", action, env=world.env, stdin="\n".join(numbers))
 
     done = sms("stop", "8 701 003 00 17", "+7 727 250 00 00")
     assert (done.returncode, done.stdout) == (1, "1 number gets no messages any more\n")
