@@ -169,11 +169,13 @@ def received(event_type: str, data: Any) -> Incoming:
     return read(Record(TOPIC_OF_TYPE[event_type].name, 0, 0, None, value, binary))
 
 
-@pytest.mark.parametrize("text", [IIN, "850715–200007", "8.5.0.7.1.5.2.0.0.0.0.7", "r850715200007", "850715-200007"])
 @pytest.mark.parametrize(("event_type", "path"), FIELDS)
-def test_no_text_or_id_of_an_event_holds_an_iin_once_it_is_read(
-    event_type: str, path: tuple[str | int, ...], text: str
-) -> None:
+def test_no_text_or_id_of_an_event_holds_an_iin_once_it_is_read(event_type: str, path: tuple[str | int, ...]) -> None:
+    for text in (IIN, "850715–200007", "8.5.0.7.1.5.2.0.0.0.0.7", "r850715200007", "850715-200007"):
+        an_event_holds_no_iin(event_type, path, text)
+
+
+def an_event_holds_no_iin(event_type: str, path: tuple[str | int, ...], text: str) -> None:
     data = deepcopy(golden(event_type)["valid"][0]["data"])
     inner = data
     for step in path[:-1]:

@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -32,11 +33,17 @@ PERSON = {
 }
 
 
+@cache
+def a_key(name: str, **more: str) -> RSAKey:
+    """A key of that name, the same in each test: making one takes longer than most of the tests."""
+    return RSAKey.generate_key(2048, {"kid": name, "use": "sig", **more})
+
+
 class MadeUpProvider:
     """Gives codes for ``person``. Tests turn what it says: ``claims`` over the true ones, ``signed_with``, ``away``."""
 
     def __init__(self) -> None:
-        self.key = RSAKey.generate_key(2048, {"kid": "one", "use": "sig", "alg": "RS256"})
+        self.key = a_key("one", alg="RS256")
         self.keys = [self.key]
         self.person: dict[str, Any] = dict(PERSON)
         self.claims: dict[str, Any] = {}

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from httpx import Response
-from joserfc.jwk import OctKey, RSAKey
+from joserfc.jwk import OctKey
 
 from homecall.runtime.settings import Settings, SettingsError
 from services.desk import oidc
@@ -21,7 +21,7 @@ from services.desk.oidc import Provider, provider_from
 from services.desk.sessions import COOKIE
 from services.desk.watch import Watch
 from services.desk.web import provider as pages
-from tests.unit.desk.provider import CLIENT, SECRET, MadeUpProvider, running
+from tests.unit.desk.provider import CLIENT, SECRET, MadeUpProvider, a_key, running
 from tests.unit.desk.reception import Browser, Reception, a_form
 
 CALLBACK = "https://desk.test/login/oidc/callback"
@@ -112,8 +112,8 @@ def _forged(made_up: MadeUpProvider, what: str) -> None:
         "without a signature": {"header": {"alg": "none"}},
         "HS256 with the public key": {"header": {"alg": "HS256"}, "signed_with": made_up.public_pem_as_secret()},
         "HS256 with the client's secret": {"header": {"alg": "HS256"}, "signed_with": SECRET.encode()},
-        "a stranger's key": {"signed_with": RSAKey.generate_key(2048)},
-        "a stranger's key of an unknown name": {"header": {"kid": "two"}, "signed_with": RSAKey.generate_key(2048)},
+        "a stranger's key": {"signed_with": a_key("a stranger's")},
+        "a stranger's key of an unknown name": {"header": {"kid": "two"}, "signed_with": a_key("a stranger's")},
         "another access token's hash": {"claims": {"at_hash": "AAAAAAAAAAAAAAAAAAAAAA"}},
         "an end that is no number": {"claims": {"exp": "tomorrow"}},
     }
@@ -150,7 +150,7 @@ async def test_new_keys_of_the_provider_are_learned(
     reception: Reception, made_up: MadeUpProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert (await sign_in(reception, made_up))[1].status_code == 303
-    made_up.key = RSAKey.generate_key(2048, {"kid": "two", "use": "sig"})
+    made_up.key = a_key("two")
     made_up.keys, made_up.header = [made_up.key], {"kid": "two"}
     assert (await sign_in(reception, made_up))[1].status_code == 403, "not asked for at every unknown key"
     monkeypatch.setattr(oidc, "NEW_KEYS_AFTER_SECONDS", 0)

@@ -9,6 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import count, islice
 from random import Random
 from typing import Any
@@ -91,6 +92,7 @@ _START = at("Thu 2026-10-22 06:00")
 _TWO_SHIFTS = {day: [["09:00", "13:00"], ["14:00", "19:00"]] for day in ("mon", "tue", "wed", "thu", "fri")}
 
 
+@cache
 def iin_of(number: int) -> str:
     """A person's own, born in 18xx; those that can have no check digit are passed over."""
     found = (f"8507151{serial:04}" for serial in count())

@@ -379,12 +379,13 @@ def test_r12_homecall_rules_is_heeded(tmp_path: Path, monkeypatch: pytest.Monkey
         explain(str(lines))
 
 
-def test_10_000_lines_are_answered_in_under_10_s() -> None:
+@pytest.mark.parametrize("number_of_lines", [2_000, pytest.param(10_000, marks=pytest.mark.long)])
+def test_a_thousand_lines_are_answered_in_under_a_second(number_of_lines: int) -> None:
     requests = [example.data for example in examples("valid", ("request.submitted",))]
     complaints = [example.data for example in examples("valid", ("complaint.submitted",))]
     clinics = [example.data for example in examples("valid", ("clinic.published",))]
     lines: list[tuple[int, bytes]] = []
-    for number in range(10_000):
+    for number in range(number_of_lines):
         kind, pool = ("complaint", complaints) if number % 4 == 3 else ("request", requests)
         moment = datetime(2016, 1, 1, tzinfo=UTC) + timedelta(hours=51 * number)
         line: dict[str, Any] = {
@@ -402,7 +403,7 @@ def test_10_000_lines_are_answered_in_under_10_s() -> None:
     # By the processor's time: what else the machine is busy with is not what is measured.
     started = time.process_time()
     assert not [answer for answer in answers(lines, RULES) if "error" in answer]
-    assert time.process_time() - started < 10
+    assert time.process_time() - started < number_of_lines / 1000
 
 
 @pytest.mark.parametrize("submitted_at", ["2150-12-31T23:59:59-23:59", "2000-01-01T00:00:00+23:59"])

@@ -110,12 +110,15 @@ class MemoryCollection:
         return [(value, len(least), min(least)) for value, least in groups.items()]
 
     def _clashes(self, doc: Mapping[str, Any]) -> bool:
-        return any(
-            all(name in doc and other.get(name) == doc[name] for name in names)
-            for names in self._unique
-            for other in self.docs.values()
-            if other["_id"] != doc["_id"]
-        )
+        for names in self._unique:
+            if all(name in doc for name in names):
+                first, *others = names
+                value = doc[first]
+                for other in self.docs.values():
+                    alike = other.get(first) == value and all(other.get(name) == doc[name] for name in others)
+                    if alike and other["_id"] != doc["_id"]:
+                        return True
+        return False
 
 
 def _copy(doc: Mapping[str, Any]) -> dict[str, Any]:
