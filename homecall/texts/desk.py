@@ -420,6 +420,8 @@ WORDS: Final[Mapping[str, Text]] = {
     "roster_districts": Text("Учаскелері", "Участки", "Districts"),
     "roster_shift_from": Text("Басы", "С", "From"),
     "roster_shift_to": Text("Соңы", "До", "To"),
+    "roster_breaks": Text("Үзілістері", "Перерывы", "Breaks"),
+    "break_of": Text("Үзіліс {window}", "Перерыв {window}", "Break {window}"),
     "roster_max_visits": Text("Шақыру саны", "Вызовов", "Visits"),
     "roster_on_duty": Text("Кезекші", "Дежурный", "On duty"),
     "visit_minutes": Text("Бару ұзақтығы, мин", "Визит, мин", "Visit, min"),
@@ -542,9 +544,9 @@ ASSIGNMENT_REFUSALS: Final[Mapping[str, Text]] = {
         "the roster has no such doctor for this patient",
     ),
     "outside_shift": Text(
-        "бұл уақыт өтіп кеткен немесе дәрігердің жұмыс уақытынан тыс",
-        "это время прошло или вне смены врача",
-        "that time is over, or outside the doctor's shift",
+        "бұл уақыт өтіп кеткен немесе дәрігердің жұмыс уақытынан тыс: үзіліс пен қайту жолы да есептеледі",
+        "это время прошло или вне смены врача: перерывы и дорога обратно тоже учитываются",
+        "that time is over, or outside the doctor's shift: breaks and the way back count too",
     ),
     "no_room": Text("дәрігердің барлық орны толған", "у врача больше нет мест", "the doctor has no room left"),
     "breaks_promise": Text(
@@ -606,6 +608,17 @@ ERRORS: Final[Mapping[str, Text]] = {
     "clock_form": Text("уақытты СС:ММ түрінде жазыңыз", "время как ЧЧ:ММ", "write the time as HH:MM"),
     "interval_order": Text(
         "соңы басынан кейін болуы керек", "конец должен быть позже начала", "the end must be later than the beginning"
+    ),
+    "breaks_form": Text(
+        "үзілістерді 12:00-12:30, 15:00-15:15 түрінде жазыңыз",
+        "перерывы как 12:00-12:30, 15:00-15:15",
+        "write breaks as 12:00-12:30, 15:00-15:15",
+    ),
+    "break_outside_shift": Text(
+        "үзіліс ауысым ішінде болуы керек", "перерыв должен быть внутри смены", "a break must lie within the shift"
+    ),
+    "breaks_overlap": Text(
+        "үзілістер қабаттаспауы керек", "перерывы не должны пересекаться", "breaks must not overlap"
     ),
     "time_range": Text("жылы қате", "неверный год", "the year is wrong"),
     "float_parsing": Text("сан болуы керек", "должно быть число", "must be a number"),

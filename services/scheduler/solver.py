@@ -18,7 +18,7 @@ def solve(
     from pyvrp.stop import MaxIterations, MaxRuntime, MultipleCriteria
 
     data = _data(problem, optional)
-    present = [pyvrp.Route(data, list(route), vehicle_type=each) for each, route in enumerate(problem.routes) if route]
+    present = [pyvrp.Route(data, _with_pauses(problem, each), vehicle_type=each) for each in _driving(problem)]
     result = pyvrp.solve(
         data,
         stop=MultipleCriteria([MaxRuntime(seconds), MaxIterations(iterations)]),
@@ -31,8 +31,32 @@ def solve(
         return None
     found: list[list[int]] = [[] for _ in problem.doctors]
     for route in result.best.routes():
-        found[route.vehicle_type()] = [visit.idx for visit in route if visit.is_client()]
+        found[route.vehicle_type()] = [
+            visit.idx for visit in route if visit.is_client() and visit.idx < len(problem.visits)
+        ]
     return found
+
+
+def _driving(problem: Problem) -> list[int]:
+    """The doctors whose routes are not empty for a solver: with visits, or with a break."""
+    pausing = {pause.doctor for pause in problem.pauses}
+    return (
+        [each for each, route in enumerate(problem.routes) if route or each in pausing] if any(problem.routes) else []
+    )
+
+
+def _with_pauses(problem: Problem, doctor: int) -> list[int]:
+    """A route as it is with the doctor's breaks, which are clients too: each after the visit where it is spent."""
+    doctors, visits = len(problem.doctors), len(problem.visits)
+    order: list[int] = []
+    for place in (doctor, *(doctors + visit for visit in problem.routes[doctor])):
+        order += [place - doctors] * (place >= doctors)
+        order += [
+            visits + number
+            for number, pause in enumerate(problem.pauses)
+            if (pause.doctor, pause.location) == (doctor, place)
+        ]
+    return order
 
 
 def _data(problem: Problem, optional: bool) -> Any:
@@ -41,6 +65,7 @@ def _data(problem: Problem, optional: bool) -> Any:
 
     doctors, visits = len(problem.doctors), len(problem.visits)
     base = min((*problem.free_from, *problem.earliest))
+    ends = doctors + visits + len(problem.pauses)
     distances, durations = _matrices(problem)
     clients = [
         pyvrp.Client(
@@ -53,6 +78,15 @@ def _data(problem: Problem, optional: bool) -> Any:
             prize=FORBIDDEN // 10 if optional else 0,
         )
         for visit in range(visits)
+    ] + [
+        pyvrp.Client(
+            location=doctors + visits + number,
+            delivery=[0],
+            service_duration=pause.ends - pause.begins,
+            tw_early=max(0, pause.begins - base),
+            tw_late=max(0, pause.begins - base),
+        )
+        for number, pause in enumerate(problem.pauses)
     ]
     vehicle_types = [
         pyvrp.VehicleType(
@@ -66,11 +100,9 @@ def _data(problem: Problem, optional: bool) -> Any:
         for each in range(doctors)
     ]
     return pyvrp.ProblemData(
-        locations=[pyvrp.Location(0, 0) for _ in range(2 * doctors + visits)],
+        locations=[pyvrp.Location(0, 0) for _ in range(ends + doctors)],
         clients=clients,
-        depots=[
-            pyvrp.Depot(location=each) for each in (*range(doctors), *range(doctors + visits, 2 * doctors + visits))
-        ],
+        depots=[pyvrp.Depot(location=each) for each in (*range(doctors), *range(ends, ends + doctors))],
         vehicle_types=vehicle_types,
         distance_matrices=distances,
         duration_matrices=[durations] * doctors,
@@ -82,16 +114,21 @@ def _matrices(problem: Problem) -> tuple[list[Any], Any]:
     import numpy as np
 
     doctors = len(problem.doctors)
-    home = doctors + len(problem.visits)
+    first, home = doctors + len(problem.visits), doctors + len(problem.visits) + len(problem.pauses)
+    at = [*range(first), *(pause.location for pause in problem.pauses)]
     travel: Any = np.zeros((home + doctors, home + doctors), dtype=np.int64)
-    travel[:home, :home] = [[problem.seconds(one, other) for other in range(home)] for one in range(home)]
-    np.fill_diagonal(travel, 0)
+    travel[:home, :home] = [[0 if one == other else problem.seconds(one, other) for other in at] for one in at]
     times = travel.copy()
-    times[doctors:home, home:] = np.array(problem.back, dtype=np.int64).T
+    times[doctors:first, home:] = np.array(problem.back, dtype=np.int64).T
+    for number, pause in enumerate(problem.pauses):
+        times[first + number, home:] = times[pause.location, home:]
     costs: list[Any] = []
-    for extra in problem.extra:
+    for doctor, extra in enumerate(problem.extra):
         cost = travel.copy()
-        cost[:home, doctors:home] += np.array(extra, dtype=np.int64)[None, :]
+        cost[:home, doctors:first] += np.array(extra, dtype=np.int64)[None, :]
+        for number, pause in enumerate(problem.pauses):
+            if pause.doctor != doctor:
+                cost[:home, first + number] += FORBIDDEN
         np.fill_diagonal(cost, 0)
         costs.append(cost)
     return costs, times

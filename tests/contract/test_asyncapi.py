@@ -203,6 +203,8 @@ def test_examples_hold_against_the_schemas(spec: dict[str, Any], event_type: str
 
 
 BEYOND_JSON_SCHEMA = {
+    "A break that reaches beyond the shift",
+    "Two breaks in one another",
     "An interval that ends before it begins",
     "Intervals of one day that overlap",
     "A closed date that does not exist, and one with a time",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BeforeValidator, ConfigDict, FailFast, Field, field_validator
+from pydantic import BeforeValidator, ConfigDict, FailFast, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from homecall.contract.events.shared import Interval, Specialty
@@ -59,6 +60,15 @@ class RosterDoctor(Part):
     shift: Interval = Field(
         description="When the doctor makes visits that day, in local time. No visit starts outside it."
     )
+    breaks: Annotated[list[Interval], Field(max_length=10), FailFast()] = Field(
+        default_factory=list,
+        exclude_if=lambda breaks: not breaks,
+        description=(
+            "Breaks of the doctor, in local time, within the shift, none overlapping another. No visit reaches into "
+            "one, and nobody drives in it: the doctor spends it where the visit before ended."
+        ),
+        examples=[[{"from": "12:00", "to": "12:30"}]],
+    )
     max_visits: int = Field(
         ge=0, le=500, description="Largest number of visits for that day. 0: the doctor makes none.", examples=[12]
     )
@@ -74,6 +84,26 @@ class RosterDoctor(Part):
             "that cannot be true: the first journey takes `travel_minutes`, and no time is kept for the way back."
         ),
     )
+
+    @field_validator("breaks")
+    @classmethod
+    def _within_the_shift(cls, breaks: list[Interval], info: ValidationInfo) -> list[Interval]:
+        """The breaks in order. What is wrong is told of a break by its number in the list, from 1."""
+        shift = info.data.get("shift")
+        numbered = sorted(enumerate(breaks, start=1), key=lambda each: (each[1].frm, each[1].to))
+        for number, each in numbered:
+            if isinstance(shift, Interval) and not shift.frm <= each.frm < each.to <= shift.to:
+                raise PydanticCustomError(
+                    "break_outside_shift",
+                    f"must lie within the shift: move or shorten break {number}, or leave it out",
+                )
+        for (number, earlier), (other, later) in pairwise(numbered):
+            if later.frm < earlier.to:
+                raise PydanticCustomError(
+                    "breaks_overlap",
+                    f"must not overlap: send breaks {min(number, other)} and {max(number, other)} as one, or apart",
+                )
+        return [each for _, each in numbered]
 
 
 class RosterPublished(Event):

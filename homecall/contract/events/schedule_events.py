@@ -178,7 +178,8 @@ class VisitAssignmentRefused(VisitEvent):
     cause: AssignmentRefusal = Field(
         description=(
             "Why not. `unknown_doctor`: the day's roster has no such doctor who may visit this patient. "
-            "`outside_shift`: the time is over, or outside the doctor's shift. `no_room`: the doctor has as many "
+            "`outside_shift`: the time is over, or outside the doctor's shift, in a break, or leaves no time for "
+            "the way back. `no_room`: the doctor has as many "
             "visits as the roster allows. `breaks_promise`: the doctor would come too late there, or to a patient who "
             "was promised a time. `closed`: the call is over, or its doctor is on the way."
         ),

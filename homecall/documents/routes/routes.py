@@ -37,6 +37,7 @@ WHY: Final = Text("Себебі, ескертпе", "Причина, приме�
 NUMBER: Final = Text("№", "№", "No.")
 DONE: Final = Text("Нәтижесі, қолы", "Исход, подпись", "Outcome, signature")
 SHIFT: Final = Text("Ауысым {window}", "Смена {window}", "Shift {window}")
+BREAK: Final = Text("Үзіліс {window}", "Перерыв {window}", "Break {window}")
 VISITS: Final = Text("Шақырулар: {count}", "Вызовов: {count}", "Visits: {count}")
 AWAY: Final = Text("{at} бастап жұмыста жоқ", "не работает с {at}", "away from {at}")
 URGENT: Final = Text("ШҰҒЫЛ", "СРОЧНО", "URGENT")
@@ -97,6 +98,7 @@ class Route:
     start: Location | None
     away_from: datetime | None
     stops: tuple[Stop, ...]
+    breaks: tuple[tuple[datetime, datetime], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,7 @@ def routes_of(clinic_id: str, clinic: Text | None, day: date, facts: DayFacts) -
                 start=on_duty.start if on_duty else None,
                 away_from=None if away_from is None else away_from.astimezone(facts.zone),
                 stops=tuple(_stop(place, each, day, facts) for place, each in enumerate(booked, start=1)),
+                breaks=on_duty.breaks if on_duty else (),
             )
         )
     waiting = tuple(_who(each, facts.requests.get(each), day) for each in sorted(facts.waiting))
@@ -217,6 +220,7 @@ def summary(route: Route, language: PageLanguage) -> str:
     parts = []
     if route.shift is not None:
         parts.append(said(SHIFT.fill(window=spoken.window(*route.shift)), language))
+    parts += [said(BREAK.fill(window=spoken.window(*pause)), language) for pause in route.breaks]
     parts.append(said(VISITS.fill(count=str(len(route.stops))), language))
     if route.away_from is not None:
         parts.append(said(AWAY.fill(at=spoken.clock(route.away_from)), language))

@@ -167,7 +167,16 @@ def unavailable(on: date, form: Form, user: User, now: datetime, zone: ZoneInfo)
     )
 
 
-DOCTOR_FIELDS: Final = ("doctor_id", "full_name", "specialty", "districts", "shift_from", "shift_to", "max_visits")
+DOCTOR_FIELDS: Final = (
+    "doctor_id",
+    "full_name",
+    "specialty",
+    "districts",
+    "shift_from",
+    "shift_to",
+    "breaks",
+    "max_visits",
+)
 """The fields of a line of a roster's form, each sent once a line and in the order of the lines."""
 
 
@@ -192,6 +201,7 @@ def roster(on: date, form: Form, user: User, now: datetime, zone: ZoneInfo) -> R
                 "specialty": each["specialty"],
                 "districts": [part for part in re.split(r"[\s,;]+", each["districts"] or "") if part],
                 "shift": {"from": reader.clock("shift_from", line), "to": reader.clock("shift_to", line)},
+                "breaks": reader.intervals("breaks", line),
                 "max_visits": reader.whole("max_visits", line),
                 "on_duty": each["doctor_id"] in on_duty,
             }

@@ -19,6 +19,7 @@ T = TypeVar("T")
 
 _SPACES: Final = re.compile(r"\s+")
 _DOTTED_DATE: Final = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})\Z", re.ASCII)
+_INTERVAL: Final = re.compile(r"(\d{1,2})[:.](\d{2}) ?[-\u2013\u2014] ?(\d{1,2})[:.](\d{2})\Z", re.ASCII)
 _CLOCK: Final = re.compile(r"(\d{1,2})[:.](\d{2})\Z", re.ASCII)
 
 _FIELD_OF: Final[Mapping[str, str]] = {
@@ -107,6 +108,16 @@ class Reader:
         value = self.text(name, line)
         found = None if value is None else _CLOCK.match(value)
         return value if found is None else f"{int(found[1]):02}:{found[2]}"
+
+    def intervals(self, name: str, line: int = 0) -> list[dict[str, str]]:
+        """Times from and to, as ``12:00-12:30, 15:00-15:15``."""
+        parts = [part.strip() for part in re.split("[,;]", self.text(name, line) or "")]
+        found = [_INTERVAL.match(part) for part in parts if part]
+        if not all(found):
+            self._wrong[f"{name}.{line}"] = "breaks_form"
+        return [
+            {"from": f"{int(each[1]):02}:{each[2]}", "to": f"{int(each[3]):02}:{each[4]}"} for each in found if each
+        ]
 
     def moment(self, name: str, on: date | None = None) -> str | None:
         """A time of today or of ``on``, ``HH:MM``, or of a day, ``YYYY-MM-DDTHH:MM``, by the clinic's clock."""

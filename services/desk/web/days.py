@@ -79,13 +79,18 @@ def _lines(found: RosterPublished | None) -> list[dict[str, str]]:
             "full_name": each.full_name,
             "specialty": each.specialty,
             "districts": " ".join(each.districts),
-            "shift_from": each.shift.frm.strftime("%H:%M"),
-            "shift_to": "24:00" if each.shift.to == time.max else each.shift.to.strftime("%H:%M"),
+            "shift_from": _clock(each.shift.frm),
+            "shift_to": _clock(each.shift.to),
+            "breaks": ", ".join(f"{_clock(pause.frm)}-{_clock(pause.to)}" for pause in each.breaks),
             "max_visits": str(each.max_visits),
             "on_duty": "1" if each.on_duty else "",
         }
         for each in doctors
     ]
+
+
+def _clock(at: time) -> str:
+    return "24:00" if at == time.max else at.strftime("%H:%M")
 
 
 def _typed_lines(form: Form) -> list[dict[str, str]]:
@@ -234,6 +239,7 @@ def _route(
         full_name=doctor.full_name if doctor else place.doctor.full_name if place else doctor_id,
         specialty=doctor.specialty if doctor else place.doctor.specialty if place else "",
         shift=_shift(doctor.shift, on, zone) if doctor else None,
+        breaks=tuple(_shift(each, on, zone) for each in doctor.breaks) if doctor else (),
         start=start,
         away_from=away,
         stops=tuple(_stop(number, call, zone) for number, call in enumerate(calls, start=1)),

@@ -100,7 +100,14 @@ class _Search:
                 if opens is None and last == route.until:
                     return self._around(wanted.doctor_id, best)
                 return _Place(wanted.doctor_id, best, first, min(last, latest_begin))
-        return "breaks_promise"
+        return "outside_shift" if self._in_a_break(route, opens) else "breaks_promise"
+
+    def _in_a_break(self, route: Route, opens: int | None) -> bool:
+        """Whether the doctor's breaks leave no time in that window, even if there were no other visit."""
+        if opens is None or not route.shift.breaks:
+            return False
+        alone, last = Route(route.start, route.shift, route.travel), opens + self.plan.dispatch.window * 60
+        return not alone.insertions(self.call.location, self.plan.visit_seconds, max(opens, self.at), last, self.at)
 
     def _windows(self, route: Route, opens: int | None) -> Iterator[tuple[int, int]]:
         """The windows to be tried: the one that is wanted; else the one that was promised, then as for a new call."""

@@ -5,11 +5,12 @@ Its answer is not trusted: the plan's own rules check it. Visits that have begun
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from math import atan2
 from statistics import median
+from typing import NamedTuple
 
 from services.scheduler.domain.moments import seconds_of
 from services.scheduler.domain.plan import DayPlan
@@ -25,6 +26,19 @@ LEAST_SAVING = 60
 """Seconds that a new plan must save: a list that changes for less only disturbs the drivers."""
 
 
+class Pause(NamedTuple):
+    """A break that is still to come: whose, from when to when, and at which of the problem's locations it is spent.
+
+    That is where the visit before it in the present route ends. In another order it is spent elsewhere; then the way by
+    that place is a longer one than is driven, so that what is found holds.
+    """
+
+    doctor: int
+    begins: int
+    ends: int
+    location: int
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Routes to be improved: plain values, so that they can be sent to another process. Times are seconds.
@@ -32,6 +46,7 @@ class Problem:
     ``locations`` are first the places where the doctors are, then the visits; ``travel`` gives the times between them.
     ``extra[d][v]`` is what visit ``v`` costs beyond its travel when doctor ``d`` makes it. ``routes`` are as they are.
     ``back[d][v]`` is how long before ``until[d]`` visit ``v`` must be over if it is the last, for the way back.
+    ``pauses`` are the doctors' breaks.
     """
 
     doctors: tuple[str, ...]
@@ -47,6 +62,7 @@ class Problem:
     extra: tuple[tuple[int, ...], ...]
     routes: tuple[tuple[int, ...], ...]
     back: tuple[tuple[int, ...], ...]
+    pauses: tuple[Pause, ...] = ()
 
     def seconds(self, one: int, other: int) -> int:
         return self.travel.seconds(self.locations[one], self.locations[other])
@@ -69,11 +85,12 @@ def problem_of(plan: DayPlan, now: datetime, *, part: int = 0) -> Problem | None
     stops = [stop for doctor_id in doctors for stop in plan.routes[doctor_id].open]
     if len(stops) < 2 or not any(stop.location.known or stop.location.district_id for stop in stops):
         return None
+    free_from = tuple(plan.routes[each].shift.from_on(plan.routes[each].free_from(at), 1) for each in doctors)
     numbers = {stop.request_id: number for number, stop in enumerate(stops)}
     locations: list[Location] = [plan.routes[each].free_at() for each in doctors] + [stop.location for stop in stops]
     return Problem(
         doctors=tuple(doctors),
-        free_from=tuple(plan.routes[each].free_from(at) for each in doctors),
+        free_from=free_from,
         # Where what stands leaves too little time for the way back, no other order need leave more.
         until=tuple(plan.routes[each].until + plan.routes[each].overrun for each in doctors),
         room=tuple(max(0, plan.doctors[each].max_visits - plan.routes[each].begun) for each in doctors),
@@ -86,7 +103,19 @@ def problem_of(plan: DayPlan, now: datetime, *, part: int = 0) -> Problem | None
         extra=tuple(tuple(_extra(plan, each, stop) for stop in stops) for each in doctors),
         routes=tuple(tuple(numbers[stop.request_id] for stop in plan.routes[each].open) for each in doctors),
         back=tuple(tuple(_back(plan.routes[each], stop) for stop in stops) for each in doctors),
+        pauses=tuple(
+            Pause(number, begins, ends, _spent_at(plan.routes[each], begins, number, numbers, len(doctors)))
+            for number, each in enumerate(doctors)
+            for begins, ends in plan.routes[each].shift.breaks
+            if begins >= free_from[number]
+        ),
     )
+
+
+def _spent_at(route: Route, begins: int, here: int, numbers: Mapping[str, int], first: int) -> int:
+    """The location at which a break is spent: where the doctor is, ``here``, or that of the last visit before it."""
+    before = [stop.request_id for stop in route.open if stop.planned < begins]
+    return first + numbers[before[-1]] if before else here
 
 
 def _back(route: Route, last: Stop) -> int:

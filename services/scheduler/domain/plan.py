@@ -2,7 +2,8 @@
 
 A promise is a window in which the doctor arrives. Once made, the visit may move in its route, or to another route, but
 the arrival stays within the window. So what is checked is the route: every arrival within its window, travel and visits
-one after the other, all within the shift and back at its end where the day began, at most ``max_visits`` visits.
+one after the other and none of it in a break, all within the shift and back at its end where the day began, at most
+``max_visits`` visits.
 
 ``insertion`` finds a place for a new call, ``repair`` puts a changed day right, ``improvement`` saves travel. All of it
 depends only on its arguments: the same day, call and time give the same place.
@@ -76,6 +77,7 @@ class DayPlan:
             begins=seconds_of(doctor.shift_from),
             until=min(ends, self.unavailable.get(doctor.doctor_id, ends)),
             back_by=ends if start.known else None,
+            breaks=[(seconds_of(begins), seconds_of(over)) for begins, over in doctor.breaks],
         )
 
     # ------------------------------------------------------------ what is there

@@ -38,7 +38,9 @@ class Doctor:
     max_visits: int
     on_duty: bool
     start: tuple[float, float] | None = None
-    """Where the day begins: latitude and longitude."""
+    """Where the day begins and ends: latitude and longitude."""
+    breaks: tuple[tuple[datetime, datetime], ...] = ()
+    """In order, within the shift, none overlapping another."""
 
     @property
     def named(self) -> NamedDoctor:
@@ -96,6 +98,10 @@ def roster_of(published: RosterPublished, day: date, zone: ZoneInfo) -> Roster:
                 max_visits=each.max_visits,
                 on_duty=each.on_duty,
                 start=located(each.start.lat, each.start.lon) if each.start is not None else None,
+                breaks=tuple(
+                    (datetime.combine(day, pause.frm, zone), datetime.combine(day, pause.to, zone))
+                    for pause in each.breaks
+                ),
             )
             for each in published.doctors
         ),

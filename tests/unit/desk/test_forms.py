@@ -76,6 +76,7 @@ def test_a_roster_takes_the_lines_that_are_filled_in() -> None:
         "districts": ["d1, d2", "", ""],
         "shift_from": ["8:00", "", "9:00"],
         "shift_to": ["14:00", "", "24:00"],
+        "breaks": ["12.00-12.30; 10:00 – 10:15", "", ""],
         "max_visits": ["12", "", "9"],
         "on_duty": ["p-2"],
         "revision": ["3"],
@@ -88,6 +89,21 @@ def test_a_roster_takes_the_lines_that_are_filled_in() -> None:
         ("gp-1", ["d1", "d2"], False),
         ("p-2", [], True),
     ]
+    assert [[(f"{pause.frm:%H:%M}", f"{pause.to:%H:%M}") for pause in each.breaks] for each in event.doctors] == [
+        [("10:00", "10:15"), ("12:00", "12:30")],
+        [],
+    ]
+    for typed, kind in [
+        ("noon", "breaks_form"),
+        ("12:00-13:00-14:00", "breaks_form"),
+        ("7:00-8:30", "break_outside_shift"),
+        ("12:00-12:30, 12:15-13:00", "breaks_overlap"),
+        ("12:30-12:00", "interval_order"),
+        ("25:00-26:00", "clock_form"),
+    ]:
+        with pytest.raises(WrongForm) as refused:
+            forms.roster(MONDAY.date(), form | {"breaks": [typed, "", ""]}, USER, MONDAY, ZONE)
+        assert refused.value.fields == {"breaks.0": kind}
     with pytest.raises(WrongForm) as refused:
         forms.roster(MONDAY.date(), form | {"shift_to": ["7:00", "", "9"]}, USER, MONDAY, ZONE)
     assert set(refused.value.fields) >= {"shift_to.2"}

@@ -33,6 +33,7 @@ def doctor(doctor_id: str, full_name: str) -> Doctor:
         max_visits=16,
         on_duty=False,
         start=(43.24, 76.90),
+        breaks=((at("12:00"), at("12:30")),),
     )
 
 

@@ -57,7 +57,14 @@ def test_a_list_says_where_when_and_why(form: str, language: str) -> None:
 @pytest.mark.parametrize("form", ["pdf", "html"])
 def test_it_says_who_is_urgent_away_done_or_waiting(form: str) -> None:
     text = " ".join(told(a_day(), form, "ru").split())
-    for part in ("СРОЧНО", "не работает с 13:00", "осмотрен", "Вызовы без места", "Науқас 5", "Смена 08:00–16:00"):
+    for part in (
+        "СРОЧНО",
+        "не работает с 13:00",
+        "осмотрен",
+        "Вызовы без места",
+        "Науқас 5",
+        "Смена 08:00–16:00; Перерыв 12:00–12:30",
+    ):
         assert part in text, part
 
 

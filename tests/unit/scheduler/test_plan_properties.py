@@ -34,16 +34,23 @@ def clock(minutes: int) -> datetime:
 @st.composite
 def doctors(draw: st.DrawFn, doctor_id: str) -> Doctor:
     begin = draw(st.integers(8 * 60, 11 * 60))
+    length = draw(st.integers(0, 300))
+    cuts = sorted(draw(st.just([]) | st.lists(st.integers(0, length), min_size=4, max_size=4)))
     return Doctor(
         doctor_id,
         f"Doctor {doctor_id}",
         draw(st.sampled_from(["gp", "therapist", "paediatrician"])),
         draw(st.frozensets(st.sampled_from(DISTRICTS))),
         clock(begin),
-        clock(begin + draw(st.integers(0, 300))),
+        clock(begin + length),
         draw(st.integers(0, 6)),
         draw(st.booleans()),
         draw(st.sampled_from(PLACES)),
+        tuple(
+            (clock(begin + one), clock(begin + other))
+            for one, other in zip(cuts[::2], cuts[1::2], strict=True)
+            if one < other
+        ),
     )
 
 
@@ -225,16 +232,18 @@ class Ledger:
             if not duty and doctor.on_duty and call.district_id not in doctor.districts:
                 continue
             route = self.day.routes[doctor.doctor_id]
+            seconds = self.day.travel.seconds
             leave, location = max(route.begins, int(-(-self.now.timestamp() // 1))), route.start
             for number, stop in enumerate(stops):
                 if number >= route.begun:
-                    arrives = max(leave + self.day.travel.seconds(location, stop.location), stop.earliest)
-                    leave = arrives + stop.service
+                    leg = seconds(location, stop.location)
+                    leave = without_breaks(doctor, max(leave + leg, stop.earliest), leg, stop.service) + stop.service
                 else:
                     leave = max(leave, stop.ends)
                 location = stop.location
             visit = roster.visit_minutes * 60 if roster else 0
-            arrives = max(leave + self.day.travel.seconds(location, call.location), -(-leave // 300) * 300)
+            leg = seconds(location, call.location)
+            arrives = without_breaks(doctor, max(leave + leg, -(-leave // 300) * 300), leg, visit)
             ends = min(route.until, int(self.leaves_by(doctor, call.location).timestamp()))
             if arrives + visit <= ends:
                 found.append(doctor.doctor_id)
@@ -244,7 +253,11 @@ class Ledger:
         """When the doctor must leave a last visit there, on the full minute, to be back at the shift's end."""
         start = self.day.routes[doctor.doctor_id].start
         way = self.day.travel.seconds(location, start) if start.known else 0
-        return doctor.shift_to - timedelta(minutes=-(-way // 60))
+        leaves = doctor.shift_to - timedelta(seconds=way)
+        for begins, ends in reversed(doctor.breaks):
+            if way and begins < leaves + timedelta(seconds=way) and leaves < ends:
+                leaves = begins - timedelta(seconds=way)
+        return leaves.replace(second=0)
 
     def lateness(self) -> dict[str, timedelta]:
         """By how much each doctor's day, as it stands, ends too late for the way back."""
@@ -324,6 +337,10 @@ class Ledger:
                 assert booking.arrives_from <= booking.planned_at <= booking.arrives_to
                 assert doctor.shift_from <= booking.planned_at
                 assert booking.ends_at <= min(doctor.shift_to, self.gone.get(doctor_id, doctor.shift_to))
+            for stop in route.open:
+                for begins, ends in known[doctor_id].breaks:
+                    sets_out = self.day.bookings[stop.request_id].planned_at - timedelta(seconds=stop.leg)
+                    assert sets_out >= ends or self.day.bookings[stop.request_id].ends_at <= begins
             assert not to_come or (doctor is not None and len(stops) <= doctor.max_visits)
 
     def check_drive(self, route: Sequence[Booking]) -> None:
@@ -339,6 +356,14 @@ class Ledger:
                 assert before.ends_at <= booking.ends_at
                 assert left <= booking.planned_at
             before = booking
+
+
+def without_breaks(doctor: Doctor, arrives: int, leg: int, visit: int) -> int:
+    """The first arrival from then on at which the doctor is neither on the way nor with the patient in a break."""
+    for begins, ends in doctor.breaks:
+        if arrives - leg < ends.timestamp() and arrives + visit > begins.timestamp():
+            arrives = int(ends.timestamp()) + leg
+    return arrives
 
 
 def promise(booking: Booking) -> tuple[str, datetime, datetime]:
