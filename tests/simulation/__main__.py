@@ -129,6 +129,7 @@ def _play(what: tuple[int, int]) -> Result:
     seed, requests = what
     result = play(seed, requests)
     result.lines = []  # for a person, who plays it again
+    gc.freeze()  # what is left are caches and modules that were imported late
     return result
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from homecall.contract.topics import DESK, TOPICS
 from homecall.operations.serve import build
 from tests.faults import plan as plans
-from tests.faults.ledger import Message
+from tests.faults.ledger import Ledger, Message
 from tests.infrastructure.reader import Heard
 from tests.simulation import desk_judge
 from tests.simulation.crowd import Crowd, stated_at
@@ -74,6 +74,31 @@ class Result:
     digest: str = ""
 
 
+class _Answers:
+    """What has been said of requests and complaints so far; each record is looked at once."""
+
+    def __init__(self) -> None:
+        self._read = 0
+        self._last: dict[str, tuple[int, str]] = {}
+        self._steps: dict[str, set[int]] = defaultdict(set)
+
+    def unfinished(self, heard: Sequence[Heard], ledger: Ledger) -> bool:
+        """Whether a request has no answer yet, or a complaint fewer statuses than it is to have."""
+        for each in heard[self._read :]:
+            if each.type == "complaint.status-changed":
+                self._steps[each.key].add(each.data["sequence"])
+            elif each.type == "status.changed":
+                told = (each.data["sequence"], each.data["status"])
+                self._last[each.key] = max(self._last.get(each.key, (0, "")), told)
+        self._read = len(heard)
+        answered = all(
+            self._last.get(each, (0, ""))[1] in (_ENDS if each in ledger.withdrawn else _ANSWERED)
+            for each in ledger.sent
+        )
+        complaints = ledger.complaints.items()
+        return not answered or any(len(self._steps[key]) < len(names) for key, (_, names) in complaints)
+
+
 class History:
     """Plays a seed once. ``faults`` and ``left_out`` are for a shorter history than the seed's own."""
 
@@ -99,6 +124,7 @@ class History:
         self.world = World(self.loop, seed, plans.OPENING - _BEFORE, SPEED)
         self.desk = Desk(self.world, seed, self.crowd) if DESK in self.services else None
         self._heard: list[Heard] = []
+        self._waited_for = _Answers()
         self._mutant = mutant
         self._late_until = 0.0
         self._held_up: list[tuple[str, Any]] = []
@@ -113,7 +139,7 @@ class History:
         began = time.perf_counter()
         self._import()
         collects = gc.isenabled()
-        gc.disable()  # what a history leaves is collected once, at its end
+        gc.disable()  # what a history leaves is collected once, when it is over
         with instead(self.world, self.seed), noted(self.world.places), self._mutant():
             asyncio.set_event_loop(self.loop)
             try:
@@ -151,7 +177,6 @@ class History:
         )
         world.close()
         self.loop.end()
-        gc.collect()
         return result
 
     async def _all(self) -> dict[str, list[str]]:
@@ -198,18 +223,7 @@ class History:
 
     def _unfinished(self) -> bool:
         """Whether a request has no answer yet, or a complaint fewer statuses than it is to have."""
-        ledger = self.crowd.plan.ledger
-        last: dict[str, tuple[int, str]] = {}
-        steps: dict[str, set[int]] = defaultdict(set)
-        for each in self.heard():
-            if each.type == "complaint.status-changed":
-                steps[each.key].add(each.data["sequence"])
-            elif each.type == "status.changed":
-                last[each.key] = max(last.get(each.key, (0, "")), (each.data["sequence"], each.data["status"]))
-        answered = all(
-            last.get(each, (0, ""))[1] in (_ENDS if each in ledger.withdrawn else _ANSWERED) for each in ledger.sent
-        )
-        return not answered or any(len(steps[key]) < len(names) for key, (_, names) in ledger.complaints.items())
+        return self._waited_for.unfinished(self.heard(), self.crowd.plan.ledger)
 
     # ------------------------------------------------------------ the judges
 
@@ -436,4 +450,6 @@ def _digest(heard: Sequence[Heard]) -> str:
 
 def play(seed: int, requests: int = 60, **more: Any) -> Result:
     """Play one seed; see ``History``."""
-    return History(seed, requests, **more).play()
+    result = History(seed, requests, **more).play()
+    gc.collect()  # once for all that it leaves: nothing refers to it any more
+    return result

@@ -145,6 +145,7 @@ class Transaction:
             self._kafka.logs[place].conclude(self, written, committed=committed)
             if committed:
                 self._kafka.history += written
+            self._kafka.changed(place.topic)
         self._written = {}
         self._kafka.tell()
 
@@ -154,8 +155,9 @@ class _Position:
 
     has_valid_position = True
 
-    def __init__(self, position: int) -> None:
+    def __init__(self, position: int, log: Log) -> None:
         self.position = position
+        self.log = log
         self.highwater: int | None = None
         self.lso: int | None = None
         self.timestamp: int | None = None
@@ -165,8 +167,8 @@ class _Position:
 class _Assignment:
     """aiokafka's assignment: the partitions that a consumer holds."""
 
-    def __init__(self, positions: Mapping[TopicPartition, int]) -> None:
-        self.positions = {place: _Position(at) for place, at in positions.items()}
+    def __init__(self, positions: Mapping[TopicPartition, int], logs: Mapping[TopicPartition, Log]) -> None:
+        self.positions = {place: _Position(at, logs[place]) for place, at in positions.items()}
         self.assignment = self
 
     def state_value(self, place: TopicPartition) -> _Position | None:
@@ -238,7 +240,7 @@ class Kafka:
         self.history: list[Stored] = []
         """All records that were ever to be read, in the order in which they came to be."""
         self._numbers = 0
-        self._news: dict[asyncio.Event, None] = {}
+        self._listening: dict[Consumer, None] = {}
 
     def number(self) -> int:
         self._numbers += 1
@@ -261,6 +263,7 @@ class Kafka:
         at = round((self._now() if timestamp is None else timestamp) * 1000)
         record = Stored(topic, partition, log.end, key, value, tuple(headers), at)
         log.append(record, transaction)
+        self.changed(topic)
         if transaction is None:
             self.history.append(record)
             self.tell()
@@ -278,6 +281,7 @@ class Kafka:
             if place.topic == topic:
                 before = next((each.offset for each in log.records if each.timestamp > since), log.end)
                 gone += log.compact(before, tombstones=tombstones)
+        self.changed(topic)
         return gone
 
     def expire(self, topic: str) -> None:
@@ -286,11 +290,18 @@ class Kafka:
         for place, log in self.logs.items():
             if place.topic == topic:
                 log.delete_before(min((each.committed.get(place, 0) for each in groups), default=log.end))
+        self.changed(topic)
+
+    def changed(self, topic: str) -> None:
+        """Consumers of a topic look at it again when they next read."""
+        for each in self._listening:
+            if topic in each.held_topics:
+                each.unchanged = False
 
     def tell(self) -> None:
         """Wake consumers that wait for records."""
-        for each in self._news:
-            each.set()
+        for each in self._listening:
+            each.wake()
 
     def behind(self) -> list[str]:
         """The groups that have not committed all that their topics hold, and where."""
@@ -302,11 +313,11 @@ class Kafka:
             and any(place.topic in each.topics for each in group.members.values())
         ]
 
-    def hear_of_news(self, event: asyncio.Event) -> None:
-        self._news[event] = None
+    def listen(self, consumer: Consumer) -> None:
+        self._listening[consumer] = None
 
-    def forget(self, event: asyncio.Event) -> None:
-        self._news.pop(event, None)
+    def forget(self, consumer: Consumer) -> None:
+        self._listening.pop(consumer, None)
 
     def consumer(self, **options: Any) -> Consumer:
         return Consumer(self, **options)
@@ -330,30 +341,39 @@ class Consumer:
         self.node: Node | None = NODE.get()
         self.topics: tuple[str, ...] = ()
         self._listener: Any = None
-        self._subscription = SimpleNamespace(subscription=_Assignment({}))
+        self._subscription = SimpleNamespace(subscription=_Assignment({}, {}))
+        self._positions: dict[TopicPartition, _Position] = {}
+        self.held_topics: set[str] = set()
+        self.unchanged = False
+        """Whether there was nothing to read when it last looked, and there is nothing new since."""
         self._paused: set[TopicPartition] = set()
         self._generation = -1
         self._stopped = False
         self.heard_at = 0.0
-        self._news = asyncio.Event()
+        self._waits: asyncio.Future[None] | None = None
+        """Done where records may have come that it waits for."""
         self._task: asyncio.Task[None] | None = None
         self._client = self
         self._coordinator = self if group_id else None
         self._max_records: int | None = None
 
-    @property
-    def _positions(self) -> dict[TopicPartition, _Position]:
-        found: dict[TopicPartition, _Position] = self._subscription.subscription.positions
-        return found
-
     def _take(self, starts: Mapping[TopicPartition, int]) -> None:
-        self._subscription.subscription = _Assignment(starts)
+        assignment = _Assignment(starts, self._kafka.logs)
+        self._subscription.subscription = assignment
+        self._positions = assignment.positions
+        self.held_topics = {place.topic for place in starts}
+        self.unchanged = False
+
+    def wake(self) -> None:
+        """Look for records now."""
+        if self._waits is not None and not self._waits.done():
+            self._waits.set_result(None)
 
     # ------------------------------------------------------------ life
 
     async def start(self) -> None:
         await self._kafka.ask(lambda: None)
-        self._kafka.hear_of_news(self._news)
+        self._kafka.listen(self)
         if self._group is not None and self.topics:
             group = self._group
             await self._kafka.ask(lambda: group.join(self))
@@ -362,7 +382,7 @@ class Consumer:
 
     async def stop(self) -> None:
         self._stopped = True
-        self._kafka.forget(self._news)
+        self._kafka.forget(self)
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -394,7 +414,7 @@ class Consumer:
                 self._paused &= set(starts)
                 self._generation = generation
                 await self._listener.on_partitions_assigned(set(starts))
-                self._news.set()
+                self.wake()
             await asyncio.sleep(self._kafka.rng.uniform(0.2, 1.0))
 
     async def _committed_of(
@@ -427,9 +447,11 @@ class Consumer:
     async def seek_to_beginning(self) -> None:
         for place, each in self._positions.items():
             each.position = self._kafka.logs[place].start
+        self.unchanged = False
 
     def seek(self, place: TopicPartition, offset: int) -> None:
         self._positions[place].position = offset
+        self.unchanged = False
 
     async def position(self, place: TopicPartition) -> int:
         if place not in self._positions:
@@ -438,13 +460,15 @@ class Consumer:
 
     def pause(self, *places: TopicPartition) -> None:
         self._paused |= set(places)
+        self.unchanged = False
 
     def paused(self) -> set[TopicPartition]:
         return set(self._paused)
 
     def resume(self, *places: TopicPartition) -> None:
         self._paused -= set(places)
-        self._news.set()
+        self.unchanged = False
+        self.wake()
 
     async def getmany(
         self, *places: TopicPartition, timeout_ms: float = 0, max_records: int | None = None
@@ -452,20 +476,35 @@ class Consumer:
         """Some of what waits, in an order and cut that the seed draws; nothing after ``timeout_ms``."""
         if self._stopped:
             raise ConsumerStoppedError
-        ends = asyncio.get_running_loop().time() + timeout_ms / 1000
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + timeout_ms / 1000
+        among = set(places)
         while True:
-            found = self._next(set(places), max_records)
-            left = ends - asyncio.get_running_loop().time()
+            found = self._next(among, max_records)
+            left = ends - loop.time()
             if found or left <= 0:
                 await asyncio.sleep(0)
                 return found
-            self._news.clear()
-            try:
-                async with asyncio.timeout(left):
-                    await self._news.wait()
-            except TimeoutError:
+            if not await self._wait(loop, left):
                 return {}
             await asyncio.sleep(self._kafka.rng.uniform(0.0005, 0.02))
+
+    async def _wait(self, loop: asyncio.AbstractEventLoop, seconds: float) -> bool:
+        """Wait to be woken; False where the time is over. Without asyncio's own timeout: it is done very often."""
+        self._waits = loop.create_future()
+        over = False
+
+        def end() -> None:
+            nonlocal over
+            over = True
+            self.wake()
+
+        timer = loop.call_later(seconds, end)
+        try:
+            await self._waits
+        finally:
+            timer.cancel()
+        return not over
 
     def _next(self, among: set[TopicPartition], most: int | None) -> dict[TopicPartition, list[Stored]]:
         rng = self._kafka.rng
@@ -473,21 +512,15 @@ class Consumer:
             return {}
         if self._kafka.network.is_away(SERVER):
             return {}
-        held = []
-        for place, state in self._positions.items():
-            if place in self._paused or (among and place not in among):
-                continue
-            log = self._kafka.logs[place]
-            if not log.start <= state.position <= log.end:
-                state.position = log.start  # what it would read is no longer there
-            state.highwater, state.lso = log.end, log.stable
-            if state.lso > state.position:
-                held.append((place, log, state))
-        held.sort(key=lambda each: each[0])
-        rng.shuffle(held)
+        held = [] if self.unchanged else self._readable(among)
+        self.unchanged = not held and not among
+        if held:
+            held.sort(key=lambda each: each[0])
+            rng.shuffle(held)
         left = min(rng.choice((1, 2, 5, 20, 500)), most or 500)
         found: dict[TopicPartition, list[Stored]] = {}
-        for place, log, state in held:
+        for place, state in held:
+            log = state.log
             records, state.position = log.read(state.position, left)
             state.highwater, state.lso = log.end, log.stable
             if records:
@@ -502,6 +535,21 @@ class Consumer:
             for state in self._positions.values():
                 state.timestamp = now
         return found
+
+    def _readable(self, among: set[TopicPartition]) -> list[tuple[TopicPartition, _Position]]:
+        """The partitions with something to read, and what a fetch tells of all."""
+        held = []
+        for place, state in self._positions.items():
+            if place in self._paused or (among and place not in among):
+                continue
+            log = state.log
+            if not log.start <= state.position <= log.end:
+                state.position = log.start  # what it would read is no longer there
+            state.highwater = log.end
+            state.lso = stable = log.stable
+            if stable > state.position:
+                held.append((place, state))
+        return held
 
     # ------------------------------------------------------------ offsets
 

@@ -92,10 +92,10 @@ class Mongo:
         )
 
     async def ask(self, work: Callable[[], Any], server: str = SERVER) -> Any:
-        def failure() -> Exception:
-            return self.rng.choice((AutoReconnect, NetworkTimeout))("the connection was closed")
+        return await self.network.call(server, work, self._failure)
 
-        return await self.network.call(server, work, failure)
+    def _failure(self) -> Exception:
+        return self.rng.choice((AutoReconnect, NetworkTimeout))("the connection was closed")
 
     # ------------------------------------------------------------ replication
 
@@ -223,7 +223,7 @@ class Store:
         self._next_majority = next_majority
         self.docs: dict[Any, bytes] = {}
         self._looked_at: dict[bytes, Document] = {}
-        """Documents as they were last decoded, to be compared with queries and not to be given away."""
+        """Documents as they were decoded. Readers get these, and must not change them: see ``altered``."""
         self.log: deque[_Change] = deque()
         """The last changes."""
         self.branch: dict[Any, bytes | None] = {}
@@ -232,6 +232,8 @@ class Store:
         self.indexes: dict[str, Any] = {"_id_": {"key": [("_id", 1)]}}
         self._having: dict[str, set[Any]] = defaultdict(set)
         """By indexed field, the ids of the documents that have it."""
+        self._in_order: dict[str, list[Any]] = {}
+        """The same ids in their order, where these have been asked for since they last changed."""
         self._fields: set[str] = set()
         self._keys: dict[tuple[str, ...], dict[Any, Any]] = {}
 
@@ -255,11 +257,13 @@ class Store:
             count += 1
             self.branch.setdefault(change.id, change.new)
             now = self.docs.get(change.id)
-            if now is not None:
-                self._forget(_decoded(now))
+            was = None if now is None else _decoded(now)
+            if was is not None:
                 del self.docs[change.id]
             if change.old is not None:
-                self._keep(_decoded(change.old), change.old)
+                self._keep(_decoded(change.old), change.old, was)
+            elif was is not None:
+                self._index({"_id": change.id}, was)
         return count
 
     def settle(self, now: float) -> None:
@@ -283,6 +287,7 @@ class Store:
         self.indexes["_".join(key)] = {"key": [(name, 1) for name in key]}
         if key[0] not in self._fields:
             self._fields.add(key[0])
+            self._in_order.pop(key[0], None)
             for id_ in self.docs:
                 if key[0] in self._doc(id_):
                     self._having[key[0]].add(id_)
@@ -311,55 +316,66 @@ class Store:
                 holder = self._keys[names].get(_key(names, doc))
                 if holder is not None and holder != doc["_id"]:
                     return False
-        if old is not None:
-            self._forget(old)
         stored = bson.encode(doc)
         self._note(doc["_id"], self.docs.get(doc["_id"]), stored)
-        self._keep(doc, stored)
+        self._keep(doc, stored, old)
         return True
 
-    def _keep(self, doc: Document, stored: bytes) -> None:
+    def _keep(self, doc: Document, stored: bytes, old: Mapping[str, Any] | None) -> None:
         self.docs[doc["_id"]] = stored
-        for name in self._fields:
-            if name in doc:
-                self._having[name].add(doc["_id"])
-        for names in self._unique:
-            self._claim(names, doc)
+        self._index(doc, old)
 
-    def _forget(self, doc: Mapping[str, Any]) -> None:
+    def _index(self, doc: Mapping[str, Any], old: Mapping[str, Any] | None) -> None:
+        """Find a document by what it has now, and no longer by what it had."""
+        id_ = doc["_id"]
         for name in self._fields:
-            self._having[name].discard(doc["_id"])
+            had = old is not None and name in old
+            if had != (name in doc):
+                (self._having[name].discard if had else self._having[name].add)(id_)
+                self._in_order.pop(name, None)
         for names in self._unique:
-            key = _key(names, doc)
-            if self._keys[names].get(key) == doc["_id"]:
-                del self._keys[names][key]
+            if old is not None:
+                key = _key(names, old)
+                if self._keys[names].get(key) == id_:
+                    del self._keys[names][key]
+            self._claim(names, doc)
 
     # ------------------------------------------------------------ commands
 
     def find(self, query: Mapping[str, Any], view: View = _NO_VIEW) -> list[Document]:
-        """The documents that match, as the primary has them but for those of ``view``."""
+        """The documents that match, as the primary has them but for those of ``view``. They are not to be changed."""
         asked = query.get("_id")
-        if isinstance(asked, Mapping) and "$in" in asked:
+        if isinstance(asked, dict) and "$in" in asked:
             ids: Iterable[Any] = dict.fromkeys(asked["$in"])
-        elif asked is not None and not isinstance(asked, Mapping):
+        elif asked is not None and not isinstance(asked, dict):
             ids = [asked]
         else:
             fields = [name for name in query if name in self._fields and not _asks_absence(query[name])]
-            ids = sorted(self._having[fields[0]], key=str) if fields else [*self.docs]
+            ids = self._ids_having(fields[0]) if fields else [*self.docs]
             if view:
                 ids = dict.fromkeys([*ids, *view])
-        stored = (view[each] if each in view else self.docs.get(each) for each in ids)
+        stored = [view[each] if each in view else self.docs.get(each) for each in ids]
         every = len(query) == 1 and _names(asked)  # those of these ids, and nothing else is asked
-        return [_decoded(each) for each in stored if each is not None and (every or matches(self._look(each), query))]
+        found = [self._look(each) for each in stored if each is not None]
+        return found if every else [each for each in found if matches(each, query)]
+
+    def _ids_having(self, name: str) -> list[Any]:
+        if name not in self._in_order:
+            self._in_order[name] = sorted(self._having[name], key=str)
+        return self._in_order[name]
 
     def _look(self, stored: bytes) -> Document:
-        """A document that nobody changes."""
+        """The document, decoded once: decoding was an eighth of what a history took."""
         doc = self._looked_at.get(stored)
         if doc is None:
             if len(self._looked_at) >= _MOST_LOOKED_AT:
                 self._looked_at.clear()
             doc = self._looked_at[stored] = _decoded(stored)
         return doc
+
+    def altered(self) -> list[Document]:
+        """The documents that a reader has changed in memory."""
+        return [doc for stored, doc in self._looked_at.items() if bson.encode(doc) != stored]
 
     def write(self, operations: Sequence[Any]) -> tuple[int, int, list[Document]]:
         """Inserted, matched, and the errors of single writes."""
@@ -570,13 +586,23 @@ def _key(names: Sequence[str], doc: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def projected(doc: Document, projection: Mapping[str, Any]) -> Document:
-    """What a projection leaves of a document, which may be changed: fields that are named, or all others."""
+    """What a projection leaves of a document: fields that are named, or all others."""
     if not any(projection.values()):
         for path in projection:
-            _without(doc, path)
+            doc = _but(doc, path.split("."))
         return doc
     wanted = {name.split(".")[0] for name, value in projection.items() if value} | {"_id"}
     return {name: value for name, value in doc.items() if name in wanted}
+
+
+def _but(doc: Document, path: Sequence[str]) -> Document:
+    """A document without a field, which shares all else with the one that has it."""
+    name, *below = path
+    if name not in doc:
+        return doc
+    if not below:
+        return {each: value for each, value in doc.items() if each != name}
+    return doc | {name: _but(doc[name], below)}
 
 
 def _without(doc: Document, path: str) -> None:
@@ -589,11 +615,11 @@ def _without(doc: Document, path: str) -> None:
 
 def _names(asked: Any) -> bool:
     """Whether a query of ``_id`` names ids."""
-    return asked is not None and (not isinstance(asked, Mapping) or [*asked] == ["$in"])
+    return asked is not None and (not isinstance(asked, dict) or [*asked] == ["$in"])
 
 
 def _asks_absence(asked: Any) -> bool:
-    return asked is None or (isinstance(asked, Mapping) and asked.get("$exists") is False)
+    return asked is None or (isinstance(asked, dict) and asked.get("$exists") is False)
 
 
 def matches(doc: Mapping[str, Any], query: Mapping[str, Any]) -> bool:
@@ -608,14 +634,18 @@ def matches(doc: Mapping[str, Any], query: Mapping[str, Any]) -> bool:
 
 
 def _fits(doc: Mapping[str, Any], name: str, asked: Any) -> bool:
-    value: Any = doc
-    there = True
-    for part in name.split("."):
-        there = isinstance(value, Mapping) and part in value
-        value = value[part] if there else None
-        if not there:
-            break
-    if not isinstance(asked, Mapping):
+    value: Any
+    if "." in name:
+        value, there = doc, True
+        for part in name.split("."):
+            there = isinstance(value, dict) and part in value
+            value = value[part] if there else None
+            if not there:
+                break
+    else:
+        there = name in doc
+        value = doc[name] if there else None
+    if not isinstance(asked, dict):
         return there and bool(value == asked or (isinstance(value, list) and asked in value))
     return all(_holds(value, there, operator, operand) for operator, operand in asked.items())
 
@@ -646,14 +676,17 @@ def changed(old: Document, change: Mapping[str, Any]) -> Document:
 
 def applied(doc: Document, change: Mapping[str, Any]) -> Document:
     """The same with this document itself changed."""
-    paths = [*change.get("$set", {}), *change.get("$unset", {})]
-    known = set(paths)
-    for path in paths:
+    known = change.get("$set", {}).keys() | change.get("$unset", {}).keys()
+    for path in known:
         parts = path.split(".")
         assert all(parts), f"a field of no name in {path}"
-        above = [".".join(parts[:length]) for length in range(1, len(parts))]
-        assert known.isdisjoint(above), f"paths clash above {path}"
+        if len(parts) > 1:
+            above = [".".join(parts[:length]) for length in range(1, len(parts))]
+            assert known.isdisjoint(above), f"paths clash above {path}"
     for path, value in change.get("$set", {}).items():
+        if "." not in path:
+            doc[path] = value
+            continue
         *above, last = path.split(".")
         part = doc
         for name in above:

@@ -52,7 +52,7 @@ class Network:
 
     def is_away(self, server: str) -> bool:
         """Whether a server does not answer now."""
-        return self.away.get(server, 0.0) > asyncio.get_running_loop().time()
+        return server in self.away and self.away[server] > asyncio.get_running_loop().time()
 
     async def call(self, server: str, work: Callable[[], T], failure: Callable[[], Exception]) -> T:
         """Have a server do work; the answer. Raises ``failure()`` where the request or its answer is lost.
@@ -70,7 +70,7 @@ class Network:
     def _delay(self) -> float:
         if self.slow and self.rng.random() < self.slow:
             return self.rng.uniform(0.5, 4.0)
-        return self.rng.uniform(0.0005, 0.01)
+        return 0.0005 + (0.01 - 0.0005) * self.rng.random()  # as ``uniform``, twice for each request
 
     def _arrive(
         self, server: str, work: Callable[[], T], failure: Callable[[], Exception], answer: asyncio.Future[T]

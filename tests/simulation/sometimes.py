@@ -50,7 +50,7 @@ def noted(reached: set[str]) -> Iterator[None]:
     """Add to ``reached`` the methods of the engine that are called."""
     before = [(owner, method, name) for owner, method, name in _methods()]
     for owner, method, name in before:
-        setattr(owner, method.__name__, _noting(method, name, reached))
+        setattr(owner, method.__name__, _noting(owner, method, name, reached))
     try:
         yield
     finally:
@@ -58,10 +58,12 @@ def noted(reached: set[str]) -> Iterator[None]:
             setattr(owner, method.__name__, method)
 
 
-def _noting(method: FunctionType, name: str, reached: set[str]) -> Any:
+def _noting(owner: type, method: FunctionType, name: str, reached: set[str]) -> Any:
     @functools.wraps(method)
     def call(*args: Any, **more: Any) -> Any:
         reached.add(name)
+        if vars(owner).get(method.__name__) is call:  # and not what a mutant put there
+            setattr(owner, method.__name__, method)  # once is enough
         return method(*args, **more)
 
     return call

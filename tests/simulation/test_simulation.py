@@ -22,10 +22,11 @@ from typing import Any
 
 import pytest
 
+from homecall.contract.events import MODELS
 from tests.faults.broken import DEFECTS
 from tests.simulation import loop
 from tests.simulation.faults import Fault
-from tests.simulation.history import play
+from tests.simulation.history import History, play
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.reached import watched
 
@@ -94,6 +95,18 @@ def test_no_history_reaches_what_no_seed_decides() -> None:
         crashes += result.crashes
     assert crashes > 3
     assert sorted({*found}) == []
+
+
+@pytest.mark.parametrize("seed", [2, 5])
+def test_nobody_changes_what_is_read_once_for_all(seed: int) -> None:
+    """Readers share a stored document, and services an event, which are decoded once: with and without the desk."""
+    history = History(seed, 15)
+    assert history.play().findings == {}
+    stores = [each for of_one in history.world.mongo.databases.values() for each in of_one.values()]
+    assert [each for store in stores for each in store.altered()] == []
+    read = [*history.world.read.values()]
+    assert len(read) > 100
+    assert [each.type for each in read if MODELS[each.type].model_validate_json(each.value) != each.data] == []
 
 
 @pytest.mark.parametrize(

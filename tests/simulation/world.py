@@ -13,8 +13,9 @@ import ssl
 import sys
 import time
 import traceback
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextvars import Context
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FunctionType
@@ -25,6 +26,7 @@ import httpx
 import motor.motor_asyncio
 import structlog
 
+from homecall.contract import envelope
 from homecall.contract.events import RequestStatus
 from homecall.operations.serve import build
 from homecall.runtime import failpoint as failpoints
@@ -53,11 +55,16 @@ class Clock(SystemClock):
         self._loop = loop
         self._start = start.astimezone(UTC)
         self.speed = speed
+        self._last = (-1.0, 0.0, self._start)
+        """The last moment told: of the loop's time and of how far the process is ahead."""
 
     def now(self) -> datetime:
         node = NODE.get()
         skew = 0.0 if node is None else node.skew
-        return self._start + timedelta(seconds=self._loop.time() * self.speed + skew)
+        time = self._loop.time()
+        if self._last[0] != time or self._last[1] != skew:
+            self._last = (time, skew, self._start + timedelta(seconds=time * self.speed + skew))
+        return self._last[2]
 
 
 class _Reached:
@@ -172,6 +179,8 @@ class World:
         self.notes: list[str] = []
         self.nodes: list[Node] = []
         self.closed = False
+        self.read: dict[Any, envelope.Incoming] = {}
+        """Events as services read them, by their content."""
 
     def note(self, what: str) -> None:
         """Write a line into the history."""
@@ -260,18 +269,16 @@ def instead(world: World, seed: int) -> Iterator[None]:
         undo.append(lambda: setattr(place, name, before))
         setattr(place, name, value)
 
-    replaced = {
+    ours = _of_ours()
+    clients = {
         id(aiokafka.AIOKafkaProducer): world.kafka.producer,
         id(aiokafka.AIOKafkaConsumer): world.kafka.consumer,
         id(motor.motor_asyncio.AsyncIOMotorClient): world.mongo.client,
     }
     pinned = _pinned_datetime(clock.now)
-    for module in [each for name, each in sorted([*sys.modules.items()]) if name.startswith(_OURS)]:
-        for name, value in [*vars(module).items()]:
-            if value is datetime and f"{name}.now(" in _source(module):
-                put(module, name, pinned)
-            elif id(value) in replaced:
-                put(module, name, replaced[id(value)])
+    for module, name, value in ours.replaced:
+        put(module, name, pinned if value is datetime else clients[id(value)])
+    put(envelope, "_incoming", _each_once(envelope._incoming, world.read))
     put(httpx, "AsyncHTTPTransport", world.gateways.transport)
     put(ssl, "create_default_context", lambda *_, **__: None)  # read from the disk for each client
     if world.gateways.checks_signatures:
@@ -284,7 +291,7 @@ def instead(world: World, seed: int) -> Iterator[None]:
     chance = random.Random(f"chance {seed}")
     put(os, "urandom", chance.randbytes)
     put(random, "_urandom", chance.randbytes)  # of secrets
-    for function in _functions_of_ours():
+    for function in ours.functions:
         _replace_defaults(function, {time.monotonic: loop.time, random.random: chance.random}, undo)
     put(time, "monotonic", loop.time)
     put(time, "perf_counter", loop.time)
@@ -304,9 +311,60 @@ def instead(world: World, seed: int) -> Iterator[None]:
             each()
 
 
-def _functions_of_ours() -> Iterator[FunctionType]:
-    """Functions and methods of our modules: a default among their parameters is bound when they are defined."""
-    for module in [each for name, each in sorted([*sys.modules.items()]) if name.startswith(_OURS)]:
+def _each_once(
+    read: Callable[..., envelope.Incoming], known: dict[Any, envelope.Incoming]
+) -> Callable[..., envelope.Incoming]:
+    """Read the content of records once: every service reads the same, and once more after a crash.
+
+    What was read is never changed, as the models of events are frozen.
+    """
+
+    def incoming(record: envelope.Record, attributes: dict[str, str], *of: Any) -> envelope.Incoming:
+        *content, flaws = of
+        about = (*attributes.items(), *content, *flaws)
+        if about in known:
+            return replace(known[about], record=record)
+        found = read(record, attributes, *of)
+        if found.data is not None:
+            known[about] = found
+        return found
+
+    return incoming
+
+
+@dataclass(frozen=True)
+class _Ours:
+    """Where our modules name what a history replaces."""
+
+    replaced: list[tuple[Any, str, Any]]
+    """A module, the name in it, and what it stands for."""
+    functions: list[FunctionType]
+    """Those with a clock or chance among the defaults of their parameters, which are bound at the definition."""
+
+
+def _of_ours() -> _Ours:
+    """The same for all histories until another module of ours is imported."""
+    modules = [each for name, each in sorted([*sys.modules.items()]) if name.startswith(_OURS)]
+    if len(modules) not in _looked_through:
+        clients = (aiokafka.AIOKafkaProducer, aiokafka.AIOKafkaConsumer, motor.motor_asyncio.AsyncIOMotorClient)
+        replaced = [
+            (module, name, value)
+            for module in modules
+            for name, value in vars(module).items()
+            if (value is datetime and f"{name}.now(" in inspect.getsource(module)) or any(value is it for it in clients)
+        ]
+        bound = (time.monotonic, random.random)
+        functions = [
+            each
+            for each in _functions_of(modules)
+            if any(it in bound for it in (*(each.__defaults__ or ()), *(each.__kwdefaults__ or {}).values()))
+        ]
+        _looked_through[len(modules)] = _Ours(replaced, functions)
+    return _looked_through[len(modules)]
+
+
+def _functions_of(modules: Iterable[Any]) -> Iterator[FunctionType]:
+    for module in modules:
         for value in [*vars(module).values()]:
             if getattr(value, "__module__", None) != module.__name__:
                 continue
@@ -332,10 +390,5 @@ def _replace_defaults(function: FunctionType, by: dict[Any, Any], undo: list[Cal
 
 
 _rule_sets = functools.cache(load_rule_sets)
-_sources: dict[str, str] = {}
-
-
-def _source(module: Any) -> str:
-    if module.__name__ not in _sources:
-        _sources[module.__name__] = inspect.getsource(module)
-    return _sources[module.__name__]
+_looked_through: dict[int, _Ours] = {}
+"""By how many modules of ours are imported."""
