@@ -319,6 +319,9 @@ WORDS: Final[Mapping[str, Text]] = {
     "gone_to": Text("Берілген емхана", "Передан в поликлинику", "Handed on to"),
     "come_from": Text("Қай емханадан", "Передан из поликлиники", "Handed on by"),
     "from_103": Text("103-тен", "Из 103", "From 103"),
+    "referral_card_number": Text("Картаның нөмірі", "Номер карты", "Card number"),
+    "referral_category": Text("Шақыру санаты", "Категория вызова", "Category"),
+    "referral_handed_over_at": Text("Берілген уақыты", "Передан в", "Handed over at"),
     "card_of_103": Text(
         "карта {card}, санаты {category}, берілді {at}",
         "карта {card}, категория {category}, передан {at}",
@@ -782,6 +785,7 @@ FIELDS: Final[Mapping[str, Text]] = {
             *("iin", "full_name", "birth_date", "sex", "phone", "address", "entrance", "floor", "flat", "intercom"),
             *("reasons", "note", "channel", "document_kind", "document_number", "queued_at", "postal_address"),
             *("answer_by", "answer_place", "measures", "grounds"),
+            *("referral_card_number", "referral_category", "referral_handed_over_at"),
         )
     },
     "language": WORDS["caller_language"],

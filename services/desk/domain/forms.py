@@ -55,6 +55,11 @@ def submitted(form: Form, user: User, now: datetime, zone: ZoneInfo) -> RequestS
         "number": reader.text("applicant_authority_number"),
         "valid_until": reader.day("applicant_authority_valid_until"),
     }
+    card = {
+        "card_number": reader.text("referral_card_number"),
+        "handed_over_at": reader.moment("referral_handed_over_at"),
+        "category": reader.text("referral_category"),
+    }
     address = {name: reader.text(name) for name in ("district_id", "entrance", "floor", "flat", "intercom")}
     return reader.event(
         RequestSubmitted,
@@ -72,6 +77,7 @@ def submitted(form: Form, user: User, now: datetime, zone: ZoneInfo) -> RequestS
             "note": reader.text("note", lines=True),
             "temperature_c": reader.number("temperature_c"),
             "preferred_window": windows.read(reader.text("preferred_window")),
+            "referral": card if any(card.values()) else None,
             "registrar": _staff(user),
         },
     )

@@ -1,4 +1,4 @@
-"""A call is handed on at the desk: who may, what is sent, what board and page say of it, and of a call from 103."""
+"""A call is handed on at the desk: who may, what is sent, what board and page say of it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from services.desk.domain.board import row_of
 from services.desk.domain.call import Call
 from services.desk.domain.retention import call_remains
 from services.desk.domain.roles import Role
@@ -149,32 +148,6 @@ async def test_board_and_page_say_where_it_came_from(flags: list[str], shown: bo
     assert ("передача из другой поликлиники не подтверждена" in page) is not shown
     assert "Передан другой поликлиникой в" in page
     assert "часы приёма и прикрепление повторно не проверяют" in page
-
-
-async def test_a_call_from_103_is_marked_and_its_card_is_shown() -> None:
-    reception = Reception()
-    await reception.hear(facts(reasons=["passed_on_by_ambulance"], referral=CARD, urgency="urgent"))
-    browser = reception.browser("dispatcher")
-    assert '<span class="mark">Из 103: 4</span>' in (await browser.get(f"/board/rows?ids={ID}")).text
-    page = (await browser.get(f"/calls/{ID}")).text
-    assert "карта 103-118842, категория 4, передан 23.11.2026" in page
-
-
-@pytest.mark.parametrize(
-    ("over", "referred", "category"),
-    [
-        ({"reasons": ["passed_on_by_ambulance"]}, True, ""),
-        ({"reasons": ["fever_above_38"], "referral": CARD}, True, "4"),
-        ({"reasons": ["fever_above_38"]}, False, ""),
-    ],
-)
-async def test_the_reason_or_the_card_alone_mark_it_too(over: dict[str, Any], referred: bool, category: str) -> None:
-    reception = Reception()
-    await reception.hear(facts(**over))
-    call = (await reception.stores.calls.load([ID]))[ID].state
-    assert isinstance(call, Call)
-    row = row_of(call)
-    assert (row.referred, row.category) == (referred, category)
 
 
 async def test_what_remains_has_no_card_and_names_both_ends() -> None:
