@@ -176,7 +176,9 @@ async def call(site: Site, request: Request, visitor: Visitor, form: Form) -> Re
     found, unsent = await call_of(site, visitor, request_id)
     decision = found.decision if found else None
     existing = await _existing(site, visitor, decision)
-    typed = next((each for each in unsent if each.event.type == RequestSubmitted.TYPE), None)
+    action = next((each for each in unsent if each.event.type == RequestSubmitted.TYPE), None)
+    typed = RequestSubmitted.model_validate_json(action.event.value) if action else None
+    asked_for = decision or typed
     template = "call_part.html" if wants_part(request) else "call.html"
     row = (await _boards(site).of(None, [request_id]))[0] if found else None
     on = found.visit_day if found else None
@@ -203,8 +205,8 @@ async def call(site: Site, request: Request, visitor: Visitor, form: Form) -> Re
         aside=any(each.refused for each in unsent),
         done={kind for kind, *_ in await site.stores.actions.of_subject(request_id, visitor.user.clinic_id)},
         step_tables=STEP_TABLES,
-        wanted=windows.wanted(decision.preferred_window if decision else None, found.place if found else None),
-        typed=RequestSubmitted.model_validate_json(typed.event.value) if typed else None,
+        wanted=windows.wanted(asked_for.preferred_window if asked_for else None, found.place if found else None),
+        typed=typed,
         caller_language=_caller_language(decision),
     )
 

@@ -213,12 +213,21 @@ async def test_the_page_of_the_call_says_whether_it_was_kept(
 ) -> None:
     events = the_call(CALL, preferred_window={"from": "11:00", "to": "24:00"})
     visit = events[1][1] | over
-    await reception.hear(events[0], ("visit.scheduled", visit))
+    await reception.hear(events[0], ("visit.scheduled", visit), events[2])
     browser = reception.browser("registrar")
     browser.client.cookies.set(LANGUAGE_COOKIE, "en", domain="desk.test")
     page = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", (await browser.get(f"/calls/{CALL}")).text))
     assert f"Wanted time11:00–24:00: {said}" in page
-    assert "the preferred time could not be kept" not in page, "it is said once"
+    assert "the preferred time could not be kept" not in page, "it is no flag besides"
+    beside_the_answer = "Wanted time 11:00–24:00: not kept, the doctor comes at another time"
+    assert (beside_the_answer in page) is bool(over), "who reads the answer aloud says so too"
+
+
+async def test_a_call_that_is_not_sent_yet_says_what_was_wanted(reception: Reception) -> None:
+    reception.broker.away = True
+    browser = reception.browser("registrar")
+    await browser.post("/calls/new", a_form(preferred_window="14:30-16:30"))
+    assert "<dd>14:30–16:30</dd>" in (await browser.get(f"/calls/{CALL}")).text
 
 
 async def test_before_the_visit_is_placed_the_page_says_what_was_wanted(reception: Reception) -> None:
