@@ -125,9 +125,9 @@ class Reception:
             client.cookies.set(COOKIE, self.site.sessions.new(name, datetime.now().astimezone()), domain="desk.test")
         return Browser(client)
 
-    async def hear(self, *events: tuple[str, dict[str, Any]]) -> None:
-        """Take events up as they come from Kafka."""
-        await self.desk.handle([incoming(*each) for each in events], self.clock.now())
+    async def hear(self, *events: tuple[str, dict[str, Any]], at: datetime = MONDAY) -> None:
+        """Take events up as they come from Kafka; ``at`` is when they happened."""
+        await self.desk.handle([incoming(*each, at=at) for each in events], self.clock.now())
 
 
 class Browser:
@@ -156,7 +156,7 @@ class Browser:
         return await self.client.post(path, data=data, headers=headers)
 
 
-def incoming(event_type: str, data: dict[str, Any], event_id: str | None = None) -> Incoming:
+def incoming(event_type: str, data: dict[str, Any], event_id: str | None = None, at: datetime = MONDAY) -> Incoming:
     """An event as it comes from its topic; one id, one event."""
     number = next(_numbers)
     headers = {
@@ -164,7 +164,7 @@ def incoming(event_type: str, data: dict[str, Any], event_id: str | None = None)
         "ce_id": event_id or f"test-{number}",
         "ce_source": "/tests",
         "ce_type": TYPE_PREFIX + event_type,
-        "ce_time": MONDAY.isoformat(),
+        "ce_time": at.isoformat(),
         "content-type": "application/json",
     }
     topic = TOPIC_OF_TYPE[event_type]

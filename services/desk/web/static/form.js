@@ -98,7 +98,7 @@ function sendOnce(form, filled) {
     button.setAttribute("aria-disabled", "true");
     button.textContent = SENDING;
     try {
-      const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)), redirect: "follow" });
+      const answer = await fetch(form.getAttribute("action"), { method: "POST", body: new URLSearchParams(new FormData(form)), redirect: "follow" });
       if (answer.redirected && new URL(answer.url).pathname.startsWith("/login")) return toLogin();
       if (answer.ok && answer.redirected) {
         forget(form);

@@ -160,15 +160,26 @@ async function sendHere(form, submitter) {
   if (form.ariaBusy === "true") return;
   form.ariaBusy = "true";
   const body = new URLSearchParams(new FormData(form, submitter));
-  const answer = await fetch(form.action, { method: "POST", body, headers: { "X-Part": "1" } }).catch(() => null);
+  // Not form.action: that is the field of this name, where the form has one.
+  const answer = await fetch(form.getAttribute("action"), { method: "POST", body, headers: { "X-Part": "1" } }).catch(() => null);
   form.ariaBusy = "false";
   if (answer?.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
   else if (answer?.ok) {
     form.querySelector(".not-sent")?.remove();
     form.reset();
+    fold(form);
     refresh(["*"]);
   }
   else say(form, answer && answer.status < 500 ? await answer.text() : NOT_SENT_YET);
+}
+
+// What was sent is folded up; the focus stays at its heading, and not in a field that the page would then leave alone.
+function fold(form) {
+  const box = form.closest("details");
+  if (!box) return;
+  const within = box.contains(document.activeElement);
+  box.open = false;
+  if (within) box.querySelector("summary").focus();
 }
 
 function say(form, text) {
