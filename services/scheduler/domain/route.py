@@ -142,6 +142,8 @@ class Route:
                 following = stops[position]
                 onward = travel(location, following.location) if uniform is None else uniform
                 due_then = shift.arrival_by(due[position - begun], onward, following.service)
+                if due_then < following.earliest:
+                    continue  # by the longer way there the break leaves no time within the window
                 bound, extra = min(latest, due_then - service - onward), to_it + onward - following.leg
             bound = shift.arrival_by(bound, to_it, service)
             if arrives <= bound:

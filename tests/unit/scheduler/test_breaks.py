@@ -14,7 +14,7 @@ from homecall.contract.errors import field_errors
 from homecall.contract.events import RosterPublished
 from services.scheduler.domain import insertion
 from services.scheduler.domain.assignment import Impossible, assign
-from services.scheduler.domain.bookings import Booking, Call
+from services.scheduler.domain.bookings import Booking, Call, Preferred
 from services.scheduler.domain.dispatch import Dispatch
 from services.scheduler.domain.improvement import LEAST_SAVING, apply_if_better, cost, problem_of
 from services.scheduler.domain.offers import offers
@@ -79,27 +79,33 @@ def test_the_last_moment_before_a_break_is_the_mirror_of_the_first_after_it() ->
 
 def test_where_a_visit_can_go_is_what_driving_the_whole_route_says() -> None:
     """The costs of insertions are known without a walk; a walk says the same, to the second."""
-    dice = Random(5)
-    for seed in range(60):
-        day = a_day(a_doctor(breaks="10:00-10:20 12:00-13:00 15:30-15:45"), lead=dice.choice([0, 72]))
-        for number in range(10):
-            moment = at("08:00") + number * timedelta(minutes=9)
-            insertion.place(day, a_call(f"{seed} {number}", _somewhere(dice)), moment)
-        route, now = day.routes["a"], int(at("09:40").timestamp())
+    dice, places, at_breaks = Random(5), 0, 0
+    for seed in range(150):
+        day = a_day(a_doctor(breaks="10:00-10:20 12:00-13:00 15:30-15:45"))
+        for number in range(5):
+            opens = dice.randrange(9 * 60, 15 * 60)
+            wanted = replace(a_call(f"{seed} {number}", _somewhere(dice)), preferred=Preferred(opens, opens + 120))
+            insertion.place(day, wanted, at("08:00"))
+        route, now = day.routes["a"], int(at("09:10").timestamp())
         route.advance(now)
         new = a_call("new", _somewhere(dice)).location
-        earliest = now + dice.randrange(0, 20_000)
-        latest = earliest + dice.randrange(0, 7_200)
+        earliest = max(now, now + dice.randrange(-3_600, 18_000))
+        latest = earliest + dice.randrange(3_600, 10_800)
         found = {each.position: each for each in route.insertions(new, 1200, earliest, latest, now)}
         for position in range(route.begun, len(route.stops) + 1):
             arrivals = [each for each in range(earliest, latest + 1, 60) if _drives(route, position, new, each, now)]
             place = found.get(position)
-            assert (place is None and not arrivals) or (
-                place is not None
-                and all(place.arrives <= each <= place.bound for each in arrivals)
-                and _drives(route, position, new, place.arrives, now)
-                and _drives(route, position, new, place.bound, now)
-            )
+            if place is None:
+                assert not arrivals
+                continue
+            assert all(place.arrives <= each <= place.bound for each in arrivals)
+            assert _drives(route, position, new, place.arrives, now)
+            assert _drives(route, position, new, place.bound, now)
+            assert place.bound == latest or not _drives(route, position, new, place.bound + 1, now)
+            places += 1
+            at_breaks += any(place.bound + 1200 == begins for begins, _ in route.shift.breaks)
+    assert places > 40
+    assert at_breaks > 0
 
 
 def _somewhere(dice: Random) -> tuple[float, float]:
