@@ -83,7 +83,7 @@ def state_of(plan: DayPlan) -> list[tuple[int, list[Stop], list[int]]]:
     return [(route.begun, deepcopy(route.stops), list(route._latest)) for route in plan.routes.values()]
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(24))
 def test_each_offer_that_is_asked_for_at_once_is_what_the_call_gets(seed: int) -> None:
     dice = Random(seed)
     plan, now = a_day(dice), MORNING
@@ -106,3 +106,9 @@ def test_each_offer_that_is_asked_for_at_once_is_what_the_call_gets(seed: int) -
             first = (found[0].arrives_from, found[0].arrives_to, found[0].doctor.doctor_id)
             assert first == (usual.arrives_from, usual.arrives_to, usual.doctor_id)
         place(plan, asked_for(call, dice.choice(found)) if found and dice.random() < 0.4 else call, now)
+        if plan.bookings and dice.random() < 0.2:
+            request_id = dice.choice(sorted(plan.bookings))
+            if dice.random() < 0.5:
+                plan.free(request_id, now)
+            else:
+                plan.over(request_id, now, now)
