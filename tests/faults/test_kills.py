@@ -99,11 +99,11 @@ def run(
 
 @pytest.mark.timeout(600)
 def test_kills_lose_nothing_and_double_nothing(mongo: stack.Server, mongo_prefix: str) -> None:
-    """700 requests and 140 complaints in 16 clinics, two replicas of each service, 5 kills, a bad SMS gateway.
+    """400 requests and 80 complaints in 12 clinics, two replicas of each service, 5 kills, a bad SMS gateway.
 
     What takes longer is in ``make faults``, and many more histories in ``make simulate``.
     """
-    plan = plans.make(SEED, requests=700, clinics=16, complaints=140)
+    plan = plans.make(SEED, requests=400, clinics=12, complaints=80)
     with stack.own_kafka() as kafka:
         stack.recreate_topics(kafka.address, contract_topics(), contract_configs())
         start = plans.OPENING - timedelta(seconds=45)

@@ -170,7 +170,7 @@ def test_sigterm_finishes_the_batch_and_leaves_at_once(new_world: NewWorld, figu
         ids = clinics(12)
         world.publish("clinic.published", *(a_clinic(each) for each in ids))
         (first,) = world.start("intake")
-        world.publish("request.submitted", *requests(ids, 4000))
+        world.publish("request.submitted", *requests(ids, 2000))
         world.wait(lambda: decided(world), "the first decisions")
         began = time.monotonic()
         assert first.stop() == 0
@@ -179,22 +179,22 @@ def test_sigterm_finishes_the_batch_and_leaves_at_once(new_world: NewWorld, figu
         world.wait_quiet()
         # What was decided is what was committed, to the record: nothing lost, nothing for another to repeat.
         in_hand = decided(world)
-        assert 0 < len(in_hand) < 4000, "the stop was to come in the middle"
+        assert 0 < len(in_hand) < 2000, "the stop was to come in the middle"
         assert sum(world.committed("intake").values()) == len(in_hand)
 
         (second,) = world.start("intake")
-        world.wait(lambda: len(decided(world)) == 4000, "all decisions")
+        world.wait(lambda: len(decided(world)) == 2000, "all decisions")
         assert set(decided(world).values()) == {1}
         # A replica comes, both have a part of the partitions, then one leaves.
         (third,) = world.start("intake")
         world.settle("intake")
         assert second.stop() == 0
         began = time.monotonic()
-        world.publish("request.submitted", *requests(ids, 120, first=4000))
-        world.wait(lambda: len(decided(world)) == 4120, "decisions in every partition")
+        world.publish("request.submitted", *requests(ids, 120, first=2000))
+        world.wait(lambda: len(decided(world)) == 2120, "decisions in every partition")
         figure(f"SIGTERM under load: ended in {took:.2f} s; taken over {time.monotonic() - began:.2f} s after")
         assert third.stop() == 0
-        assert sum(world.committed("intake").values()) == 4120
+        assert sum(world.committed("intake").values()) == 2120
 
 
 # ---- What it holds ---------------------------------------------------------------------------------------------------

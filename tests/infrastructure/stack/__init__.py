@@ -15,7 +15,16 @@ from __future__ import annotations
 
 from homecall.demo.embedded import until
 from homecall.demo.ports import free_port
-from tests.infrastructure.stack.java import CACHE, ROOT, SOURCES, java_source, kafka_jars, kafka_tool, with_us
+from tests.infrastructure.stack.java import (
+    CACHE,
+    ROOT,
+    SOURCES,
+    java_compiled,
+    java_source,
+    kafka_jars,
+    kafka_tool,
+    with_us,
+)
 from tests.infrastructure.stack.kafka import kafka_answers, own_cluster, own_kafka, recreate_topics, shared_kafka
 from tests.infrastructure.stack.mongo import fast_mongo, mongo_java, mongo_nx, own_mongo, shared_mongo
 from tests.infrastructure.stack.servers import Control, Server, wait_until
@@ -31,6 +40,7 @@ __all__ = [
     "describe",
     "fast_mongo",
     "free_port",
+    "java_compiled",
     "java_source",
     "kafka_answers",
     "kafka_jars",
