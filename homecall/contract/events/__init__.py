@@ -39,6 +39,7 @@ from homecall.contract.events.intake_events import (
     ApplicantFacts,
     AuthorityFacts,
     PatientFacts,
+    ReferralFacts,
     RequestAccepted,
     RequestCancelled,
     RequestDeferred,

@@ -12,7 +12,6 @@ from homecall.contract.events.shared import (
     FieldError,
     Language,
     PreferredWindow,
-    Referral,
     RefusalCode,
     StaffMember,
 )
@@ -106,6 +105,16 @@ class AddressFacts(Part):
     intercom: str | None = Field(default=None, description="Code of the intercom, for the doctor.", examples=["14K"])
 
 
+class ReferralFacts(Part):
+    """How the ambulance service (103) handed a call on, as our own events show it."""
+
+    card_number: str = Field(description="Number of the ambulance service's call card.", examples=["103-2026-118842"])
+    handed_over_at: Moment = Field(
+        description="When the ambulance service handed the call over.", examples=["2026-11-23T09:05:00+05:00"]
+    )
+    category: str = Field(description="The ambulance service's urgency category, as it was sent.", examples=["4"])
+
+
 class Ruling(Part):
     """Why a decision is as it is, so that it can be checked years later."""
 
@@ -182,7 +191,7 @@ class RequestEvent(Event):
     preferred_window: PreferredWindow | None = Field(
         default=None, description="When the doctor would best arrive, by the clinic's clock on the day of the visit."
     )
-    referral: Referral | None = Field(
+    referral: ReferralFacts | None = Field(
         default=None, description="How the ambulance service (103) handed the call on, where it did."
     )
     transferred_from: CallAt | None = Field(

@@ -6,9 +6,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from homecall.contract.events.intake_events import AddressFacts
+from homecall.contract.events.intake_events import AddressFacts, ReferralFacts
 from homecall.contract.events.schedule_events import VisitDoctor
-from homecall.contract.events.shared import CallAt, Referral, StaffMember, Trilingual
+from homecall.contract.events.shared import CallAt, StaffMember, Trilingual
 from homecall.contract.types import ClinicId, Day, Event, Moment, Ordinal, Part, Uuid
 
 
@@ -93,7 +93,7 @@ class JournalEntry(Event):
         ),
         examples=["served"],
     )
-    referral: Referral | None = Field(
+    referral: ReferralFacts | None = Field(
         default=None, description="How the ambulance service (103) handed the call on, where it did."
     )
     transferred_to: CallAt | None = Field(

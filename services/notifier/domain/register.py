@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from homecall.contract.events import JournalEntry, Referral, RefusalCodeOnly, StaffMember, Trilingual
-from homecall.contract.events.intake_events import AddressFacts
+from homecall.contract.events import JournalEntry, RefusalCodeOnly, StaffMember, Trilingual
+from homecall.contract.events.intake_events import AddressFacts, ReferralFacts
 from homecall.contract.events.schedule_events import VisitDoctor
 from services.notifier.domain.state import Call, Staff
 from services.notifier.domain.statuses import other_call
@@ -36,7 +36,7 @@ def journal_entry(call: Call) -> JournalEntry:
         answered_by=_member(call.answered_by),
         registrar=_member(person.registrar),
         outcome=call.outcome,
-        referral=None if person.referral is None else Referral.model_validate(person.referral),
+        referral=None if person.referral is None else ReferralFacts.model_validate(person.referral),
         transferred_to=other_call(call.transferred_to),
         transferred_from=other_call(call.transferred_from),
         refusal=None if call.refusal is None else RefusalCodeOnly(code=call.refusal.code),
