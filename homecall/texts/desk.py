@@ -338,6 +338,7 @@ WORDS: Final[Mapping[str, Text]] = {
     "not_placed_by_hand": Text(
         "Қолмен тағайындау мүмкін болмады:", "Вручную назначить нельзя:", "It could not be placed by hand:"
     ),
+    "leave_as_it_is": Text("Сол күйінде қалдыру", "Оставить как есть", "Leave it as it is"),
     "choice_was": Text("Таңдалған:", "Выбрано было:", "What was chosen:"),
     "choice_waits": Text(
         "Таңдау жіберілді, жоспарлаушы әлі жауап берген жоқ:",

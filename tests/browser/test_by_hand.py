@@ -82,3 +82,8 @@ def test_a_choice_that_could_not_be_is_amended_or_the_nearest_taken(desk: LiveDe
     second = choices(desk)[1]
     assert (second["doctor_id"], second["reason"]) == (DOCTOR_ID, REASON)
     assert datetime.fromisoformat(second["arrives_from"]) == NOW + timedelta(minutes=300)
+    heard(desk, "visit.assignment-refused", 3, cause="no_room")
+    page.locator("#choice-refused", has_text="больше нет мест").wait_for()
+    page.click("#release button")
+    page.locator("#choice-refused").wait_for(state="detached")
+    board.locator(f'tr[data-request-id="{CALL}"] .mark.red').wait_for(state="detached")

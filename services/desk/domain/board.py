@@ -127,7 +127,7 @@ def row_of(call: Call) -> Row:
         arrives_from=place.arrives_from if place else None,
         arrives_to=place.arrives_to if place else None,
         by_hand=call.by_hand is not None,
-        hand_refused=call.assignment_refused is not None,
+        hand_refused=standing not in _OVER and call.assignment_refused is not None,
         outcome=closed.outcome if closed else "",
         refusal=decision.code if isinstance(decision, RequestRefused) else "",
         gone_to=call.gone_to.clinic_id if call.gone_to else "",

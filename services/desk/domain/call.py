@@ -151,7 +151,12 @@ class Call:
 
     @property
     def assignment_refused(self) -> VisitAssignmentRefused | None:
-        """The scheduler's answer to the dispatcher's last choice, where it could not be; not once the visit moved."""
+        """The scheduler's answer to the dispatcher's last choice, where it could not be.
+
+        Not once the visit moved, or somebody has left it as it is.
+        """
+        if self.of("by_hand", VisitReleased) is not None:
+            return None
         refused, visit = self.of("assignment_refused", VisitAssignmentRefused), self.of("visit", VisitEvent)
         return refused if refused is not None and (visit is None or visit.revision < refused.revision) else None
 

@@ -231,6 +231,26 @@ async def test_the_board_marks_what_was_placed_by_hand_and_what_could_not_be(rec
     assert '<span class="mark red">выбор отклонён</span>' in (await board.get("/board")).text
 
 
+async def test_a_refused_choice_is_left_as_it_is_by_one_button(reception: Reception) -> None:
+    browser = reception.browser("dispatcher")
+    await reception.hear(choice(0), ("visit.assignment-refused", visit_event(cause="no_room")))
+    page = (await browser.get(f"/calls/{ID}")).text
+    held = page.partition('name="held" value="')[2].partition('"')[0]
+    assert (await browser.post(f"/calls/{ID}/release", {"held": held})).status_code == 303
+    (data,) = await sent(reception)
+    await reception.hear(("visit.released", data | {"at": MONDAY.replace(minute=5).isoformat()}))
+    assert 'id="choice-refused"' not in (await browser.get(f"/calls/{ID}")).text
+    assert "выбор отклонён" not in (await browser.get("/board")).text
+
+
+async def test_a_call_that_is_over_says_no_more_that_a_choice_was_refused(reception: Reception) -> None:
+    closed = visit_event(revision=3, outcome="served", at=MONDAY.isoformat())
+    await reception.hear(
+        choice(0), ("visit.assignment-refused", visit_event(cause="no_room")), ("visit.closed", closed)
+    )
+    assert "выбор отклонён" not in (await reception.browser("dispatcher").get("/board")).text
+
+
 async def test_a_registrar_may_not_choose(reception: Reception) -> None:
     browser = reception.browser("registrar")
     assert (await browser.post(f"/calls/{ID}/assign", CHOICE)).status_code == 403
