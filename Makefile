@@ -19,7 +19,7 @@ COMPILE := $(LOCKING)/bin/pip-compile --quiet --no-config --no-header --generate
 	--build-deps-for editable --extra embedded --extra traces $(ARGS)
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench bench-schedule bench-offers faults simulate lock clean containers audit sbom
+.PHONY: help demo test check bench bench-schedule bench-offers bench-public faults simulate lock clean containers audit sbom
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ simulate: $(DEV) ## seeded histories on a simulated Kafka and MongoDB; ARGS="--s
 
 bench-schedule: $(DEV) ## ways to plan a clinic day, side by side; ARGS="--seed 1 --days 3 --json"
 	@$(BIN)/python -m bench.schedule $(ARGS)
+
+bench-public: $(DEV) ## our days as EURO-NeurIPS 2022 dynamic instances, and our ratio; ARGS="--into DIR --epoch 900 --json"
+	@$(BIN)/python -m bench.public $(ARGS)
 
 bench-offers: $(DEV) ## how long GET /offers takes on a full day; ARGS="--json"
 	@$(BIN)/python -m bench.offers $(ARGS)
