@@ -47,8 +47,8 @@ class SchedulerOffers:
     ) -> None:
         self._url = url.rstrip("/")
         self._seconds = seconds
-        self._transport = transport
-        self._client: httpx.AsyncClient | None = None
+        # Made at the start: the first who types waits for no certificates to be read.
+        self._client = client(at_once=_AT_ONCE, idle_seconds=_IDLE_SECONDS, transport=transport)
         self._breaker = Breaker(failures=_FAILURES, rest_seconds=_REST_SECONDS)
         self._free = asyncio.Semaphore(_AT_ONCE)
         self._away = False
@@ -71,12 +71,9 @@ class SchedulerOffers:
         return found
 
     async def close(self) -> None:
-        if self._client is not None:
-            await self._client.aclose()
+        await self._client.aclose()
 
     async def _asked(self, question: Question) -> tuple[int, bytes]:
-        if self._client is None:
-            self._client = client(at_once=_AT_ONCE, idle_seconds=_IDLE_SECONDS, transport=self._transport)
         asked = {
             "clinic_id": question.clinic_id,
             "district_id": question.district_id,
