@@ -19,6 +19,7 @@ _NOT: Final = {
     "status.changed delayed": "an answer is late by itself only after half a history: missed-timers of make faults",
     "complaint.status-changed refused": "nobody sends a complaint that is refused",
     "complaint.status-changed overdue": "a complaint's time is days, a history a quarter of an hour",
+    "successor.": "nobody hands a call on in a history: tests/integration/test_transfers.py kills intake there",
     "engine PublishedEvents.": "only after a restore: tests/integration/test_restore.py",
     "engine Domain.": "a protocol",
     "engine EventRules.": "a protocol",
