@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -59,10 +60,33 @@ def test_a_kill_between_any_two_writes_loses_and_doubles_no_call(world: World) -
     _each_once(world, firsts, goes_on)
 
 
-def _handed_on_and_killed(world: World, place: str, first: str) -> None:
-    """Intake is killed at that place while it handles the transfer, and another process carries it on."""
-    (doomed,) = world.start("intake", failpoints={"intake": f"{place}:kill"})
-    data = {
+@pytest.mark.parametrize("place", ["batch.stored", "successor.read", "successor.stored", "stage.settled"])
+def test_a_replica_that_was_held_there_finds_what_the_other_has_done(world: World, place: str) -> None:
+    """It goes on where it stood, with what it had read, long after another has carried all of it on."""
+    world.publish("clinic.published", a_clinic(HERE), a_clinic(THERE))
+    (first_one,) = world.start("intake")
+    world.publish("request.submitted", REQUESTS[0])
+    first = REQUESTS[0]["request_id"]
+    world.wait(lambda: ids(world, "request.accepted", first), "it to be accepted")
+    world.settle("intake")
+    first_one.stop()
+    (held,) = world.start("intake", failpoints={"intake": f"{place}:stop"})
+    world.publish("request.transferred", transferred(first))
+    world.start("intake", ready=False)
+    successor = successor_id(first, THERE)
+    world.wait(lambda: ids(world, "request.cancelled", first), "the other to carry it on", 90)
+    world.wait(lambda: ids(world, "request.accepted", successor), "it to go on", 90)
+    held.signal(signal.SIGCONT)
+    world.wait(lambda: world.members("intake") == 2, "the one that was held to be back", 90)
+    world.settle("intake")
+    assert world.dead() == []
+    assert len(ids(world, "request.cancelled", first)) == len(ids(world, "request.accepted", successor)) == 1
+    accepted = {(each.data["request_id"], each.data["register_number"]) for each in world.heard("request.accepted")}
+    assert accepted == {(first, 1), (successor, 1)}
+
+
+def transferred(first: str) -> dict[str, Any]:
+    return {
         "request_id": first,
         "clinic_id": HERE,
         "to_clinic_id": THERE,
@@ -70,7 +94,12 @@ def _handed_on_and_killed(world: World, place: str, first: str) -> None:
         "reason": "Сонда тіркелген",
         "by": {"id": "d-2", "full_name": "Диспетчер Жанар"},
     }
-    world.publish("request.transferred", data)
+
+
+def _handed_on_and_killed(world: World, place: str, first: str) -> None:
+    """Intake is killed at that place while it handles the transfer, and another process carries it on."""
+    (doomed,) = world.start("intake", failpoints={"intake": f"{place}:kill"})
+    world.publish("request.transferred", transferred(first))
     world.wait(lambda: doomed.exit_code is not None, f"intake to be killed at {place}")
     assert doomed.exit_code == -signal.SIGKILL
     (other,) = world.start("intake")
