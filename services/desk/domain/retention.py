@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any, Final
 
-from homecall.contract.events import ComplaintStatusChanged, StatusChanged
+from homecall.contract.events import ComplaintStatusChanged, RequestCancelled, StatusChanged
 from homecall.runtime.engine.decision import replace
 from services.desk.domain.call import Call
 from services.desk.domain.complaint import Complaint
@@ -29,8 +29,11 @@ def call_over_on(call: Call) -> date | None:
 
 
 def call_remains(call: Call) -> Call:
-    """The call without its patient: decisions, statuses, times and doctors stay."""
-    kept = {kind: _remains(each) for kind, each in call.kept.items()}
+    """The call without its patient: decisions, statuses, times and doctors stay.
+
+    Of its being handed on the history says where to and by whom; why is a free text, and goes.
+    """
+    kept = {kind: _remains(each) for kind, each in call.kept.items() if kind != "transferred"}
     return replace(call, iin=None, kept=kept, lines=[_remains(each) for each in call.lines])
 
 
@@ -52,4 +55,6 @@ def _remains(kept: Kept) -> Kept:
     data = {name: value for name, value in kept.data.items() if name not in _DROPPED}
     if kept.type not in (StatusChanged.TYPE, ComplaintStatusChanged.TYPE):  # what these say names nobody
         data |= {name: empty for name, empty in _GONE.items() if name in data}
+    if kept.type == RequestCancelled.TYPE:
+        data["reason"] = ""
     return Kept(kept.type, kept.order, kept.at, data)

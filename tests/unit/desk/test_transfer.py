@@ -153,10 +153,14 @@ async def test_board_and_page_say_where_it_came_from(flags: list[str], shown: bo
 async def test_what_remains_has_no_card_and_names_both_ends() -> None:
     reception = Reception()
     await reception.hear(facts(referral=CARD, transferred_from={"request_id": SUCCESSOR, "clinic_id": ELSEWHERE}))
-    await reception.hear(cancelled(referral=CARD))
+    by = {"id": "d-1", "full_name": "Диспетчер Жанар"}
+    data = {"request_id": ID, "clinic_id": HERE, "to_clinic_id": ELSEWHERE, "at": MONDAY.isoformat(), "by": by}
+    await reception.hear(("request.transferred", data | {"reason": FORM["reason"]}), cancelled(referral=CARD))
     call = (await reception.stores.calls.load([ID]))[ID].state
     assert isinstance(call, Call)
     left = call_remains(call)
-    assert "103-118842" not in str(left)
+    assert not any(each in str(left) for each in ("103-118842", FORM["reason"]))
+    assert ("request.transferred", ELSEWHERE) in {(step.type, step.detail) for step in left.history}
+    assert call_remains(left) == left
     assert (left.gone_to, left.come_from) == (call.gone_to, call.come_from)
     assert left.gone_to is not None
