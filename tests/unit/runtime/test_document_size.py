@@ -102,7 +102,7 @@ def _early() -> Flood:
 def _unknown(event_type: str, service: str) -> Flood:
     """Events for a subject that nobody knows: they wait."""
     if service == topics.INTAKE:
-        office = intake.Office()
+        office = intake.Office(intake.known(intake.clinic(), intake.clinic("tal-2")))  # to which calls are handed on
         engine: Engine[Any, Any] = office.engine
         memory = office.memory
     elif service == topics.SCHEDULER:
@@ -133,6 +133,7 @@ FLOODS: dict[str, Callable[[], Flood]] = {
     "complaints: a call's timeline": _timeline,
     "notifier: early answers": _early,
     "intake: withdrawals that wait": lambda: _unknown("request.withdrawn", topics.INTAKE),
+    "intake: transfers that wait": lambda: _unknown("request.transferred", topics.INTAKE),
     "scheduler: reports that wait": lambda: _unknown("visit.reported", topics.SCHEDULER),
     "scheduler: choices that wait": lambda: _unknown("visit.assigned", topics.SCHEDULER),
     "scheduler: releases that wait": lambda: _unknown("visit.released", topics.SCHEDULER),
@@ -231,7 +232,8 @@ async def test_of_a_day_no_more_doctors_drop_out_than_a_roster_has() -> None:
 
 def test_every_aggregate_of_a_flood_is_in_the_table() -> None:
     outside = {each for topic in topics.TOPICS if not topic.ours for each in topic.types}
-    wait = {"request.withdrawn", "visit.reported", "visit.assigned", "visit.released", "answer.given"}
+    wait = {"request.withdrawn", "request.transferred", "visit.reported", "visit.assigned", "visit.released"}
+    wait |= {"answer.given"}
     commands = {each for each in outside if each.startswith("complaint.") and each != "complaint.submitted"}
     rosters = {"roster.published", "doctor.unavailable"}  # of a day: its roster is replaced, its drop-outs are counted
     alone = {"clinic.published", "request.submitted", "complaint.submitted"}  # a second one of a subject adds nothing
