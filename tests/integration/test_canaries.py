@@ -328,11 +328,15 @@ def in_every_way(sender: Sender) -> dict[str, str]:
 
 
 def at_the_desk(world: World) -> str:
-    """A call that is typed at the desk, withdrawn there, searched for, and typed wrongly."""
+    """A call that is typed at the desk with windows offered, withdrawn there, searched for, and typed wrongly."""
     (process,) = (each for each in world.processes if each.name == "desk" and each.running)
     person, request_id = Person("registrar"), str(uuid.uuid4())
     typed = a_call(1, request_id, iin=IINS[38], full_name=NAME, phone=PHONES[38], address=STREET, note=NOTE)
     typed |= {"channel": "desk", "document_kind": "id_card", "document_number": DOCUMENT}
+    offered = person.post(process.port, "/calls/new/offers", typed)
+    assert "offers-said" in offered.text
+    assert "Сейчас предложить время нельзя" not in offered.text, "the scheduler has answered"
+    assert canaries(offered.text, (*SECRETS, *PERSONAL)) == []
     assert person.post(process.port, "/calls/new", typed).status_code == 303
     wrong = typed | {"request_id": str(uuid.uuid4()), "iin": WRONG_IIN}
     assert person.post(process.port, "/calls/new", wrong).status_code == 422
@@ -376,7 +380,9 @@ def world(new_world: NewWorld, gateway: SmsGateway, tmp_path_factory: pytest.Tem
         world.publish("clinic.published", a_clinic(CLINIC))
         world.publish("roster.published", a_roster(CLINIC, MONDAY.date(), [a_doctor("doc")]))
         world.start("intake", ready=False, command=("tests.faults.broken", "quote"))
-        world.start("scheduler", "notifier", "complaints", "desk", ready=False)
+        scheduler, *_ = world.start("scheduler", "notifier", "complaints", ready=False)
+        world.extra = {**world.extra, "HOMECALL_OFFERS_URL": f"http://127.0.0.1:{scheduler.port}"}
+        world.start("desk", ready=False)
         for process in world.processes:
             process.wait_ready()
         yield world
