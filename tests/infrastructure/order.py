@@ -12,15 +12,23 @@ import functools
 BROWSER = "tests/browser/"
 
 LONGEST = (
-    "tests/simulation/test_simulation.py",
+    "tests/simulation/test_simulation.py",  # both cores by itself: the others wait for servers meanwhile
     "tests/integration/test_walkthrough.py",
     "tests/browser/",
     "tests/integration/test_service_life.py",
-    "tests/deploy/test_alerts.py",
-    "tests/integration/test_demo.py",
     "tests/faults/test_kills.py",
-    "tests/integration/test_main_job.py",
+    "tests/integration/test_demo.py",
     "tests/integration/test_access.py",
+    "tests/integration/test_desk.py",
+    "tests/integration/test_signed.py",
+    "tests/integration/test_bombs.py",
+    "tests/integration/test_main_job.py",
+    "tests/integration/test_commands.py",
+    "tests/integration/test_clients.py",
+    "tests/integration/test_bad_input.py",
+    "tests/integration/test_stacks.py",
+    "tests/contract/test_generators.py",
+    "tests/deploy/test_alerts.py",
 )
 """The units of a file, or of a room, that take the longest. Out of date, it makes a run longer, and no result another:
 ``make test ARGS=--durations=200`` says what to write here."""
@@ -32,7 +40,6 @@ APART = frozenset(
     {
         "tests/deploy/test_alerts.py",
         "tests/integration/test_demo.py",
-        "tests/simulation/test_simulation.py",
     }
 )
 """Files whose tests share no server that is worth keeping: each test is a unit of its own."""

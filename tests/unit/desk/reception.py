@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from itertools import count
 from typing import Any
 
@@ -22,7 +23,7 @@ from homecall.runtime.encryption import Vault
 from homecall.runtime.failures import Transient
 from homecall.runtime.settings import Settings
 from homecall.standard.clinics import Clinics
-from homecall.standard.rules import load_rule_sets
+from homecall.standard.rules import RuleSets, load_rule_sets
 from services.desk.domain.roles import ALL_CLINICS, Role, User
 from services.desk.handler import Desk
 from services.desk.live import Live
@@ -82,12 +83,23 @@ class StoppedClock(Clock):
         return self.at
 
 
+@cache
+def _settings() -> Settings:
+    """Read once: a desk of the tests is made a thousand times."""
+    return Settings(_env_file=None, env="development")
+
+
+@cache
+def _rule_sets() -> RuleSets:
+    return load_rule_sets()
+
+
 class Reception:
     """A desk with two clinics, and a user of each role at the first one and a registrar at the other."""
 
     def __init__(self) -> None:
         self.database = MemoryDatabase()
-        self.vault = Vault.from_settings(Settings(_env_file=None, env="development"))
+        self.vault = Vault.from_settings(_settings())
         self.stores = Stores(self.database.as_database, self.vault)
         self.broker = Broker()
         self.clock = StoppedClock(MONDAY)
@@ -109,7 +121,7 @@ class Reception:
             users=self.users,
             sessions=Sessions(b"a secret of these tests, long enough"),
             clinics=known,
-            rule_sets=load_rule_sets(),
+            rule_sets=_rule_sets(),
             clock=self.clock,
             vault=self.vault,
             offers=self.offers,
