@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from math import cos, radians
 from random import Random
@@ -59,12 +59,19 @@ class ClinicDay:
 
 
 def clinic_day(
-    seed: int, number: int, kind: Kind = "ordinary", shape: Shape | None = None, *, unlike: bool = False
+    seed: int,
+    number: int,
+    kind: Kind = "ordinary",
+    shape: Shape | None = None,
+    *,
+    unlike: bool = False,
+    returning: float = 0.0,
 ) -> ClinicDay:
     """The day of this number in the series of this seed.
 
     ``unlike`` draws the calls unlike the profile that the scheduler's defaults were chosen by: most in the evening, and
-    most from one corner of the city instead of from everywhere.
+    most from one corner of the city instead of from everywhere. ``returning`` is the share of patients whom a doctor of
+    the day has visited lately: their district's own, or as often another.
     """
     dice = Random(f"{seed} {number} {kind}")
     what = shape or SHAPES[kind]
@@ -113,12 +120,24 @@ def clinic_day(
             )
         )
     calls.sort(key=lambda call: (call.accepted_at, call.request_id))
+    if returning:
+        calls = _returning(calls, doctors, Random(f"returning {seed} {number} {kind}"), returning)
     drops = ()
     if kind == "sick_doctor":
         drops = ((dice.choice(doctors).doctor_id, at(dice.uniform(90, 240))),)
     return ClinicDay(
         kind, Roster(1, tuple(doctors), 20, what.travel_minutes), tuple(calls), drops, speed_kmh=what.speed_kmh
     )
+
+
+def _returning(calls: Sequence[Call], doctors: Sequence[Doctor], dice: Random, share: float) -> list[Call]:
+    found = []
+    for call in calls:
+        suitable = [each for each in doctors if call.is_child or each.specialty == "gp"]
+        own = [each for each in suitable if call.district_id in each.districts]
+        last = dice.choice(own if dice.random() < 0.5 and own else suitable).doctor_id
+        found.append(replace(call, last_doctor=last) if dice.random() < share else call)
+    return found
 
 
 def _shared(districts: Sequence[str], index: int, what: Shape) -> list[str]:

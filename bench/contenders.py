@@ -91,6 +91,9 @@ def _dispatched(day: ClinicDay, *, again: bool, dispatch: Dispatch | None = None
         result.kept += first.arrives_from <= booking.planned_at <= first.arrives_to
         result.changed += (first.arrives_from, first.arrives_to) != (booking.arrives_from, booking.arrives_to)
         result.other_doctor += first.doctor_id != booking.doctor_id
+        last = calls[request_id].last_doctor
+        result.returning += last is not None
+        result.same_doctor += last == booking.doctor_id
     result.unplaced += len(waiting)
     result.travel_seconds = sum(stop.leg for route in plan.routes.values() for stop in route.stops)
     return result

@@ -24,6 +24,10 @@ class Result:
     kept: int = 0
     changed: int = 0
     other_doctor: int = 0
+    returning: int = 0
+    """Calls of patients whom a doctor of the day has visited lately."""
+    same_doctor: int = 0
+    """Those of them who got that doctor again."""
     decisions_ms: list[float] = field(default_factory=list)
     windows: dict[str, Interval] = field(default_factory=dict)
     """By call, of a single day: what was promised first, as seconds since 1970."""
@@ -39,6 +43,8 @@ class Result:
         self.kept += other.kept
         self.changed += other.changed
         self.other_doctor += other.other_doctor
+        self.returning += other.returning
+        self.same_doctor += other.same_doctor
         self.decisions_ms += other.decisions_ms
         self.days.append(other)
 
@@ -66,6 +72,8 @@ class Result:
             "promises_kept": self.kept,
             "promises_changed": self.changed,
             "doctors_changed": self.other_doctor,
+            "returning": self.returning,
+            "same_doctor": self.same_doctor,
             "decision_ms_p99": round(share(spent, 0.99), 2),
             "districts": self.districts(),
             "intervals": {name: interval(self.days, of) for name, of in _WITH_INTERVALS.items()},

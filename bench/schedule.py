@@ -3,8 +3,8 @@
 First free slot; the least loaded (before there were routes); insertion; insertion with planning again; and two that
 nobody can have, the whole day known in advance: with the windows that planning again promised, and without, the bound.
 With ``--kind all`` every kind of day; ``--unlike`` draws the calls at other hours and places than the defaults were
-chosen by; ``--changes`` shows what it costs to send the doctor who was named; ``--write`` puts a summary and the plot
-into ``docs/``.
+chosen by; ``--changes`` and ``--continuity`` show what it costs to send the doctor who was named, or who came last
+time; ``--write`` puts a summary and the plot into ``docs/``.
 """
 
 from __future__ import annotations
@@ -35,9 +35,15 @@ CHANGE_WEIGHTS = (0.0, 1.0, 3.0, 10.0, 30.0)
 """Minutes that planning again must save to send another doctor than was named, for ``--changes``."""
 
 
-def made_up(seed: int, days: int, kind: Kind, *, unlike: bool = False) -> list[ClinicDay]:
+CONTINUITY_WEIGHTS = (0.0, 2.0, 5.0, 10.0, 20.0)
+"""Minutes that another doctor must save to be sent instead of the last one, for ``--continuity``."""
+RETURNING = 0.2
+"""The share of patients who were visited lately, for ``--continuity``."""
+
+
+def made_up(seed: int, days: int, kind: Kind, *, unlike: bool = False, returning: float = 0.0) -> list[ClinicDay]:
     """The days of a contest."""
-    return [clinic_day(seed, number, kind, unlike=unlike) for number in range(days)]
+    return [clinic_day(seed, number, kind, unlike=unlike, returning=returning) for number in range(days)]
 
 
 def contest(days: Sequence[ClinicDay]) -> dict[str, Result]:
@@ -122,29 +128,35 @@ def _within(found: Interval | None, digits: int = 2) -> str:
     return "" if found is None else f" ({found[0]:.{digits}f} to {found[1]:.{digits}f})"
 
 
-def prices(days: Sequence[ClinicDay]) -> dict[str, dict[str, Any]]:
-    """What it costs to keep the doctor who was named: travel, waits and changes for several weights."""
+def prices(days: Sequence[ClinicDay], name: str, weights: Sequence[float]) -> dict[str, dict[str, Any]]:
+    """What a weight of ``Dispatch`` costs: the figures of planning again for several values of it."""
     found: dict[str, dict[str, Any]] = {}
-    for weight in CHANGE_WEIGHTS:
-        result = Result()
+    for weight in weights:
+        result, other = Result(), {name: weight}
         for day in days:
-            result.add(replanned(day, replace(dispatch_of(day), change_weight=weight)))
+            result.add(replanned(day, replace(dispatch_of(day), **other)))  # type: ignore[arg-type]  # floats alone
         found[f"{weight:g}"] = result.figures()
-        print(f"change weight {weight:g}", file=sys.stderr, flush=True)
+        print(f"{name} {weight:g}", file=sys.stderr, flush=True)
     return found
 
 
-def price_table(found: Mapping[str, Mapping[str, Any]]) -> str:
+_PRICED: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], float]]] = {
+    "change_weight": ("other doctor than was named", lambda of: of["doctors_changed"] / max(1, of["placed"])),
+    "continuity_weight": ("same doctor as last time", lambda of: of["same_doctor"] / max(1, of["returning"])),
+}
+"""What each weight buys, as a share."""
+
+
+def price_table(name: str, found: Mapping[str, Mapping[str, Any]]) -> str:
     """The prices, as Markdown."""
+    bought, share_of = _PRICED[name]
     lines = [
-        _row(
-            "`change_weight_minutes`", "other doctor than was named", "travel, min", "mean wait, min", "95 % wait, min"
-        ),
+        _row(f"`{name}_minutes`", bought, "travel, min", "mean wait, min", "95 % wait, min"),
         "|---" * 5 + "|",
     ]
     for weight, f in found.items():
-        share = f"{f['doctors_changed'] / max(1, f['placed']):.0%}"
-        cells = (f"{f[name]:.0f}" for name in ("travel_minutes", "wait_mean_minutes", "wait_p95_minutes"))
+        share = f"{share_of(f):.0%}"
+        cells = (f"{f[each]:.0f}" for each in ("travel_minutes", "wait_mean_minutes", "wait_p95_minutes"))
         lines.append(_row(weight, share, *cells))
     return "\n".join([*lines, ""])
 
@@ -220,19 +232,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--kind", choices=[*KINDS, "all"], default="ordinary")
     parser.add_argument("--unlike", action="store_true", help="calls at other hours and places than the profile's")
     parser.add_argument("--changes", action="store_true", help="only: what it costs to keep the doctor who was named")
+    parser.add_argument("--continuity", action="store_true", help="only: what it costs to send the last visit's doctor")
     parser.add_argument("--json", action="store_true", help="end with one line of JSON: of the first kind of day")
     parser.add_argument("--write", action="store_true", help="put the table and the plot into docs/")
     asked = parser.parse_args(arguments)
     if asked.days < 1:
         parser.error("--days: must be 1 or more")
-    if asked.write and (asked.unlike or asked.changes):
-        parser.error("--write: not with --unlike or --changes; copy what you need from the output")
+    if asked.write and (asked.unlike or asked.changes or asked.continuity):
+        parser.error("--write: not with --unlike, --changes or --continuity; copy what you need from the output")
     kinds: Sequence[Kind] = KINDS if asked.kind == "all" else (asked.kind,)
-    days = {kind: made_up(asked.seed, asked.days, kind, unlike=asked.unlike) for kind in kinds}
-    if asked.changes:
-        found_prices = {kind: prices(each) for kind, each in days.items()}
+    share = RETURNING if asked.continuity else 0.0
+    days = {kind: made_up(asked.seed, asked.days, kind, unlike=asked.unlike, returning=share) for kind in kinds}
+    if asked.changes or asked.continuity:
+        name = "change_weight" if asked.changes else "continuity_weight"
+        weights = CHANGE_WEIGHTS if asked.changes else CONTINUITY_WEIGHTS
+        found_prices = {kind: prices(each, name, weights) for kind, each in days.items()}
         for kind, found in found_prices.items():
-            print(f"### {_titled(kind, unlike=asked.unlike)}\n\n{price_table(found)}")
+            print(f"### {_titled(kind, unlike=asked.unlike)}\n\n{price_table(name, found)}")
         if asked.json:
             print(json.dumps(next(iter(found_prices.values()))))
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Protocol
@@ -30,6 +30,7 @@ from homecall.standard.stated_times import Tolerance
 from services.scheduler.domain.bookings import Coordinates
 from services.scheduler.domain.calls import Facts, accepted, assigned, cancelled, due, released, reported
 from services.scheduler.domain.clinic_day import MOST_UNAVAILABLE, ClinicDay
+from services.scheduler.domain.continuity import INDEX, Returning, last_doctor, patient_of
 from services.scheduler.domain.doctor_ids import with_aliases
 from services.scheduler.domain.pending import Said, carry_out
 from services.scheduler.domain.state import CallState, call_of, day_key, is_pending, key_of
@@ -131,8 +132,28 @@ class SchedulerEngine(Engine[CallState, Facts]):
         return needs and self._facts.clinics.get(event.clinic_id) is None
 
     async def facts_for(self, batch: Sequence[Incoming], loaded: Mapping[str, Aggregate[CallState]]) -> Facts:
-        del batch, loaded
-        return self._facts
+        del loaded
+        vault, accepted_now = (
+            self.outside.vault,
+            [each.data for each in batch if isinstance(each.data, RequestAccepted)],
+        )
+        if vault is None:
+            return self._facts
+        patients = {
+            data.request_id: patient
+            for data in accepted_now
+            if self.days.remembers_doctors(data.clinic_id)
+            and (patient := patient_of(data, partial(vault.index, INDEX))) is not None
+        }
+        if not patients:
+            return self._facts
+        visits = await self.days.visits_of(set(patients.values()))
+        returning = {
+            data.request_id: Returning(patient, last_doctor(visits.get(patient, []), data.visit_date))
+            for data in accepted_now
+            if (patient := patients.get(data.request_id)) is not None
+        }
+        return replace(self._facts, returning=returning)
 
     async def settle(self, keys: Collection[str], now: datetime) -> Settled:
         return await self.settler.settle(keys, now)

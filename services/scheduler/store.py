@@ -22,6 +22,7 @@ from homecall.runtime.mongo.moments import millis, moment_of
 from homecall.runtime.mongo.schema import Migration, Schema
 from services.scheduler.domain.bookings import BookedVisit
 from services.scheduler.domain.clinic_day import Absence, ClinicDay, Mark
+from services.scheduler.domain.continuity import visited
 from services.scheduler.domain.dispatch import Dispatch
 from services.scheduler.domain.retention import over_on
 from services.scheduler.domain.state import CallState, day_of, key_of, timer_at
@@ -43,6 +44,7 @@ def _indexed(state: CallState) -> dict[str, Any]:
         "channel": state.channel or None,
         "day": state.day.toordinal(),
         "clinic": state.clinic_id,
+        "visited": visited(state),
     }
 
 
@@ -176,6 +178,7 @@ class SchedulerStore:
                 ("unplaced", False),
                 ("visit_open_since", False),
                 (("day", "clinic"), False),
+                ("visited", False),
             ],
             over_on=over_on,
             personal=["cancel_reason"],
@@ -297,6 +300,10 @@ class SchedulerStore:
                     self._hold(day)
         return lost
 
+    def remembers_doctors(self, clinic_id: str) -> bool:
+        """Whether the clinic would rather send the doctor who visited a patient last time."""
+        return self._dispatch(clinic_id).continuity_weight > 0
+
     async def dirty_days(self, limit: int = 10) -> list[str]:
         """The keys of the days that are to be settled: not too many at once, since each is loaded whole."""
         return [
@@ -317,6 +324,14 @@ class SchedulerStore:
     async def waiting(self, keys: Collection[str]) -> list[Aggregate[CallState]]:
         """The calls that wait for a place in these days, in one query."""
         return await self.calls.find({"waiting_for": {"$in": list(keys)}})
+
+    async def visits_of(self, patients: Collection[str]) -> dict[str, list[CallState]]:
+        """The calls in which these patients were visited, in one query; see ``continuity``."""
+        found: dict[str, list[CallState]] = {}
+        for each in await self.calls.look({"visited": {"$in": list(patients)}}, without=["assignments"]):
+            if each.state is not None and each.state.patient is not None:
+                found.setdefault(each.state.patient, []).append(each.state)
+        return found
 
     async def open_visits(self) -> list[tuple[str, int, Any]]:
         """Visits that are due, by channel: (channel, number, earliest acceptance)."""

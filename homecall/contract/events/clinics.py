@@ -182,6 +182,16 @@ class Dispatch(Part):
         description="Minutes of travel that another doctor must save before a visit leaves its district's own doctor.",
         examples=[10],
     )
+    continuity_weight_minutes: float | None = Field(
+        default=None,
+        ge=0,
+        le=240,
+        description=(
+            "Minutes that another doctor must save to be sent instead of the one who visited the patient within the "
+            "last 14 days. 5 when absent; 0: any doctor is as good, and nothing is kept to find the last one."
+        ),
+        examples=[5],
+    )
     change_weight_minutes: float | None = Field(
         default=None,
         ge=0,

@@ -176,6 +176,7 @@ def _booking(search: _Search, found: _Place, wanted: Assignment, assignment_id: 
         basis=BY_HAND,
         is_child=call.is_child,
         location=call.location,
+        last_doctor=call.last_doctor,
         latest_at=moment_of(latest, zone) if urgent and latest != seconds_of(closes) else None,
         why=_why(found, wanted, assignment_id, search.at),
     )

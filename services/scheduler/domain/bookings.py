@@ -58,6 +58,7 @@ class Booking:
     location: Location | None = None
     latest_at: datetime | None = None
     why: Mapping[str, Any] | None = None
+    last_doctor: str | None = None
 
     @property
     def by_hand(self) -> bool:
@@ -84,6 +85,8 @@ class Call:
     rank: int = 0
     preferred: Preferred | None = None
     referred: int = 0
+    last_doctor: str | None = None
+    """Who visited the patient last time, where that is not long ago."""
 
     @property
     def location(self) -> Location:
@@ -136,6 +139,7 @@ class BookedVisit:
     implausible: Annotated[Coordinates | None, override(omit_if_default=True)] = None
     preferred: Annotated[Preferred | None, override(omit_if_default=True)] = None
     referred: Annotated[int, override(omit_if_default=True)] = 0
+    last_doctor: Annotated[str | None, override(omit_if_default=True)] = None
 
     @property
     def flags(self) -> list[str]:
@@ -175,6 +179,7 @@ def booking_of(request_id: str, visit: BookedVisit, travel: timedelta) -> Bookin
         location=Location.of(request_id, visit.lat, visit.lon, visit.district_id),
         latest_at=latest_at,
         why=visit.why,
+        last_doctor=visit.last_doctor,
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 
@@ -29,6 +30,7 @@ from homecall.standard.places import LOCATION_IMPLAUSIBLE, located
 from homecall.standard.rules import NotCoveredError, RuleSet, RuleSets
 from homecall.standard.stated_times import before_request
 from services.scheduler.domain.bookings import Preferred
+from services.scheduler.domain.continuity import Returning
 from services.scheduler.domain.promises import visit_event
 from services.scheduler.domain.state import Assignment, CallFacts, CallState, Errand, Pending, visit_deadline
 from services.scheduler.domain.waiting import WaitingOrder
@@ -44,6 +46,8 @@ class Facts:
     clinics: Clinics
     rule_sets: RuleSets
     order: WaitingOrder
+    returning: Mapping[str, Returning] = field(default_factory=dict)
+    """By request, of new calls whose patients can be told apart."""
 
 
 # ---------------------------------------------------------------- accepted
@@ -59,6 +63,7 @@ def accepted(state: CallState | None, event: Incoming, facts: Facts, now: dateti
     submitted_at = data.submitted_at or data.clock_started_at
     asked_on = submitted_at.astimezone(clinics.zone(data.clinic_id)).date()
     rules = facts.rule_sets.on(asked_on)
+    known = facts.returning.get(data.request_id)
     day = _visit_day(data, clinics.calendar(data.clinic_id, rules), rules, now)
     clock = day.clock
     return Decision(
@@ -76,6 +81,7 @@ def accepted(state: CallState | None, event: Incoming, facts: Facts, now: dateti
             approaching_at=clock.approaching_at if clock else None,
             limit_seconds=clock.limit_seconds if clock else 0,
             day_over_at=day.over_at,
+            patient=known.patient if known is not None else None,
             pending=[Pending(event.causation_id, event.traceparent, "place")],
         )
     )
@@ -114,7 +120,9 @@ def _call_facts(data: RequestAccepted, facts: Facts, rules: RuleSet) -> CallFact
     if referred:
         rank = facts.order.last_urgent()
     preferred = preferred_of(data.preferred_window)
-    return CallFacts(is_child, district, urgency, red_flag, rank, lat, lon, preferred, referred)
+    known = facts.returning.get(data.request_id)
+    last = known.last_doctor if known is not None else None
+    return CallFacts(is_child, district, urgency, red_flag, rank, lat, lon, preferred, referred, last)
 
 
 def _referred(data: RequestAccepted, rules: RuleSet) -> int:

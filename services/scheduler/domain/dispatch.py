@@ -22,8 +22,10 @@ class Dispatch:
 
     Weights: ``district_weight`` is what another doctor must save, when the promise is made, to be sent instead of the
     district's own; ``specialty_weight`` instead of a child's own kind of doctor. ``change_weight`` is what planning
-    again must save to send another doctor than was named, and again if it is not the district's. ``wait_weight`` is
-    what a minute of waiting costs in minutes of travel, ``load_weight`` what a doctor's full day costs.
+    again must save to send another doctor than was named, and again if it is not the district's.
+    ``continuity_weight`` is what another doctor must save to be sent instead of the one who visited the patient last
+    time; with 0 nothing is kept for it. ``wait_weight`` is what a minute of waiting costs in minutes of travel,
+    ``load_weight`` what a doctor's full day costs.
     """
 
     window: int = 120
@@ -35,6 +37,7 @@ class Dispatch:
     district_weight: float = 10.0
     specialty_weight: float = 20.0
     change_weight: float = 1.0
+    continuity_weight: float = 5.0
     wait_weight: float = 0.15
     load_weight: float = 20.0
     table: Mapping[tuple[str, str], int] = field(default_factory=dict)
@@ -57,6 +60,7 @@ def dispatch_of(clinic: ClinicPublished | None) -> Dispatch:
         "speed_kmh": published.speed_kmh,
         "district_weight": published.district_weight_minutes,
         "change_weight": published.change_weight_minutes,
+        "continuity_weight": published.continuity_weight_minutes,
     }
     table = {(each.frm, each.to): each.minutes * 60 for each in published.travel_table}
     return Dispatch(zone=zone, table=table, **{name: value for name, value in given.items() if value is not None})

@@ -166,6 +166,8 @@ def _extra(plan: DayPlan, doctor_id: str, stop: Stop) -> int:
         minutes += 60.0
     if booking.doctor_id != doctor_id:
         minutes += rules.change_weight
+    if booking.last_doctor is not None and booking.last_doctor != doctor_id:
+        minutes += rules.continuity_weight
     return round(minutes * 60)
 
 

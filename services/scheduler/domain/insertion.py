@@ -134,6 +134,8 @@ def reluctance(rules: Dispatch, doctor: Doctor, call: Call) -> float:
     weight = 0.0
     if call.district_id is not None and call.district_id not in doctor.districts:
         weight += rules.district_weight
+    if call.last_doctor is not None and doctor.doctor_id != call.last_doctor and call.urgency != "urgent":
+        weight += rules.continuity_weight
     return weight + rules.specialty_weight * suitable(call.is_child)[doctor.specialty]
 
 
@@ -161,6 +163,7 @@ def _promised(plan: DayPlan, call: Call, options: Sequence[_Option], at: int, ea
         basis=basis_of(doctor, call.district_id, call.is_child),
         is_child=call.is_child,
         location=call.location,
+        last_doctor=call.last_doctor,
         latest_at=moment_of(latest, zone) if latest != closes else None,
         why=_why(plan, call, options, at),
     )

@@ -27,7 +27,7 @@ def over_on(state: CallState) -> date | None:
 
 def remains(state: CallState) -> CallState:
     call = dataclasses.replace(state.call, lat=None, lon=None)
-    return replace(state, cancel_reason=None if state.cancel_reason is None else "", call=call)
+    return replace(state, cancel_reason=None if state.cancel_reason is None else "", call=call, patient=None)
 
 
 def said(event_type: str, data: Mapping[str, Any]) -> dict[str, Any]:

@@ -39,6 +39,8 @@ class CallFacts:
     preferred: Annotated[Preferred | None, override(omit_if_default=True)] = None
     referred: Annotated[int, override(omit_if_default=True)] = 0
     """The place of a call that the ambulance service handed on among such calls; 0 for any other."""
+    last_doctor: Annotated[str | None, override(omit_if_default=True)] = None
+    """Who visited the patient last time, where that is not long ago."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,8 @@ class CallState:
     cancel_reason: str | None = None
     outcome: str | None = None
     reported_at: datetime | None = None
+    patient: Annotated[str | None, override(omit_if_default=True)] = None
+    """What stands for the patient at this clinic (``continuity``): a keyed hash."""
     assignments: Annotated[dict[str, Assignment], override(omit_if_default=True)] = field(default_factory=dict)
     """What the errands "assign" are about, by their causation ids."""
 

@@ -22,6 +22,8 @@ KEYS = {
     "promises_changed",
     "decision_ms_p99",
     "doctors_changed",
+    "returning",
+    "same_doctor",
     "districts",
     "intervals",
     "of_bound",
@@ -82,6 +84,14 @@ def test_the_roads_are_the_same_for_all() -> None:
             total += travel.seconds(before, stop.location)
             before = stop.location
     assert contenders.insertion(day).travel_seconds == total
+
+
+def test_what_it_costs_to_send_the_last_doctor_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    schedule.main(["--seed", "5", "--days", "2", "--continuity", "--json"])
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert list(told) == ["0", "2", "5", "10", "20"]
+    assert told["0"]["returning"] == told["20"]["returning"] > 0
+    assert told["0"]["same_doctor"] < told["20"]["same_doctor"] <= told["20"]["returning"]
 
 
 def test_all_known_in_advance_keeps_the_windows_that_were_promised() -> None:

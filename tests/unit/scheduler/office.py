@@ -20,6 +20,7 @@ from homecall.standard.clinics import Clinics
 from homecall.standard.rules import RuleSets, load_rule_sets
 from services.scheduler.domain import calls
 from services.scheduler.domain.calls import Facts
+from services.scheduler.domain.dispatch import dispatch_of
 from services.scheduler.domain.state import CallState
 from services.scheduler.domain.waiting import packaged_waiting_order
 from services.scheduler.handler import Outside, Router, SchedulerEngine
@@ -208,8 +209,10 @@ class Office:
         self.memory = MemoryDatabase()
         self.published: list[OutgoingRecord] = []
         """What went out, in order, whatever happened afterwards."""
-        self.store = SchedulerStore(database or self.memory.as_database)
         self.clinics = clinics or known(clinic())
+        self.store = SchedulerStore(
+            database or self.memory.as_database, lambda clinic_id: dispatch_of(self.clinics.get(clinic_id))
+        )
         table: Any = NoTable()
         outside = Outside(table, router)
         self.engine = SchedulerEngine(self.store, facts_of(self.clinics), outside, SystemClock())
