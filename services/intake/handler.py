@@ -245,8 +245,12 @@ class IntakeEngine(Engine[RequestState, BatchFacts]):
         firsts = [each for each in pending if each.state is not None and awaits_successor(each.state)]
         while firsts:
             stored = await self._take_up(firsts.pop(0), now)
+            in_batch = touched.get(stored.id)
+            if in_batch is not None and in_batch.state is not None:
+                stored = in_batch  # the clinic's own system was first, in this batch: it is in hand already
             touched[stored.id] = stored
-            if stored.state is not None and self.domain.pending(stored.state) and stored not in pending:
+            known = any(each is stored for each in pending)
+            if stored.state is not None and self.domain.pending(stored.state) and not known:
                 pending.append(stored)
                 if awaits_successor(stored.state):
                     firsts.append(stored)  # its own transfer had waited for it

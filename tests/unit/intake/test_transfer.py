@@ -28,6 +28,7 @@ from tests.unit.intake.office import (
     Said,
     clinic,
     closed,
+    incoming,
     known,
     request,
     request_id,
@@ -333,6 +334,32 @@ async def test_the_clinics_own_system_may_be_first() -> None:
     (cancelled,) = await here.hear(transferred())
     assert cancelled.data["transferred_to"] == {"request_id": request_id(5), "clinic_id": "tal-2"}
     assert await state_of(here, THERE) is None
+
+
+async def test_the_clinics_own_system_may_be_first_in_the_same_batch() -> None:
+    here = await office()
+    batch = [submitted(MADE), taken_up(), transferred()]
+    events = await here.hear(*batch, now="Fri 2026-11-20 11:05:01")
+    assert [(each.type, each.subject) for each in events] == [
+        ("request.accepted", request_id(1)),
+        ("request.accepted", request_id(5)),
+        ("request.cancelled", request_id(1)),
+    ]
+    assert events[2].data["transferred_to"]["request_id"] == request_id(5)
+    assert [each.data["register_number"] for each in events] == [1, 1, 1]
+    assert await here.hear(*batch, now="Fri 2026-11-20 11:05:02") == events
+    assert (await here.state(5)).pending == []
+
+
+async def test_what_is_said_of_the_successor_in_the_same_batch_holds_for_it() -> None:
+    here = await office(submitted(MADE))
+    data = {"request_id": THERE, "clinic_id": "tal-2", "at": at("Fri 2026-11-20 11:01").isoformat(), "reason": "өтті"}
+    events = await here.hear(incoming("request.withdrawn", data), transferred(), now="Fri 2026-11-20 11:02")
+    assert [each.type for each in events if each.subject == THERE] == ["request.accepted", "request.cancelled"]
+    assert told([each for each in events if each.subject != THERE]) == [("request.cancelled", request_id(1))]
+    state = await state_of(here, THERE)
+    assert state is not None
+    assert (state.status, state.register_number, state.handed_on) == ("cancelled", 1, None)
 
 
 async def test_after_the_transfer_it_is_a_duplicate_of_the_request_that_is_there() -> None:
