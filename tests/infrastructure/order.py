@@ -12,7 +12,8 @@ import functools
 BROWSER = "tests/browser/"
 
 LONGEST = (
-    "tests/simulation/test_simulation.py",  # both cores by itself: the others wait for servers meanwhile
+    "tests/simulation/test_simulation.py::test_the_judges",
+    "tests/simulation/test_simulation.py::test_no_seed",
     "tests/integration/test_walkthrough.py",
     "tests/browser/",
     "tests/integration/test_service_life.py",
@@ -40,6 +41,7 @@ APART = frozenset(
     {
         "tests/deploy/test_alerts.py",
         "tests/integration/test_demo.py",
+        "tests/simulation/test_simulation.py",
     }
 )
 """Files whose tests share no server that is worth keeping: each test is a unit of its own."""

@@ -37,8 +37,12 @@ EASY = ("commit_first", "no_compare_and_set", "races_always_won", "ids_of_the_mo
 
 
 def simulate(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run it in a process of its own: it needs the order of sets of text to be the same each time."""
-    command = [sys.executable, "-m", "tests.simulation", *arguments]
+    """Run it in a process of its own: it needs the order of sets of text to be the same each time.
+
+    Beside other test processes it takes one core, not all.
+    """
+    beside = ("--processes", "1") if "PYTEST_XDIST_WORKER" in os.environ else ()
+    command = [sys.executable, "-m", "tests.simulation", *beside, *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
