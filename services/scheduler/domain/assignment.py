@@ -146,9 +146,15 @@ class _Search:
         if not places:
             return None
         *_, found_id, insertion = min(places)
-        found = self._around(found_id, insertion)
-        zone = self.plan.doctors[found_id].shift_from.tzinfo
-        return NearestPlace(found_id, moment_of(found.opens, zone), moment_of(found.closes, zone))
+        return NearestPlace(found_id, *self.promise(self._around(found_id, insertion)))
+
+    def promise(self, found: _Place) -> tuple[datetime, datetime]:
+        """The window that is said of a place. One that opens as the promise does that stands is that promise, to the
+        second and in the words in which it was given."""
+        zone, standing = self.plan.doctors[found.doctor_id].shift_from.tzinfo, self.standing
+        if standing is not None and seconds_of(standing.arrives_from) == found.opens:
+            return standing.arrives_from, max(standing.arrives_to, moment_of(found.insertion.arrives, zone))
+        return moment_of(found.opens, zone), moment_of(found.closes, zone)
 
     def _insertions(self, route: Route) -> list[Insertion]:
         first = max(self.at, route.begins)
@@ -159,11 +165,7 @@ def _booking(search: _Search, found: _Place, wanted: Assignment, assignment_id: 
     plan, call = search.plan, search.call
     zone = plan.doctors[found.doctor_id].shift_from.tzinfo
     arrives, urgent = found.insertion.arrives, call.urgency == "urgent"
-    standing = search.standing
-    opens, closes = moment_of(found.opens, zone), moment_of(found.closes, zone)
-    if standing is not None and seconds_of(standing.arrives_from) == found.opens:
-        # The same promise, to the second and in the words in which it was given.
-        opens, closes = standing.arrives_from, max(standing.arrives_to, moment_of(arrives, zone))
+    opens, closes = search.promise(found)
     latest = min(seconds_of(closes), arrives + plan.dispatch.urgent_within * 60)
     return Booking(
         request_id=call.request_id,
