@@ -188,7 +188,7 @@ class Dispatch(Part):
         le=240,
         description=(
             "Minutes that another doctor must save to be sent instead of the one who visited the patient within the "
-            "last 14 days. 5 when absent; 0: any doctor is as good, and nothing is kept to find the last one."
+            "last 14 days. 2 when absent; 0: any doctor is as good, and nothing is kept to find the last one."
         ),
         examples=[5],
     )

@@ -37,7 +37,7 @@ class Dispatch:
     district_weight: float = 10.0
     specialty_weight: float = 20.0
     change_weight: float = 1.0
-    continuity_weight: float = 5.0
+    continuity_weight: float = 2.0
     wait_weight: float = 0.15
     load_weight: float = 20.0
     table: Mapping[tuple[str, str], int] = field(default_factory=dict)

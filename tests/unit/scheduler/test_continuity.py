@@ -62,7 +62,7 @@ async def test_the_doctor_of_the_last_visit_comes_again_where_that_costs_little(
     ("over", "patient", "when"),
     [
         ({"dispatch": {"continuity_weight_minutes": 0}}, {}, "Sat 2026-11-21 09:30"),
-        ({}, {}, "Sat 2026-11-21 09:30"),  # 5 minutes are less than what the clinic pays for the district's own
+        ({}, {}, "Sat 2026-11-21 09:30"),  # the default is less than what the clinic pays for the district's own
         ({"dispatch": {"continuity_weight_minutes": 30}}, {"full_name": "Сынақ Басқа"}, "Sat 2026-11-21 09:30"),
         ({"dispatch": {"continuity_weight_minutes": 30}}, {"birth_date": "1971-03-06"}, "Sat 2026-11-21 09:30"),
         ({"dispatch": {"continuity_weight_minutes": 30}}, {}, "Mon 2026-12-07 09:30"),  # 17 days later
