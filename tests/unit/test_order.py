@@ -8,7 +8,7 @@ from tests.infrastructure import order
 from tests.infrastructure.stack import ROOT
 
 
-@pytest.mark.parametrize("name", [*order.LONGEST, *order.APART, *(f"tests/{room}" for room in order.ROOMS)])
+@pytest.mark.parametrize("name", [*order.LONGEST, *sorted(order.APART), *(f"tests/{room}" for room in order.ROOMS)])
 def test_what_the_order_names_is_there(name: str) -> None:
     file, _, test = name.partition("::")
     assert (ROOT / file).exists()
