@@ -247,6 +247,9 @@ def _objection(state: CallState, data: VisitReported) -> str | None:
 
 
 def _with_errand(state: CallState, event: Incoming, errand: Errand) -> list[Pending]:
+    """What is pending with this errand, which is one, though its event may come again before it is carried out."""
+    if any(each.causation_id == event.causation_id for each in state.pending):
+        return state.pending
     return [*state.pending, Pending(event.causation_id, event.traceparent, errand)]
 
 

@@ -62,7 +62,9 @@ def _assign(
     state: CallState, day: ClinicDay, mark: Mark, traceparent: str | None, now: datetime
 ) -> tuple[CallState, list[OutgoingEvent]]:
     """Place a call by hand, or say why that cannot be. What was its place may be room for a waiting call."""
-    wanted = state.assignments[mark.causation_id]
+    wanted = state.assignments.get(mark.causation_id)
+    if wanted is None:
+        return state, []  # an earlier release noted the errand twice, and it has been carried out
     state = replace(
         state, assignments={each: one for each, one in state.assignments.items() if each != mark.causation_id}
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,9 +10,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from services.scheduler.domain import calls
 from services.scheduler.domain.assignment import Impossible
 from services.scheduler.domain.clinic_day import ClinicDay
 from services.scheduler.domain.improvement import FORBIDDEN, problem_of
+from services.scheduler.domain.pending import carry_out
 from services.scheduler.domain.state import Assignment, call_of, day_key
 from tests.unit.scheduler.office import (
     CLINIC,
@@ -182,6 +185,30 @@ async def test_a_crash_between_day_and_call_ends_in_the_same_place() -> None:
     # The call's own document was not written: the event comes again, later.
     ((_, _, told),) = await Twin(office.memory).hear(wanted, now="Fri 2026-11-20 10:40")
     assert datetime.fromisoformat(told["arrives_from"]) == booked.arrives_from
+
+
+async def test_one_that_comes_again_before_it_is_carried_out_is_carried_out_once() -> None:
+    """A crash in between, then the same record: the errand is noted already."""
+    office = Office()
+    await office.hear(both(), accepted())
+    wanted = assigned("b", frm="Fri 2026-11-20 14:00")
+    noted = calls.assigned(await office.state(), wanted).state
+    again = calls.assigned(noted, wanted).state
+    assert again == noted
+    assert again is not None
+    assert [each.errand for each in again.pending] == ["assign"]
+
+
+async def test_an_errand_that_an_earlier_release_noted_twice_is_carried_out_once() -> None:
+    office = Office()
+    await office.hear(both(), accepted())
+    noted = calls.assigned(await office.state(), assigned("b", frm="Fri 2026-11-20 14:00")).state
+    assert noted is not None
+    twice = replace(noted, pending=noted.pending * 2)
+    day = (await office.store.load_days([day_key(CLINIC, FRIDAY)]))[day_key(CLINIC, FRIDAY)]
+    after, said = carry_out(twice, day, at(TEN))
+    assert after.pending == []
+    assert [len(says) for _, _, says in said] == [1, 0]
 
 
 async def test_room_that_it_leaves_goes_to_a_waiting_call() -> None:
