@@ -66,8 +66,8 @@ def place_of(event_type: str, data: Mapping[str, Any]) -> tuple[str, str]:
     """The type and subject of an event, and what else tells it from others: one form makes one."""
     if event_type == "roster.published":
         return event_type, f"{data['clinic_id']} {data['date']} {data['revision']}"
-    more = f" {data['from']}" if event_type == "doctor.unavailable" else ""
-    return event_type, subject_of(data) + more
+    more = {"doctor.unavailable": "from", "visit.assigned": "reason"}.get(event_type)
+    return event_type, subject_of(data) + (f" {data[more]}" if more else "")
 
 
 class Desk:
@@ -113,6 +113,8 @@ class Desk:
                 return subject not in self._escalated and lot < 0.6
             case "complaint.assigned" | "complaint.executed" | "complaint.answered":
                 return subject not in self._escalated and lot < 0.8
+            case "visit.assigned" | "visit.released":
+                return lot < 0.6
             case "doctor.unavailable":
                 return lot < 0.8
         return False
@@ -312,6 +314,13 @@ def _typed(kind: str, data: Mapping[str, Any]) -> Form:
         case "visit.reported":
             fields = {"outcome": data["outcome"]}
             return Form(f"doctor-1-{clinic}", f"/calls/{data['request_id']}/visit", fields, kind, data)
+        case "visit.assigned":
+            fields = {name: data[name] for name in ("doctor_id", "arrives_from", "reason") if name in data}
+            return Form(
+                dispatcher, f"/calls/{data['request_id']}/assign", fields | {"action": data["reason"]}, kind, data
+            )
+        case "visit.released":
+            return Form(dispatcher, f"/calls/{data['request_id']}/release", {"held": "1"}, kind, data)
         case "doctor.unavailable":
             fields = {name: data[name] for name in ("doctor_id", "from", "reason")}
             fields["revision"] = 1

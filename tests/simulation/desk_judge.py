@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from homecall.contract.events import RequestAccepted, VisitEvent
+from homecall.contract.events import RequestAccepted, VisitAssignmentRefused, VisitEvent
 from homecall.contract.topics import COMPLAINTS, DESK, INTAKE, NOTIFIER, SCHEDULER
 from homecall.runtime.encryption import Vault
 from homecall.runtime.mongo.client import Database
@@ -56,7 +56,18 @@ def done_once(forms: Sequence[Form], heard: Iterable[Heard], actions: Iterable[M
 
 def _altered(form: Form, event: Heard) -> Iterator[str]:
     """Fields of an event that are not as they were typed."""
-    for name in ("clinic_id", "channel", "address", "reasons", "outcome", "measures", "text", "doctors", "from"):
+    for name in (
+        "clinic_id",
+        "channel",
+        "address",
+        "reasons",
+        "outcome",
+        "measures",
+        "text",
+        "doctors",
+        "from",
+        "doctor_id",
+    ):
         typed = form.data.get(name)
         if typed is not None and not _holds(event.data.get(name), typed):
             yield f"another {name} than was typed"
@@ -142,7 +153,8 @@ def _as_placed(call: Call, kept: Any) -> Pairs:
     said = call.of("visit", VisitEvent)
     if kept.status == "booked":
         place, promise = call.place, kept.booking
-        yield kept.revision, said.revision if said else None
+        refused = call.of("assignment_refused", VisitAssignmentRefused)
+        yield kept.revision, max((each.revision for each in (said, refused) if each), default=None)
         yield promise.arrives_from, place.arrives_from if place else None
         yield promise.arrives_to, place.arrives_to if place else None
         yield promise.doctor.doctor_id, place.doctor.doctor_id if place else None

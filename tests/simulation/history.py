@@ -15,14 +15,15 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from homecall.contract.topics import DESK, TOPICS
+from homecall.contract.topics import DESK, SCHEDULER, TOPICS
 from homecall.operations.serve import build
 from tests.faults import plan as plans
 from tests.faults.ledger import Ledger, Message
 from tests.infrastructure.reader import Heard
-from tests.simulation import desk_judge
+from tests.simulation import desk_judge, hand_judge
 from tests.simulation.crowd import Crowd, stated_at
 from tests.simulation.desk import Desk
+from tests.simulation.dispatchers import Dispatchers, work_in
 from tests.simulation.faults import Fault, draw, services_of
 from tests.simulation.judge import (
     but_withdrawn_unchecked,
@@ -123,6 +124,7 @@ class History:
         self.faults = draw(seed, _FAULTS_UNTIL, REPLICAS) if faults is None else faults
         self.world = World(self.loop, seed, plans.OPENING - _BEFORE, SPEED)
         self.desk = Desk(self.world, seed, self.crowd) if DESK in self.services else None
+        self.dispatchers = Dispatchers(seed) if work_in(seed) else None
         self._heard: list[Heard] = []
         self._waited_for = _Answers()
         self._mutant = mutant
@@ -192,6 +194,10 @@ class History:
         watching = [self.loop.create_task(each) for each in (self._expel(), self._answer(), self._report())]
         if self.desk is not None:
             self.desk.publish_rosters()
+        elif self.dispatchers is not None:
+            for at, event in self.dispatchers.rosters(self.crowd.plan.rosters):
+                ahead = (at - world.clock.now()).total_seconds() / SPEED
+                self.loop.call_later(ahead, self._publish, event)
         await asyncio.gather(self._send(), self._go_wrong())
         world.heal()
         world.note("faults end")
@@ -206,7 +212,8 @@ class History:
         for task in watching:
             task.cancel()
         behind = {"behind": world.kafka.behind()}
-        return self._judge() | behind | await differences(world.settings) | await self._of_the_desk()
+        found = self._judge() | behind | await differences(world.settings) | await self._of_the_desk()
+        return found | {"by_hand": await self._of_dispatchers()}
 
     def heard(self) -> list[Heard]:
         """All records, as the ledger reads them."""
@@ -268,6 +275,17 @@ class History:
             "view": await desk_judge.of_the_view(self.world.settings),
         }
 
+    async def _of_dispatchers(self) -> list[str]:
+        if self.dispatchers is None:
+            return []
+        placed = hand_judge.chosen(self.heard())
+        days = self.world.mongo.databases[f"simulated_{SCHEDULER}"].get("days")
+        return [
+            *hand_judge.answered_once(placed),
+            *hand_judge.planned_away(placed, self.heard()),
+            *await hand_judge.as_kept(self.world.settings, placed, [*days.docs] if days else []),
+        ]
+
     def _messages_wait(self) -> bool:
         kept = self.world.mongo.databases["simulated_notifier"]
         marks = (("requests", "notices_at"), ("messages", "waiting_since"))
@@ -291,8 +309,9 @@ class History:
             await asyncio.sleep(0.2)
             heard = self.heard()
             for each in heard[read:]:
-                for after, event in self.crowd.answers(each, self.world.clock.now()):
-                    self.loop.call_later(after / SPEED, self._publish, event)
+                for people in (self.crowd, self.dispatchers):
+                    for after, event in people.answers(each, self.world.clock.now()) if people is not None else ():
+                        self.loop.call_later(after / SPEED, self._publish, event)
             read = len(heard)
 
     def _publish(self, event: tuple[str, Any]) -> None:
@@ -436,6 +455,12 @@ def _words(heard: Sequence[Heard]) -> set[str]:
         found.add(each.type)
         if each.type == "request.refused":
             found.add(f"refused {each.data['code']}")
+        elif each.type == "visit.assignment-refused":
+            found.add(f"assignment refused {each.data['cause']}")
+        elif each.type in {"visit.scheduled", "visit.rescheduled"} and each.data["basis"] == "dispatcher":
+            found.add("placed by hand")
+        elif each.type in {"visit.assigned", "visit.released"}:
+            found.add(f"{each.type} by {each.headers['ce_source']}")
         elif each.type in {"status.changed", "complaint.status-changed"}:
             found.add(f"{each.type} {each.data['status']}")
     return found

@@ -9,14 +9,18 @@ from collections.abc import Iterator
 from types import FunctionType
 from typing import Any, Final, get_args
 
-from homecall.contract.events.shared import ComplaintStatus, RefusalCode, RequestStatus
+from homecall.contract.events.shared import AssignmentRefusal, ComplaintStatus, RefusalCode, RequestStatus
 from homecall.runtime.failpoint import PLACES
 from tests.simulation.faults import KINDS
 
 _ENGINE: Final = "homecall.runtime.engine."
+_DISPATCHERS: Final = ("/simulation", "/homecall/desk")
+"""Who sends what dispatchers do: clinics' systems, and the desk."""
 _NOT: Final = {
     "refused not_attached": "no law of the histories' day refuses for it; kz-2021, an example, does",
     "status.changed delayed": "an answer is late by itself only after half a history: missed-timers of make faults",
+    "assignment refused no_room": "a doctor may have 24 visits, and has a few: tests/unit/scheduler/test_assignment.py",
+    "assignment refused breaks_promise": "as before: nobody is in anybody's way",
     "complaint.status-changed refused": "nobody sends a complaint that is refused",
     "complaint.status-changed overdue": "a complaint's time is days, a history a quarter of an hour",
     "successor.": "nobody hands a call on in a history: tests/integration/test_transfers.py kills intake there",
@@ -40,6 +44,9 @@ def expected() -> set[str]:
         *(f"refused {each}" for each in get_args(RefusalCode)),
         *(f"status.changed {each}" for each in get_args(RequestStatus)),
         *(f"complaint.status-changed {each}" for each in get_args(ComplaintStatus)),
+        *(f"assignment refused {each}" for each in get_args(AssignmentRefusal)),
+        *(f"{each} by {source}" for each in ("visit.assigned", "visit.released") for source in _DISPATCHERS),
+        "placed by hand",
         *(f"fault {each}" for each in KINDS),
         *(name for _, _, name in _methods()),
     }

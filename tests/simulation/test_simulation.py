@@ -175,7 +175,7 @@ def test_each_defect_of_the_fault_tests_changes_what_is_there(defect: str) -> No
 
 
 def test_a_failing_history_is_shown_shorter() -> None:
-    done = simulate("--replay", "1", "--requests", "20", "--within", "ids_of_the_moment")
+    done = simulate("--replay", "1", "--requests", "8", "--within", "ids_of_the_moment")
     assert done.returncode == 1, done.stdout + done.stderr
     *lines, last = done.stdout.splitlines()
     assert any(line.startswith("doubled: ") for line in lines)
