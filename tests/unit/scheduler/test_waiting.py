@@ -75,7 +75,7 @@ IN_ORDER: list[tuple[str, dict[str, Any]]] = [
     ("urgent for another reason, too", {"reasons": [URGENT, AMBULANCE], "referral": CARD | {"category": "4"}}),
     ("category 1", {"reasons": [AMBULANCE], "referral": CARD | {"category": "1"}}),
     ("category III", {"reasons": [AMBULANCE], "referral": CARD | {"category": "III"}}),
-    ("category 4, the card alone", {"reasons": [FEVER], "urgency": "same_day", "referral": CARD | {"category": 4}}),
+    ("category 4, the card alone", {"reasons": [FEVER], "urgency": "same_day", "referral": CARD | {"category": "4"}}),
     ("a category that is none", {"reasons": [AMBULANCE], "referral": CARD | {"category": "red"}}),
     ("a small child", {"reasons": [FEVER], "urgency": "same_day", "patient": {"age_years": 2}}),
     ("any other", {"reasons": [FEVER], "urgency": "same_day"}),
