@@ -60,3 +60,10 @@ def hear(roster: Roster, event: Event) -> Roster:
             known[event.doctor_id] = Absence(event.doctor_id, since, event.reason)
             return replace(roster, absences=tuple(known[name] for name in sorted(known)))
     return roster
+
+
+def with_starts(typed: RosterPublished, before: RosterPublished | None) -> RosterPublished:
+    """What was typed, with the places where the days of doctors begin: the form does not show them, and they stay."""
+    known = {each.doctor_id: each.start for each in before.doctors} if before is not None else {}
+    doctors = [each.model_copy(update={"start": each.start or known.get(each.doctor_id)}) for each in typed.doctors]
+    return typed.model_copy(update={"doctors": doctors})

@@ -21,6 +21,7 @@ from services.desk.domain.board import row_of
 from services.desk.domain.call import Call
 from services.desk.domain.moves import moves
 from services.desk.domain.reader import WrongForm
+from services.desk.domain.roster import with_starts
 from services.desk.web.calls import DoneOtherwise, day_asked, do
 from services.desk.web.site import Form, Page, Refuse, Site, Visitor, html
 
@@ -115,6 +116,8 @@ async def write_roster(site: Site, request: Request, visitor: Visitor, form: For
     except WrongForm as error:
         return await _roster_page(site, visitor, on, error.fields, form, 422)
     found = await site.stores.rosters.of_day(visitor.clinic_id, on)
+    before = found.published if found else None
+    event = with_starts(event, before or await site.stores.rosters.last_before(visitor.clinic_id, on))
     if found is not None and found.revision >= event.revision:
         return await _roster_page(site, visitor, on, {"revision": "roster_changed"}, form, 409)
     try:

@@ -141,6 +141,23 @@ async def test_a_roster_of_another_dispatcher_is_not_taken_for_the_same(receptio
     assert "18:00" in answer.text, "what was typed stands there still"
 
 
+async def test_a_changed_roster_keeps_where_the_days_of_its_doctors_begin(reception: Reception) -> None:
+    start = {"lat": 43.24, "lon": 76.89}
+    roster = {"clinic_id": HERE, "date": "2026-11-22", "revision": 4, "doctors": [a_doctor("gp-1", start=start)]}
+    await reception.hear(("roster.published", roster))
+    line = {"full_name": "Дәрігер Бірінші", "specialty": "gp", "shift_from": "8:00", "shift_to": "14:00"}
+    form = {"doctor_id": "gp-1", "max_visits": "12", "visit_minutes": "20", "travel_minutes": "10"}
+    browser = reception.browser("dispatcher")
+    # Of a day that begins with the last roster, and of one that has its own by then.
+    for revision in ("-1", "0"):
+        answer = await browser.post("/rosters/2026-11-23", form | line | {"revision": revision})
+        assert answer.status_code == 303
+        await reception.outbox.send()
+        sent = json.loads(reception.broker.sent[-1].value)
+        assert sent["doctors"][0]["start"] == start
+        await reception.hear(("roster.published", sent))
+
+
 async def test_a_doctor_drops_out_once_however_often_it_is_pressed(reception: Reception) -> None:
     browser = reception.browser("dispatcher")
     form = {"doctor_id": "gp-1", "from": "11:00", "reason": "Ауырып қалды"}
