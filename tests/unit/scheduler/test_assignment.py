@@ -254,6 +254,7 @@ async def test_it_goes_to_another_doctor_when_its_own_drops_out() -> None:
 
 
 @settings(max_examples=150, deadline=None)
+@example(shifts=[(8, 2, 1), (8, 2, 1), (11, 2, 1), (11, 3, 1)], calls=1, choices=[(0, 0, None), (0, 3, 0)])
 @example(shifts=[(12, 2, 1), (8, 3, 2), (8, 5, 3)], calls=5, choices=[(0, 0, None), (1, 0, None)])
 @given(
     shifts=st.lists(st.tuples(st.integers(8, 13), st.integers(2, 8), st.integers(1, 6)), min_size=1, max_size=4),
