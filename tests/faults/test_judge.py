@@ -23,6 +23,7 @@ from tests.faults.harness.proxy import command_of
 from tests.faults.harness.run import Report, summary
 from tests.faults.ledger import Ledger
 from tests.infrastructure.reader import Heard
+from tests.integration import test_transfers
 
 REQUEST = a_request("clinic-1", 1, MONDAY)
 OTHER = a_request("clinic-1", 2, MONDAY)
@@ -210,7 +211,7 @@ def test_a_steady_plan_has_few_clinics_at_a_time_and_all_in_the_end() -> None:
 
 def test_every_failpoint_is_on_some_services_way() -> None:
     killed_at = {place for places in kills.PLACES_OF.values() for place in places}
-    assert killed_at | set(texts.PLACES) | set(desk.PLACES) == set(PLACES)
+    assert killed_at | set(texts.PLACES) | set(desk.PLACES) | set(test_transfers.PLACES) == set(PLACES)
 
 
 def test_a_control_is_told_from_a_scenario_in_the_summary() -> None:
