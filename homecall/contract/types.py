@@ -163,7 +163,8 @@ def _zone_name(value: str) -> str:
     return value
 
 
-def _clock_text(value: time) -> str:
+def clock_text(value: time) -> str:
+    """A clock time as the wire has it: ``08:30``; the end of a day is ``24:00``."""
     return "24:00" if value == time.max else value.strftime("%H:%M")
 
 
@@ -239,7 +240,7 @@ AnyDay = Annotated[
 ClockTime = Annotated[
     time,
     BeforeValidator(_clock_time),
-    PlainSerializer(_clock_text, return_type=str, when_used="json"),
+    PlainSerializer(clock_text, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "pattern": r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$"}),
     Shape("Local time HH:MM; 24:00 is the midnight that ends the day.", "08:00"),
 ]

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
-from typing import get_args
+from typing import Any, TypeVar, get_args
 
 from prometheus_client import Counter, Gauge, Histogram
 
 from homecall.contract.envelope import DeadReason
 from homecall.contract.events import DeadlineName
-from homecall.runtime.engine.decision import Decided, Ended, HandedOn, Measure, Referred, Stage, Took
+from homecall.runtime.engine.decision import Decided, Ended, Measure, OwnMeasure, Stage, Took
 from homecall.runtime.logs import log
 
 _CLOCKS_DIFFER_SECONDS = 120.0
@@ -66,12 +66,6 @@ DECISIONS = Counter(
 )
 REASONS = Counter(
     "homecall_reasons_total", "Requests taken, by each of the reasons they name; codes of the rule set", ["reason"]
-)
-HANDED_ON = Counter("homecall_handed_on_total", "Calls that were handed on to another clinic", ["channel"])
-FROM_103 = Counter(
-    "homecall_from_103_total",
-    "Requests taken that the ambulance service (103) handed on, by its category: 1 to 4, other, none without a card",
-    ["category"],
 )
 # What each process says of itself. The service stands in a label since four may run in one process.
 INFO = Gauge("homecall_info", "Always 1: the services of a process, and their release", ["service", "version"])
@@ -124,12 +118,19 @@ def record(measures: Iterable[Measure]) -> None:
             DECISIONS.labels(measure.kind, measure.channel or "unknown", measure.decision, measure.code).inc()
             for reason in measure.reasons:
                 REASONS.labels(reason).inc()
-        elif isinstance(measure, HandedOn):
-            HANDED_ON.labels(measure.channel).inc()
-        elif isinstance(measure, Referred):
-            FROM_103.labels(measure.category).inc()
-        else:
+        elif isinstance(measure, Took):
             _observe(measure)
+        else:
+            _COUNT_OWN[type(measure)](measure)
+
+
+_COUNT_OWN: dict[type[OwnMeasure], Callable[[Any], None]] = {}
+M = TypeVar("M", bound=OwnMeasure)
+
+
+def count_own(kind: type[M], count: Callable[[M], None]) -> None:
+    """Say how a measure is counted that one service alone has."""
+    _COUNT_OWN[kind] = count
 
 
 def _observe(took: Took) -> None:
@@ -180,11 +181,3 @@ def expect_decisions(kind: str, channels: Iterable[str], codes: Iterable[str], t
             DECISIONS.labels(kind, channel, decision, "")
         for code in codes:
             DECISIONS.labels(kind, channel, "refused", code)
-
-
-def expect_handed_on(channels: Iterable[str], categories: Iterable[str]) -> None:
-    """Show the calls that are handed on, and those that 103 hands on, from the start."""
-    for channel in channels:
-        HANDED_ON.labels(channel)
-    for category in categories:
-        FROM_103.labels(category)

@@ -10,6 +10,7 @@ from functools import cache
 from importlib import metadata
 from zoneinfo import ZoneInfo
 
+from homecall.contract.types import clock_text
 from homecall.standard.decrees import packaged_decrees
 from homecall.standard.rules import WEEKDAYS, Interval, NotCoveredError, RuleSet, Week
 
@@ -165,16 +166,12 @@ class ClinicDay:
         if self.cut_off is None:
             told["closed"] = self.basis
         else:
-            told["hours"] = [[f"{start:%H:%M}", _clock_text(end)] for start, end in self.intervals]
+            told["hours"] = [[f"{start:%H:%M}", clock_text(end)] for start, end in self.intervals]
             told["cut_off"] = f"{self.cut_off:%H:%M}"
             told["basis"] = self.basis
         if self.name:
             told["name"] = self.name
         return told
-
-
-def _clock_text(end: time) -> str:
-    return "24:00" if end == time.max else f"{end:%H:%M}"
 
 
 def _at(day: date, clock: time, zone: ZoneInfo) -> datetime:

@@ -25,6 +25,7 @@ from homecall.standard.clinic_events import ClinicEvents
 from homecall.standard.clinics import Clinics
 from homecall.standard.rules import RuleSets
 from homecall.standard.stated_times import Tolerance
+from services.intake import metrics
 from services.intake.domain import held, identity, opening, submission, transfer, visits, withdrawal
 from services.intake.domain.claims import Holders
 from services.intake.domain.facts import UNASKED, UNCHECKED, Checks, Facts, Identity
@@ -142,6 +143,7 @@ class IntakeEngine(Engine[RequestState, BatchFacts]):
         clock: Clock,
         tolerance: Tolerance | None = None,
     ) -> None:
+        metrics.count_own()
         self._personal = intake.personal
         self._known = intake.clinics
         self._rule_sets = intake.rule_sets
@@ -242,41 +244,55 @@ class IntakeEngine(Engine[RequestState, BatchFacts]):
         result: BatchResult | None = None,
     ) -> dict[str, list[str]]:
         """Store the successors of calls that were handed on first (R25): they are numbered and sent with the others."""
-        firsts = [each for each in pending if each.state is not None and awaits_successor(each.state)]
+        firsts = [each.state for each in pending if each.state is not None and awaits_successor(each.state)]
         while firsts:
-            stored = await self._take_up(firsts.pop(0), now)
-            in_batch = touched.get(stored.id)
-            if in_batch is not None and in_batch.state is not None:
-                stored = in_batch  # the clinic's own system was first, in this batch: it is in hand already
-            touched[stored.id] = stored
-            known = any(each is stored for each in pending)
-            if stored.state is not None and self.domain.pending(stored.state) and not known:
-                pending.append(stored)
-                if awaits_successor(stored.state):
-                    firsts.append(stored)  # its own transfer had waited for it
+            found, firsts = await self._take_up(firsts, now), []
+            for stored in found:
+                in_batch = touched.get(stored.id)
+                if in_batch is not None and in_batch.state is not None:
+                    stored = in_batch  # the clinic's own system was first, in this batch: it is in hand already
+                touched[stored.id] = stored
+                known = any(each is stored for each in pending)
+                if stored.state is not None and self.domain.pending(stored.state) and not known:
+                    pending.append(stored)
+                    if awaits_successor(stored.state):
+                        firsts.append(stored.state)  # its own transfer had waited for it
         return await super()._complete_all(pending, touched, now, in_hand, result)
 
-    async def _take_up(self, aggregate: Aggregate[RequestState], now: datetime) -> Aggregate[RequestState]:
-        """The request by which a call goes on at another clinic: found, or stored now."""
-        first = aggregate.state
-        assert first is not None
-        assert first.handed_on is not None
-        assert first.successor_claim is not None
-        name = first.handed_on.request_id
-        while True:
-            found = {each.id: each for each in await self._intake_store.holding({first.successor_claim})}
-            holder = next(iter(found.values()), None)
-            if holder is not None and holder.state is not None and transfer.goes_on_with(holder.state, first):
-                return holder
-            found |= await self.store.load([name])
-            there = found.setdefault(name, Aggregate(name))
-            if there.state is not None:
-                return there
+    async def _take_up(self, firsts: Sequence[RequestState], now: datetime) -> list[Aggregate[RequestState]]:
+        """The requests by which these calls go on at other clinics: found, or stored now, all in one write.
+
+        Of several that would have one claim one is stored, and is the holder for the next: the patient has one open
+        request at a clinic (R11). What was stored by somebody else meanwhile is looked for once more.
+        """
+        there: dict[str, Aggregate[RequestState]] = {}
+        left = list(firsts)
+        while left:
+            holders = await self._intake_store.holding({first.successor_claim or "" for first in left})
+            holder_of = {each.state.claim: each for each in holders if each.state is not None}
+            found = {each.id: each for each in holders}
+            found |= await self.store.load({_goes_on_as(first) for first in left} - found.keys())
             failpoint("successor.read")
-            self._succeed(first, Scope(found, BatchFacts({}, Holders([])), now), holder)
-            if not await self._save([each for each in found.values() if each.changed]):
+            scope: Scope[RequestState, BatchFacts] = Scope(found, BatchFacts({}, Holders([])), now)
+            decided: dict[str, Aggregate[RequestState]] = {}
+            claimed: set[str | None] = set()
+            for first in left:
+                holder = holder_of.get(first.successor_claim)
+                stored = found.setdefault(_goes_on_as(first), Aggregate(_goes_on_as(first)))
+                if holder is not None and holder.state is not None and transfer.goes_on_with(holder.state, first):
+                    there[first.request_id] = holder
+                elif stored.state is not None:
+                    there[first.request_id] = stored
+                elif first.successor_claim not in claimed:
+                    self._succeed(first, scope, holder)
+                    claimed.add(first.successor_claim)
+                    decided[first.request_id] = stored
+            if decided:
+                lost = await self._save([each for each in found.values() if each.changed])
                 failpoint("successor.stored")
-                return there
+                there |= {each: stored for each, stored in decided.items() if stored.id not in lost}
+            left = [first for first in left if first.request_id not in there]
+        return [there[first.request_id] for first in firsts]
 
     def _succeed(
         self,
@@ -285,8 +301,7 @@ class IntakeEngine(Engine[RequestState, BatchFacts]):
         holder: Aggregate[RequestState] | None,
     ) -> None:
         """Decide on the successor of a call, in memory. No record repeats its events: they go into its outbox."""
-        assert first.handed_on is not None
-        there = scope.aggregates[first.handed_on.request_id]
+        there = scope.aggregates[_goes_on_as(first)]
         cause = transfer.cause_of(first)
         now = self._then(there.id, scope.now, cause.causation_id)
         held_by = None if holder is None else holder.state
@@ -313,13 +328,12 @@ class IntakeEngine(Engine[RequestState, BatchFacts]):
         if not firsts:
             return {}
         holders = await self._intake_store.holding({first.successor_claim or "" for first in firsts})
-        stored = await self.store.load({first.handed_on.request_id for first in firsts if first.handed_on is not None})
+        stored = await self.store.load({_goes_on_as(first) for first in firsts})
         found = {}
         for first in firsts:
-            assert first.handed_on is not None
             assert first.cancelled_by is not None
             own = [each.id for each in holders if each.state is not None and transfer.goes_on_with(each.state, first)]
-            known = own or [each for each in stored if each == first.handed_on.request_id and stored[each].state]
+            known = own or [each for each in stored if each == _goes_on_as(first) and stored[each].state]
             if known:
                 numbered_first = ends.get(first.request_id)
                 done = transfer.with_successor(first if numbered_first is None else numbered_first.state, known[0])
@@ -334,6 +348,12 @@ def first_named(event: Incoming) -> str | None:
     data = event.data
     named = data.transferred_from if isinstance(data, RequestSubmitted) else None
     return None if named is None else named.request_id
+
+
+def _goes_on_as(first: RequestState) -> str:
+    """The request by which a call that was handed on goes on, unless the clinic's own system was first."""
+    assert first.handed_on is not None
+    return first.handed_on.request_id
 
 
 def _clinic_named(event: Incoming) -> str | None:

@@ -133,12 +133,10 @@ class SchedulerEngine(Engine[CallState, Facts]):
 
     async def facts_for(self, batch: Sequence[Incoming], loaded: Mapping[str, Aggregate[CallState]]) -> Facts:
         del loaded
-        vault, accepted_now = (
-            self.outside.vault,
-            [each.data for each in batch if isinstance(each.data, RequestAccepted)],
-        )
+        vault = self.outside.vault
         if vault is None:
             return self._facts
+        accepted_now = [each.data for each in batch if isinstance(each.data, RequestAccepted)]
         patients = {
             data.request_id: patient
             for data in accepted_now

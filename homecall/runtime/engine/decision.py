@@ -73,24 +73,13 @@ class Decided:
     reasons: Sequence[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class HandedOn:
-    """A call that was handed on to another clinic: ``homecall_handed_on_total``."""
+class OwnMeasure:
+    """The base of what one service alone measures: ``metrics.count_own`` says how it is counted."""
 
-    channel: str
-
-
-@dataclass(frozen=True, slots=True)
-class Referred:
-    """A call that the ambulance service (103) handed on: ``homecall_from_103_total``. ``category`` is 1 to 4, or other.
-
-    Without a card it is ``none``.
-    """
-
-    category: str
+    __slots__ = ()
 
 
-Measure = Took | Ended | Decided | HandedOn | Referred
+Measure = Took | Ended | Decided | OwnMeasure
 
 
 @dataclass(frozen=True, slots=True)

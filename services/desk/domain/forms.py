@@ -83,12 +83,6 @@ def submitted(form: Form, user: User, now: datetime, zone: ZoneInfo) -> RequestS
     )
 
 
-def birth_date(form: Form, now: datetime, zone: ZoneInfo) -> date | None:
-    """The birth date that was typed; None where none was that can be read."""
-    found = Reader(form, zone, now).day("birth_date")
-    return None if found is None else date.fromisoformat(found)
-
-
 def answered(request_id: str, user: User, now: datetime, zone: ZoneInfo) -> AnswerGiven:
     """The oral answer was given (C6.1)."""
     return AnswerGiven.model_validate(

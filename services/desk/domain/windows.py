@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, time
+from datetime import date, datetime
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from homecall.contract.events import ClinicPublished, PreferredWindow, VisitScheduled
+from homecall.contract.types import clock_text
 from homecall.gateways.offers.port import Offer, Question
 from homecall.standard.districts import district_of
 from homecall.standard.patient import is_child
 from homecall.standard.rules import RuleSet
+from services.desk.domain.reader import Form, Reader
 
 NOT_KEPT: Final = "preferred_window_not_kept"
 _BETWEEN: Final = re.compile(r"\s*[-–—]\s*")
@@ -28,11 +31,7 @@ def read(text: str | None) -> dict[str, str] | None:
 
 def written(window: PreferredWindow) -> str:
     """A window as the form has it: ``11:30-13:30``."""
-    return f"{_clock(window.frm)}-{_clock(window.to)}"
-
-
-def _clock(at: time) -> str:
-    return "24:00" if at == time.max else f"{at:%H:%M}"
+    return f"{clock_text(window.frm)}-{clock_text(window.to)}"
 
 
 def chosen_of(text: str) -> PreferredWindow | None:
@@ -43,38 +42,22 @@ def chosen_of(text: str) -> PreferredWindow | None:
         return None
 
 
-def question(
-    clinic: ClinicPublished,
-    rules: RuleSet,
-    today: date,
-    form: Mapping[str, Sequence[str]],
-    birth_date: date | None,
-) -> Question:
+def question(clinic: ClinicPublished, rules: RuleSet, form: Form, now: datetime, zone: ZoneInfo) -> Question:
     """What a window depends on, of what was typed: no name, no IIN and no birth date goes out."""
-
-    def typed(name: str) -> str:
-        return (form.get(name) or [""])[0].strip()
-
-    child = is_child(birth_date, today)
+    reader = Reader(form, zone, now)
+    born = reader.day("birth_date")
+    child = is_child(date.fromisoformat(born) if born else None, now.astimezone(zone).date())
     areas = [(each.district_id, each.kind, each.addresses) for each in clinic.districts]
-    place = [_degrees(typed(name)) for name in ("lat", "lon")]
-    lat, lon = (None, None) if None in place else place
+    place = reader.number("lat"), reader.number("lon")
+    lat, lon = place if all(each is not None and -180 <= each <= 180 for each in place) else (None, None)
     return Question(
         clinic_id=clinic.clinic_id,
-        district_id=typed("district_id") or district_of(typed("address"), areas, is_child=child),
+        district_id=reader.text("district_id") or district_of(reader.text("address") or "", areas, is_child=child),
         lat=lat,
         lon=lon,
         child=child,
         urgent=rules.urgency(form.get("reasons", ())) == "urgent",
     )
-
-
-def _degrees(text: str) -> float | None:
-    try:
-        found = float(text)
-    except ValueError:
-        return None
-    return found if -180 <= found <= 180 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,4 +116,4 @@ def wanted(window: PreferredWindow | None, place: VisitScheduled | None) -> Want
     """What the page of a call says of the window that was chosen; None where none was."""
     if window is None:
         return None
-    return Wanted(_clock(window.frm), _clock(window.to), None if place is None else NOT_KEPT not in place.flags)
+    return Wanted(clock_text(window.frm), clock_text(window.to), None if place is None else NOT_KEPT not in place.flags)

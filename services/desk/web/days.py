@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from homecall.contract.events import RosterDoctor, RosterPublished, VisitReported
 from homecall.contract.events.shared import Interval
+from homecall.contract.types import clock_text
 from homecall.documents.routes.plan import RADIUS, drawn
 from homecall.documents.routes.routes import DayRoutes, Route, Stop, Who
 from homecall.runtime.failures import Transient
@@ -80,18 +81,14 @@ def _lines(found: RosterPublished | None) -> list[dict[str, str]]:
             "full_name": each.full_name,
             "specialty": each.specialty,
             "districts": " ".join(each.districts),
-            "shift_from": _clock(each.shift.frm),
-            "shift_to": _clock(each.shift.to),
-            "breaks": ", ".join(f"{_clock(pause.frm)}-{_clock(pause.to)}" for pause in each.breaks),
+            "shift_from": clock_text(each.shift.frm),
+            "shift_to": clock_text(each.shift.to),
+            "breaks": ", ".join(f"{clock_text(pause.frm)}-{clock_text(pause.to)}" for pause in each.breaks),
             "max_visits": str(each.max_visits),
             "on_duty": "1" if each.on_duty else "",
         }
         for each in doctors
     ]
-
-
-def _clock(at: time) -> str:
-    return "24:00" if at == time.max else at.strftime("%H:%M")
 
 
 def _typed_lines(form: Form) -> list[dict[str, str]]:
@@ -136,8 +133,8 @@ async def unavailable(site: Site, request: Request, visitor: Visitor, form: Form
         event = forms.unavailable(on, form, visitor.user, visitor.now, visitor.zone)
     except WrongForm as error:
         return await _roster_page(site, visitor, on, error.fields, None, 422)
-    # Of one roster a doctor drops out at one time once; a later roster may have them back. It is the roster that the
-    # form was drawn from: sent again after a lost answer, the same form finds another one perhaps.
+    # Of one roster a doctor drops out at one time once; a later roster may have them back. The roster is the one that
+    # the form was drawn from: when the form is sent again after a lost answer, there may be a newer one.
     revision = (form.get("revision") or [""])[0] or await _revision(site, visitor, on)
     await do(site, visitor, event, action_id=f"{visitor.clinic_id} {on} {event.doctor_id} {event.frm} {revision}")
     return RedirectResponse(f"/rosters/{on.isoformat()}#moved", 303)

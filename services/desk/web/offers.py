@@ -12,7 +12,7 @@ from starlette.responses import Response
 from homecall.gateways.offers.port import Offer
 from homecall.standard.calendar import NeverOpenError
 from homecall.standard.rules import NotCoveredError
-from services.desk.domain import forms, windows
+from services.desk.domain import windows
 from services.desk.web.site import Form, Page, Refuse, Site, Visitor, html
 
 State = Literal["asked", "offered", "none", "closed", "away"]
@@ -49,8 +49,7 @@ async def _asked(site: Site, visitor: Visitor, form: Form) -> tuple[State, tuple
     with suppress(NeverOpenError, NotCoveredError):
         if calendar is not None and not calendar.day(visitor.today).accepts(visitor.now):
             return "closed", ()  # no window for a call that would be refused
-    born = forms.birth_date(form, visitor.now, visitor.zone)
-    found = await site.offers.windows(windows.question(clinic, rules, visitor.today, form, born))
+    found = await site.offers.windows(windows.question(clinic, rules, form, visitor.now, visitor.zone))
     if found is None:
         return "away", ()
     return ("offered" if found else "none"), found

@@ -8,7 +8,7 @@ from typing import Literal, cast
 
 from homecall.contract.envelope import Incoming
 from homecall.contract.events import FieldError, RefusalCode, RequestSubmitted
-from homecall.runtime.engine.decision import Decided, Decision, Measure, Referred, replace
+from homecall.runtime.engine.decision import Decided, Decision, Measure, replace
 from homecall.standard.acceptance import Accepted, Deferred, Refused, decide_acceptance, held_against_record
 from homecall.standard.calendar import ClinicCalendar, NeverOpenError
 from homecall.standard.handing_on import TRANSFER_UNCONFIRMED, take_over
@@ -23,6 +23,7 @@ from services.intake.domain.deadlines import queue_ended
 from services.intake.domain.facts import Facts
 from services.intake.domain.held import hold
 from services.intake.domain.identity import FIRST_ASK
+from services.intake.domain.measures import Referred
 from services.intake.domain.redaction import redacted
 from services.intake.domain.refusals import Refusal, refuse, wrong_field
 from services.intake.domain.rulings import extended, plain_ruling

@@ -8,6 +8,7 @@ crash at any point leaves the first waiting, and whoever takes it up finds the s
 from __future__ import annotations
 
 import dataclasses
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 
@@ -16,17 +17,17 @@ from homecall.contract.events import CallAt, RequestSubmitted, RequestTransferre
 from homecall.contract.ids import cause_id, successor_id
 from homecall.contract.iins import without_iins
 from homecall.runtime.engine.decision import Dead, Decided, Decision, replace
-from homecall.runtime.engine.decision import HandedOn as Counted
 from homecall.standard.acceptance import Accepted, Deferred
 from homecall.standard.calendar import NeverOpenError
 from homecall.standard.clinics import Clinics
 from homecall.standard.deadlines import earliest
 from homecall.standard.handing_on import TRANSFER_UNCONFIRMED, FirstClock, take_over
-from homecall.standard.rules import NotCoveredError, RuleSet, RuleSets
+from homecall.standard.rules import NotCoveredError, RuleSets
 from homecall.standard.stated_times import QUEUE_TIME_IMPLAUSIBLE, SERVICE_TIME_IMPLAUSIBLE, before_request
 from services.intake.domain import events
 from services.intake.domain.acceptance import accept, defer
 from services.intake.domain.claims import passed_on, still_holds
+from services.intake.domain.measures import Transferred
 from services.intake.domain.refusals import Refusal, refuse, wrong_field
 from services.intake.domain.rulings import plain_ruling, with_patient_of
 from services.intake.domain.state import (
@@ -73,7 +74,7 @@ def decide(
         cancelled_at=data.at,
         cancel_reason=without_iins(data.reason),
     )
-    return Decision(state, measures=[Counted(state.channel)])
+    return Decision(state, measures=[Transferred(state.channel)])
 
 
 def _wrong_clinic(data: RequestTransferred, rule_sets: RuleSets, clinics: Clinics) -> str | None:
@@ -145,7 +146,8 @@ def successor(
     assert at is not None
     assert first.submitted_at is not None
     zone = clinics.zone(there.clinic_id)
-    rules = _rules_of(local_date(first.submitted_at, zone), rule_sets)
+    # In the other clinic's zone it may have been another day: the first of all that a rule set covers.
+    rules = rule_sets.nearest(local_date(first.submitted_at, zone))
     cause = cause_of(first)
     state = RequestState(
         there.request_id, there.clinic_id, "refused", first.channel, _facts(first), traceparent=cause.traceparent
@@ -154,11 +156,12 @@ def successor(
     assert clock is not None
     state = replace(state, clock_started_at=clock.starts_at)
     calendar = clinics.calendar(there.clinic_id, rules)
-    try:
-        assert calendar is not None
-        verdict = take_over(channel=first.channel, at=at, first=clock, calendar=calendar, rules=rules)
-    except (AssertionError, NeverOpenError, NotCoveredError):
-        # It was published otherwise since the transfer was decided.
+    verdict: Accepted | Deferred | None = None
+    if calendar is not None:
+        with suppress(NeverOpenError, NotCoveredError):
+            verdict = take_over(channel=first.channel, at=at, first=clock, calendar=calendar, rules=rules)
+    if verdict is None:
+        # The clinic was published again since the transfer was decided, without an opening.
         state = replace(state, ruling=plain_ruling(rules, ["R25", "C3"], there.clinic_id))
         message = "has no opening left: send the request to another clinic, under a new request_id"
         refusal = wrong_field("outside_acceptance_hours", "clinic_id", message)
@@ -198,14 +201,6 @@ def confirmed_first(data: RequestSubmitted, first: RequestState | None) -> First
         return None
     to_here = first.handed_on is not None and first.handed_on.clinic_id == data.clinic_id
     return first_clock(first) if to_here or first.status in {"accepted", "deferred"} else None
-
-
-def _rules_of(asked_on: Any, rule_sets: RuleSets) -> RuleSet:
-    try:
-        return rule_sets.on(asked_on)
-    except NotCoveredError:
-        # In the other clinic's zone it was another day, and the first of all that are covered.
-        return rule_sets.nearest(asked_on)
 
 
 def _facts(first: RequestState) -> dict[str, Any]:

@@ -77,7 +77,8 @@ async def test_what_is_asked_names_nobody(reception: Reception) -> None:
     [
         ({}, Question(HERE)),
         ({"birth_date": "15.07.1985", "reasons": ["fever_above_38"]}, Question(HERE)),
-        ({"birth_date": "half", "lat": "43,25", "lon": "76.9"}, Question(HERE)),
+        ({"birth_date": "half", "lat": "43,25", "lon": "76.9"}, Question(HERE, lat=43.25, lon=76.9)),
+        ({"lat": "43,25", "lon": "east"}, Question(HERE)),
         ({"lat": "nan", "lon": "76.9"}, Question(HERE)),
         ({"lat": "43.25"}, Question(HERE)),
     ],

@@ -12,14 +12,15 @@ from hypothesis import strategies as st
 from homecall.contract.envelope import Incoming, Record
 from homecall.contract.ids import successor_id
 from homecall.gateways.signatures.port import Valid
-from homecall.runtime import metrics
 from homecall.runtime.engine.published_events import PublishedEvents
 from homecall.standard import replay
 from homecall.standard.clinics import Clinics
 from homecall.standard.rules import load_rule_sets
+from services.intake import metrics
 from services.intake.domain.retention import remains
 from services.intake.domain.retention import said as kept_of
 from services.intake.domain.state import RequestState
+from tests.factories import iin
 from tests.unit.intake.asked import AWAY, SILENT, Notary, Register, found
 from tests.unit.intake.office import (
     BY,
@@ -647,3 +648,21 @@ async def test_after_a_restore_both_come_out_as_they_were_told(made: tuple[str, 
     assert {(each.id, each.time, each.value) for each in again} == {(each.id, each.time, each.value) for each in told}
     assert (dict(published.new), dict(published.otherwise), published.silent()) == ({}, {}, {})
     published.close()
+
+
+async def test_many_transfers_in_a_batch_ask_no_more_often_than_few() -> None:
+    asked: list[int] = []
+    for first, size in ((1, 3), (100, 40)):
+        numbers = range(first, first + size)
+        of_their_own = [{"iin": iin(number), "full_name": f"Науқас {number}"} for number in numbers]
+        taken = [
+            submitted(MADE, number=number, patient=patient)
+            for number, patient in zip(numbers, of_their_own, strict=True)
+        ]
+        here = await office(*taken)
+        before = here.memory.commands
+        events = await here.hear(*(transferred(of=request_id(number)) for number in numbers))
+        asked.append(here.memory.commands - before)
+        assert [each.type for each in events].count("request.cancelled") == size
+        assert [each.type for each in events].count("request.accepted") == size
+    assert asked[0] == asked[1] <= 12
