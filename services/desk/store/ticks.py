@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, Final
 
 from pymongo import InsertOne, UpdateOne
 
 from homecall.contract.types import ZONE
 from homecall.runtime.mongo.client import Database
 from homecall.runtime.mongo.moments import millis
+
+_ERASED_AT_ONCE: Final = 500
 
 
 class Ticks:
@@ -46,6 +48,9 @@ async def forget_ticks(database: Database, last_day: date) -> int:
     """Erase who ticked on that day or before; how many. That somebody was phoned stays."""
     collection = database.collection("ticks")
     before = millis(datetime.combine(last_day + timedelta(days=1), time.min, ZONE))
-    found = await collection.find({"changed_at": {"$lt": before}, "by": {"$ne": ""}}, projection={"v": 1})
-    await collection.write([UpdateOne({"_id": doc["_id"], "v": doc["v"]}, {"$set": {"by": ""}}) for doc in found])
-    return len(found)
+    query = {"changed_at": {"$lt": before}, "by": {"$ne": ""}}
+    erased = 0
+    while found := await collection.find(query, limit=_ERASED_AT_ONCE, projection={"v": 1}):
+        await collection.write([UpdateOne({"_id": doc["_id"], "v": doc["v"]}, {"$set": {"by": ""}}) for doc in found])
+        erased += len(found)
+    return erased

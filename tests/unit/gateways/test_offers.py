@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -16,6 +14,7 @@ from homecall.gateways.offers import http as gateway
 from homecall.gateways.offers.http import SchedulerOffers, offers_from
 from homecall.gateways.offers.port import Offer, Question
 from homecall.runtime.settings import Settings, SettingsError
+from tests.unit.gateways.answering import answering
 
 OFFER = {
     "arrives_from": "2026-11-23T11:30:00+05:00",
@@ -26,22 +25,8 @@ OFFER = {
 QUESTION = Question("samal-1", "d 1", 43.25, 76.9, child=True)
 
 
-def response(answer: Any, status: int = 200) -> httpx.Response:
-    async def parts() -> AsyncIterator[bytes]:
-        yield answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-
-    return httpx.Response(status, content=parts())
-
-
 def scheduler(answer: Any, status: int = 200, asked: list[httpx.Request] | None = None) -> SchedulerOffers:
-    def handle(request: httpx.Request) -> httpx.Response:
-        if asked is not None:
-            asked.append(request)
-        if isinstance(answer, Exception):
-            raise answer
-        return response(answer, status)
-
-    return SchedulerOffers("http://scheduler:8102/", transport=httpx.MockTransport(handle))
+    return SchedulerOffers("http://scheduler:8102/", transport=answering(answer, status, asked))
 
 
 def counted(outcome: str) -> float:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from homecall.gateways.osrm import AT_MOST, LONGEST_SECONDS, OsrmTable, Unusable, osrm_from, read_table
 from homecall.runtime.settings import Settings, SettingsError
+from tests.unit.gateways.answering import answering, response
 
 HOME, OTHERS = (43.25, 76.9), {"a": (43.26, 76.91), "b": (43.2, 76.8)}
 PLACES = [HOME, *OTHERS.values()]
@@ -22,24 +23,8 @@ BOTH = {"a": (61, 70), "b": (300, 331)}
 ONLY_B = {"b": (300, 331)}
 
 
-def response(answer: Any, status: int = 200, **more: Any) -> httpx.Response:
-    """An answer as it comes over a connection: in parts, not yet read."""
-
-    async def parts() -> AsyncIterator[bytes]:
-        yield answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-
-    return httpx.Response(status, content=parts(), **more)
-
-
 def table(answer: Any, status: int = 200, asked: list[httpx.Request] | None = None) -> OsrmTable:
-    def handle(request: httpx.Request) -> httpx.Response:
-        if asked is not None:
-            asked.append(request)
-        if isinstance(answer, Exception):
-            raise answer
-        return response(answer, status)
-
-    return OsrmTable("http://127.0.0.1:5000/", 0.5, transport=httpx.MockTransport(handle))
+    return OsrmTable("http://127.0.0.1:5000/", 0.5, transport=answering(answer, status, asked))
 
 
 def with_entry(row: int, column: int, value: str) -> bytes:
