@@ -150,13 +150,13 @@ def _call(data: Mapping[str, Any]) -> dict[str, Any]:
 
 async def looked_at(settings: Settings, fates: Mapping[str, Fate]) -> tuple[int, list[str]]:
     """How many actions are not sent, and a line for each call that the desk shows otherwise than it was said."""
-    database = Database(settings.mongo_url, f"{settings.mongo_prefix}_{DESK}")
+    database = Database.of(settings, DESK)
     try:
         stores = Stores(database, Vault.from_settings(settings))
         unsent, _ = await stores.actions.count_unsent()
         shown = await stores.calls.load(list(fates))
     finally:
-        database.close()
+        await database.close()
     found = {name: shown[name].state if name in shown else None for name in fates}
     return unsent, [line for name, fate in fates.items() for line in _apart(fate, found[name])]
 

@@ -30,11 +30,11 @@ REPOSITORIES: Final[Mapping[str, Callable[[Database], Repository[Any]]]] = {
 
 @asynccontextmanager
 async def database_of(asked: Settings, service: str) -> AsyncIterator[Database]:
-    database = Database(asked.mongo_url, f"{asked.mongo_prefix}_{service}")
+    database = Database.of(asked, service)
     try:
         yield database
     finally:
-        database.close()
+        await database.close()
 
 
 async def published_clinic(database: Database, clinic_id: str) -> ClinicPublished | None:

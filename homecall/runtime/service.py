@@ -168,7 +168,7 @@ class Service:
         closing = asyncio.create_task(self._close(), name=f"{self.name} closes")
         _, late = await asyncio.wait([closing], timeout=_CLOSE_SECONDS)
         self._probe.close()
-        self.database.close()
+        await self.database.close()
         batch = "finished" if finished else "given up, uncommitted"
         if late:
             # Nothing is lost: everything is committed, and only connections are left open.

@@ -22,6 +22,7 @@ from homecall.runtime.kafka.senders import BadSenders, read_senders
 
 PORTS = {"intake": 8101, "scheduler": 8102, "notifier": 8103, "complaints": 8104, "desk": 8105, "all": 8100}
 _HOST_AND_PORT = re.compile(r"\s*[^\s,]+:(\d{1,5})\s*\Z")
+MongoClientName = Literal["motor", "pymongo"]
 _FILES = (
     *("kafka_ca_file", "kafka_cert_file", "kafka_key_file", "keys_file"),
     *("sms_password_file", "sms_profile", "sms_report_secret_file"),
@@ -77,6 +78,7 @@ class Settings(BaseSettings):
 
     mongo_url: str = Field("mongodb://127.0.0.1:27017", description="MongoDB's address", min_length=1)
     mongo_prefix: str = Field("homecall", pattern=r"^[a-zA-Z0-9_-]{1,40}$", description="each database's prefix")
+    mongo_client: MongoClientName = Field("motor", description="MongoDB's client: motor, or PyMongo's own async client")
 
     http_host: str = Field("127.0.0.1", description="where /livez, /readyz, /metrics and /sms/reports listen")
     http_port: int | None = Field(None, ge=0, le=65535, description="their port")

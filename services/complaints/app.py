@@ -31,7 +31,7 @@ def build(settings: Settings, clock: Clock) -> Service:
     """Put the service together. Raises ``SettingsError`` or ``RuleSetError`` with one line where it cannot start."""
     vault = Vault.from_settings(settings)
     verifier = verifier_from(settings)
-    database = Database(settings.mongo_url, f"{settings.mongo_prefix}_{topics.COMPLAINTS}")
+    database = Database.of(settings, topics.COMPLAINTS)
     store = ComplaintStore(database)
     clinics = Clinics()
 

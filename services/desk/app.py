@@ -35,7 +35,7 @@ from services.desk.web.site import Site
 def build(settings: Settings, clock: Clock) -> Service:
     """Put the desk together. Raises ``SettingsError`` or ``RuleSetError`` with one line where it cannot start."""
     vault = Vault.from_settings(settings)
-    database = Database(settings.mongo_url, f"{settings.mongo_prefix}_{topics.DESK}")
+    database = Database.of(settings, topics.DESK)
     stores = Stores(database, vault)
     producer = Producer(settings, f"homecall-{topics.DESK}", sign=signer_from(settings))
     outbox = Outbox(stores.actions, producer)

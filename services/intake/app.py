@@ -39,7 +39,7 @@ def build(settings: Settings, clock: Clock) -> Service:
         judge_record_time=judge_record_time,
         zone_of=known.zone,
     )
-    database = Database(settings.mongo_url, f"{settings.mongo_prefix}_{topics.INTAKE}")
+    database = Database.of(settings, topics.INTAKE)
     producer = Producer(settings, f"homecall-{topics.INTAKE}")
     store = IntakeStore(database)
     last_known_good = LastKnownGood(database.collection("clinics"))

@@ -32,7 +32,7 @@ from services.notifier.store import Calls, Mailings, OptOuts, Receipts, schema
 def build(settings: Settings, clock: Clock) -> Service:
     """Put the notifier together. Raises ``SettingsError`` or ``RuleSetError`` with one line where it cannot start."""
     vault = Vault.from_settings(settings)
-    database = Database(settings.mongo_url, f"{settings.mongo_prefix}_{topics.NOTIFIER}")
+    database = Database.of(settings, topics.NOTIFIER)
     calls = Calls(database)
     known = Clinics()
     last_known_good = LastKnownGood(database.collection("clinics"))

@@ -33,7 +33,7 @@ from services.scheduler.store import SchedulerStore, schema
 def build(settings: Settings, clock: Clock) -> Service:
     """Put the scheduler together. Raises ``SettingsError`` or ``RuleSetError`` with one line where it cannot start."""
     vault = Vault.from_settings(settings)
-    database = Database(settings.mongo_url, f"{settings.mongo_prefix}_{topics.SCHEDULER}")
+    database = Database.of(settings, topics.SCHEDULER)
     producer = Producer(settings, f"homecall-{topics.SCHEDULER}")
     known = Clinics()
     store = SchedulerStore(database, lambda clinic_id: dispatch_of(known.get(clinic_id)), settings.bookings_held)

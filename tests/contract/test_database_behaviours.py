@@ -25,7 +25,7 @@ async def database(every_mongo: stack.Server) -> AsyncIterator[Database]:
     found = Database(every_mongo.address, f"test_{uuid.uuid4().hex[:12]}")
     yield found
     await found.drop()
-    found.close()
+    await found.close()
 
 
 @pytest.fixture
@@ -194,3 +194,15 @@ class DatabaseBehaviours:
 
 class TestServers(DatabaseBehaviours):
     """On each database at hand."""
+
+
+class TestPyMongosOwnClient(DatabaseBehaviours):
+    """With the other client, on one server: they differ in how they ask, and the servers in what they answer."""
+
+    @pytest.fixture
+    async def database(self, mongo: stack.Server) -> AsyncIterator[Database]:
+        """An empty database."""
+        found = Database(mongo.address, f"test_{uuid.uuid4().hex[:12]}", "pymongo")
+        yield found
+        await found.drop()
+        await found.close()

@@ -7,7 +7,7 @@ import os
 import sys
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from bson.errors import InvalidDocument
@@ -34,6 +34,7 @@ from homecall.runtime.failures import Awaited, Refused, Transient
 from homecall.runtime.mongo.client import Database, MongoCollection
 from homecall.runtime.mongo.errors import OF_A_DOCUMENT, caused_by_document, outage, place_of
 from homecall.runtime.mongo.probe import COLLECTION, Probe
+from homecall.runtime.settings import MongoClientName
 from tests.faults.harness.proxy import Proxy
 from tests.infrastructure import stack
 
@@ -167,17 +168,17 @@ def test_an_address_is_told_without_its_password(url: str, place: str) -> None:
 # ---- on the wire: each command, answered with an error instead
 
 
-@pytest.fixture
-async def proxied(every_mongo: stack.Server) -> AsyncIterator[tuple[Proxy, Database]]:
+@pytest.fixture(params=get_args(MongoClientName))
+async def proxied(request: pytest.FixtureRequest, every_mongo: stack.Server) -> AsyncIterator[tuple[Proxy, Database]]:
     proxy = Proxy(every_mongo.address, seed=1)
-    database = Database(proxy.url, f"test_{uuid.uuid4().hex[:12]}")
+    database = Database(proxy.url, f"test_{uuid.uuid4().hex[:12]}", request.param)
     await database.collection("things").write([InsertOne({"_id": "there", "v": 1})])
     try:
         yield proxy, database
     finally:
         proxy.instead = lambda _: None
         await database.drop()
-        database.close()
+        await database.close()
         proxy.close()
 
 
@@ -317,14 +318,19 @@ COMMANDS = (
 )
 
 
-@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize(
+    "asked",
+    [*(f"motor {' '.join(each)}" for each in COMMANDS), "pymongo migrate", "pymongo reconcile samal-3 2026-11-20"],
+)
 def test_a_command_ends_with_one_line_that_names_address_setting_and_code(
-    mongo: stack.Server, arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    mongo: stack.Server, asked: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    client, *arguments = asked.split()
     for name in [name for name in os.environ if name.startswith("HOMECALL_")]:
         monkeypatch.delenv(name)
     proxy = Proxy(mongo.address, seed=1)
     monkeypatch.setenv("HOMECALL_MONGO_URL", proxy.url + "/?serverSelectionTimeoutMS=2000")
+    monkeypatch.setenv("HOMECALL_MONGO_CLIENT", client)
     monkeypatch.setenv("HOMECALL_MONGO_PREFIX", f"test_{uuid.uuid4().hex[:12]}")
     monkeypatch.setenv("HOMECALL_ENV", "development")
     monkeypatch.setattr(sys, "argv", ["homecall", *arguments])

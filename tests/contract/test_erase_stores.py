@@ -43,7 +43,7 @@ async def database(every_mongo: stack.Server) -> AsyncIterator[Database]:
     found = Database(every_mongo.address, f"test_{uuid.uuid4().hex[:12]}")
     yield found
     await found.drop()
-    found.close()
+    await found.close()
 
 
 def request(number: int, visit: date = VISIT, **over: Any) -> Aggregate[RequestState]:
@@ -216,7 +216,7 @@ def test_a_rotation_from_key_to_key(settings: tuple[str, str, Path]) -> None:
         store = IntakeStore(database)
         await store.prepare()
         await store.requests.save([held(each, vault()) for each in range(3)])
-        database.close()
+        await database.close()
 
     run("keys", "new")
     first = vault().current
@@ -245,7 +245,7 @@ def test_erase_from_the_command_line(settings: tuple[str, str, Path]) -> None:
         await IntakeStore(database).requests.save(
             [request(each, VISIT - timedelta(days=days)) for each, days in enumerate((99, 100, 101, 200))]
         )
-        database.close()
+        await database.close()
 
     asyncio.run(stored())
     run("keys", "new")

@@ -52,7 +52,7 @@ async def database(every_mongo: stack.Server) -> AsyncIterator[Database]:
     found = Database(every_mongo.address, f"test_{uuid.uuid4().hex[:12]}")
     yield found
     await found.drop()
-    found.close()
+    await found.close()
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ def test_what_an_older_release_stored_is_found_by_every_command(every_mongo: sta
         await services.play()
         database = Database(every_mongo.address, f"{shell}_complaints")
         await ComplaintStore(database).complaints.save([Aggregate(complaint.complaint_id, state=complaint)])
-        database.close()
+        await database.close()
 
     async def found() -> tuple[int, list[Any], int, int]:
         services = Services(every_mongo.address, shell)
@@ -166,7 +166,7 @@ def test_what_an_older_release_stored_is_found_by_every_command(every_mongo: sta
         database = Database(every_mongo.address, f"{shell}_complaints")
         about = await ComplaintStore(database).about(desk.request_id(1))
         of_clinic = await ComplaintStore(database).of_clinic(CLINIC)
-        database.close()
+        await database.close()
         loads = await services.stores.scheduler.loads(FRIDAY)
         differences = [each for judgement in judged for each in judgement.differences]
         return sum(each.counts.requests for each in judged), differences, len(about) + len(of_clinic), len(loads)
@@ -346,9 +346,9 @@ def test_every_store_has_a_schema() -> None:
     assert tuple(SCHEMAS) == SERVICES
 
 
-def test_names_are_numbered_and_none_comes_twice() -> None:
+async def test_names_are_numbered_and_none_comes_twice() -> None:
     for of in SCHEMAS.values():
         database = Database("mongodb://127.0.0.1:1", "none")
         names = [each.name for each in of(database).migrations]
         assert [name[:4] for name in names] == [f"{number:04d}" for number in range(1, len(names) + 1)]
-        database.close()
+        await database.close()

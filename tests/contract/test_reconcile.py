@@ -154,7 +154,7 @@ async def test_a_day_with_one_of_each_has_no_difference_on_any_database(every_mo
             client[f"{prefix}_{database}"][collection].delete_many({})
     left = {each.kind for one in await services.judged() for each in one.differences}
     assert left == {"number_without_request", "booking_without_call"}
-    services.stores.close()
+    await services.stores.close()
 
 
 async def test_it_asks_each_store_once_for_a_portion(every_mongo: stack.Server, prefix: str) -> None:
@@ -165,7 +165,7 @@ async def test_it_asks_each_store_once_for_a_portion(every_mongo: stack.Server, 
     # The names of pages and of days, and which days three stores have; then for the day its clinics in three stores,
     # five queries for the portion, and one whether the scheduler knows the refused one.
     assert services.stores.commands - before == 5 + 3 + 5 + 1
-    services.stores.close()
+    await services.stores.close()
 
 
 # ---------------------------------------------------------------- each fault by its name
@@ -253,7 +253,7 @@ def played(mongo: stack.Server) -> Iterator[Broken]:
 async def _play(address: str, prefix: str) -> None:
     services = Services(address, prefix)
     await services.play()
-    services.stores.close()
+    await services.stores.close()
 
 
 @pytest.fixture
@@ -261,7 +261,7 @@ async def broken(played: Broken) -> Any:
     # A client of its own: a driver belongs to the loop that it was first used in.
     services = Services(played.services.settings.mongo_url, played.prefix)
     yield Broken(services, played.client, played.prefix, played.whole)
-    services.stores.close()
+    await services.stores.close()
     played.mend()
 
 

@@ -52,7 +52,7 @@ async def database(every_mongo: stack.Server) -> AsyncIterator[Database]:
     found = Database(every_mongo.address, f"test_{uuid.uuid4().hex[:12]}")
     yield found
     await found.drop()
-    found.close()
+    await found.close()
 
 
 def new(number: int, **over: Any) -> Aggregate[Tally]:
@@ -515,6 +515,18 @@ class StorePromises:
 
 class TestEveryMongo(StorePromises):
     """On each database at hand."""
+
+
+class TestPyMongosOwnClient(StorePromises):
+    """With the other client, on one server."""
+
+    @pytest.fixture
+    async def database(self, mongo: stack.Server) -> AsyncIterator[Database]:
+        """A service's own database, empty."""
+        found = Database(mongo.address, f"test_{uuid.uuid4().hex[:12]}", "pymongo")
+        yield found
+        await found.drop()
+        await found.close()
 
 
 async def _thrice(pages: Sequences, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:

@@ -175,7 +175,7 @@ async def refusal(url: str, service: str) -> str:
     except Transient as error:
         return f"only {error}"
     finally:
-        database.close()
+        await database.close()
     return "let in"
 
 
@@ -186,7 +186,7 @@ async def test_a_user_of_one_service_cannot_look_into_anothers_store(guarded: Gu
     reconcile = Database(guarded.url("reconcile"), f"{PREFIX}_{INTAKE}")
     with pytest.raises(Refused, match="does not let the user"):
         await reconcile.collection("requests").ensure_indexes([("timer_at", False)])
-    reconcile.close()
+    await reconcile.close()
 
 
 async def test_a_wrong_password_or_authority_is_told_by_what_is_wrong(guarded: Guarded, tmp_path: Path) -> None:

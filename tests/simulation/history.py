@@ -160,7 +160,7 @@ class History:
         for name in self.services:
             kind = (name, *sorted(self.world.gateways.settings))
             if kind not in _imported:
-                build(name, self.world.settings, self.world.clock).database.close()
+                build(name, self.world.settings, self.world.clock)
                 _imported.add(kind)
 
     def _end(self) -> Result:

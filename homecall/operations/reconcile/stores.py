@@ -45,10 +45,7 @@ class Stores:
     """The three stores that are compared."""
 
     def __init__(self, asked: Settings) -> None:
-        self._databases = {
-            service: Database(asked.mongo_url, f"{asked.mongo_prefix}_{service}")
-            for service in (INTAKE, SCHEDULER, NOTIFIER)
-        }
+        self._databases = {service: Database.of(asked, service) for service in (INTAKE, SCHEDULER, NOTIFIER)}
         self.intake = IntakeStore(self._databases[INTAKE])
         self.scheduler = SchedulerStore(self._databases[SCHEDULER])
         self.notifier = Calls(self._databases[NOTIFIER])
@@ -58,9 +55,9 @@ class Stores:
         """Queries sent so far."""
         return sum(each.commands for each in self._databases.values())
 
-    def close(self) -> None:
+    async def close(self) -> None:
         for each in self._databases.values():
-            each.close()
+            await each.close()
 
     async def judged(self, asked: Asked) -> AsyncIterator[Judged]:
         """Each clinic's day that any of the stores knows, the oldest day first."""
@@ -161,4 +158,4 @@ async def stores_of(found: Settings) -> AsyncIterator[Stores]:
     except PyMongoError as error:
         raise outage(error, place_of(found.mongo_url)) from error
     finally:
-        stores.close()
+        await stores.close()

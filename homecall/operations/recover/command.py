@@ -147,4 +147,4 @@ async def _closed(service: Service) -> None:
         await table.stop()
     for closing in service.close:
         await closing()
-    service.database.close()
+    await service.database.close()

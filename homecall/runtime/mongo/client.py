@@ -1,4 +1,4 @@
-"""The MongoDB client: a service's database and its collections. The only file that names motor.
+"""The MongoDB client: a service's database and its collections. The only file that names motor or its successor.
 
 Uses only what every MongoDB deployment can do: no transactions, change streams, upserts or partial indexes.
 """
@@ -6,17 +6,19 @@ Uses only what every MongoDB deployment can do: no transactions, change streams,
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import inspect
 from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 from bson.raw_bson import RawBSONDocument
 from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo import ASCENDING, IndexModel, InsertOne, UpdateOne
+from pymongo import ASCENDING, AsyncMongoClient, IndexModel, InsertOne, UpdateOne
 from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
 
 from homecall.runtime.failures import Awaited
 from homecall.runtime.mongo.errors import DUPLICATE_KEY, caused_by_document, only_duplicates, outage, place_of
-from homecall.runtime.settings import SettingsError
+from homecall.runtime.settings import MongoClientName, Settings, SettingsError
 
 T = TypeVar("T")
 
@@ -29,28 +31,31 @@ CONCERNS: Final[Mapping[str, Any]] = {"w": "majority", "readConcernLevel": "majo
 Without a majority's read, the events of another replica's write could be published and the write then rolled back.
 """
 
+OPTIONS: Final[Mapping[str, Any]] = {
+    # retryWrites needs sessions, which not every deployment has. After a lost answer the aggregate is reloaded.
+    "retryWrites": False,
+    "retryReads": False,
+    "tz_aware": True,
+    # How long a try waits for a server: the start tries again, see `homecall.runtime.startup`.
+    "serverSelectionTimeoutMS": 5_000,
+    "connectTimeoutMS": 5_000,
+    "socketTimeoutMS": 30_000,
+    "maxPoolSize": 20,
+}
+_CLOSE_SECONDS = 2.0
 _RAW_AT_ONCE = 200
 """Documents in one answer: a clinic's day may be a megabyte."""
 
 
 class Database:
-    """A service's own database. Raises ``SettingsError`` if the URL cannot be read."""
+    """A service's own database, over the client of that name. Raises ``SettingsError`` if the URL cannot be read.
 
-    def __init__(self, url: str, name: str) -> None:
-        # retryWrites needs sessions, which not every deployment has. After a lost answer the aggregate is reloaded.
+    It belongs to the event loop that it is first used in, and is closed there.
+    """
+
+    def __init__(self, url: str, name: str, client: MongoClientName = "motor") -> None:
         try:
-            self._client: Any = AsyncIOMotorClient(
-                url,
-                **CONCERNS,
-                retryWrites=False,
-                retryReads=False,
-                tz_aware=True,
-                # How long a try waits for a server: the start tries again, see `homecall.runtime.startup`.
-                serverSelectionTimeoutMS=5_000,
-                connectTimeoutMS=5_000,
-                socketTimeoutMS=30_000,
-                maxPoolSize=20,
-            )
+            self._client = _client(client, url)
         except (PyMongoError, ValueError):
             # The driver's message may quote the URL, and with it a password.
             raise SettingsError(
@@ -62,6 +67,11 @@ class Database:
         """Hosts and ports, without user and password, and the setting that names them."""
         self.commands = 0
         """Queries and bulk writes sent so far."""
+
+    @classmethod
+    def of(cls, settings: Settings, service: str) -> Self:
+        """The database of a service, as the settings have it."""
+        return cls(settings.mongo_url, f"{settings.mongo_prefix}_{service}", settings.mongo_client)
 
     def collection(self, name: str) -> MongoCollection:
         """A collection of this database."""
@@ -106,8 +116,19 @@ class Database:
         """Drop the database: for tests and the demo."""
         await self.attempt(self._client.drop_database(self._database.name))
 
-    def close(self) -> None:
-        self._client.close()
+    async def close(self) -> None:
+        """Close the connections, within 2 s also where the server hangs."""
+        closing: Awaitable[None] | None = self._client.close()
+        if closing is not None:  # motor's has closed by now
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(closing, _CLOSE_SECONDS)
+
+
+def _client(name: MongoClientName, url: str) -> Any:
+    # The two are called alike, but for ``close`` and ``aggregate``. See decision 139.
+    if name == "pymongo":
+        return AsyncMongoClient(url, **CONCERNS, **OPTIONS)
+    return AsyncIOMotorClient(url, **CONCERNS, **OPTIONS)
 
 
 class MongoCollection:
@@ -213,5 +234,12 @@ class MongoCollection:
             {"$match": dict(match)},
             {"$group": {"_id": f"${by}", "count": {"$sum": 1}, "oldest": {"$min": f"${oldest}"}}},
         ]
-        found = await self._database.attempt(self._raw.aggregate(pipeline).to_list(length=None))
+        found = await self._database.attempt(_listed(self._raw.aggregate(pipeline)))
         return [(row["_id"], int(row["count"]), row["oldest"]) for row in found]
+
+
+async def _listed(aggregated: Any) -> list[dict[str, Any]]:
+    """All that an aggregation found. PyMongo's client gives a cursor once it is awaited, motor's at once."""
+    cursor = await aggregated if inspect.isawaitable(aggregated) else aggregated
+    found: list[dict[str, Any]] = await cursor.to_list(length=None)
+    return found

@@ -376,7 +376,7 @@ class Player:
         try:
             self.clock.set_to(self._day.moments[0])
             for name in DECIDING:  # what is imported only when it is built must be there to be replaced in
-                build(name, self._settings(), self.clock).database.close()
+                await build(name, self._settings(), self.clock).database.close()
             with _instead(self.broker), _quiet():
                 await self._start()
                 for moment in self._day.moments:
@@ -437,7 +437,7 @@ class Player:
             for close in service.close:
                 await close()
             await service.producer.stop()
-            service.database.close()
+            await service.database.close()
 
     async def _round(self) -> None:
         """Batches until nothing is left to read, then the timers and workers; again until these say nothing more."""
