@@ -23,6 +23,8 @@ from tests.unit.desk.reception import HERE, Reception, the_call
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 T = TypeVar("T")
+PATIENCE = 30
+"""Seconds until what a test waits for counts as never coming: generous, since a busy machine is no defect."""
 _LEFT_OUT = (
     # The address bar's list: no test sees it, and for each tab it is a page of its own, dearer than the desk's.
     *("WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "WebUIOmniboxFullPopup"),
@@ -59,7 +61,7 @@ class Server:
         async def run() -> T:
             return await work
 
-        return asyncio.run_coroutine_threadsafe(run(), self.loop).result(20)
+        return asyncio.run_coroutine_threadsafe(run(), self.loop).result(2 * PATIENCE)
 
     def end(self) -> None:
         self._server.should_exit = True
@@ -114,12 +116,17 @@ class LiveDesk(Reception):
         """Take events up as they come from Kafka."""
         self.wait(self.hear(*events))
 
-    def until(self, holds: Callable[[], bool], seconds: float = 10) -> None:
+    def until(self, holds: Callable[[], bool], seconds: float = PATIENCE) -> None:
         """Wait until something holds here."""
         end = time.monotonic() + seconds
         while not holds():
             assert time.monotonic() < end, "it never held"
             time.sleep(0.01)
+
+    def sent(self, *kinds: str) -> list[Any]:
+        """The events of these types, or all, that were sent, once none waits: a page is there before its event is."""
+        self.until(lambda: not self.wait(self.stores.actions.waiting()))
+        return [each for each in self.broker.sent if not kinds or each.type in kinds]
 
     def cut_streams(self) -> None:
         """End all streams, as a proxy or a restart does; new ones may come."""
@@ -248,7 +255,7 @@ def tab(desk: LiveDesk, chromium: Any) -> Iterator[Callable[..., Any]]:
         name: str | None = "registrar", path: str = "/", before: Callable[[Any], None] | None = None, **options: Any
     ) -> Any:
         context = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}} | options)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE * 1000)
         contexts.append(context)
         if name is not None:
             context.add_cookies([desk.cookie(name)])

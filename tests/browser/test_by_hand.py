@@ -19,7 +19,7 @@ REASON = "просит знакомого врача"
 
 
 def choices(desk: LiveDesk) -> list[dict[str, Any]]:
-    return [json.loads(each.value) for each in desk.broker.sent if each.type == "visit.assigned"]
+    return [json.loads(each.value) for each in desk.sent("visit.assigned")]
 
 
 def choose(page: Any, clock: str) -> None:
@@ -57,7 +57,7 @@ def test_a_choice_by_hand_from_the_form_to_its_release(desk: LiveDesk, tab: Call
     assert page.locator("#choice-waits").count() == 0
     page.click(f'form[action="/calls/{CALL}/release"] button')
     page.locator("#by-hand").wait_for(state="detached")
-    assert [each.type for each in desk.broker.sent][-1] == "visit.released"
+    assert [each.type for each in desk.sent()][-1] == "visit.released"
 
 
 def test_a_choice_that_could_not_be_is_amended_or_the_nearest_taken(desk: LiveDesk, tab: Callable[..., Any]) -> None:

@@ -38,7 +38,7 @@ def test_9_a_sick_doctor_leads_to_a_list_of_whom_to_phone(desk: LiveDesk, tab: C
     the_doctor_drops_out(desk)
     rows = page.locator("#moved-part tr[data-request-id]")
     rows.nth(2).wait_for()
-    assert [event.type for event in desk.broker.sent] == ["doctor.unavailable"]
+    assert [event.type for event in desk.sent()] == ["doctor.unavailable"]
     row = page.locator(f'#moved-part tr[data-request-id="{BY_SMS}"]')
     was, becomes = (row.locator("td").nth(column).inner_text() for column in (0, 1))
     assert "Дәрігер Бірінші" in was
@@ -81,5 +81,5 @@ def test_12_a_doctor_reports_with_one_thumb(desk: LiveDesk, tab: Callable[..., A
     assert "tel:" in (first.locator("a").first.get_attribute("href") or "")
     first.locator("button.main").tap()
     page.locator(f'li[data-request-id="{BY_SMS}"] .unsent, li[data-request-id="{BY_SMS}"] .done').wait_for()
-    desk.until(lambda: [event.type for event in desk.broker.sent] == ["visit.reported"])
+    desk.until(lambda: [event.type for event in desk.sent()] == ["visit.reported"])
     assert page.locator("#my-day > li.next").get_attribute("data-request-id") == BY_PHONE

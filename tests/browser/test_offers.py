@@ -31,8 +31,7 @@ def offered(page: Any, count: int = 3) -> None:
 
 
 def wanted(desk: LiveDesk) -> list[Any]:
-    sent = [json.loads(each.value) for each in desk.broker.sent if each.type == "request.submitted"]
-    return [each.get("preferred_window") for each in sent]
+    return [json.loads(each.value).get("preferred_window") for each in desk.sent("request.submitted")]
 
 
 def test_a_call_with_a_window_chosen_by_keys_alone(open_desk: LiveDesk, tab: Callable[..., Any]) -> None:
