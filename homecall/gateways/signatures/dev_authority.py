@@ -78,8 +78,10 @@ class DevAuthority:
         )
         return self.certify(subject, purposes=(INDIVIDUAL,), valid=(since, until), ocsp=ocsp)
 
-    def organisation(self, iin: str, bin_: str) -> x509.Certificate:
-        """A certificate for signing, of a person who acts for an organisation."""
+    def organisation(
+        self, iin: str, bin_: str, *, key: rsa.RSAPublicKey | None = None, until: datetime = ENDS
+    ) -> x509.Certificate:
+        """A certificate for signing, of a person who acts for an organisation; ``key`` None: the signers' own."""
         subject = _name(
             (NameOID.COMMON_NAME, "ҮЛГІ АДАМ"),
             (NameOID.SERIAL_NUMBER, f"IIN{iin}"),
@@ -87,7 +89,7 @@ class DevAuthority:
             (NameOID.ORGANIZATION_NAME, "ҮЛГІ ҰЙЫМ"),
             (NameOID.ORGANIZATIONAL_UNIT_NAME, f"BIN{bin_}"),
         )
-        return self.certify(subject, purposes=(ORGANISATION,))
+        return self.certify(subject, purposes=(ORGANISATION,), valid=(ISSUED, until), key=key)
 
     def certify(
         self,

@@ -1,0 +1,183 @@
+"""What the stand-in does with a request: checks it as strictly as the gateway may, and answers as it was told.
+
+The codes of its refusals have the gateway's form; which code means which fault is not public: the numbers are ours.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Final
+
+from cryptography import x509
+from cryptography.x509.oid import ExtensionOID
+
+from homecall.demo.shep.answers import Answers, Question, Reply, fault_reply
+from homecall.demo.shep.keys import Keys
+from homecall.demo.shep.markup import SOAP, TYPES, Element, NotXml, parsed, the_only
+from homecall.demo.shep.register import Register
+from homecall.demo.shep.says import Says
+from homecall.demo.shep.schema import wrong_request
+from homecall.demo.shep.wsse import BadSignature, KeyInfo, verified
+from homecall.gateways.signatures.dev_authority import ORGANISATION
+
+PERSONS: Final = "GBDFL_UniversalServiceSync"
+PERSONS_BY_TOKEN: Final = "GBDFLUniversal_token"
+SERVICES: Final = {PERSONS: "Request", PERSONS_BY_TOKEN: "TokenRequest"}
+"""The services that it knows, and the type of each one's data."""
+_MOST_REMEMBERED: Final = 100_000
+
+
+@dataclass(frozen=True)
+class Access:
+    """How a client signs in."""
+
+    sender_id: str = "homecall"
+    password: str = field(default="development", repr=False)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request that passed every check, for who looks at it in a test."""
+
+    service_id: str
+    message_id: str
+    iin: str
+    at: datetime
+    route_id: str | None = None
+    sender_code: str = ""
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+
+class _Refused(Exception):
+    """A request that is not carried out, with a code."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(code, message)
+        self.code = code
+        self.message = message
+
+
+class Gateway:
+    """One gateway. ``says``: by IIN, what it is told to answer; all others by ``otherwise``."""
+
+    def __init__(
+        self,
+        keys: Keys,
+        register: Register | None = None,
+        access: Access | None = None,
+        *,
+        how: KeyInfo = KeyInfo.IDENTIFIER,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.keys = keys
+        self.register = register or Register()
+        self.access = access or Access()
+        self.answers = Answers(keys, how, clock)
+        self.says: Mapping[str, Says] = {}
+        self.otherwise = Says.FOUND
+        self.slow_seconds = 2.0
+        self.asked: list[Asked] = []
+        self.refused: list[str] = []
+        """Why requests were refused, each as its code and what was wrong."""
+        self._clock = clock
+        self._seen: dict[str, None] = {}
+        self._secret = secrets.token_bytes(32)
+        self._one_at_a_time = threading.Lock()
+
+    def consent(self, iin: str) -> tuple[str, str]:
+        """A token as the access control of personal data gives it, and the public key beside it."""
+        token = hmac.digest(self._secret, iin.encode(), "sha256")
+        return base64.b64encode(token).decode(), base64.b64encode(b"public key of the stand-in").decode()
+
+    def take(self, action: str, body: bytes) -> Reply:
+        """The reply to a request with that ``SOAPAction``; waits for nothing itself."""
+        with self._one_at_a_time:
+            try:
+                return self._answered(action, body)
+            except _Refused as refused:
+                self.refused.append(f"{refused.code} {refused.message}")
+                return fault_reply(refused.code, refused.message, self._clock())
+
+    def _answered(self, action: str, body: bytes) -> Reply:
+        envelope = _envelope(action, body)
+        self._check_signature(envelope)
+        request = _request(envelope)
+        info, data = request.find("requestInfo"), request.find("requestData/data")
+        message_id, service_id = info.findtext("messageId"), info.findtext("serviceId")
+        self._check_access(info)
+        self._remember(message_id)
+        iin = data.findtext("iin")
+        says = self.says.get(iin, self.otherwise)
+        if service_id == PERSONS_BY_TOKEN and (data.findtext("kdpToken"), data.findtext("publicKey")) != self.consent(
+            iin
+        ):
+            says = Says.NO_CONSENT
+        properties = {each.findtext("key"): each.findtext("value") for each in info.findall("properties")}
+        route_id, sender_code = info.findtext("routeId"), data.findtext("senderCode")
+        self.asked.append(Asked(service_id, message_id, iin, self._clock(), route_id, sender_code, properties))
+        reply = self.answers.answer(says, Question(message_id, iin, self.register.of(iin)))
+        waits = {Says.SLOW: self.slow_seconds, Says.HANG: float("inf")}
+        return replace(reply, wait_seconds=waits.get(says, 0.0))
+
+    def _check_signature(self, envelope: Element) -> None:
+        try:
+            certificate = verified(envelope, [self.keys.authority.certificate], datetime.now(UTC))
+        except BadSignature as error:
+            raise _Refused("SBF-SIG-1", str(error)) from None
+        if not is_organisations(certificate):
+            raise _Refused("SBF-SIG-2", "the certificate is of no organisation")
+
+    def _check_access(self, info: Element) -> None:
+        sender_id, password = (info.findtext(f"sender/{name}").encode() for name in ("senderId", "password"))
+        known = hmac.compare_digest(sender_id, self.access.sender_id.encode())
+        if not (hmac.compare_digest(password, self.access.password.encode()) and known):
+            raise _Refused("SBF-AD-1", "the sender or its password is wrong")
+
+    def _remember(self, message_id: str) -> None:
+        if message_id.lower() in self._seen:
+            raise _Refused("SBF-VE-8", "a message with this messageId was sent before")
+        self._seen[message_id.lower()] = None
+        if len(self._seen) > _MOST_REMEMBERED:
+            del self._seen[next(iter(self._seen))]
+
+
+def _envelope(action: str, body: bytes) -> Element:
+    if action.strip('"') != "SendMessage":
+        raise _Refused("VAL-1", "SOAPAction is not SendMessage")
+    try:
+        envelope = parsed(body)
+    except NotXml as error:
+        raise _Refused("VAL-2", f"the request {error}") from None
+    if envelope.tag != f"{{{SOAP}}}Envelope":
+        raise _Refused("VAL-2", "the request is no SOAP 1.1 envelope")
+    return envelope
+
+
+def _request(envelope: Element) -> Element:
+    """The element ``request`` of a body that the schema allows."""
+    body = envelope.find(f"{{{SOAP}}}Body")
+    message = the_only(body, TYPES, "SendMessage")
+    if message is None or len(body) != 1:
+        raise _Refused("VAL-3", "the body is not one SendMessage")
+    service_id = message.findtext("request/requestInfo/serviceId") or ""
+    if service_id not in SERVICES:
+        raise _Refused("FAULT-015", "there is no such service")
+    wrong = wrong_request(message, SERVICES[service_id])
+    if wrong is not None:
+        raise _Refused("VAL-R-004", wrong)
+    return message.find("request")
+
+
+def is_organisations(certificate: x509.Certificate) -> bool:
+    """Whether a certificate is one that an organisation signs with."""
+    try:
+        usages = certificate.extensions.get_extension_for_oid(ExtensionOID.EXTENDED_KEY_USAGE).value
+    except x509.ExtensionNotFound:
+        return False
+    return isinstance(usages, x509.ExtendedKeyUsage) and ORGANISATION in usages
