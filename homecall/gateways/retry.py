@@ -14,11 +14,12 @@ T = TypeVar("T")
 
 
 class NoAnswer(Exception):
-    """A call without a usable answer; ``again``: another call may bring one."""
+    """A call without a usable answer; ``again``: another call may bring one. ``cause`` tells more than the reason."""
 
-    def __init__(self, reason: str, *, again: bool = False) -> None:
+    def __init__(self, reason: str, *, again: bool = False, cause: str = "") -> None:
         super().__init__(reason)
         self.again = again
+        self.cause = cause
 
 
 class BreakerOpen(NoAnswer):

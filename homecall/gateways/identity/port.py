@@ -9,19 +9,57 @@ from typing import Literal, Protocol
 
 from homecall.contract.types import Day, Line, Name
 
-Reason = Literal["timeout", "unreachable", "failing", "resting", "refused", "unreadable", "no_consent", "broken"]
+Reason = Literal[
+    "timeout",
+    "unreachable",
+    "failing",
+    "resting",
+    "refused",
+    "unreadable",
+    "untrusted",
+    "no_consent",
+    "broken",
+]
 """Why there is no answer: not in time; no connection; an error of the gateway; circuit breaker open; our call refused
-(wrong address or credentials); an answer of unknown form; no consent of the person; an error of ours."""
+(wrong address or credentials); an answer of unknown form; one that is not signed as it must be, or not to our question;
+no consent of the person; an error of ours."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Consent:
+    """The person's consent to the disclosure of their data, as the access control of personal data gives it.
+
+    Used for the call alone: no repr, and nothing of it is logged or kept.
+    """
+
+    kdp_token: str
+    public_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class IdentityDocument:
+    """A valid identity document; ``valid_until`` None: without an end."""
+
+    kind: str
+    number: str
+    valid_until: date | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Person:
-    """An entry of the register of physical persons. Personal data: no repr, so that no log line shows it."""
+    """An entry of the register of physical persons. Personal data: no repr, so that no log line shows it.
+
+    None is what the register does not tell. ``alive`` is False for somebody who died by the register. ``address`` is
+    the registered one, which may hint at the district; ``address_code`` its code in the register of addresses.
+    """
 
     full_name: Name
-    birth_date: Day
+    birth_date: Day | None
     sex: Literal["male", "female"] | None = None
     address: Line | None = None
+    alive: bool | None = None
+    address_code: str | None = None
+    document: IdentityDocument | None = None
 
 
 @dataclass(frozen=True, slots=True)
