@@ -42,13 +42,15 @@ _GAP_SECONDS: Final = 2.0
 class Plan:
     """All acts in the order of their time, and what is to become of each request.
 
-    ``expected``: ``accepted``, ``deferred`` or the code of a refusal, by request.
+    ``expected``: ``accepted``, ``deferred`` or the code of a refusal, by request. ``patients``: by IIN, as requests
+    name them.
     """
 
     acts: tuple[Act, ...]
     expected: Mapping[str, str]
     withdrawn: frozenset[str]
     clinics: Mapping[str, ClinicPublished]
+    patients: Mapping[str, Mapping[str, Any]]
 
     def doctor_of(self, clinic_id: str) -> tuple[str, str]:
         """Id and name of a doctor in the clinic's first roster."""
@@ -99,6 +101,7 @@ class _Maker:
             expected=self.applications.expected,
             withdrawn=frozenset(self.withdrawn),
             clinics=self.clinics.published,
+            patients={str(each["iin"]): each for each in self.applications.patients.values()},
         )
 
     def _request(

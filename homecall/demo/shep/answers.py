@@ -52,11 +52,12 @@ _DTD: Final = b'<!DOCTYPE soap:Envelope SYSTEM "http://127.0.0.1:1/none.dtd">'
 
 @dataclass(frozen=True)
 class Question:
-    """What an answer is about."""
+    """What an answer is about, and when it is given."""
 
     message_id: str
     iin: str
     entry: Entry | None
+    now: datetime
 
 
 @dataclass(frozen=True)
@@ -68,13 +69,6 @@ class Reply:
     content_type: str = "text/xml; charset=utf-8"
     cut_after: int | None = None
     wait_seconds: float = 0.0
-
-
-def status_reply(message_id: str, status: tuple[str, str], signer: Signer, how: KeyInfo, now: datetime) -> Reply:
-    """A signed answer with a status and no data."""
-    envelope = new_envelope("SendMessageResponse", _response(message_id, status, now))
-    sign(envelope, signer, how)
-    return Reply(written(envelope))
 
 
 def fault_reply(code: str, message: str, now: datetime) -> Reply:
@@ -110,10 +104,9 @@ def _response(message_id: str, status: tuple[str, str], now: datetime) -> dict[s
 class Answers:
     """Makes each answer that the stand-in can be told to give."""
 
-    def __init__(self, keys: Keys, how: KeyInfo, clock: Callable[[], datetime]) -> None:
+    def __init__(self, keys: Keys, how: KeyInfo) -> None:
         self._keys = keys
         self.how = how
-        self._clock = clock
         self._last_found: bytes | None = None
         self._other_ways: Mapping[Says, Callable[[Question], Reply]] = {
             Says.HTML: lambda _: Reply(_HTML, 502, "text/html"),
@@ -121,7 +114,7 @@ class Answers:
             Says.EMPTY: lambda _: Reply(b""),
             Says.CUT: lambda question: replace(self._found(question), cut_after=-1),
             Says.HALF: self._half,
-            Says.SOAP_FAULT: lambda _: fault_reply(*STATUSES[Says.FAULT], self._clock()),
+            Says.SOAP_FAULT: lambda question: fault_reply(*STATUSES[Says.FAULT], question.now),
             Says.REPLAY: self._replay,
             Says.BOMB: lambda _: Reply(_BOMB),
             Says.DTD: lambda question: Reply(self._found(question).body.replace(b"?>", b"?>" + _DTD, 1)),
@@ -137,12 +130,18 @@ class Answers:
     def answer(self, says: Says, question: Question) -> Reply:
         """What goes back for this question, told to be that."""
         if says in STATUSES:
-            return status_reply(question.message_id, STATUSES[says], self._keys.gateway, self.how, self._clock())
+            return self._status(question, STATUSES[says])
         if says in self._other_ways:
             return self._other_ways[says](question)
         if question.entry is None:
             return self.answer(Says.NOT_FOUND, question)
         return self._found(question, says)
+
+    def _status(self, question: Question, status: tuple[str, str]) -> Reply:
+        """A signed answer with a status and no data."""
+        envelope = new_envelope("SendMessageResponse", _response(question.message_id, status, question.now))
+        sign(envelope, self._keys.gateway, self.how)
+        return Reply(written(envelope))
 
     # ---- found
 
@@ -164,7 +163,7 @@ class Answers:
 
     def _envelope(self, question: Question, says: Says) -> Element:
         message_id = str(uuid.uuid4()) if says is Says.OTHER_MESSAGE else question.message_id
-        envelope = new_envelope("SendMessageResponse", _response(message_id, DONE, self._clock()))
+        envelope = new_envelope("SendMessageResponse", _response(message_id, DONE, question.now))
         [response] = envelope.iter("response")
         code = ("99999", "Ошибка") if says is Says.RESULT_ERROR else ("00000", "Данные найдены")
         data: dict[str, Content] = {

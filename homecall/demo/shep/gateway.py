@@ -9,6 +9,7 @@ import base64
 import hmac
 import secrets
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -64,7 +65,10 @@ class _Refused(Exception):
 
 
 class Gateway:
-    """One gateway. ``says``: by IIN, what it is told to answer; all others by ``otherwise``."""
+    """One gateway. ``says``: by IIN, what it is told to answer; all others by ``otherwise``.
+
+    ``clock`` None: it lives in the time of its callers, whose clock may be an accelerated one.
+    """
 
     def __init__(
         self,
@@ -73,17 +77,17 @@ class Gateway:
         access: Access | None = None,
         *,
         how: KeyInfo = KeyInfo.IDENTIFIER,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], datetime] | None = None,
     ) -> None:
         self.keys = keys
         self.register = register or Register()
         self.access = access or Access()
-        self.answers = Answers(keys, how, clock)
+        self.answers = Answers(keys, how)
         self.says: Mapping[str, Says] = {}
         self.otherwise = Says.FOUND
         self.slow_seconds = 2.0
-        self.asked: list[Asked] = []
-        self.refused: list[str] = []
+        self.asked: deque[Asked] = deque(maxlen=_MOST_REMEMBERED)
+        self.refused: deque[str] = deque(maxlen=_MOST_REMEMBERED)
         """Why requests were refused, each as its code and what was wrong."""
         self._clock = clock
         self._seen: dict[str, None] = {}
@@ -102,28 +106,39 @@ class Gateway:
                 return self._answered(action, body)
             except _Refused as refused:
                 self.refused.append(f"{refused.code} {refused.message}")
-                return fault_reply(refused.code, refused.message, self._clock())
+                return fault_reply(refused.code, refused.message, datetime.now(UTC))
 
     def _answered(self, action: str, body: bytes) -> Reply:
         envelope = _envelope(action, body)
         self._check_signature(envelope)
         request = _request(envelope)
-        info, data = request.find("requestInfo"), request.find("requestData/data")
-        message_id, service_id = info.findtext("messageId"), info.findtext("serviceId")
-        self._check_access(info)
-        self._remember(message_id)
-        iin = data.findtext("iin")
-        says = self.says.get(iin, self.otherwise)
-        if service_id == PERSONS_BY_TOKEN and (data.findtext("kdpToken"), data.findtext("publicKey")) != self.consent(
-            iin
-        ):
-            says = Says.NO_CONSENT
-        properties = {each.findtext("key"): each.findtext("value") for each in info.findall("properties")}
-        route_id, sender_code = info.findtext("routeId"), data.findtext("senderCode")
-        self.asked.append(Asked(service_id, message_id, iin, self._clock(), route_id, sender_code, properties))
-        reply = self.answers.answer(says, Question(message_id, iin, self.register.of(iin)))
+        asked = self._read(request)
+        self._check_access(request)
+        self._remember(asked.message_id)
+        self.asked.append(asked)
+        says = self.says.get(asked.iin, self.otherwise) if self._agreed(request, asked) else Says.NO_CONSENT
+        entry = self.register.of(asked.iin)
+        reply = self.answers.answer(says, Question(asked.message_id, asked.iin, entry, asked.at))
         waits = {Says.SLOW: self.slow_seconds, Says.HANG: float("inf")}
         return replace(reply, wait_seconds=waits.get(says, 0.0))
+
+    def _read(self, request: Element) -> Asked:
+        info, data = request.find("requestInfo"), request.find("requestData/data")
+        stated = datetime.fromisoformat(info.findtext("messageDate"))
+        return Asked(
+            service_id=info.findtext("serviceId"),
+            message_id=info.findtext("messageId"),
+            iin=data.findtext("iin"),
+            at=stated if self._clock is None else self._clock(),
+            route_id=info.findtext("routeId"),
+            sender_code=data.findtext("senderCode"),
+            properties={each.findtext("key"): each.findtext("value") for each in info.findall("properties")},
+        )
+
+    def _agreed(self, request: Element, asked: Asked) -> bool:
+        """Whether the service wants no consent, or the token of this person comes with the request."""
+        given = tuple(request.findtext(f"requestData/data/{name}") for name in ("kdpToken", "publicKey"))
+        return asked.service_id != PERSONS_BY_TOKEN or given == self.consent(asked.iin)
 
     def _check_signature(self, envelope: Element) -> None:
         try:
@@ -133,8 +148,9 @@ class Gateway:
         if not is_organisations(certificate):
             raise _Refused("SBF-SIG-2", "the certificate is of no organisation")
 
-    def _check_access(self, info: Element) -> None:
-        sender_id, password = (info.findtext(f"sender/{name}").encode() for name in ("senderId", "password"))
+    def _check_access(self, request: Element) -> None:
+        sender = request.find("requestInfo/sender")
+        sender_id, password = (sender.findtext(name).encode() for name in ("senderId", "password"))
         known = hmac.compare_digest(sender_id, self.access.sender_id.encode())
         if not (hmac.compare_digest(password, self.access.password.encode()) and known):
             raise _Refused("SBF-AD-1", "the sender or its password is wrong")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -34,7 +35,7 @@ class WsseNode:
 
     def __init__(self, trusted: Sequence[x509.Certificate]) -> None:
         self._trusted = trusted
-        self.asked: list[str] = []
+        self.asked: deque[str] = deque(maxlen=1_000)
         self.addresses: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
             "/wsse/sign": self._sign,
             "/wsse/verify": self._verify,

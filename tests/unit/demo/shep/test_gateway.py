@@ -136,7 +136,7 @@ def test_what_is_refused_and_why(gateway: Gateway, name: str) -> None:
     [told] = gateway.refused
     assert told.startswith(why)
     assert IIN not in told
-    assert gateway.asked == []
+    assert not gateway.asked
 
 
 def test_another_action_is_refused(gateway: Gateway) -> None:

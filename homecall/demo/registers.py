@@ -1,0 +1,51 @@
+"""The register of persons of a demo or of ``homecall up``: the stand-in of the gateway, and what a client needs."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+from homecall.demo.shep.client_files import write_client_files
+from homecall.demo.shep.gateway import Access, Gateway
+from homecall.demo.shep.keys import Keys
+from homecall.demo.shep.register import Entry, Register, invented
+from homecall.demo.shep.server import PATH, serving
+from homecall.gateways.signatures.dev_authority import DevAuthority
+
+_ADULT: Final = date(1970, 1, 1)
+
+
+@dataclass(frozen=True)
+class PersonsGateway:
+    """A running stand-in: what ``HOMECALL_IDENTITY`` and ``HOMECALL_IDENTITY_SHEP_FILE`` name."""
+
+    gateway: Gateway
+    address: str
+    file: Path
+
+
+@contextlib.contextmanager
+def persons_gateway(
+    directory: Path, authority: DevAuthority, register: Register | None = None
+) -> Iterator[PersonsGateway]:
+    """Serve the stand-in on a free port until the end of the block; its client's files are in ``directory``."""
+    keys, access = Keys(authority), Access()
+    gateway = Gateway(keys, register, access)
+    file = write_client_files(directory, keys, access)
+    with serving(gateway) as server:
+        yield PersonsGateway(gateway, f"shep+{server.url}{PATH}", file)
+
+
+def register_of(patients: Mapping[str, Mapping[str, Any]]) -> Register:
+    """A register of these patients, by IIN: with their names, born when they say, else as adults."""
+    return Register({iin: _entry(iin, patient) for iin, patient in patients.items()})
+
+
+def _entry(iin: str, patient: Mapping[str, Any]) -> Entry:
+    surname, _, name = str(patient["full_name"]).partition(" ")
+    born = date.fromisoformat(patient["birth_date"]) if "birth_date" in patient else _ADULT
+    return replace(invented(iin), surname=surname, name=name, patronymic=None, birth_date=born)
