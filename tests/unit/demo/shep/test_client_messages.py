@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import xmlsec
 import zeep
 from lxml import etree
+from zeep.wsse.signature import BinarySignature, MemorySignature
 
-from homecall.demo.shep.gateway import SERVICES
+from homecall.demo.shep.gateway import SERVICES, Gateway
+from homecall.demo.shep.keys import GATEWAY_BIN
 from homecall.demo.shep.markup import SOAP, TYPES, XSI, parsed
+from homecall.demo.shep.says import Says
 from homecall.demo.shep.schema import WSDL, wrong_request
 from homecall.demo.shep.wsse import BadSignature, verified
 from homecall.gateways.identity.shep.signing import RsaSigner
-from tests.unit.demo.shep.messages import OTHER_IIN, canonical_text, keys
-from tests.unit.demo.shep.test_second_library import AT, Zeep, verify_by_xmlsec
+from homecall.gateways.identity.shep.structure import Untrusted
+from homecall.gateways.identity.shep.verifying import RsaVerifier
+from tests.unit.demo.shep.messages import OTHER_IIN, canonical_text, keys, request
+from tests.unit.demo.shep.test_second_library import AT, Zeep, signature_by, verify_by_xmlsec
 from tests.unit.gateways.test_shep_requests import CONSENT, FIELDS, GOLDENS, TOKEN, UNIVERSAL, of
 
 MESSAGE_INFO = {
@@ -55,6 +61,19 @@ def test_the_schema_allows_what_the_client_sends(name: str) -> None:
     assert wrong_request(message, data_type) is None
     message.find(".//iin").text = "1"
     assert wrong_request(message, data_type) is not None
+
+
+@pytest.mark.parametrize("way", [MemorySignature, BinarySignature])
+def test_the_client_believes_what_xmlsec_signed(way: Any, tmp_path: Path) -> None:
+    gateway = Gateway(keys())
+    gateway.otherwise = Says.UNSIGNED
+    unsigned = parsed(gateway.take("SendMessage", request()).body)
+    envelope, _ = signature_by(way, keys().gateway, tmp_path).apply(unsigned, {})
+    verifier = RsaVerifier([keys().authority.certificate], GATEWAY_BIN)
+    signed = etree.tostring(envelope)
+    assert verifier.check(signed, AT).findtext(".//person/iin") == FIELDS["iin"]
+    with pytest.raises(Untrusted, match="digest"):
+        verifier.check(signed.replace(FIELDS["iin"].encode(), OTHER_IIN.encode()), AT)
 
 
 @pytest.mark.parametrize("name", REQUESTS)
