@@ -54,18 +54,13 @@ class DeskSize:
 
 @dataclass(frozen=True)
 class Layout:
-    """Over how many clinics browsers and events are spread, and whether browsers fetch the rows that changed."""
+    """Over how many clinics browsers and events are spread."""
 
     name: str
     clinics: int
-    fetching: bool
 
 
-LAYOUTS = (
-    Layout("one clinic", 1, fetching=False),
-    Layout("40 clinics", 40, fetching=False),
-    Layout("40 clinics, each browser fetches the rows that changed", 40, fetching=True),
-)
+LAYOUTS = (Layout("one clinic", 1), Layout("40 clinics", 40))
 
 
 @dataclass
@@ -246,8 +241,7 @@ def _browsers(directory: Path, port: int, load: Load, sessions: Sessions) -> Ite
     for number in range(load.size.browsers):
         user = number % load.layout.clinics
         cookie = f"{COOKIE}={sessions.new(f'user-{user}', datetime.now(UTC))}"
-        rows = f"/board/rows?date={MONDAY.date()}" if load.layout.fetching else ""
-        asked.append((cookie, f"clinic-{user}", rows))
+        asked.append((cookie, f"clinic-{user}"))
     file = directory / "browsers.json"
     file.write_text(json.dumps(asked))
     command = [sys.executable, "-m", "bench.browsers", str(port), str(file)]

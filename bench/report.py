@@ -53,7 +53,6 @@ def _desk_figures(found: dict[str, Any]) -> dict[str, Any]:
         "expected": found["expected"],
         **told,
         "pages": pages,
-        "rows_p95_ms": round(percentile(found["fetched"], 95)) if found["fetched"] else None,
         "rss_mib": round(found["rss_mib"]),
         "core": round(found["share"], 2),
     }
@@ -72,12 +71,11 @@ def _desk_rows(measured: Sequence[dict[str, Any]]) -> list[tuple[str, str, str]]
             f"{name} {middle:.0f} and {told['pages']['p95_ms'][name]:.0f}"
             for name, middle in told["pages"]["p50_ms"].items()
         )
-        fetched = f", rows after a change p95 {told['rows_p95_ms']} ms" if told["rows_p95_ms"] is not None else ""
         rows.append(
             (
                 f"desk, {size['browsers']:,} browsers and {size['per_second']} events/s: {told['layout']}",
                 f"delivery p50 {told['delivery_p50_ms']}, p99 {told['delivery_p99_ms']} ms "
-                f"({told['heard']:,} of {told['expected']:,}); pages p50 and p95: {pages} ms{fetched}; "
+                f"({told['heard']:,} of {told['expected']:,}); pages p50 and p95: {pages} ms; "
                 f"{told['rss_mib']} MiB; {told['core']:.0%} of a core",
                 f"delivery p99 1,000 ms; pages p95 100 ms with {size['calls']:,} calls; 150 MiB",
             )

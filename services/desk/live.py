@@ -6,12 +6,13 @@ import asyncio
 import json
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from typing import Final
+from typing import Final, Protocol
 
 from homecall.runtime.failures import Transient
+from homecall.texts.documents import PageLanguage
 from services.desk import metrics
 from services.desk.store.actions import Change
 from services.desk.store.stores import Stores
@@ -24,8 +25,8 @@ _REST_SECONDS: Final = 0.02
 _REST_A_BROWSER: Final = 0.0003
 """How long a poll waits after the one before, and how much longer for each browser that was told something then.
 
-A message costs 0.05 to 0.1 ms of processor time, and the rows that its browser fetches for it as much again: so changes
-that follow each other go out together, and telling takes a part of the time only.
+A message costs 0.05 to 0.1 ms of processor time: so changes that follow each other go out together, and telling takes a
+part of the time only.
 """
 _LONGEST_REST: Final = 0.4
 _AT_ONCE: Final = 50
@@ -33,15 +34,28 @@ _AT_ONCE: Final = 50
 and what is written to them does not stand in memory all at once."""
 _MOST_WAITING: Final = 500
 """Messages that wait for one browser: one that takes no more is told to draw its page again."""
+_MOST_ROWS: Final = 100
+"""Calls of which one message has the rows. Of more, browsers fetch what they show."""
+
+
+class Rows(Protocol):
+    """Draws rows of the board in one language, for browsers whose users may see it."""
+
+    language: PageLanguage
+
+    async def by_day(self, clinic_id: str, ids: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+        """For each call, on each day (ISO 8601) whose board shows it, its row as HTML. Raises ``Transient``."""
+        ...
 
 
 class Listener:
-    """A browser that is connected. ``clinic_id`` None: all clinics."""
+    """A browser that is connected. ``clinic_id`` None: all clinics. ``rows`` None: it is sent none."""
 
-    __slots__ = ("_queue", "_waiter", "clinic_id", "overrun")
+    __slots__ = ("_queue", "_waiter", "clinic_id", "overrun", "rows")
 
-    def __init__(self, clinic_id: str | None) -> None:
+    def __init__(self, clinic_id: str | None, rows: Rows | None) -> None:
         self.clinic_id = clinic_id
+        self.rows = rows
         self.overrun = False
         self._queue: list[bytes] = []
         self._waiter: asyncio.Future[None] | None = None
@@ -111,9 +125,9 @@ class Live:
         self._wake.set()
 
     @contextmanager
-    def listening(self, clinic_id: str | None) -> Iterator[Listener]:
+    def listening(self, clinic_id: str | None, rows: Rows | None = None) -> Iterator[Listener]:
         """A listener as long as the block runs."""
-        listener = Listener(clinic_id)
+        listener = Listener(clinic_id, rows)
         self._listeners.add(listener)
         metrics.STREAMS.set(len(self._listeners))
         try:
@@ -180,28 +194,47 @@ class Live:
         return await self._tell(new) if new else 0
 
     async def _tell(self, changes: Sequence[Change]) -> int:
-        """Each clinic's changes in one message, which is written once for all its browsers."""
-        of_clinic: dict[str, list[Change]] = defaultdict(list)
+        """Each clinic's changes in one message for each language, which is written once for all its browsers."""
+        of_clinic: dict[str | None, list[Change]] = defaultdict(list)
         for change in changes:
             of_clinic[change.clinic_id].append(change)
-        messages: dict[str | None, bytes] = {clinic_id: changed(some) for clinic_id, some in of_clinic.items()}
-        messages[None] = changed(changes)
-        told = [listener for listener in self._listeners if listener.clinic_id in messages]
+        of_clinic[None] = list(changes)
+        told = [listener for listener in self._listeners if listener.clinic_id in of_clinic]
+        kinds = list({(listener.clinic_id, listener.rows) for listener in told})
+        texts = await asyncio.gather(*(_with_rows(of_clinic[clinic_id], clinic_id, rows) for clinic_id, rows in kinds))
+        messages = dict(zip(kinds, texts, strict=True))
         for number, listener in enumerate(told, start=1):
-            listener.tell(messages[listener.clinic_id])
+            listener.tell(messages[listener.clinic_id, listener.rows])
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)
         return len(told)
 
 
-def changed(changes: Sequence[Change]) -> bytes:
-    """The message that says what changed, by kind and id."""
-    return message("changed", {"changes": [{"kind": each.kind, "id": each.id} for each in changes]}, changes[-1].at)
+async def _with_rows(changes: Sequence[Change], clinic_id: str | None, rows: Rows | None) -> bytes:
+    """The message that says what changed, and how the rows of the board are now.
+
+    Without the rows where a browser is sent none, where there are too many, and where they cannot be read: it fetches
+    what it shows.
+    """
+    ids = list({each.id for each in changes if each.kind == "call"})
+    if rows is None or clinic_id is None or not 0 < len(ids) <= _MOST_ROWS:
+        return changed(changes)
+    try:
+        drawn = await rows.by_day(clinic_id, ids)
+    except Transient:
+        return changed(changes)
+    return changed(changes, language=rows.language, rows=drawn)
+
+
+def changed(changes: Sequence[Change], **more: object) -> bytes:
+    """The message that says what changed, by kind and id, and ``more`` of it."""
+    named = [{"kind": each.kind, "id": each.id} for each in changes]
+    return message("changed", {"changes": named, **more}, changes[-1].at)
 
 
 def message(event: str, data: object, at: int) -> bytes:
     """A server-sent event. A browser that comes back names ``at`` (milliseconds), and hears what it has missed."""
-    return f"id: {at}\nevent: {event}\ndata: {json.dumps(data)}\n\n".encode()
+    return f"id: {at}\nevent: {event}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
 
 
 def now_ms() -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from services.desk.web.site import LANGUAGE_COOKIE
 from tests.browser.conftest import LiveDesk, a_roster, moved, story
 from tests.browser.test_calls import SOON_SECONDS, fill
 
@@ -42,6 +43,33 @@ def test_5_one_connection_for_six_tabs(desk: LiveDesk, tab: Callable[..., Any]) 
     desk.heard(*story(call, 1, desk.clock.at))
     for each in (page, *others):
         each.locator(f'tr[data-request-id="{call}"]').wait_for()
+
+
+def test_5_rows_come_with_the_word_of_them_and_are_fetched_in_another_language_alone(
+    desk: LiveDesk, tab: Callable[..., Any]
+) -> None:
+    fetched: list[str] = []
+    russian = tab(
+        "registrar", "/board", before=lambda page: page.on("requestfinished", lambda asked: fetched.append(asked.url))
+    )
+
+    def caught_up() -> bool:
+        russian.evaluate("1")  # lets Playwright say what it has heard
+        return sum("/changes" in each for each in fetched) == 2  # as the page starts, and as its stream does
+
+    desk.until(caught_up)
+    fetched.clear()
+    desk.heard(*story(CALL, 1, desk.clock.at))
+    russian.locator(f'tr[data-request-id="{CALL}"]').wait_for()
+    assert [each for each in fetched if "/board" in each] == []
+    kazakh = russian.context.new_page()
+    kazakh.goto(desk.address + "/board")
+    russian.context.add_cookies([{"name": LANGUAGE_COOKIE, "value": "kk", "url": desk.address}])
+    kazakh.reload()
+    desk.heard(*story(OTHER, 2, desk.clock.at))
+    row = kazakh.locator(f'tr[data-request-id="{OTHER}"]')
+    row.wait_for()
+    assert row.inner_text() != russian.locator(f'tr[data-request-id="{OTHER}"]').inner_text()
 
 
 def test_5_a_browser_that_was_away_catches_up(desk: LiveDesk, tab: Callable[..., Any]) -> None:

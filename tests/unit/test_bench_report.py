@@ -33,7 +33,6 @@ RAW: dict[str, Any] = {
             "heard": 999,
             "delivered": [float(ms) for ms in range(100)],
             "pages": {"/board": [20.0, 40.0], "/calls/new": [3.0]},
-            "fetched": [],
             "rss_mib": 120.4,
             "share": 0.756,
             "size": {"browsers": 1500, "calls": 1500, "per_second": 50, "seconds": 30},
@@ -64,7 +63,6 @@ def test_the_line_of_json_has_medians_and_the_names_that_were_asked_for() -> Non
                     "p50_ms": {"/board": 40.0, "/calls/new": 3.0},
                     "p95_ms": {"/board": 40.0, "/calls/new": 3.0},
                 },
-                "rows_p95_ms": None,
                 "rss_mib": 120,
                 "core": 0.76,
             }

@@ -16,7 +16,6 @@ from homecall.contract.events import RequestAccepted, RequestEvent, RequestRefus
 from homecall.contract.ids import cause_id
 from homecall.contract.topics import DESK
 from homecall.contract.types import Event, in_zone
-from services.desk.boards import Boards
 from services.desk.domain import forms, windows
 from services.desk.domain.board import order
 from services.desk.domain.call import Call
@@ -24,7 +23,7 @@ from services.desk.domain.reader import WrongForm
 from services.desk.domain.why import why_decided, why_doctor
 from services.desk.store.actions import Action
 from services.desk.web.assigning import assigning
-from services.desk.web.drawn import ROWS, DrawnRows, with_rows
+from services.desk.web.drawn import ROWS, boards, drawn_rows, with_rows
 from services.desk.web.site import Form, Page, Refuse, RefuseFields, Site, Visitor, html, wants_part
 from services.desk.web.transferring import transferring
 
@@ -44,10 +43,10 @@ async def board(site: Site, request: Request, visitor: Visitor, form: Form) -> R
     del form
     on = day_asked(request.query_params.get("date", ""), visitor.today)
     clinic_id = clinic_asked(site, request, visitor)
-    rows = await _boards(site).rows(clinic_id, on, visitor.now) if clinic_id else []
+    rows = await boards(site).rows(clinic_id, on, visitor.now) if clinic_id else []
     groups = [order(row, visitor.now)[0] for row in rows]
     counts = {"late": groups.count(0), "near": groups.count(1), "open": sum(not r.over for r in rows), "all": len(rows)}
-    drawn = await _drawn(site).text(rows, on, visitor.language, visitor.now)
+    drawn = await drawn_rows(site).text(rows, on, visitor.language, visitor.now)
     if wants_part(request):
         return HTMLResponse(drawn)
     page = site.render(
@@ -67,23 +66,13 @@ async def board(site: Site, request: Request, visitor: Visitor, form: Form) -> R
 
 
 async def rows(site: Site, request: Request, visitor: Visitor, form: Form) -> Response:
-    """The rows of some calls, for the board that is on the screen; rights are checked here, at the fetch."""
+    """The rows of some calls, for a board on the screen that was not sent them with the word that they changed."""
     del form
     ids = [each for each in request.query_params.get("ids", "").split(",") if UUID.match(each)][:_MOST_IDS]
     on = day_asked(request.query_params.get("date", ""), visitor.today)
-    found = await _boards(site).of(visitor.user.clinic_id, ids)
+    found = await boards(site).of(visitor.user.clinic_id, ids)
     here = [row for row in found if on in (row.on, row.visits_on)]
-    return HTMLResponse(await _drawn(site).text(here, on, visitor.language, visitor.now))
-
-
-def _drawn(site: Site) -> DrawnRows:
-    found: DrawnRows = site.cache.setdefault("drawn", DrawnRows(site))
-    return found
-
-
-def _boards(site: Site) -> Boards:
-    found: Boards = site.cache.setdefault("boards", Boards(site.stores))
-    return found
+    return HTMLResponse(await drawn_rows(site).text(here, on, visitor.language, visitor.now))
 
 
 def day_asked(text: str, today: date) -> date:
@@ -180,7 +169,7 @@ async def call(site: Site, request: Request, visitor: Visitor, form: Form) -> Re
     typed = RequestSubmitted.model_validate_json(action.event.value) if action else None
     asked_for = decision or typed
     template = "call_part.html" if wants_part(request) else "call.html"
-    row = (await _boards(site).of(None, [request_id]))[0] if found else None
+    row = (await boards(site).of(None, [request_id]))[0] if found else None
     on = found.visit_day if found else None
     roster = await site.stores.rosters.of_day(found.clinic_id, on) if found and on else None
     return html(

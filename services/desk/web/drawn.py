@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Final
 
 from markupsafe import Markup
 
 from homecall.texts.documents import PageLanguage
+from services.desk.boards import Boards
 from services.desk.domain.board import Row, order
 from services.desk.web.site import Site
 
@@ -60,6 +61,44 @@ class DrawnRows:
         if len(self._drawn) > _MOST:
             self._drawn.popitem(last=False)
         return before, after
+
+
+class PushedRows:
+    """Rows for the browsers of one language, told with what has changed: 1,500 browsers that each fetched them would
+    take more than a core."""
+
+    def __init__(self, site: Site, language: PageLanguage) -> None:
+        self._site = site
+        self.language = language
+
+    async def by_day(self, clinic_id: str, ids: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+        """For each call its row as HTML on each day whose board shows it; nothing for one that no board of the clinic
+        shows. Raises ``Transient``."""
+        found: dict[str, dict[str, str]] = {each: {} for each in ids}
+        now = self._site.clock.now()
+        for row in await boards(self._site).of(clinic_id, ids):
+            for on in {each for each in (row.on, row.visits_on) if each is not None}:
+                text = await drawn_rows(self._site).text([row], on, self.language, now)
+                found[row.request_id][on.isoformat()] = text.decode()
+        return found
+
+
+def pushed_rows(site: Site, language: PageLanguage) -> PushedRows:
+    """What draws the rows of a language: one for all its browsers, who are told in one message."""
+    found: PushedRows = site.cache.setdefault(f"pushed {language}", PushedRows(site, language))
+    return found
+
+
+def drawn_rows(site: Site) -> DrawnRows:
+    """The rows that were drawn last."""
+    found: DrawnRows = site.cache.setdefault("drawn", DrawnRows(site))
+    return found
+
+
+def boards(site: Site) -> Boards:
+    """The boards of clinics' days, as they are kept in memory."""
+    found: Boards = site.cache.setdefault("boards", Boards(site.stores))
+    return found
 
 
 ROWS: Final = Markup("<!--rows-->")

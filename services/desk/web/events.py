@@ -1,4 +1,8 @@
-"""Server-sent events: what changed, by kind and id. The page fetches what it shows, so that rights are asked there."""
+"""Server-sent events: what changed, by kind and id, and the rows of the board for who may see it.
+
+All else that it shows a page fetches, so that rights are asked there. Rows are sent, since every browser of the clinic
+would fetch the same at the same moment; rights are asked before each word.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from services.desk.domain.roles import ALL_CLINICS
 from services.desk.live import changed, message, now_ms
+from services.desk.web.drawn import pushed_rows
 from services.desk.web.site import Form, Page, Site, Visitor, still, visitor_of
 
 HEARTBEAT_SECONDS: Final = 15.0
@@ -60,7 +65,8 @@ async def changes(site: Site, request: Request, visitor: Visitor, form: Form) ->
 
 async def _stream(site: Site, request: Request, visitor: Visitor, since: int | None) -> AsyncIterator[bytes]:
     clinic_id = None if visitor.user.role in ALL_CLINICS else visitor.clinic_id
-    with site.live.listening(clinic_id) as listener:
+    rows = pushed_rows(site, visitor.language) if visitor.user.may("see_calls") else None
+    with site.live.listening(clinic_id, rows) as listener:
         yield f"retry: {_RETRY_MS}\n\n".encode() + message("hello", {"now": _clock_ms(site)}, now_ms())
         if since is not None:
             missed = None if now_ms() - since > CATCH_UP_MS else await site.live.catch_up(since, clinic_id)

@@ -126,7 +126,7 @@ async def test_a_change_is_written_once_for_all_browsers_of_its_clinic(reception
 
 
 async def test_browsers_wait_without_a_task_each() -> None:
-    listeners = [Listener(HERE) for _ in range(5)]
+    listeners = [Listener(HERE, None) for _ in range(5)]
     waits = [asyncio.ensure_future(each.wait(60)) for each in listeners]
     await asyncio.sleep(0)
     assert len(asyncio.all_tasks()) == 1 + len(waits)
@@ -137,7 +137,7 @@ async def test_browsers_wait_without_a_task_each() -> None:
 
 
 async def test_a_browser_that_takes_nothing_more_is_told_to_draw_its_page_again() -> None:
-    listener = Listener(HERE)
+    listener = Listener(HERE, None)
     for number in range(501):
         listener.tell(f"{number} ".encode())
     assert listener.overrun

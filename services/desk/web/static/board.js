@@ -26,6 +26,12 @@ async function take(board, ids) {
   if (text !== null) put(body, rowsOf(text), ids);
 }
 
+// Rows that came with the word that their calls have changed; a call that is no more of this day has none.
+function takeTold(board, calls, told) {
+  const text = calls.map((each) => told.get(each)[board.dataset.date] ?? "").join("");
+  if (calls.length) put(board.tBodies[0], rowsOf(text), calls.map((each) => each.slice(5)));
+}
+
 async function whole(board) {
   const body = board.tBodies[0];
   const text = await fetchPart(location.href);
@@ -88,9 +94,11 @@ function count() {
 export function startBoard() {
   const board = document.getElementById("board");
   if (!board) return;
-  onChange(async (changed) => {
+  onChange(async (changed, told) => {
     if (changed.includes("*")) return whole(board);
-    const ids = changed.filter((each) => each.startsWith("call:")).map((each) => each.slice(5));
+    const calls = changed.filter((each) => each.startsWith("call:"));
+    takeTold(board, calls.filter((each) => told.has(each)), told);
+    const ids = calls.filter((each) => !told.has(each)).map((each) => each.slice(5));
     for (let first = 0; first < ids.length; first += MOST_AT_ONCE) await take(board, ids.slice(first, first + MOST_AT_ONCE));
   });
   board.addEventListener("term", (event) => {

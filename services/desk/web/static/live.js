@@ -32,7 +32,8 @@ function heard(message) {
   }
   show(message.live === false);
   if (message.type === "reload") refresh(["*"]);
-  if (message.type === "changed") refresh(message.changes.map(names));
+  // A tab that is drawn in another language than the one that listens fetches its rows.
+  if (message.type === "changed") refresh(message.changes.map(names), message.language === document.documentElement.lang ? message.rows : {});
 }
 
 const names = ({ kind, id }) => `${kind}:${id}`;
@@ -109,18 +110,25 @@ export async function fetchPart(address) {
 
 let refreshing = Promise.resolve();
 const waiting = new Set();
+const told = new Map(); // of calls that wait: the rows that came with the word of them, by the board's day
 
-export function refresh(changed) {
-  for (const each of changed) waiting.add(each);
+export function refresh(changed, rows = {}) {
+  for (const each of changed) {
+    waiting.add(each);
+    told.delete(each);
+  }
+  for (const [id, days] of Object.entries(rows)) told.set(`call:${id}`, days);
   refreshing = refreshing.then(takeChanges);
 }
 
 async function takeChanges() {
   if (!waiting.size) return;
   const now = [...waiting];
+  const rows = new Map(told);
   waiting.clear();
+  told.clear();
   try {
-    for (const listener of listeners) await listener(now);
+    for (const listener of listeners) await listener(now, rows);
     await parts(now);
     draw();
   } catch {
