@@ -14,6 +14,7 @@ from pymongo import MongoClient
 from xdist.scheduler import LoadFileScheduling
 
 from tests.infrastructure import order, stack
+from tests.infrastructure.own_events import held_against_their_models
 
 # A property is judged by what it gives, not by how busy the machine is.
 hypothesis.settings.register_profile("homecall", deadline=None)
@@ -69,6 +70,13 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         for name, value in report.user_properties if report.when == "call" else ():
             if name == "measured":
                 terminalreporter.write_line(f"measured: {value}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_events() -> Iterator[None]:
+    """Whatever a test has a service say is held against its model."""
+    with held_against_their_models():
+        yield
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from tests.infrastructure.own_events import held_against_their_models
 from tests.simulation.history import Result, play
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.shorten import shortened
@@ -168,4 +169,6 @@ if __name__ == "__main__":
         # The order of sets of text is part of a history: it is the same in every run.
         again = [sys.executable, "-m", "tests.simulation", *sys.argv[1:]]
         os.execve(sys.executable, again, os.environ | {"PYTHONHASHSEED": "0"})
-    sys.exit(main())
+    with held_against_their_models():
+        ended = main()
+    sys.exit(ended)

@@ -51,14 +51,14 @@ def status_event(
     call: Call, status: RequestStatus, at: datetime, facts: StatusFacts, *, on_time: bool | None
 ) -> StatusChanged:
     visit = visit_told(call, status)
-    return StatusChanged(
+    return StatusChanged.of_ours(
         request_id=call.request_id,
         clinic_id=call.clinic_id,
         channel=call.channel,
         sequence=call.sequence,
         status=status,
         occurred_at=at,
-        text=Trilingual(**status_text(status, facts).as_dict()),
+        text=Trilingual.of_ours(**status_text(status, facts).as_dict()),
         register_number=call.register_number,
         due_at=call.due_at,
         visit=None if visit is None else _times(visit),
@@ -75,7 +75,7 @@ def other_call(other: OtherCall | None) -> CallAt | None:
 
 
 def _times(visit: Visit) -> VisitTimes:
-    return VisitTimes(
+    return VisitTimes.of_ours(
         visit_date=visit.visit_date,
         arrives_from=visit.arrives_from,
         arrives_to=visit.arrives_to,
