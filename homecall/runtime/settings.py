@@ -24,7 +24,7 @@ PORTS = {"intake": 8101, "scheduler": 8102, "notifier": 8103, "complaints": 8104
 _HOST_AND_PORT = re.compile(r"\s*[^\s,]+:(\d{1,5})\s*\Z")
 MongoClientName = Literal["motor", "pymongo"]
 _FILES = (
-    *("kafka_ca_file", "kafka_cert_file", "kafka_key_file", "keys_file"),
+    *("kafka_ca_file", "kafka_cert_file", "kafka_key_file", "keys_file", "identity_shep_file"),
     *("sms_password_file", "sms_profile", "sms_report_secret_file"),
 )
 
@@ -102,7 +102,12 @@ class Settings(BaseSettings):
         max_length=300,
         description="who answers for complaints that the system accepts (C10.2): full name, comma, position",
     )
-    identity: str = Field("off", description="the e-government gateway's address")
+    identity: str = Field(
+        "off", description="the e-government gateway's address; with shep+ before it, in the gateway's own form"
+    )
+    identity_shep_file: Path | None = Field(
+        None, description="who asks the gateway for what, and signs how: TOML, see docs/operations.md"
+    )
     identity_wait_seconds: float = Field(3, gt=0, le=60, description="how long an answer waits for the gateway")
     sms: str = Field("off", description="the SMS gateway's address for messages")
     sms_login: str | None = Field(None, description="login at the SMS gateway")

@@ -1,7 +1,7 @@
 """The identity port over HTTP.
 
-The gateway itself speaks signed SOAP (``SendMessage``); an adapter for it has the same port. This one speaks a small
-protocol of its own, to an intermediary at the operator's that holds the gateway's certificate:
+The gateway itself speaks signed SOAP (``SendMessage``): ``shep`` has the same port. This one speaks a small protocol of
+its own, for development, or to an intermediary at the operator's that holds the gateway's certificate:
 
 - ``POST {url}/persons`` with ``{"iin": "…"}`` answers ``{"status": "found", "person": {"full_name", "birth_date",
   "sex"?: "male" | "female", "address"?}}``, or ``{"status": "not_found"}``, or ``{"status": "no_consent"}``.
@@ -17,27 +17,23 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Literal, TypeVar, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from homecall.contract.types import AnyDay, Id
-from homecall.gateways.breaker import Breaker
 from homecall.gateways.http import TooLong, body_of, client, wrong_address
 from homecall.gateways.identity.port import (
     Attachment,
-    Found,
     Identity,
     NoConsent,
     NotFound,
     Person,
-    Reason,
-    Result,
     Unavailable,
 )
-from homecall.gateways.retry import BreakerOpen, Limits, NoAnswer, retried
-from homecall.runtime.logs import log
+from homecall.gateways.identity.rounds import Asked, AskedInRounds
+from homecall.gateways.retry import Limits, NoAnswer
 from homecall.runtime.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -73,144 +69,46 @@ class _AttachmentAnswer(_Answer):
 A = TypeVar("A", bound=_Answer)
 
 
-class _Round:
-    """One look-up in progress: its results, and whether the gateway has answered any of its calls."""
+class HttpRegister:
+    """One call at a time, in this protocol."""
 
-    def __init__(self) -> None:
-        self.results: dict[str, Result] = {}
-        self.in_flight = 0
-        self.answered = False
-        self.over = False
-
-
-class HttpIdentity:
-    """The port over HTTP. One instance per process and event loop."""
-
-    def __init__(
-        self,
-        url: str,
-        limits: Limits = _LIMITS,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        draw: Callable[[float, float], float] = random.uniform,
-        transport: httpx.AsyncBaseTransport | None = None,
-    ) -> None:
+    def __init__(self, url: str, limits: Limits, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._limits = limits
-        self._draw = draw
-        self._breaker = Breaker(failures=limits.failures, rest_seconds=limits.rest_seconds, clock=clock)
-        self._free = asyncio.Semaphore(limits.at_once)
-        self._given_up: set[asyncio.Task[None]] = set()
-        self._trouble: frozenset[Reason] = frozenset()
         self._client = client(at_once=limits.at_once, base_url=url, transport=transport)
 
-    async def look_up(self, iins: Sequence[str], *, within: float) -> list[Result]:
-        round_ = _Round()
-        if within > 0:
-            tasks = [asyncio.create_task(self._one(iin, round_)) for iin in dict.fromkeys(iins)]
-            late = False
-            try:
-                if tasks:
-                    await asyncio.wait(tasks, timeout=within)
-                late = True
-            finally:
-                self._give_up(round_, tasks, late=late)
-        results = [round_.results.get(iin, Unavailable("timeout")) for iin in iins]
-        self._tell(results)
-        return results
+    def person_without_call(self, asked: Asked) -> None:
+        del asked
 
-    async def close(self) -> None:
-        for task in self._given_up:
-            task.cancel()
-        await asyncio.gather(*self._given_up, return_exceptions=True)
-        await self._client.aclose()
+    def attachment_without_call(self, asked: Asked) -> None:
+        del asked
 
-    def _give_up(self, round_: _Round, tasks: Sequence[asyncio.Task[None]], *, late: bool) -> None:
-        """Cancel what is not done yet, without waiting for its connections to close."""
-        round_.over = True
-        for _ in range(round_.in_flight):
-            # Our own time limit ended it. If the gateway answered no other call either, it counts as hanging:
-            # otherwise every look-up with a short limit would wait until its limit for nothing.
-            if late and not round_.answered:
-                self._breaker.failed()
-            else:
-                self._breaker.dropped()
-        for task in tasks:
-            if not task.done():
-                task.cancel()
-                self._given_up.add(task)
-                task.add_done_callback(self._given_up.discard)
-
-    async def _one(self, iin: str, round_: _Round) -> None:
-        try:
-            round_.results[iin] = await self._person(iin, round_)
-        except Exception as error:  # the port never raises: an error of ours leaves one identity unconfirmed
-            log("identity").error("look-up broke", error=type(error).__name__)
-            round_.results.setdefault(iin, Unavailable("broken"))
-
-    async def _person(self, iin: str, round_: _Round) -> Result:
-        try:
-            answer = await self._ask("persons", iin, _PersonAnswer, round_)
-        except NoAnswer as failure:
-            return _unavailable(failure)
+    async def person(self, asked: Asked) -> Person | NotFound | NoConsent:
+        answer = await self._ask("persons", asked.iin, _PersonAnswer)
         if answer.status != "found":
             return NotFound() if answer.status == "not_found" else NoConsent()
-        if answer.person is None:
-            return Unavailable("unreadable")
-        # If time runs out now, the person is known and the attachment is not.
-        round_.results[iin] = Found(answer.person, Unavailable("timeout"))
-        return Found(answer.person, await self._attachment(iin, round_))
+        if answer.person is None or answer.person.birth_date is None:
+            raise NoAnswer("unreadable")
+        return answer.person
 
-    async def _attachment(self, iin: str, round_: _Round) -> Attachment | Unavailable | None:
-        try:
-            answer = await self._ask("attachments", iin, _AttachmentAnswer, round_)
-        except NoAnswer as failure:
-            return _unavailable(failure)
+    async def attachment(self, asked: Asked) -> Attachment | Unavailable | None:
+        answer = await self._ask("attachments", asked.iin, _AttachmentAnswer)
         if answer.status == "no_consent":
             return Unavailable("no_consent")
         if answer.status == "not_found":
             return None
-        return Unavailable("unreadable") if answer.attachment is None else Attachment(**dict(answer.attachment))
+        if answer.attachment is None:
+            raise NoAnswer("unreadable")
+        return Attachment(**dict(answer.attachment))
 
-    async def _ask(self, path: str, iin: str, shape: type[A], round_: _Round) -> A:
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def _ask(self, path: str, iin: str, shape: type[A]) -> A:
         """The answer to one question. Raises ``NoAnswer``."""
-
-        async def call() -> A:
-            try:
-                return shape.model_validate_json(await self._call(path, iin, round_))
-            except ValidationError:
-                raise NoAnswer("unreadable") from None
-
-        return await retried(call, self._limits, self._draw)
-
-    async def _call(self, path: str, iin: str, round_: _Round) -> bytes:
-        """One call, counted by the breaker: any answer other than the gateway's own errors is a success."""
-        async with self._free:
-            if not self._breaker.admits():
-                raise BreakerOpen("resting")
-            round_.in_flight += 1
-            answered: bool | None = None
-            try:
-                body = await self._exchange(path, iin)
-                answered = True
-            except NoAnswer as failure:
-                answered = not failure.again
-                raise
-            finally:
-                self._settle(round_, answered)
-            return body
-
-    def _settle(self, round_: _Round, answered: bool | None) -> None:
-        """Tell the breaker how a call ended; None: it was cancelled."""
-        if round_.over:
-            return  # _give_up told it
-        round_.in_flight -= 1
-        if answered is None:
-            self._breaker.dropped()
-        elif answered:
-            round_.answered = True
-            self._breaker.succeeded()
-        else:
-            self._breaker.failed()
+        try:
+            return shape.model_validate_json(await self._exchange(path, iin))
+        except ValidationError:
+            raise NoAnswer("unreadable") from None
 
     async def _exchange(self, path: str, iin: str) -> bytes:
         """The body of an answer with status 200. Raises ``NoAnswer``."""
@@ -233,28 +131,24 @@ class HttpIdentity:
         except httpx.TransportError:
             raise NoAnswer("unreachable", again=True) from None
 
-    def _tell(self, results: Sequence[Result]) -> None:
-        """Log when the reasons for failures change: not at every look-up, and nothing about persons."""
-        trouble = frozenset(_reasons(results)) - {"no_consent"}
-        if results and trouble != self._trouble:
-            if trouble:
-                log("identity").warning("the e-government gateway is away", reasons=sorted(trouble))
-            else:
-                log("identity").info("the e-government gateway answers again")
-            self._trouble = trouble
+
+class HttpIdentity(AskedInRounds):
+    """The port over HTTP. One instance per process and event loop."""
+
+    def __init__(
+        self,
+        url: str,
+        limits: Limits = _LIMITS,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        draw: Callable[[float, float], float] = random.uniform,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        super().__init__(HttpRegister(url, limits, transport), limits, clock=clock, draw=draw)
 
 
-def _unavailable(failure: NoAnswer) -> Unavailable:
-    return Unavailable(cast(Reason, str(failure)))
-
-
-def _reasons(results: Sequence[Result]) -> Iterator[Reason]:
-    for result in results:
-        told = result.attachment if isinstance(result, Found) else result
-        if isinstance(told, Unavailable):
-            yield told.reason
-
-
+SHEP = "shep+"
+"""What the address begins with where the gateway is asked in its own form."""
 _WAY_OUT = "set off, or an address as in https://gateway.example.kz/registers"
 
 
@@ -266,6 +160,10 @@ def identity_from(settings: Settings) -> Identity | None:
     """
     if settings.identity == "off":
         return None
+    if settings.identity.startswith(SHEP):
+        from homecall.gateways.identity.shep.client import shep_from  # loads lxml and what signs
+
+        return shep_from(settings, settings.identity.removeprefix(SHEP))
     wrong = wrong_address(settings.identity, encrypted=settings.env == "production")
     if wrong:
         raise SettingsError(f"HOMECALL_IDENTITY: {wrong}: {_WAY_OUT}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal, Protocol
 
@@ -18,11 +18,12 @@ Reason = Literal[
     "unreadable",
     "untrusted",
     "no_consent",
+    "not_asked",
     "broken",
 ]
 """Why there is no answer: not in time; no connection; an error of the gateway; circuit breaker open; our call refused
 (wrong address or credentials); an answer of unknown form; one that is not signed as it must be, or not to our question;
-no consent of the person; an error of ours."""
+no consent of the person; no register is configured that could tell; an error of ours."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -88,9 +89,10 @@ class NoConsent:
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """No answer: the identity stays unconfirmed, and is checked later."""
+    """No answer: the identity stays unconfirmed, and is checked later. ``cause``: more exactly why, for the log."""
 
     reason: Reason
+    cause: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +113,10 @@ Result = Found | NotFound | NoConsent | Unavailable
 class Identity(Protocol):
     """The port."""
 
-    async def look_up(self, iins: Sequence[str], *, within: float) -> list[Result]:
-        """One result for each IIN, in order; a repeated IIN is looked up once.
+    async def look_up(
+        self, iins: Sequence[str], *, within: float, consents: Mapping[str, Consent] | None = None
+    ) -> list[Result]:
+        """One result for each IIN, in order; a repeated IIN is looked up once. ``consents``: by IIN, where given.
 
         Never raises, and returns within ``within`` seconds of real time: what was not answered by then is
         ``Unavailable("timeout")``.
@@ -128,7 +132,10 @@ class KnownPeople:
     def __init__(self, people: Mapping[str, Result]) -> None:
         self._people = people
 
-    async def look_up(self, iins: Sequence[str], *, within: float) -> list[Result]:
+    async def look_up(
+        self, iins: Sequence[str], *, within: float, consents: Mapping[str, Consent] | None = None
+    ) -> list[Result]:
+        del consents
         if not within > 0:
             return [Unavailable("timeout") for _ in iins]
         return [self._people.get(iin, NotFound()) for iin in iins]

@@ -237,22 +237,22 @@ def test_an_operator_may_name_the_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "reason", "again"),
+    ("code", "reason", "again", "cause"),
     [
-        ("FAULT-015", "failing", True),
-        ("SBF-VE-8", "failing", True),
-        ("SBF-AD-1", "refused", False),
-        ("VAL-JSR-001", "refused", False),
-        ("SCSS999", "failing", True),
+        ("FAULT-015", "failing", True, "fault"),
+        ("SBF-VE-8", "failing", True, "sbf"),
+        ("SBF-AD-1", "refused", False, "sbf"),
+        ("VAL-JSR-001", "refused", False, "val"),
+        ("SCSS999", "failing", True, "other"),
     ],
 )
 @pytest.mark.parametrize("message", ["ошибка", NOBODY[0]])
 def test_a_fault_of_the_gateway_is_no_answer_whatever_it_says(
-    code: str, reason: str, again: bool, message: str
+    code: str, reason: str, again: bool, cause: str, message: str
 ) -> None:
     with pytest.raises(NoAnswer) as caught:
         told(answer("", code=code, message=message))
-    assert (str(caught.value), caught.value.again, caught.value.cause) == (reason, again, code)
+    assert (str(caught.value), caught.value.again, caught.value.cause) == (reason, again, cause)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from homecall.gateways.identity.shep.profile import MeaningsSection
 from homecall.gateways.identity.shep.structure import Untrusted
 from homecall.gateways.identity.shep.xml import BadXml, children, name_of, named, text_at
 from homecall.gateways.retry import NoAnswer
+from homecall.runtime.logs import log
 
 DONE: Final = "SCSS001"
 _SERVICE_ERROR: Final = "SCSE001"
@@ -29,6 +30,7 @@ _VALID: Final = "00"
 _REFUSED: Final = ("VAL-", "SBF-AD")
 """Faults by which the gateway refuses our message or our access: another try would be refused as well."""
 _CODE = re.compile(r"[^A-Za-z0-9_.-]")
+_KIND = re.compile(r"FAULT|SBF|VAL|SCSE|result|soap_fault")
 _DATE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ].*|Z|[+-]\d{2}:\d{2})?\Z", re.DOTALL)
 _FAULT_CODE = re.compile(r"\b(?:FAULT|SBF|VAL|SCSE)-?[A-Z0-9-]*\d+\b")
 
@@ -51,9 +53,12 @@ def fault_in(body: etree._Element) -> str | None:
 
 
 def failure(code: str) -> NoAnswer:
-    """What an error of the gateway means for us."""
+    """What an error of the gateway means for us. Its cause is the kind of the code alone: the list is open."""
     refused = code.startswith(_REFUSED)
-    return NoAnswer("refused" if refused else "failing", again=not refused, cause=_CODE.sub("", code)[:40])
+    log("identity").info("the e-government gateway answered with an error", code=_CODE.sub("", code)[:40])
+    kind = _KIND.match(code)
+    cause = kind[0].lower() if kind else "other"
+    return NoAnswer("refused" if refused else "failing", again=not refused, cause=cause)
 
 
 def answer_in(body: etree._Element, message_id: str, at: datetime, tolerance: timedelta) -> Answer:
@@ -83,13 +88,13 @@ def answer_in(body: etree._Element, message_id: str, at: datetime, tolerance: ti
 def person_in(answer: Answer, iin: str, meanings: MeaningsSection, on: date) -> Person | NotFound | NoConsent:
     """What the answer says of a person. Raises ``NoAnswer`` for errors, ``BadXml`` for what cannot be read."""
     if answer.code != DONE:
-        return _told(answer.code, answer.message, meanings)
+        return told(answer.code, answer.message, meanings)
     if answer.data is None:
         raise BadXml("no_data")
     result = text_at(answer.data, "messageResult/code")
     if result != _RESULT_DONE:
         said = [text_at(answer.data, f"messageResult/{name}") or "" for name in ("nameRu", "nameKz")]
-        return _told(_SERVICE_ERROR, " ".join(said), meanings, result)
+        return told(_SERVICE_ERROR, " ".join(said), meanings, result)
     people = list(named(answer.data, "persons/person"))
     if not people:
         return NotFound()
@@ -102,7 +107,7 @@ def person_in(answer: Answer, iin: str, meanings: MeaningsSection, on: date) -> 
     return found[0]
 
 
-def _told(code: str, message: str, meanings: MeaningsSection, result: str | None = None) -> NotFound | NoConsent:
+def told(code: str, message: str, meanings: MeaningsSection, result: str | None = None) -> NotFound | NoConsent:
     """What an error of the service means: only its words tell "nobody found" from an error."""
     if code == _SERVICE_ERROR:
         if _says(message, meanings.no_consent):

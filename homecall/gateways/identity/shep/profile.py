@@ -25,7 +25,7 @@ _ELEMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ufffe\uffff]")
 _TYPE = re.compile(r"\{([^{}\s\"<>]+)\}([A-Za-z_][A-Za-z0-9_.-]*)\Z")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-VALUES: Final = ("iin", "message_id", "message_date", "sender_code")
+VALUES: Final = ("iin", "message_id", "message_date", "sender_code", "kdp_token", "public_key")
 """What stands in braces in the fields of a request."""
 
 
@@ -104,13 +104,16 @@ class SigningSection(_Section):
 class AnswersSection(_Section):
     """Whose answers are believed.
 
-    ``trust_store``: a directory with the certificates of the authority of the gateway; not with NCANode, which has its
-    own. ``bin``: the business number that the certificate must name, so that nobody else's from the same authority will
-    do. ``tolerance_seconds``: how far the time of an answer may be from ours.
+    ``trust_store``: a directory with the certificates of the gateway's authority, for rsa; ``crls``: one with lists of
+    revoked certificates. ``revocation``: of whom NCANode asks for them. ``bin``: the business number that the
+    certificate must name, so that nobody else's of the same authority will do. ``tolerance_seconds``: how far the time
+    of an answer may be from ours.
     """
 
     checked_by: Literal["rsa", "ncanode"]
     trust_store: Path | None = None
+    crls: Path | None = None
+    revocation: tuple[Literal["OCSP", "CRL"], ...] = ()
     bin: Annotated[str, Field(pattern=r"^[0-9]{12}$")] | None = None
     tolerance_seconds: float = Field(300, gt=0, le=86_400)
 
