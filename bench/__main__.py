@@ -1,7 +1,8 @@
 """``make bench``: how near the services come to bare loops of the same durability, side by side in one run, as ratios.
 
 What is measured, and how, is told in docs/performance.md. Absolute figures are those of this machine at this hour; of
-several rounds the median counts. ``--only`` runs some of the parts, and what the others gave last stays.
+several rounds the median counts. ``--only`` runs some of the parts, and what the others gave last stays. Where others
+keep the machine busy, that is said, and nothing goes into the docs.
 """
 
 from __future__ import annotations
@@ -11,16 +12,17 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from bench import desk as the_desk
-from bench import growth, report
+from bench import growth, report, scale
 from bench.desk import DeskSize
-from bench.stage import CHAIN, HOP, TWO_REPLICAS, USUAL, Measured, Stage, a_stage
+from bench.quiet import MOST_BY_OTHERS, busy_by_others
+from bench.stage import CHAIN, HOP, TWO_REPLICAS, USUAL, Contender, Measured, Stage, a_stage
 from homecall.contract.topics import SERVICES
 from tests.infrastructure import stack
 
@@ -42,12 +44,57 @@ class Size:
     ladder: tuple[int, ...]
     heap: str
     desk: DeskSize
+    memory: tuple[int, int]
+    """Requests after which memory is looked at, and over how many clinics: 200 of a clinic's day at most."""
+    operations: int
+    """Of each of MongoDB's clients."""
+    clinics: int = 500
+    """Of the part ``clinics``, beside a region's: by default the country's."""
 
 
-FULL = Size("full", 5, 10_000, 1_000, 3, 40, (10_000, 100_000, 1_000_000), "16g", DeskSize(1_500, 1_500, 50, 30))
-QUICK = Size("quick", 2, 5_000, 300, 1, 12, (10_000, 30_000, 100_000), "4g", DeskSize(1_500, 1_500, 50, 10))
-TINY = Size("tiny", 1, 300, 30, 1, 1, (300, 500), "768m", DeskSize(20, 30, 10, 1))
+FULL = Size(
+    name="full",
+    rounds=5,
+    requests=10_000,
+    usual=1_000,
+    latency_rounds=3,
+    latency_seconds=40,
+    ladder=(10_000, 100_000, 1_000_000),
+    heap="16g",
+    desk=DeskSize(1_500, 1_500, 50, 30),
+    memory=(100_000, 500),
+    operations=8_000,
+)
+QUICK = Size(
+    name="quick",
+    rounds=2,
+    requests=5_000,
+    usual=300,
+    latency_rounds=1,
+    latency_seconds=12,
+    ladder=(10_000, 30_000, 100_000),
+    heap="4g",
+    desk=DeskSize(1_500, 1_500, 50, 10),
+    memory=(50_000, 250),
+    operations=2_000,
+)
+TINY = Size(
+    name="tiny",
+    rounds=1,
+    requests=300,
+    usual=30,
+    latency_rounds=1,
+    latency_seconds=1,
+    ladder=(300, 500),
+    heap="768m",
+    desk=DeskSize(20, 30, 10, 1),
+    memory=(300, 40),
+    operations=160,
+    clinics=50,
+)
 """Says nothing about speed: for the test that the benchmark runs."""
+ONLY_FULL = ("replicas", "partitions")
+"""Parts for which a quick run has no time."""
 
 
 def hop(stage: Stage, size: Size) -> dict[str, Any]:
@@ -136,12 +183,43 @@ def footprint(stage: Stage, size: Size) -> dict[str, Any]:
     return {"startup_s": started, "idle_rss_mib": idle}
 
 
+def noise(stage: Stage, size: Size) -> dict[str, Any]:
+    """The same against the same: how far apart two figures may be that mean the same."""
+    return {"noise": scale.noise(stage, min(size.rounds, 2), size.requests)}
+
+
+def batches(stage: Stage, size: Size) -> dict[str, Any]:
+    """Processor time by batches from one record to 250."""
+    return {"batches": scale.batches(stage, size.requests)}
+
+
+def clinics(stage: Stage, size: Size) -> dict[str, Any]:
+    """The chain with a region's clinics and with the country's, or as many as ``--clinics`` says."""
+    return {"clinics": scale.clinics(stage, min(size.rounds, 3), size.requests, size.clinics)}
+
+
+def partitions(stage: Stage, size: Size) -> dict[str, Any]:
+    """Intake with six partitions and with more."""
+    return {"partitions": scale.partitions(stage, min(size.rounds, 3), size.requests)}
+
+
+def clients(stage: Stage, size: Size) -> dict[str, Any]:
+    """MongoDB's two clients."""
+    return {"clients": scale.clients(stage, min(size.rounds, 3), size.operations)}
+
+
+def memory(stage: Stage, size: Size) -> dict[str, Any]:
+    """Memory of each service after as many messages as a day of the country has."""
+    return {"memory": scale.memory(stage, *size.memory)}
+
+
 def desk(stage: Stage, size: Size) -> dict[str, Any]:
     """Browsers that listen, events that change calls, and pages asked for meanwhile, at one process of the desk."""
     return {"desk": the_desk.measure(stage, size.desk)}
 
 
 PARTS: dict[str, Callable[[Stage, Size], dict[str, Any]]] = {
+    "noise": noise,
     "hop": hop,
     "chain": chain,
     "usual": usual,
@@ -149,19 +227,26 @@ PARTS: dict[str, Callable[[Stage, Size], dict[str, Any]]] = {
     "footprint": footprint,
     "growth": grown,
     "replicas": replicas,
+    "batches": batches,
+    "clinics": clinics,
+    "partitions": partitions,
+    "clients": clients,
+    "memory": memory,
     "desk": desk,
 }
 
 
-def _rounds(stage: Stage, size: Size, contenders: tuple[Any, Any]) -> list[Any]:
+def _rounds(stage: Stage, size: Size, contenders: Sequence[Contender]) -> list[Any]:
+    """The drains of each round: of the bare loops, of the services, and of the bare loops with numbers."""
     found = []
     for number in range(size.rounds):
         # Whoever comes second finds warmer servers: it is the other one in the next round.
         order = contenders if number % 2 == 0 else tuple(reversed(contenders))
         by_name = {each.name: stage.drain(each, size.requests) for each in order}
-        bare, ours = (by_name[each.name] for each in contenders)
-        found.append([vars(bare), vars(ours)])
-        _say(contenders[1].name, number, bare, ours)
+        drains = [by_name[each.name] for each in contenders]
+        found.append([vars(each) for each in drains])
+        _say(contenders[1].name, number, *drains[:2])
+        _say(f"{contenders[1].name} to {contenders[2].name}", number, drains[2], drains[1])
     return found
 
 
@@ -178,39 +263,70 @@ def _at(values: list[float], percent: int) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="bench", description=__doc__.splitlines()[0])
-    sizes = parser.add_mutually_exclusive_group()
-    sizes.add_argument("--quick", action="store_true", help="within five minutes, with a smaller ladder of growth")
-    sizes.add_argument("--tiny", action="store_true", help="only whether it runs")
-    parser.add_argument("--only", action="append", choices=[*PARTS], help="this part (may be repeated)")
-    parser.add_argument("--docs", action="store_true", help="put table and plots into docs/performance.md")
-    parser.add_argument("--json", action="store_true", help="end with one line of JSON")
-    asked = parser.parse_args()
+    asked = _asked()
     size = QUICK if asked.quick else TINY if asked.tiny else FULL
+    if asked.clinics:
+        size = replace(size, clinics=asked.clinics)
     stack.settle_environment()
     RAW.parent.mkdir(parents=True, exist_ok=True)
     raw: dict[str, Any] = json.loads(RAW.read_text()) if asked.only and RAW.exists() else {}
     print(stack.describe())
     print(f"{size.name}: {size.rounds} rounds of {size.requests} requests, growth over {size.ladder}", flush=True)
-    parts = asked.only or [name for name in PARTS if size is FULL or name != "replicas"]
-    with a_stage(size.heap if "growth" in parts else "2g") as stage:
+    others = busy_by_others()
+    if asked.docs and others > MOST_BY_OTHERS:
+        raise SystemExit(f"others keep {others:.0%} of the machine busy: figures for the docs need a quiet one")
+    parts = asked.only or [name for name in PARTS if size is FULL or name not in ONLY_FULL]
+    with a_stage(size.heap if {"growth", "memory"} & set(parts) else "2g") as stage:
+        if size is not TINY:
+            scale.warm_up(stage, size.requests // 5)
         for name in parts:
-            busy = os.getloadavg()[0]
-            raw |= PARTS[name](stage, size)
-            raw.setdefault("busy", {})[name] = [round(busy, 1), round(os.getloadavg()[0], 1)]
-            raw["machine"] = {
-                "at": datetime.now(UTC).isoformat(timespec="minutes"),
-                "cores": os.cpu_count(),
-                "python": platform.python_version(),
-                "servers": stack.describe(),
-                "size": size.name,
-            }
-            RAW.write_text(json.dumps(raw))
-    if asked.docs:
-        report.into_docs(raw)
+            _measure(stage, size, name, raw)
+    _told(raw, docs=asked.docs, as_json=asked.json)
+
+
+def _asked() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench", description=(__doc__ or "").splitlines()[0])
+    sizes = parser.add_mutually_exclusive_group()
+    sizes.add_argument("--quick", action="store_true", help="within twelve minutes, with a smaller ladder of growth")
+    sizes.add_argument("--tiny", action="store_true", help="only whether it runs")
+    parser.add_argument("--only", action="append", choices=[*PARTS], help="this part (may be repeated)")
+    parser.add_argument("--clinics", type=int, help="how many clinics the part of that name has, beside a region's 40")
+    parser.add_argument("--docs", action="store_true", help="put table and plots into docs/performance.md")
+    parser.add_argument("--json", action="store_true", help="end with one line of JSON")
+    asked = parser.parse_args()
+    if asked.clinics is not None and asked.clinics < 1:
+        parser.error("--clinics: must be 1 or more")
+    return asked
+
+
+def _measure(stage: Stage, size: Size, name: str, raw: dict[str, Any]) -> None:
+    """Run a part, and keep what it gave, with what else the machine did before it and how long it took."""
+    others, busy, began = busy_by_others(), os.getloadavg()[0], time.perf_counter()
+    if others > MOST_BY_OTHERS:
+        print(f"{name}: others keep {others:.0%} of the machine busy: its figures are no figures", flush=True)
+    raw |= PARTS[name](stage, size)
+    raw.setdefault("busy", {})[name] = [round(busy, 1), round(os.getloadavg()[0], 1)]
+    raw.setdefault("others", {})[name] = round(others, 3)
+    raw.setdefault("seconds", {})[name] = round(time.perf_counter() - began)
+    raw["machine"] = {
+        "at": datetime.now(UTC).isoformat(timespec="minutes"),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "servers": stack.describe(),
+        "size": size.name,
+    }
+    RAW.write_text(json.dumps(raw))
+
+
+def _told(raw: dict[str, Any], *, docs: bool, as_json: bool) -> None:
+    """Print what the raw figures come to, and put it into the docs if that is asked for and the machine was quiet."""
     figures = report.figures(raw)
     print("\n".join(report.table(raw)))
-    if asked.json:
+    if docs and figures["quiet"]:
+        report.into_docs(raw)
+    elif docs:
+        print("others kept the machine busy meanwhile: docs/performance.md stays as it is", flush=True)
+    if as_json:
         print(json.dumps(figures))
 
 

@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from bench import report
-from bench.stage import Stage, produce
+from bench.published import produce
+from bench.stage import Stage
 from services.desk.sessions import COOKIE, Sessions
 from tests.factories import MONDAY, a_clinic
 from tests.infrastructure import stack

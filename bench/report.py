@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bench import scale_report
+
 DOCS = Path("docs/performance.md")
 PICTURES = Path("docs/performance")
 _BEGIN, _END = "<!-- figures: made by make bench -->", "<!-- end of figures -->"
@@ -26,17 +28,20 @@ def figures(raw: dict[str, Any]) -> dict[str, Any]:
     return {
         "hop_ratio": _median(_ratios(raw.get("hop"))),
         "chain_ratio": _median(_ratios(raw.get("chain"))),
+        "hop_numbers_ratio": _median(_ratios(raw.get("hop"), to=2)),
+        "chain_numbers_ratio": _median(_ratios(raw.get("chain"), to=2)),
         "usual_way_ratio": _median([ours / theirs for theirs, ours in raw.get("usual", [])]),
         "latency_p50_ratio": _median(_latency_ratios(raw, 50)),
         "latency_p99_ratio": _median(_latency_ratios(raw, 99)),
         "growth_ratio": _growth_ratio(raw),
-        "cpu_ms_per_request": _median([ours["cpu_ms"] for _, ours in raw.get("chain", [])]),
+        "cpu_ms_per_request": _median([each[1]["cpu_ms"] for each in raw.get("chain", [])]),
         "rss_mib": {
             **{name: round(each) for name, each in raw.get("idle_rss_mib", {}).items()},
-            **_largest([ours["rss_mib"] for _, ours in raw.get("chain", [])]),
+            **_largest([each[1]["rss_mib"] for each in raw.get("chain", [])]),
         },
         "startup_s": {name: _median(each) for name, each in raw.get("startup_s", {}).items()},
         "desk": [_desk_figures(each) for each in raw.get("desk", [])],
+        **scale_report.figures(raw),
     }
 
 
@@ -83,8 +88,9 @@ def _desk_rows(measured: Sequence[dict[str, Any]]) -> list[tuple[str, str, str]]
     return rows
 
 
-def _ratios(rounds: list[Any] | None) -> list[float]:
-    return [ours["per_second"] / bare["per_second"] for bare, ours in rounds or []]
+def _ratios(rounds: list[Any] | None, to: int = 0) -> list[float]:
+    """The services' rate to the bare loops', round by round, or to that of another contender that ran beside them."""
+    return [each[1]["per_second"] / each[to]["per_second"] for each in rounds or [] if to < len(each)]
 
 
 def _latency_ratios(raw: dict[str, Any], percent: int) -> list[float]:
@@ -116,19 +122,22 @@ def table(raw: dict[str, Any]) -> list[str]:
     found = figures(raw)
     rows: list[tuple[str, str, str]] = []
     for part, what, target in (
-        ("hop", "one hop (intake) against the bare loop", "at least 0.8"),
-        ("chain", "request to status against three bare loops", "at least 0.7"),
+        ("hop", "one hop (intake) against the bare loop", "at least 0.5"),
+        ("chain", "request to status against three bare loops", "at least 0.35"),
     ):
         rounds = raw.get(part, [])
-        rates = [_spread([pair[side]["per_second"] for pair in rounds], ",.0f") for side in (0, 1)]
+        sides = range(max(2, len(rounds[0]) if rounds else 0))
+        rates = [_spread([each[side]["per_second"] for each in rounds], ",.0f") for side in sides]
         rows.append((what, f"{_spread(_ratios(rounds))}: {rates[1]} of {rates[0]}/s", target))
+        if len(rates) > 2:
+            rows.append((f"{what} with numbers", f"{_spread(_ratios(rounds, to=2))}: of {rates[2]}/s", ""))
     usual = raw.get("usual", [])
     rows.append(
         (
             "intake against the usual way",
             f"{_spread([ours / theirs for theirs, ours in usual], '.0f')} times; "
             f"that one does {_spread([theirs for theirs, _ in usual], '.0f')}/s",
-            "at least 25",
+            "at least 12",
         )
     )
     for percent in (50, 99):
@@ -139,7 +148,7 @@ def table(raw: dict[str, Any]) -> list[str]:
             (
                 f"the same at 50/s, p{percent}",
                 f"{_spread(_latency_ratios(raw, percent))}: {times[1]} ms to {times[0]} ms",
-                "at most 1.5",
+                f"at most {2.0 if percent == 50 else 2.5}",
             )
         )
     if raw.get("latency_busy"):
@@ -162,8 +171,8 @@ def table(raw: dict[str, Any]) -> list[str]:
         gains = [two / one for one, two in raw["replicas"]]
         rows.append(("two replicas of intake to one", _spread(gains), ""))
     memory, starts = found["rss_mib"], found["startup_s"]
-    rows.append(("memory after the work", ", ".join(f"{name} {each} MiB" for name, each in memory.items()), "150 MiB"))
-    rows.append(("start to readiness", ", ".join(f"{name} {each} s" for name, each in starts.items()), "3 s"))
+    rows.append(("memory after the work", ", ".join(f"{name} {each} MiB" for name, each in memory.items()), ""))
+    rows.append(("start to readiness", ", ".join(f"{name} {each} s" for name, each in starts.items()), "2 s"))
     if raw.get("hop"):
         spent = [_spread([pair[side]["cpu_ms"] for pair in raw["hop"]]) for side in (0, 1)]
         rows.append(("processor time a request, intake and bare loop", f"{spent[1]} and {spent[0]} ms", ""))
@@ -173,10 +182,11 @@ def table(raw: dict[str, Any]) -> list[str]:
         rows.append(
             (
                 "the same, all three services",
-                f"{_spread([ours['cpu_ms'] for _, ours in raw['chain']])} ms: a core carries {1000 / cpu:,.0f}/s",
+                f"{_spread([each[1]['cpu_ms'] for each in raw['chain']])} ms: a core carries {1000 / cpu:,.0f}/s",
                 f"the country's peak, {PEAK_PER_SECOND:.1f}/s, takes {share:.1%} of a core",
             )
         )
+    rows += scale_report.rows(raw)
     rows += _desk_rows(raw.get("desk", []))
     lines = ["| what | measured | target |", "|---|---|---|"]
     return [*lines, *(f"| {what} | {measured} | {target} |" for what, measured, target in rows)]

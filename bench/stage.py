@@ -17,7 +17,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +25,14 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from pymongo import MongoClient
 
 from bench import bare
-from homecall.contract.topics import INTAKE_EVENTS, REQUESTS, STATUS, TOPIC_OF_TYPE, TYPE_PREFIX
-from homecall.contract.types import iin_check_digit
-from tests.factories import MONDAY, a_clinic, a_doctor, a_request, a_roster
+from bench.published import CLINICS, publish_clinics, publish_requests
+from bench.running import Running, machine_ticks
+from homecall.contract.topics import INTAKE_EVENTS, REQUESTS, STATUS
+from tests.factories import MONDAY
 from tests.infrastructure import stack
 from tests.infrastructure.process import Process
 from tests.infrastructure.world import contract_configs, contract_topics
 
-CLINICS, DOCTORS = 40, 12
-"""A region's clinics; with 24 visits a doctor they have room for 11,500 calls on a day."""
-_TICKS = os.sysconf("SC_CLK_TCK")
 _OUT = (bare.INTAKE_EVENTS, bare.SCHEDULE_EVENTS, bare.STATUS, bare.JOURNAL)
 
 
@@ -55,46 +53,43 @@ class Contender:
 HOP = (
     Contender("bare loop", ("bare intake",), bare.INTAKE_EVENTS, bare.INTAKE_EVENTS),
     Contender("intake", ("intake",), INTAKE_EVENTS.name, INTAKE_EVENTS.name),
+    Contender("bare loop with numbers", ("bare intake with numbers",), bare.INTAKE_EVENTS, bare.INTAKE_EVENTS),
 )
 CHAIN = (
     Contender(
         "three bare loops", ("bare notifier", "bare scheduler", "bare intake"), bare.INTAKE_EVENTS, bare.STATUS, 2
     ),
     Contender("three services", ("notifier", "scheduler", "intake"), INTAKE_EVENTS.name, STATUS.name, 2),
+    Contender(
+        "three bare loops with numbers",
+        ("bare notifier", "bare scheduler with numbers", "bare intake with numbers"),
+        bare.INTAKE_EVENTS,
+        bare.STATUS,
+        2,
+    ),
+)
+FOUR_SERVICES = Contender(
+    "four services", ("complaints", "notifier", "scheduler", "intake"), INTAKE_EVENTS.name, STATUS.name, 2
 )
 USUAL = Contender("FastStream, a record at a time", ("usual",), bare.INTAKE_EVENTS, bare.INTAKE_EVENTS)
 TWO_REPLICAS = Contender("two of intake", ("intake", "intake"), INTAKE_EVENTS.name, INTAKE_EVENTS.name)
 
 
 @dataclass
-class Running:
-    """A process of a contender. ``cpu`` are its processor seconds so far, ``rss_mib`` its resident memory."""
-
-    name: str
-    pid: int
-    stop: Any
-    startup_s: float = 0.0
-    port: int = 0
-
-    @property
-    def cpu(self) -> float:
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
-
-    @property
-    def rss_mib(self) -> float:
-        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
-        return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024
-
-
-@dataclass
 class Measured:
-    """What came of a drain: requests per second, processor milliseconds per request, memory and start by process."""
+    """What came of a drain: requests per second, processor milliseconds per request, and by process the rest."""
 
     per_second: float
     cpu_ms: float
+    requests: int = 0
     rss_mib: dict[str, float] = field(default_factory=dict)
     startup_s: dict[str, float] = field(default_factory=dict)
+    cpu_ms_by: dict[str, float] = field(default_factory=dict)
+    """Processor milliseconds per request."""
+    batches: dict[str, int] = field(default_factory=dict)
+    """0 for a bare loop, which does not say."""
+    messages: dict[str, int] = field(default_factory=dict)
+    """Records heard; 0 for a bare loop."""
 
 
 @dataclass
@@ -111,16 +106,19 @@ class Steady:
 
 @dataclass
 class Stage:
-    """A broker and a database with nothing else on them."""
+    """A broker and a database with nothing else on them. How many clinics and partitions there are may be changed."""
 
     kafka: str
     mongo: str
     directory: Path
     prefix: str = ""
+    clinics: int = CLINICS
+    partitions: int = INTAKE_EVENTS.partitions
 
     def clear(self, *, keep: bool = False) -> None:
         """Empty topics, and databases that nobody has used unless they are to be kept."""
-        topics = contract_topics() | dict.fromkeys(_OUT, 6)
+        topics = {name: self.partitions if number > 1 else 1 for name, number in contract_topics().items()}
+        topics |= dict.fromkeys(_OUT, self.partitions)
         configs: dict[str, Mapping[str, str]] = {**contract_configs()}
         # The broker's own time of a status: with it, lingering and the way there count, and no reader is needed.
         for name in (STATUS.name, bare.STATUS):
@@ -136,27 +134,11 @@ class Stage:
 
     def open(self, first: int = 0) -> None:
         """Publish the clinics, with their rosters, whose patients make the requests from number ``first`` on."""
-        producer = self.producer()
-        doctors = [a_doctor(f"doctor-{number}", on_duty=number == 0) for number in range(DOCTORS)]
-        for name in _clinics(first):
-            produce(producer, "clinic.published", a_clinic(name))
-            produce(producer, "roster.published", a_roster(name, MONDAY.date(), doctors))
-        producer.flush(30)
+        publish_clinics(self.producer(), self.clinics, first)
 
     def publish(self, requests: int, *, first: int = 0, per_second: float | None = None) -> None:
         """Publish requests: all at once, or so many a second."""
-        producer = self.producer()
-        clinics = _clinics(first)
-        began = time.perf_counter()
-        for number in range(requests):
-            if per_second:
-                time.sleep(max(0.0, began + number / per_second - time.perf_counter()))
-            at = MONDAY + timedelta(milliseconds=number)
-            patient = {"iin": _iin(first + number), "full_name": f"Науқас {number}", "language": "kk"}
-            data = a_request(clinics[number % CLINICS], first + number, at, patient=patient)
-            produce(producer, "request.submitted", data)
-            producer.poll(0)
-        assert producer.flush(60) == 0, "the broker did not take all requests"
+        publish_requests(self.producer(), requests, self.clinics, first=first, per_second=per_second)
 
     def producer(self) -> Producer:
         """Publishes to the stage's broker."""
@@ -169,15 +151,23 @@ class Stage:
         try:
             for part in contender.parts:
                 started.append(self.start(part, extra or {}))
+            if "scheduler" in contender.parts:
+                self._await_rosters()
             yield started
         finally:
             for each in started:
                 each.stop()
 
+    def _await_rosters(self) -> None:
+        """Wait until the scheduler has taken all rosters: with many clinics that is work of its own."""
+        with MongoClient[dict[str, Any]](self.mongo) as client:
+            days = client[f"{self.prefix}_scheduler"].days
+            stack.wait_until(lambda: days.count_documents({}) >= self.clinics, "the scheduler to take the rosters", 120)
+
     def start(self, part: str, extra: Mapping[str, str] | None = None) -> Running:
         """Start one process, and wait until it is ready."""
         if part == "usual" or part.startswith("bare "):
-            return self._start_loop(part)
+            return self._start_loop(part, extra or {})
         clock = f"{MONDAY.isoformat()}@1@{datetime.now(UTC).isoformat()}"
         env = {name: value for name, value in os.environ.items() if not name.startswith("HOMECALL_")}
         env |= {
@@ -196,12 +186,13 @@ class Stage:
         seconds = process.wait_ready()
         return Running(part, process.pid, process.stop, seconds, port)
 
-    def _start_loop(self, part: str) -> Running:
+    def _start_loop(self, part: str, extra: Mapping[str, str]) -> Running:
         module = ["bench.usual"] if part == "usual" else ["bench.bare", part.removeprefix("bare ")]
+        env = {**os.environ, **extra}
         command = [sys.executable, "-m", *module, self.kafka, self.mongo, f"{self.prefix}_bare"]
         began = time.perf_counter()
         log = (self.directory / f"{part.replace(' ', '-')}.log").open("ab")
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, start_new_session=True)
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=env, start_new_session=True)
         assert process.stdout is not None
         if process.stdout.readline() != b"ready\n":
             raise RuntimeError(f"{part} ended: {Path(log.name).read_text()[-2000:]}")
@@ -220,7 +211,13 @@ class Stage:
     # ------------------------------------------------------------ what is measured
 
     def drain(
-        self, contender: Contender, requests: int, *, first: int = 0, keep: bool = False, patience: float = 300
+        self,
+        contender: Contender,
+        requests: int,
+        *,
+        first: int = 0,
+        keep: bool = False,
+        extra: Mapping[str, str] | None = None,
     ) -> Measured:
         """How fast the contender is through with so many requests that are there at once.
 
@@ -229,24 +226,35 @@ class Stage:
         """
         self.clear(keep=keep)
         self.open(first)
-        with self.running(contender) as processes:
+        with self.running(contender, extra) as processes:
+            counted = [each.counted() for each in processes]
             for each in processes:
                 os.kill(each.pid, signal.SIGSTOP)
             self.publish(requests, first=first)
-            before = sum(each.cpu for each in processes)
+            before = [each.cpu for each in processes]
             for each in processes:
                 os.kill(each.pid, signal.SIGCONT)
             stack.wait_until(
                 lambda: self.produced(contender.last) >= requests * contender.copies,
                 f"{contender.name} to be through with {requests} requests",
-                patience,
+                max(300, requests / 100),
             )
-            cpu = sum(each.cpu for each in processes) - before
+            spent = [each.cpu - earlier for each, earlier in zip(processes, before, strict=True)]
             rss = {each.name: each.rss_mib for each in processes}
+            done = [each.counted() - earlier for each, earlier in zip(processes, counted, strict=True)]
         begun, ended = self.times(contender.first), self.times(contender.last)
         begin = len(begun) // 10
-        per_second = (requests - begin) / max(0.001, ended[-1] - begun[begin])
-        return Measured(per_second, cpu / requests * 1000, rss, {each.name: each.startup_s for each in processes})
+        names = [each.name for each in processes]
+        return Measured(
+            per_second=(requests - begin) / max(0.001, ended[-1] - begun[begin]),
+            cpu_ms=sum(spent) / requests * 1000,
+            requests=requests,
+            rss_mib=rss,
+            startup_s={each.name: each.startup_s for each in processes},
+            cpu_ms_by={name: seconds / requests * 1000 for name, seconds in zip(names, spent, strict=True)},
+            batches={name: each.batches for name, each in zip(names, done, strict=True)},
+            messages={name: each.messages for name, each in zip(names, done, strict=True)},
+        )
 
     def latencies(self, contender: Contender, seconds: float, per_second: float) -> Steady:
         """From a request's publication to its last status, at a steady rate."""
@@ -255,9 +263,9 @@ class Stage:
         warm = int(2 * per_second)
         requests = warm + int(seconds * per_second)
         with self.running(contender) as processes:
-            before, began = sum(each.cpu for each in processes), _worked()
+            before, began = sum(each.cpu for each in processes), machine_ticks()
             self.publish(requests, per_second=per_second)
-            cpu, ended_at = sum(each.cpu for each in processes) - before, _worked()
+            cpu, ended_at = sum(each.cpu for each in processes) - before, machine_ticks()
             stack.wait_until(
                 lambda: self.produced(contender.last) >= requests * contender.copies, f"{contender.name} to be through"
             )
@@ -276,7 +284,7 @@ class Stage:
         """How many records a topic holds."""
         consumer = Consumer({"bootstrap.servers": self.kafka, "group.id": "bench-offsets"})
         try:
-            places = [TopicPartition(topic, number) for number in range(6)]
+            places = [TopicPartition(topic, number) for number in range(self.partitions)]
             return sum(consumer.get_watermark_offsets(place, timeout=10)[1] for place in places)
         finally:
             consumer.close()
@@ -290,55 +298,13 @@ class Stage:
         wanted = self.produced(topic)
         consumer = Consumer({"bootstrap.servers": self.kafka, "group.id": "bench-reader", "enable.auto.commit": False})
         try:
-            consumer.assign([TopicPartition(topic, number, 0) for number in range(6)])
+            consumer.assign([TopicPartition(topic, number, 0) for number in range(self.partitions)])
             found: list[Any] = []
             while len(found) < wanted:
                 found += [each for each in consumer.consume(5000, 1) if each.error() is None]
             return found
         finally:
             consumer.close()
-
-
-def _worked() -> tuple[int, int]:
-    """Ticks that all cores have worked so far, and those that they have had."""
-    ticks = [int(each) for each in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
-    idle, waiting = ticks[3], ticks[4]
-    return sum(ticks) - idle - waiting, sum(ticks)
-
-
-def _clinics(first: int) -> list[str]:
-    return [f"clinic-{first}-{number}" for number in range(CLINICS)]
-
-
-def _iin(number: int) -> str:
-    """A synthetic IIN, a birth in 18xx: each number's own, for as many patients as a country has."""
-    born = f"{50 + number % 40}{1 + number // 40 % 12:02d}{1 + number // 480 % 28:02d}{1 + number // 13_440 % 2}"
-    for last in range(10):
-        first = f"{born}{number // 26_880 * 10 + last:04d}"
-        digit = iin_check_digit(first)
-        if digit is not None:
-            return first + str(digit)
-    raise AssertionError("of ten numbers in a row some have a check digit")
-
-
-def produce(producer: Producer, event_type: str, data: Mapping[str, Any]) -> None:
-    """Publish an event to its topic, with what was published before as far as the client holds it."""
-    topic = TOPIC_OF_TYPE[event_type]
-    value = json.dumps(data, ensure_ascii=False).encode()
-    headers = {
-        "ce_specversion": "1.0",
-        "ce_id": str(uuid.uuid5(uuid.NAMESPACE_OID, value.decode())),
-        "ce_source": "/bench",
-        "ce_type": TYPE_PREFIX + event_type,
-        "content-type": "application/json",
-    }
-    while True:
-        try:
-            producer.produce(topic.name, value, str(data[topic.key]), headers=list(headers.items()))
-        except BufferError:
-            producer.poll(0.1)
-        else:
-            return
 
 
 @contextlib.contextmanager
