@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from importlib.metadata import version
 from typing import Any, TypeVar, get_args
 
@@ -101,12 +101,21 @@ LAG_RECORDS = Gauge(
 LAG_SECONDS = Gauge("homecall_lag_seconds", "Age of the oldest of these, at most; 0 where there is none", LAG_LABELS)
 
 
-@contextmanager
-def step(name: str) -> Iterator[None]:
+class step:  # noqa: N801  # used as a function
     """Observe how long a step of a batch takes; not if it fails."""
-    started = time.perf_counter()
-    yield
-    STEP_SECONDS.labels(name).observe(time.perf_counter() - started)
+
+    __slots__ = ("_name", "_started")
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._started = math.nan
+
+    def __enter__(self) -> None:
+        self._started = time.perf_counter()
+
+    def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
+        if failure is None:
+            STEP_SECONDS.labels(self._name).observe(time.perf_counter() - self._started)
 
 
 def record(measures: Iterable[Measure]) -> None:
@@ -145,9 +154,14 @@ def _observe(took: Took) -> None:
     PROCESSING_SECONDS.labels(took.channel, took.stage).observe(max(0.0, took.seconds))
 
 
+@cache
+def _release() -> str:
+    return version("homecall")  # read from files
+
+
 def start_at_zero(service: str, topics: Iterable[str]) -> None:
     """Show a service's counters from its start: the first increase of a new series would be invisible."""
-    INFO.labels(service, version("homecall")).set(1)
+    INFO.labels(service, _release()).set(1)
     READY.labels(service).set(0)
     RETRIES.labels(service)
     for name in ("decode", "load", "decide", "store", "publish", "commit"):

@@ -25,7 +25,7 @@ def apart(work: Callable[[], T]) -> T:
         gc.disable()
         _answer(work, writing)
     os.close(writing)
-    with open(reading, "rb") as answer:
+    with os.fdopen(reading, "rb") as answer:
         said = answer.read()
     _, status = os.waitpid(child, 0)
     if status != 0 or not said:
@@ -43,7 +43,7 @@ def _answer(work: Callable[[], object], writing: int) -> None:
             code = 0
         except BaseException:
             said = traceback.format_exc().encode()
-        with open(writing, "wb") as answer:
+        with os.fdopen(writing, "wb") as answer:
             answer.write(said)
     finally:
         os._exit(code)

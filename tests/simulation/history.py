@@ -35,9 +35,10 @@ from tests.simulation.judge import (
     withdrew_what_was_refused,
 )
 from tests.simulation.loop import SimulatedLoop
+from tests.simulation.replaced import instead
 from tests.simulation.sms import SECRET
 from tests.simulation.sometimes import noted
-from tests.simulation.world import Process, World, instead
+from tests.simulation.world import Process, World
 
 SPEED = 30.0
 """Seconds of the services' clock in one of the loop's."""

@@ -11,7 +11,7 @@ import asyncio
 import heapq
 import random
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextvars import Context, ContextVar, copy_context
 from typing import Any
 
@@ -59,23 +59,20 @@ NODE: ContextVar[Node | None] = ContextVar("node", default=None)
 """The process that the running callback belongs to; None for the world."""
 
 
-class _Handle(asyncio.TimerHandle):
-    """A callback, with what the loop needs of it: asyncio's own asks for debugging at each step.
+class _Handle(list[Any]):
+    """A callback, its arguments and its context: a list, which is made twice as fast as asyncio's own.
 
-    It is equal to none but itself, and before none: what is due at one time is in the order of the heap.
+    Cancelled, it has None for the callback. It is equal to none but itself, and before none: what is due at one time is
+    in the order of the heap.
     """
 
     __slots__ = ()
 
-    def __init__(self, callback: Callable[..., object], args: Sequence[Any], context: Context | None) -> None:
-        self._callback = callback
-        self._args = args
-        self._cancelled = False
-        self._context = copy_context() if context is None else context
-
     def cancel(self) -> None:
-        self._cancelled = True
-        self._callback = self._args = None
+        self[0] = self[1] = None
+
+    def cancelled(self) -> bool:
+        return self[0] is None
 
     def __lt__(self, _: object) -> bool:
         return False
@@ -83,7 +80,7 @@ class _Handle(asyncio.TimerHandle):
     def __eq__(self, other: object) -> bool:
         return self is other
 
-    __hash__ = object.__hash__
+    __hash__ = object.__hash__  # type: ignore[assignment]  # of a list there is none
 
 
 class SimulatedLoop(asyncio.BaseEventLoop):
@@ -96,7 +93,6 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._ready: deque[_Handle]  # type: ignore[assignment]  # of BaseEventLoop, with handles of ours
         self._timers: list[tuple[float, _Handle]] = []
         """In place of asyncio's own: handles are slow to compare."""
-        self.steps = 0
         self._tasks: list[tuple[asyncio.Task[Any], Context]] = []
         """All that are not done. Held, so that none of a killed process is collected, and unwound, at any moment."""
         self._prune_at = _MANY_TASKS
@@ -105,35 +101,37 @@ class SimulatedLoop(asyncio.BaseEventLoop):
     def time(self) -> float:
         return self._now
 
-    def call_soon(  # type: ignore[override]
+    def call_soon(  # type: ignore[override]  # a handle of ours
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
-    ) -> asyncio.Handle:
-        handle = _Handle(callback, args, context)
+    ) -> _Handle:
+        handle = _Handle((callback, args, copy_context() if context is None else context))
         self._ready.append(handle)
         return handle
 
-    def call_later(  # type: ignore[override]
+    def call_later(  # type: ignore[override]  # a handle of ours
         self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
-    ) -> asyncio.TimerHandle:
-        handle = _Handle(callback, args, context)
+    ) -> _Handle:
+        handle = _Handle((callback, args, copy_context() if context is None else context))
         heapq.heappush(self._timers, (self._now + delay, handle))
         return handle
 
-    def call_at(  # type: ignore[override]
+    def call_at(  # type: ignore[override]  # a handle of ours
         self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
-    ) -> asyncio.TimerHandle:
-        handle = _Handle(callback, args, context)
+    ) -> _Handle:
+        handle = _Handle((callback, args, copy_context() if context is None else context))
         heapq.heappush(self._timers, (when, handle))
         return handle
+
+    get_debug = bool  # type: ignore[assignment]  # False: each future asks, and a call of a type is a fast one
 
     def create_future(self) -> asyncio.Future[Any]:
         return asyncio.Future(loop=self)
 
     def _run_once(self) -> None:
         """All turns until the loop is to stop: asyncio calls it once for each otherwise."""
-        timers, waiting, pop = self._timers, self._ready, heapq.heappop
+        timers, waiting, pop, bits = self._timers, self._ready, heapq.heappop, self._rng.getrandbits
         while True:
-            while timers and timers[0][1]._cancelled:  # type: ignore[attr-defined]  # of Handle
+            while timers and timers[0][1][0] is None:
                 pop(timers)
             if not waiting and not self._stopping:  # type: ignore[attr-defined]  # of BaseEventLoop
                 if not timers:
@@ -145,26 +143,26 @@ class SimulatedLoop(asyncio.BaseEventLoop):
             ready = [*waiting]
             waiting.clear()
             if len(ready) > 1:
-                _shuffle(ready, self._rng.getrandbits)
+                _shuffle(ready, bits)
             for handle in ready:
-                self._run(handle)
+                callback, args, context = handle
+                if callback is None:
+                    continue
+                node = context.get(NODE)
+                if (
+                    node is not None
+                    and (node.dead or node.stands_still or node.dies_in is not None)
+                    and not self._may_run(node, handle)
+                ):
+                    continue
+                try:
+                    context.run(callback, *args)
+                except (SystemExit, KeyboardInterrupt):
+                    raise
+                except BaseException as error:
+                    self.call_exception_handler({"message": "a callback failed", "exception": error})
             if self._stopping:  # type: ignore[attr-defined]  # of BaseEventLoop
                 return
-
-    def _run(self, handle: Any) -> None:
-        if handle._cancelled:
-            return
-        context = handle._context
-        node = context.get(NODE)
-        if node is not None and not self._may_run(node, handle):
-            return
-        self.steps += 1
-        try:
-            context.run(handle._callback, *handle._args)
-        except (SystemExit, KeyboardInterrupt):
-            raise
-        except BaseException as error:
-            self.call_exception_handler({"message": "a callback failed", "exception": error, "handle": handle})
 
     @staticmethod
     def _may_run(node: Node, handle: _Handle) -> bool:

@@ -393,7 +393,7 @@ class Store:
             old = None if stored is None else self._look(stored)
             if stored is None or old is None or not matches(old, held._filter):
                 continue
-            if self._put(applied(_decoded(stored), held._doc), old):
+            if self._put(applied(old, held._doc), old):
                 matched += 1
             else:
                 errors.append({"index": place, "code": 11000, "errmsg": "duplicate key"})
@@ -605,14 +605,6 @@ def _but(doc: Document, path: Sequence[str]) -> Document:
     return doc | {name: _but(doc[name], below)}
 
 
-def _without(doc: Document, path: str) -> None:
-    *above, last = path.split(".")
-    part: Any = doc
-    for name in above:
-        part = part.get(name, {})
-    part.pop(last, None)
-
-
 def _names(asked: Any) -> bool:
     """Whether a query of ``_id`` names ids."""
     return asked is not None and (not isinstance(asked, dict) or [*asked] == ["$in"])
@@ -669,31 +661,47 @@ def _holds(value: Any, there: bool, operator: str, operand: Any) -> bool:
     raise NotImplementedError(f"{operator} of a query")
 
 
-def changed(old: Document, change: Mapping[str, Any]) -> Document:
-    """A document after an update; a clash of paths is an error, as on a server."""
-    return applied(_decoded(bson.encode(old)), change)
+def applied(old: Document, change: Mapping[str, Any]) -> Document:
+    """A document after an update; a clash of paths is an error, as on a server.
 
-
-def applied(doc: Document, change: Mapping[str, Any]) -> Document:
-    """The same with this document itself changed."""
-    known = change.get("$set", {}).keys() | change.get("$unset", {}).keys()
+    It shares with the old one what was not changed.
+    """
+    sets, unsets = change.get("$set", {}), change.get("$unset", {})
+    known = sets.keys() | unsets.keys()
     for path in known:
         parts = path.split(".")
         assert all(parts), f"a field of no name in {path}"
         if len(parts) > 1:
             above = [".".join(parts[:length]) for length in range(1, len(parts))]
             assert known.isdisjoint(above), f"paths clash above {path}"
-    for path, value in change.get("$set", {}).items():
-        if "." not in path:
-            doc[path] = value
-            continue
-        *above, last = path.split(".")
-        part = doc
-        for name in above:
-            part = part.setdefault(name, {})
-        part[last] = value
-    for path in change.get("$unset", {}):
-        _without(doc, path)
+    doc = {**old}
+    own = {"": doc}
+    """Parts of the new document that are not shared, by their paths."""
+    for path, value in sets.items():
+        above, _, last = path.rpartition(".")
+        _own_part(own, above)[last] = value
+    for path in unsets:
+        above, _, last = path.rpartition(".")
+        if not above or _has(doc, above):
+            _own_part(own, above).pop(last, None)
     for name, number in change.get("$inc", {}).items():
         doc[name] = doc.get(name, 0) + number
     return doc
+
+
+def _own_part(own: dict[str, Document], path: str) -> Document:
+    """The part of a document at a path, a copy that may be changed; empty where there was none."""
+    if path not in own:
+        above, _, last = path.rpartition(".")
+        part = _own_part(own, above)
+        own[path] = part[last] = {**part.get(last, {})}
+    return own[path]
+
+
+def _has(doc: Document, path: str) -> bool:
+    part: Any = doc
+    for name in path.split("."):
+        if name not in part:
+            return False
+        part = part[name]
+    return True

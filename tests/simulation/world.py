@@ -4,36 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
-import inspect
-import logging
-import os
 import random
-import ssl
-import sys
-import time
 import traceback
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Coroutine
 from contextvars import Context
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import FunctionType
 from typing import Any, get_args
 
-import aiokafka
-import httpx
-import motor.motor_asyncio
 import structlog
 
 from homecall.contract import envelope
 from homecall.contract.events import RequestStatus
 from homecall.operations.serve import build
-from homecall.runtime import failpoint as failpoints
 from homecall.runtime.clock import SystemClock
 from homecall.runtime.settings import Settings, load_settings
-from homecall.standard.rules import load_rule_sets
-from tests.simulation.gateways import Gateways, Signatures
+from tests.simulation.gateways import Gateways
 from tests.simulation.kafka import Kafka
 from tests.simulation.loop import NODE, Node, SimulatedLoop
 from tests.simulation.mongo import Mongo
@@ -42,7 +28,6 @@ from tests.simulation.sms import SECRET, URL, SmsGateway
 
 DESK_USERS = Path(__file__).with_name("desk_users.json")
 DESK_SECRET = Path(__file__).with_name("desk_secret.txt")
-_OURS = ("services.", "homecall.")
 
 
 class Clock(SystemClock):
@@ -65,21 +50,6 @@ class Clock(SystemClock):
         if self._last[0] != time or self._last[1] != skew:
             self._last = (time, skew, self._start + timedelta(seconds=time * self.speed + skew))
         return self._last[2]
-
-
-class _Reached:
-    """Stands where an armed failpoint would: notes each place, and kills a process that is to die there."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self.place = self  # compared with each place's name
-
-    def __eq__(self, place: object) -> bool:
-        self._world.reached_place(str(place))
-        return False
-
-    def __hash__(self) -> int:
-        return id(self)
 
 
 class Process:
@@ -242,153 +212,3 @@ class World:
             for member in [each for each in group.members.values() if each.heard_at < limit]:
                 self.note(f"{member.node} is put out of its group")
                 group.leave(member)
-
-
-def _pinned_datetime(now: Callable[[], datetime]) -> type[datetime]:
-    """``datetime`` whose ``now`` is the world's; its other ways to make one give plain datetimes."""
-
-    class OfAnyDatetime(type):
-        def __instancecheck__(cls, each: object) -> bool:
-            return isinstance(each, datetime)
-
-        def __call__(cls, *args: Any, **more: Any) -> datetime:
-            return datetime(*args, **more)  # noqa: DTZ001  # as the caller says
-
-    makers = {name: staticmethod(getattr(datetime, name)) for name in ("fromisoformat", "fromtimestamp", "combine")}
-    return OfAnyDatetime("datetime", (datetime,), {**makers, "now": staticmethod(lambda tz=None: now().astimezone(tz))})
-
-
-@contextlib.contextmanager
-def instead(world: World, seed: int) -> Iterator[None]:
-    """Put the world where our modules name Kafka's and MongoDB's clients, the time and chance."""
-    loop, clock = world.loop, world.clock
-    undo: list[Callable[[], None]] = []
-
-    def put(place: Any, name: str, value: Any) -> None:
-        before = getattr(place, name)
-        undo.append(lambda: setattr(place, name, before))
-        setattr(place, name, value)
-
-    ours = _of_ours()
-    clients = {
-        id(aiokafka.AIOKafkaProducer): world.kafka.producer,
-        id(aiokafka.AIOKafkaConsumer): world.kafka.consumer,
-        id(motor.motor_asyncio.AsyncIOMotorClient): world.mongo.client,
-    }
-    pinned = _pinned_datetime(clock.now)
-    for module, name, value in ours.replaced:
-        put(module, name, pinned if value is datetime else clients[id(value)])
-    put(envelope, "_incoming", _each_once(envelope._incoming, world.read))
-    put(httpx, "AsyncHTTPTransport", world.gateways.transport)
-    put(ssl, "create_default_context", lambda *_, **__: None)  # read from the disk for each client
-    if world.gateways.checks_signatures:
-        for app in ("services.intake.app", "services.complaints.app"):
-            put(sys.modules[app], "verifier_from", lambda _: Signatures(world.gateways))
-    put(aiokafka, "AIOKafkaConsumer", world.kafka.consumer)
-    for app in [each for name, each in sorted([*sys.modules.items()]) if name.startswith("services.")]:
-        if "load_rule_sets" in vars(app):
-            put(app, "load_rule_sets", _rule_sets)  # the same for each process that starts
-    chance = random.Random(f"chance {seed}")
-    put(os, "urandom", chance.randbytes)
-    put(random, "_urandom", chance.randbytes)  # of secrets
-    for function in ours.functions:
-        _replace_defaults(function, {time.monotonic: loop.time, random.random: chance.random}, undo)
-    put(time, "monotonic", loop.time)
-    put(time, "perf_counter", loop.time)
-    put(time, "time", lambda: clock.now().timestamp())
-    put(time, "time_ns", lambda: int(clock.now().timestamp() * 1e9))
-    put(failpoints, "_armed", _Reached(world))
-    state = random.getstate()
-    random.seed(seed)
-    configured = structlog.get_config()
-    structlog.configure(processors=[world.logged], wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    try:
-        yield
-    finally:
-        structlog.configure(**configured)
-        random.setstate(state)
-        for each in reversed(undo):
-            each()
-
-
-def _each_once(
-    read: Callable[..., envelope.Incoming], known: dict[Any, envelope.Incoming]
-) -> Callable[..., envelope.Incoming]:
-    """Read the content of records once: every service reads the same, and once more after a crash.
-
-    What was read is never changed, as the models of events are frozen.
-    """
-
-    def incoming(record: envelope.Record, attributes: dict[str, str], *of: Any) -> envelope.Incoming:
-        *content, flaws = of
-        about = (*attributes.items(), *content, *flaws)
-        if about in known:
-            return replace(known[about], record=record)
-        found = read(record, attributes, *of)
-        if found.data is not None:
-            known[about] = found
-        return found
-
-    return incoming
-
-
-@dataclass(frozen=True)
-class _Ours:
-    """Where our modules name what a history replaces."""
-
-    replaced: list[tuple[Any, str, Any]]
-    """A module, the name in it, and what it stands for."""
-    functions: list[FunctionType]
-    """Those with a clock or chance among the defaults of their parameters, which are bound at the definition."""
-
-
-def _of_ours() -> _Ours:
-    """The same for all histories until another module of ours is imported."""
-    modules = [each for name, each in sorted([*sys.modules.items()]) if name.startswith(_OURS)]
-    if len(modules) not in _looked_through:
-        clients = (aiokafka.AIOKafkaProducer, aiokafka.AIOKafkaConsumer, motor.motor_asyncio.AsyncIOMotorClient)
-        replaced = [
-            (module, name, value)
-            for module in modules
-            for name, value in vars(module).items()
-            if (value is datetime and f"{name}.now(" in inspect.getsource(module)) or any(value is it for it in clients)
-        ]
-        bound = (time.monotonic, random.random)
-        functions = [
-            each
-            for each in _functions_of(modules)
-            if any(it in bound for it in (*(each.__defaults__ or ()), *(each.__kwdefaults__ or {}).values()))
-        ]
-        _looked_through[len(modules)] = _Ours(replaced, functions)
-    return _looked_through[len(modules)]
-
-
-def _functions_of(modules: Iterable[Any]) -> Iterator[FunctionType]:
-    for module in modules:
-        for value in [*vars(module).values()]:
-            if getattr(value, "__module__", None) != module.__name__:
-                continue
-            if isinstance(value, FunctionType):
-                yield value
-            elif isinstance(value, type):
-                yield from (each for each in [*vars(value).values()] if isinstance(each, FunctionType))
-
-
-def _replace_defaults(function: FunctionType, by: dict[Any, Any], undo: list[Callable[[], None]]) -> None:
-    defaults, named = function.__defaults__, function.__kwdefaults__
-
-    def put_back() -> None:
-        function.__defaults__, function.__kwdefaults__ = defaults, named
-
-    def replaced(value: Any) -> Any:
-        return next((new for old, new in by.items() if value == old), value)
-
-    if any(value == old for old in by for value in (*(defaults or ()), *(named or {}).values())):
-        undo.append(put_back)
-        function.__defaults__ = defaults and tuple(map(replaced, defaults))
-        function.__kwdefaults__ = named and {name: replaced(value) for name, value in named.items()}
-
-
-_rule_sets = functools.cache(load_rule_sets)
-_looked_through: dict[int, _Ours] = {}
-"""By how many modules of ours are imported."""

@@ -9,7 +9,7 @@ import bson
 from pymongo import InsertOne, UpdateOne
 
 from homecall.runtime.mongo.client import Database, MongoCollection
-from tests.simulation.mongo import changed, matches
+from tests.simulation.mongo import applied, matches
 
 Operation = InsertOne[Any] | UpdateOne
 
@@ -87,7 +87,7 @@ class MemoryCollection:
             old = self.docs.get(held._filter["_id"])
             if old is None or not matches(old, held._filter):
                 continue
-            new = _copy(changed(old, held._doc))
+            new = _copy(applied(old, held._doc))
             if self._clashes(new):
                 duplicates += 1
                 continue
