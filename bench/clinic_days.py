@@ -56,6 +56,8 @@ class ClinicDay:
     drops: tuple[tuple[str, datetime], ...]
     speed_kmh: float
     road_factor: float = 1.3
+    series: tuple[int, bool] = (1, False)
+    """The seed, and whether the calls are drawn unlike the profile: earlier days of the same clinic come from them."""
 
 
 def clinic_day(
@@ -125,9 +127,8 @@ def clinic_day(
     drops = ()
     if kind == "sick_doctor":
         drops = ((dice.choice(doctors).doctor_id, at(dice.uniform(90, 240))),)
-    return ClinicDay(
-        kind, Roster(1, tuple(doctors), 20, what.travel_minutes), tuple(calls), drops, speed_kmh=what.speed_kmh
-    )
+    roster = Roster(1, tuple(doctors), 20, what.travel_minutes)
+    return ClinicDay(kind, roster, tuple(calls), drops, speed_kmh=what.speed_kmh, series=(seed, unlike))
 
 
 def _returning(calls: Sequence[Call], doctors: Sequence[Doctor], dice: Random, share: float) -> list[Call]:

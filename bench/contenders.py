@@ -14,6 +14,7 @@ from services.scheduler import solver
 from services.scheduler.domain import improvement
 from services.scheduler.domain.bookings import Booking, Call
 from services.scheduler.domain.dispatch import Dispatch
+from services.scheduler.domain.forecast import Forecast
 from services.scheduler.domain.insertion import place
 from services.scheduler.domain.plan import DayPlan
 from services.scheduler.domain.repair import repair
@@ -49,8 +50,15 @@ def replanned(day: ClinicDay, dispatch: Dispatch | None = None) -> Result:
     return _dispatched(day, again=True, dispatch=dispatch)
 
 
-def _dispatched(day: ClinicDay, *, again: bool, dispatch: Dispatch | None = None) -> Result:
-    plan = DayPlan(day.roster, dispatch=dispatch or dispatch_of(day))
+def sampled(day: ClinicDay, forecast: Forecast | None) -> Result:
+    """The same, with windows chosen by sampled days."""
+    return _dispatched(day, again=True, forecast=forecast)
+
+
+def _dispatched(
+    day: ClinicDay, *, again: bool, dispatch: Dispatch | None = None, forecast: Forecast | None = None
+) -> Result:
+    plan = DayPlan(day.roster, dispatch=dispatch or dispatch_of(day), forecast=forecast)
     calls = {call.request_id: call for call in day.calls}
     result = Result()
     promised: dict[str, Booking] = {}
@@ -62,7 +70,7 @@ def _dispatched(day: ClinicDay, *, again: bool, dispatch: Dispatch | None = None
         while drops and drops[0][1] <= now:
             doctor_id, since = drops.pop(0)
             gone[doctor_id] = since
-            plan = DayPlan(day.roster, plan.bookings.values(), gone, plan.dispatch)
+            plan = DayPlan(day.roster, plan.bookings.values(), gone, plan.dispatch, forecast=forecast)
             repair(plan, calls.__getitem__, since)
         started = time.thread_time()
         booked = place(plan, call, now)

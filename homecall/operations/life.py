@@ -221,6 +221,10 @@ def _why(why: dict[str, Any]) -> str:
         for each in why.get("over", ())
         if "cost_minutes" in why
     ]
+    if (sampled := why.get("sampled")) is not None:
+        opens = f"opens {sampled['lead_minutes']} minutes after the answer" if sampled["lead_minutes"] else "at once"
+        near = f"at once up to {sampled['near_minutes']} minutes of extra travel"
+        facts.append(f"chosen by sampled days: {sampled['days']} days, {opens}; {near}")
     return "; ".join([why["by"], *facts, *([f"over {' '.join(over)}"] if over else [])])
 
 

@@ -134,6 +134,12 @@ class Settings(BaseSettings):
     replan_seconds: float = Field(
         0.2, ge=0, le=10, description="time to plan the rest of a clinic's day again; 0 never"
     )
+    sampled_days: int = Field(
+        0,
+        ge=0,
+        le=100,
+        description="days sampled from a clinic's history by which windows are chosen, see docs/schedule.md; 0 none",
+    )
     bookings_held: int = Field(
         6_000,
         ge=100,

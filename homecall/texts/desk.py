@@ -738,6 +738,11 @@ CHOICES: Final[Mapping[str, Text]] = {
         "уәде етілген уақытқа ең жақын", "ближе всего к обещанному времени", "the nearest to the promised time"
     ),
     "dispatcher": Text("диспетчер таңдады", "выбор диспетчера", "the dispatcher's choice"),
+    "sampled days": Text(
+        "бұрынғы күндерге қарай ең аз жол",
+        "меньше дороги, судя по прошлым дням",
+        "less travel, judged by earlier days",
+    ),
 }
 """What counted when a doctor was chosen."""
 HOURS: Final[Mapping[str, Text]] = {

@@ -22,6 +22,7 @@ from homecall.standard.stated_times import tolerance_by
 from services.scheduler.domain.calls import Facts
 from services.scheduler.domain.dispatch import dispatch_of
 from services.scheduler.domain.waiting import packaged_waiting_order
+from services.scheduler.forecasting import Forecaster
 from services.scheduler.gauges import Gauges
 from services.scheduler.handler import Outside, SchedulerEngine
 from services.scheduler.improver import Improver
@@ -44,7 +45,9 @@ def build(settings: Settings, clock: Clock) -> Service:
     # Under another clock than the world's, a record's time says nothing about the event's (R17).
     tolerance = tolerance_by(facts.rule_sets) if isinstance(clock, SystemClock) else None
     engine = SchedulerEngine(store, facts, Outside(clinics, router, vault), clock, tolerance)
-    planner = Planner(store, engine.changes, engine.settle, engine.lock, Improver(settings.replan_seconds))
+    improver = Improver(settings.replan_seconds)
+    planner = Planner(store, engine.changes, engine.settle, engine.lock, improver)
+    forecaster = Forecaster(store, engine.changes, engine.lock, improver, settings.sampled_days)
 
     async def settle(now: datetime) -> None:
         async with engine.lock:
@@ -53,6 +56,7 @@ def build(settings: Settings, clock: Clock) -> Service:
                 await settled.finish()
 
     async def plan(_: datetime) -> None:
+        forecaster.start()
         planner.start(clock, producer.send)
 
     metrics.expect_outcomes(counted_by(topics.SCHEDULER))
@@ -69,7 +73,7 @@ def build(settings: Settings, clock: Clock) -> Service:
         schema=schema(database),
         prepare=[store.prepare],
         ticks=[settle, clinics.keep, plan],
-        close=[planner.close, *([] if router is None else [router.close])],
+        close=[forecaster.close, planner.close, *([] if router is None else [router.close])],
         routes=[Offering(store, facts, clock).route],
         gauges=Gauges(store, by_clinic=settings.clinic_metrics).refresh,
         notes=[] if router is None else [router.note],

@@ -179,6 +179,7 @@ class SchedulerEngine(Engine[CallState, Facts]):
                 handled.dead.append((event, Dead("schema", one_line(event.errors))))
                 handled.results[index] = "dead"
         handled.unsettled = open_keys = {day_key(data.clinic_id, data.date) for data in taken.values()}
+        self.changes.note_rosters(open_keys)
         refused: set[int] = set()
         while open_keys:
             days = await self.days.load_days(open_keys)

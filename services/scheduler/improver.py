@@ -1,4 +1,4 @@
-"""PyVRP in a process of its own, with a time limit. Days stay as they are when it fails."""
+"""PyVRP and sampling in a process of its own, with a time limit. Days stay as they are when it fails."""
 
 from __future__ import annotations
 
@@ -8,12 +8,17 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from functools import partial
+from typing import TypeVar
 
 from homecall.runtime.logs import log
 from homecall.runtime.workers import begin_worker
+from services.scheduler.domain.forecast import Forecast
 from services.scheduler.domain.improvement import Problem
+from services.scheduler.domain.sampling import Question, forecast_of
 
 Routes = list[list[int]]
+T = TypeVar("T")
 
 _IDLE_SECONDS = 120
 """The process ends after so long without work: it holds some 120 MiB."""
@@ -43,12 +48,27 @@ class Improver:
         self._log = log("scheduler")
 
     @property
+    def available(self) -> bool:
+        """Whether the process can be asked: it is neither closed, nor rests after a failure."""
+        return not self._closed and time.monotonic() >= self._rests_until
+
+    @property
     def ready(self) -> bool:
-        return self.seconds > 0 and not self._closed and time.monotonic() >= self._rests_until
+        return self.seconds > 0 and self.available
 
     async def improve(self, problem: Problem) -> Routes | None:
         """Better routes; None where there are none, and where the process failed or took too long."""
-        if not self.ready:
+        if self.seconds <= 0:
+            return None
+        return await self._apart(self.seconds, partial(self._work, problem, self.seconds))
+
+    async def forecast(self, asked: Question) -> Forecast | None:
+        """What sampled days say; None where they say nothing, and where the process failed or took too long."""
+        return await self._apart(0, partial(forecast_of, asked))
+
+    async def _apart(self, seconds: float, work: Callable[[], T]) -> T | None:
+        """Work that may take so long in the other process; None where that failed, and while it rests."""
+        if not self.available:
             return None
         if self._pool is None:
             self._pool = ProcessPoolExecutor(
@@ -60,8 +80,8 @@ class Improver:
         pool, self._used_at = self._pool, time.monotonic()
         try:
             return await asyncio.wait_for(
-                asyncio.get_running_loop().run_in_executor(pool, self._work, problem, self.seconds),
-                self.seconds + _GRACE_SECONDS,
+                asyncio.get_running_loop().run_in_executor(pool, work),
+                seconds + _GRACE_SECONDS,
             )
         except (BrokenExecutor, OSError, TimeoutError, ImportError, RuntimeError, ValueError, TypeError) as error:
             self._rests_until = time.monotonic() + _REST_SECONDS

@@ -36,14 +36,33 @@ class DayChanges:
         self._most = most
         self._days: dict[str, tuple[int, float]] = {}
         """How often each has changed, and when last (monotonic, real seconds)."""
+        self._rostered: dict[str, bool] = {}
+        """Whether each day whose roster was heard of, or that has calls, is still to be forecast."""
 
     def note(self, days: Iterable[ClinicDay]) -> None:
         """Remember those of these days that changed."""
         for day in days:
+            if day.changed and day.forecast is None and day.roster is not None and day.key not in self._rostered:
+                self.note_rosters([day.key])
             if day.changed:
                 self._days[day.key] = (self._days.get(day.key, (0, 0))[0] + 1, time.monotonic())
         while len(self._days) > self._most:
             del self._days[next(iter(self._days))]
+
+    def note_rosters(self, keys: Iterable[str]) -> None:
+        """These days have other doctors than before: what was forecast of them may hold no more."""
+        for key in sorted(keys):
+            self._rostered.pop(key, None)
+            self._rostered[key] = True
+        while len(self._rostered) > self._most:
+            del self._rostered[next(iter(self._rostered))]
+
+    def to_forecast(self) -> str | None:
+        """The next day to be forecast, which counts as done."""
+        key = next((key for key, wanted in self._rostered.items() if wanted), None)
+        if key is not None:
+            self._rostered[key] = False
+        return key
 
     def forget(self, key: str) -> None:
         self._days.pop(key, None)

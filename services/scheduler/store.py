@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from services.scheduler.domain.bookings import BookedVisit
 from services.scheduler.domain.clinic_day import Absence, ClinicDay, Mark
 from services.scheduler.domain.continuity import visited
 from services.scheduler.domain.dispatch import Dispatch
+from services.scheduler.domain.forecast import Forecast
 from services.scheduler.domain.retention import over_on
 from services.scheduler.domain.state import CallState, day_of, key_of, timer_at
 from services.scheduler.domain.travel import Leg
@@ -31,6 +33,8 @@ from services.scheduler.domain.travel import Leg
 Date = date
 _DAYS_HELD = 512
 _DAYS_LOOKED_AT = 32
+_DECODED_AT_ONCE = 50
+"""Bookings of earlier days, which take some 2 ms."""
 _BOOKINGS_HELD = 6_000
 """Of all days that are kept in memory, where the operator says nothing else."""
 
@@ -64,6 +68,7 @@ class _DayDocument:
     load: dict[str, int] = field(default_factory=dict)
     routed: dict[str, list[Leg]] = field(default_factory=dict)
     places: Annotated[Date | None, override(omit_if_default=True)] = None
+    forecast: Annotated[Forecast | None, override(omit_if_default=True)] = None
     dirty: Annotated[Mark | None, override(omit_if_default=True)] = None
     trace: Annotated[str | None, override(omit_if_default=True)] = None
 
@@ -76,7 +81,7 @@ _ENTRIES: Mapping[str, Codec[Any]] = {
 }
 _COUNTED = ("roster", "unavailable", "bookings")
 """What a day's load depends on."""
-_FIELDS = ("roster", "unavailable", "bookings", "moved", "routed", "places", "dirty", "trace")
+_FIELDS = ("roster", "unavailable", "bookings", "moved", "routed", "places", "forecast", "dirty", "trace")
 
 
 def _from_document(doc: Mapping[str, Any], dispatch: Dispatch) -> ClinicDay:
@@ -95,6 +100,7 @@ def _from_document(doc: Mapping[str, Any], dispatch: Dispatch) -> ClinicDay:
         changed_at=moment_of(doc["changed_at"]) if "changed_at" in doc else None,
         routed=found.routed,
         places=found.places,
+        forecast=found.forecast,
         dispatch=dispatch,
     )
 
@@ -356,6 +362,16 @@ class SchedulerStore:
         """Those of these clinics' days that exist, to look at, without their rosters."""
         found = await self._days.find({"_id": {"$in": list(keys)}}, projection={"roster": 0, "moved": 0})
         return {doc["_id"]: _from_document(doc, self._dispatch(doc["clinic_id"])) for doc in found}
+
+    async def past_visits(self, key: str) -> list[BookedVisit]:
+        """The bookings of a day that is over. Whatever else is to be done goes on meanwhile."""
+        found: list[BookedVisit] = []
+        for doc in await self._days.find({"_id": key}, projection={"bookings": 1}):
+            for booking in doc.get("bookings", {}).values():
+                found.append(_ENTRIES["bookings"].decode(booking))
+                if len(found) % _DECODED_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+        return found
 
     async def day_keys(self) -> list[str]:
         return [doc["_id"] for doc in await self._days.find({}, projection={"v": 1})]

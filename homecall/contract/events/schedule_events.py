@@ -37,6 +37,20 @@ class OtherDoctor(Part):
     )
 
 
+class SampledChoice(Part):
+    """How days sampled from the clinic's history chose the window: at once, or after a lead."""
+
+    days: Whole = Field(description="How many days were sampled.", examples=[20])
+    lead_minutes: Whole = Field(
+        description="Minutes from the answer to the window's start by these days; 0: a doctor was near by.",
+        examples=[108],
+    )
+    near_minutes: float = Field(
+        description="Up to so many minutes of extra travel a doctor was sent at once: later it would be no less.",
+        examples=[4.6],
+    )
+
+
 class VisitChoice(Part):
     """Why this doctor and this time: what counted, what it came to, and over whom the doctor was chosen.
 
@@ -47,7 +61,8 @@ class VisitChoice(Part):
     by: str = Field(
         description=(
             "What counted: `least travel`, or `earliest arrival` for an urgent call; `less travel` in planning again; "
-            "`window kept` or `least change` where the place before was lost; `dispatcher`. More may come."
+            "`window kept` or `least change` where the place before was lost; `dispatcher`; `sampled days`. More may "
+            "come."
         ),
         examples=["least travel"],
     )
@@ -69,6 +84,9 @@ class VisitChoice(Part):
     over: list[OtherDoctor] = Field(
         default_factory=list,
         description="The next best doctors, best first, with what the visit would have cost there.",
+    )
+    sampled: SampledChoice | None = Field(
+        default=None, description="How days sampled from the clinic's history chose the window, where they did."
     )
     assigned_by: str | None = Field(
         default=None, description="Who placed the visit by hand.", examples=["Тұрсынова Әсел Маратқызы"]

@@ -24,7 +24,9 @@ Language = Literal["kk", "ru", "en"]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Specialty = Literal["gp", "therapist", "paediatrician"]
 Basis = Literal["district", "specialty", "least_loaded", "duty", "dispatcher"]
-ChosenBy = Literal["least travel", "earliest arrival", "less travel", "window kept", "least change", "dispatcher"]
+ChosenBy = Literal[
+    "least travel", "earliest arrival", "less travel", "window kept", "least change", "dispatcher", "sampled days"
+]
 """What counted when a doctor was chosen, as `why.by` of a visit says it. More may come."""
 MoveReason = Literal[
     "doctor_unavailable",

@@ -26,6 +26,7 @@ from services.scheduler.domain.bookings import (
 )
 from services.scheduler.domain.changes import Changes
 from services.scheduler.domain.dispatch import Dispatch
+from services.scheduler.domain.forecast import Forecast
 from services.scheduler.domain.improvement import Problem, apply_if_better
 from services.scheduler.domain.insertion import place
 from services.scheduler.domain.offers import Offer, offers
@@ -80,6 +81,7 @@ class ClinicDay:
     changed_at: datetime | None = None
     routed: dict[str, list[Leg]] = field(default_factory=dict)
     places: Date | None = None
+    forecast: Forecast | None = None
     dispatch: Dispatch = field(default_factory=Dispatch)
     changes: Changes = field(default_factory=Changes)
     _plan: DayPlan | None = None
@@ -130,6 +132,12 @@ class ClinicDay:
         self.mark_dirty(causation_id, "doctor_unavailable", traceparent)
         return True
 
+    def take_forecast(self, forecast: Forecast) -> None:
+        """Choose the windows of the next calls by it; those that were promised stay."""
+        if forecast != self.forecast:
+            self.forecast = self.plan.forecast = forecast
+            self.changes.fields.add("forecast")
+
     # -------------------------------------------------------- to be settled
 
     def mark_dirty(self, causation_id: str, reason: str, traceparent: str | None = None) -> None:
@@ -169,6 +177,7 @@ class ClinicDay:
                 unavailable=dict(self.unavailable),
                 dispatch=self.dispatch,
                 routed=pairs_of(self.routed),
+                forecast=self.forecast,
             )
         return self._plan
 

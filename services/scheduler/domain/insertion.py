@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from homecall.contract.events import ChosenBy
 from services.scheduler.domain.bookings import Booking, Call, NoPlace
 from services.scheduler.domain.dispatch import Dispatch
+from services.scheduler.domain.forecast import SOON_ARRIVAL
 from services.scheduler.domain.moments import grid_down, grid_up, moment_of, seconds_of
 from services.scheduler.domain.plan import DayPlan
 from services.scheduler.domain.roster import Doctor, basis_of, is_overflow, suitable
@@ -62,19 +63,53 @@ def _found(plan: DayPlan, call: Call, at: int, only: tuple[int, int] | None = No
     if only is not None:
         return _within(plan, call, at, (only,))
     wanted, unasked = call.preferred, replace(call, preferred=None)
-    usual = _within(plan, unasked, at, _usual(plan, call, at))
+    usual = _by_forecast(plan, unasked, at) or _within(plan, unasked, at, _usual(plan, call, at))
     if wanted is None or usual is None or wanted.holds(usual[0].arrives_from, usual[0].arrives_to):
         return usual  # what the applicant would like is what comes by itself
     return _within(plan, call, at, _preferred(plan, call, grid_up(at))) or usual
 
 
+def _by_forecast(plan: DayPlan, call: Call, at: int) -> tuple[Booking, int] | None:
+    """The place that the day's forecast chooses: at once with a doctor who is near by, else after the hour's lead.
+
+    None without a forecast for the hour, for an urgent call, and where it has no place.
+    """
+    zone = plan.dispatch.zone
+    outlook = None if plan.forecast is None else plan.forecast.outlook(at, zone, call.location, plan.travel)
+    if plan.forecast is None or outlook is None or call.urgency == "urgent":
+        return None
+    soonest, width = grid_up(at), plan.dispatch.window * 60
+    chosen: dict[str, Any] = {"days": plan.forecast.days, "near_minutes": round(outlook.near / 60, 1)}
+    for doctors in _in_turn(plan, call):
+        options = [
+            each
+            for each in _options(plan, doctors, call, at, (soonest, width))
+            if each.insertion.extra <= outlook.near and each.arrives <= at + SOON_ARRIVAL
+        ]
+        if options:
+            found, position = _promised(plan, call, sorted(options), at, soonest)
+            return _sampled(found, {**chosen, "lead_minutes": 0}), position
+    later = _within(plan, call, at, _after(at, outlook.lead, width))
+    return None if later is None else (_sampled(later[0], {**chosen, "lead_minutes": outlook.lead}), later[1])
+
+
+def _sampled(booking: Booking, by: Mapping[str, Any]) -> Booking:
+    """The booking, with the sampled days among its grounds."""
+    chosen: ChosenBy = "sampled days"
+    return replace(booking, why={**(booking.why or {}), "by": chosen, "sampled": by})
+
+
 def _usual(plan: DayPlan, call: Call, at: int) -> Windows:
     """When the visit may be, the best first."""
-    soonest = grid_up(at)
-    opens = soonest if call.urgency == "urgent" else grid_up(at + plan.dispatch.lead * 60)
+    return _after(at, 0 if call.urgency == "urgent" else plan.dispatch.lead, plan.dispatch.window * 60)
+
+
+def _after(at: int, lead: int, width: int) -> Windows:
+    """Windows of so many seconds from so many minutes on, the best first."""
+    soonest, opens = grid_up(at), grid_up(at + lead * 60)
     # A window that opens at the same time for all lets the next calls nearby be served together with this one.
     # Only where nobody can come within it does it open later; and at the end of the day, earlier.
-    return ((opens, plan.dispatch.window * 60), (opens, None), (soonest, None))
+    return ((opens, width), (opens, None), (soonest, None))
 
 
 def _within(plan: DayPlan, call: Call, at: int, windows: Windows) -> tuple[Booking, int] | None:

@@ -19,6 +19,7 @@ from datetime import datetime
 from homecall.contract.events import ChosenBy
 from services.scheduler.domain.bookings import Booking
 from services.scheduler.domain.dispatch import Dispatch
+from services.scheduler.domain.forecast import Forecast
 from services.scheduler.domain.moments import moment_of, seconds_of
 from services.scheduler.domain.roster import Doctor, Roster, basis_of, suitable
 from services.scheduler.domain.route import Route, Stop
@@ -41,8 +42,10 @@ class DayPlan:
         unavailable: Mapping[str, datetime] | None = None,
         dispatch: Dispatch | None = None,
         routed: Mapping[tuple[str, str], int] | None = None,
+        forecast: Forecast | None = None,
     ) -> None:
         self.roster = roster
+        self.forecast = forecast
         self.doctors = {doctor.doctor_id: doctor for doctor in roster.doctors} if roster else {}
         self.bookings = {booking.request_id: booking for booking in bookings}
         self.unavailable = {doctor_id: seconds_of(since) for doctor_id, since in (unavailable or {}).items()}
