@@ -6,8 +6,7 @@ once. So a decision needs no sampling of its own, and a replay decides by the sa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Final, NamedTuple
 
@@ -50,8 +49,8 @@ class Forecast:
 
     days: int
     history: int
-    hours: Sequence[Hour]
-    districts: Sequence[Sparse] = ()
+    hours: list[Hour]
+    districts: list[Sparse] = field(default_factory=list)
 
     def outlook(self, at: int, zone: tzinfo, location: Location, travel: Travel) -> Outlook | None:
         """What it says of a call that is answered ``at`` (seconds since 1970); None for an hour without calls.

@@ -80,15 +80,16 @@ def _by_forecast(plan: DayPlan, call: Call, at: int) -> tuple[Booking, int] | No
         return None
     soonest, width = grid_up(at), plan.dispatch.window * 60
     chosen: dict[str, Any] = {"days": plan.forecast.days, "near_minutes": round(outlook.near / 60, 1)}
-    for doctors in _in_turn(plan, call):
-        options = [
-            each
-            for each in _options(plan, doctors, call, at, (soonest, width))
-            if each.insertion.extra <= outlook.near and each.arrives <= at + SOON_ARRIVAL
-        ]
-        if options:
-            found, position = _promised(plan, call, sorted(options), at, soonest)
-            return _sampled(found, {**chosen, "lead_minutes": 0}), position
+    # Who is on duty takes what the others have no room for, however near.
+    asked = next(_in_turn(plan, call))
+    near = sorted(
+        each
+        for each in _options(plan, asked, call, at, (soonest, width))
+        if each.insertion.extra <= outlook.near and each.arrives <= at + SOON_ARRIVAL
+    )
+    if near:
+        found, position = _promised(plan, call, near, at, soonest)
+        return _sampled(found, {**chosen, "lead_minutes": 0}), position
     later = _within(plan, call, at, _after(at, outlook.lead, width))
     return None if later is None else (_sampled(later[0], {**chosen, "lead_minutes": outlook.lead}), later[1])
 

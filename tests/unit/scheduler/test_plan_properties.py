@@ -12,6 +12,7 @@ from services.scheduler.domain import insertion
 from services.scheduler.domain.assignment import Impossible, assign, released
 from services.scheduler.domain.bookings import Booking, Call, NoPlace
 from services.scheduler.domain.dispatch import Dispatch
+from services.scheduler.domain.forecast import Forecast, Hour, Sparse
 from services.scheduler.domain.improvement import FORBIDDEN, apply_if_better, cost, problem_of
 from services.scheduler.domain.plan import DayPlan
 from services.scheduler.domain.repair import displaced, repair
@@ -89,6 +90,14 @@ def clinics(draw: st.DrawFn) -> Dispatch:
     )
 
 
+forecasts = st.none() | st.builds(
+    lambda lead, near: Forecast(20, 9, [Hour(hour, lead, near) for hour in range(8, 14)], [Sparse("north", 150)]),
+    st.sampled_from([0, 45, 110]),
+    st.sampled_from([0, 300, 86_400]),
+)
+"""What sampled days may say of a day; of some hours nothing."""
+
+
 @st.composite
 def happenings(draw: st.DrawFn) -> list[object]:
     """A day in order: calls, withdrawals (the id), reports, by hand, revisions, (doctor, absent from), plans, time."""
@@ -123,8 +132,8 @@ def happenings(draw: st.DrawFn) -> list[object]:
 class Ledger:
     """Plays a day and keeps its own book of who asked and what was promised, to hold against what the day does."""
 
-    def __init__(self, roster: Roster | None, dispatch: Dispatch) -> None:
-        self.day = DayPlan(roster, dispatch=dispatch)
+    def __init__(self, roster: Roster | None, dispatch: Dispatch, forecast: Forecast | None = None) -> None:
+        self.day = DayPlan(roster, dispatch=dispatch, forecast=forecast)
         self.now = clock(8 * 60)
         self.calls: dict[str, Call] = {}
         self.waiting: dict[str, NoPlace] = {}
@@ -151,7 +160,7 @@ class Ledger:
             case Call(request_id=request_id):
                 before = self.day.bookings.get(request_id)
                 assert before is None or insertion.place(self.day, self.calls[request_id], self.now) == before
-            case str(request_id):
+            case str(request_id):  # withdrawn, or handed on to another clinic
                 had = self.day.bookings.get(request_id)
                 assert self.day.free(request_id, self.now) == had
                 for book in (self.calls, self.waiting, self.promised):
@@ -168,11 +177,11 @@ class Ledger:
                     self.day.put(freed)
                     assert not freed.by_hand
             case Roster():
-                self.day = DayPlan(happening, self.day.bookings.values(), self.gone, self.day.dispatch)
+                self.restored(happening)
                 self.settle()
             case (str(doctor_id), datetime() as since):
                 self.gone[doctor_id] = since
-                self.day = DayPlan(self.day.roster, self.day.bookings.values(), self.gone, self.day.dispatch)
+                self.restored(self.day.roster)
                 self.settle()
             case Random():
                 self.plan_again(happening)
@@ -180,6 +189,11 @@ class Ledger:
                 self.now += happening
             case _:
                 raise AssertionError(happening)
+
+    def restored(self, roster: Roster | None) -> None:
+        """The day as it is made from the store, with this roster."""
+        kept = self.day
+        self.day = DayPlan(roster, kept.bookings.values(), self.gone, kept.dispatch, forecast=kept.forecast)
 
     def by_hand(self, call: Call, doctor_id: str, opens: datetime | None) -> None:
         """A dispatcher's choice is kept as wanted, or refused and changes nothing."""
@@ -371,31 +385,39 @@ def promise(booking: Booking) -> tuple[str, datetime, datetime]:
 
 
 @settings(max_examples=60, deadline=None, phases=[Phase.generate])
-@given(st.none() | rosters(), clinics(), happenings())
-def test_no_day_breaks_a_rule(roster: Roster | None, dispatch: Dispatch, day: list[object]) -> None:
-    ledger = Ledger(roster, dispatch)
+@given(st.none() | rosters(), clinics(), happenings(), forecasts)
+def test_no_day_breaks_a_rule(
+    roster: Roster | None, dispatch: Dispatch, day: list[object], forecast: Forecast | None
+) -> None:
+    ledger = Ledger(roster, dispatch, forecast)
     for happening in day:
         ledger.take(happening)
         ledger.check()
 
 
 @settings(max_examples=40, deadline=None)
-@given(rosters(), clinics(), st.lists(calls(st.integers(0, 99)), unique_by=lambda call: call.request_id), st.randoms())
+@given(
+    rosters(),
+    clinics(),
+    st.lists(calls(st.integers(0, 99)), unique_by=lambda call: call.request_id),
+    st.randoms(),
+    forecasts,
+)
 def test_the_same_inputs_give_the_same_places(
-    roster: Roster, dispatch: Dispatch, asked: list[Call], shuffle: Random
+    roster: Roster, dispatch: Dispatch, asked: list[Call], shuffle: Random, forecast: Forecast | None
 ) -> None:
     """Also when the roster lists its doctors in another order, and the day is restored from the store halfway."""
     now = clock(9 * 60)
     shuffled = list(roster.doctors)
     shuffle.shuffle(shuffled)
-    day = DayPlan(roster, dispatch=dispatch)
-    again = DayPlan(replace(roster, doctors=tuple(shuffled)), dispatch=dispatch)
+    day = DayPlan(roster, dispatch=dispatch, forecast=forecast)
+    again = DayPlan(replace(roster, doctors=tuple(shuffled)), dispatch=dispatch, forecast=forecast)
     for n, call in enumerate(asked):
         moment = now + n * 5 * MINUTE
         if n == len(asked) // 2:
             stored = list(again.bookings.values())
             shuffle.shuffle(stored)
-            again = DayPlan(again.roster, stored, dispatch=dispatch)
+            again = DayPlan(again.roster, stored, dispatch=dispatch, forecast=forecast)
         assert insertion.place(again, call, moment) == insertion.place(day, call, moment)
     assert dict(again.bookings) == dict(day.bookings)
 
