@@ -5,13 +5,29 @@ swap may apply to one week and not the other; ours is in ``decrees``.
 """
 
 from datetime import date
-from typing import Any
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from holidays.calendars.gregorian import SAT, SUN
-from holidays.countries.kazakhstan import Kazakhstan
 from holidays.observed_holiday_base import SAT_SUN_TO_NEXT_WORKDAY, SUN_TO_NEXT_WORKDAY
 
 from homecall.standard.rules import Week
+
+if TYPE_CHECKING:
+    from holidays.countries.kazakhstan import Kazakhstan
+else:
+
+    def _kazakhstan() -> type:
+        """The package's class, from its file: ``holidays.countries`` imports all 250 countries, which take 10 MiB."""
+        package = find_spec("holidays")
+        file = Path(package.origin).parent / "countries" / "kazakhstan.py"
+        spec = spec_from_file_location("holidays_of_kazakhstan", file)
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module.Kazakhstan
+
+    Kazakhstan = _kazakhstan()
 
 
 class FiveDayWeek(Kazakhstan):
