@@ -36,6 +36,7 @@ from homecall.demo.clinic_day import Plan, make_plan
 from homecall.demo.desk import AtTheDesk, NotTakenError, looked_at
 from homecall.demo.embedded import DidNotStartError, NotInstalledError, Stack, embedded_stack
 from homecall.demo.ledger import HEARD, Ledger
+from homecall.demo.registers import PersonsGateway, persons_gateway, register_of
 from homecall.demo.screen import Screen, screen_for
 from homecall.demo.summary import show_findings, show_summary
 from homecall.gateways.signatures.canonical import canonical
@@ -127,14 +128,19 @@ def _whole_day(
         authority.save(signed_by)
         plan = make_plan(requests, seed, AuthoritySignatures(authority))
         console.print("Starting a broker and a database of the demo's own, on 127.0.0.1 …")
-        with embedded_stack(Path(name) / "stack", {topic.name: topic.partitions for topic in TOPICS}) as stack:
+        with (
+            embedded_stack(Path(name) / "stack", {topic.name: topic.partitions for topic in TOPICS}) as stack,
+            persons_gateway(Path(name) / "gateway", authority, register_of(plan.patients)) as persons,
+        ):
             console.print(f"Starting {', '.join(SERVICES[:-1])} and {SERVICES[-1]} …")
             browser = Browser.prepared(Path(name), plan.doctor_of(CLINIC))
-            settings = demo_settings(stack, signed_by, browser)
+            settings = demo_settings(stack, signed_by, browser, persons)
             # A link that is broken by a line's end cannot be clicked.
             watch = ("Watch the day at the desk in a browser, signed in as", *browser.lines())
             console.print(*watch, sep="\n", soft_wrap=True)
-            return asyncio.run(_play(plan, settings, console, browser, began, stay=stay))
+            played = asyncio.run(_play(plan, settings, console, browser, began, stay=stay))
+            console.print(persons.line())
+            return played
 
 
 class AuthoritySignatures:
@@ -151,21 +157,23 @@ class AuthoritySignatures:
         return self._authority.sign_bytes(canonical(json.dumps(data).encode()), certificate)
 
 
-def demo_settings(stack: Stack, authority: Path, browser: Browser | None = None) -> Settings:
+def demo_settings(stack: Stack, authority: Path, browser: Browser, persons: PersonsGateway) -> Settings:
     """The services' settings, the same everywhere: what the environment says is for the other commands."""
     return Settings.model_construct(
         env="development",
         signatures="rsa",
         trust_store=authority / TRUST_STORE,
         crls=authority / CRLS,
+        identity=persons.address,
+        identity_shep_file=persons.file,
         kafka_bootstrap=stack.bootstrap,
         mongo_url=stack.mongo_url,
         mongo_prefix="demo",
         log_level="warning",
-        desk_users_file=browser.users if browser else None,
-        desk_secret_file=browser.secret if browser else None,
+        desk_users_file=browser.users,
+        desk_secret_file=browser.secret,
         desk_demo=True,
-        offers_url=browser.address if browser else None,
+        offers_url=browser.address,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from homecall.demo.shep.client_files import write_client_files
 from homecall.demo.shep.gateway import Access, Gateway
@@ -15,8 +15,7 @@ from homecall.demo.shep.keys import Keys
 from homecall.demo.shep.register import Entry, Register, invented
 from homecall.demo.shep.server import PATH, serving
 from homecall.gateways.signatures.dev_authority import DevAuthority
-
-_ADULT: Final = date(1970, 1, 1)
+from homecall.operations.terminal import counted
 
 
 @dataclass(frozen=True)
@@ -26,6 +25,11 @@ class PersonsGateway:
     gateway: Gateway
     address: str
     file: Path
+
+    def line(self) -> str:
+        """How often it was asked."""
+        asked = len(self.gateway.asked)
+        return f"The register of persons answered {counted(asked, 'question')}, each in signed SOAP."
 
 
 @contextlib.contextmanager
@@ -41,11 +45,11 @@ def persons_gateway(
 
 
 def register_of(patients: Mapping[str, Mapping[str, Any]]) -> Register:
-    """A register of these patients, by IIN: with their names, born when they say, else as adults."""
+    """A register of these patients, by IIN: with their names, and born when they say."""
     return Register({iin: _entry(iin, patient) for iin, patient in patients.items()})
 
 
 def _entry(iin: str, patient: Mapping[str, Any]) -> Entry:
     surname, _, name = str(patient["full_name"]).partition(" ")
-    born = date.fromisoformat(patient["birth_date"]) if "birth_date" in patient else _ADULT
+    born = date.fromisoformat(patient["birth_date"]) if "birth_date" in patient else None
     return replace(invented(iin), surname=surname, name=name, patronymic=None, birth_date=born)

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 from homecall.contract.types import ZONE
@@ -247,7 +247,7 @@ def _shaped(entry: Entry, says: Says) -> dict[str, Content]:
     if says is Says.ABSENT:
         return {name: value for name, value in content.items() if name not in _VALUES}
     if says is Says.ZONED:
-        return content | {"birthDate": f"{content['birthDate']}+06:00"}
+        return content | {"birthDate": f"{entry.birth_date or date(1985, 7, 15)}+06:00"}
     if says is Says.MORE_FIELDS:
         nationality: dict[str, Content] = {"nationality": {"code": "005", "nameRu": "КАЗАХ", "iin": "000000000000"}}
         return {"removed": "false"} | content | nationality

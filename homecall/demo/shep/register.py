@@ -24,7 +24,7 @@ class Entry:
     surname: str
     name: str
     patronymic: str | None
-    birth_date: date
+    birth_date: date | None
     female: bool
     alive: bool = True
     street: str = "Тал"
@@ -36,8 +36,9 @@ class Entry:
         content: dict[str, Content] = {"iin": self.iin, "surname": self.surname, "name": self.name}
         if self.patronymic is not None:
             content["patronymic"] = self.patronymic
+        if self.birth_date is not None:
+            content["birthDate"] = self.birth_date.isoformat()
         return content | {
-            "birthDate": self.birth_date.isoformat(),
             "gender": _reference(*(("2", "Женский", "Әйел") if self.female else ("1", "Мужской", "Ер"))),
             "lifeStatus": _reference("0", "Нормальный", "Тірі") if self.alive else _reference("1", "Умерший", "Өлген"),
             "citizenship": _reference("398", "КАЗАХСТАН", "ҚАЗАҚСТАН"),
@@ -74,9 +75,9 @@ def _reference(code: str, ru: str, kz: str) -> dict[str, Content]:
 
 
 def invented(iin: str) -> Entry:
-    """Somebody with that IIN, always the same: born on its day in the hundred years before 2026, of its sex.
+    """Somebody with that IIN, always the same: of its sex, and born on its day.
 
-    So an IIN of a birth in the 1800s, which is nobody's, is that of a child or an adult as its first digits choose.
+    Of an IIN of the 1800s, which is nobody's, the register knows no day: the one that an applicant states holds.
     """
     chance = random.Random(f"register {iin}")
     female = iin[6] in "246"
@@ -94,12 +95,13 @@ def invented(iin: str) -> Entry:
     )
 
 
-def _born(iin: str) -> date:
+def _born(iin: str) -> date | None:
+    century = {"3": 1900, "4": 1900, "5": 2000, "6": 2000}.get(iin[6])
     year, month, day = (int(iin[place : place + 2]) for place in (0, 2, 4))
     try:
-        return date((2000 if year < 26 else 1900) + year, month, day)
+        return None if century is None else date(century + year, month, day)
     except ValueError:
-        return date(1970, 1, 1)  # an IIN that no birth has
+        return None  # an IIN that no birth has
 
 
 class Register:

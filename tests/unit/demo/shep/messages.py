@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from xml.etree import ElementTree
 
 from homecall.demo.shep.keys import Keys
 from homecall.demo.shep.markup import SOAP, XSI, parsed, written
+from homecall.demo.shep.register import Register, invented
 from homecall.demo.shep.wsse import KeyInfo, Signer, sign
 from homecall.gateways.signatures.dev_authority import DevAuthority
 
@@ -21,6 +24,12 @@ IIN, OTHER_IIN = "850715100000", "850715200007"
 def keys() -> Keys:
     """One authority for all tests: its keys take half a second."""
     return Keys(DevAuthority.new())
+
+
+def register() -> Register:
+    """One in which the birth dates of the two people of the tests are known."""
+    born = date(1985, 7, 15)
+    return Register({each: replace(invented(each), birth_date=born) for each in (IIN, OTHER_IIN)})
 
 
 def golden(name: str = "request") -> bytes:

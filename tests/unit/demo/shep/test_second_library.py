@@ -23,7 +23,7 @@ from homecall.demo.shep.says import Says
 from homecall.demo.shep.schema import WSDL
 from homecall.demo.shep.server import PATH, ShepServer, serving
 from homecall.demo.shep.wsse import BadSignature, KeyInfo, Signer, sign, verified
-from tests.unit.demo.shep.messages import IIN, OTHER_IIN, canonical_text, golden, keys
+from tests.unit.demo.shep.messages import IIN, OTHER_IIN, canonical_text, golden, keys, register
 
 AT = datetime(2026, 11, 30, tzinfo=UTC)
 PERSONS_TYPE = f"{{{PERSONS}}}"
@@ -70,7 +70,7 @@ def signature_by(way: Any, signer: Signer, directory: Path) -> Any:
 
 @pytest.fixture
 def gateway() -> Gateway:
-    return Gateway(keys())
+    return Gateway(keys(), register())
 
 
 @pytest.fixture
