@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,6 +26,7 @@ class ShepServer:
         self.gateway = gateway
         self.node = WsseNode([gateway.keys.authority.certificate])
         self._ending = threading.Event()
+        self._connections: set[socket.socket] = set()
         self._server = _server(self, port)
         self._thread: threading.Thread | None = None
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -35,11 +37,19 @@ class ShepServer:
         self._thread.start()
 
     def stop(self) -> None:
+        """Answer nobody any more: connections that are kept are closed too."""
         self._ending.set()
         if self._thread is not None:
             self._server.shutdown()
             self._thread.join()
         self._server.server_close()
+        for connection in list(self._connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def connected(self, connection: socket.socket, *, still: bool) -> None:
+        """Note a connection that begins, or one that has ended."""
+        (self._connections.add if still else self._connections.discard)(connection)
 
     def reply_to(self, call: BaseHTTPRequestHandler) -> Reply:
         length = call.headers.get("content-length", "")
@@ -78,6 +88,14 @@ def _server(owner: ShepServer, port: int) -> ThreadingHTTPServer:
         disable_nagle_algorithm = True
         wbufsize = -1  # one packet for head and body
         timeout = 60  # of a connection on which nobody asks
+
+        def setup(self) -> None:
+            super().setup()
+            owner.connected(self.connection, still=True)
+
+        def finish(self) -> None:
+            owner.connected(self.connection, still=False)
+            super().finish()
 
         def do_POST(self) -> None:
             owner.send(self, owner.reply_to(self))

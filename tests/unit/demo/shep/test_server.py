@@ -87,6 +87,18 @@ def test_html_of_a_proxy(server: ShepServer, gateway: Gateway) -> None:
     assert (status, body[:15]) == (502, b"<!DOCTYPE html>")
 
 
+def test_once_stopped_it_answers_on_no_kept_connection(gateway: Gateway) -> None:
+    with serving(gateway) as server:
+        connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=10)
+        headers = {"content-type": "text/xml", "soapaction": "SendMessage"}
+        connection.request("POST", "/shep", request(), headers)
+        assert connection.getresponse().read()
+        kept = connection.sock
+        assert kept is not None
+    assert kept.recv(1) == b""
+    connection.close()
+
+
 def test_the_wsdl_is_served_with_its_schemas(server: ShepServer) -> None:
     client = zeep.Client(f"{server.url}/shep?wsdl")
     assert client.get_type("{http://message.persistence.interactive.nat}Request") is not None
