@@ -20,7 +20,7 @@ from homecall.operations.serve import build
 from tests.faults import plan as plans
 from tests.faults.ledger import Ledger, Message
 from tests.infrastructure.reader import Heard
-from tests.simulation import desk_judge, hand_judge
+from tests.simulation import desk_judge, hand_judge, transfers
 from tests.simulation.crowd import Crowd, stated_at
 from tests.simulation.desk import Desk
 from tests.simulation.dispatchers import Dispatchers, work_in
@@ -126,6 +126,8 @@ class History:
         self.world = World(self.loop, seed, plans.OPENING - _BEFORE, SPEED)
         self.desk = Desk(self.world, seed, self.crowd) if DESK in self.services else None
         self.dispatchers = Dispatchers(seed) if work_in(seed) else None
+        clinics = [each["clinic_id"] for each in self.crowd.plan.clinics]
+        self.transfers = transfers.Transfers(seed, clinics) if transfers.hand_on_in(seed) else None
         self._heard: list[Heard] = []
         self._waited_for = _Answers()
         self._mutant = mutant
@@ -231,13 +233,19 @@ class History:
 
     def _unfinished(self) -> bool:
         """Whether a request has no answer yet, or a complaint fewer statuses than it is to have."""
+        if self.transfers is not None:
+            self.transfers.note(self.heard(), self.crowd.plan.ledger)
         return self._waited_for.unfinished(self.heard(), self.crowd.plan.ledger)
 
     # ------------------------------------------------------------ the judges
 
     def _judge(self) -> dict[str, list[str]]:
         ledger, heard = self.crowd.plan.ledger, self.heard()
-        findings = ledger.judge([each for each in heard if not withdrew_what_was_refused(each)])
+        if self.transfers is not None:
+            self.transfers.note(heard, ledger)
+        findings = ledger.judge(
+            [each for each in heard if not (withdrew_what_was_refused(each) or transfers.foreseen(each))]
+        )
         if self._poison or any(each.kind == "again" for each in self.faults):
             findings.pop("dead", None)
         if self.world.gateways.checks_signatures and "lost" in findings:
@@ -247,7 +255,7 @@ class History:
             not_buried(heard, self._poison),
             {"aborted": sorted({each.id for each in heard if each.dead} & self._aborted)},
             one_open_request(heard, ledger.sent),
-            {"stale": out_of_order(heard)},
+            {"stale": out_of_order(heard), "handed_on": transfers.judge(heard)},
             ledger.judge_messages(heard, self._messages(), self.world.sms.times()),
             ledger.judge_order(each.reference for each in self.world.sms.taken),
         ):
@@ -310,7 +318,7 @@ class History:
             await asyncio.sleep(0.2)
             heard = self.heard()
             for each in heard[read:]:
-                for people in (self.crowd, self.dispatchers):
+                for people in (self.crowd, self.dispatchers, self.transfers):
                     for after, event in people.answers(each, self.world.clock.now()) if people is not None else ():
                         self.loop.call_later(after / SPEED, self._publish, event)
             read = len(heard)
@@ -460,6 +468,8 @@ def _words(heard: Sequence[Heard]) -> set[str]:
             found.add(f"assignment refused {each.data['cause']}")
         elif each.type in {"visit.scheduled", "visit.rescheduled"} and each.data["basis"] == "dispatcher":
             found.add("placed by hand")
+        elif each.type == "request.cancelled" and "transferred_to" in each.data:
+            found.add("handed on")
         elif each.type in {"visit.assigned", "visit.released"}:
             found.add(f"{each.type} by {each.headers['ce_source']}")
         elif each.type in {"status.changed", "complaint.status-changed"}:

@@ -34,6 +34,7 @@ from services.notifier.domain.quiet_hours import Policy
 from services.scheduler.store import SchedulerStore
 from tests.simulation.desk_mutants import DESK_MUTANTS
 from tests.simulation.hand_mutants import HAND_MUTANTS
+from tests.simulation.transfers import TRANSFER_MUTANTS
 
 
 @contextlib.contextmanager
@@ -325,6 +326,7 @@ def anothers_events_counted_as_sent() -> AbstractContextManager[None]:
 MUTANTS: Final[Mapping[str, Callable[[], AbstractContextManager[None]]]] = {
     **DESK_MUTANTS,
     **HAND_MUTANTS,
+    **TRANSFER_MUTANTS,
     **{
         each.__name__: each
         for each in (

@@ -23,7 +23,6 @@ _NOT: Final = {
     "assignment refused breaks_promise": "as before: nobody is in anybody's way",
     "complaint.status-changed refused": "nobody sends a complaint that is refused",
     "complaint.status-changed overdue": "a complaint's time is days, a history a quarter of an hour",
-    "successor.": "nobody hands a call on in a history: tests/integration/test_transfers.py kills intake there",
     "engine PublishedEvents.": "only after a restore: tests/integration/test_restore.py",
     "engine Domain.": "a protocol",
     "engine EventRules.": "a protocol",
@@ -47,6 +46,8 @@ def expected() -> set[str]:
         *(f"assignment refused {each}" for each in get_args(AssignmentRefusal)),
         *(f"{each} by {source}" for each in ("visit.assigned", "visit.released") for source in _DISPATCHERS),
         "placed by hand",
+        "request.transferred",
+        "handed on",
         *(f"fault {each}" for each in KINDS),
         *(name for _, _, name in _methods()),
     }
