@@ -49,7 +49,7 @@ def refused_twice() -> AbstractContextManager[Any]:
 
 def hand_planned_away() -> AbstractContextManager[Any]:
     """Planning a day again moves a visit from the doctor to whom a dispatcher gave it, as any other."""
-    return patch.object(Booking, "by_hand", property(lambda self: False))
+    return patch.object(Booking, "by_hand", property(lambda _: False))
 
 
 HAND_MUTANTS: Final[Mapping[str, Mutant]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -73,12 +73,32 @@ class Transfers:
 
     def note(self, heard: Sequence[Heard], ledger: Ledger) -> None:
         """Have the ledger expect the successors of the calls that were handed on; each record is looked at once."""
-        for each in heard[self._read :]:
-            if each.type == "request.cancelled" and not each.dead and "transferred_to" in each.data:
-                first, there = each.data["request_id"], each.data["transferred_to"]
-                ledger.withdrawn.add(first)
-                ledger.sent.setdefault(there["request_id"], {**ledger.sent[first], **there})
+        expect(heard[self._read :], ledger)
         self._read = len(heard)
+
+
+def _ends(heard: Iterable[Heard]) -> Iterator[Mapping[str, Any]]:
+    """What was said of each call that ended as handed on."""
+    for each in heard:
+        if each.type == "request.cancelled" and not each.dead and "transferred_to" in each.data:
+            yield each.data
+
+
+def successors(heard: Iterable[Heard]) -> set[str]:
+    """The requests by which calls go on that were handed on."""
+    return {each["transferred_to"]["request_id"] for each in _ends(heard)}
+
+
+def expect(heard: Iterable[Heard], ledger: Ledger) -> None:
+    """Have the ledger expect the ends of the calls that were handed on, and their successors, as if they were sent.
+
+    Of a call that nobody sent it expects nothing: it is found for that.
+    """
+    for each in _ends(heard):
+        first, there = each["request_id"], each["transferred_to"]
+        if first in ledger.sent:
+            ledger.withdrawn.add(first)
+            ledger.sent.setdefault(there["request_id"], {**ledger.sent[first], **there})
 
 
 def judge(heard: Sequence[Heard]) -> list[str]:

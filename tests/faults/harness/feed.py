@@ -28,6 +28,7 @@ DAY = datetime(2026, 11, 23, tzinfo=ZONE)
 DOCTORS = 9
 AT_ONCE = 8
 BEAT = 0.1
+_DISPATCHER = {"id": "dispatcher-1", "full_name": "Диспетчер"}
 _OTHERWISE = 4
 """One clinic in so many has a client that puts its key into another partition than Kafka's own would."""
 # Certainly not written: everything else that fails may have been.
@@ -162,6 +163,18 @@ class Plan:
         self._revisions[clinic] += 1
         return "roster.published", self._roster(clinic, DAY, self._revisions[clinic])
 
+    def _by_hand(self, request_id: str, about: Mapping[str, Any]) -> Event:
+        """A dispatcher gives the visit to some doctor of the clinic, or to one who is not there."""
+        number = random.Random(f"by hand {self._seed} {request_id}").randrange(DOCTORS + 1)
+        chosen = {"doctor_id": f"{about['clinic_id']}-doctor-{number}", "reason": "the seed's choice"}
+        return "visit.assigned", {**about, **chosen, "assigned_by": _DISPATCHER}
+
+    def _handed_on(self, request_id: str, about: Mapping[str, Any]) -> Event:
+        """The call goes on at another clinic."""
+        others = [each for each in self.opens if each != about["clinic_id"]]
+        there = random.Random(f"handed on {self._seed} {request_id}").choice(others)
+        return "request.transferred", {**about, "to_clinic_id": there, "reason": "attached there", "by": _DISPATCHER}
+
     def follow_up(self, heard: Heard) -> Iterator[Event]:
         """What a clinic does once it has heard of this: chosen by the seed and the subject, whenever it is heard."""
         if heard.type not in {"status.changed", "complaint.status-changed"}:
@@ -175,6 +188,10 @@ class Plan:
                 yield "answer.given", about | {"given_by": {"id": "registrar-1", "full_name": "Тіркеуші"}}
             elif lot < 0.35:
                 yield "visit.reported", about | {"outcome": "served" if lot < 0.3 else "not_at_home"}
+            elif lot < 0.42:
+                yield self._by_hand(subject, about)
+            elif lot < 0.45:
+                yield self._handed_on(subject, about)
         elif data["status"] in {"registered", "assigned", "executed"} and heard.type == "complaint.status-changed":
             official = {"full_name": "Орындаушы", "position": "Бөлім меңгерушісі"}
             about = {"complaint_id": subject, "clinic_id": data["clinic_id"], "at": data["occurred_at"]}

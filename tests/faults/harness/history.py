@@ -9,14 +9,21 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Literal
 
-from homecall.contract.events import ComplaintSubmitted, RequestSubmitted, RequestWithdrawn, VisitReported
+from homecall.contract.events import (
+    ComplaintSubmitted,
+    RequestSubmitted,
+    RequestTransferred,
+    RequestWithdrawn,
+    VisitReported,
+)
 from tests.faults.ledger import Ledger
 from tests.infrastructure.reader import Heard
+from tests.simulation import hand_judge, transfers
 
 Outcome = Literal["sent", "ok", "failed", "unknown"]
 Findings = dict[str, list[str]]
@@ -120,7 +127,7 @@ class History:
         waiting = []
         for request_id in written[RequestSubmitted.TYPE]:
             names = said[request_id]
-            if request_id in written[RequestWithdrawn.TYPE]:
+            if request_id in written[RequestWithdrawn.TYPE] or request_id in written[RequestTransferred.TYPE]:
                 done = names & {"withdrawn", "refused", "completed", "not_completed"}
             elif request_id in written[VisitReported.TYPE]:
                 done = names & {"completed", "not_completed"}
@@ -128,6 +135,7 @@ class History:
                 done = names & {"refused", "scheduled"}
             if not done:
                 waiting.append(request_id)
+        waiting += [each for each in transfers.successors(heard) if not said[each] & {"refused", "scheduled"}]
         for complaint_id in written[ComplaintSubmitted.TYPE]:
             last = {"complaint.answered": "answered", "complaint.assigned": "assigned"}
             wanted = next((name for kind, name in last.items() if complaint_id in written[kind]), "registered")
@@ -145,6 +153,7 @@ class History:
             dict(written[RequestSubmitted.TYPE]),
             set(written[RequestWithdrawn.TYPE]) & set(written[RequestSubmitted.TYPE]),
         )
+        transfers.expect(heard, ledger)
         found: Findings = defaultdict(list, ledger.judge(heard))
         found.pop("dead", None)
         self._acknowledged(heard, found)
@@ -152,9 +161,12 @@ class History:
         ours = [each for each in heard if each.type in _EFFECTS and not each.dead]
         _one_id(ours, found)
         _never_back(ours, found)
-        _never_sent(ours, written, found)
+        _never_sent(ours, ledger.sent.keys() | written[ComplaintSubmitted.TYPE].keys(), found)
         _complaints(ours, written[ComplaintSubmitted.TYPE], found)
         _deadlines(ours, found)
+        found["handed_on"] += transfers.judge(heard)
+        placed = hand_judge.chosen(heard)
+        found["by_hand"] += [*hand_judge.answered_once(placed), *hand_judge.planned_away(placed, heard)]
         return {kind: entries for kind, entries in sorted(found.items()) if entries}
 
     def _acknowledged(self, heard: Iterable[Heard], found: Findings) -> None:
@@ -167,7 +179,11 @@ class History:
 
     def _dead(self, heard: Iterable[Heard], found: Findings) -> None:
         for each in heard:
-            if each.dead and each.headers["homecall-dead-reason"] not in self.may_be_dead:
+            if (
+                each.dead
+                and each.headers["homecall-dead-reason"] not in self.may_be_dead
+                and not transfers.foreseen(each)
+            ):
                 where = f"{each.headers['homecall-dead-topic']} by {each.headers['homecall-dead-service']}"
                 detail = each.headers.get("homecall-dead-detail", "")
                 found["dead"].append(f"{each.type} from {where}: {each.headers['homecall-dead-reason']}, {detail}")
@@ -259,8 +275,7 @@ def _never_back(ours: Iterable[Heard], found: Findings) -> None:
             found["gone_back"].append(f"the register's line of {request_id} had the numbers {given}")
 
 
-def _never_sent(ours: Iterable[Heard], written: Mapping[str, Mapping[str, Mapping[str, Any]]], found: Findings) -> None:
-    sent = written[RequestSubmitted.TYPE].keys() | written[ComplaintSubmitted.TYPE].keys()
+def _never_sent(ours: Iterable[Heard], sent: Collection[str], found: Findings) -> None:
     strangers = {
         subject
         for each in ours

@@ -14,10 +14,11 @@ _BATCH = [place for place in PLACES if place.startswith("batch.")] + ["publish.q
 _TIMER = [place for place in PLACES if place.startswith("timer.")]
 _STAGE = ["stage.settled", "stage.stored"]
 _PAGE = ["page.read", "page.written"]
+_SUCCESSOR = [place for place in PLACES if place.startswith("successor.")]
 _DAY = [place for place in PLACES if place.startswith(("roster.", "day.", "settle."))]
 
 PLACES_OF = {
-    "intake": [*_BATCH, *_STAGE, *_PAGE, *_TIMER, "letter.published"],
+    "intake": [*_BATCH, *_STAGE, *_PAGE, *_TIMER, *_SUCCESSOR, "letter.published"],
     "scheduler": [*_BATCH, *_STAGE, *_DAY, *_TIMER],
     "notifier": [*_BATCH, *_TIMER],
     "complaints": [*_BATCH, *_STAGE, *_PAGE, *_TIMER],
