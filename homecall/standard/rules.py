@@ -28,6 +28,7 @@ from pydantic import (
 )
 
 from homecall.contract.encoding import NotUtf8, decoded
+from homecall.contract.events.shared import RefusalCode
 
 PACKAGED = Path(__file__).parent / "data" / "rules"
 
@@ -201,27 +202,8 @@ class Codes(_Figure):
 class RefusalGround(_Figure):
     """What a request may be refused on, and the refusal code that says so."""
 
-    ground: Literal[
-        "invalid_request",
-        "unknown_clinic",
-        "outside_acceptance_hours",
-        "identity_not_confirmed",
-        "authority_invalid",
-        "signature_invalid",
-        "not_attached",
-        "unreliable_data",
-        "duplicate",
-    ]
-    code: Literal[
-        "invalid_request",
-        "unknown_clinic",
-        "outside_acceptance_hours",
-        "identity_not_confirmed",
-        "authority_invalid",
-        "signature_invalid",
-        "not_attached",
-        "duplicate",
-    ]
+    ground: Literal[RefusalCode, "unreliable_data"]
+    code: RefusalCode
 
 
 class Words(_Strict):
