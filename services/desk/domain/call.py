@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any, Final, Literal, TypeVar, cast
 
 from homecall.contract.events import (
@@ -37,7 +38,7 @@ from homecall.contract.events import (
 from homecall.contract.types import Event
 from homecall.runtime.engine.decision import replace
 from homecall.standard.handing_on import TRANSFER_UNCONFIRMED
-from services.desk.domain.kept import Kept, Step, by_us, of, owner, with_event, with_step
+from services.desk.domain.kept import Kept, Step, of, of_its_clinic, with_event, with_step
 
 Kind = Literal[
     "decision",
@@ -230,16 +231,12 @@ class Call:
 def hear(call: Call, event: Event, at: datetime, iin: str | None = None) -> Call:
     """The call with one more event, which happened ``at``. ``iin`` is the index of the patient's IIN, where it has one.
 
-    An event of another clinic than the call's changes nothing: it is none of this call. Where our services say that
-    the call is another clinic's than who spoke of it first, what was heard so far goes.
+    An event of another clinic than the call's changes nothing: see ``of_its_clinic``.
     """
-    clinic_id = owner(event, call.clinic_id, call.confirmed)
-    if clinic_id is None:
+    owned = of_its_clinic(call, event, partial(Call, call.request_id))
+    if owned is None:
         return call
-    if clinic_id != call.clinic_id:
-        call = Call(call.request_id, clinic_id)
-    if by_us(event) and not call.confirmed:
-        call = replace(call, confirmed=True)
+    call = owned
     if isinstance(event, RequestSubmitted):
         return call if call.iin is not None or iin is None else replace(call, iin=iin)
     if isinstance(event, DeadlineApproaching | DeadlineMissed):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, Literal, Self, TypeVar
 
 from pydantic import model_validator
@@ -21,7 +22,7 @@ from homecall.contract.events import (
 )
 from homecall.contract.types import Event
 from homecall.runtime.engine.decision import replace
-from services.desk.domain.kept import Kept, Step, by_us, of, owner, with_event, with_step
+from services.desk.domain.kept import Kept, Step, of, of_its_clinic, with_event, with_step
 
 Kind = Literal["submitted", "assigned", "executed", "answered", "refused", "escalated", "status", "deadline"]
 E = TypeVar("E", bound=Event)
@@ -108,14 +109,11 @@ class Complaint:
 
 
 def hear(complaint: Complaint, event: Event, at: datetime) -> Complaint:
-    """The complaint with one more event, which happened ``at``. For another clinic's it is as with calls."""
-    clinic_id = owner(event, complaint.clinic_id, complaint.confirmed)
-    if clinic_id is None:
+    """The complaint with one more event, which happened ``at``. Another clinic's changes nothing."""
+    owned = of_its_clinic(complaint, event, partial(Complaint, complaint.complaint_id))
+    if owned is None:
         return complaint
-    if clinic_id != complaint.clinic_id:
-        complaint = Complaint(complaint.complaint_id, clinic_id)
-    if by_us(event) and not complaint.confirmed:
-        complaint = replace(complaint, confirmed=True)
+    complaint = owned
     kind, order = _kind_and_order(event, at)
     if kind is None:
         return complaint

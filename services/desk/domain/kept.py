@@ -6,17 +6,19 @@ so what is kept is the same whatever came first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, Protocol, TypeVar, cast
 
 from homecall.contract.events import MODELS
 from homecall.contract.topics import TOPIC_OF_TYPE
 from homecall.contract.types import Event
+from homecall.runtime.engine.decision import replace
 
 E = TypeVar("E", bound=Event)
+S = TypeVar("S", bound="Subject")
 K = TypeVar("K", bound=str)
 
 MOST_STEPS: Final = 200
@@ -76,15 +78,28 @@ def with_step(history: list[Step], step: Step) -> list[Step]:
     return lines if len(lines) <= MOST_STEPS else [*lines[:half], *lines[-half:]]
 
 
-def owner(event: Event, clinic_id: str, confirmed: bool) -> str | None:
-    """The clinic whose subject it is, with this event; None where the event is none of the subject.
+class Subject(Protocol):
+    """What a clinic owns: a call, a complaint."""
 
-    Anybody may name any id: until one of our services has spoken of it (``confirmed``), whose it is is only claimed.
+    @property
+    def clinic_id(self) -> str: ...
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether one of our services has said whose it is."""
+        ...
+
+
+def of_its_clinic(subject: S, event: Event, anew: Callable[[str], S]) -> S | None:
+    """The subject to which an event is added; None for an event of another clinic, which is none of the subject.
+
+    Anybody may name any id: until one of our services has spoken of it, whose it is is only claimed. Where they say
+    that it is another clinic's, what was heard so far goes: ``anew`` makes the subject of that clinic.
     """
-    named: str = getattr(event, "clinic_id", clinic_id)
-    return named if named == clinic_id or (by_us(event) and not confirmed) else None
-
-
-def by_us(event: Event) -> bool:
-    """Whether an event is of our own services, which have decided whose its subject is."""
-    return TOPIC_OF_TYPE[event.TYPE].ours
+    ours = TOPIC_OF_TYPE[event.TYPE].ours
+    clinic_id: str = getattr(event, "clinic_id", subject.clinic_id)
+    if clinic_id != subject.clinic_id:
+        if subject.confirmed or not ours:
+            return None
+        subject = anew(clinic_id)
+    return replace(subject, confirmed=True) if ours and not subject.confirmed else subject

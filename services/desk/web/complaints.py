@@ -26,7 +26,7 @@ from services.desk.domain.complaint import Complaint
 from services.desk.domain.reader import WrongForm
 from services.desk.store.actions import Action
 from services.desk.web.calls import UUID, DoneOtherwise, do, following
-from services.desk.web.site import Form, Page, Refuse, RefuseFields, Site, Visitor, html, wants_part
+from services.desk.web.site import Form, Page, Refuse, RefuseFields, Site, Visitor, as_typed, html, wants_part
 from services.desk.web.words import Words
 
 STEPS: Final[Mapping[str, type[Event]]] = {
@@ -78,16 +78,7 @@ async def new(site: Site, request: Request, visitor: Visitor, form: Form) -> Res
 def _form(
     site: Site, visitor: Visitor, values: Form, wrong: dict[str, str] | None = None, status: int = 200
 ) -> Response:
-    return html(
-        site,
-        visitor,
-        "new_complaint.html",
-        status=status,
-        values=values,
-        value=lambda name: (values.get(name) or [""])[0],
-        wrong=wrong or {},
-        away=status == 503,
-    )
+    return html(site, visitor, "new_complaint.html", status=status, **as_typed(values, wrong, status))
 
 
 async def create(site: Site, request: Request, visitor: Visitor, form: Form) -> Response:

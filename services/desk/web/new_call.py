@@ -17,7 +17,7 @@ from services.desk.domain.board import row_of
 from services.desk.domain.reader import WrongForm
 from services.desk.handler import PATIENT
 from services.desk.web.calls import DoneOtherwise, do
-from services.desk.web.site import Form, Page, Refuse, Site, Visitor, html
+from services.desk.web.site import Form, Page, Refuse, Site, Visitor, as_typed, html
 
 
 async def new(site: Site, request: Request, visitor: Visitor, form: Form) -> Response:
@@ -44,15 +44,12 @@ def _form_page(
         visitor,
         "new_call.html",
         status=status,
-        values=values,
-        value=lambda name: (values.get(name) or [""])[0],
-        wrong=wrong or {},
-        away=status == 503,
         sent=sent,
         red_flags=list(rules.red_flags.codes),
         reasons=list(rules.reasons.codes),
         districts=[each.district_id for each in clinic.districts] if clinic else [],
         offering=site.offers is not None,
+        **as_typed(values, wrong, status),
         **_chosen(values),
     )
 

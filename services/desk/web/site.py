@@ -336,6 +336,16 @@ def html(site: Site, visitor: Visitor, template: str, *, status: int = 200, **va
     return HTMLResponse(site.render(template, visitor, visitor.language, **values), status)
 
 
+def as_typed(values: Form, wrong: Mapping[str, str] | None, status: int) -> dict[str, Any]:
+    """What a page with a form shows: what was typed, the fields that are wrong, and whether the database is away."""
+    return {
+        "values": values,
+        "value": lambda name: (values.get(name) or [""])[0],
+        "wrong": wrong or {},
+        "away": status == 503,
+    }
+
+
 _GUARDS: Final[Mapping[str, str]] = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
