@@ -58,7 +58,7 @@ def filled(parent: Element, content: Mapping[str, Content]) -> Element:
 
 def new_envelope(name: str, content: Mapping[str, Content]) -> Element:
     """A SOAP 1.1 envelope whose body is that element of the channel."""
-    envelope = etree.Element(f"{{{SOAP}}}Envelope", nsmap={"soap": SOAP, "xsi": XSI})
+    envelope = etree.Element(f"{{{SOAP}}}Envelope", nsmap={"soap": SOAP, "wsu": WSU, "xsi": XSI})
     etree.SubElement(envelope, f"{{{SOAP}}}Header")
     body = etree.SubElement(envelope, f"{{{SOAP}}}Body")
     filled(etree.SubElement(body, f"{{{TYPES}}}{name}", nsmap={"t": TYPES}), content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import uuid
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
@@ -50,9 +51,21 @@ class SignedByXmlsec(MemorySignature):
 
 def verify_by_xmlsec(envelope: Any, signer: Signer) -> None:
     """Raises ``xmlsec.Error`` where the signature over the body is not this signer's."""
+    _verify(envelope, xmlsec.Key.from_memory(pems(signer)[1], xmlsec.KeyFormat.CERT_PEM))
+
+
+def verified_by_xmlsec(envelope: Any) -> None:
+    """The same by the certificate that comes with the signature, whoever's it is."""
+    carried = next(
+        envelope.iter(f"{{{WSSE}}}KeyIdentifier", f"{{{WSSE}}}BinarySecurityToken", f"{{{DS}}}X509Certificate")
+    )
+    _verify(envelope, xmlsec.Key.from_memory(base64.b64decode(carried.text), xmlsec.KeyFormat.CERT_DER))
+
+
+def _verify(envelope: Any, key: Any) -> None:
     [signature] = envelope.iter(f"{{{DS}}}Signature")
     context = xmlsec.SignatureContext()
-    context.key = xmlsec.Key.from_memory(pems(signer)[1], xmlsec.KeyFormat.CERT_PEM)
+    context.key = key
     context.register_id(envelope.find(f"{{{SOAP}}}Body"), "Id", WSU)
     context.verify(signature)
 
