@@ -158,7 +158,7 @@ class Dispatch(Part):
         default=None,
         ge=0,
         le=240,
-        description="Minutes within which an urgent call should be reached. The scheduler moves other visits for it.",
+        description="By how many minutes other visits may push an urgent one that is planned. 30 when absent.",
         examples=[60],
     )
     road_factor: float | None = Field(
