@@ -1,7 +1,8 @@
 """``make bench-schedule``: ways to plan the same made-up clinic days, side by side.
 
-First free slot; the least loaded (before there were routes); insertion; insertion with planning again; and two that
-nobody can have, the whole day known in advance: with the windows that planning again promised, and without, the bound.
+First free slot; the least loaded (before there were routes); insertion; insertion with planning again, and that with
+windows by sampled days; and what nobody can have, the whole day known in advance: with the windows that each of these
+two promised, and without, the bound.
 With ``--kind all`` every kind of day; ``--unlike`` draws the calls at other hours and places than the defaults were
 chosen by; ``--changes`` and ``--continuity`` show what it costs to send the doctor who was named, or who came last
 time; ``--write`` puts a summary and the plot into ``docs/``.
@@ -19,7 +20,8 @@ from typing import Any
 
 from bench.bounds import bound, windowed
 from bench.clinic_days import KINDS, ClinicDay, Kind, clinic_day
-from bench.contenders import CONTENDERS, dispatch_of, replanned
+from bench.contenders import CONTENDERS, dispatch_of, replanned, sampled
+from bench.history import forecast_for
 from bench.results import Interval, Result, interval, travel_ratio
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -28,7 +30,9 @@ _TITLES = {
     "least_loaded": "least loaded",
     "insertion": "insertion",
     "replanned": "insertion, planned again",
+    "sampled": "the same, windows by sampled days",
     "windowed": "all known, our windows",
+    "windowed_sampled": "all known, windows by sampled days",
     "bound": "all known in advance",
 }
 CHANGE_WEIGHTS = (0.0, 1.0, 3.0, 10.0, 30.0)
@@ -51,7 +55,12 @@ def contest(days: Sequence[ClinicDay]) -> dict[str, Result]:
     results = {name: Result() for name in _TITLES}
     for number, day in enumerate(days, start=1):
         found = {name: plan(day) for name, plan in CONTENDERS.items()}
-        found |= {"windowed": windowed(day, found["replanned"]), "bound": bound(day)}
+        found["sampled"] = sampled(day, forecast_for(day))
+        found |= {
+            "windowed": windowed(day, found["replanned"]),
+            "windowed_sampled": windowed(day, found["sampled"]),
+            "bound": bound(day),
+        }
         for name, result in found.items():
             results[name].add(result)
         print(f"{day.kind} day {number} of {len(days)}", file=sys.stderr, flush=True)
@@ -106,22 +115,33 @@ def gaps(results: Mapping[str, Result]) -> dict[str, dict[str, Any]]:
 
 
 def ratios(results: Mapping[str, Result]) -> str:
-    """What is asked of planning again, in a few lines."""
-    again, first, best = (results[name] for name in ("replanned", "first_free", "bound"))
+    """What is asked of planning again, without and with sampled days, in a few lines."""
     found = gaps(results)
+    lines = [
+        line
+        for name, hindsight in (("replanned", "windowed"), ("sampled", "windowed_sampled"))
+        for line in _asked_of(name, hindsight, results, found)
+    ]
+    return "\n".join([*lines, ""])
+
+
+def _asked_of(
+    name: str, hindsight: str, results: Mapping[str, Result], found: Mapping[str, Mapping[str, Any]]
+) -> list[str]:
+    again, first, best = (results[each] for each in (name, "first_free", "bound"))
     figures = again.figures()["intervals"]
     lines = [
-        f"Planned again: {again.placed / max(1, best.placed):.1%} of what the bound places; travel"
+        f"{_TITLES[name].capitalize()}: {again.placed / max(1, best.placed):.1%} of what the bound places; travel"
         f" {again.travel_seconds / max(1, first.travel_seconds):.2f} of first free slot's and"
-        f" {found['replanned']['of_bound']:.2f}{_within(found['replanned']['interval'])} times the bound's.",
+        f" {found[name]['of_bound']:.2f}{_within(found[name]['interval'])} times the bound's.",
         f"With the windows that it promised, and all known in advance,"
-        f" {found['windowed']['of_bound']:.2f}{_within(found['windowed']['interval'])} times the bound's: the rest is"
+        f" {found[hindsight]['of_bound']:.2f}{_within(found[hindsight]['interval'])} times the bound's: the rest is"
         " the dispatch.",
     ]
     if figures["wait_mean_minutes"] is not None:
         mean, most = _within(figures["wait_mean_minutes"], 0), _within(figures["wait_p95_minutes"], 0)
         lines.append(f"95 % confidence by drawing from the days again: mean wait{mean}, 95 % wait{most} minutes.")
-    return "\n".join([*lines, ""])
+    return lines
 
 
 def _within(found: Interval | None, digits: int = 2) -> str:

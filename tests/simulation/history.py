@@ -470,6 +470,8 @@ def _words(heard: Sequence[Heard]) -> set[str]:
             found.add("placed by hand")
         elif each.type == "request.cancelled" and "transferred_to" in each.data:
             found.add("handed on")
+        elif each.type == "visit.scheduled" and (each.data.get("why") or {}).get("by") == "sampled days":
+            found.add("placed by sampled days")
         elif each.type in {"visit.assigned", "visit.released"}:
             found.add(f"{each.type} by {each.headers['ce_source']}")
         elif each.type in {"status.changed", "complaint.status-changed"}:

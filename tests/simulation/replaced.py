@@ -48,6 +48,18 @@ class _Reached:
         return id(self)
 
 
+class _NoProcess:
+    """In place of a pool of processes: the loop does at once whatever is asked of any executor."""
+
+    _processes = None
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        return
+
+    def shutdown(self, **_: Any) -> None:
+        """There is nothing to end."""
+
+
 def _pinned_datetime(now: Callable[[], datetime]) -> type[datetime]:
     """``datetime`` whose ``now`` is the world's; its other ways to make one give plain datetimes."""
 
@@ -89,6 +101,7 @@ def instead(world: World, seed: int) -> Iterator[None]:
         for app in ("services.intake.app", "services.complaints.app"):
             put(sys.modules[app], "verifier_from", lambda _: Signatures(world.gateways))
     put(aiokafka, "AIOKafkaConsumer", world.kafka.consumer)
+    put(sys.modules["services.scheduler.improver"], "ProcessPoolExecutor", _NoProcess)
     for app in [each for name, each in sorted([*sys.modules.items()]) if name.startswith("services.")]:
         if "load_rule_sets" in vars(app):
             put(app, "load_rule_sets", _rule_sets)  # the same for each process that starts

@@ -48,6 +48,7 @@ def expected() -> set[str]:
         "placed by hand",
         "request.transferred",
         "handed on",
+        "placed by sampled days",
         *(f"fault {each}" for each in KINDS),
         *(name for _, _, name in _methods()),
     }

@@ -131,6 +131,8 @@ class World:
             mongo_url="mongodb://127.0.0.1:1/",
             mongo_prefix="simulated",
             replan_seconds=0,
+            # In every other history windows are chosen by sampled days. Drawn apart: all else stays as it was.
+            sampled_days=random.Random(f"sampled {seed}").choice((0, 3)),
             batch_wait_ms=200,
             sms=URL,
             sms_settle_seconds=0,

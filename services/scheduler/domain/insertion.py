@@ -83,9 +83,12 @@ def _by_forecast(plan: DayPlan, call: Call, at: int) -> tuple[Booking, int] | No
     # Who is on duty takes what the others have no room for, however near.
     asked = next(_in_turn(plan, call))
     near = sorted(
-        each
-        for each in _options(plan, asked, call, at, (soonest, width))
-        if each.insertion.extra <= outlook.near and each.arrives <= at + SOON_ARRIVAL
+        (
+            each
+            for each in _options(plan, asked, call, at, (soonest, width))
+            if each.insertion.extra <= outlook.near and each.arrives <= at + SOON_ARRIVAL
+        ),
+        key=lambda each: (each.insertion.extra + 60 * _changing(plan, each.doctor_id, call), each),
     )
     if near:
         found, position = _promised(plan, call, near, at, soonest)
@@ -173,6 +176,17 @@ def reluctance(rules: Dispatch, doctor: Doctor, call: Call) -> float:
     if call.last_doctor is not None and doctor.doctor_id != call.last_doctor and call.urgency != "urgent":
         weight += rules.continuity_weight
     return weight + rules.specialty_weight * suitable(call.is_child)[doctor.specialty]
+
+
+def _changing(plan: DayPlan, doctor_id: str, call: Call) -> float:
+    """How many minutes better a doctor who is near by must be: as planning again, which follows, weighs it."""
+    rules, doctor = plan.dispatch, plan.doctors[doctor_id]
+    weight = rules.change_weight * suitable(call.is_child)[doctor.specialty]
+    if call.district_id is not None and call.district_id not in doctor.districts:
+        weight += rules.change_weight
+    if call.last_doctor is not None and call.last_doctor != doctor_id:
+        weight += rules.continuity_weight
+    return weight
 
 
 def _promised(plan: DayPlan, call: Call, options: Sequence[_Option], at: int, earliest: int) -> tuple[Booking, int]:

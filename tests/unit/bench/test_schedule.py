@@ -42,7 +42,16 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_last_line_is_the_contenders_with_their_figures(capsys: pytest.CaptureFixture[str]) -> None:
     schedule.main(["--seed", "5", "--days", "1", "--json"])
     told = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert list(told) == ["first_free", "least_loaded", "insertion", "replanned", "windowed", "bound"]
+    assert list(told) == [
+        "first_free",
+        "least_loaded",
+        "insertion",
+        "replanned",
+        "sampled",
+        "windowed",
+        "windowed_sampled",
+        "bound",
+    ]
     assert all(figures.keys() == KEYS for figures in told.values())
     assert all(figures["placed"] + figures["unplaced"] == SMALL.calls for figures in told.values())
     assert told["replanned"]["promises_kept"] == told["replanned"]["placed"]
