@@ -34,15 +34,12 @@ class PersonsGateway:
 
 @contextlib.contextmanager
 def persons_gateway(
-    directory: Path, authority: DevAuthority, register: Register, *, attachments: bool = False
+    directory: Path, authority: DevAuthority, register: Register | None = None
 ) -> Iterator[PersonsGateway]:
-    """Serve the stand-in on a free port until the end of the block; its client's files are in ``directory``.
-
-    ``attachments``: the client asks for them too, by a made-up service.
-    """
+    """Serve the stand-in on a free port until the end of the block; its client's files are in ``directory``."""
     keys, access = Keys(authority), Access()
     gateway = Gateway(keys, register, access)
-    file = write_client_files(directory, keys, access, attachments=attachments)
+    file = write_client_files(directory, keys, access)
     with serving(gateway) as server:
         yield PersonsGateway(gateway, f"shep+{server.url}{PATH}", file)
 

@@ -19,6 +19,7 @@ _PHONE = re.compile(r"(?<![\w-])(?:\+?7|8)[\s(-]*7?\d{2,3}[\s)-]*\d{3}[\s-]*\d{2
 _PERSONAL = frozenset(
     {"iin", "full_name", "patient", "patient_name", "applicant", "complainant", "phone", "address", "note", "text"}
     | {"identity_document", "signature", "postal_address", "birth_date", "registrar", "value", "body", "data"}
+    | {"kdp_token", "kdpToken", "public_key", "publicKey", "consent", "consents"}
 )
 REDACTED = "[redacted]"
 

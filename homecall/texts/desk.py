@@ -250,6 +250,9 @@ WORDS: Final[Mapping[str, Text]] = {
     "note": Text("Ескертпе", "Примечание", "Note"),
     "document_kind": Text("Құжат түрі", "Вид документа", "Kind of document"),
     "document_number": Text("Құжат нөмірі", "Номер документа", "Document number"),
+    "consent": Text("Тіркелімге сұрауға келісім", "Согласие на запрос в регистр", "Consent to ask the register"),
+    "kdp_token": Text("Келісім токені (КДП)", "Токен согласия (КДП)", "Consent token (KDP)"),
+    "kdp_public_key": Text("Токеннің ашық кілті", "Открытый ключ токена", "Public key of the token"),
     "queued_at": Text("Кезекке тұрған уақыты", "Встал в очередь в", "Joined the queue at"),
     "authority_kind": Text("Өкілеттігі", "Полномочие", "Authority"),
     "authority_number": Text("Құжат нөмірі", "Номер документа", "Document number"),
@@ -789,7 +792,8 @@ FIELDS: Final[Mapping[str, Text]] = {
         name: WORDS[name]
         for name in (
             *("iin", "full_name", "birth_date", "sex", "phone", "address", "entrance", "floor", "flat", "intercom"),
-            *("reasons", "note", "channel", "document_kind", "document_number", "queued_at", "postal_address"),
+            *("reasons", "note", "channel", "document_kind", "document_number", "kdp_token", "kdp_public_key"),
+            *("queued_at", "postal_address"),
             *("answer_by", "answer_place", "measures", "grounds"),
             *("referral_card_number", "referral_category", "referral_handed_over_at"),
         )

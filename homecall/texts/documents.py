@@ -169,6 +169,11 @@ FLAG_WORDS: Final[Mapping[str, Text]] = {
     "identity_not_found": Text(
         "жеке тұлғалар тіркелімінде жоқ", "нет в регистре физических лиц", "not in the register of persons"
     ),
+    "patient_registered_dead": Text(
+        "жеке тұлғалар тіркелімі бойынша қайтыс болған: қайта тексеріңіз",
+        "по регистру физических лиц умер: проверьте ещё раз",
+        "dead by the register of persons: check again",
+    ),
     "iin_mismatch": Text(
         "ЖСН туған күніне не жынысына сәйкес емес",
         "ИИН не сходится с датой рождения или полом",

@@ -13,7 +13,7 @@ from homecall.contract import topics
 from homecall.contract.envelope import Incoming
 from homecall.contract.events import RequestSubmitted
 from homecall.contract.types import ZONE
-from homecall.gateways.identity.port import Found, Identity, NotFound, Result
+from homecall.gateways.identity.port import Consent, Found, Identity, NotFound, Result
 from homecall.gateways.identity.port import Unavailable as Unanswered
 from homecall.gateways.signatures.port import Invalid, Signed, Unavailable, Unchecked, Verdict, Verifier
 from homecall.runtime.logs import log
@@ -63,9 +63,10 @@ class ExternalChecks:
             for key, each in {each.causation_id: each for each in events}.items()
         }
 
-    async def ask(self, iins: Mapping[str, str]) -> dict[str, IdentityAnswer]:
+    async def ask(self, iins: Mapping[str, str]) -> dict[str, Checks]:
         """What the register of persons says of these IINs, by the same keys."""
-        return {key: _identity(result) for key, result in (await self._look_up(iins)).items()}
+        found = await self._look_up(iins)
+        return {key: Checks(identity=_identity(result), dead=_dead(result)) for key, result in found.items()}
 
     async def _signatures(self, events: Sequence[Incoming]) -> dict[str, Verdict]:
         signed: dict[str, Signed] = {}
@@ -80,14 +81,17 @@ class ExternalChecks:
         return dict(zip(signed, verdicts, strict=True))
 
     async def _identities(self, events: Sequence[Incoming]) -> dict[str, Result]:
-        return await self._look_up(
-            {each.causation_id: each.data.patient.iin for each in events if isinstance(each.data, RequestSubmitted)}
-        )
+        requests = {each.causation_id: each.data for each in events if isinstance(each.data, RequestSubmitted)}
+        consents = {data.patient.iin: given for data in requests.values() if (given := _consent(data)) is not None}
+        return await self._look_up({key: data.patient.iin for key, data in requests.items()}, consents)
 
-    async def _look_up(self, iins: Mapping[str, str]) -> dict[str, Result]:
+    async def _look_up(
+        self, iins: Mapping[str, str], consents: Mapping[str, Consent] | None = None
+    ) -> dict[str, Result]:
         if self.identity is None or not iins:
             return {}
-        return dict(zip(iins, await self.identity.look_up(list(iins.values()), within=self.wait_seconds), strict=True))
+        found = await self.identity.look_up(list(iins.values()), within=self.wait_seconds, consents=consents)
+        return dict(zip(iins, found, strict=True))
 
 
 def signed_of(event: Incoming, heard_at: datetime | None = None) -> Signed | None:
@@ -97,6 +101,16 @@ def signed_of(event: Incoming, heard_at: datetime | None = None) -> Signed | Non
         return None
     signer = data.applicant.iin if data.applicant is not None else data.patient.iin
     return Signed(event.value, data.signature.value, signer, data.submitted_at, heard_at)
+
+
+def _consent(data: RequestSubmitted) -> Consent | None:
+    """The consent that came with a request; it goes no further than the call."""
+    given = data.identity
+    return None if given is None or given.kdp_token is None else Consent(given.kdp_token, given.public_key)
+
+
+def _dead(result: Result | None) -> bool:
+    return isinstance(result, Found) and result.person.alive is False
 
 
 def _identity(result: Result | None) -> IdentityAnswer:
@@ -123,4 +137,4 @@ def checks_of(event: Incoming, verdict: Verdict | None, result: Result | None = 
             on = event.data.submitted_at.astimezone(zone).date()
             here = result.attachment
             attached = here is not None and here.clinic_id == event.clinic_id and here.holds_on(on)
-    return Checks(signature, _identity(result), birth_date, attached)
+    return Checks(signature, _identity(result), birth_date, attached, dead=_dead(result))

@@ -28,7 +28,7 @@ from homecall.standard.stated_times import Tolerance
 from services.intake import metrics
 from services.intake.domain import held, identity, opening, submission, transfer, visits, withdrawal
 from services.intake.domain.claims import Holders
-from services.intake.domain.facts import UNASKED, UNCHECKED, Checks, Facts, Identity
+from services.intake.domain.facts import UNANSWERED, UNASKED, UNCHECKED, Checks, Facts
 from services.intake.domain.state import RequestState, awaits_number, awaits_successor, is_due, local_date
 from services.intake.external_checks import ExternalChecks
 from services.intake.personal_data import PersonalData
@@ -48,7 +48,7 @@ class BatchFacts:
     checks: Mapping[str, Checks]
     holders: Holders
     kept: Mapping[str, Incoming] = field(default_factory=dict)
-    asked: Mapping[str, Identity] = field(default_factory=dict)
+    asked: Mapping[str, Checks] = field(default_factory=dict)
     firsts: Mapping[str, Aggregate[RequestState]] = field(default_factory=dict)
 
     def checks_of(self, event: Incoming) -> Checks:
@@ -114,7 +114,7 @@ class Intake(Domain[RequestState, BatchFacts]):
             still_held = decided.state is None or decided.state.status == "held"
             return decided if still_held else replace(decided, unpark=True)
         if is_due(state.ask_again_at, now):
-            return identity.asked_again(state, facts.asked.get(state.request_id, "away"), now)
+            return identity.asked_again(state, facts.asked.get(state.request_id, UNANSWERED), now)
         if state.status == "deferred":
             return opening.decide(state, self.rule_sets, self.clinics, now)
         return Decision()

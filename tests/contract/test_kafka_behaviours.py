@@ -515,6 +515,5 @@ class TestKafka(KafkaBehaviours):
     """On a real broker."""
 
     @pytest.fixture(scope="class")
-    @classmethod
-    def broker(cls, real_kafka: stack.Server) -> RealBroker:
+    def broker(self, real_kafka: stack.Server) -> RealBroker:
         return RealBroker(real_kafka.address)

@@ -40,8 +40,13 @@ WRONG_IIN = IINS[39][:-1] + str((int(IINS[39][-1]) + 1) % 10)
 PHONES = tuple(f"+7 701 555 {number:02d} 17" for number in range(40))
 DOCUMENT, AUTHORITY, SIGNATURE = "CANARY-ID-031786", "CANARY-POA-118", "Q0FOQVJZLVNJRw"
 
-SECRETS = (*IINS, WRONG_IIN, DOCUMENT, AUTHORITY, SIGNATURE)
+CONSENT, CONSENT_KEY = "Q0FOQVJZLUtEUC1UT0tFTg==", "Q0FOQVJZLUtEUC1LRVk="
+"""The consent to be looked up, and its key."""
+
+SECRETS = (*IINS, WRONG_IIN, DOCUMENT, AUTHORITY, SIGNATURE, CONSENT, CONSENT_KEY)
 """May stand in nothing of ours."""
+USED_ONCE = (CONSENT, CONSENT_KEY)
+"""May stand where it was sent to, and in no record of anybody else, dead letters included."""
 PERSONAL = (NAME, STREET, NOTE, *PHONES)
 """May stand where ``PLACES`` and ``SAID_ON`` have them."""
 
@@ -133,6 +138,9 @@ class Seen:
             # A dead letter has the headers that it came with, and ours.
             if record.topic in OURS or name.startswith("homecall-"):
                 found += [f"header {name} of {where}: {each}" for each in canaries(f"{name} {value}", everything)]
+        if record.topic != topics.REQUESTS.name:
+            plain = record.value.decode("utf-8", "replace")
+            found += [f"value of {where}: {each}" for each in canaries(plain, USED_ONCE)]
         if record.topic in OURS:
             found += [
                 f"value of {where}: {each}" for each in canaries(record.value.decode("utf-8", "replace"), secrets)
@@ -211,6 +219,8 @@ class Sender:
             data["note"] += f", {DOCUMENT}"
         if how == "portal":
             data["signature"] = {"format": "cms", "value": SIGNATURE}
+        else:
+            data["identity"] = {"kdp_token": CONSENT, "public_key": CONSENT_KEY}
         return data | over
 
     def send(self, event_type: str, data: Mapping[str, Any]) -> str:
@@ -298,6 +308,7 @@ def in_every_way(sender: Sender) -> dict[str, str]:
     person = sender.person()
     sender.submit("phone", patient=person | {"iin": WRONG_IIN}, temperature_c=person["iin"])
     sender.submit("phone", patient=person | {"phone": f"тел {person['phone']}"}, channel=person["iin"])
+    sender.submit("portal", identity={"kdpToken": CONSENT})
     sender.submit("phone", reasons=[person["iin"]], address=f"{STREET} {person['iin']}")
     sender.submit("phone", patient=person | {person["iin"]: NAME}, signature={"format": NAME, "value": SIGNATURE})
     # A 12-digit phone that is the person's own IIN, and a representative without a document.
@@ -319,6 +330,7 @@ def in_every_way(sender: Sender) -> dict[str, str]:
     garbage = f'{{"iin": "{IINS[5]}", "{NAME}": "{PHONES[5]}", "{DOCUMENT}"'.encode()
     for topic in (topics.REQUESTS, topics.VISITS, topics.ANSWERS, topics.COMPLAINTS_IN, topics.CLINICS, topics.ROSTERS):
         sender.raw(topic, garbage)
+    sender.raw(topics.REQUESTS, f'{{"identity": {{"kdp_token": "{CONSENT}", "publicKey": "{CONSENT_KEY}'.encode())
     sender.raw(topics.REQUESTS, json.dumps({"patient": IINS[5], IINS[6]: NAME}).encode())
     sender.raw(topics.REQUESTS, json.dumps({"iin": IINS[5]}).encode(), IINS[6])
     sender.raw(topics.CLINICS, json.dumps({"clinic_id": OTHER, "phone": NAME}).encode(), "clinic.published")
@@ -333,6 +345,7 @@ def at_the_desk(world: World) -> str:
     person, request_id = Person("registrar"), str(uuid.uuid4())
     typed = a_call(1, request_id, iin=IINS[38], full_name=NAME, phone=PHONES[38], address=STREET, note=NOTE)
     typed |= {"channel": "desk", "document_kind": "id_card", "document_number": DOCUMENT}
+    typed |= {"kdp_token": CONSENT, "kdp_public_key": CONSENT_KEY}
     offered: list[str] = []
 
     def answered() -> bool:
@@ -511,6 +524,12 @@ class TestTheScannerFindsWhatIsPlanted:
         for service in topics.SERVICES:
             for document in ({"s": {"request": {"a": [canary]}}}, {"o": {canary: 1}}, {"p": [{"v": canary.encode()}]}):
                 assert Seen([], [], [], [(service, "requests", document)]).leaks()
+
+    @pytest.mark.parametrize("canary", USED_ONCE)
+    def test_consent_in_a_dead_letter(self, canary: str) -> None:
+        assert _record(topics.DEAD_LETTERS.name, value=f'{{"text": "{canary}"}}').leaks()
+        assert _record(topics.COMPLAINTS_IN.name, value=f'{{"text": "{canary}"}}').leaks()
+        assert not _record(topics.REQUESTS.name, value=f'{{"text": "{canary}"}}').leaks()
 
     def test_a_name_where_none_belongs(self) -> None:
         assert _record(topics.STATUS.name, value=f'{{"text": "{NAME}"}}').leaks()

@@ -55,6 +55,7 @@ from homecall.contract.events.requests import (
     Applicant,
     Authority,
     DoorLabel,
+    IdentityConsent,
     IdentityDocument,
     Patient,
     RequestSubmitted,

@@ -218,7 +218,8 @@ class RequestEvent(Event):
             "`phone_unreadable` (nobody can ring it: kept as text), `queue_time_implausible` and "
             "`service_time_implausible` (a time that cannot be true: shown as sent, and not counted), "
             "`transfer_unconfirmed` (the call that was handed on is not known, or not this patient's: judged as any "
-            "other request). More may come; ignore unknown ones."
+            "other request), `patient_registered_dead` (not alive by the state register of persons: look at the call "
+            "again). More may come; ignore unknown ones."
         ),
         examples=[["iin_mismatch"]],
     )
@@ -371,5 +372,10 @@ class RequestIdentityChecked(Event):
     clinic_id: ClinicId = Field(description="The clinic of the request. Key of the record.")
     outcome: Literal["confirmed", "not_found"] = Field(
         description="What the state register of persons answered. It changes nothing that was decided (C9.3)."
+    )
+    added_flags: list[str] | None = Field(
+        default=None,
+        description="Flags that the answer adds to those of the request: `patient_registered_dead`. Absent: none.",
+        examples=[["patient_registered_dead"]],
     )
     at: Moment = Field(description="When the register answered.", examples=["2026-11-23T11:02:00+05:00"])

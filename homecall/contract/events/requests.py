@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import AliasChoices, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from homecall.contract.consent import readable_token
 from homecall.contract.events.shared import (
     CallAt,
     Channel,
@@ -128,6 +129,30 @@ class IdentityDocument(Part):
     )
 
 
+ConsentText = Annotated[str | None, BeforeValidator(readable_token)]
+
+
+class IdentityConsent(Part):
+    """The patient's consent that the register of persons tells about them, as the access control of personal data
+    (КДП) gives it once the person agreed. Used for that one question, and kept nowhere."""
+
+    kdp_token: ConsentText = Field(
+        default=None,
+        validation_alias=AliasChoices("kdp_token", "kdpToken"),
+        description=(
+            "The token. Also taken as `kdpToken`. One that cannot be read counts as none: the request goes on as "
+            "`identity_unconfirmed`."
+        ),
+        examples=["ZXhhbXBsZS1jb25zZW50LXRva2Vu"],
+    )
+    public_key: ConsentText = Field(
+        default=None,
+        validation_alias=AliasChoices("public_key", "publicKey"),
+        description="The public key that came with the token. Also taken as `publicKey`.",
+        examples=["ZXhhbXBsZS1wdWJsaWMta2V5"],
+    )
+
+
 DoorLabel = ShortLabel
 """What helps to find a door: a floor, a flat, a code."""
 
@@ -229,6 +254,13 @@ class RequestSubmitted(Event):
     identity_document: IdentityDocument | None = Field(
         default=None, description="The document that was shown. Required when `channel` is `desk` (C9.1)."
     )
+    identity: IdentityConsent | None = Field(
+        default=None,
+        description=(
+            "The patient's consent to be looked up, where the register asks for one; from a clinic's system or the "
+            "desk, not from the portal. It leaves intake in no event and is not kept."
+        ),
+    )
     address: Address = Field(description="Where the doctor is to come.")
     reasons: list[Code] = Field(
         min_length=1,
@@ -284,6 +316,12 @@ class RequestSubmitted(Event):
             raise PydanticCustomError(
                 "at:identity_document",
                 "is required at the desk (C9.1): send the kind and number of the document that was shown",
+            )
+        if self.channel == "portal" and self.identity is not None:
+            raise PydanticCustomError(
+                "at:identity",
+                "is not taken from the portal: a signed request may have to be kept as it came until its signature can "
+                "be checked, and the token may not. Send the request without it",
             )
         if self.channel == "portal" and self.signature is None:
             raise PydanticCustomError(

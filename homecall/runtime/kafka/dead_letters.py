@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from aiokafka.errors import MessageSizeTooLargeError
 
+from homecall.contract.consent import without_consent
 from homecall.contract.envelope import Record
 from homecall.contract.topics import DEAD_LETTERS
 from homecall.runtime.failures import TooManyDeadLetters
@@ -37,7 +38,12 @@ async def bury(producer: Any, record: Record, reason: str, detail: str, service:
 
     A record that came compressed may be larger than we may send. Then the letter goes without its value, or without
     key and headers too: a letter that cannot be sent would block its partition.
+
+    The consent token of a request is taken out: it is kept nowhere.
     """
+    value = None if record.value is None else without_consent(record.value)
+    if value != record.value:
+        record, detail = replace(record, value=value), f"{detail}; the consent token in it is not kept"
     cut = f"{detail}; too large to be kept here: read it in its topic, at this partition and offset"
     without_value = replace(record, value=None)
     bare = replace(without_value, key=None, headers=())

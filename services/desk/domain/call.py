@@ -112,6 +112,12 @@ class Call:
         return of(self.deadlines, deadline, DeadlineMissed) is not None
 
     @property
+    def registered_flags(self) -> list[str]:
+        """What the register of persons told later, beside the flags of the decision."""
+        checked = self.of("identity", RequestIdentityChecked)
+        return (checked.added_flags if checked else None) or []
+
+    @property
     def decision(self) -> RequestEvent | None:
         """What intake decided, or why it has not yet."""
         return self.of("decision", RequestEvent)

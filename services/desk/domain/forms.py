@@ -72,6 +72,7 @@ def submitted(form: Form, user: User, now: datetime, zone: ZoneInfo) -> RequestS
             "patient": patient,
             "applicant": {**applicant, "authority": authority} if any(applicant.values()) else None,
             "identity_document": document if document["number"] else None,
+            "identity": _consent(reader),
             "address": {"text": reader.text("address"), "lat": lat, "lon": lon, **address},
             "reasons": [code for code in form.get("reasons", ()) if code],
             "note": reader.text("note", lines=True),
@@ -81,6 +82,12 @@ def submitted(form: Form, user: User, now: datetime, zone: ZoneInfo) -> RequestS
             "registrar": _staff(user),
         },
     )
+
+
+def _consent(reader: Reader) -> dict[str, str | None] | None:
+    """The consent to be looked up in the register of persons, where it was given."""
+    token = reader.text("kdp_token")
+    return {"kdp_token": token, "public_key": reader.text("kdp_public_key")} if token else None
 
 
 def answered(request_id: str, user: User, now: datetime, zone: ZoneInfo) -> AnswerGiven:

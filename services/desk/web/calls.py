@@ -108,6 +108,8 @@ BY_WHOM_AND_WHEN: Final = frozenset(
     {"at", "submitted_at", "registrar", "given_by", "received_by", "assigned_by", "released_by", "by"}
 )
 """Fields of an event that differ when one form is sent twice: all else is what was typed."""
+NOT_KEPT: Final = frozenset({"identity"})
+"""Fields of which nothing stays once the event was sent: the consent to be looked up."""
 
 
 async def following(site: Site, visitor: Visitor, subject: str, stated: Iterable[datetime]) -> Visitor:
@@ -127,7 +129,7 @@ async def do(site: Site, visitor: Visitor, event: Event, *, action_id: str) -> b
     """
     causation_id = cause_id("/homecall/desk", action_id, event.TYPE)
     record = outgoing(event, service=DESK, causation_id=causation_id, time=in_zone(visitor.now), zone=visitor.zone)
-    typed = event.model_dump_json(by_alias=True, exclude_none=True, exclude=set(BY_WHOM_AND_WHEN))
+    typed = event.model_dump_json(by_alias=True, exclude_none=True, exclude={*BY_WHOM_AND_WHEN, *NOT_KEPT})
     content = site.vault.index(CONTENT, typed)
     action = Action(
         causation_id, visitor.clinic_id, visitor.user.name, event.subject, record, visitor.now, content=content
@@ -183,6 +185,7 @@ async def call(site: Site, request: Request, visitor: Visitor, form: Form) -> Re
         accepted=decision if isinstance(decision, RequestAccepted) else None,
         refused=decision if isinstance(decision, RequestRefused) else None,
         place=found.place if found else None,
+        registered=found.registered_flags if found else [],
         told=found.status if found else None,
         answered=found.answered if found else None,
         existing=existing,

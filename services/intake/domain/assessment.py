@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from homecall.contract.events import RequestSubmitted
 from homecall.standard.patient import age_years, iin_mismatch
@@ -13,6 +13,9 @@ from homecall.standard.places import LOCATION_IMPLAUSIBLE, implausible
 from homecall.standard.rules import RuleSet
 from homecall.standard.stated_times import implausible_times
 from services.intake.domain.facts import Checks
+
+PATIENT_REGISTERED_DEAD: Final = "patient_registered_dead"
+"""The register may be wrong, or the IIN: a person looks at the call again, and nobody is refused for it."""
 
 
 def assessed(
@@ -55,6 +58,8 @@ def identified(request: Mapping[str, Any], data: RequestSubmitted, checks: Check
             flags.append("iin_mismatch")
     if checks.unconfirmed:
         flags.append("identity_unconfirmed")
+    if checks.dead:
+        flags.append(PATIENT_REGISTERED_DEAD)
     return found | {"flags": flags}
 
 

@@ -32,6 +32,7 @@ class Checks:
     ``identity``: what the state register of persons says (C9.3); ``off`` where nobody is asked. ``birth_date`` is the
     register's. ``attached``: whether the patient is attached to this clinic; None where that is not known. ``minor``:
     whether the register's birth date makes the patient a minor, where a ruling kept that and not the date (R23).
+    ``dead``: whether the patient is not alive by the register, which refuses nobody.
     """
 
     signature: BadSignature | Literal["away", "never", "too_late"] | None = None
@@ -39,6 +40,7 @@ class Checks:
     birth_date: date | None = None
     attached: bool | None = None
     minor: bool | None = None
+    dead: bool = False
 
     @property
     def unconfirmed(self) -> bool:
@@ -48,6 +50,8 @@ class Checks:
 
 UNASKED = Checks()
 """Nobody was asked: no gateway, no signature to check."""
+UNANSWERED = Checks(identity="away")
+"""The register was asked, and did not answer."""
 UNCHECKED = Checks(signature="away")
 """Nobody was asked, and somebody should have been: it waits."""
 

@@ -15,11 +15,19 @@ from homecall.contract.types import is_absent
 
 _LEFT_OUT: Any = {
     "identity_document": True,
+    "identity": True,
     "signature": True,
     "patient": {"iin": True},
     "applicant": {"iin": True, "authority": {"number": True}},
 }
-_LEFT_OUT_PATHS = {"identity_document", "signature", "patient.iin", "applicant.iin", "applicant.authority.number"}
+_LEFT_OUT_PATHS = {
+    "identity_document",
+    "identity",
+    "signature",
+    "patient.iin",
+    "applicant.iin",
+    "applicant.authority.number",
+}
 _IDS = ("transferred_from",)
 _NO_TEXT = {"request_id", "clinic_id", "channel", "queued_at", "service_started_at", "submitted_at", *_IDS}
 """Fields whose format cannot contain a typed-in number."""

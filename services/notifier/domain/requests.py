@@ -92,6 +92,7 @@ def check_identity(draft: Draft, data: RequestIdentityChecked) -> None:
     flags = [flag for flag in before if flag not in _IDENTITY_FLAGS]
     if data.outcome == "not_found":
         flags.append("identity_not_found")
+    flags += [flag for flag in data.added_flags or [] if flag not in flags]
     if flags != before:
         draft.change(person=dataclasses.replace(person, flags=flags))
         draft.enter()

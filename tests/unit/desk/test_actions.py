@@ -67,6 +67,30 @@ async def test_an_iin_waits_sealed_and_goes_with_the_sending(reception: Receptio
     assert doc["user"] == "registrar", "who did what stays"
 
 
+async def test_consent_goes_out_with_the_call_and_is_kept_nowhere(reception: Reception) -> None:
+    token = "S2RwLWNhbmFyeS10b2tlbg=="
+    typed = a_form(kdp_token=f"{token[:8]} {token[8:]}", kdp_public_key="a2V5")
+    browser = reception.browser("registrar")
+    assert (await browser.post("/calls/new", typed)).status_code == 303
+    (doc,) = reception.database.collection("actions").docs.values()
+    assert token not in repr(doc), "it waits sealed"
+    await reception.outbox.send()
+    (event,) = reception.broker.sent
+    assert json.loads(event.value)["identity"] == {"kdp_token": token, "public_key": "a2V5"}
+    (doc,) = reception.database.collection("actions").docs.values()
+    assert "event" not in doc
+    # Not even in the index by which a form that is sent again is known: another token is the same call.
+    assert (await browser.post("/calls/new", typed | {"kdp_token": "b3RoZXI="})).status_code == 303
+    assert token not in (await browser.get(f"/calls/{ID}")).text
+    assert token not in (await browser.get("/calls/new")).text
+
+
+async def test_a_call_without_consent_says_nothing_of_it(reception: Reception) -> None:
+    await reception.browser("registrar").post("/calls/new", a_form(kdp_token=" ", kdp_public_key="a2V5"))
+    await reception.outbox.send()
+    assert "identity" not in json.loads(reception.broker.sent[0].value)
+
+
 async def test_the_answer_is_said_once(reception: Reception) -> None:
     await reception.hear(*the_call(ID))
     browser = reception.browser("registrar")

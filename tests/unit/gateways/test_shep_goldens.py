@@ -89,9 +89,9 @@ async def told(
         rsa_signer(read.key_file, read.key_password),
         RsaVerifier([AUTHORITY], GATEWAY_BIN),
         now=lambda: AT + later,
-        new_id=lambda: message_id,
         transport=answering(golden(name)),
     )
+    register.new_id = lambda: message_id
     try:
         return await register.person(Asked(IIN))
     finally:

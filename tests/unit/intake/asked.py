@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from homecall.gateways.identity.port import Attachment, Found, NotFound, Person, Result
+from homecall.gateways.identity.port import Attachment, Consent, Found, NotFound, Person, Result
 from homecall.gateways.identity.port import Unavailable as Unanswered
 from homecall.gateways.signatures.port import Signed, Unavailable, Valid, Verdict
 
@@ -50,12 +50,17 @@ class Register:
         self.people = dict(people or {})
         self.rest = rest
         self.asked: list[str] = []
+        self.consents: dict[str, Consent] = {}
+        """What came with the questions, by IIN."""
         self.calls = 0
         self.meanwhile: Meanwhile | None = None
 
-    async def look_up(self, iins: Sequence[str], *, within: float) -> list[Result]:
+    async def look_up(
+        self, iins: Sequence[str], *, within: float, consents: Mapping[str, Consent] | None = None
+    ) -> list[Result]:
         self.calls += 1
         self.asked += iins
+        self.consents |= consents or {}
         meanwhile, self.meanwhile = self.meanwhile, None
         if meanwhile is not None:
             await meanwhile()

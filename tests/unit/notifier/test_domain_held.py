@@ -39,8 +39,8 @@ def held(**more: Any) -> RequestHeld:
     return RequestHeld.model_validate(request() | waits | more)
 
 
-def identity_checked(outcome: str = "not_found") -> RequestIdentityChecked:
-    checked = {"request_id": REQUEST, "clinic_id": "samal-3", "outcome": outcome, "at": at("09:45:00")}
+def identity_checked(outcome: str = "not_found", **more: Any) -> RequestIdentityChecked:
+    checked = {"request_id": REQUEST, "clinic_id": "samal-3", "outcome": outcome, "at": at("09:45:00"), **more}
     return RequestIdentityChecked.model_validate(checked)
 
 

@@ -34,6 +34,13 @@ def test_c9_3_the_line_is_entered_anew_and_no_status_changes(
     assert len(told.statuses) == statuses
 
 
+def test_flags_that_the_register_adds_are_entered() -> None:
+    told = Told()
+    told.hear(accepted(**UNCONFIRMED))
+    told.hear(identity_checked("confirmed", added_flags=["patient_registered_dead"]))
+    assert told.entries[-1].flags == ["iin_mismatch", "patient_registered_dead"]
+
+
 def test_it_is_entered_once() -> None:
     told = Told()
     told.hear(accepted(**UNCONFIRMED))

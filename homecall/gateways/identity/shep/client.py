@@ -56,7 +56,6 @@ class ShepRegister:
         verifier: Verifier,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         profile = read.profile
@@ -66,7 +65,8 @@ class ShepRegister:
         self._signer = signer
         self._verifier = verifier
         self._now = now
-        self._new_id = new_id
+        self.new_id: Callable[[], str] = lambda: str(uuid.uuid4())
+        """Makes the ``messageId`` of each message."""
         self._persons = profile.persons.route(_UNIVERSAL_TYPE if profile.persons.form == "universal" else None)
         self._attachment = None if profile.attachment is None else profile.attachment.route()
         self._tolerance = timedelta(seconds=profile.answers.tolerance_seconds)
@@ -111,7 +111,7 @@ class ShepRegister:
         self, asked: Asked, route: Route, fields: Callable[[Mapping[str, str]], dict[str, str]]
     ) -> Answer:
         """The answer to one message, as the gateway signed it. Raises ``NoAnswer``."""
-        message_id, at = self._new_id(), self._now()
+        message_id, at = self.new_id(), self._now()
         values = {
             "message_id": message_id,
             "message_date": written_time(at),

@@ -9,6 +9,9 @@ const family = (form) => `homecall-draft ${user} ${form.dataset.draft} `;
 const nameOf = (form) => family(form) + (idField(form)?.value ?? location.pathname);
 const isHere = (form, name) => idField(form) !== undefined || name === nameOf(form);
 
+// What is used once and kept nowhere, such as the consent to look a patient up, is in no draft.
+const unkept = (form, name) => form.elements[name]?.dataset?.draft === "never";
+
 function read(name) {
   try {
     return JSON.parse(localStorage.getItem(name));
@@ -20,7 +23,7 @@ function read(name) {
 export function keep(form, filled) {
   const values = {};
   for (const [name, value] of new FormData(form)) {
-    if (name !== "csrf") (values[name] ??= []).push(value);
+    if (name !== "csrf" && !unkept(form, name)) (values[name] ??= []).push(value);
   }
   localStorage.setItem(nameOf(form), JSON.stringify({ at: Date.now(), open: true, values, filled: [...filled] }));
   sessionStorage.setItem(MINE, nameOf(form));
