@@ -34,12 +34,15 @@ class PersonsGateway:
 
 @contextlib.contextmanager
 def persons_gateway(
-    directory: Path, authority: DevAuthority, register: Register | None = None
+    directory: Path, authority: DevAuthority, register: Register, *, attachments: bool = False
 ) -> Iterator[PersonsGateway]:
-    """Serve the stand-in on a free port until the end of the block; its client's files are in ``directory``."""
+    """Serve the stand-in on a free port until the end of the block; its client's files are in ``directory``.
+
+    ``attachments``: the client asks for them too, by a made-up service.
+    """
     keys, access = Keys(authority), Access()
     gateway = Gateway(keys, register, access)
-    file = write_client_files(directory, keys, access)
+    file = write_client_files(directory, keys, access, attachments=attachments)
     with serving(gateway) as server:
         yield PersonsGateway(gateway, f"shep+{server.url}{PATH}", file)
 

@@ -10,13 +10,16 @@ import signal
 import tempfile
 import threading
 from contextlib import ExitStack
+from datetime import date
 from pathlib import Path
 
 from homecall.contract.topics import TOPICS
 from homecall.demo.embedded import DidNotStartError, NotInstalledError, Stack, embedded_stack
 from homecall.demo.registers import PersonsGateway, persons_gateway
 from homecall.demo.shep.answers_file import AnswersFile
+from homecall.demo.shep.register import Attached, Register
 from homecall.gateways.signatures.dev_authority import CRLS, TRUST_STORE, DevAuthority
+from homecall.operations.example import CLINIC
 from homecall.operations.failure import Failure
 
 _AUTHORITY, _GATEWAY, _ANSWERS = "authority", "gateway", "answers.json"
@@ -37,7 +40,10 @@ def up(directory: Path | None) -> None:
                 directory = Path(closing.enter_context(temporary))
             authority = authority_in(directory.resolve() / _AUTHORITY)
             gateway = directory.resolve() / _GATEWAY
-            persons = closing.enter_context(persons_gateway(gateway, DevAuthority.load(authority)))
+            # The clinic of homecall example is everybody's.
+            register = Register(otherwise=[Attached(CLINIC, date(2020, 1, 1))])
+            signed_by = DevAuthority.load(authority)
+            persons = closing.enter_context(persons_gateway(gateway, signed_by, register, attachments=True))
             persons.gateway.says = AnswersFile(gateway / _ANSWERS)
             stack = closing.enter_context(
                 embedded_stack(directory, topics={topic.name: topic.partitions for topic in TOPICS})

@@ -144,7 +144,7 @@ class Settings(BaseSettings):
         6_000,
         ge=100,
         le=1_000_000,
-        description="bookings, of some 4 KB each, that the scheduler keeps in memory",
+        description="bookings, of some 3 KB each, that the scheduler keeps in memory",
     )
     osrm_url: str | None = Field(None, description="an OSRM server for travel by road")
     osrm_seconds: float = Field(0.3, gt=0, le=5, description="how long a promise waits for OSRM")

@@ -214,10 +214,26 @@ class SchedulerEngine(Engine[CallState, Facts]):
     async def complete_pending(
         self, aggregates: Sequence[Aggregate[CallState]], now: datetime
     ) -> dict[str, Completion[CallState]]:
-        """Give places and take them back: one query and one write for all the days concerned."""
+        """Give places and take them back: one query and one write for the days of a portion, mostly for all of them."""
         states = {each.id: each.state for each in aggregates if each.state is not None}
-        open_keys = {key_of(state) for state in states.values()}
+        by_day: dict[str, dict[str, CallState]] = {}
+        for request_id, state in states.items():
+            by_day.setdefault(key_of(state), {})[request_id] = state
         outcomes: dict[str, tuple[CallState, Sequence[Said]]] = {}
+        unsettled: set[str] = set()
+        for keys in self.days.portions(by_day):
+            of_portion = {name: state for key in keys for name, state in by_day[key].items()}
+            unsettled |= await self._carry_out(of_portion, outcomes, now)
+        return {
+            request_id: Completion(state, said, unsettled=unsettled & {key_of(state)})
+            for request_id, (state, said) in ((name, outcomes[name]) for name in states if name in outcomes)
+        }
+
+    async def _carry_out(
+        self, states: Mapping[str, CallState], outcomes: dict[str, tuple[CallState, Sequence[Said]]], now: datetime
+    ) -> set[str]:
+        """Carry out what these calls ask of their days, until all days are saved. The days that are to be settled."""
+        open_keys = {key_of(state) for state in states.values()}
         unsettled: set[str] = set()
         cached = True
         while open_keys:
@@ -235,10 +251,7 @@ class SchedulerEngine(Engine[CallState, Facts]):
             open_keys = unproven | await self.days.save_days(list(days.values()))
             failpoint("day.written")
             unsettled |= {key for key, day in days.items() if day.dirty is not None}
-        return {
-            request_id: Completion(state, said, unsettled=unsettled & {key_of(state)})
-            for request_id, (state, said) in outcomes.items()
-        }
+        return unsettled
 
     async def _ask_router(self, states: Collection[CallState], days: Mapping[str, ClinicDay]) -> None:
         """Ask the router, where there is one, for the travel times of the calls to be placed, before any is placed.

@@ -4,39 +4,38 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import Annotated, Any
+from typing import Any
 from uuid import uuid4
 
-from cattrs import override
 from pymongo import InsertOne, UpdateOne
 
-from homecall.contract.events import RosterPublished
 from homecall.runtime.failures import Transient
 from homecall.runtime.mongo.aggregate import Aggregate
 from homecall.runtime.mongo.by_day import ByDay
 from homecall.runtime.mongo.client import Database, Index, MongoCollection
-from homecall.runtime.mongo.codec import Codec
-from homecall.runtime.mongo.moments import millis, moment_of
+from homecall.runtime.mongo.moments import millis
 from homecall.runtime.mongo.schema import Migration, Schema
+from services.scheduler.day_document import ENTRIES, FIELDS, changed_paths, from_document, to_document
 from services.scheduler.domain.bookings import BookedVisit
-from services.scheduler.domain.clinic_day import Absence, ClinicDay, Mark
+from services.scheduler.domain.clinic_day import ClinicDay
 from services.scheduler.domain.continuity import visited
 from services.scheduler.domain.dispatch import Dispatch
-from services.scheduler.domain.forecast import Forecast
 from services.scheduler.domain.retention import over_on
 from services.scheduler.domain.state import CallState, day_of, key_of, timer_at
-from services.scheduler.domain.travel import Leg
 
-Date = date
 _DAYS_HELD = 512
 _DAYS_LOOKED_AT = 32
 _DECODED_AT_ONCE = 50
 """Bookings of earlier days, which take some 2 ms."""
 _BOOKINGS_HELD = 6_000
 """Of all days that are kept in memory, where the operator says nothing else."""
+_BOOKINGS_AT_ONCE = 2_000
+"""And doctors, of the days that are worked on together, unless one has more: a batch may be about 250 clinics' days."""
+_BOOKINGS_OF_A_DAY = 100
+"""And doctors, of a day of which nothing is known yet."""
+_SIZES_KNOWN = 4_096
 
 
 def _indexed(state: CallState) -> dict[str, Any]:
@@ -52,109 +51,18 @@ def _indexed(state: CallState) -> dict[str, Any]:
     }
 
 
-# ---------------------------------------------------------------- days as documents
-
-
-@dataclass
-class _DayDocument:
-    """What a day's document holds of a ``ClinicDay``; the roster stands in it as it was published."""
-
-    clinic_id: str
-    date: Date
-    roster: dict[str, Any] | None = None
-    unavailable: list[Absence] = field(default_factory=list)
-    bookings: dict[str, BookedVisit] = field(default_factory=dict)
-    moved: dict[str, Mark] = field(default_factory=dict)
-    load: dict[str, int] = field(default_factory=dict)
-    routed: dict[str, list[Leg]] = field(default_factory=dict)
-    places: Annotated[Date | None, override(omit_if_default=True)] = None
-    forecast: Annotated[Forecast | None, override(omit_if_default=True)] = None
-    dirty: Annotated[Mark | None, override(omit_if_default=True)] = None
-    trace: Annotated[str | None, override(omit_if_default=True)] = None
-
-
-_CODEC = Codec(_DayDocument)
-_ENTRIES: Mapping[str, Codec[Any]] = {
-    "bookings": Codec(BookedVisit),
-    "moved": Codec(Mark),
-    "routed": Codec(list[Leg]),
-}
-_COUNTED = ("roster", "unavailable", "bookings")
-"""What a day's load depends on."""
-_FIELDS = ("roster", "unavailable", "bookings", "moved", "routed", "places", "forecast", "dirty", "trace")
-
-
-def _from_document(doc: Mapping[str, Any], dispatch: Dispatch) -> ClinicDay:
-    # What an earlier release stored as null counts as empty.
-    found = _CODEC.decode({name: value for name, value in doc.items() if value is not None})
-    return ClinicDay(
-        clinic_id=found.clinic_id,
-        date=found.date,
-        version=doc["v"],
-        roster=RosterPublished.model_validate(found.roster) if found.roster is not None else None,
-        unavailable=found.unavailable,
-        bookings=found.bookings,
-        moved=found.moved,
-        dirty=found.dirty,
-        trace=found.trace,
-        changed_at=moment_of(doc["changed_at"]) if "changed_at" in doc else None,
-        routed=found.routed,
-        places=found.places,
-        forecast=found.forecast,
-        dispatch=dispatch,
-    )
-
-
-def _to_document(day: ClinicDay, names: Collection[str]) -> dict[str, Any]:
-    """The document of a day with these fields alone; what is None is left out, or null."""
-    values = {name: getattr(day, name) for name in names}
-    if (roster := values.get("roster")) is not None:
-        values["roster"] = roster.model_dump(mode="json", by_alias=True, exclude_none=True)
-    return _CODEC.encode(_DayDocument(day.clinic_id, day.date, **values))
-
-
 def _operation(day: ClinicDay, token: str) -> InsertOne[Any] | UpdateOne:
     """The write that stores what changed of a day, if nobody else changed the day."""
     stored = {"w": token, "changed_at": millis(datetime.now(UTC))}
     if day.version == 0:
-        doc = _to_document(day, _FIELDS)
+        doc = to_document(day, FIELDS)
         first = {"_id": day.key, "clinic_id": doc.pop("clinic_id"), "date": doc.pop("date"), "v": 1}
         return InsertOne(first | stored | doc | {"load": day.load()})
-    found, gone = _changed_paths(day)
+    found, gone = changed_paths(day)
     change: dict[str, Any] = {"$set": found | stored, "$inc": {"v": 1}}
     if gone:
         change["$unset"] = dict.fromkeys(gone, "")
     return UpdateOne({"_id": day.key, "v": day.version}, change)
-
-
-def _changed_paths(day: ClinicDay) -> tuple[dict[str, Any], list[str]]:
-    """What of a day's document changed: values by path, and the paths that are gone."""
-    fields = sorted(day.changes.fields)
-    doc = _to_document(day, fields)
-    found = {name: doc[name] for name in fields if doc.get(name) is not None}
-    gone = [name for name in fields if name not in found]
-    for (name, key), stored in day.changes.entries.items():
-        # Of a map that is written whole no path below may be written as well.
-        if name not in fields:
-            _changed_entry(f"{name}.{key}", _ENTRIES[name], (stored, getattr(day, name).get(key)), found, gone)
-    if day.changes.touches(*_COUNTED):
-        found["load"] = day.load()
-    return found, gone
-
-
-def _changed_entry(
-    path: str, codec: Codec[Any], entry: tuple[Any, Any], found: dict[str, Any], gone: list[str]
-) -> None:
-    """Add what changed of an entry, given as it is stored and as it is now; None where there is none."""
-    before, now = (None if each is None else codec.encode(each) for each in entry)
-    if now is None:
-        if before is not None:
-            gone.append(path)
-    elif isinstance(before, dict):
-        found |= {f"{path}.{name}": value for name, value in now.items() if name not in before or before[name] != value}
-        gone += [f"{path}.{name}" for name in before if name not in now]
-    else:
-        found[path] = now
 
 
 _DAY_INDEXES: Sequence[Index] = [("places", False), ("dirty", False), ("date", False)]
@@ -197,6 +105,8 @@ class SchedulerStore:
         self._bookings = 0
         """Of all of them: a sum over 1,000 clinics' days for each day that is put there would cost 20 ms a batch."""
 
+        self._sizes: OrderedDict[str, int] = OrderedDict()
+        """Bookings and doctors of the days that were loaded or saved last, held or not."""
         self._looked: OrderedDict[str, ClinicDay] = OrderedDict()
         """Days that were looked at and are nobody's here: for the next question about the same call."""
 
@@ -208,6 +118,23 @@ class SchedulerStore:
     def day_schema(self) -> tuple[MongoCollection, Sequence[Index]]:
         """The days' collection, with the indexes that it is to have."""
         return self._days, _DAY_INDEXES
+
+    def portions(self, keys: Collection[str]) -> Iterator[list[str]]:
+        """These days in portions to be loaded, changed and saved one after the other.
+
+        All days of a large batch, at once in memory, would be many times what is held between batches.
+        """
+        portion: list[str] = []
+        bookings = 0
+        for key in sorted(keys):
+            size = self._sizes.get(key, _BOOKINGS_OF_A_DAY)
+            if portion and bookings + size > _BOOKINGS_AT_ONCE:
+                yield portion
+                portion, bookings = [], 0
+            portion.append(key)
+            bookings += size
+        if portion:
+            yield portion
 
     async def load_days(self, keys: Collection[str], *, cached: bool = False) -> dict[str, ClinicDay]:
         """The days of these keys, in one query; new ones for those that do not exist.
@@ -225,11 +152,20 @@ class SchedulerStore:
             asked += [{"_id": key, "v": {"$ne": day.version}} for key, day in held.items()]
         query = asked[0] if len(asked) == 1 else {"$or": asked}
         docs = await self._days.find(query) if asked else []
-        found = {doc["_id"]: _from_document(doc, self._dispatch(doc["clinic_id"])) for doc in docs}
+        found = {doc["_id"]: from_document(doc, self._dispatch(doc["clinic_id"])) for doc in docs}
         for key in keys:
             clinic_id, day = day_of(key)
             found.setdefault(key, held.get(key) or ClinicDay(clinic_id, day, dispatch=self._dispatch(clinic_id)))
+        self._note_sizes(found.values())
         return found
+
+    def _note_sizes(self, days: Iterable[ClinicDay]) -> None:
+        for day in days:
+            self._sizes.pop(day.key, None)
+            # A doctor with an empty route takes about as much as a booking.
+            self._sizes[day.key] = len(day.bookings) + (0 if day.roster is None else len(day.roster.doctors))
+        while len(self._sizes) > _SIZES_KNOWN:
+            self._sizes.popitem(last=False)
 
     async def look_at_day(self, key: str) -> ClinicDay:
         """A day to be looked at, and not changed: as it is stored; as it was here last, while the database is away.
@@ -253,7 +189,7 @@ class SchedulerStore:
             return known
         if not docs:
             return known or ClinicDay(clinic_id, on, dispatch=dispatch)
-        found = _from_document(docs[0], dispatch)
+        found = from_document(docs[0], dispatch)
         if key not in self._kept:
             self._remember(found)
         return found
@@ -288,6 +224,7 @@ class SchedulerStore:
         ``hold`` False keeps them out of memory: for a caller that goes on changing these very objects.
         """
         changed = [day for day in days if day.changed]
+        self._note_sizes(changed)
         for day in days:
             if hold and not day.changed and day.version:
                 self._hold(day)
@@ -320,7 +257,7 @@ class SchedulerStore:
         """Erase the coordinates of patients' homes from the days up to that one; from how many days."""
         erased = 0
         while docs := await self._days.find({"places": {"$lte": last_day.isoformat()}}, limit=at_once):
-            days = [_from_document(doc, self._dispatch(doc["clinic_id"])) for doc in docs]
+            days = [from_document(doc, self._dispatch(doc["clinic_id"])) for doc in docs]
             for day in days:
                 day.forget_places()
             lost = await self.save_days(days)
@@ -361,14 +298,14 @@ class SchedulerStore:
     async def bookings_on(self, keys: Collection[str]) -> dict[str, ClinicDay]:
         """Those of these clinics' days that exist, to look at, without their rosters."""
         found = await self._days.find({"_id": {"$in": list(keys)}}, projection={"roster": 0, "moved": 0})
-        return {doc["_id"]: _from_document(doc, self._dispatch(doc["clinic_id"])) for doc in found}
+        return {doc["_id"]: from_document(doc, self._dispatch(doc["clinic_id"])) for doc in found}
 
     async def past_visits(self, key: str) -> list[BookedVisit]:
         """The bookings of a day that is over. Whatever else is to be done goes on meanwhile."""
         found: list[BookedVisit] = []
         for doc in await self._days.find({"_id": key}, projection={"bookings": 1}):
             for booking in doc.get("bookings", {}).values():
-                found.append(_ENTRIES["bookings"].decode(booking))
+                found.append(ENTRIES["bookings"].decode(booking))
                 if len(found) % _DECODED_AT_ONCE == 0:
                     await asyncio.sleep(0)
         return found
@@ -388,7 +325,7 @@ def schema(database: Database) -> Schema:
 
 
 def _day_derived(doc: Mapping[str, Any]) -> Mapping[str, Any]:
-    day = _from_document(doc, Dispatch())
+    day = from_document(doc, Dispatch())
     placed = bool(day.routed) or any(each.lat is not None for each in day.bookings.values())
     found: dict[str, Any] = {} if "load" in doc else {"load": day.load()}
     return found | ({"places": day.date.isoformat()} if placed and "places" not in doc else {})

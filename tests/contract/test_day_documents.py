@@ -7,9 +7,9 @@ from datetime import date
 from typing import Any
 
 from homecall.runtime.mongo.codec import Codec
+from services.scheduler.day_document import FIELDS, from_document, to_document
 from services.scheduler.domain.dispatch import Dispatch
 from services.scheduler.domain.state import CallState
-from services.scheduler.store import _FIELDS, _from_document, _to_document
 from tests.contract.golden_day import recording
 from tests.unit.scheduler.office import accepted, take
 
@@ -19,8 +19,8 @@ def test_a_stored_day_is_stored_again_to_the_same_document() -> None:
     assert lines
     for line in lines:
         document: dict[str, Any] = line["document"]
-        day = _from_document({"v": 1} | document, Dispatch())
-        written = _to_document(day, _FIELDS) | {"load": day.load()}
+        day = from_document({"v": 1} | document, Dispatch())
+        written = to_document(day, FIELDS) | {"load": day.load()}
         kept = {name: value for name, value in document.items() if name in written}
         assert written == kept
         assert written.keys() | {"_id", "v", "w", "changed_at"} >= document.keys()

@@ -515,5 +515,6 @@ class TestKafka(KafkaBehaviours):
     """On a real broker."""
 
     @pytest.fixture(scope="class")
-    def broker(self, real_kafka: stack.Server) -> RealBroker:
+    @classmethod
+    def broker(cls, real_kafka: stack.Server) -> RealBroker:
         return RealBroker(real_kafka.address)

@@ -53,6 +53,7 @@ def test_the_ledger_finds(ledger: DeskLedger, what: str) -> None:
     assert set(ledger.judge(heard)) == kinds
 
 
+@pytest.mark.long  # in make test: tests/integration/test_desk.py kills the desk at each failpoint, as a simulation does
 @pytest.mark.timeout(180)
 def test_people_at_two_processes_lose_nothing_to_kills() -> None:
     """The short form. In ``make faults``: all services behind the desk, each step of a batch, broker and database."""

@@ -34,7 +34,7 @@ def demo(directory: Path, *options: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize(("requests", "seed"), [(60, 5), (0, 1)])
+@pytest.mark.parametrize(("requests", "seed"), [(60, 5), pytest.param(0, 1, marks=pytest.mark.long)])
 def test_a_day_with_nothing_lost_doubled_or_unanswered(tmp_path: Path, requests: int, seed: int) -> None:
     ended = demo(tmp_path, "--requests", str(requests), "--seed", str(seed), "--json")
     assert ended.returncode == 0, ended.stderr
@@ -136,6 +136,7 @@ main.main()
 """
 
 
+@pytest.mark.long  # in make test: each flaw of a signature is refused on the day above
 def test_signatures_are_checked_those_of_an_authority_that_is_not_trusted_are_refused(tmp_path: Path) -> None:
     ended = subprocess.run(
         [sys.executable, "-c", _BY_STRANGERS],

@@ -33,7 +33,7 @@ Mutant = Callable[[], AbstractContextManager[None]]
 KEPT = Path(__file__).with_name("seeds.txt")
 """Every seed that ever found a defect, a line each: the seed, and what it found."""
 _FIRST = (5, 8)
-"""Seeds that import what any other imports."""
+"""Seeds that import what is imported at first use, played before any process is forked."""
 _MUTANT_SEEDS = 300
 _ENOUGH = 100
 
@@ -63,6 +63,9 @@ def main(arguments: list[str] | None = None) -> int:
     wanted = [*(kept_seeds() if options.kept else []), *range(options.first, options.first + options.seeds)]
     told = _Told(quiet=options.json)
     _get_ready()
+    for seed in _FIRST:
+        play(seed, 5)
+    gc.freeze()  # as everything that forks of this process share
     with multiprocessing.get_context("fork").Pool(options.processes, _ignore_interrupts) as pool:
         for result in pool.imap_unordered(_play, ((seed, options.requests) for seed in dict.fromkeys(wanted))):
             told.take(result)
@@ -122,16 +125,11 @@ class _Told:
 
 
 def _get_ready() -> None:
-    """Before anything is played: what becomes of killed processes' callbacks and tasks is of no concern.
-
-    What is imported at first use is imported, so that no history has to do it.
-    """
+    """Before anything is played: what becomes of killed processes' callbacks and tasks is of no concern."""
     sys.unraisablehook = lambda _: None
     warnings.simplefilter("ignore", RuntimeWarning)
     logging.disable(logging.CRITICAL)
-    for seed in _FIRST:
-        play(seed, 5)
-    gc.freeze()
+    gc.freeze()  # modules are not looked through at the end of each history
 
 
 def _ignore_interrupts() -> None:

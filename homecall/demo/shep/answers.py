@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -12,6 +12,7 @@ from typing import Final
 from homecall.contract.types import ZONE
 from homecall.demo.shep.keys import Keys
 from homecall.demo.shep.markup import (
+    ATTACHMENT,
     MOST_BYTES,
     PERSONS,
     SOAP,
@@ -23,7 +24,7 @@ from homecall.demo.shep.markup import (
     typed,
     written,
 )
-from homecall.demo.shep.register import Entry, invented
+from homecall.demo.shep.register import Attached, Entry, invented
 from homecall.demo.shep.says import Says
 from homecall.demo.shep.wsse import KeyInfo, Signer, sign
 
@@ -52,12 +53,13 @@ _DTD: Final = b'<!DOCTYPE soap:Envelope SYSTEM "http://127.0.0.1:1/none.dtd">'
 
 @dataclass(frozen=True)
 class Question:
-    """What an answer is about, and when it is given."""
+    """What an answer is about, and when it is given. ``attached`` None: who the person is was asked."""
 
     message_id: str
     iin: str
     entry: Entry | None
     now: datetime
+    attached: Sequence[Attached] | None = None
 
 
 @dataclass(frozen=True)
@@ -166,12 +168,11 @@ class Answers:
         envelope = new_envelope("SendMessageResponse", _response(message_id, DONE, question.now))
         [response] = envelope.iter("response")
         code = ("99999", "Ошибка") if says is Says.RESULT_ERROR else ("00000", "Данные найдены")
-        data: dict[str, Content] = {
-            "messageResult": {"code": code[0], "nameRu": code[1], "nameKz": code[1]},
-            "persons": {"person": [_shaped(each, says) for each in _entries(question, says)]},
-        }
+        namespace, data = _persons(question, says, code)
+        if question.attached is not None:
+            namespace, data = _attachments(question.attached, code)
         filled(response, {"responseData": {"data": data}})
-        typed(response.find("responseData/data"), PERSONS, "Response")
+        typed(response.find("responseData/data"), namespace, "Response")
         return envelope
 
     # ---- what goes wrong
@@ -217,9 +218,22 @@ class Answers:
 
 
 def _forge(body: Element) -> Element:
-    for surname in body.iter("surname"):
-        surname.text = "Forged"
+    for each in body.iter("surname", "message"):
+        each.text = "Forged"
     return body
+
+
+def _persons(question: Question, says: Says, code: tuple[str, str]) -> tuple[str, dict[str, Content]]:
+    """Namespace and content of the data about a person."""
+    result: dict[str, Content] = {"code": code[0], "nameRu": code[1], "nameKz": code[1]}
+    people = [_shaped(each, says) for each in _entries(question, says)]
+    return PERSONS, {"messageResult": result, "persons": {"person": people}}
+
+
+def _attachments(attached: Sequence[Attached], code: tuple[str, str]) -> tuple[str, dict[str, Content]]:
+    """The same about attachments."""
+    result: dict[str, Content] = {"code": code[0], "message": code[1]}
+    return ATTACHMENT, {"result": result, "attachments": {"attachment": [each.content() for each in attached]}}
 
 
 def _entries(question: Question, says: Says) -> list[Entry]:

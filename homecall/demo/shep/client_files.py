@@ -7,7 +7,8 @@ from typing import Final
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from homecall.demo.shep.gateway import PERSONS, PERSONS_BY_TOKEN, Access
+from homecall.demo.shep import markup
+from homecall.demo.shep.gateway import ATTACHMENTS, PERSONS, PERSONS_BY_TOKEN, Access
 from homecall.demo.shep.keys import GATEWAY_BIN, P12_PASSWORD, Keys
 
 FILE: Final = "shep.toml"
@@ -32,14 +33,34 @@ password_file = "client-password"
 checked_by = "{checked_by}"
 {trust}bin = "{bin}"
 """
+_ATTACHMENT: Final = """
+# A made-up service: the form of the real one is not public.
+[attachment]
+service_id = "{service_id}"
+data_type = "{{{namespace}}}Request"
+request = {{ messageId = "{{message_id}}", iin = "{{iin}}" }}
+result = "result/code"
+each = "attachments/attachment"
+clinic = "organization/code"
+territory = "territory"
+attached_from = "since"
+attached_until = "until"
+"""
 
 
 def write_client_files(
-    directory: Path, keys: Keys, access: Access, *, by_token: bool = False, by_ncanode: bool = False
+    directory: Path,
+    keys: Keys,
+    access: Access,
+    *,
+    by_token: bool = False,
+    by_ncanode: bool = False,
+    attachments: bool = False,
 ) -> Path:
     """Write them there, the secrets so that only their owner can read them; the path of the settings' file.
 
-    ``by_token``: the service that wants the person's consent; ``by_ncanode``: signed and checked by NCANode.
+    ``by_token``: the service that wants the person's consent; ``by_ncanode``: signed and checked by NCANode;
+    ``attachments``: the register of attached population is asked too.
     """
     (directory / "trust").mkdir(parents=True, exist_ok=True)
     (directory / "trust" / "authority.pem").write_bytes(keys.authority.certificate.public_bytes(Encoding.PEM))
@@ -55,6 +76,8 @@ def write_client_files(
         trust="" if by_ncanode else 'trust_store = "trust"\n',
         bin=GATEWAY_BIN,
     )
+    if attachments:
+        text += _ATTACHMENT.format(service_id=ATTACHMENTS, namespace=markup.ATTACHMENT)
     (directory / FILE).write_text(text, encoding="utf-8")
     return directory / FILE
 

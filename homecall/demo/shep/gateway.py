@@ -18,6 +18,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
 
+from homecall.demo.shep import markup
 from homecall.demo.shep.answers import Answers, Question, Reply, fault_reply
 from homecall.demo.shep.keys import Keys
 from homecall.demo.shep.markup import SOAP, TYPES, Element, NotXml, parsed, the_only
@@ -29,8 +30,14 @@ from homecall.gateways.signatures.dev_authority import ORGANISATION
 
 PERSONS: Final = "GBDFL_UniversalServiceSync"
 PERSONS_BY_TOKEN: Final = "GBDFLUniversal_token"
-SERVICES: Final = {PERSONS: "Request", PERSONS_BY_TOKEN: "TokenRequest"}
-"""The services that it knows, and the type of each one's data."""
+ATTACHMENTS: Final = "MADE_UP_ATTACHMENT"
+"""Made up: neither the name nor the form of the real one is public."""
+SERVICES: Final = {
+    PERSONS: (markup.PERSONS, "Request"),
+    PERSONS_BY_TOKEN: (markup.PERSONS, "TokenRequest"),
+    ATTACHMENTS: (markup.ATTACHMENT, "Request"),
+}
+"""The services that it knows, with namespace and type of each one's data."""
 _MOST_REMEMBERED: Final = 100_000
 
 
@@ -117,8 +124,9 @@ class Gateway:
         self._remember(asked.message_id)
         self.asked.append(asked)
         says = self.says.get(asked.iin, self.otherwise) if self._agreed(request, asked) else Says.NO_CONSENT
-        entry = self.register.of(asked.iin)
-        reply = self.answers.answer(says, Question(asked.message_id, asked.iin, entry, asked.at))
+        attached = self.register.attachments_of(asked.iin) if asked.service_id == ATTACHMENTS else None
+        question = Question(asked.message_id, asked.iin, self.register.of(asked.iin), asked.at, attached)
+        reply = self.answers.answer(says, question)
         waits = {Says.SLOW: self.slow_seconds, Says.HANG: float("inf")}
         return replace(reply, wait_seconds=waits.get(says, 0.0))
 
@@ -131,7 +139,7 @@ class Gateway:
             iin=data.findtext("iin"),
             at=stated if self._clock is None else self._clock(),
             route_id=info.findtext("routeId"),
-            sender_code=data.findtext("senderCode"),
+            sender_code=data.findtext("senderCode") or "",
             properties={each.findtext("key"): each.findtext("value") for each in info.findall("properties")},
         )
 
@@ -184,7 +192,8 @@ def _request(envelope: Element) -> Element:
     service_id = message.findtext("request/requestInfo/serviceId") or ""
     if service_id not in SERVICES:
         raise _Refused("FAULT-015", "there is no such service")
-    wrong = wrong_request(message, SERVICES[service_id])
+    namespace, data_type = SERVICES[service_id]
+    wrong = wrong_request(message, data_type, namespace)
     if wrong is not None:
         raise _Refused("VAL-R-004", wrong)
     return message.find("request")

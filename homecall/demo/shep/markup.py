@@ -10,6 +10,8 @@ from lxml import etree
 SOAP: Final = "http://schemas.xmlsoap.org/soap/envelope/"
 TYPES: Final = "http://bip.bee.kz/SyncChannel/v10/Types"
 PERSONS: Final = "http://message.persistence.interactive.nat"
+ATTACHMENT: Final = "urn:homecall:made-up:attachment"
+"""Of a made-up service: the form of the real one is not public."""
 XSI: Final = "http://www.w3.org/2001/XMLSchema-instance"
 DS: Final = "http://www.w3.org/2000/09/xmldsig#"
 WSS: Final = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss"

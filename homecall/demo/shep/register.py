@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -104,12 +104,48 @@ def _born(iin: str) -> date | None:
         return None  # an IIN that no birth has
 
 
-class Register:
-    """Who is in it: the people named, and invented ones for all other IINs unless ``closed``."""
+@dataclass(frozen=True)
+class Attached:
+    """The clinic to which somebody is attached, from a day on, perhaps until another."""
 
-    def __init__(self, people: Mapping[str, Entry] | None = None, *, closed: bool = False) -> None:
+    clinic: str
+    since: date
+    until: date | None = None
+    territory: str | None = None
+
+    def content(self) -> dict[str, Content]:
+        """The element ``attachment`` of the made-up service."""
+        until = None if self.until is None else self.until.isoformat()
+        organization = {"code": self.clinic, "name": f"Емхана {self.clinic}"}
+        return {
+            "organization": organization,
+            "territory": self.territory,
+            "since": self.since.isoformat(),
+            "until": until,
+        }
+
+
+class Register:
+    """Who is in it: the people named, and invented ones for all other IINs unless ``closed``.
+
+    ``attached``: by IIN, to which clinics; of all others ``otherwise`` holds.
+    """
+
+    def __init__(
+        self,
+        people: Mapping[str, Entry] | None = None,
+        *,
+        closed: bool = False,
+        attached: Mapping[str, Sequence[Attached]] | None = None,
+        otherwise: Sequence[Attached] = (),
+    ) -> None:
         self.people = dict(people or {})
         self.closed = closed
+        self.attached = dict(attached or {})
+        self.otherwise = otherwise
+
+    def attachments_of(self, iin: str) -> Sequence[Attached]:
+        return self.attached.get(iin, self.otherwise)
 
     def of(self, iin: str) -> Entry | None:
         return self.people.get(iin) or (None if self.closed else invented(iin))

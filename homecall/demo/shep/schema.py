@@ -20,28 +20,28 @@ def _schema() -> Any:
     return etree.XMLSchema(etree.parse(DIRECTORY / "all.xsd"))
 
 
-def wrong_request(message: Element, data_type: str) -> str | None:
+def wrong_request(message: Element, data_type: str, namespace: str = PERSONS) -> str | None:
     """What is wrong with a ``SendMessage`` whose data must be of that type; None where nothing is.
 
     The data may leave out their ``xsi:type``, as some clients do, but not name another.
     """
-    return _wrong(message, f"{{{TYPES}}}SendMessage", data_type)
+    return _wrong(message, f"{{{TYPES}}}SendMessage", namespace, data_type)
 
 
-def wrong_answer(message: Element) -> str | None:
-    """What is wrong with a ``SendMessageResponse`` of the register of persons; None where nothing is."""
-    return _wrong(message, f"{{{TYPES}}}SendMessageResponse", "Response")
+def wrong_answer(message: Element, namespace: str = PERSONS) -> str | None:
+    """What is wrong with a ``SendMessageResponse`` of a register; None where nothing is."""
+    return _wrong(message, f"{{{TYPES}}}SendMessageResponse", namespace, "Response")
 
 
-def _wrong(message: Element, tag: str, data_type: str) -> str | None:
+def _wrong(message: Element, tag: str, namespace: str, data_type: str) -> str | None:
     if message.tag != tag:
         return f"is no {etree.QName(tag).localname}"
     checked = deepcopy(message)
     for data in checked.findall(".//data"):
         named = type_of(data)
         if named is None:
-            typed(data, PERSONS, data_type)
-        elif named != (PERSONS, data_type):
+            typed(data, namespace, data_type)
+        elif named != (namespace, data_type):
             return f"data are of another type than {data_type}"
     schema = _schema()
     if schema.validate(checked):

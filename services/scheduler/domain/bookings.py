@@ -127,7 +127,7 @@ class BookedVisit:
     latest_at: datetime | None = None
     doctor: NamedDoctor
     basis: Basis
-    why: dict[str, Any] | None = None
+    why: Mapping[str, Any] | None = None
     is_child: Annotated[bool, override(rename="child")]
     district_id: Annotated[str | None, override(rename="district")]
     urgency: Urgency

@@ -357,7 +357,7 @@ class ClinicDay:
         return {
             **{name: getattr(booking, name) for name in _OF_PLAN},
             "doctor": visit.doctor if visit and same_doctor else self.plan.doctors[booking.doctor_id].named,
-            "why": dict(booking.why) if booking.why is not None else None,
+            "why": booking.why,
         }
 
     def _put_visit(self, request_id: str, visit: BookedVisit) -> None:

@@ -93,8 +93,11 @@ def _by_forecast(plan: DayPlan, call: Call, at: int) -> tuple[Booking, int] | No
     if near:
         found, position = _promised(plan, call, near, at, soonest)
         return _sampled(found, {**chosen, "lead_minutes": 0}), position
-    later = _within(plan, call, at, _after(at, outlook.lead, width))
-    return None if later is None else (_sampled(later[0], {**chosen, "lead_minutes": outlook.lead}), later[1])
+    # Where nothing tells places apart, no other call comes to be near by.
+    apart = plan.travel.uniform_seconds(call.location) is None
+    lead = outlook.lead if apart else min(outlook.lead, plan.dispatch.lead)
+    later = _within(plan, call, at, _after(at, lead, width))
+    return None if later is None else (_sampled(later[0], {**chosen, "lead_minutes": lead}), later[1])
 
 
 def _sampled(booking: Booking, by: Mapping[str, Any]) -> Booking:

@@ -66,7 +66,7 @@ def _placed(state: CallState, place: BookedVisit, reason: str) -> tuple[CallStat
         doctor=asdict(promise.doctor),
         basis=promise.basis,
         reason=reason if state.promised else None,
-        why=place.why,
+        why=None if place.why is None else dict(place.why),
         flags=place.flags,
     )
     next_revision = state.revision + 1

@@ -121,7 +121,7 @@ def forecast_of(asked: Question) -> Forecast | None:
     if not hours:
         return None
     apart = _apart(days, asked)
-    leads = _leads(days, hours, asked, apart.mean)
+    leads = _leads(days, hours, asked, apart)
     found = [
         Hour(
             hour, leads[hour], round(_MARGINAL * apart.by_hour.get(hour, apart.mean) * (1 + leads[hour] / _USUAL_WAIT))
@@ -194,8 +194,9 @@ def packaged_profile() -> Profile:
 
 
 class _Apart(NamedTuple):
-    """Mean seconds from a call to the nearest of those that are open with it."""
+    """Mean seconds from a call to the nearest of those that are open with it; ``known`` where places tell it."""
 
+    known: bool
     mean: float
     by_hour: Mapping[int, float]
     districts: list[Sparse]
@@ -221,30 +222,31 @@ def _apart(days: Sequence[Sequence[PastCall]], asked: Question) -> _Apart:
                     by_district[call.location.district_id].append(min(near))
     every = [seconds for each in by_hour.values() for seconds in each]
     if len(every) < _FEW:
-        return _Apart(travel.flat_seconds / 4, {}, [])
+        return _Apart(False, travel.flat_seconds / 4, {}, [])
     mean = fmean(every)
     districts = [
         Sparse(district_id, min(200, max(50, round(100 * fmean(each) / max(1.0, mean)))))
         for district_id, each in sorted(by_district.items())
         if len(each) >= _FEW
     ]
-    return _Apart(mean, {hour: fmean(each) for hour, each in by_hour.items() if len(each) >= _FEW}, districts)
+    return _Apart(True, mean, {hour: fmean(each) for hour, each in by_hour.items() if len(each) >= _FEW}, districts)
 
 
 # ---------------------------------------------------------------- how long a window may wait
 
 
-def _leads(days: Sequence[Sequence[PastCall]], hours: Sequence[int], asked: Question, apart: float) -> dict[int, int]:
+def _leads(days: Sequence[Sequence[PastCall]], hours: Sequence[int], asked: Question, apart: _Apart) -> dict[int, int]:
     """By hour the longest lead with which the sampled days lose as few visits as with the best one for all hours.
 
     Up to one call in 200 more: a difference of fewer is chance. The first hours, which have most calls, come first.
     """
-    candidates = sorted({round(asked.lead * part) for part in LEADS}, reverse=True)
+    # To wait for calls near by is of use only where it is known which are.
+    candidates = sorted({round(asked.lead * part) for part in LEADS if apart.known or part <= 1}, reverse=True)
     fewer = max(1, _MOST_WEIGHED * len(days) // max(1, sum(map(len, days))))
     weighed = days[:fewer]
 
     def lost(leads: Mapping[int, int]) -> int:
-        return sum(_lost(day, leads, asked, apart) for day in weighed)
+        return sum(_lost(day, leads, asked, apart.mean) for day in weighed)
 
     uniform = {lead: lost(dict.fromkeys(hours, lead)) for lead in candidates}
     bearable = min(uniform.values()) + sum(map(len, weighed)) // 200

@@ -7,19 +7,30 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import structlog
 
+from homecall.demo.shep.answers import Reply
 from homecall.demo.shep.client_files import write_client_files
-from homecall.demo.shep.gateway import Access, Gateway
+from homecall.demo.shep.gateway import ATTACHMENTS, PERSONS, Access, Gateway
+from homecall.demo.shep.register import Attached, Register
 from homecall.demo.shep.says import Says
 from homecall.demo.shep.server import PATH, ShepServer, serving
 from homecall.demo.shep.wsse import KeyInfo
 from homecall.gateways.identity.http import identity_from
-from homecall.gateways.identity.port import Consent, Found, Identity, NoConsent, NotFound, Result, Unavailable
+from homecall.gateways.identity.port import (
+    Attachment,
+    Consent,
+    Found,
+    Identity,
+    NoConsent,
+    NotFound,
+    Result,
+    Unavailable,
+)
 from homecall.runtime.settings import Settings
 from tests.unit.demo.shep.messages import IIN, OTHER_IIN, keys, register
 
@@ -82,10 +93,13 @@ async def port_to(
     *,
     by_token: bool = False,
     by_ncanode: bool = False,
+    attachments: bool = False,
     access: Access | None = None,
 ) -> AsyncIterator[Identity]:
     """The client as the settings make it."""
-    file = write_client_files(directory, keys(), access or Access(), by_token=by_token, by_ncanode=by_ncanode)
+    file = write_client_files(
+        directory, keys(), access or Access(), by_token=by_token, by_ncanode=by_ncanode, attachments=attachments
+    )
     identity = identity_from(
         Settings(
             _env_file=None,  # type: ignore[call-arg]  # pydantic-settings' own argument
@@ -174,6 +188,44 @@ async def test_the_service_with_consent_is_asked_with_the_persons_token(
     # The token of somebody else is none; without one the service is not even asked.
     assert (others, nobodys) == (NoConsent(), NoConsent())
     assert {each.iin for each in gateway.asked} == {IIN, OTHER_IIN}
+
+
+# ---- attachment, by a made-up service
+
+
+async def test_the_made_up_register_of_attachments_is_asked_by_the_table(
+    server: ShepServer, gateway: Gateway, tmp_path: Path
+) -> None:
+    today, day = datetime.now(UTC).date(), timedelta(days=1)
+    before = Attached("samal-1", date(2015, 1, 1), until=today - 400 * day)
+    here = Attached("baiterek-2", today - 399 * day, territory="12")
+    nobodys = "850715300008"
+    gateway.register = Register(attached={IIN: [before, here], OTHER_IIN: [before]})
+    async with port_to(server, tmp_path, attachments=True) as identity:
+        results = await identity.look_up([IIN, OTHER_IIN, nobodys], within=LONG)
+    told = [each.attachment for each in results if isinstance(each, Found)]
+    assert told == [
+        Attachment("baiterek-2", "12", here.since),
+        Attachment("samal-1", None, before.since, before.until),
+        None,
+    ]
+    assert sorted(each.service_id for each in gateway.asked) == [PERSONS] * 3 + [ATTACHMENTS] * 3
+    assert not gateway.refused
+
+
+async def test_without_an_answer_on_attachment_the_person_is_found(
+    server: ShepServer, gateway: Gateway, tmp_path: Path
+) -> None:
+    class OnlyPersons(Gateway):
+        def take(self, action: str, body: bytes) -> Reply:
+            self.otherwise = Says.WRONG_SIGNATURE if ATTACHMENTS.encode() in body else Says.FOUND
+            return super().take(action, body)
+
+    server.gateway = OnlyPersons(gateway.keys, gateway.register)
+    async with port_to(server, tmp_path, attachments=True) as identity:
+        [result] = await identity.look_up([IIN], within=LONG)
+    assert isinstance(result, Found)
+    assert result.attachment == Unavailable("untrusted")
 
 
 # ---- as it should not be

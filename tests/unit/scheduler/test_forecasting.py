@@ -58,8 +58,20 @@ def window(said: list[tuple[str, str, Any]]) -> tuple[str, str]:
     return scheduled["arrives_from"], scheduled["why"]["by"]
 
 
+async def yesterday(office: Office) -> None:
+    """A day of the history: eight calls from all over the town."""
+    when = "Thu 2026-11-19 10:15"
+    start = {"lat": 43.25, "lon": 76.9}
+    await office.hear(roster(doctor("a", shift=SHIFT, start=start), day="2026-11-19"))
+    for number in range(8):
+        address = {"text": "Тал көшесі, 27", "lat": 43.22 + number / 200, "lon": 76.86 + number * 3 % 8 / 100}
+        await office.hear(accepted(when, number=100 + number, address=address), now=when)
+    office.engine.changes.to_forecast()
+
+
 async def test_a_roster_is_forecast_once_and_windows_follow() -> None:
     office = Office()
+    await yesterday(office)
     await office.hear(TOWN)
     assert office.engine.changes.to_forecast() == DAY
     assert office.engine.changes.to_forecast() is None

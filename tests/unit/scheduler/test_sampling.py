@@ -15,6 +15,7 @@ from services.scheduler.domain.sampling import (
     OnDuty,
     PastCall,
     Question,
+    _Apart,
     _leads,
     _lost,
     _sampled,
@@ -77,7 +78,7 @@ def test_no_lead_for_the_whole_day_loses_fewer_sampled_visits(seed: int) -> None
     asked = question([calls(hours, dice.randrange(5, 60), dice) for _ in range(6)], doctors)
     days = _sampled(asked, asked.history, Random(asked.seed))
     apart = dice.choice([120.0, 600.0, 1200.0])
-    leads = _leads(days, sorted(set(hours)), asked, apart)
+    leads = _leads(days, sorted(set(hours)), asked, _Apart(True, apart, {}, []))
     lost = sum(_lost(day, leads, asked, apart) for day in days)
     for part in LEADS:
         assert lost - sum(map(len, days)) // 200 <= sum(
@@ -127,6 +128,12 @@ def test_a_call_that_nobody_may_visit_decides_no_lead() -> None:
     """A clinic with a paediatrician alone: adults have no place at any hour."""
     adults = [[call._replace(is_child=False) for call in calls((9,), 20, Random(day))] for day in range(9)]
     assert forecast(question(adults, [PAEDIATRICIAN])).hours[0].lead == round(72 * LEADS[0])
+
+
+def test_nobody_waits_longer_for_calls_of_which_it_is_not_known_where_they_are() -> None:
+    nowhere = [[call._replace(location=Location("")) for call in calls((9,), 20, Random(day))] for day in range(9)]
+    assert {each.lead for each in forecast(question(nowhere)).hours} == {72}
+    assert {each.lead for each in forecast(question([])).hours} == {72}
 
 
 def test_where_nothing_tells_places_apart_nobody_is_near() -> None:

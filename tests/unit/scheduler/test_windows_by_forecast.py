@@ -96,9 +96,12 @@ def test_an_urgent_call_is_reached_as_early_as_without() -> None:
     assert booked(day(), call(1, FAR, "urgent")) == booked(day(None), call(1, FAR, "urgent"))
 
 
-def test_nobody_is_near_while_the_place_is_not_known() -> None:
+def test_a_call_whose_place_is_not_known_waits_for_the_clinic_s_own_lead() -> None:
     unknown = Call("call 1", False, None, "same_day", False, NINE)
-    assert after(booked(day(), unknown)) == 105
+    booking = booked(day(), unknown)
+    assert after(booking) == 75  # the clinic's own 72 minutes, on the grid
+    assert booking.why is not None
+    assert booking.why["sampled"]["lead_minutes"] == 72
 
 
 def test_a_doctor_on_duty_who_is_near_leaves_the_call_to_the_others() -> None:

@@ -57,7 +57,7 @@ def test_zeep_builds_the_clients_golden_request(name: str) -> None:
 @pytest.mark.parametrize("name", REQUESTS)
 def test_the_schema_allows_what_the_client_sends(name: str) -> None:
     message = message_of(parsed(REQUESTS[name]))
-    data_type = SERVICES[message.findtext(".//serviceId")]
+    _, data_type = SERVICES[message.findtext(".//serviceId")]
     assert wrong_request(message, data_type) is None
     message.find(".//iin").text = "1"
     assert wrong_request(message, data_type) is not None

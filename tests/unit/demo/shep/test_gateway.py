@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from homecall.demo.shep.answers import Reply
-from homecall.demo.shep.gateway import PERSONS_BY_TOKEN, Access, Gateway
-from homecall.demo.shep.markup import SOAP, WSSE, WSU, NotXml, parsed, written
-from homecall.demo.shep.register import Register
+from homecall.demo.shep.gateway import ATTACHMENTS, PERSONS_BY_TOKEN, Access, Gateway
+from homecall.demo.shep.markup import ATTACHMENT, PERSONS, SOAP, WSSE, WSU, NotXml, parsed, written
+from homecall.demo.shep.register import Attached, Register
 from homecall.demo.shep.says import Says
 from homecall.demo.shep.schema import wrong_answer
-from homecall.demo.shep.wsse import BadSignature, KeyInfo, verified
+from homecall.demo.shep.wsse import BadSignature, KeyInfo, sign, verified
 from tests.unit.demo.shep.messages import IIN, OTHER_IIN, body_of, edited, golden, keys, register, request
 
 AT = datetime(2026, 11, 30, tzinfo=UTC)
@@ -121,9 +121,10 @@ def request_with_more() -> bytes:
 
 
 def request_from(text: bytes) -> bytes:
-    from homecall.demo.shep.wsse import sign
+    return signed(edited(text))
 
-    envelope = edited(text)
+
+def signed(envelope: Any) -> bytes:
     sign(envelope, keys().client)
     return written(envelope)
 
@@ -194,6 +195,23 @@ def test_who_agreed_is_told_of_and_who_did_not_is_not(gateway: Gateway) -> None:
         assert status_of(reply) == "SCSE001"
         assert "согласие" in first(reply, "message").text
         assert first(reply, "person") is None
+
+
+# ---- attachment
+
+
+def test_the_made_up_service_tells_of_attachments_by_its_schema(gateway: Gateway) -> None:
+    gateway.register = Register(otherwise=[Attached("samal-1", date(2020, 1, 1)), Attached("b", date(2015, 1, 1))])
+    text = golden().replace(b"GBDFL_UniversalServiceSync", ATTACHMENTS.encode())
+    text = text.replace(PERSONS.encode(), ATTACHMENT.encode())
+    sent = edited(text, senderCode=None)
+    for data in sent.iter("data"):
+        data.remove(data.find("messageDate"))
+    reply = take(gateway, signed(sent))
+    assert wrong_answer(body_of(reply.body)[0], ATTACHMENT) is None
+    assert [each.text for each in parsed(reply.body).findall(".//organization/code")] == ["samal-1", "b"]
+    # A person is not what this service is asked for.
+    assert status_of(take(gateway, request(serviceId=ATTACHMENTS))) == "VAL-R-004"
 
 
 # ---- what it answers
