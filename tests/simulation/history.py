@@ -214,7 +214,7 @@ class History:
             await asyncio.sleep(0.2)  # of the loop's own time
         for task in watching:
             task.cancel()
-        behind = {"behind": world.kafka.behind()}
+        behind = {"behind": world.kafka.behind(), "failed": [*world.kafka.failures]}
         found = self._judge() | behind | await differences(world.settings) | await self._of_the_desk()
         return found | {"by_hand": await self._of_dispatchers()}
 

@@ -239,6 +239,8 @@ class Kafka:
         """The share of failed sends after which a producer gives its batch up."""
         self.history: list[Stored] = []
         """All records that were ever to be read, in the order in which they came to be."""
+        self.failures: list[str] = []
+        """What of the clients themselves went wrong, here or in what they call."""
         self._numbers = 0
         self._listening: dict[Consumer, None] = {}
 
@@ -309,8 +311,7 @@ class Kafka:
             f"{name} {place.topic} {place.partition}"
             for name, group in self.groups.items()
             for place, log in self.logs.items()
-            if log.read(group.committed.get(place, 0), 1)[0]
-            and any(place.topic in each.topics for each in group.members.values())
+            if log.read(group.committed.get(place, 0), 1)[0] and place.topic in group.topics
         ]
 
     def listen(self, consumer: Consumer) -> None:
@@ -336,6 +337,7 @@ class Consumer:
     def __init__(self, kafka: Kafka, *, group_id: str | None = None, **_: Any) -> None:
         self._kafka = kafka
         self._group = kafka.groups[group_id] if group_id else None
+        self._group_id = group_id  # FastStream names it where a member is given no partition
         self.number = kafka.number()
         self.member_id = f"member-{self.number}"
         self.node: Node | None = NODE.get()
@@ -379,6 +381,12 @@ class Consumer:
             await self._kafka.ask(lambda: group.join(self))
             self.heard_at = asyncio.get_running_loop().time()
             self._task = asyncio.create_task(self._coordinate())
+            self._task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A member whose task of the group has failed reads nothing any more, and nobody would see why."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._kafka.failures.append(f"the group's task of {self.node} has ended: {error!r}")
 
     async def stop(self) -> None:
         self._stopped = True
