@@ -135,7 +135,7 @@ class Settings(BaseSettings):
         0.2, ge=0, le=10, description="time to plan the rest of a clinic's day again; 0 never"
     )
     sampled_days: int = Field(
-        0,
+        20,
         ge=0,
         le=100,
         description="days sampled from a clinic's history by which windows are chosen, see docs/schedule.md; 0 none",

@@ -45,6 +45,8 @@ _MOST_WEIGHED: Final = 1_500
 """Calls by which leads are weighed: each of some hundred choices drives through all of them."""
 _SLACK: Final = 1.25
 """How much longer visits are taken to be: a day planned call by call is not as tight as one that is known."""
+_SPARE: Final = 45
+"""Minutes before the shift's end by which a sampled day is to be over: the last calls still need a window."""
 _FEW: Final = 30
 """Pairs of calls below which a mean distance says nothing."""
 
@@ -280,7 +282,7 @@ def _lost(day: Sequence[PastCall], leads: Mapping[int, int], asked: Question, ap
         doctor = asked.doctors[first]
         over = max(ready[first] + legs[leads[call.minute // 60]], opens) + round(asked.visit * _SLACK)
         back = asked.travel.seconds(call.location, doctor.start) // 60 if doctor.start.known else 0
-        if over + back > doctor.ends:
+        if over + back > doctor.ends - _SPARE:
             lost += 1
         else:
             ready[first] = over

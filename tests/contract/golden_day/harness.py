@@ -409,6 +409,8 @@ class Player:
             sms_at_once=1,
             # A plan is improved for as long as the machine takes: what it finds in that time differs.
             replan_seconds=0,
+            # A day is forecast while the calls come: how many come before that differs.
+            sampled_days=0,
             duty_officer="Кезекші Әділ Маратұлы, жауапты қызметкер",
             log_level="error",
         )

@@ -133,7 +133,7 @@ def test_a_call_that_nobody_may_visit_decides_no_lead() -> None:
 def test_nobody_waits_longer_for_calls_of_which_it_is_not_known_where_they_are() -> None:
     nowhere = [[call._replace(location=Location("")) for call in calls((9,), 20, Random(day))] for day in range(9)]
     assert {each.lead for each in forecast(question(nowhere)).hours} == {72}
-    assert {each.lead for each in forecast(question([])).hours} == {72}
+    assert max(each.lead for each in forecast(question([])).hours) == 72
 
 
 def test_where_nothing_tells_places_apart_nobody_is_near() -> None:
