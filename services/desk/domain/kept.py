@@ -90,16 +90,16 @@ class Subject(Protocol):
         ...
 
 
-def of_its_clinic(subject: S, event: Event, anew: Callable[[str], S]) -> S | None:
+def of_its_clinic(subject: S, event: Event, begin: Callable[[str], S]) -> S | None:
     """The subject to which an event is added; None for an event of another clinic, which is none of the subject.
 
     Anybody may name any id: until one of our services has spoken of it, whose it is is only claimed. Where they say
-    that it is another clinic's, what was heard so far goes: ``anew`` makes the subject of that clinic.
+    that it is another clinic's, what was heard so far goes: ``begin`` makes the subject of that clinic.
     """
     ours = TOPIC_OF_TYPE[event.TYPE].ours
     clinic_id: str = getattr(event, "clinic_id", subject.clinic_id)
     if clinic_id != subject.clinic_id:
         if subject.confirmed or not ours:
             return None
-        subject = anew(clinic_id)
+        subject = begin(clinic_id)
     return replace(subject, confirmed=True) if ours and not subject.confirmed else subject
