@@ -61,6 +61,9 @@ def test_a_day_with_nothing_lost_doubled_or_unanswered(tmp_path: Path, requests:
     assert f"what to do next; {badly_signed} for a signature that does not hold" in said
     assert "1 turned away, its signature does not hold" in said
     assert "Tue 27 Oct" in ended.stderr
+    # Who is refused for the law or a signature may have been asked about too: both are looked up at once.
+    [asked] = re.findall(r"register of persons answered (\d+) questions?, each in signed SOAP", said)
+    assert int(asked) >= told["accepted"] + told["deferred"]
     assert list(tmp_path.iterdir()) == [], "nothing stays behind"
 
 
