@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable
@@ -160,6 +161,21 @@ def test_3_another_patient_typed_over_another_tabs_draft_is_a_call_of_its_own(
         each.keyboard.press("F8")
         each.wait_for_url("**/calls/*-*")
     assert submissions(desk, 2) == [second, call]
+
+
+def test_3_consent_is_in_no_draft_and_goes_out_with_the_call(desk: LiveDesk, tab: Callable[..., Any]) -> None:
+    page = tab("registrar", "/calls/new")
+    fill(page, note="Ескертпе")
+    page.locator("summary", has_text="Согласие на запрос в регистр").click()
+    page.fill("[name=kdp_token]", "S2RwLXRva2Vu")
+    kept = page.evaluate("JSON.stringify({...localStorage}) + JSON.stringify({...sessionStorage})")
+    assert "Ескертпе" in kept
+    assert "S2RwLXRva2Vu" not in kept
+    page.keyboard.press("F8")
+    page.wait_for_url("**/calls/*-*")
+    desk.until(lambda: len(submissions(desk)) == 1)
+    (event,) = (each for each in desk.sent() if each.type == "request.submitted")
+    assert json.loads(event.value)["identity"] == {"kdp_token": "S2RwLXRva2Vu"}
 
 
 def test_3_another_patient_under_an_id_that_was_sent_is_sent_by_one_more_key(

@@ -24,6 +24,9 @@ from pymongo import MongoClient
 from homecall.contract import topics
 from homecall.contract.topics import TYPE_PREFIX
 from homecall.demo.ports import free_port
+from homecall.demo.shep.client_files import write_client_files
+from homecall.demo.shep.gateway import Access
+from homecall.demo.shep.keys import Keys
 from homecall.gateways.signatures.dev_authority import DevAuthority
 from tests.factories import MONDAY, a_clinic, a_doctor, a_request, a_roster, iin
 from tests.infrastructure.desk import Person, a_call, users_and_secret
@@ -387,7 +390,10 @@ def world(new_world: NewWorld, gateway: SmsGateway, tmp_path_factory: pytest.Tem
     """A world through which all has gone, seen twice: while events wait for their subjects, and a day later."""
     extra = {
         # Nobody listens there: identities cannot be confirmed, and are kept to be asked again.
-        "HOMECALL_IDENTITY": f"http://127.0.0.1:{free_port()}",
+        "HOMECALL_IDENTITY": f"shep+http://127.0.0.1:{free_port()}/shep",
+        "HOMECALL_IDENTITY_SHEP_FILE": str(
+            write_client_files(tmp_path_factory.mktemp("shep"), Keys(DevAuthority.new()), Access(), by_token=True)
+        ),
         "HOMECALL_SMS": gateway.url,
         "HOMECALL_SMS_SETTLE_SECONDS": "0",
         "HOMECALL_SMS_PASSWORD": DOCUMENT,
