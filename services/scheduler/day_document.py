@@ -52,22 +52,17 @@ _COUNTED = ("roster", "unavailable", "bookings")
 FIELDS = ("roster", "unavailable", "bookings", "moved", "routed", "places", "forecast", "dirty", "trace")
 
 
-def _compact(visit: dict[str, Any], texts: dict[str, str]) -> dict[str, Any]:
-    """A stored visit that takes less memory: what is seldom looked into is packed, and texts of a day are shared."""
-    doctor = {name: texts.setdefault(value, value) for name, value in visit["doctor"].items()}
-    found = {**visit, "doctor": doctor}
-    for name in ("basis", "district"):
-        if (value := visit.get(name)) is not None:
-            found[name] = texts.setdefault(value, value)
-    if visit.get("why") is not None:
-        found["why"] = Packed(visit["why"])
-    return found
+def _compact(visit: dict[str, Any], doctors: dict[str, Any]) -> dict[str, Any]:
+    """A stored visit that takes less memory: what is seldom looked into is packed, and a doctor's texts are shared."""
+    doctor, why = visit["doctor"], visit.get("why")
+    known = doctors.setdefault(doctor["doctor_id"], doctor)
+    return visit | {"doctor": known if known == doctor else doctor, "why": None if why is None else Packed(why)}
 
 
 def from_document(doc: Mapping[str, Any], dispatch: Dispatch) -> ClinicDay:
     # What an earlier release stored as null counts as empty.
-    texts: dict[str, str] = {}
-    bookings = {request_id: _compact(visit, texts) for request_id, visit in (doc.get("bookings") or {}).items()}
+    doctors: dict[str, Any] = {}
+    bookings = {request_id: _compact(visit, doctors) for request_id, visit in (doc.get("bookings") or {}).items()}
     stored = {name: value for name, value in doc.items() if value is not None}
     found = _CODEC.decode(stored | {"bookings": bookings})
     return ClinicDay(

@@ -31,8 +31,8 @@ _DECODED_AT_ONCE = 50
 """Bookings of earlier days, which take some 2 ms."""
 _BOOKINGS_HELD = 6_000
 """Of all days that are kept in memory, where the operator says nothing else."""
-_BOOKINGS_AT_ONCE = 2_000
-"""And doctors, of the days that are worked on together, unless one has more: a batch may be about 250 clinics' days."""
+_BOOKINGS_AT_ONCE = 500
+"""And doctors, of the days that are read together, unless one has more: a batch may be about 250 clinics' days."""
 _BOOKINGS_OF_A_DAY = 100
 """And doctors, of a day of which nothing is known yet."""
 _SIZES_KNOWN = 4_096
@@ -120,14 +120,14 @@ class SchedulerStore:
         return self._days, _DAY_INDEXES
 
     def portions(self, keys: Collection[str]) -> Iterator[list[str]]:
-        """These days in portions to be loaded, changed and saved one after the other.
+        """These days in portions to be loaded, changed and saved one after the other; those in memory come first.
 
-        All days of a large batch, at once in memory, would be many times what is held between batches.
+        All days of a large batch, read at once, would be many times what is held between batches.
         """
         portion: list[str] = []
         bookings = 0
-        for key in sorted(keys):
-            size = self._sizes.get(key, _BOOKINGS_OF_A_DAY)
+        for key in sorted(keys, key=lambda key: (key not in self._kept, key)):
+            size = 0 if key in self._kept else self._sizes.get(key, _BOOKINGS_OF_A_DAY)
             if portion and bookings + size > _BOOKINGS_AT_ONCE:
                 yield portion
                 portion, bookings = [], 0
