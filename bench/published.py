@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from confluent_kafka import Producer
 
+from homecall.contract.iins import iin_check_digit
 from homecall.contract.topics import TOPIC_OF_TYPE, TYPE_PREFIX
-from homecall.contract.types import iin_check_digit
 from tests.factories import MONDAY, a_clinic, a_doctor, a_request, a_roster
 
 CLINICS: Final = 40

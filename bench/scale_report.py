@@ -112,7 +112,7 @@ def _ratio(sizes: Sequence[Any]) -> float | None:
     if not sizes:
         return None
     first, last = (statistics.median(each["per_second"] for each in drains) for _, drains in (sizes[0], sizes[-1]))
-    return round(last / first, 3)
+    return round(float(last / first), 3)
 
 
 def _sizes(sizes: Sequence[Any], ratio: float) -> str:
