@@ -19,8 +19,8 @@ from lxml import etree
 from homecall.gateways.identity.port import NoConsent, NotFound, Person
 from homecall.gateways.identity.shep.answers import answer_in, person_in
 from homecall.gateways.identity.shep.profile import MeaningsSection
-from homecall.gateways.identity.shep.structure import Untrusted
-from homecall.gateways.identity.shep.verifying import RsaVerifier
+from homecall.gateways.identity.shep.structure import METHODS, Untrusted, envelope_of
+from homecall.gateways.identity.shep.verifying import RsaVerifier, check_signature
 from homecall.gateways.identity.shep.xml import MOST_BYTES, BadXml, parsed
 from homecall.gateways.retry import NoAnswer
 from tests.unit.gateways.shep import (
@@ -295,6 +295,15 @@ def test_a_signature_counts_only_over_the_body_that_is_read(
     root = tree()
     change(root)
     assert refused(etree.tostring(root)) == cause
+
+
+def test_bytes_that_the_signature_is_not_over_are_not_read_whatever_the_form_said() -> None:
+    """Were an attack to pass the checks of the form, the bytes that are read would still be compared."""
+    document = signed(FOUND, GOOD)
+    envelope = envelope_of(parsed(document), METHODS["rsa"])
+    check_signature(document, envelope, NOW)
+    with pytest.raises(Untrusted, match="other_element"):
+        check_signature(document, replace(envelope, signed=envelope.signed.replace(b"1885", b"1886")), NOW)
 
 
 def test_what_is_read_is_what_was_signed() -> None:
