@@ -325,7 +325,8 @@ async def test_nobody_waits_longer_than_asked(within: float) -> None:
 
 async def test_a_call_has_its_own_limit_below_the_round() -> None:
     gateway = Gateway(hangs, FOUND)
-    assert isinstance(await one(gateway, time_limit_seconds=0.05), Found)
+    # Half a second: on a busy machine a call that is answered may take a tenth.
+    assert isinstance(await one(gateway, time_limit_seconds=0.5), Found)
     assert len(gateway.requests) == 2
 
 
