@@ -9,8 +9,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import cache
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,6 +26,7 @@ from homecall.gateways.identity.shep.structure import METHODS, Untrusted, envelo
 from homecall.gateways.identity.shep.verifying import RsaVerifier, check_signature
 from homecall.gateways.identity.shep.xml import MOST_BYTES, BadXml, parsed
 from homecall.gateways.retry import NoAnswer
+from homecall.gateways.signatures.revocation import RevocationLists
 from tests.unit.gateways.shep import (
     BIN,
     DS,
@@ -375,6 +379,27 @@ def test_two_certificates_are_one_too_many() -> None:
     text = signed(FOUND, replace(GOOD, key_info="data")).decode()
     start, end = text.index("<ds:X509Certificate>"), text.index("</ds:X509Data>")
     assert refused((text[:end] + text[start:end] + text[end:]).encode()) == "certificate"
+
+
+def crl(*revoked: x509.Certificate) -> bytes:
+    """The list of the gateway's authority."""
+    builder = x509.CertificateRevocationListBuilder(GATEWAYS.subject, NOW - timedelta(1), NOW + timedelta(1))
+    for each in revoked:
+        entry = x509.RevokedCertificateBuilder(each.serial_number, NOW - timedelta(1)).build()
+        builder = builder.add_revoked_certificate(entry)
+    return builder.sign(key("authority"), hashes.SHA256()).public_bytes(Encoding.DER)
+
+
+def test_a_revoked_certificate_is_not_believed_nor_one_that_no_list_covers(tmp_path: Path) -> None:
+    def by_lists() -> RsaVerifier:
+        return RsaVerifier([GATEWAYS.certificate()], BIN, RevocationLists(tmp_path))
+
+    document = signed(FOUND, GOOD)
+    assert refused(document, check=by_lists()) == "revocation_unknown"
+    (tmp_path / "gateway.crl").write_bytes(crl())
+    assert isinstance(read(document, check=by_lists()), Person)
+    (tmp_path / "gateway.crl").write_bytes(crl(GOOD.certificate))
+    assert refused(document, check=by_lists()) == "revoked"
 
 
 # ---------------------------------------------------------------- algorithms

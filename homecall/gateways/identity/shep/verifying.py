@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -55,6 +56,8 @@ class RsaVerifier:
         self._authorities = list(authorities)
         self._bin = bin_
         self._lists = lists
+        self._one_at_a_time = threading.Lock()
+        """For the lists, which are read again as their files change."""
 
     async def verified(self, document: bytes, at: datetime) -> etree._Element:
         return await asyncio.to_thread(self.check, document, at)
@@ -83,7 +86,8 @@ class RsaVerifier:
             raise Untrusted("owner")
         if self._lists is not None:
             for below, above in itertools.pairwise(chain):
-                told = self._lists.verdict(below, above, at)
+                with self._one_at_a_time:
+                    told = self._lists.verdict(below, above, at)
                 if told != "good":
                     raise Untrusted("revoked" if told == "revoked" else "revocation_unknown")
 
