@@ -26,7 +26,7 @@ from tests.infrastructure.world import World
 from tests.integration.conftest import NewWorld
 
 CLINIC = "samal-3"
-WAIT_SECONDS = 1.0
+WAIT_SECONDS = 2.0
 SPEED = 20
 """A minute of the services takes three seconds: they ask the register again after one, and answer within ten."""
 LONG_SECONDS = 60
