@@ -61,7 +61,7 @@ class MemoryCollection:
     ) -> list[dict[str, Any]]:
         del projection  # more than was asked for does no harm
         self._database.commands += 1
-        found = [_copy(doc) for doc in self.docs.values() if matches(doc, query)]
+        found = [_copy(doc) for doc in self._among(query) if matches(doc, query)]
         if sort:
             found.sort(key=lambda doc: doc[sort])
         return found[:limit] if limit else found
@@ -108,6 +108,18 @@ class MemoryCollection:
             if matches(doc, match):
                 groups.setdefault(doc.get(by), []).append(doc.get(oldest))
         return [(value, len(least), min(least)) for value, least in groups.items()]
+
+    def _among(self, query: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
+        """The documents that a query may find: where it names ids, those alone."""
+        asked = query.get("_id")
+        if isinstance(asked, dict):
+            if "$in" not in asked:
+                return self.docs.values()
+            wanted = {*asked["$in"]}
+            return [doc for id_, doc in self.docs.items() if id_ in wanted]
+        if asked is None:
+            return self.docs.values()
+        return [self.docs[asked]] if asked in self.docs else []
 
     def _clashes(self, doc: Mapping[str, Any]) -> bool:
         for names in self._unique:
