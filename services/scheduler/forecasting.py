@@ -72,7 +72,10 @@ class Forecaster:
         async with self.lock:
             day = (await self.store.load_days([key]))[key]
             day.take_forecast(found)
-            return not await self.store.save_days([day])
+            if not await self.store.save_days([day]):
+                return True
+        self.changes.note_rosters([key])  # somebody else changed the day meanwhile: once more
+        return False
 
     def _question(self, day: ClinicDay, history: Sequence[Sequence[BookedVisit]]) -> Question | None:
         roster, zone = day.plan.roster, day.dispatch.zone

@@ -1,7 +1,10 @@
 """Days that are forecast in the background, and what stays as it is where they are not."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
+
+import pytest
 
 from services.scheduler.domain.clinic_day import ClinicDay
 from services.scheduler.domain.forecast import Forecast, Hour
@@ -124,6 +127,27 @@ async def test_a_day_without_a_roster_or_that_was_changed_meanwhile_waits() -> N
 
     assert await forecaster(office, Here(taken_by_another)).forecast(DAY)
     assert len((await stored(office)).bookings) == 1
+
+
+async def test_a_forecast_that_lost_to_another_replica_is_made_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    office = Office()
+    await office.hear(TOWN)
+    assert office.engine.changes.to_forecast() == DAY
+    save, twin = office.store.save_days, Twin(office.memory)
+
+    async def late(days: Sequence[ClinicDay], *, hold: bool = True) -> set[str]:
+        if any(day.forecast is not None for day in days):
+            await twin.hear(CALL)
+        return await save(days, hold=hold)
+
+    monkeypatch.setattr(office.store, "save_days", late)
+    assert not await forecaster(office, Here()).forecast(DAY)
+    monkeypatch.undo()
+    assert office.engine.changes.to_forecast() == DAY
+    assert await forecaster(office, Here()).forecast(DAY)
+    day = await stored(office)
+    assert day.forecast is not None
+    assert len(day.bookings) == 1
 
 
 async def test_promises_stand_when_a_forecast_comes() -> None:
