@@ -68,7 +68,11 @@ async def test_what_does_not_close_keeps_nothing_else_open(
         closed.append("producer")
 
     monkeypatch.setattr(service.producer, "stop", producer_stops)
-    monkeypatch.setattr(service.database, "close", lambda: closed.append("database"))
+
+    async def database_closes() -> None:
+        closed.append("database")
+
+    monkeypatch.setattr(service.database, "close", database_closes)
     service.close = [closing]
     started = time.monotonic()
     await service.stop()
