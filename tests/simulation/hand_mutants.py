@@ -11,7 +11,7 @@ from unittest.mock import patch
 from homecall.contract.events import VisitAssignmentRefused
 from homecall.runtime.engine.decision import OutgoingEvent
 from services.scheduler.domain import pending
-from services.scheduler.domain.bookings import BY_HAND, Booking
+from services.scheduler.domain.bookings import BY_HAND
 from services.scheduler.domain.clinic_day import ClinicDay
 from services.scheduler.domain.state import CallState
 
@@ -47,12 +47,5 @@ def refused_twice() -> AbstractContextManager[Any]:
     return patch.object(pending, "_assign", assign)
 
 
-def hand_planned_away() -> AbstractContextManager[Any]:
-    """Planning a day again moves a visit from the doctor to whom a dispatcher gave it, as any other."""
-    return patch.object(Booking, "by_hand", property(lambda _: False))
-
-
-HAND_MUTANTS: Final[Mapping[str, Mutant]] = {
-    each.__name__: each for each in (hand_mark_lost, refused_twice, hand_planned_away)
-}
+HAND_MUTANTS: Final[Mapping[str, Mutant]] = {each.__name__: each for each in (hand_mark_lost, refused_twice)}
 """By name."""

@@ -132,6 +132,8 @@ class History:
         self._waited_for = _Answers()
         self._mutant = mutant
         self._late_until = 0.0
+        self._over = False
+        """Whether all that is to be judged has come."""
         self._held_up: list[tuple[str, Any]] = []
         self._poison: set[str] = set()
         """The ids of records that must become dead letters."""
@@ -212,6 +214,7 @@ class History:
         # What came meanwhile, as a late answer of the register of persons or a late report, is to be taken up as well.
         while self.loop.time() < ends and self._goes_on():  # noqa: ASYNC110
             await asyncio.sleep(0.2)  # of the loop's own time
+        self._over = True
         for task in watching:
             task.cancel()
         behind = {"behind": world.kafka.behind(), "failed": [*world.kafka.failures]}
@@ -324,6 +327,8 @@ class History:
             read = len(heard)
 
     def _publish(self, event: tuple[str, Any]) -> None:
+        if self._over:
+            return  # somebody's choice that was still to come: judging takes its time, and would find it half done
         if self.loop.time() < self._late_until:
             self._held_up.append(event)
             return
