@@ -139,10 +139,6 @@ def _erase(aggregate: Aggregate[Any], erasure: Erasure, last_day: date) -> None:
         remaining = [_remaining(event, erasure) for event in events]
         if remaining != events:
             aggregate.fresh[causation_id] = remaining
-    for causation_id, events in aggregate.resting.items():
-        remaining = [_remaining(event, erasure) for event in events]
-        if remaining != events:
-            aggregate.rest(causation_id, remaining)
 
 
 def _remaining(event: OutgoingRecord, erasure: Erasure) -> OutgoingRecord:

@@ -25,8 +25,6 @@ from homecall.standard.clinics import calendar_of
 from homecall.standard.deadlines import clause_of
 from homecall.standard.replay import today_differs
 from homecall.standard.rules import NotCoveredError, RuleSetError, RuleSets, load_rule_sets
-from services.intake.register_numbers import look_up
-from services.intake.store import IntakeStore
 from services.notifier.domain.messages import Message
 from services.notifier.store import Mailings
 
@@ -81,8 +79,6 @@ async def _read(asked: Settings, request_id: str) -> tuple[Known, Today]:
         async with database_of(asked, service) as database:
             for each in (await REPOSITORIES[service](database).load([request_id])).values():
                 kept[service] = each
-            if service == INTAKE:
-                await look_up(IntakeStore(database).pages, list(kept.values()))
             if service == NOTIFIER:
                 mailings = await Mailings(database).load([request_id])
                 messages = [each for found in mailings.values() if found.state for each in found.state.messages]

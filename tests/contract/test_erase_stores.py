@@ -256,20 +256,3 @@ def test_erase_from_the_command_line(settings: tuple[str, str, Path]) -> None:
     assert run("erase", "--older-than", "100", "--yes", "--service", "intake").splitlines() == [
         "intake: 0 requests over by 2030-01-25 erased"
     ]
-
-
-# ---- what rests without its number
-
-
-async def test_what_rests_is_erased_in_its_acceptance_too_and_still_finds_its_number(database: Database) -> None:
-    intake = await desk.Office(database=database).prepared()
-    event = desk.submitted("Fri 2026-11-20 10:00", note="Екі күннен бері")
-    (accepted,) = await intake.hear(event)
-    assert await erase_from(intake.store.requests, ERASURES["intake"], date(2026, 11, 20)) == (0, 0), "it is new"
-    assert await erase_from(intake.store.requests, ERASURES["intake"], datetime.now(UTC).date()) == (1, 0)
-    (document,) = await database.collection("requests").find({})
-    assert "Серік" not in str(document)
-    assert "Екі" not in str(document)
-    (again,) = await desk.Office(database=database).hear(event)
-    assert (again.id, again.data["register_number"]) == (accepted.id, 1)
-    assert "full_name" not in str(again.data)

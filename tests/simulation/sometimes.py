@@ -29,7 +29,6 @@ _NOT: Final = {
     "engine NoRules.": "for services whose events need no rules, of which there is none",
     "engine Decision.after": "a held or deferred request that is refused in the end: a clinic that never opens again",
     "engine Completing.complete_pending": "overridden wherever a state may be pending",
-    "engine Deciding.resting": "overridden wherever a pending state may rest",
     "engine Engine.likely_new": "overridden by each service but intake and complaints",
     "engine Deciding.facts_for": "overridden by each service that needs facts",
     "engine Timers._dead_letters": "an event waits a day for its subject, a history is a quarter of an hour",

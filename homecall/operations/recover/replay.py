@@ -90,7 +90,7 @@ class Replay:
         after = ""
         while subjects := self.published.subjects(after, _SUBJECTS):
             for aggregate in (await engine.store.load(subjects)).values():
-                for events in (*aggregate.processed.values(), *aggregate.resting.values()):
+                for events in aggregate.processed.values():
                     for event in events:
                         self.published.know(event)
             after = subjects[-1]
@@ -176,7 +176,7 @@ class Replay:
             return
         handled = await self.handler.handle(batch, self.clock.now())
         await self._send(handled.events)
-        for follow_up in handled.after:
+        for follow_up in (*handled.beside, *handled.after):
             await follow_up()
 
     async def _timers(self) -> None:

@@ -58,8 +58,8 @@ def no_room_to_wait(aggregate: Aggregate[Any], event: Incoming) -> Dead | None:
 
 
 def _said_so_far(aggregate: Aggregate[Any]) -> int:
-    stored = [*{**aggregate.processed, **aggregate.fresh}.items(), *aggregate.resting.items()]
+    stored = {**aggregate.processed, **aggregate.fresh}
     return sum(
         len(causation_id) + _OVERHEAD // 3 + sum(len(event.value) + _OVERHEAD for event in events)
-        for causation_id, events in stored
+        for causation_id, events in stored.items()
     )

@@ -49,12 +49,6 @@ class Aggregate(Generic[S]):
     """By causation id, the places of the records of this batch."""
     fresh: dict[str, list[OutgoingRecord]] = field(default_factory=dict)
     """As ``processed``, but not stored yet."""
-    resting: dict[str, list[OutgoingRecord]] = field(default_factory=dict)
-    """By causation id, events that lack what another aggregate holds: a register number."""
-    resting_changed: set[str] = field(default_factory=set)
-    """The causation ids whose resting events are not stored as they are here."""
-    filled: dict[str, list[OutgoingRecord]] = field(default_factory=dict)
-    """The resting events that are to be sent now, with what they lack. Never stored: a replay fills in the same."""
     measures: list[Measure] = field(default_factory=list)
     changed: bool = False
     timer_at: datetime | None = None
@@ -63,12 +57,11 @@ class Aggregate(Generic[S]):
 
     def is_processed(self, causation_id: str) -> bool:
         """Whether this event has been processed."""
-        return causation_id in self.processed or causation_id in self.fresh or causation_id in self.resting
+        return causation_id in self.processed or causation_id in self.fresh
 
     def said(self, causation_id: str) -> list[OutgoingRecord]:
-        """The events that a processed one led to; those that rest only where they are filled in."""
-        said = self.fresh.get(causation_id) or self.processed.get(causation_id) or []
-        return said + self.filled[causation_id] if causation_id in self.filled else said
+        """The events that a processed one led to."""
+        return self.fresh.get(causation_id) or self.processed.get(causation_id) or []
 
     def outbox_events(self) -> list[OutgoingRecord]:
         """The events in the outbox, in the order to send them."""
@@ -83,16 +76,6 @@ class Aggregate(Generic[S]):
     def add(self, causation_id: str, events: Iterable[OutgoingRecord]) -> None:
         """Note events that a causation id led to, after those noted before."""
         self.fresh.setdefault(causation_id, list(self.processed.get(causation_id, ()))).extend(events)
-
-    def rest(self, causation_id: str, events: Iterable[OutgoingRecord]) -> None:
-        """Keep events that lack what their completion fills in."""
-        self.resting[causation_id] = list(events)
-        self.resting_changed.add(causation_id)
-
-    def wake(self, causation_id: str) -> None:
-        """Keep no resting events of this causation id any more: they are stored with what they lacked."""
-        if self.resting.pop(causation_id, None) is not None:
-            self.resting_changed.add(causation_id)
 
 
 _STORED: Final = ("type", "id", "key", "subject", "source", "time")

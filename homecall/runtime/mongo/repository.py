@@ -11,7 +11,6 @@ from uuid import uuid4
 import bson
 from pymongo import InsertOne, UpdateOne
 
-from homecall.contract.envelope import OutgoingRecord
 from homecall.runtime.mongo.aggregate import Aggregate, event_from_doc, event_to_doc, parked_from_doc, parked_to_doc
 from homecall.runtime.mongo.client import Index, MongoCollection
 from homecall.runtime.mongo.codec import Codec
@@ -101,7 +100,7 @@ class Repository(Generic[S]):
 
         What this returns must not be saved.
         """
-        left_out = {"o": 0, "r": 0, "p": 0} | {f"s.{name}": 0 for name in without}
+        left_out = {"o": 0, "p": 0} | {f"s.{name}": 0 for name in without}
         return [self._from_doc(doc) for doc in await self.collection.find(query, projection=left_out)]
 
     async def due(self, now: datetime, limit: int) -> list[Aggregate[S]]:
@@ -166,10 +165,9 @@ class Repository(Generic[S]):
         lost = await self._write(operations, [each.id for each in aggregates], token)
         for each in aggregates:
             if each.id not in lost:
-                each.version = each.version + 1 if each.version else _inserted(each, first)
+                each.version = each.version + 1 if each.version else first
                 each.processed.update(each.fresh)
                 each.fresh = {}
-                each.resting_changed = set()
                 each.changed = False
                 self._recent.take(each.id)
                 if not each.outbox:
@@ -213,7 +211,7 @@ class Repository(Generic[S]):
         in_flight = [
             f"{topic} {partition} {offset} {causation_id}"
             for causation_id, (topic, partition, offset) in each.places.items()
-            if each.said(causation_id) or causation_id in each.resting
+            if each.said(causation_id)
         ]
         if in_flight or timers:
             # With ``timers``, earlier marks go: their events have been sent by now, or are among the unsent.
@@ -222,18 +220,12 @@ class Repository(Generic[S]):
             fields |= {"unsent_at": millis(now), "unsent": list(each.outbox)}
         put = {name: value for name, value in fields.items() if value is not None}
         parked = [parked_to_doc(kept) for kept in each.parked]
-        events = _events_to_doc(each.fresh)
-        resting = _events_to_doc(
-            {cause: each.resting[cause] for cause in each.resting if cause in each.resting_changed}
-        )
+        events = {cause: [event_to_doc(event) for event in events] for cause, events in each.fresh.items()}
         if each.version == 0:
-            rests = {"r": resting} if resting else {}
-            return InsertOne({"_id": each.id, "v": _inserted(each, first), **put, "p": parked, "o": events, **rests})
+            return InsertOne({"_id": each.id, "v": first, **put, "p": parked, "o": events})
         put |= {"p": parked} | {f"o.{cause}": found for cause, found in events.items()}
-        put |= {f"r.{cause}": found for cause, found in resting.items()}
         change: dict[str, Any] = {"$set": put, "$inc": {"v": 1}}
-        gone = {name: "" for name, value in fields.items() if value is None}
-        if gone := gone | {f"r.{cause}": "" for cause in sorted(each.resting_changed - resting.keys())}:
+        if gone := {name: "" for name, value in fields.items() if value is None}:
             change["$unset"] = gone
         return UpdateOne({"_id": each.id, "v": each.version}, change)
 
@@ -271,26 +263,11 @@ class Repository(Generic[S]):
             id=doc["_id"],
             version=doc["v"],
             state=self._state_of(doc),
-            processed=_events_from_doc(doc.get("o", {})),
-            resting=_events_from_doc(doc.get("r", {})),
+            processed={cause: [event_from_doc(each) for each in events] for cause, events in doc.get("o", {}).items()},
             parked=[parked_from_doc(each) for each in doc.get("p", ())],
             outbox=unsent,
             changed_at=moment_of(doc["changed_at"]) if "changed_at" in doc else None,
         )
-
-
-def _inserted(each: Aggregate[Any], first: int) -> int:
-    """The version of a new document. One that rests is ahead by the write that it does without: the ids of its timers'
-    events go by the version, and are those that they would be with that write."""
-    return first + 1 if each.resting else first
-
-
-def _events_to_doc(said: Mapping[str, Iterable[OutgoingRecord]]) -> dict[str, list[dict[str, Any]]]:
-    return {cause: [event_to_doc(event) for event in events] for cause, events in said.items()}
-
-
-def _events_from_doc(doc: Mapping[str, Any]) -> dict[str, list[OutgoingRecord]]:
-    return {cause: [event_from_doc(event) for event in events] for cause, events in doc.items()}
 
 
 def _marks(doc: Mapping[str, Any]) -> Iterator[tuple[str, int, int, str]]:

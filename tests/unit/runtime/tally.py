@@ -194,7 +194,7 @@ class Runner:
 
     async def handle(self, *batch: Incoming, now: datetime = NOW) -> BatchResult:
         handled = await self.engine.handle(batch, now)
-        for done in handled.after:
+        for done in (*handled.beside, *handled.after):
             await done()
         return handled
 
@@ -219,10 +219,7 @@ def hear_elsewhere(runner: Runner, *batch: Incoming) -> list[str]:
 
 
 class Caching(Numbering):
-    """An engine that takes whoever is opened for new, caches the last three, and lets rest what waits for its number.
-
-    After ``stop`` a number is stored.
-    """
+    """An engine that takes whoever is opened for new, caches the last three, and is certain of the numbers it gives."""
 
     def __init__(self, database: MemoryDatabase) -> None:
         super().__init__(database)
@@ -231,26 +228,11 @@ class Caching(Numbering):
     def likely_new(self, firsts: Mapping[str, Incoming]) -> Collection[str]:
         return [target for target, event in firsts.items() if event.data.reason.startswith("open")]  # type: ignore[union-attr]  # a withdrawal
 
-    def can_rest(self, state: Tally) -> bool:
-        return bool(state.waits) and "stop" not in state.words
-
-    def resting(self, state: Tally, cause: tuple[str, str | None], now: datetime) -> list[OutgoingRecord]:
-        mine = [causation_id for causation_id, _ in state.waits] == [cause[0]]
-        return self.say(*cause, [says("number 0", state)], now) if mine else []
-
     async def complete_pending(
         self, aggregates: Sequence[Aggregate[Tally]], now: datetime
     ) -> dict[str, Completion[Tally]]:
-        ends = await super().complete_pending(aggregates, now)
-        return {each.id: replace(ends[each.id], filled=_filled(each, ends[each.id].state)) for each in aggregates}
-
-
-def _filled(resting: Aggregate[Tally], state: Tally) -> dict[str, list[OutgoingRecord]]:
-    number = f"number {state.number}".encode()
-    return {
-        cause: [replace(event, value=event.value.replace(b"number 0", number)) for event in events]
-        for cause, events in resting.resting.items()
-    }
+        found = await super().complete_pending(aggregates, now)
+        return {name: Completion(each.state, each.said, certain=True) for name, each in found.items()}
 
 
 class CachingRunner(Runner):
