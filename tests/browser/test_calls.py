@@ -318,5 +318,6 @@ def test_1_a_roster_half_typed_is_there_again(desk: LiveDesk, tab: Callable[...,
     assert page.locator("[name=full_name]").nth(1).input_value() == "Жаңа Дәрігер"
     assert page.locator("[name=full_name]").nth(0).input_value() == "Дәрігер Бірінші"
     page.keyboard.press("F8")
+    page.wait_for_url("**/rosters/*sent=1")
     desk.until(lambda: [event.type for event in desk.sent()] == ["roster.published"])
     assert "Жаңа Дәрігер" in desk.sent()[0].value.decode()
