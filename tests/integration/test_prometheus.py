@@ -23,8 +23,14 @@ import yaml
 
 from homecall.contract.topics import DESK, SERVICES
 from homecall.demo.ports import free_port
+from homecall.demo.shep.client_files import write_client_files
+from homecall.demo.shep.gateway import Access, Gateway
+from homecall.demo.shep.keys import Keys
+from homecall.demo.shep.says import Says
+from homecall.demo.shep.server import PATH, ShepServer
+from homecall.gateways.signatures.dev_authority import DevAuthority
 from tests.deploy.debian import program
-from tests.factories import MONDAY, a_clinic, a_doctor, a_request, a_roster
+from tests.factories import MONDAY, a_clinic, a_doctor, a_request, a_roster, iin
 from tests.infrastructure.stack import ROOT, until
 from tests.infrastructure.world import World
 from tests.integration.conftest import NewWorld
@@ -55,9 +61,28 @@ class Prometheus:
         return self.get("query", query=expression)["result"]  # type: ignore[no-any-return]
 
 
+UNBELIEVED = 30, 31
+"""Patients of whom the register of persons says something that is not signed."""
+
+
 @pytest.fixture(scope="module")
-def world(new_world: NewWorld) -> Iterator[World]:
-    with new_world(extra={"HOMECALL_CLINIC_METRICS": "true"}) as world:
+def register(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The stand-in of the e-government gateway, and the settings by which it is asked."""
+    gateway = Gateway(Keys(DevAuthority.new()))
+    gateway.says = {iin(number): Says.UNSIGNED for number in UNBELIEVED}
+    port = free_port()
+    server = ShepServer(gateway, port=port)
+    server.start()
+    yield {
+        "HOMECALL_IDENTITY": f"shep+http://127.0.0.1:{port}{PATH}",
+        "HOMECALL_IDENTITY_SHEP_FILE": str(write_client_files(tmp_path_factory.mktemp("shep"), gateway.keys, Access())),
+    }
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def world(new_world: NewWorld, register: dict[str, str]) -> Iterator[World]:
+    with new_world(extra={"HOMECALL_CLINIC_METRICS": "true", **register}) as world:
         world.publish("clinic.published", a_clinic(CLINIC), a_clinic(FULL))
         world.publish("roster.published", a_roster(CLINIC, MONDAY.date(), [a_doctor("doc")]))
         world.start(*SERVICES)
@@ -90,7 +115,7 @@ def prometheus(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             server = Prometheus(f"http://127.0.0.1:{port}")
             up = until(lambda: _all_up(server, len(config["scrape_configs"])), PATIENCE)
             assert up, (directory / "log").read_text("utf-8")[-3000:]
-            a_small_day(world)
+            a_small_day(world, server)
             yield server
         finally:
             for process in started:
@@ -116,9 +141,13 @@ def _all_up(server: Prometheus, number: int) -> bool:
         return False
 
 
-def a_small_day(world: World) -> None:
+def a_small_day(world: World, prometheus: Prometheus) -> None:
     """Calls by every channel, in time, late, refused, visited; one that waits; a complaint; a dead letter."""
-    world.publish("request.submitted", *TRAFFIC, a_request(FULL, 20, MONDAY, "portal"))
+    early, other = (a_request(CLINIC, number, MONDAY, "phone") for number in UNBELIEVED)
+    world.publish("request.submitted", early)
+    # Of what is counted for the first time no increase is seen.
+    assert until(lambda: prometheus.values("homecall_identity_untrusted_total") != [], PATIENCE)
+    world.publish("request.submitted", other, *TRAFFIC, a_request(FULL, 20, MONDAY, "portal"))
     accepted = [each for each in TRAFFIC if each["reasons"] != ["lonely"]]
     world.wait(lambda: all(last(world, each) == "scheduled" for each in accepted), "all scheduled")
     for each in accepted:
