@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from homecall.runtime.failures import Transient
+from homecall.runtime.logs import log
 from homecall.texts.documents import PageLanguage
 from services.desk import metrics
 from services.desk.store.actions import Change
@@ -213,8 +214,8 @@ class Live:
 async def _with_rows(changes: Sequence[Change], clinic_id: str | None, rows: Rows | None) -> bytes:
     """The message that says what changed, and how the rows of the board are now.
 
-    Without the rows where a browser is sent none, where there are too many, and where they cannot be read: it fetches
-    what it shows.
+    Without the rows where a browser is sent none, where there are too many, and where they cannot be read or drawn: it
+    fetches what it shows. One call that breaks its row must not keep all clinics from hearing of theirs.
     """
     ids = list({each.id for each in changes if each.kind == "call"})
     if rows is None or clinic_id is None or not 0 < len(ids) <= _MOST_ROWS:
@@ -222,6 +223,9 @@ async def _with_rows(changes: Sequence[Change], clinic_id: str | None, rows: Row
     try:
         drawn = await rows.by_day(clinic_id, ids)
     except Transient:
+        return changed(changes)
+    except Exception as error:
+        log("desk").error("rows cannot be drawn, browsers fetch them", clinic_id=clinic_id, exc_info=error)
         return changed(changes)
     return changed(changes, language=rows.language, rows=drawn)
 

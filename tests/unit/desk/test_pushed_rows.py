@@ -6,6 +6,7 @@ import asyncio
 import json
 from datetime import timedelta
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -96,13 +97,12 @@ async def test_of_many_calls_and_of_those_that_cannot_be_read_the_names_are_told
     many = await told(reception, reception.hear(*(event for each in IDS for event in the_call(each))))
     assert (sorted(each["id"] for each in many["changes"]), "rows" in many) == (IDS, False)
 
-    async def away(*_: object) -> None:
-        raise Transient("database", ConnectionError(), "127.0.0.1:27017")
-
-    rows = pushed_rows(reception.site, "ru")
-    monkeypatch.setattr(rows, "by_day", away)
-    other = IDS[0].replace("5f", "6f")
-    assert await told(reception, reception.hear(*the_call(other))) == {"changes": [{"kind": "call", "id": other}]}
+    for first, error in (("6f", Transient("database", ConnectionError(), "127.0.0.1:27017")), ("7f", KeyError("row"))):
+        failing = AsyncMock(side_effect=error)
+        monkeypatch.setattr(pushed_rows(reception.site, "ru"), "by_day", failing)
+        other = IDS[0].replace("5f", first)
+        assert await told(reception, reception.hear(*the_call(other))) == {"changes": [{"kind": "call", "id": other}]}
+        failing.assert_awaited_once()
 
 
 @pytest.mark.parametrize(
