@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from itertools import chain
 from statistics import median
 
+from homecall.runtime.failures import Transient
 from homecall.runtime.logs import log
 from services.scheduler.domain.bookings import BookedVisit, call_of
 from services.scheduler.domain.clinic_day import ClinicDay
@@ -55,6 +56,8 @@ class Forecaster:
     async def _forecast(self, key: str) -> None:
         try:
             await self.forecast(key)
+        except Transient:
+            self.changes.note_rosters([key])  # begun again at the next tick, as often as it takes
         except Exception as error:  # a day without a forecast promises windows by the clinic's own lead
             log("scheduler").warning("a day was not forecast", error=type(error).__name__)
 

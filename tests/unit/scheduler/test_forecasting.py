@@ -1,11 +1,14 @@
 """Days that are forecast in the background, and what stays as it is where they are not."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
+from homecall.runtime.failures import Transient
 from services.scheduler.domain.clinic_day import ClinicDay
 from services.scheduler.domain.forecast import Forecast, Hour
 from services.scheduler.domain.sampling import Question, forecast_of
@@ -148,6 +151,23 @@ async def test_a_forecast_that_lost_to_another_replica_is_made_once_more(monkeyp
     day = await stored(office)
     assert day.forecast is not None
     assert len(day.bookings) == 1
+
+
+@pytest.mark.parametrize("method", ["past_visits", "load_days", "save_days"])
+async def test_a_forecast_waits_for_the_database(monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    office = Office()
+    await office.hear(TOWN)
+    away = AsyncMock(side_effect=Transient("database", ConnectionError(), "127.0.0.1:27017"))
+    monkeypatch.setattr(office.store, method, away)
+    waiting = forecaster(office, Here())
+    for _ in range(2):
+        waiting.start()
+        await asyncio.gather(*waiting._tasks)
+    monkeypatch.undo()
+    assert away.await_count == 2
+    waiting.start()
+    await asyncio.gather(*waiting._tasks)
+    assert (await stored(office)).forecast is not None
 
 
 async def test_promises_stand_when_a_forecast_comes() -> None:
