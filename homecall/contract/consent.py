@@ -26,7 +26,7 @@ def readable_token(value: Any) -> str | None:
 def without_consent(value: bytes) -> bytes:
     """A record's value with the token that came with a request taken out; all other bytes stay as they are.
 
-    Also of a value that cannot be read. Only where a name is written with escapes is the JSON written anew.
+    It works on values that cannot be read, too. Where a name is written with escapes, the whole JSON is written again.
     """
     cut = _BASE64.sub(_inside, _NAMED.sub(rb'\1""', value))
     if b"\\u" not in cut:
