@@ -151,17 +151,19 @@ async def test_a_script_in_any_field_of_any_form_is_shown_as_text(reception: Rec
         _harmless(answer.text)
 
 
+PAGES_WITH_FORMS = (
+    "/calls/new",
+    f"/calls/{MINE}",
+    "/complaints/new",
+    f"/complaints/{MY_COMPLAINT}",
+    f"/rosters/{DAY}",
+    "/board",
+)
+
+
 async def _forms(browser: Any) -> list[dict[str, Any]]:
-    pages = [
-        "/calls/new",
-        f"/calls/{MINE}",
-        "/complaints/new",
-        f"/complaints/{MY_COMPLAINT}",
-        f"/rosters/{DAY}",
-        "/board",
-    ]
     found: dict[str, dict[str, Any]] = {}
-    for page in pages:
+    for page in PAGES_WITH_FORMS:
         text = (await browser.get(page)).text
         for action, body in re.findall(
             r'<form[^>]*method="post"[^>]*action="([^"]+)"[^>]*>(.*?)</form>', text, re.DOTALL
@@ -182,6 +184,19 @@ class _Tags(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, {name: value or "" for name, value in attrs}))
+
+
+async def test_each_number_among_the_attributes_is_one(reception: Reception) -> None:
+    """A browser passes over ``maxlength=&#34;20&#34;`` without a word."""
+    found = []
+    for page in PAGES_WITH_FORMS:
+        parser = _Tags()
+        parser.feed((await reception.browser("head").get(page)).text)
+        for tag, attributes in parser.tags:
+            for name in {"maxlength", "minlength", "size", "rows", "cols", "colspan", "tabindex"} & attributes.keys():
+                found.append(name)
+                assert attributes[name].lstrip("-").isdecimal(), (page, tag, attributes)
+    assert "maxlength" in found
 
 
 def _harmless(page: str) -> None:
