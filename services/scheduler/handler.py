@@ -46,6 +46,19 @@ _TOO_MANY_UNAVAILABLE = Dead(
 _ROSTER_TYPES = {RosterPublished.TYPE, DoctorUnavailable.TYPE}
 
 
+def _turn(call: Aggregate[CallState]) -> tuple[bool, bool, tuple[str, int, int], datetime, str]:
+    """When a call asks its day, among those carried out together: what may make room, then those that want a place.
+
+    Each by the record that asks for it. First come those whose records are not in hand, since an earlier batch left
+    them: by time of acceptance, then by id.
+    """
+    assert call.state is not None
+    pending = call.state.pending
+    records = [call.places[each.causation_id] for each in pending if each.causation_id in call.places]
+    wants_place = any(each.errand == "place" for each in pending)
+    return wants_place, bool(records), min(records, default=("", 0, 0)), call.state.accepted_at, call.id
+
+
 class CallDecisions(Domain[CallState, Facts]):
     """Which event about a call leads to which decision."""
 
@@ -214,8 +227,12 @@ class SchedulerEngine(Engine[CallState, Facts]):
     async def complete_pending(
         self, aggregates: Sequence[Aggregate[CallState]], now: datetime
     ) -> dict[str, Completion[CallState]]:
-        """Give places and take them back: one query and one write for the days of a portion, mostly for all of them."""
-        states = {each.id: each.state for each in aggregates if each.state is not None}
+        """Give places and take them back: one query and one write for the days of a portion, mostly for all of them.
+
+        In the order of ``_turn``, not in that of the store: after a crash the last place goes to the same call.
+        """
+        in_turn = sorted((each for each in aggregates if each.state is not None), key=_turn)
+        states = {each.id: each.state for each in in_turn if each.state is not None}
         by_day: dict[str, dict[str, CallState]] = {}
         for request_id, state in states.items():
             by_day.setdefault(key_of(state), {})[request_id] = state
