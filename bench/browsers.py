@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import re
 import sys
 import time
@@ -59,8 +60,10 @@ def deliveries(stream: Stream, published: Mapping[str, float]) -> list[float]:
     first: dict[str, float] = {}
     for found in _ROW.finditer(text):
         name = found[1].decode()
-        if name in published and name not in first:
-            first[name] = stream.read[bisect_right(starts, found.end() - 1) - 1][0]
+        at = stream.read[bisect_right(starts, found.end() - 1) - 1][0]
+        # A word from before a publication is of something earlier.
+        if name not in first and at >= published.get(name, math.inf):
+            first[name] = at
     return [(at - published[name]) * 1000 for name, at in first.items()]
 
 

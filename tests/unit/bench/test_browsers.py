@@ -30,6 +30,10 @@ def test_the_first_word_of_a_change_counts_and_what_was_not_published_does_not()
     assert deliveries(stream, {ONE: 9.5, OTHER: 10.75}) == [500.0, 250.0]
 
 
+def test_a_word_from_before_the_change_is_not_of_it() -> None:
+    assert deliveries(_heard((9.0, _rows(ONE)), (10.0, _rows(ONE))), {ONE: 9.5}) == [500.0]
+
+
 def test_an_id_that_comes_in_two_pieces_is_heard_with_the_second() -> None:
     stream = _heard((10.0, _rows(ONE)[:-30]), (10.5, _rows(ONE)[-30:]))
     assert deliveries(stream, {ONE: 10.0}) == [500.0]
