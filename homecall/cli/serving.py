@@ -14,7 +14,11 @@ def serve(
     service: Annotated[ServiceName, typer.Argument(help="the service to run, or all five in one process")],
 ) -> None:
     """Run a service until SIGTERM; settings come from the environment or a .env file."""
-    from homecall.operations.serve import serve as run
+    from homecall.operations.lean_imports import without
+
+    # Structlog would load them for coloured tracebacks and for green threads: no service has either. 4 MiB.
+    with without("rich", "greenlet"):
+        from homecall.operations.serve import serve as run
 
     run(service)
 

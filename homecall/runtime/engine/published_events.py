@@ -7,7 +7,6 @@ statuses. They must come out as they were told, whatever the time is now, and no
 from __future__ import annotations
 
 import json
-import sqlite3
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -39,6 +38,8 @@ class PublishedEvents:
         self.source = f"/homecall/{service}"
         self.slack = _SLACK
         self._file = tempfile.NamedTemporaryFile(prefix="homecall-recall-")  # noqa: SIM115  # closed with it
+        import sqlite3  # 2 MiB, which a service holds for no restore
+
         self._db = sqlite3.connect(self._file.name, isolation_level=None)
         # Each recovery has its own: nothing of it has to outlive this process.
         self._db.execute("PRAGMA journal_mode = OFF")
