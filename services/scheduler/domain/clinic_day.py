@@ -229,10 +229,11 @@ class ClinicDay:
 
     def out_of_reach(self, call: Call) -> bool:
         """Whether a call's coordinates are too far from most places of the day to be true."""
-        if not call.location.known:
+        location = call.location
+        if not location.known:
             return False
-        implausible = [Location(each, *visit.implausible) for each, visit in self.bookings.items() if visit.implausible]
-        return self.plan.out_of_reach(call.location, implausible)
+        implausible = (Location(each, *visit.implausible) for each, visit in self.bookings.items() if visit.implausible)
+        return self.plan.out_of_reach(location, implausible)
 
     def book(self, call: Call, promise: Promise, why: dict[str, Any] | None) -> BookedVisit:
         """Book a call where it was told, whatever the plan would say; after a restore, before ``plan_promises``."""

@@ -16,6 +16,7 @@ from services.scheduler.domain.moments import grid_down, grid_up, moment_of, sec
 from services.scheduler.domain.plan import DayPlan
 from services.scheduler.domain.roster import Doctor, basis_of, is_overflow, suitable
 from services.scheduler.domain.route import Insertion, Route
+from services.scheduler.domain.travel import Ways
 
 _ALTERNATIVES = 3
 Windows = tuple[tuple[int, int | None], ...]
@@ -60,22 +61,24 @@ def what_if(plan: DayPlan, call: Call, now: datetime, only: tuple[int, int] | No
 
 
 def _found(plan: DayPlan, call: Call, at: int, only: tuple[int, int] | None = None) -> tuple[Booking, int] | None:
+    ways = Ways(plan.travel, call.location)
     if only is not None:
-        return _within(plan, call, at, (only,))
-    wanted, unasked = call.preferred, replace(call, preferred=None)
-    usual = _by_forecast(plan, unasked, at) or _within(plan, unasked, at, _usual(plan, call, at))
+        return _within(plan, call, at, (only,), ways)
+    wanted = call.preferred
+    unasked = call if wanted is None else replace(call, preferred=None)
+    usual = _by_forecast(plan, unasked, at, ways) or _within(plan, unasked, at, _usual(plan, call, at), ways)
     if wanted is None or usual is None or wanted.holds(usual[0].arrives_from, usual[0].arrives_to):
         return usual  # what the applicant would like is what comes by itself
-    return _within(plan, call, at, _preferred(plan, call, grid_up(at))) or usual
+    return _within(plan, call, at, _preferred(plan, call, grid_up(at)), ways) or usual
 
 
-def _by_forecast(plan: DayPlan, call: Call, at: int) -> tuple[Booking, int] | None:
+def _by_forecast(plan: DayPlan, call: Call, at: int, ways: Ways) -> tuple[Booking, int] | None:
     """The place that the day's forecast chooses: at once with a doctor who is near by, else after the hour's lead.
 
     None without a forecast for the hour, for an urgent call, and where it has no place.
     """
     zone = plan.dispatch.zone
-    outlook = None if plan.forecast is None else plan.forecast.outlook(at, zone, call.location, plan.travel)
+    outlook = None if plan.forecast is None else plan.forecast.outlook(at, zone, ways.location, plan.travel)
     if plan.forecast is None or outlook is None or call.urgency == "urgent":
         return None
     soonest, width = grid_up(at), plan.dispatch.window * 60
@@ -85,7 +88,7 @@ def _by_forecast(plan: DayPlan, call: Call, at: int) -> tuple[Booking, int] | No
     near = sorted(
         (
             each
-            for each in _options(plan, asked, call, at, (soonest, width))
+            for each in _options(plan, asked, call, at, (soonest, width), ways)
             if each.insertion.extra <= outlook.near and each.arrives <= at + SOON_ARRIVAL
         ),
         key=lambda each: (each.insertion.extra + 60 * _changing(plan, each.doctor_id, call), each),
@@ -94,9 +97,9 @@ def _by_forecast(plan: DayPlan, call: Call, at: int) -> tuple[Booking, int] | No
         found, position = _promised(plan, call, near, at, soonest)
         return _sampled(found, {**chosen, "lead_minutes": 0}), position
     # Where nothing tells places apart, no other call comes to be near by.
-    apart = plan.travel.uniform_seconds(call.location) is None
+    apart = ways.uniform is None
     lead = outlook.lead if apart else min(outlook.lead, plan.dispatch.lead)
-    later = _within(plan, call, at, _after(at, lead, width))
+    later = _within(plan, call, at, _after(at, lead, width), ways)
     return None if later is None else (_sampled(later[0], {**chosen, "lead_minutes": lead}), later[1])
 
 
@@ -119,11 +122,11 @@ def _after(at: int, lead: int, width: int) -> Windows:
     return ((opens, width), (opens, None), (soonest, None))
 
 
-def _within(plan: DayPlan, call: Call, at: int, windows: Windows) -> tuple[Booking, int] | None:
+def _within(plan: DayPlan, call: Call, at: int, windows: Windows, ways: Ways) -> tuple[Booking, int] | None:
     """The best place in the first of these windows in which there is one."""
     for doctors in _in_turn(plan, call):
         for earliest, width in windows:
-            options = sorted(_options(plan, doctors, call, at, (earliest, width)))
+            options = sorted(_options(plan, doctors, call, at, (earliest, width), ways))
             if options:
                 return _promised(plan, call, options, at, earliest)
     return None
@@ -148,10 +151,10 @@ def _preferred(plan: DayPlan, call: Call, soonest: int) -> Windows:
 
 
 def _options(
-    plan: DayPlan, doctors: Sequence[Doctor], call: Call, at: int, window: tuple[int, int | None]
+    plan: DayPlan, doctors: Sequence[Doctor], call: Call, at: int, window: tuple[int, int | None], ways: Ways
 ) -> Iterator[_Option]:
     """The cheapest place with each doctor; ``window`` is when it opens and how wide it is, None: to the shift's end."""
-    service, location, urgent, rules = plan.visit_seconds, call.location, call.urgency == "urgent", plan.dispatch
+    service, location, urgent, rules = plan.visit_seconds, ways.location, call.urgency == "urgent", plan.dispatch
     earliest, width = window
     for doctor in doctors:
         route = plan.routes[doctor.doctor_id]
@@ -162,7 +165,7 @@ def _options(
         fixed = 60 * (reluctance(rules, doctor, call) + rules.load_weight * load)
         best: _Option | None = None
         latest = route.until if width is None else earliest + width
-        for each in route.insertions(location, service, earliest, latest, at):
+        for each in route.insertions(location, service, earliest, latest, at, ways):
             waits = each.arrives - at
             cost = waits + each.extra * 0.1 + fixed if urgent else each.extra + waits * rules.wait_weight + fixed
             if best is None or cost < best.cost:

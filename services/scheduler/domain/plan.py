@@ -106,7 +106,7 @@ class DayPlan:
             stop.location for route in self.routes.values() for stop in route.stops
         ]
 
-    def out_of_reach(self, location: Location, others: Sequence[Location] = ()) -> bool:
+    def out_of_reach(self, location: Location, others: Iterable[Location] = ()) -> bool:
         """Whether coordinates are too far from the day's places, and from these other visits, to be true.
 
         Near a doctor's start they are true. Far from all starts they are not, unless most visits, and two at least, are

@@ -10,13 +10,13 @@ place; a visit that stands is not taken from its doctor for it alone, and what s
 
 from __future__ import annotations
 
-from bisect import bisect
+from bisect import bisect, bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from services.scheduler.domain.shift import Shift
-from services.scheduler.domain.travel import Location, Travel
+from services.scheduler.domain.travel import Location, Travel, Ways
 
 
 @dataclass(slots=True)
@@ -68,6 +68,8 @@ class Route:
         """Per open stop the latest arrival that keeps it and all after it in time, whatever the way to it."""
         self._latest: list[int] = []
         """The same for the way to it as it is: no break in it, nor in the visit."""
+        self._left: tuple[int, list[int]] | None = None
+        """When the doctor can set out for the first open stop, and then when for each after it, and from the last."""
         self._relink()
 
     @property
@@ -94,6 +96,7 @@ class Route:
         if begun != self.begun:
             self._due = self._due[begun - self.begun :]
             self._latest = self._latest[begun - self.begun :]
+            self._left = None
             self.begun = begun
 
     @property
@@ -109,46 +112,66 @@ class Route:
 
     # ------------------------------------------------------------ one visit more, one less
 
-    def insertions(self, location: Location, service: int, earliest: int, latest: int, now: int) -> list[Insertion]:
+    def insertions(
+        self, location: Location, service: int, earliest: int, latest: int, now: int, ways: Ways | None = None
+    ) -> list[Insertion]:
         """Every position at which an arrival between ``earliest`` and ``latest`` keeps all others in their time.
 
-        The route must have been advanced to ``now``.
+        The route must have been advanced to ``now``. ``ways`` are those of the location, where several routes are
+        asked about it.
         """
-        latest = min(latest, self.last_arrival(location, service))
-        if earliest > latest:
-            return []
-        travel, uniform = self.travel.seconds, self.travel.uniform_seconds(location)
-        stops, begun, due, shift = self.stops, self.begun, self._due, self.shift
+        ways = ways or Ways(self.travel, location)
+        uniform, shift = ways.uniform, self.shift
+        way_back = 0 if shift.back_by is None else ways.onward(self.start) if uniform is None else uniform
+        latest = min(latest, shift.last_end_before(way_back) - service)
         found: list[Insertion] = []
-        before = self.free_at()
-        leave = self.free_from(now)
-        count = len(stops)
-        for position in range(begun, count + 1):
-            if position > begun:
-                stop = stops[position - 1]
-                before = stop.location
-                leave = shift.arrival(max(leave + stop.leg, stop.earliest), stop.leg, stop.service) + stop.service
+        if earliest > latest:
+            return found
+        breaks, due, stops, begun = bool(shift.breaks), self._due, self.stops, self.begun
+        leaves, count = self._leaving(now), len(due)
+        # Before a stop that is due before this visit could be over, there is no place: ``due`` rises along the route.
+        for index in range(bisect_left(due, earliest + service), count + 1):
+            leave = leaves[index]
             if leave > latest:
                 break
-            to_it = travel(before, location) if uniform is None else uniform
+            position = begun + index
+            if uniform is not None:
+                to_it = uniform
+            else:
+                to_it = ways.there(stops[position - 1].location if position else self.start)
             arrives = leave + to_it
             if arrives < earliest:
                 arrives = earliest
-            arrives = shift.arrival(arrives, to_it, service)
+            if breaks:
+                arrives = shift.arrival(arrives, to_it, service)
             if arrives > latest:
                 continue
             bound, extra = latest, to_it
-            if position < count:
+            if index < count:
                 following = stops[position]
-                onward = travel(location, following.location) if uniform is None else uniform
-                due_then = shift.arrival_by(due[position - begun], onward, following.service)
+                onward = ways.onward(following.location) if uniform is None else uniform
+                due_then = due[index]
+                if breaks:
+                    due_then = shift.arrival_by(due_then, onward, following.service)
                 if due_then < following.earliest:
                     continue  # by the longer way there the break leaves no time within the window
                 bound, extra = min(latest, due_then - service - onward), to_it + onward - following.leg
-            bound = shift.arrival_by(bound, to_it, service)
+            if breaks:
+                bound = shift.arrival_by(bound, to_it, service)
             if arrives <= bound:
                 found.append(Insertion(position, arrives, extra, bound, to_it))
         return found
+
+    def _leaving(self, now: int) -> list[int]:
+        """When the doctor can set out for each open stop, and from the last; kept until the route changes."""
+        leave = self.free_from(now)
+        if self._left is None or self._left[0] != leave:
+            arrival, leaves = self.shift.arrival, [leave]
+            for stop in self.open:
+                leave = arrival(max(leave + stop.leg, stop.earliest), stop.leg, stop.service) + stop.service
+                leaves.append(leave)
+            self._left = leaves[0], leaves
+        return self._left[1]
 
     def arriving(self, place: Insertion, at: int, service: int) -> int:
         """The first arrival at that place that is not before ``at``; within ``place.bound`` where ``at`` is."""
@@ -245,6 +268,7 @@ class Route:
         return copied
 
     def _update_latest(self) -> None:
+        self._left = None
         due: list[int] = []
         latest: list[int] = []
         bound = self.until

@@ -49,14 +49,17 @@ class Shift:
         return self.not_after(at - leg, leg + service) + leg if self.breaks else at
 
     def last_end(self, location: Location, start: Location, travel: Travel) -> int:
-        """When a day's last visit must be over there, so that the doctor is back in time.
+        """When a day's last visit must be over there, so that the doctor is back in time."""
+        return self.until if self.back_by is None else self.last_end_before(travel.seconds(location, start))
+
+    def last_end_before(self, way: int) -> int:
+        """When a day's last visit must be over, from which the way back takes so many seconds.
 
         On the full minute where the way back says so: a patient is told no seconds.
         """
         if self.back_by is None:
             return self.until
-        way = travel.seconds(location, start)
-        leaves = self.not_after(self.back_by - way, way) if way else self.back_by
+        leaves = self.not_after(self.back_by - way, way) if way and self.breaks else self.back_by - way
         return min(self.until, leaves // 60 * 60)
 
     def back_at(self, ends: int, location: Location, start: Location, travel: Travel) -> int:

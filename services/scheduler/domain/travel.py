@@ -105,6 +105,35 @@ class RememberedTravel(Travel):
         return found
 
 
+class Ways:
+    """The ways between one place and others, each worked out once: several routes and windows ask for the same."""
+
+    __slots__ = ("_back", "_there", "location", "travel", "uniform")
+
+    def __init__(self, travel: Travel, location: Location) -> None:
+        self.travel = travel
+        self.location = location
+        self.uniform = travel.uniform_seconds(location)
+        """Seconds of every way, where nothing tells places apart; else None."""
+        self._there: dict[str, int] = {}
+        # Along a straight line both ways are as long; by a table or a router they may differ.
+        self._back: dict[str, int] = {} if travel.routed or travel.table else self._there
+
+    def there(self, other: Location) -> int:
+        """Seconds from the other place to this one."""
+        found = self._there.get(other.key)
+        if found is None:
+            found = self._there[other.key] = self.travel.seconds(other, self.location)
+        return found
+
+    def onward(self, other: Location) -> int:
+        """Seconds from this place to the other."""
+        found = self._back.get(other.key)
+        if found is None:
+            found = self._back[other.key] = self.travel.seconds(self.location, other)
+        return found
+
+
 class Leg(NamedTuple):
     """A router's travel times between a visit and another place of the day: seconds there and back."""
 
