@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,6 +40,7 @@ def _is_log(receiver: ast.expr) -> bool:
     return name.strip("_") in {"log", "logger"}
 
 
+@cache
 def _of_services() -> list[tuple[str, str, str]]:
     files = sorted([*(ROOT / "homecall").rglob("*.py"), *(ROOT / "services").rglob("*.py")])
     return [line for path in files for line in _logged(path.read_text("utf-8"), path.relative_to(ROOT).as_posix())]

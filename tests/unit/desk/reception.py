@@ -12,6 +12,7 @@ from itertools import count
 from typing import Any
 
 from httpx import ASGITransport, AsyncClient, Response
+from starlette import routing
 from starlette.applications import Starlette
 
 from homecall.contract.envelope import Incoming, OutgoingRecord, Record, read
@@ -39,6 +40,8 @@ from tests.unit.runtime.memory import MemoryDatabase
 HERE, ELSEWHERE = "samal-1", "other-2"
 """The clinic whose people the tests are, and another."""
 _numbers = count(1)
+routing.compile_path = cache(routing.compile_path)
+"""Each desk of a test has the same addresses: their patterns are compiled once, and not 40 of them for each."""
 
 
 class Broker:

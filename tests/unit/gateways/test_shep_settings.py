@@ -220,7 +220,10 @@ def test_intake_loads_what_signs_only_where_it_is_asked_for(place: Path) -> None
 
 
 def test_intake_stays_small_and_quick_with_it(place: Path) -> None:
-    starts = [start_of_intake(place, HOMECALL_IDENTITY=ADDRESS) for _ in range(3)]
-    assert all(loaded == ["True", "True", "False"] for loaded, _, _ in starts)
-    assert max(mib for _, mib, _ in starts) < 150
-    assert min(seconds for _, _, seconds in starts) < 3, "of CPU time, on a machine that may be busy"
+    for last in (False, False, True):
+        loaded, mib, seconds = start_of_intake(place, HOMECALL_IDENTITY=ADDRESS)
+        assert loaded == ["True", "True", "False"]
+        assert mib < 150
+        if seconds < 3:
+            return
+        assert not last, f"{seconds} s of CPU time, three times: more than on a machine that is busy"

@@ -95,6 +95,17 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 # ---- the rule
 
 
+@pytest.fixture(autouse=True)
+def no_traces() -> Iterator[None]:
+    """Errors are shared by tests: with the frames they were raised in, each would keep a thousand tasks of ended loops.
+
+    Every test after these would look through them at the end of its own loop.
+    """
+    yield
+    for error in ERRORS:
+        error.__traceback__ = error.__context__ = error.__cause__ = None
+
+
 @pytest.mark.parametrize("error", ERRORS, ids=named)
 async def test_what_an_error_means(error: BaseException) -> None:
     told = outage(error, "10.0.0.8:9092")

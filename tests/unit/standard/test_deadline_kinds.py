@@ -63,6 +63,8 @@ def test_another_place_would_be_found(code: str) -> None:
 
 def _lists_of_kinds(code: str) -> Iterator[int]:
     """The lines with a collection, ``Literal``, ``match`` or chain of ``if`` of two names of kinds and no other."""
+    if sum(name in code for name in NAMES) < 2:
+        return  # which is quicker than to parse it
     for node in ast.walk(ast.parse(code)):
         match node:
             case ast.Dict(keys=parts) | ast.Tuple(elts=parts) | ast.List(elts=parts) | ast.Set(elts=parts):
@@ -101,6 +103,8 @@ def _compared(node: ast.If) -> Iterator[ast.expr]:
 
 def _builds(code: str, models: set[str]) -> bool:
     """Whether it calls one of these models, or reads one from plain values, or keeps one to do so."""
+    if not any(each in code for each in models):
+        return False  # which is quicker than to parse it
     tree = ast.parse(code)
     called = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
     names = {func.id for func in called if isinstance(func, ast.Name)}
