@@ -122,15 +122,18 @@ class Route:
         """
         ways = ways or Ways(self.travel, location)
         uniform, shift = ways.uniform, self.shift
-        way_back = 0 if shift.back_by is None else ways.onward(self.start) if uniform is None else uniform
-        latest = min(latest, shift.last_end_before(way_back) - service)
-        found: list[Insertion] = []
-        if earliest > latest:
-            return found
         breaks, due, stops, begun = bool(shift.breaks), self._due, self.stops, self.begun
         leaves, count = self._leaving(now), len(due)
+        found: list[Insertion] = []
         # Before a stop that is due before this visit could be over, there is no place: ``due`` rises along the route.
-        for index in range(bisect_left(due, earliest + service), count + 1):
+        first = bisect_left(due, earliest + service)
+        if leaves[first] > latest:
+            return found
+        way_back = 0 if shift.back_by is None else ways.onward(self.start) if uniform is None else uniform
+        latest = min(latest, shift.last_end_before(way_back) - service)
+        if earliest > latest:
+            return found
+        for index in range(first, count + 1):
             leave = leaves[index]
             if leave > latest:
                 break
@@ -155,7 +158,9 @@ class Route:
                     due_then = shift.arrival_by(due_then, onward, following.service)
                 if due_then < following.earliest:
                     continue  # by the longer way there the break leaves no time within the window
-                bound, extra = min(latest, due_then - service - onward), to_it + onward - following.leg
+                bound, extra = due_then - service - onward, to_it + onward - following.leg
+                if bound > latest:
+                    bound = latest
             if breaks:
                 bound = shift.arrival_by(bound, to_it, service)
             if arrives <= bound:

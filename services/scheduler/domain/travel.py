@@ -68,19 +68,21 @@ class Travel:
             listed = self.table.get(pair, self.table.get(pair[::-1]))
             if listed is not None:
                 return listed
-        straight = self._straight(one, other)
-        return ceil(straight) if straight is not None and straight <= self.farthest_seconds else self.flat_seconds
+        lat, lon, to_lat, to_lon = one.lat, one.lon, other.lat, other.lon
+        if lat is None or lon is None or to_lat is None or to_lon is None:
+            return self.flat_seconds
+        straight = self._driving(lat, lon, to_lat, to_lon)
+        return ceil(straight) if straight <= self.farthest_seconds else self.flat_seconds
 
     def too_far(self, one: Location, other: Location) -> bool:
         """Whether their coordinates are too far apart for both to be true."""
-        straight = self._straight(one, other)
-        return straight is not None and straight > self.farthest_seconds
-
-    def _straight(self, one: Location, other: Location) -> float | None:
-        """Seconds along the straight line, where both have coordinates."""
         lat, lon, to_lat, to_lon = one.lat, one.lon, other.lat, other.lon
         if lat is None or lon is None or to_lat is None or to_lon is None:
-            return None
+            return False
+        return self._driving(lat, lon, to_lat, to_lon) > self.farthest_seconds
+
+    def _driving(self, lat: float, lon: float, to_lat: float, to_lon: float) -> float:
+        """Seconds along the straight line."""
         return straight_km(lat, lon, to_lat, to_lon) * self.road_factor / self.speed_kmh * 3600
 
 
