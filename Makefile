@@ -9,9 +9,10 @@ DEV  := $(VENV)/.installed-dev
 PIP  := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # The project itself, from here; whatever it needs came with its hash from the lock file before.
 PROJECT := --no-index --no-deps --no-build-isolation --editable .
-# Most tests wait for servers more than they compute: three processes keep two cores busy; those of tests/unit compute,
-# and each process more collects them once more. One file stays in one process.
-BESIDE ?= --numprocesses $(if $(filter tests/unit%,$(ARGS)),2,3) --dist loadfile --no-loadscope-reorder
+# Most tests wait for servers more than they compute: three processes keep two cores busy, and a fourth has the seeds of
+# the simulation played, for as long as the others take. Those of tests/unit compute, and each process more collects
+# them once more. One file stays in one process.
+BESIDE ?= --numprocesses $(if $(filter tests/unit%,$(ARGS)),2,4) --dist loadfile --no-loadscope-reorder
 # Tests start hundreds of processes: they compile our modules once, also where the shell asks Python to keep nothing.
 unexport PYTHONDONTWRITEBYTECODE
 LOCKING := .stack/pip-tools

@@ -12,13 +12,12 @@ import functools
 BROWSER = "tests/browser/"
 
 LONGEST = (
-    "tests/simulation/test_simulation.py::test_no_seed",
+    "tests/simulation/test_seeds.py",
     "tests/browser/",
     "tests/integration/test_service_life.py",
     "tests/integration/test_transfers.py",
     "tests/faults/test_kills.py",
     "tests/integration/test_desk.py",
-    "tests/simulation/test_simulation.py::test_the_judges",
     "tests/integration/test_main_job.py",
     "tests/integration/test_walkthrough.py",
     "tests/integration/test_commands.py",

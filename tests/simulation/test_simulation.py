@@ -5,13 +5,10 @@ from __future__ import annotations
 import contextlib
 import gc
 import inspect
-import json
 import os
 import random
 import secrets
 import socket
-import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -30,44 +27,9 @@ from tests.simulation.faults import Fault
 from tests.simulation.history import History, play
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.reached import watched
+from tests.simulation.started import simulate
 
 ROOT = Path(__file__).parents[2]
-PARTS = {"first": ("1", "110", "--kept"), "more": ("111", "90")}
-"""The first seed of a part, how many there are, and options. Of a hundred or more each must have tried everything."""
-EASY = (
-    "commit_first",
-    "no_compare_and_set",
-    "races_always_won",
-    "ids_of_the_moment",
-    "refused_twice",
-    "timer_fires_twice",
-)
-"""Mutants that the first two seeds find; ``make simulate ARGS="--seeds 0 --mutants"`` plays them all."""
-
-
-def simulate(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run it in a process of its own: it needs the order of sets of text to be the same each time.
-
-    Beside other test processes it takes one core, not all.
-    """
-    beside = ("--processes", "1") if "PYTEST_XDIST_WORKER" in os.environ else ()
-    command = [sys.executable, "-m", "tests.simulation", *beside, *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-
-
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("part", PARTS)
-def test_no_seed_finds_anything(part: str) -> None:
-    """Two parts, which two processes play beside each other."""
-    begins, seeds, *options = PARTS[part]
-    done = simulate("--from", begins, "--seeds", seeds, *options)
-    assert done.returncode == 0, done.stdout + done.stderr
-    summary: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    assert summary["seeds"] >= int(seeds)
-    assert summary["failed"] == []
-    # The histories had something to survive.
-    assert summary["crashes"] > int(seeds)
-    assert summary["rebalances"] > int(seeds)
 
 
 @pytest.mark.parametrize("seed", ["7", "11"])
@@ -163,14 +125,6 @@ def test_what_the_garbage_collector_tells_others_is_none_of_a_history() -> None:
         assert listener in gc.callbacks
     finally:
         gc.callbacks.remove(listener)
-
-
-@pytest.mark.timeout(600)
-def test_the_judges_find_built_in_defects() -> None:
-    done = simulate("--seeds", "0", "--json", "--mutants", *EASY)
-    assert done.returncode == 0, done.stdout + done.stderr
-    summary = json.loads(done.stdout)
-    assert summary["controls_caught"] == summary["controls"] == len(EASY)
 
 
 @pytest.mark.parametrize("name", MUTANTS)
