@@ -25,6 +25,7 @@ from homecall.standard.clinics import calendar_of
 from homecall.standard.deadlines import clause_of
 from homecall.standard.replay import today_differs
 from homecall.standard.rules import NotCoveredError, RuleSetError, RuleSets, load_rule_sets
+from services.intake.store import IntakeStore
 from services.notifier.domain.messages import Message
 from services.notifier.store import Mailings
 
@@ -77,7 +78,8 @@ async def _read(asked: Settings, request_id: str) -> tuple[Known, Today]:
     messages: list[Message] = []
     for service in (INTAKE, SCHEDULER, NOTIFIER):
         async with database_of(asked, service) as database:
-            for each in (await REPOSITORIES[service](database).load([request_id])).values():
+            load = IntakeStore(database).read if service == INTAKE else REPOSITORIES[service](database).load
+            for each in (await load([request_id])).values():
                 kept[service] = each
             if service == NOTIFIER:
                 mailings = await Mailings(database).load([request_id])

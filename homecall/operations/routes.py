@@ -62,7 +62,7 @@ async def _read(asked: Settings, clinic_id: str, day: date) -> DayRoutes | None:
         if planned.roster is None and not planned.bookings and not waiting:
             return None
         calls = await store.calls.load(set(planned.bookings))
-        requests = await IntakeStore(intake).requests.load({*planned.bookings, *waiting})
+        requests = await IntakeStore(intake).read({*planned.bookings, *waiting})
     facts = DayFacts(
         doctors=planned.plan.roster.doctors if planned.plan.roster is not None else (),
         bookings=planned.bookings,

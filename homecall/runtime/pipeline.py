@@ -146,14 +146,7 @@ class Pipeline:
 
     async def _publish(self, handled: BatchResult, dead: Sequence[DeadLetter]) -> None:
         with step("publish"):
-            work: list[Callable[[], Awaitable[None]]] = [
-                lambda: self.producer.send(handled.events, dead),
-                *handled.beside,
-            ]
-            done = await asyncio.gather(*(self.retry(each) for each in work), return_exceptions=True)
-            for failure in done:
-                if failure is not None:
-                    raise failure
+            await self.retry(lambda: self.producer.send(handled.events, dead))
             failpoint("batch.published")
             for follow_up in handled.after:
                 await self.retry(follow_up)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from homecall.contract import topics
 from homecall.contract.envelope import Incoming
-from homecall.contract.events import RequestSubmitted, RequestTransferred, RequestWithdrawn
+from homecall.contract.events import RequestAccepted, RequestSubmitted, RequestTransferred, RequestWithdrawn
 from homecall.runtime.clock import Clock
 from homecall.runtime.encryption import Vault
 from homecall.runtime.engine.batch import BatchResult
@@ -29,10 +31,12 @@ from services.intake import metrics
 from services.intake.domain import held, identity, opening, submission, transfer, visits, withdrawal
 from services.intake.domain.claims import Holders
 from services.intake.domain.facts import UNANSWERED, UNASKED, UNCHECKED, Checks, Facts
-from services.intake.domain.state import RequestState, awaits_number, awaits_successor, is_due, local_date
+from services.intake.domain.numbered import acceptance
+from services.intake.domain.state import RequestState, awaits_number, awaits_successor, is_due, local_date, rests
 from services.intake.external_checks import ExternalChecks
 from services.intake.personal_data import PersonalData
-from services.intake.register_numbers import numbered
+from services.intake.register_numbers import look_up, numbered
+from services.intake.resting import rest_of
 from services.intake.store import IntakeStore
 
 
@@ -235,6 +239,26 @@ class IntakeEngine(Engine[RequestState, BatchFacts]):
 
     # ------------------------------------------------------------ the second aggregate: numbers, successors
 
+    def can_rest(self, state: RequestState) -> bool:
+        return rests(state)
+
+    def resting(self, state: RequestState, cause: tuple[str, str | None], now: datetime) -> dict[str, Any] | None:
+        """The acceptance of the request in hand, but for its number: its record asks the page for that again."""
+        if [each.causation_id for each in state.pending] != [cause[0]]:
+            return None
+        number = 1
+        if self.published is not None:
+            told = self.published.of(state.request_id, RequestAccepted.TYPE, "")
+            if told is not None:
+                if rest_of(told, state) is None:
+                    return None  # another release said it, in other words: it is stored as it was told
+                number = json.loads(told.value)["register_number"]
+        (accepted,) = self.say(*cause, [acceptance(state, number)], now)
+        return rest_of(accepted, state)
+
+    async def fill_in(self, found: Sequence[Aggregate[RequestState]]) -> None:
+        await look_up(self._intake_store.pages, found)
+
     async def _complete_all(
         self,
         pending: list[Aggregate[RequestState]],
@@ -253,7 +277,7 @@ class IntakeEngine(Engine[RequestState, BatchFacts]):
                     stored = in_batch  # the clinic's own system was first, in this batch: it is in hand already
                 touched[stored.id] = stored
                 known = any(each is stored for each in pending)
-                if stored.state is not None and self.domain.pending(stored.state) and not known:
+                if stored.state is not None and self.unfinished(stored) and not known:
                     pending.append(stored)
                     if awaits_successor(stored.state):
                         firsts.append(stored.state)  # its own transfer had waited for it
@@ -318,7 +342,8 @@ class IntakeEngine(Engine[RequestState, BatchFacts]):
         """Give register numbers, in the order of the batch; end the calls that go on elsewhere."""
         del now
         states = [each.state for each in aggregates if each.state is not None]
-        ends = await numbered(self._intake_store.pages, [state for state in states if awaits_number(state)])
+        waiting = [each for each in aggregates if each.state is not None and awaits_number(each.state)]
+        ends = await numbered(self._intake_store.pages, waiting)
         return ends | await self._handed_on([state for state in states if awaits_successor(state)], ends)
 
     async def _handed_on(
@@ -339,7 +364,9 @@ class IntakeEngine(Engine[RequestState, BatchFacts]):
                 done = transfer.with_successor(first if numbered_first is None else numbered_first.state, known[0])
                 assert done.state is not None
                 said = [] if numbered_first is None else list(numbered_first.said)
-                found[first.request_id] = Completion(done.state, [*said, (*first.cancelled_by, done.says)])
+                filled = {} if numbered_first is None else numbered_first.filled
+                said.append((*first.cancelled_by, done.says))
+                found[first.request_id] = Completion(done.state, said, filled=filled)
         return found
 
 

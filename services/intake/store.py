@@ -17,6 +17,7 @@ from homecall.runtime.mongo.schema import Schema
 from homecall.runtime.mongo.sequence import Sequences
 from services.intake.domain.retention import over_on
 from services.intake.domain.state import RequestState, day_of, timer_at
+from services.intake.register_numbers import look_up
 
 
 def _indexed(state: RequestState) -> dict[str, Any]:
@@ -55,6 +56,12 @@ class IntakeStore:
 
     async def prepare(self) -> None:
         await self.requests.prepare()
+
+    async def read(self, ids: Collection[str]) -> dict[str, Aggregate[RequestState]]:
+        """Those that exist, by id, with the numbers that only their pages have. For readers: not to be saved."""
+        found = await self.requests.load(ids)
+        await look_up(self.pages, list(found.values()))
+        return found
 
     async def holding(self, claims: Collection[str]) -> list[Aggregate[RequestState]]:
         """The open requests that hold these claims, in one query."""

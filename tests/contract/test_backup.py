@@ -15,10 +15,14 @@ import bson
 import pytest
 from pymongo import MongoClient
 
+from homecall.contract.envelope import Incoming, OutgoingRecord
 from homecall.operations.backup import COLLECTIONS
+from homecall.runtime.mongo.client import Database
 from tests.contract.test_migrate import homecall
 from tests.contract.test_reconcile import Services
+from tests.factories import iin
 from tests.infrastructure import stack
+from tests.unit.intake import office as desk
 
 Dump = dict[str, list[bytes]]
 
@@ -83,6 +87,29 @@ def test_what_was_lost_comes_back_as_it_was(every_mongo: stack.Server, shell: st
     assert "has not been run" not in said
     assert homecall("migrate")[0] == 0
     assert homecall("restore", str(file), "--replace")[0] == 0
+
+
+def test_what_rests_without_its_number_is_said_as_it_was_after_a_restore(
+    every_mongo: stack.Server, shell: str, tmp_path: Path
+) -> None:
+    records = [desk.submitted("Fri 2026-11-20 10:00", number=each, patient={"iin": iin(each)}) for each in (1, 2, 3)]
+
+    async def said(*batch: Incoming) -> list[OutgoingRecord]:
+        database = Database(every_mongo.address, f"{shell}_intake")
+        office = await desk.Office(database=database).prepared()
+        found = (await office.handle(*batch)).events
+        await database.close()
+        return found
+
+    before = asyncio.run(said(*records))
+    (first, *_) = (bson.decode(each) for each in dump(every_mongo.address, shell)["intake.requests"])
+    assert (first["s"]["register_number"], len(first["r"])) == (None, 1)
+    assert homecall("migrate")[0] == 0
+    file = tmp_path / "day.backup"
+    assert homecall("backup", "--out", str(file), "--no-offsets")[0] == 0
+    drop(every_mongo.address, shell)
+    assert homecall("restore", str(file))[0] == 0
+    assert asyncio.run(said(*records[::-1])) == before[::-1]
 
 
 def _cut(content: bytes) -> bytes:

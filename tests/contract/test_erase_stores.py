@@ -256,3 +256,57 @@ def test_erase_from_the_command_line(settings: tuple[str, str, Path]) -> None:
     assert run("erase", "--older-than", "100", "--yes", "--service", "intake").splitlines() == [
         "intake: 0 requests over by 2030-01-25 erased"
     ]
+
+
+# ---- what rests without its number
+
+
+async def test_what_rests_is_erased_in_its_acceptance_too_and_still_finds_its_number(database: Database) -> None:
+    intake = await desk.Office(database=database).prepared()
+    event = desk.submitted("Fri 2026-11-20 10:00", note="Екі күннен бері")
+    (accepted,) = await intake.hear(event)
+    assert await erase_from(intake.store.requests, ERASURES["intake"], date(2026, 11, 20)) == (0, 0), "it is new"
+    assert await erase_from(intake.store.requests, ERASURES["intake"], datetime.now(UTC).date()) == (1, 0)
+    (document,) = await database.collection("requests").find({})
+    assert "Серік" not in str(document)
+    assert "Екі" not in str(document)
+    (again,) = await desk.Office(database=database).hear(event)
+    assert (again.id, again.data["register_number"]) == (accepted.id, 1)
+    assert "full_name" not in str(again.data)
+
+
+async def test_an_erasure_of_the_release_before_reaches_what_rests(database: Database) -> None:
+    """In a rolling update, or after a way back: it does not know what rests, and leaves it as it is."""
+    intake = await desk.Office(database=database).prepared()
+    event = desk.submitted("Fri 2026-11-20 10:00", note="Екі күннен бері")
+    (accepted,) = await intake.hear(event)
+    (before,) = await database.collection("requests").find({})
+    older = desk.Office(database=database).store.requests
+    read = older._from_doc
+    older._from_doc = lambda doc: read({name: each for name, each in doc.items() if name != "r"})  # type: ignore[method-assign]
+    assert await erase_from(older, ERASURES["intake"], datetime.now(UTC).date()) == (1, 0)
+    (document,) = await database.collection("requests").find({})
+    assert document["r"] == before["r"]
+    assert "Серік" not in str(document)
+    assert "Екі" not in str(document)
+    (again,) = await desk.Office(database=database).hear(event)
+    assert (again.id, again.data["register_number"]) == (accepted.id, 1)
+    assert "full_name" not in str(again.data)
+
+
+async def test_a_rotation_leaves_what_rests_and_it_says_the_same_bytes(database: Database) -> None:
+    """Nothing in it is sealed; what is, the IIN of a patient who is not confirmed yet, stands in the state."""
+    intake = await desk.Office(database=database).prepared()
+    record = desk.submitted("Fri 2026-11-20 10:00")
+    (accepted,) = (await intake.handle(record)).events
+    (stored,) = (await intake.store.requests.load([desk.request_id(1)])).values()
+    assert stored.state is not None
+    sealed = FIRST.seal(b"iin", sealed_place(stored.id, "unconfirmed"))
+    stored.state = replace(stored.state, unconfirmed=sealed)
+    await intake.store.requests.save([stored])
+    (before,) = await database.collection("requests").find({})
+    assert await reseal_in(intake.store.requests, BOTH, SEALED_STATES["intake"]) == (1, 0)
+    (document,) = await database.collection("requests").find({})
+    assert (document["r"], document["sealed"]) == (before["r"], "2026-2")
+    (again,) = (await desk.Office(database=database).handle(record)).events
+    assert again == accepted

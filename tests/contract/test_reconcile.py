@@ -61,7 +61,7 @@ class Services:
     async def hear(self, engine: Any, *events: Incoming, now: str = NOW) -> None:
         """A batch for one service, and all that comes of it."""
         handled = await engine.handle(events, at(now))
-        for done in (*handled.beside, *handled.after):
+        for done in handled.after:
             await done()
         said = [_heard(each) for each in handled.events]
         for heard_by, types in (
@@ -286,12 +286,20 @@ FAULTS: dict[str, tuple[Callable[[Broken], Any], set[tuple[str, str | None, str]
     ),
     "the page has another number": (
         lambda b: b.page(**{f"numbers__{ID[BOOKED]}": 9}),
-        {("number_differs", ID[BOOKED], "intake"), ("number_gap", None, "intake")},
+        {("entry_number_differs", ID[BOOKED], "notifier"), ("number_gap", None, "intake")},
+    ),
+    "the page has another number than a withdrawal was told": (
+        lambda b: b.page(**{f"numbers__{ID[WITHDRAWN]}": 9}),
+        {("number_differs", ID[WITHDRAWN], "intake"), ("number_gap", None, "intake")},
+    ),
+    "an accepted one was given no number": (
+        lambda b: (b.page(**{f"numbers__{ID[BOOKED]}": None}), b.delete("notifier", BOOKED)),
+        {("unfinished", ID[BOOKED], "intake"), ("number_gap", None, "intake")},
     ),
     "two have one number": (
         lambda b: b.page(**{f"numbers__{ID[WAITING]}": 4}),
         {
-            ("number_differs", ID[WAITING], "intake"),
+            ("entry_number_differs", ID[WAITING], "notifier"),
             ("number_doubled", max(ID[WAITING], ID[CLOSED]), "intake"),
             ("number_gap", None, "intake"),
         },

@@ -505,7 +505,7 @@ class StorePromises:
             batch = batch_of(first, size)
             before = database.commands
             handled = await handle(batch)
-            for done in (*handled.beside, *handled.after):
+            for done in handled.after:
                 await done()
             asked.append(database.commands - before)
             assert len(handled.events) >= size

@@ -40,6 +40,9 @@ def test_a_doctors_list_of_a_day_in_every_format(new_world: NewWorld, tmp_path: 
         promised = {each.data["request_id"]: each.data["arrives_from"] for each in world.heard("visit.scheduled")}
         assert {each["properties"]["request_id"]: each["properties"]["arrives_from"] for each in visits} == promised
 
+        numbers = {each.data["request_id"]: each.data["register_number"] for each in world.heard("request.accepted")}
+        assert sorted(numbers.values()) == [1, 2]
+
         for form in ("pdf", "html", "csv"):
             file = tmp_path / f"list.{form}"
             done = routes(world, "samal-1", day, "--format", form, "--language", "ru", "-o", str(file))
@@ -52,6 +55,7 @@ def test_a_doctors_list_of_a_day_in_every_format(new_world: NewWorld, tmp_path: 
             assert "Дәрігер one" in text
             assert "кв.\u00a07" in text or "кв. 7" in text
             assert form == "csv" or "Поликлиника samal-1" in text
+            assert form == "csv" or all(f"№ {each} в журнале" in " ".join(text.split()) for each in numbers.values())
 
         nobody = routes(world, "samal-2", day)
         assert nobody.returncode == 1

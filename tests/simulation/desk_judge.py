@@ -16,6 +16,7 @@ from services.complaints.store import ComplaintStore
 from services.desk.domain.call import Call
 from services.desk.domain.complaint import Complaint
 from services.desk.store.stores import Stores
+from services.intake.register_numbers import look_up
 from services.intake.store import IntakeStore
 from services.notifier.store import Calls
 from services.scheduler.store import SchedulerStore
@@ -119,7 +120,7 @@ async def of_the_view(settings: Settings) -> list[str]:
     calls = await _all(shown.calls)
     found: list[str] = []
     for service, states, differ in (
-        (INTAKE, await _all(IntakeStore(databases[INTAKE]).requests), _as_decided),
+        (INTAKE, await _numbered(IntakeStore(databases[INTAKE])), _as_decided),
         (SCHEDULER, await _all(SchedulerStore(databases[SCHEDULER]).calls), _as_placed),
         (NOTIFIER, await _all(Calls(databases[NOTIFIER])), _as_told),
     ):
@@ -173,3 +174,10 @@ def _as_answered(complaint: Complaint, state: Any) -> bool:
 
 async def _all(store: Repository[Any]) -> dict[str, Any]:
     return {each.id: each.state for each in await store.find({}) if each.state is not None}
+
+
+async def _numbered(store: IntakeStore) -> dict[str, Any]:
+    """Requests with their numbers, also where their pages alone have these."""
+    found = await store.requests.find({})
+    await look_up(store.pages, found)
+    return {each.id: each.state for each in found if each.state is not None}

@@ -15,8 +15,9 @@ from typing import Any, Final
 
 from homecall.operations.reconcile.differences import Counts, Difference, Facts, Judged
 from homecall.operations.terminal import counted
+from homecall.runtime.engine.decision import replace
 from homecall.runtime.mongo.aggregate import Aggregate
-from services.intake.domain.state import RequestState, awaits_number, awaits_successor
+from services.intake.domain.state import RequestState, awaits_number, awaits_successor, rests
 from services.notifier.domain.state import Call as Told
 from services.notifier.domain.state import Visit as ToldVisit
 from services.scheduler.domain.bookings import BookedVisit
@@ -115,6 +116,10 @@ class _Judging:
             if call is not None:
                 yield "call_without_request", "scheduler", f"is {call.status}; intake does not know it"
             return
+        if rests(request):
+            # Only its page has its number; if that lost it, what was told of it.
+            given = self._on_page(request) or (told.register_number if told is not None else None)
+            request = request if given is None else replace(request, register_number=given, pending=[])
         if awaits_number(request):
             yield "unfinished", "intake", "is accepted, and has waited for its number"
             return
@@ -158,12 +163,15 @@ class _Judging:
             yield "unfinished", "scheduler", "waits for something to be done in its day"
 
     def _numbered(self, request: RequestState) -> Iterator[tuple[str, str, str]]:
-        page = self.facts.pages.get(f"{request.clinic_id}|{request.register_date}")
-        number = page.numbers.get(request.request_id) if page is not None else None
+        number = self._on_page(request)
         if number is None:
             yield "number_missing", "intake", f"was given {request.register_number}, and the page has no number for it"
         elif number != request.register_number:
             yield "number_differs", "intake", f"was given {request.register_number}, and the page says {number}"
+
+    def _on_page(self, request: RequestState) -> int | None:
+        page = self.facts.pages.get(f"{request.clinic_id}|{request.register_date}")
+        return page.numbers.get(request.request_id) if page is not None else None
 
     def _placed(
         self, request: RequestState, told: Told | None, call: CallState | None

@@ -76,7 +76,6 @@ class Replay:
             engine.published = self.published
             # What was told is known from the topics: nothing is owed because no group is known to have got past it.
             engine.store.passed = None
-            await self._know(engine)
         numbers = NUMBERS.get(name)
         if numbers is not None:
             pages: dict[str, dict[str, int]] = {}
@@ -84,12 +83,16 @@ class Replay:
                 pages.setdefault(page, {})[subject] = number
             collection = "register_pages" if name == INTAKE else "pages"
             self.done.numbers = await Sequences(self.service.database.collection(collection)).published(pages)
+        for engine in self.engines:
+            await self._know(engine)
 
     async def _know(self, engine: Engine[Any, Any]) -> None:
         """Leave out of what is to come out again whatever the backup has."""
         after = ""
         while subjects := self.published.subjects(after, _SUBJECTS):
-            for aggregate in (await engine.store.load(subjects)).values():
+            aggregates = list((await engine.store.load(subjects)).values())
+            await engine.fill_in(aggregates)
+            for aggregate in aggregates:
                 for events in aggregate.processed.values():
                     for event in events:
                         self.published.know(event)
@@ -176,7 +179,7 @@ class Replay:
             return
         handled = await self.handler.handle(batch, self.clock.now())
         await self._send(handled.events)
-        for follow_up in (*handled.beside, *handled.after):
+        for follow_up in handled.after:
             await follow_up()
 
     async def _timers(self) -> None:

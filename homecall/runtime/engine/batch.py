@@ -22,8 +22,7 @@ Result = Literal["handled", "repeated", "dead"]
 class BatchResult:
     """What became of a batch: events to send in order, a result per record, dead letters.
 
-    ``after`` is called once all of it was acknowledged, before the offsets are committed; ``beside`` while the events
-    are on their way: what may be stored or not by then, since a replay would say the same. ``unsettled`` are ids of
+    ``after`` is called once all of it was acknowledged, before the offsets are committed. ``unsettled`` are ids of
     other aggregates that completions changed and that the service has still to settle.
     """
 
@@ -31,7 +30,6 @@ class BatchResult:
     results: dict[int, Result] = field(default_factory=dict)
     dead: list[tuple[Incoming, Dead]] = field(default_factory=list)
     after: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
-    beside: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     unsettled: set[str] = field(default_factory=set)
 
     def take(self, part: BatchResult, places: Sequence[int]) -> None:
@@ -39,7 +37,6 @@ class BatchResult:
         self.events.extend(part.events)
         self.dead.extend(part.dead)
         self.after.extend(part.after)
-        self.beside.extend(part.beside)
         self.unsettled |= part.unsettled
         self.results.update({places[index]: result for index, result in part.results.items()})
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from typing import Generic, TypeVar
 
+from homecall.contract.envelope import OutgoingRecord
 from homecall.runtime.engine.batch import BatchResult
 from homecall.runtime.engine.deciding import Deciding
 from homecall.runtime.engine.decision import Measure, OutgoingEvent
-from homecall.runtime.engine.late_store import can_store_late
 from homecall.runtime.failpoint import failpoint
 from homecall.runtime.failures import RetryForever, Transient
 from homecall.runtime.metrics import step
@@ -30,8 +29,8 @@ class Completion(Generic[S]):
     said: Sequence[tuple[str, str | None, Sequence[OutgoingEvent]]]
     """(causation id, traceparent, events)"""
     measures: Sequence[Measure] = ()
-    certain: bool = False
-    """Whether what is already stored leads to the same bytes in any replica."""
+    filled: Mapping[str, list[OutgoingRecord]] = field(default_factory=dict)
+    """By causation id, the events that rested, filled in: they are said in place of what ``said`` has for it."""
     unsettled: Collection[str] = ()
     """Ids of other aggregates (days) that changed with it and that the service has still to settle."""
 
@@ -56,10 +55,10 @@ class Completing(Deciding[S, F]):
         """Complete what is pending among these. By id, the causation ids that this settled, in their order.
 
         Events whose causation id is not ``in_hand`` (a timer's, or a parked event's) go into the outbox: no record
-        would repeat them. ``result`` gets what is to be stored while its events are published.
+        would repeat them. What rests is filled in where its events are to be sent, and not stored.
         """
         with self._retried_forever():
-            return await self._complete_all(self._pending(touched), touched, now, in_hand, result)
+            return await self._complete_all(self._pending(touched, in_hand), touched, now, in_hand, result)
 
     async def _complete_all(
         self,
@@ -76,16 +75,15 @@ class Completing(Deciding[S, F]):
             if result is not None:
                 result.unsettled.update(*(each.unsettled for each in ends.values()))
             done = [each for each in pending if each.id in ends]
+            ended = [each for each in done if not self.rests(each)]
             for each in done:
+                end = ends[each.id]
+                # What rested is no news: if it is not known to be sent, it has its place in the outbox.
+                settled[each.id] = [cause for cause, _, _ in end.said if cause not in end.filled]
+                each.filled = dict(end.filled)
+            for each in ended:
                 self._end(each, ends[each.id], now, in_hand)
-                settled[each.id] = [causation_id for causation_id, _, _ in ends[each.id].said]
-            late: list[Aggregate[S]] = []
-            first: list[Aggregate[S]] = []
-            for each in done:
-                (late if result is not None and can_store_late(each, ends[each.id]) else first).append(each)
-            if late and result is not None:
-                result.beside.append(partial(self._store_late, late, now, in_hand))
-            pending = await self._store(first, touched)
+            pending = await self._store(ended, touched, in_hand)
         return settled
 
     def _end(self, aggregate: Aggregate[S], end: Completion[S], now: datetime, in_hand: Collection[str]) -> None:
@@ -93,12 +91,20 @@ class Completing(Deciding[S, F]):
         aggregate.timer_at = None
         aggregate.changed = True
         aggregate.measures.extend(end.measures)
+        aggregate.filled = {}
         for causation_id, traceparent, says in end.said:
+            if causation_id in end.filled:
+                # Its record was handled before: what is not known to be sent of it stands in the outbox.
+                aggregate.add(causation_id, end.filled[causation_id])
+                aggregate.wake(causation_id)
+                continue
             aggregate.add(causation_id, self.say(causation_id, traceparent, says, now))
             if says and causation_id not in in_hand:
                 aggregate.enqueue(causation_id)
 
-    async def _store(self, done: Sequence[Aggregate[S]], touched: dict[str, Aggregate[S]]) -> list[Aggregate[S]]:
+    async def _store(
+        self, done: Sequence[Aggregate[S]], touched: dict[str, Aggregate[S]], in_hand: Collection[str]
+    ) -> list[Aggregate[S]]:
         """Store completions. Returns those that another write changed and that are still pending, as they are now."""
         if not done:
             return []
@@ -107,17 +113,18 @@ class Completing(Deciding[S, F]):
         failpoint("stage.stored")
         again = await self.store.load(lost)
         touched.update(again)
-        return self._pending(again)
+        return self._pending(again, in_hand)
 
-    async def _store_late(self, late: Sequence[Aggregate[S]], now: datetime, in_hand: Collection[str]) -> None:
-        """Store what is published at this moment. Run again, it stores what is not stored yet."""
-        touched: dict[str, Aggregate[S]] = {}
-        with self._retried_forever():
-            pending = await self._store([each for each in late if each.changed], touched)
-            await self._complete_all(pending, touched, now, in_hand)
+    def _pending(self, among: Mapping[str, Aggregate[S]], in_hand: Collection[str]) -> list[Aggregate[S]]:
+        """Those to be completed: the unfinished; of those that rest, the ones with events to be sent now."""
+        return [each for each in among.values() if self.unfinished(each) or self._wanted(each, in_hand)]
 
-    def _pending(self, among: Mapping[str, Aggregate[S]]) -> list[Aggregate[S]]:
-        return [each for each in among.values() if each.state is not None and self.domain.pending(each.state)]
+    def _wanted(self, each: Aggregate[S], in_hand: Collection[str]) -> bool:
+        return self.rests(each) and any(cause in in_hand or cause in each.outbox for cause in each.resting)
+
+    async def fill_in(self, found: Sequence[Aggregate[S]]) -> None:
+        """Show what rests as if it were stored with what it lacks, for whoever reads it. Not to be saved."""
+        del found
 
     @contextmanager
     def _retried_forever(self) -> Iterator[None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from homecall.contract.envelope import Incoming, OutgoingRecord, outgoing, read
 from homecall.contract.envelope import Unreadable as NoEvent
@@ -96,9 +96,12 @@ class Deciding(Generic[S, F]):
         if (dead := beyond(aggregate, event, decision, self.store)) is not None:
             return dead
         first = aggregate.state is None
-        self.apply(scope, aggregate, (event.causation_id, event.traceparent), decision, now)
+        cause = (event.causation_id, event.traceparent)
+        self.apply(scope, aggregate, cause, decision, now)
         if first and aggregate.parked:
             self.unpark(scope, aggregate, event.causation_id, now)
+        if self.unfinished(aggregate):
+            self._let_rest(aggregate, cause, now)
         return True
 
     def _judge(self, scope: Scope[S, F], aggregate: Aggregate[S], event: Incoming, now: datetime) -> Decision[S]:
@@ -136,13 +139,41 @@ class Deciding(Generic[S, F]):
             self._change(scope, scope.aggregates[name], state)
         self._change(scope, aggregate, decision.state)
         aggregate.measures.extend(decision.measures)
-        if self.domain.pending(decision.state):
+        if self.unfinished(aggregate):
             # Until its completion the event counts as not processed.
             aggregate.timer_at = now + self._grace
             if not decision.says:
                 return
         causation_id, traceparent = cause
         aggregate.add(under or causation_id, self.say(causation_id, traceparent, decision.says, now))
+
+    def unfinished(self, aggregate: Aggregate[S]) -> bool:
+        """Whether the state is pending, and does not rest either: its completion is to be stored."""
+        return aggregate.state is not None and self.domain.pending(aggregate.state) and not self.rests(aggregate)
+
+    def rests(self, aggregate: Aggregate[S]) -> bool:
+        """Whether the state is pending, and stays so: its events are stored but for what the completion fills in."""
+        return bool(aggregate.resting) and aggregate.state is not None and self.can_rest(aggregate.state)
+
+    def can_rest(self, state: S) -> bool:
+        """Whether a pending state may stay so, since what it waits for is found again whenever it is needed."""
+        del state
+        return False
+
+    def resting(self, state: S, cause: tuple[str, str | None], now: datetime) -> dict[str, Any] | None:
+        """Of what the completion of a pending state makes again what it says of this cause; None: it cannot rest."""
+        del state, cause, now
+        return None
+
+    def _let_rest(self, aggregate: Aggregate[S], cause: tuple[str, str | None], now: datetime) -> None:
+        """Store a pending aggregate as it can stay, if it can. No timer: the record in hand brings it back."""
+        assert aggregate.state is not None
+        if not self.can_rest(aggregate.state):
+            if not aggregate.version:  # it was to rest, by an earlier record of this batch
+                aggregate.resting, aggregate.resting_changed = {}, set()
+        elif (kept := self.resting(aggregate.state, cause, now)) is not None:
+            aggregate.rest(cause[0], kept)
+            aggregate.timer_at = None
 
     def _change(self, scope: Scope[S, F], aggregate: Aggregate[S], state: S) -> None:
         before, aggregate.state = aggregate.state, state

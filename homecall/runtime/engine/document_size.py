@@ -59,7 +59,8 @@ def no_room_to_wait(aggregate: Aggregate[Any], event: Incoming) -> Dead | None:
 
 def _said_so_far(aggregate: Aggregate[Any]) -> int:
     stored = {**aggregate.processed, **aggregate.fresh}
-    return sum(
+    said = sum(
         len(causation_id) + _OVERHEAD // 3 + sum(len(event.value) + _OVERHEAD for event in events)
         for causation_id, events in stored.items()
     )
+    return said + (len(bson.encode(aggregate.resting)) if aggregate.resting else 0)

@@ -6,7 +6,7 @@ commit after, are the pipeline's. The parts stand in modules of their own:
 - ``protocols``, ``decision``: what a service brings, and what its decisions give back.
 - ``deciding``: how one event changes an aggregate in memory; ``parking``: events that wait for their subject.
 - ``completion``: numbers and places from another aggregate; ``timers``; ``outbox``: in which order events go out.
-- ``cached_reads``, ``late_store``: less waiting, each with what it saves.
+- ``cached_reads``: less waiting, with what it saves.
 """
 
 from __future__ import annotations

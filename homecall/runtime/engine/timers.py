@@ -73,7 +73,7 @@ class Timers(Completing[S, F]):
 
     def _pass(self, scope: Scope[S, F], aggregate: Aggregate[S]) -> bool:
         """Decide on the timer of one aggregate. False if that failed: it is retried with every tick."""
-        if aggregate.state is None or self.domain.pending(aggregate.state):
+        if aggregate.state is None or self.unfinished(aggregate):
             return True
         try:
             decision = self.domain.due(aggregate.state, scope.facts, scope.now)
@@ -83,7 +83,7 @@ class Timers(Completing[S, F]):
             return False
         timer = cause_id(f"/homecall/{self.service}", f"{aggregate.id} {aggregate.version}", "timer")
         cause = decision.causation_id or (timer, None)
-        if decision.state is None or not self._fires(aggregate.id, cause[0], decision, scope.now):
+        if decision.state is None or not self._fires(aggregate, cause[0], decision, scope.now):
             return True
         self.apply(scope, aggregate, cause, decision, scope.now)
         if decision.unpark:
@@ -94,12 +94,12 @@ class Timers(Completing[S, F]):
             aggregate.fresh.pop(cause[0], None)  # no record repeats a timer: nothing to store
         return True
 
-    def _fires(self, subject: str, causation_id: str, decision: Decision[S], now: datetime) -> bool:
+    def _fires(self, aggregate: Aggregate[S], causation_id: str, decision: Decision[S], now: datetime) -> bool:
         """Whether a timer may take effect. After a restore: whether it published this before, or publishes nothing."""
         if self.published is None:
             return True
-        if decision.state is not None and self.domain.pending(decision.state):
-            return self.published.waits(subject)
+        if decision.state is not None and self.domain.pending(decision.state) and not self.rests(aggregate):
+            return self.published.waits(aggregate.id)
         says = [
             outgoing(each.data, service=self.service, causation_id=causation_id, time=in_zone(now))
             for each in decision.says
@@ -118,7 +118,15 @@ class Timers(Completing[S, F]):
     async def unsent(self, seconds: float = 10, limit: int = 500) -> Due[S]:
         """What has been in an outbox for so many real seconds and is not known to be sent."""
         found = await self.store.unsent(datetime.now(UTC) - timedelta(seconds=seconds), limit)
-        return Due(unsent=found, expired=[], dead=[], until=datetime.min.replace(tzinfo=UTC), more=False)
+        resting = {each.id: each for each in found if each.resting}
+        await self._complete(resting, self.clock.now())
+        return Due(
+            unsent=[resting.get(each.id, each) for each in found],
+            expired=[],
+            dead=[],
+            until=datetime.min.replace(tzinfo=UTC),
+            more=False,
+        )
 
     async def sent(self, due: Due[S]) -> None:
         """The events and dead letters of ``due`` were acknowledged: only now are they forgotten."""

@@ -49,6 +49,13 @@ class Aggregate(Generic[S]):
     """By causation id, the places of the records of this batch."""
     fresh: dict[str, list[OutgoingRecord]] = field(default_factory=dict)
     """As ``processed``, but not stored yet."""
+    resting: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By causation id, of what its service makes the events again with what another aggregate holds: a register number.
+    Without personal data, which stand in the state: nothing erases them here."""
+    resting_changed: set[str] = field(default_factory=set)
+    """The causation ids of which ``resting`` is not stored as it is here."""
+    filled: dict[str, list[OutgoingRecord]] = field(default_factory=dict)
+    """The resting events that are to be sent now, with what they lack. Never stored: a replay fills in the same."""
     measures: list[Measure] = field(default_factory=list)
     changed: bool = False
     timer_at: datetime | None = None
@@ -57,11 +64,12 @@ class Aggregate(Generic[S]):
 
     def is_processed(self, causation_id: str) -> bool:
         """Whether this event has been processed."""
-        return causation_id in self.processed or causation_id in self.fresh
+        return causation_id in self.processed or causation_id in self.fresh or causation_id in self.resting
 
     def said(self, causation_id: str) -> list[OutgoingRecord]:
-        """The events that a processed one led to."""
-        return self.fresh.get(causation_id) or self.processed.get(causation_id) or []
+        """The events that a processed one led to; those that rest only where they are filled in."""
+        said = self.fresh.get(causation_id) or self.processed.get(causation_id) or []
+        return said + self.filled[causation_id] if causation_id in self.filled else said
 
     def outbox_events(self) -> list[OutgoingRecord]:
         """The events in the outbox, in the order to send them."""
@@ -76,6 +84,16 @@ class Aggregate(Generic[S]):
     def add(self, causation_id: str, events: Iterable[OutgoingRecord]) -> None:
         """Note events that a causation id led to, after those noted before."""
         self.fresh.setdefault(causation_id, list(self.processed.get(causation_id, ()))).extend(events)
+
+    def rest(self, causation_id: str, kept: dict[str, Any]) -> None:
+        """Keep of what its completion makes the events of a causation id."""
+        self.resting[causation_id] = kept
+        self.resting_changed.add(causation_id)
+
+    def wake(self, causation_id: str) -> None:
+        """Keep this no longer: the events of this causation id are stored with what they lacked."""
+        if self.resting.pop(causation_id, None) is not None:
+            self.resting_changed.add(causation_id)
 
 
 _STORED: Final = ("type", "id", "key", "subject", "source", "time")

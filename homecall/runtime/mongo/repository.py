@@ -100,7 +100,7 @@ class Repository(Generic[S]):
 
         What this returns must not be saved.
         """
-        left_out = {"o": 0, "p": 0} | {f"s.{name}": 0 for name in without}
+        left_out = {"o": 0, "r": 0, "p": 0} | {f"s.{name}": 0 for name in without}
         return [self._from_doc(doc) for doc in await self.collection.find(query, projection=left_out)]
 
     async def due(self, now: datetime, limit: int) -> list[Aggregate[S]]:
@@ -165,9 +165,10 @@ class Repository(Generic[S]):
         lost = await self._write(operations, [each.id for each in aggregates], token)
         for each in aggregates:
             if each.id not in lost:
-                each.version = each.version + 1 if each.version else first
+                each.version = each.version + 1 if each.version else _inserted(each, first)
                 each.processed.update(each.fresh)
                 each.fresh = {}
+                each.resting_changed = set()
                 each.changed = False
                 self._recent.take(each.id)
                 if not each.outbox:
@@ -211,7 +212,7 @@ class Repository(Generic[S]):
         in_flight = [
             f"{topic} {partition} {offset} {causation_id}"
             for causation_id, (topic, partition, offset) in each.places.items()
-            if each.said(causation_id)
+            if each.said(causation_id) or causation_id in each.resting
         ]
         if in_flight or timers:
             # With ``timers``, earlier marks go: their events have been sent by now, or are among the unsent.
@@ -221,11 +222,17 @@ class Repository(Generic[S]):
         put = {name: value for name, value in fields.items() if value is not None}
         parked = [parked_to_doc(kept) for kept in each.parked]
         events = {cause: [event_to_doc(event) for event in events] for cause, events in each.fresh.items()}
+        resting = {cause: kept for cause, kept in each.resting.items() if cause in each.resting_changed}
         if each.version == 0:
-            return InsertOne({"_id": each.id, "v": first, **put, "p": parked, "o": events})
+            rests = {"r": resting} if resting else {}
+            return InsertOne({"_id": each.id, "v": _inserted(each, first), **put, "p": parked, "o": events, **rests})
         put |= {"p": parked} | {f"o.{cause}": found for cause, found in events.items()}
+        put |= {f"r.{cause}": found for cause, found in resting.items()}
         change: dict[str, Any] = {"$set": put, "$inc": {"v": 1}}
-        if gone := {name: "" for name, value in fields.items() if value is None}:
+        gone = {name: "" for name, value in fields.items() if value is None}
+        if woken := sorted(each.resting_changed - resting.keys()):
+            gone |= {f"r.{cause}": "" for cause in woken} if each.resting else {"r": ""}
+        if gone:
             change["$unset"] = gone
         return UpdateOne({"_id": each.id, "v": each.version}, change)
 
@@ -264,10 +271,17 @@ class Repository(Generic[S]):
             version=doc["v"],
             state=self._state_of(doc),
             processed={cause: [event_from_doc(each) for each in events] for cause, events in doc.get("o", {}).items()},
+            resting=dict(doc.get("r", {})),
             parked=[parked_from_doc(each) for each in doc.get("p", ())],
             outbox=unsent,
             changed_at=moment_of(doc["changed_at"]) if "changed_at" in doc else None,
         )
+
+
+def _inserted(each: Aggregate[Any], first: int) -> int:
+    """The version of a new document. One that rests is ahead by the write that it does without: the ids of its timers'
+    events go by the version, and are those that they would be with that write."""
+    return first + 1 if each.resting else first
 
 
 def _marks(doc: Mapping[str, Any]) -> Iterator[tuple[str, int, int, str]]:

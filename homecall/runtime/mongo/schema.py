@@ -36,7 +36,7 @@ class Migration:
     derive: Callable[[Mapping[str, Any]], Mapping[str, Any]]
     needed: bool = False
     breaking: bool = False
-    without: Sequence[str] = ("o", "p")
+    without: Sequence[str] = ("o", "r", "p")
     at_once: int = 500
 
 

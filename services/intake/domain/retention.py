@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from homecall.runtime.engine.decision import replace
-from services.intake.domain.state import RequestState, awaits_number, awaits_successor
+from services.intake.domain.state import RequestState, awaits_number, awaits_successor, rests
 
 # Listed is what stays: a field of a later release is erased unless somebody decides otherwise.
 _FACTS = frozenset(
@@ -26,7 +26,9 @@ def over_on(state: RequestState) -> date | None:
 
     None while it is open, and where nothing is left to be erased.
     """
-    waits = state.status in {"held", "deferred"} or awaits_number(state) or awaits_successor(state)
+    waits = (
+        state.status in {"held", "deferred"} or (awaits_number(state) and not rests(state)) or awaits_successor(state)
+    )
     if waits or remains(state) == state:
         return None
     if state.status in {"refused", "cancelled"} or state.visit_date is None:

@@ -42,8 +42,9 @@ class RequestState:
     """A request. ``request`` holds its facts as events show them, without personal ids; ``ruling`` why it was decided.
 
     ``claim`` is a keyed hash of clinic and patient (R11): it exists only while the request is open. ``pending`` lists
-    the causes whose events wait for the register number. ``handed_on`` is a cancelled one's that goes on at another
-    clinic; until its successor is stored, ``successor_claim`` is the claim that it is to have there.
+    the causes whose events wait for the register number; while a request rests they stay, and its page has the number
+    (`services.intake.register_numbers`). ``handed_on`` is a cancelled one's that goes on at another clinic; until its
+    successor is stored, ``successor_claim`` is the claim that it is to have there.
     """
 
     request_id: str
@@ -124,6 +125,11 @@ def is_due(moment: datetime | None, now: datetime) -> bool:
 def awaits_number(state: RequestState) -> bool:
     """Whether the request has been accepted and has no register number yet."""
     return bool(state.pending)
+
+
+def rests(state: RequestState) -> bool:
+    """Whether a request may stay without its number: its page has that, and no event but the acceptance says it."""
+    return awaits_number(state) and state.status in {"accepted", "closed"}
 
 
 def awaits_successor(state: RequestState) -> bool:

@@ -92,7 +92,7 @@ class Office:
     async def hear(self, *batch: Incoming, now: datetime | None = None) -> BatchResult:
         """Handle a batch, and what follows its publication."""
         handled = await self.engine.handle(batch, now or self.now)
-        for done in (*handled.beside, *handled.after):
+        for done in handled.after:
             await done()
         return handled
 

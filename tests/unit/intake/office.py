@@ -28,6 +28,7 @@ from services.intake.domain.facts import UNASKED, Checks, Facts
 from services.intake.domain.state import RequestState
 from services.intake.external_checks import ExternalChecks
 from services.intake.handler import Intake, IntakeEngine
+from services.intake.register_numbers import look_up
 from services.intake.store import IntakeStore
 from tests.unit.runtime.memory import MemoryDatabase
 from tests.unit.standard.local_times import at
@@ -262,7 +263,7 @@ class Office:
     async def handle(self, *batch: Incoming, now: str = "Mon 2026-11-23 12:00") -> BatchResult:
         """A batch, with what is done once its events have been acknowledged."""
         handled = await self.engine.handle(batch, at(now))
-        for done in (*handled.beside, *handled.after):
+        for done in handled.after:
             await done()
         return handled
 
@@ -276,6 +277,9 @@ class Office:
         return said(events)
 
     async def state(self, number: int = 1) -> RequestState:
-        found = (await self.store.requests.load([request_id(number)]))[request_id(number)].state
-        assert found is not None
-        return found
+        """A request as it is stored; with its number, if its page alone has that."""
+        found = await self.store.requests.load([request_id(number)])
+        await look_up(self.store.pages, list(found.values()))
+        state = found[request_id(number)].state
+        assert state is not None
+        return state

@@ -187,7 +187,7 @@ async def test_timers_that_turn_while_a_batch_waits_take_nothing_from_it() -> No
     }
     # The first request's day is over: its claim goes on to the third, at the first try.
     assert ((await intake.state(1)).claim, (await intake.state(3)).claim is None) == (None, False)
-    assert len(writes) == 4, "two by the timer: it waits, that was sent; two by the batch: the requests, the number"
+    assert len(writes) == 3, "two by the timer: it waits, that was sent; one by the batch: the requests"
 
 
 async def test_r6_a_refusal_at_night_is_due_by_the_clock_that_would_have_run() -> None:

@@ -447,7 +447,7 @@ async def _history(crash: int | None, behind: bool, resumed: str, made: tuple[st
         handled = await replica.engine.handle([record], at(later))
         for each in as_told(handled.events):
             assert sent.setdefault(each.id, each) == each
-        for done in (*handled.beside, *handled.after):
+        for done in handled.after:
             await done()
 
     try:

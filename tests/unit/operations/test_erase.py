@@ -71,6 +71,7 @@ _SATURDAY = datetime(2026, 11, 21, 9, tzinfo=UTC)
     ("state", "since"),
     [
         (_REQUEST, VISIT),
+        (replace(_REQUEST, pending=[Cause("cause", None)]), VISIT),
         (replace(_REQUEST, status="closed"), VISIT),
         (replace(_REQUEST, status="refused", visit_date=None), ITS_LAST_CHANGE),
         (replace(_REQUEST, status="cancelled"), ITS_LAST_CHANGE),

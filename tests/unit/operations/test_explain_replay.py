@@ -18,6 +18,7 @@ from homecall.standard import calendar as calendar_module
 from homecall.standard import rulings
 from homecall.standard.calendar import StateDay
 from homecall.standard.rules import load_rule_sets
+from services.intake.register_numbers import look_up
 from services.intake.store import IntakeStore
 from tests.unit.intake import office
 from tests.unit.intake.asked import Notary
@@ -163,7 +164,8 @@ async def test_the_life_of_a_request_says_where_todays_calendar_differs(
 ) -> None:
     desk = office.Office(office.known())
     await desk.hear(office.submitted(submitted, channel))
-    (request,) = await IntakeStore(desk.memory).requests.find({})
+    (request,) = await desk.store.requests.find({})
+    await look_up(desk.store.pages, [request])
     told = life(Known({"intake": request}), partial(ruled_today, office.clinic(**change), RULES))
     (step,) = (each for each in told if "ruling" in each)
     assert step["ruling"]["inputs"]["days"]

@@ -18,7 +18,7 @@ from homecall.runtime.engine.batch import BatchResult
 from homecall.runtime.engine.completion import Completion
 from homecall.runtime.engine.decision import Dead, Decision, Ended, OutgoingEvent
 from homecall.runtime.engine.engine import Engine
-from homecall.runtime.mongo.aggregate import Aggregate
+from homecall.runtime.mongo.aggregate import Aggregate, event_from_doc, event_to_doc
 from homecall.runtime.mongo.client import MongoCollection
 from homecall.runtime.mongo.repository import Repository
 from homecall.runtime.mongo.sequence import Sequences
@@ -194,7 +194,7 @@ class Runner:
 
     async def handle(self, *batch: Incoming, now: datetime = NOW) -> BatchResult:
         handled = await self.engine.handle(batch, now)
-        for done in (*handled.beside, *handled.after):
+        for done in handled.after:
             await done()
         return handled
 
@@ -219,7 +219,10 @@ def hear_elsewhere(runner: Runner, *batch: Incoming) -> list[str]:
 
 
 class Caching(Numbering):
-    """An engine that takes whoever is opened for new, caches the last three, and is certain of the numbers it gives."""
+    """An engine that takes whoever is opened for new, caches the last three, and lets rest what waits for its number.
+
+    After ``stop`` a number is stored.
+    """
 
     def __init__(self, database: MemoryDatabase) -> None:
         super().__init__(database)
@@ -228,11 +231,28 @@ class Caching(Numbering):
     def likely_new(self, firsts: Mapping[str, Incoming]) -> Collection[str]:
         return [target for target, event in firsts.items() if event.data.reason.startswith("open")]  # type: ignore[union-attr]  # a withdrawal
 
+    def can_rest(self, state: Tally) -> bool:
+        return bool(state.waits) and "stop" not in state.words
+
+    def resting(self, state: Tally, cause: tuple[str, str | None], now: datetime) -> dict[str, Any] | None:
+        if [causation_id for causation_id, _ in state.waits] != [cause[0]]:
+            return None
+        (event,) = self.say(*cause, [says("number 0", state)], now)
+        return event_to_doc(event)
+
     async def complete_pending(
         self, aggregates: Sequence[Aggregate[Tally]], now: datetime
     ) -> dict[str, Completion[Tally]]:
-        found = await super().complete_pending(aggregates, now)
-        return {name: Completion(each.state, each.said, certain=True) for name, each in found.items()}
+        ends = await super().complete_pending(aggregates, now)
+        return {each.id: replace(ends[each.id], filled=_filled(each, ends[each.id].state)) for each in aggregates}
+
+
+def _filled(resting: Aggregate[Tally], state: Tally) -> dict[str, list[OutgoingRecord]]:
+    number = f"number {state.number}".encode()
+    return {
+        cause: [replace(event_from_doc(rest), value=event_from_doc(rest).value.replace(b"number 0", number))]
+        for cause, rest in resting.resting.items()
+    }
 
 
 class CachingRunner(Runner):

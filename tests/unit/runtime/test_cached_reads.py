@@ -2,21 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import pytest
 
-from homecall.contract.envelope import Incoming
-from homecall.runtime.engine.batch import BatchResult
-from tests.unit.runtime.tally import (
-    LATER,
-    NOW,
-    CachingRunner,
-    Runner,
-    reasons,
-    subject,
-    word,
-)
+from tests.unit.runtime.tally import CachingRunner, Runner, reasons, word
 
 
 async def test_a_new_one_is_one_write_and_so_is_its_next_word() -> None:
@@ -78,10 +66,10 @@ async def test_one_that_was_not_stored_as_it_is_cached_is_read() -> None:
     runner = await CachingRunner().prepared()
     runner.engine.before_numbers = [RuntimeError("no page")]
     with pytest.raises(Exception, match="second stage"):
-        await runner.hear(word("open"), word("number"))
+        await runner.hear(word("open"), word("stop"), word("number"))
     assert await runner.hear(word("a")) == ["a", "number 1"]
     state = await runner.state()
-    assert (state.words, state.number) == (["open", "number", "a"], 1)
+    assert (state.words, state.number) == (["open", "stop", "number", "a"], 1)
 
 
 async def test_the_cache_holds_the_last_few() -> None:
@@ -89,46 +77,3 @@ async def test_the_cache_holds_the_last_few() -> None:
     for number in range(1, 6):
         await runner.hear(word("open", number=number))
     assert [await runner.commands(word("a", number=number)) for number in (5, 1)] == [1, 2]
-
-
-# ---- what is certain is stored beside its publication
-
-
-async def begun(runner: CachingRunner, *batch: Incoming, now: datetime = NOW) -> BatchResult:
-    """A batch as far as its publication: what is stored beside it is not stored yet."""
-    return await runner.engine.handle(batch, now)
-
-
-async def test_a_crash_before_a_late_store_says_the_same_again() -> None:
-    runner = await CachingRunner().prepared()
-    batch = [word("open"), word("number"), word("open", number=2), word("number", number=2)]
-    first = await begun(runner, *batch)
-    assert reasons(first.events) == ["open", "number 1", "open", "number 2"]
-    assert runner.tallies.docs[subject(1)]["s"]["number"] is None
-    successor = CachingRunner(runner.database)
-    again = await successor.handle(*batch, now=LATER)
-    assert [(each.id, each.value) for each in again.events] == [(each.id, each.value) for each in first.events]
-    assert [(await runner.state(number)).number for number in (1, 2)] == [1, 2]
-    # The process was only slow: what it stores now is there already.
-    for done in first.beside:
-        await done()
-    assert [(await runner.state(number)).number for number in (1, 2)] == [1, 2]
-
-
-async def test_a_timer_takes_up_a_completion_that_was_not_stored_late() -> None:
-    runner = await CachingRunner().prepared()
-    first = await begun(runner, word("open numbered"))
-    due = await CachingRunner(runner.database).engine.due(LATER)
-    assert [(each.id, each.value) for each in due.events] == [(each.id, each.value) for each in first.events]
-    assert (await runner.state()).number == 1
-
-
-async def test_a_change_before_a_late_store_is_kept_with_its_number() -> None:
-    runner = await CachingRunner().prepared()
-    first = await begun(runner, word("open numbered"))
-    # Another replica, that took the partition over, hears the next word first.
-    assert await CachingRunner(runner.database).hear(word("a")) == ["a", "number 1"]
-    for done in first.beside:
-        await done()
-    state = await runner.state()
-    assert (state.words, state.number) == (["a"], 1)

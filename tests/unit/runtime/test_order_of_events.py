@@ -101,7 +101,7 @@ class Replica(Runner):
         await self.broker.publish(handled.events)
         for each in events:
             self.acknowledged[each.record.partition] = each.record.offset + 1
-        for done in (*handled.beside, *handled.after):
+        for done in handled.after:
             await done()
         for each in events:
             self.broker.group[each.record.partition] = each.record.offset + 1

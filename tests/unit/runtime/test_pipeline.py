@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -67,15 +67,12 @@ class Recorder:
         self.handling: Callable[[Sequence[Incoming]], None] = lambda _: None
         self.sending: Callable[[], None] = lambda: None
         self.following: Callable[[], None] | None = None
-        self.beside: Callable[[], Awaitable[None]] | None = None
 
     async def handle(self, batch: Sequence[Incoming], now: datetime) -> BatchResult:
         assert now.tzinfo is not None
         self.steps.append(("handle", [name(each) for each in batch]))
         self.handling(batch)
         handled = BatchResult([event(name(each)) for each in batch], dict.fromkeys(range(len(batch)), "handled"))
-        if self.beside is not None:
-            handled.beside.append(self.beside)
         if self.following is not None:
             handled.after.append(self.follow)
         return handled
@@ -502,36 +499,6 @@ async def test_a_batch_hurries_that_is_small_or_full(recorder: Recorder, records
     await second
     assert await line.finish(1)
     assert recorder.committed == {(REQUESTS, 0): 2 + records}
-
-
-async def test_what_is_stored_beside_a_publication_is_there_before_the_commit(recorder: Recorder) -> None:
-    fail = failing(AWAY)
-
-    async def beside() -> None:
-        recorder.steps.append("beside")
-        fail()
-
-    recorder.beside = beside
-    line = overlapping(recorder, recorder)
-    await line.on_batch([record(1)], recorder.commit)
-    await line.settled()
-    assert [each if isinstance(each, str) else each[0] for each in recorder.steps] == [
-        *("handle", "publish", "beside", "beside", "commit")
-    ]
-
-
-async def test_what_cannot_be_stored_beside_a_publication_is_told_and_nothing_passes_it(recorder: Recorder) -> None:
-    told: list[Exception] = []
-
-    async def beside() -> None:
-        raise ValueError("no store")
-
-    recorder.beside = beside
-    line = overlapping(recorder, recorder, told.append)
-    await line.on_batch([record(1)], recorder.commit)
-    assert not await line.finish(1)
-    assert [str(each) for each in told] == ["no store"]
-    assert recorder.committed == {}
 
 
 async def test_offsets_are_committed_batch_after_batch(recorder: Recorder) -> None:

@@ -220,7 +220,7 @@ class Office:
     async def handle(self, *batch: Incoming, now: str = "Fri 2026-11-20 10:00") -> BatchResult:
         handled = await self.engine.handle(batch, at(now))
         self.published += handled.events
-        for done in (*handled.beside, *handled.after):
+        for done in handled.after:
             await done()
         return handled
 
