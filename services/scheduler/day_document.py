@@ -59,6 +59,15 @@ def _compact(visit: dict[str, Any], doctors: dict[str, Any]) -> dict[str, Any]:
     return visit | {"doctor": known if known == doctor else doctor, "why": None if why is None else Packed(why)}
 
 
+def pack(day: ClinicDay) -> None:
+    """Have what was stored of a day take less memory: as if it had been read."""
+    for name, request_id in day.changes.entries:
+        if name != "bookings" or (visit := day.bookings.get(request_id)) is None:
+            continue
+        if visit.why is not None and not isinstance(visit.why, Packed):
+            day.keep_reasons(request_id, Packed(visit.why))
+
+
 def from_document(doc: Mapping[str, Any], dispatch: Dispatch) -> ClinicDay:
     # What an earlier release stored as null counts as empty.
     doctors: dict[str, Any] = {}

@@ -17,7 +17,7 @@ from homecall.runtime.mongo.by_day import ByDay
 from homecall.runtime.mongo.client import Database, Index, MongoCollection
 from homecall.runtime.mongo.moments import millis
 from homecall.runtime.mongo.schema import Migration, Schema
-from services.scheduler.day_document import ENTRIES, FIELDS, changed_paths, from_document, to_document
+from services.scheduler.day_document import ENTRIES, FIELDS, changed_paths, from_document, pack, to_document
 from services.scheduler.domain.bookings import BookedVisit
 from services.scheduler.domain.clinic_day import ClinicDay
 from services.scheduler.domain.continuity import visited
@@ -238,6 +238,7 @@ class SchedulerStore:
             lost = {day.key for day in changed} - {doc["_id"] for doc in mine if doc.get("w") == token}
         for day in changed:
             if day.key not in lost:
+                pack(day)
                 day.stored()
                 if hold:
                     self._hold(day)

@@ -39,8 +39,6 @@ from services.scheduler.domain.travel import Leg, Location, pairs_of
 Date = date
 MOST_UNAVAILABLE = 1_000
 """Doctors of one day that may have dropped out: as many as a roster has at most."""
-
-
 _OF_PLAN = ("arrives_from", "arrives_to", "planned_at", "ends_at", "latest_at", "basis")
 
 
@@ -350,6 +348,12 @@ class ClinicDay:
             told = self._told(self.plan.bookings[request_id])
             visit = self.bookings.get(request_id)
             self._put_visit(request_id, new_visit(calls[request_id], told) if visit is None else replace(visit, **told))
+
+    def keep_reasons(self, request_id: str, why: Mapping[str, Any]) -> None:
+        """Keep the same reasons in another form, with the visit and in the plan; the day does not change."""
+        self.bookings[request_id] = replace(self.bookings[request_id], why=why)
+        if self._plan is not None:
+            self._plan.bookings[request_id] = replace(self._plan.bookings[request_id], why=why)
 
     def _told(self, booking: Booking) -> dict[str, Any]:
         """What the plan says of a booking. A doctor who stays keeps the name that was told."""
