@@ -124,7 +124,10 @@ def test_the_types_compile_and_hold_names_values_and_what_is_required(
     use = generated / f"use-{generator}.ts"
     use.write_text("\n".join(uses(generator)), "utf-8")
     compiler = str(installed / "node_modules" / ".bin" / "tsc")
-    run([compiler, "--noEmit", "--strict", "--target", "es2022", "--module", "preserve", str(use)], generated)
+    # The libraries of a browser and of Node are not what is looked at: reading them takes most of the time.
+    libraries = ["--lib", "es2022", "--types", "", "--skipLibCheck"]
+    command = [compiler, "--noEmit", "--strict", "--target", "es2022", "--module", "preserve", *libraries, str(use)]
+    run(command, generated)
 
 
 def test_types_have_the_names_of_the_schemas_and_no_others(generated: Path, generator: str) -> None:
