@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -28,7 +29,9 @@ def rules(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def run(*command: str | Path) -> None:
-    done = subprocess.run([str(each) for each in command], capture_output=True, text=True, check=False)
+    # Programs in Go that run for seconds: with more room they collect garbage less, for a fifth of their time.
+    room = os.environ | {"GOGC": "400"}
+    done = subprocess.run([str(each) for each in command], capture_output=True, text=True, check=False, env=room)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
