@@ -237,7 +237,7 @@ PARTS: dict[str, Callable[[Stage, Size], dict[str, Any]]] = {
 
 
 def _half(size: Size) -> int:
-    """Rounds of a part that needs fewer, so that a quick run takes eleven minutes."""
+    """Rounds of a part that needs fewer, so that a quick run takes a quarter of an hour."""
     return max(1, size.rounds // 2)
 
 
@@ -292,7 +292,7 @@ def main() -> None:
 def _asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description=(__doc__ or "").splitlines()[0])
     sizes = parser.add_mutually_exclusive_group()
-    sizes.add_argument("--quick", action="store_true", help="within twelve minutes, with a smaller ladder of growth")
+    sizes.add_argument("--quick", action="store_true", help="some 15 minutes, with a smaller ladder of growth")
     sizes.add_argument("--tiny", action="store_true", help="only whether it runs")
     parser.add_argument("--only", action="append", choices=[*PARTS], help="this part (may be repeated)")
     parser.add_argument("--clinics", type=int, help="how many clinics the part of that name has, beside a region's 40")
