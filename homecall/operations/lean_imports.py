@@ -10,9 +10,9 @@ from typing import Any
 
 @contextmanager
 def without(*packages: str) -> Iterator[None]:
-    """What is imported meanwhile finds these packages absent, unless they are loaded already; afterwards nobody does.
+    """Inside this block an import does not find these packages, unless they are loaded already.
 
-    For libraries that do without them then, and that we ask for nothing that needs them.
+    For libraries that use them only where they are installed, and of which we use nothing that needs them.
     """
     loaded: dict[str, Any] = sys.modules
     hidden = [each for each in packages if each not in loaded]

@@ -4,8 +4,8 @@ Each day of a clinic is a page, a document that `homecall.runtime.mongo.sequence
 compare-and-set: a request that comes again finds its own.
 
 A request that was accepted is stored once, before it has its number, and rests so: its acceptance is stored but for the
-number, and whoever has to send it asks the page. That saves a request's third write, and more than half of the
-database's processor time. Only a withdrawal or a transfer, whose own events say the number, is stored with it.
+number. To send it again, the page is asked for the number. A request is written once less for it, and the database
+needs half of the processor time. A withdrawal and a transfer say the number themselves, and are stored with it.
 """
 
 from __future__ import annotations

@@ -123,7 +123,7 @@ class Completing(Deciding[S, F]):
         return self.rests(each) and any(cause in in_hand or cause in each.outbox for cause in each.resting)
 
     async def fill_in(self, found: Sequence[Aggregate[S]]) -> None:
-        """Show what rests as if it were stored with what it lacks, for whoever reads it. Not to be saved."""
+        """Show what rests as if it were stored with what it lacks. For readers: not to be saved."""
         del found
 
     @contextmanager
